@@ -1,0 +1,47 @@
+# Two commands matter to a newcomer: `make demo` and `make test`. Both set everything up by themselves.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup demo test test-slow check format bench lock clean
+
+help:                ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
+
+setup: $(STAMP)      ## Debian packages (where permitted), uv, the locked environment
+	@.ci/pcscd
+
+$(STAMP): requirements-dev.lock requirements-without-pcsc.lock requirements-build.lock requirements-uv.lock pyproject.toml simulators/pyproject.toml .ci/setup
+	@.ci/setup
+	@touch $@
+
+demo: setup          ## from a member list to verified cards, on disk under demo/
+	@$(BIN)/python -m simulators.rehearsal
+
+test: setup          ## all tests but the slow sets
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
+
+test-slow: setup     ## the slow sets
+	$(BIN)/pytest -m slow -n 2 --dist loadgroup
+
+check: setup         ## format, lint, types, import contracts, migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/membercard-issuer database check
+
+format: setup        ## let ruff format and mend what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup         ## measure; a table, and bench/results.json
+	$(BIN)/python -m tests.benchmarks
+
+lock:                ## resolve the dependencies anew (needs uv)
+	.ci/lock
+
+clean:               ## remove what was made here, the environment too
+	rm -rf demo bench dist $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
