@@ -1,0 +1,218 @@
+"""EF.DG2: the portrait (ICAO 9303-10, 4.7.2; ISO/IEC 19794-5:2005, clause 5; SPEC.md, 3.7).
+
+[75] { [7F61] { [02] 01 || [7F60] { [A1] header || [5F2E] face } } }
+
+face = record header (14) || facial information (20) || image information (12) || picture
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from card_layout import tlv
+from card_layout.files.image_header import (
+    ImageFormat,
+    ImageHeader,
+    ImageHeaderError,
+    read_image_header,
+)
+from card_layout.files.malformed import DataGroupError, malformed_as
+
+__all__ = ["ImageFormat", "Portrait"]
+
+_TAG = 0x75
+_GROUP_TEMPLATE = 0x7F61
+_INSTANCES = 0x02
+_INFORMATION_TEMPLATE = 0x7F60
+_BIOMETRIC_HEADER = 0xA1
+_FACE = 0x5F2E
+_FACE_39794 = 0x7F2E
+_BIOMETRIC_TYPE = 0x81
+_FORMAT_OWNER = 0x87
+_FORMAT_TYPE = 0x88
+
+_FACIAL_FEATURES = b"\x02"
+_SUBCOMMITTEE_37 = bytes.fromhex("0101")
+_FACE_19794 = bytes.fromhex("0008")
+
+_HEADER_OF_OURS = bytes.fromhex("800201018101028702010188020008")
+_IDENTIFIER_AND_VERSION = b"FAC\x00" + b"010\x00"
+_RECORD_HEADER_BYTES = 14
+_FACIAL_INFORMATION_BYTES = 20
+_IMAGE_INFORMATION_BYTES = 12
+_PICTURE_OFFSET = _RECORD_HEADER_BYTES + _FACIAL_INFORMATION_BYTES + _IMAGE_INFORMATION_BYTES
+_MAX_PICTURE_BYTES = 0xFFFF
+
+# Full frontal; 24-bit sRGB; static photograph, source unspecified; device and quality unspecified (5.7).
+_FULL_FRONTAL = 0x01
+_CAPTURE_OF_OURS = bytes.fromhex("010000000000")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Portrait:
+    """One facial image, still encoded.
+
+    ``width`` and ``height`` are what the face record announces, in pixels; specimens in the field announce
+    other sizes than their picture has, so `picture` tells what the picture itself says. The remaining fields
+    are kept for byte-for-byte comparison: ``biometric_header`` is the value of A1, ``description`` 14 bytes from gender to
+    pose uncertainty, ``image_type`` and ``capture`` (6 bytes from colour space to quality) those around the size.
+    """
+
+    image: bytes
+    format: ImageFormat
+    width: int
+    height: int
+    biometric_header: bytes = _HEADER_OF_OURS
+    description: bytes = bytes(14)
+    image_type: int = _FULL_FRONTAL
+    capture: bytes = _CAPTURE_OF_OURS
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.image) <= _MAX_PICTURE_BYTES:
+            raise DataGroupError(
+                f"picture has {len(self.image)} bytes, expected 1 to {_MAX_PICTURE_BYTES}"
+            )
+        for what, number, maximum in (
+            ("width", self.width, 0xFFFF),
+            ("height", self.height, 0xFFFF),
+            ("image type", self.image_type, 0xFF),
+        ):
+            if not 0 <= number <= maximum:
+                raise DataGroupError(f"{what} is {number}, expected 0 to {maximum}")
+        for what, value, size in (
+            ("description", self.description, 14),
+            ("capture", self.capture, 6),
+        ):
+            if len(value) != size:
+                raise DataGroupError(f"{what} has {len(value)} bytes, expected {size}")
+        with malformed_as(DataGroupError, "portrait"):
+            _require_face_header(self.biometric_header)
+        if self.picture.format is not self.format:
+            raise DataGroupError(
+                f"picture is {self.picture.format.name}, its record says {self.format.name}"
+            )
+
+    @property
+    def picture(self) -> ImageHeader:
+        """Format and size as the picture's own header has them."""
+        try:
+            return read_image_header(self.image)
+        except ImageHeaderError as error:
+            raise DataGroupError(f"portrait: {error}") from error
+
+    @classmethod
+    def of_picture(cls, image: bytes) -> Self:
+        """The portrait that holds this picture, its format and size found in its header.
+
+        Raises:
+            DataGroupError: neither JPEG nor JPEG 2000, or too long.
+        """
+        with malformed_as(DataGroupError, "portrait"):
+            header = read_image_header(image)
+        return cls(image=image, format=header.format, width=header.width, height=header.height)
+
+    def to_bytes(self) -> bytes:
+        """The whole file, tag 75 included."""
+        image_information = (
+            bytes((self.image_type, self.format))
+            + self.width.to_bytes(2, "big")
+            + self.height.to_bytes(2, "big")
+            + self.capture
+        )
+        block_length = _PICTURE_OFFSET - _RECORD_HEADER_BYTES + len(self.image)
+        face = (
+            _IDENTIFIER_AND_VERSION
+            + (_RECORD_HEADER_BYTES + block_length).to_bytes(4, "big")
+            + (1).to_bytes(2, "big")
+            + block_length.to_bytes(4, "big")
+            + (0).to_bytes(2, "big")
+            + self.description
+            + image_information
+            + self.image
+        )
+        information = tlv.encode(_BIOMETRIC_HEADER, self.biometric_header) + tlv.encode(_FACE, face)
+        group = tlv.encode(_INSTANCES, b"\x01") + tlv.encode(_INFORMATION_TEMPLATE, information)
+        return tlv.encode(_TAG, tlv.encode(_GROUP_TEMPLATE, group))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read the whole file.
+
+        Raises:
+            DataGroupError: anything else; code ``data-group.unsupported-encoding`` for another biometric
+                encoding than ISO/IEC 19794-5.
+        """
+        with malformed_as(DataGroupError, "EF.DG2"):
+            group = tlv.parse(
+                tlv.parse(data, expected_tag=_TAG).value, expected_tag=_GROUP_TEMPLATE
+            )
+            parts = group.children()
+            _require_tags(parts, (_INSTANCES, _INFORMATION_TEMPLATE))
+            if parts[0].value != b"\x01":
+                raise DataGroupError("EF.DG2 holds another number of portraits than one")
+            information = parts[1].children()
+            if [part.tag for part in information] == [_BIOMETRIC_HEADER, _FACE_39794]:
+                raise _unsupported("tag 7F2E (ISO/IEC 39794-5)")
+            _require_tags(information, (_BIOMETRIC_HEADER, _FACE))
+            _require_face_header(information[0].value)
+            return cls._from_face(information[0].value, information[1].value)
+
+    @classmethod
+    def _from_face(cls, biometric_header: bytes, face: bytes) -> Self:
+        if len(face) < _PICTURE_OFFSET:
+            raise DataGroupError(
+                f"face record has {len(face)} bytes, expected more than {_PICTURE_OFFSET}"
+            )
+        if face[:8] != _IDENTIFIER_AND_VERSION:
+            raise _unsupported("a face record of another version than 010")
+        numbers = {
+            "length of the face record": (face[8:12], len(face)),
+            "number of facial images": (face[12:14], 1),
+            "length of the facial record data": (face[14:18], len(face) - _RECORD_HEADER_BYTES),
+            "number of feature points": (face[18:20], 0),
+        }
+        for what, (encoded, expected) in numbers.items():
+            if int.from_bytes(encoded, "big") != expected:
+                raise DataGroupError(
+                    f"{what} is {int.from_bytes(encoded, 'big')}, expected {expected}"
+                )
+        image_information = face[34:_PICTURE_OFFSET]
+        try:
+            image_format = ImageFormat(image_information[1])
+        except ValueError as error:
+            raise DataGroupError(
+                f"image data type is {image_information[1]}, expected 0 or 1"
+            ) from error
+        return cls(
+            image=face[_PICTURE_OFFSET:],
+            format=image_format,
+            width=int.from_bytes(image_information[2:4], "big"),
+            height=int.from_bytes(image_information[4:6], "big"),
+            biometric_header=biometric_header,
+            description=face[20:34],
+            image_type=image_information[0],
+            capture=image_information[6:12],
+        )
+
+
+def _require_face_header(header: bytes) -> None:
+    """A biometric header that announces one face of ISO/IEC 19794-5 (9303-10, table 43)."""
+    values = {part.tag: part.value for part in tlv.parse_all(header)}
+    if values.get(_BIOMETRIC_TYPE) != _FACIAL_FEATURES:
+        raise DataGroupError("biometric type is not that of facial features (02)")
+    if (values.get(_FORMAT_OWNER), values.get(_FORMAT_TYPE)) != (_SUBCOMMITTEE_37, _FACE_19794):
+        raise _unsupported("another format owner or type")
+
+
+def _require_tags(parts: tuple[tlv.Tlv, ...], expected: tuple[int, int]) -> None:
+    found = tuple(part.tag for part in parts)
+    if found != expected:
+        raise DataGroupError(
+            f"got tags {[f'{tag:02X}' for tag in found[:4]]}, expected {[f'{tag:02X}' for tag in expected]}"
+        )
+
+
+def _unsupported(what: str) -> DataGroupError:
+    return DataGroupError(
+        f"EF.DG2 holds {what}, expected ISO/IEC 19794-5",
+        code="data-group.unsupported-encoding",
+    )

@@ -1,0 +1,60 @@
+"""What is raised for a file that is not what SPEC.md says, and how deeper errors become it.
+
+A reader of files meets one error a file, with the code that SPEC.md, 9 gives to that file, whatever broke
+inside: the framing, a number, a point, a text.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from card_layout.errors import CardDataError
+
+__all__ = [
+    "AtrInfoError",
+    "CardAccessError",
+    "CommonDataError",
+    "DataGroupError",
+    "SecurityObjectFileError",
+    "malformed_as",
+]
+
+
+class DataGroupError(CardDataError):
+    """A data group that cannot be what the security object signed as one (SPEC.md, 9.14)."""
+
+    default_code = "data-group.malformed"
+
+
+class CardAccessError(CardDataError):
+    """SecurityInfos, as EF.CardAccess holds them, are malformed (SPEC.md, 9.2)."""
+
+    default_code = "access.card-access-malformed"
+
+
+class CommonDataError(CardDataError):
+    """EF.COM is malformed (SPEC.md, 9.12)."""
+
+    default_code = "common-data.malformed"
+
+
+class SecurityObjectFileError(CardDataError):
+    """EF.SOD does not wrap one object (SPEC.md, 9.3)."""
+
+    default_code = "security-object.malformed"
+
+
+class AtrInfoError(CardDataError):
+    """EF.ATR/INFO is malformed (SPEC.md, 3.3)."""
+
+    default_code = "atr-info.malformed"
+
+
+@contextmanager
+def malformed_as(error_type: type[CardDataError], what: str) -> Iterator[None]:
+    """Turn whatever breaks inside into ``error_type``, naming the file or structure it broke in."""
+    try:
+        yield
+    except error_type:
+        raise
+    except CardDataError as error:
+        raise error_type(f"{what}: {error}") from error

@@ -1,0 +1,39 @@
+"""EF.SOD: the wrapper around the signed security object (ICAO 9303-10, 4.6.2; SPEC.md, 7.1).
+
+What is inside is PKI data, judged by `pki`; here it is one opaque ContentInfo.
+"""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from card_layout import der, tlv
+from card_layout.files.malformed import SecurityObjectFileError, malformed_as
+
+__all__ = ["SecurityObjectFile"]
+
+_TAG = 0x77
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityObjectFile:
+    """``content_info`` is the DER of one CMS ContentInfo."""
+
+    content_info: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        with malformed_as(SecurityObjectFileError, "content of EF.SOD"):
+            tlv.parse(self.content_info, expected_tag=der.SEQUENCE)
+
+    def to_bytes(self) -> bytes:
+        """The whole file, tag 77 included."""
+        return tlv.encode(_TAG, self.content_info)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read the whole file.
+
+        Raises:
+            SecurityObjectFileError: not one sequence in tag 77; code ``security-object.malformed``.
+        """
+        with malformed_as(SecurityObjectFileError, "EF.SOD"):
+            return cls(content_info=tlv.parse(data, expected_tag=_TAG).value)

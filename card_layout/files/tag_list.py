@@ -1,0 +1,47 @@
+"""Data groups that begin with the list of the tags in them (ICAO 9303-10, 4.7.11 and 4.7.12)."""
+
+from collections.abc import Mapping, Sequence
+
+from card_layout import tlv
+from card_layout.files.malformed import DataGroupError
+
+__all__ = ["decode_listed", "encode_listed"]
+
+_TAG_LIST = 0x5C
+
+
+def encode_listed(tag: int, objects: Sequence[tlv.Tlv]) -> bytes:
+    """``[tag] { [5C] tags || objects }``."""
+    listed = b"".join(item.to_bytes()[: _tag_size(item.tag)] for item in objects)
+    return tlv.encode(tag, tlv.encode(_TAG_LIST, listed) + tlv.concatenate(objects))
+
+
+def decode_listed(
+    tag: int,
+    data: bytes,
+    expected: Sequence[int],
+    *,
+    may_be_absent: frozenset[int] = frozenset(),
+) -> Mapping[int, bytes]:
+    """The values of the objects by tag: all of the ``expected`` in their order, and nothing else.
+
+    Raises:
+        TlvError: not data objects in ``tag``.
+        DataGroupError: other objects than expected, or than the list names.
+    """
+    parts = tlv.parse(data, expected_tag=tag).children()
+    if not parts or parts[0].tag != _TAG_LIST:
+        raise DataGroupError("does not begin with a tag list (5C)")
+    found = [part.tag for part in parts[1:]]
+    wanted = [item for item in expected if item not in may_be_absent or item in found]
+    if found != wanted:
+        raise DataGroupError(
+            f"got tags {[f'{item:02X}' for item in found[:8]]}, expected {[f'{item:02X}' for item in wanted]}"
+        )
+    if encode_listed(tag, parts[1:]) != data:
+        raise DataGroupError("tag list names other tags than there are")
+    return {part.tag: part.value for part in parts[1:]}
+
+
+def _tag_size(tag: int) -> int:
+    return (tag.bit_length() + 7) // 8

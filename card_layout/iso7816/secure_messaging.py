@@ -1,0 +1,238 @@
+"""The terminal's side of secure messaging with AES (ICAO 9303-11, 9.8; SPEC.md, 5.3).
+
+A session trusts nothing but what its own keys verify. The first answer that is plain, out of form or
+wrongly authenticated ends it: from then on every call raises, so that no caller can go on in plain by
+mistake.
+"""
+
+import hmac
+from typing import NoReturn
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
+from cryptography.hazmat.primitives.cmac import CMAC
+
+from card_layout import tlv
+from card_layout.errors import AccessError, CardDataError
+from card_layout.iso7816.apdu import MAX_EXTENDED, MAX_SHORT, CommandApdu, ResponseApdu
+
+__all__ = ["MAC_BYTES", "SecureMessagingError", "SecureMessagingSession", "pad", "unpad"]
+
+MAC_BYTES = 8
+"""AES-CMAC is truncated to its first eight bytes (ICAO 9303-11, 9.8.6.2)."""
+
+_BLOCK = 16
+_SECURE_CLA = 0x0C
+_TAG_CRYPTOGRAM = 0x87
+_TAG_CRYPTOGRAM_ODD = 0x85
+_TAG_EXPECTED_LENGTH = 0x97
+_TAG_STATUS = 0x99
+_TAG_MAC = 0x8E
+_PADDING_INDICATOR = b"\x01"
+_STATUS_AND_MAC_BYTES = 4 + 2 + MAC_BYTES
+_MAX_COUNTER = (1 << 128) - 1
+
+
+class SecureMessagingError(AccessError):
+    """An answer in a session that the session's keys do not vouch for; the session is over."""
+
+    default_code = "access.secure-messaging"
+
+
+class SecureMessagingSession:
+    """Keys and counter of one session; commands and answers strictly alternate.
+
+    ``send_sequence_counter`` is the value before the first command: 0 after PACE and chip authentication.
+    """
+
+    def __init__(
+        self, encryption_key: bytes, mac_key: bytes, send_sequence_counter: int = 0
+    ) -> None:
+        if not 0 <= send_sequence_counter <= _MAX_COUNTER:
+            raise SecureMessagingError("the send sequence counter does not fit 16 bytes")
+        self._cipher_key = AES(encryption_key)
+        # Making a context costs more than a block does: both are made once and copied or reused.
+        self._block_encryptor = Cipher(self._cipher_key, ECB()).encryptor()  # noqa: S305 - single blocks: the IV of 9.8.6.1 is E(KSenc, SSC)
+        self._mac = CMAC(AES(mac_key))
+        self._counter = send_sequence_counter
+        self._is_answer_due = False
+        self._is_alive = True
+
+    def __repr__(self) -> str:
+        state = "alive" if self._is_alive else "over"
+        return f"{type(self).__name__}({state})"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the session can still be used."""
+        return self._is_alive
+
+    @property
+    def send_sequence_counter(self) -> int:
+        """The counter as it was used last."""
+        return self._counter
+
+    def end(self) -> None:
+        """Give up the session: every later call raises."""
+        self._is_alive = False
+
+    def max_response_data(self, limit: int) -> int:
+        """The most plain bytes whose protected answer has at most ``limit`` bytes before SW1-SW2."""
+        ciphertext = max(0, limit - _STATUS_AND_MAC_BYTES) // _BLOCK * _BLOCK
+        while ciphertext and _cryptogram_bytes(ciphertext) + _STATUS_AND_MAC_BYTES > limit:
+            ciphertext -= _BLOCK
+        # The padding takes at least one byte.
+        return max(0, ciphertext - 1)
+
+    def wrap(self, command: CommandApdu) -> CommandApdu:
+        """The protected form of a command.
+
+        Its Le asks for whatever the protected answer may take: 256 bytes where that is enough, else 65,536.
+
+        Raises:
+            SecureMessagingError: the session is over, or the last answer is still due.
+        """
+        self._require_alive()
+        if self._is_answer_due:
+            self._fail("a command was sent before the last one was answered")
+        self._advance()
+        cla = command.cla | _SECURE_CLA
+        body = self._protect(command)
+        # ICAO 9303-11, 9.8.6.1: the padded header and the objects are padded again as a whole, and so get
+        # a block of padding of their own where there are no objects.
+        header = bytes((cla, command.ins, command.p1, command.p2))
+        body += tlv.encode(_TAG_MAC, self._authenticate(pad(pad(header) + body)))
+        self._is_answer_due = True
+        return CommandApdu(
+            cla=cla,
+            ins=command.ins,
+            p1=command.p1,
+            p2=command.p2,
+            data=body,
+            expected_length=self._outer_length(command.expected_length),
+        )
+
+    def unwrap(self, response: ResponseApdu) -> ResponseApdu:
+        """The answer inside a protected one.
+
+        Raises:
+            SecureMessagingError: anything that is not a complete, verified answer; the session is over then.
+        """
+        self._require_alive()
+        if not self._is_answer_due:
+            self._fail("an answer came without a command")
+        self._is_answer_due = False
+        self._advance()
+        cryptogram, status, mac = self._split(response)
+        covered = (b"" if cryptogram is None else cryptogram.to_bytes()) + status.to_bytes()
+        if not hmac.compare_digest(mac.value, self._authenticate(pad(covered))):
+            self._fail("the MAC of the answer is wrong")
+        if int.from_bytes(status.value, "big") != response.status_word:
+            self._fail("the protected status word and the trailer differ")
+        data = b"" if cryptogram is None else self._decrypt(cryptogram.value)
+        return ResponseApdu(data, response.status_word)
+
+    def _protect(self, command: CommandApdu) -> bytes:
+        body = b""
+        if command.data:
+            encryptor = Cipher(self._cipher_key, CBC(self._initial_vector())).encryptor()
+            ciphertext = encryptor.update(pad(command.data)) + encryptor.finalize()
+            if command.ins & 1:
+                body = tlv.encode(_TAG_CRYPTOGRAM_ODD, ciphertext)
+            else:
+                body = tlv.encode(_TAG_CRYPTOGRAM, _PADDING_INDICATOR + ciphertext)
+        expected = command.expected_length
+        if expected is not None:
+            # 00 stands for 256 and 0000 for 65,536, as in a Le field.
+            width = 1 if expected <= MAX_SHORT else 2
+            body += tlv.encode(
+                _TAG_EXPECTED_LENGTH, (expected % (1 << 8 * width)).to_bytes(width, "big")
+            )
+        return body
+
+    def _outer_length(self, expected: int | None) -> int:
+        if expected is None or expected == MAX_SHORT:
+            # An inner 00 asks for as many bytes as fit, and 256 bytes are what a short answer may have.
+            return MAX_SHORT
+        return MAX_SHORT if expected <= self.max_response_data(MAX_SHORT) else MAX_EXTENDED
+
+    def _split(self, response: ResponseApdu) -> tuple[tlv.Tlv | None, tlv.Tlv, tlv.Tlv]:
+        """Exactly ``[87]? [99] [8E]`` in this order."""
+        if not response.data:
+            self._fail(f"a plain answer, status word {response.status_word:04X}")
+        try:
+            objects = tlv.parse_all(response.data)
+        except CardDataError as error:
+            self._end_with("the answer is not a sequence of data objects", error)
+        tags = tuple(item.tag for item in objects)
+        if tags == (_TAG_STATUS, _TAG_MAC):
+            cryptogram, (status, mac) = None, objects
+        elif tags == (_TAG_CRYPTOGRAM, _TAG_STATUS, _TAG_MAC):
+            cryptogram, status, mac = objects
+        else:
+            self._fail("the answer's objects are not [87] [99] [8E] in this order")
+        if len(status.value) != 2 or len(mac.value) != MAC_BYTES:
+            self._fail("the answer's status word or MAC has a wrong length")
+        return cryptogram, status, mac
+
+    def _decrypt(self, value: bytes) -> bytes:
+        if value[:1] != _PADDING_INDICATOR:
+            self._fail("the padding indicator of the answer is not 01")
+        ciphertext = value[1:]
+        if not ciphertext or len(ciphertext) % _BLOCK:
+            self._fail("the answer's ciphertext is not made of whole blocks")
+        decryptor = Cipher(self._cipher_key, CBC(self._initial_vector())).decryptor()
+        padded = decryptor.update(ciphertext) + decryptor.finalize()
+        try:
+            return unpad(padded)
+        except CardDataError as error:
+            self._end_with("the padding of the answer is wrong", error)
+
+    def _initial_vector(self) -> bytes:
+        return self._block_encryptor.update(self._counter.to_bytes(_BLOCK, "big"))
+
+    def _authenticate(self, covered: bytes) -> bytes:
+        mac = self._mac.copy()
+        mac.update(self._counter.to_bytes(_BLOCK, "big") + covered)
+        return mac.finalize()[:MAC_BYTES]
+
+    def _advance(self) -> None:
+        if self._counter == _MAX_COUNTER:
+            self._fail("the send sequence counter is used up")
+        self._counter += 1
+
+    def _require_alive(self) -> None:
+        if not self._is_alive:
+            raise SecureMessagingError("the secure messaging session is over")
+
+    def _fail(self, message: str) -> NoReturn:
+        self.end()
+        raise SecureMessagingError(message)
+
+    def _end_with(self, message: str, error: CardDataError) -> NoReturn:
+        self.end()
+        raise SecureMessagingError(message) from error
+
+
+def _cryptogram_bytes(ciphertext: int) -> int:
+    value = len(_PADDING_INDICATOR) + ciphertext
+    length_bytes = 1 if value < 0x80 else 1 + (value.bit_length() + 7) // 8
+    return 1 + length_bytes + value
+
+
+def pad(data: bytes) -> bytes:
+    """ISO/IEC 9797-1 padding method 2 to whole AES blocks: 80, then as many 00 as it takes."""
+    return data + b"\x80" + bytes(_BLOCK - 1 - len(data) % _BLOCK)
+
+
+def unpad(padded: bytes) -> bytes:
+    """What ``pad`` was given.
+
+    Raises:
+        CardDataError: the last block does not end in 80 and zeros.
+    """
+    end = len(padded.rstrip(b"\x00")) - 1
+    if end < 0 or padded[end] != 0x80 or len(padded) % _BLOCK or len(padded) - end > _BLOCK:
+        raise CardDataError("the padding is not 80 and zeros within the last block")
+    return padded[:end]

@@ -1,0 +1,94 @@
+"""The terminal's side of chip authentication, version 1, ECDH with AES-128 (SPEC.md, 5.4).
+
+ICAO 9303-11, 6.2; TR-03110-3, B.2. It proves nothing by itself: the chip is proven by its first good answer
+under the new keys, which only the holder of the private key can compute.
+"""
+
+import secrets
+from collections.abc import Callable
+
+from card_layout import der, tlv
+from card_layout.curves import NamedCurve
+from card_layout.errors import AccessError, CardDataError, CardRefusedError
+from card_layout.files.security_infos import (
+    ID_CA_ECDH_AES_128,
+    ChipAuthenticationInfo,
+    ChipAuthenticationPublicKeyInfo,
+)
+from card_layout.iso7816 import commands
+from card_layout.iso7816.channel import CardChannel
+from card_layout.protocols.generic_mapping import EphemeralKey, draw_scalar
+from card_layout.protocols.session_keys import open_session
+
+__all__ = ["ChipNotProvenError", "perform_chip_authentication"]
+
+_NOT_PERFORMED = "chip-authentication.not-performed"
+_VERSION = 1
+
+
+class ChipNotProvenError(AccessError):
+    """The chip answered chip authentication with something that is no answer to it."""
+
+    default_code = "chip.not-proven"
+
+
+def _random_scalar(curve: NamedCurve) -> int:
+    return draw_scalar(curve, secrets.randbelow)
+
+
+def perform_chip_authentication(
+    channel: CardChannel,
+    *,
+    info: ChipAuthenticationInfo,
+    public_key_info: ChipAuthenticationPublicKeyInfo,
+    random_scalar: Callable[[NamedCurve], int] = _random_scalar,
+) -> None:
+    """Agree on new session keys with the chip's static key; the channel then has a new session.
+
+    The caller reads something next: only a verified answer proves the chip, and an ``AccessError`` with code
+    ``access.secure-messaging`` means that it is not proven.
+
+    Raises:
+        CardRefusedError: the chip said no (code ``chip-authentication.not-performed``); the old session goes on.
+        CardDataError: we do not speak this info, or its key is another (the same code); nothing was sent.
+        ChipNotProvenError: the chip's answer is no answer to this protocol.
+        AccessError: the old session broke, or there was none.
+        TransportError: the exchange broke off.
+    """
+    if channel.session is None:
+        raise AccessError("chip authentication needs a secure messaging session, got none")
+    if info.protocol != ID_CA_ECDH_AES_128 or info.version != _VERSION:
+        raise CardDataError(
+            f"got chip authentication {info.protocol} version {info.version}, "
+            f"expected {ID_CA_ECDH_AES_128} version {_VERSION}",
+            code=_NOT_PERFORMED,
+        )
+    if None not in (info.key_id, public_key_info.key_id) and info.key_id != public_key_info.key_id:
+        raise CardDataError(
+            f"got public key {public_key_info.key_id}, expected {info.key_id}", code=_NOT_PERFORMED
+        )
+    own_key = EphemeralKey(
+        curve=public_key_info.public_key.curve,
+        scalar=random_scalar(public_key_info.public_key.curve),
+    )
+    try:
+        channel.require(
+            commands.set_authentication_template_for_chip_authentication(
+                protocol=der.encode_object_identifier(info.protocol), key_id=info.key_id
+            )
+        )
+        answer = channel.require(
+            commands.general_authenticate(tlv.encode(0x80, own_key.public_point()))
+        )
+    except CardRefusedError as error:
+        raise CardRefusedError(
+            "the chip refused chip authentication",
+            status_word=error.status_word,
+            code=_NOT_PERFORMED,
+        ) from error
+    channel.session.end()
+    if answer != tlv.encode(0x7C, b""):
+        raise ChipNotProvenError(
+            f"the chip's authentication data have {len(answer)} bytes, expected an empty template"
+        )
+    channel.session = open_session(own_key.shared_x(public_key_info.public_key.point))

