@@ -1,0 +1,127 @@
+"""The composition root: puts an authority together from its home."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pki.durable import replace_file
+from pki.errors import PkiRefusedError, RecordError
+from pki.home import Home, HomeSettings
+from pki.keys.open import (
+    KeystoreKind,
+    create_keystore,
+    create_pin_file,
+    open_keystore,
+)
+from pki.record.journal import Journal, read_journal
+from pki.services.authority import AuthorityService
+from pki.services.recorder import Recorder
+from pki.services.state import PkiState
+from pki.services.trust_export import export_trust
+
+__all__ = ["open_authority", "prepare_home", "read_state", "write_trust"]
+
+
+def prepare_home(home: Home, *, kind: KeystoreKind, pin_file: Path) -> None:
+    """Make home and keystore; a home whose making broke off is finished.
+
+    Raises:
+        KeystoreError, RecordError: it cannot be made.
+        PkiRefusedError: ``authority.exists``.
+    """
+    if home.exists:
+        if home.journal.exists() and read_state(home).authority_id is not None:
+            raise PkiRefusedError(
+                f"there is an authority in {home.directory} already", code="authority.exists"
+            )
+        # The settings are written after the keystore: from here on everything is there.
+        return
+    pin = create_pin_file(pin_file)
+    if home.keystore.exists() and any(home.keystore.iterdir()):
+        # A keystore without settings was never used by anything: its making broke off.
+        raise RecordError(
+            f"{home.keystore} was left behind by a creation that broke off",
+            code="home.unusable",
+            hint="remove the directory: no certificate was issued with its keys",
+        )
+    create_keystore(home.keystore, kind=kind, pin=pin).close()
+    home.create(HomeSettings(pin_file=pin_file.resolve()))
+
+
+@contextmanager
+def open_authority(home: Home, *, pin_file: Path | None = None) -> Iterator[AuthorityService]:
+    """The authority of a home, which it owns until the context ends.
+
+    Raises:
+        RecordError: ``home.missing``, ``record.locked``, ``record.damaged``.
+        KeystoreError: the PIN or the keystore is wrong.
+    """
+    pin = home.read_pin(pin_file)
+    state = PkiState()
+    with Journal.open(home.journal, replay=state.apply) as journal:
+        keystore = open_keystore(home.keystore, pin=pin)
+        try:
+            _publish_again(home, state)
+            yield AuthorityService(
+                keystore=keystore,
+                recorder=Recorder(journal=journal, state=state, now=_utc_now),
+                publication=home,
+                random_bytes=secrets.token_bytes,
+            )
+        finally:
+            keystore.close()
+
+
+def read_state(home: Home) -> PkiState:
+    """What an authority has done, without owning it: also while another process signs.
+
+    Raises:
+        RecordError: ``home.missing``, ``record.damaged``, ``record.unreadable``.
+    """
+    home.settings()
+    state = PkiState()
+    for entry in read_journal(home.journal):
+        state.apply(entry)
+    return state
+
+
+def write_trust(home: Home, directory: Path) -> list[tuple[Path, bool]]:
+    """Write a verifier's trust directory; give back each file and whether it was written (else kept as it was).
+
+    Raises:
+        PkiRefusedError: ``authority.missing``, ``crl.missing``.
+        RecordError: ``home.missing``, ``record.damaged``, ``trust.unwritable``.
+    """
+    files = export_trust(read_state(home))
+    results: list[tuple[Path, bool]] = []
+    try:
+        for file in files:
+            path = directory / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            is_written = not (file.is_kept and path.exists())
+            if is_written:
+                replace_file(path, file.content, mode=0o644)
+            results.append((path, is_written))
+    except OSError as error:
+        raise RecordError(
+            f"trust directory {directory} cannot be written: {error.strerror}",
+            code="trust.unwritable",
+        ) from error
+    return results
+
+
+def _publish_again(home: Home, state: PkiState) -> None:
+    """Publish what a crash kept from being published; the journal has it all."""
+    if state.authority_id is not None and state.authority_certificate is not None:
+        home.publish_certificate(state.authority_id, state.authority_certificate)
+        if state.crl is not None:
+            home.publish_crl(state.authority_id, state.crl)
+    for signer_id, record in state.signers.items():
+        if record.certificate is not None:
+            home.publish_certificate(signer_id, record.certificate)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,108 @@
+"""Certificate revocation lists as Doc 9303-12, 7.1.4 wants them: version 2, numbered, without reason codes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptography.hazmat import asn1
+
+from pki.certificates import extensions as ext
+from pki.certificates.issue import assemble, encode_algorithm, encode_extensions, encode_time
+from pki.certificates.structures import CertificateListContent, RevokedEntry, element
+from pki.certificates.trust import Authority
+from pki.errors import PkiRefusedError
+from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.signer import Signer
+
+__all__ = ["MAX_CRL_LIFETIME", "PreparedCertificateList", "issue_crl", "prepare_crl"]
+
+MAX_CRL_LIFETIME = timedelta(days=90)
+"""Doc 9303-12, 4.2: a CRL is issued at least every 90 days."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedCertificateList:
+    """A CRL that lacks nothing but the signature over ``to_be_signed``."""
+
+    number: int
+    algorithm: SignatureAlgorithm
+    to_be_signed: bytes = field(repr=False)
+
+    def sign(self, signer: Signer) -> bytes:
+        """The DER CRL.
+
+        Raises:
+            PkiRefusedError: ``signing.key-mismatch``.
+            KeystoreError: the key failed.
+        """
+        return assemble(self.to_be_signed, algorithm=self.algorithm, signer=signer)
+
+
+def prepare_crl(
+    *,
+    authority_certificate: bytes,
+    number: int,
+    this_update: datetime,
+    next_update: datetime,
+    revoked: Mapping[int, datetime],
+) -> PreparedCertificateList:
+    """Everything of a CRL but its signature; ``revoked`` maps serial numbers to the time of revocation.
+
+    Raises:
+        PkiDataError: ``trust.authority-invalid``.
+        PkiRefusedError: ``crl.request-invalid``.
+    """
+    if not timedelta(0) < next_update - this_update <= MAX_CRL_LIFETIME:
+        raise PkiRefusedError(
+            f"the CRL would be current for {next_update - this_update}, expected at most {MAX_CRL_LIFETIME}",
+            code="crl.request-invalid",
+        )
+    if number < 1 or number.bit_length() > 159:
+        raise PkiRefusedError(
+            f"CRL number has {number.bit_length()} bits, expected a positive number of at most 20 octets",
+            code="crl.request-invalid",
+        )
+    authority = Authority.from_bytes(authority_certificate)
+    algorithm = SignatureAlgorithm.for_curve(authority.certificate.public_key.curve)
+    entries = [
+        RevokedEntry(serial_number=serial_number, revoked_at=encode_time(moment), extensions=None)
+        for serial_number, moment in sorted(revoked.items())
+    ]
+    content = CertificateListContent(
+        version=1,
+        signature_algorithm=encode_algorithm(algorithm),
+        issuer=element(authority.certificate.subject),
+        this_update=encode_time(this_update),
+        next_update=encode_time(next_update),
+        # RFC 5280, 5.1.2.6: where nothing is revoked, the list is absent.
+        revoked=entries or None,
+        extensions=encode_extensions(
+            [
+                ext.encode_authority_key_identifier(authority.key_identifier),
+                ext.encode_crl_number(number),
+            ]
+        ),
+    )
+    return PreparedCertificateList(
+        number=number, algorithm=algorithm, to_be_signed=asn1.encode_der(content)
+    )
+
+
+def issue_crl(
+    *,
+    signer: Signer,
+    authority_certificate: bytes,
+    number: int,
+    this_update: datetime,
+    next_update: datetime,
+    revoked: Mapping[int, datetime],
+) -> bytes:
+    """Prepare and sign a CRL; see ``prepare_crl``."""
+    prepared = prepare_crl(
+        authority_certificate=authority_certificate,
+        number=number,
+        this_update=this_update,
+        next_update=next_update,
+        revoked=revoked,
+    )
+    return prepared.sign(signer)

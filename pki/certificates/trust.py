@@ -1,0 +1,279 @@
+"""Whether a document signer may be believed: certificate, path, validity, revocation (SPEC.md, 9.6-9.9).
+
+Pure: certificates, lists and times come in, nothing or an error with one code comes out. A path is exactly
+one certificate, from an authority of the trust directory. What is expensive is cached by the bytes it
+depends on, so that a terminal judges each signer's signatures once.
+
+Doc 9303-12 has the profiles; RFC 5280, 6 the validation that remains when a path has one step.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Self
+
+from pki.certificates import extensions as ext
+from pki.certificates.anchors import Authority, TrustAnchors
+from pki.certificates.certificate import (
+    Certificate,
+    CertificateError,
+    CertificateList,
+    load_certificate,
+    load_certificate_list,
+)
+from pki.certificates.extensions import KeyUsageBit
+from pki.certificates.names import country_of, name_text
+from pki.certificates.profile_checks import (
+    check_critical,
+    check_key_usage,
+    is_issued_by,
+    is_test_certificate,
+    required,
+)
+from pki.errors import PkiDataError, PkiRefusedError
+
+__all__ = [
+    "Authority",
+    "DocumentSignerCertificate",
+    "TrustAnchors",
+    "check_revocation",
+    "check_signer_profile",
+    "check_validity",
+    "find_authority",
+]
+
+_KNOWN_IN_LISTS = frozenset({ext.CRL_NUMBER, ext.AUTHORITY_KEY_IDENTIFIER})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentSignerCertificate:
+    """What a document signer's certificate says of itself; nothing of it is proven."""
+
+    der: bytes = field(repr=False)
+    country: str
+    is_test: bool
+    name: str
+    serial_number: int
+    document_codes: frozenset[str]
+    key_use_not_before: datetime
+    key_use_not_after: datetime
+    authority_key_identifier: bytes = field(repr=False)
+    not_before: datetime
+    not_after: datetime
+    certificate: Certificate = field(repr=False, compare=False)
+
+    @classmethod
+    def from_bytes(cls, der: bytes) -> Self:
+        """Read a DER certificate that is an end entity as Doc 9303-12, 7.1.1 profiles it.
+
+        Raises:
+            PkiDataError: ``signer.profile``.
+        """
+        try:
+            certificate = load_certificate(der)
+            _check_signer(certificate)
+            extensions = certificate.extensions
+            start, end = _key_use(certificate)
+            return cls(
+                der=der,
+                country=country_of(certificate.subject),
+                is_test=is_test_certificate(certificate),
+                name=name_text(certificate.subject),
+                serial_number=certificate.serial_number,
+                document_codes=required(
+                    ext.decode_document_types(extensions), "document type list"
+                ),
+                key_use_not_before=start,
+                key_use_not_after=end,
+                authority_key_identifier=required(
+                    ext.decode_authority_key_identifier(extensions), "authority key identifier"
+                ),
+                not_before=certificate.not_before,
+                not_after=certificate.not_after,
+                certificate=certificate,
+            )
+        except PkiDataError as error:
+            raise PkiDataError(
+                f"the signer's certificate breaks its profile: {error}", code="signer.profile"
+            ) from error
+
+
+def check_signer_profile(certificate_der: bytes, *, document_code: str, allow_test: bool) -> None:
+    """A document signer's profile, for this kind of document, test marks only by leave (SPEC.md, 9.6).
+
+    Raises:
+        PkiDataError: ``signer.profile``.
+        PkiRefusedError: ``signer.document-type``, ``signer.test-authority``.
+    """
+    signer = _load_signer(certificate_der)
+    if document_code not in signer.document_codes:
+        raise PkiRefusedError(
+            f"the signer may sign documents {sorted(signer.document_codes)}, got {document_code!r}",
+            code="signer.document-type",
+        )
+    if signer.is_test and not allow_test:
+        raise PkiRefusedError(
+            f"the signer {signer.name} is marked as a test", code="signer.test-authority"
+        )
+
+
+def find_authority(certificate_der: bytes, anchors: TrustAnchors) -> Authority:
+    """The authority that issued the signer, by name, key identifier and signature (SPEC.md, 9.7).
+
+    Raises:
+        PkiDataError: ``signer.profile``.
+        PkiRefusedError: ``signer.authority-unknown``, ``signer.path-invalid``.
+    """
+    signer = _load_signer(certificate_der)
+    found = [
+        authority
+        for authority in anchors.authorities
+        if authority.certificate.subject == signer.certificate.issuer
+        and authority.key_identifier == signer.authority_key_identifier
+    ]
+    if not found:
+        raise PkiRefusedError(
+            f"no trusted authority has the name and key that {signer.name} was issued under",
+            code="signer.authority-unknown",
+        )
+    # Two certificates of one name and key identifier may differ in their keys; the signature decides.
+    for authority in found:
+        if is_issued_by(certificate_der, authority.der):
+            if authority.is_test != signer.is_test:
+                raise PkiRefusedError(
+                    f"the test marks of {signer.name} and of its authority differ",
+                    code="signer.path-invalid",
+                )
+            return authority
+    raise PkiRefusedError(
+        f"the signature over the certificate of {signer.name} is not its authority's",
+        code="signer.path-invalid",
+    )
+
+
+def check_validity(
+    certificate_der: bytes, authority: Authority, *, signing_time: datetime, now: datetime
+) -> None:
+    """Everything valid at the time of signing, and the signer now, too (SPEC.md, 9.8); the ends are inclusive.
+
+    Raises:
+        PkiDataError: ``signer.profile``.
+        PkiRefusedError: ``signer.expired-at-signing``, ``signer.key-usage-period``,
+            ``signer.authority-expired``, ``signer.expired``.
+    """
+    signer = _load_signer(certificate_der)
+    for code, name, start, moment, end in (
+        (
+            "signer.expired-at-signing",
+            "signer",
+            signer.not_before,
+            signing_time,
+            signer.not_after,
+        ),
+        (
+            "signer.key-usage-period",
+            "signer's private key",
+            signer.key_use_not_before,
+            signing_time,
+            signer.key_use_not_after,
+        ),
+        (
+            "signer.authority-expired",
+            "signer's authority",
+            authority.not_before,
+            signing_time,
+            authority.not_after,
+        ),
+        ("signer.expired", "signer", signer.not_before, now, signer.not_after),
+    ):
+        if not start <= moment <= end:
+            when = "now" if code == "signer.expired" else "at the time of signing"
+            raise PkiRefusedError(
+                f"the {name} is not valid {when}, {moment:%Y-%m-%d %H:%M:%S}Z, "
+                f"expected {start:%Y-%m-%d %H:%M:%S}Z to {end:%Y-%m-%d %H:%M:%S}Z",
+                code=code,
+            )
+
+
+def check_revocation(
+    certificate_der: bytes, authority: Authority, anchors: TrustAnchors, *, now: datetime
+) -> None:
+    """A current CRL of the authority that does not list the signer (SPEC.md, 9.9).
+
+    A signer that any CRL of its authority lists is revoked, however old that list and whenever the card was
+    signed: the signer itself claims the time of signing.
+
+    Raises:
+        PkiDataError: ``signer.profile``.
+        PkiRefusedError: ``signer.revoked``, ``signer.revocation-unknown``.
+    """
+    signer = _load_signer(certificate_der)
+    lists = [item for item in anchors.revocation_lists if _is_list_of(item.der, authority.der)]
+    for item in lists:
+        if signer.serial_number in item.revoked:
+            raise PkiRefusedError(
+                f"the signer {signer.name} was revoked at "
+                f"{item.revoked[signer.serial_number]:%Y-%m-%d %H:%M:%S}Z",
+                code="signer.revoked",
+            )
+    if not any(
+        item.this_update <= now <= item.next_update and _is_understood(item) for item in lists
+    ):
+        raise PkiRefusedError(
+            f"{len(lists)} CRLs of {authority.name} are at hand, expected one that is current "
+            f"at {now:%Y-%m-%d %H:%M:%S}Z",
+            code="signer.revocation-unknown",
+        )
+
+
+def _is_understood(item: CertificateList) -> bool:
+    """RFC 5280, 5.2 and 5.3: a list with critical extensions that are not understood proves no absence."""
+    return (
+        not item.has_critical_entry_extensions
+        and ext.unknown_critical(item.extensions, known=_KNOWN_IN_LISTS) is None
+    )
+
+
+@lru_cache(maxsize=256)
+def _load_signer(der: bytes) -> DocumentSignerCertificate:
+    return DocumentSignerCertificate.from_bytes(der)
+
+
+@lru_cache(maxsize=1024)
+def _is_list_of(crl_der: bytes, authority_der: bytes) -> bool:
+    """Whether this authority signed the list, under its own name and key identifier."""
+    crl = load_certificate_list(crl_der)
+    authority = load_certificate(authority_der)
+    try:
+        identifier = ext.decode_authority_key_identifier(crl.extensions)
+        own = ext.decode_subject_key_identifier(authority.extensions)
+    except CertificateError:
+        return False
+    return (
+        crl.issuer == authority.subject
+        and identifier is not None
+        and identifier == own
+        and crl.verify_by(authority.public_key)
+    )
+
+
+def _check_signer(certificate: Certificate) -> None:
+    """Doc 9303-12, 7.1.1, column *document signer*."""
+    extensions = certificate.extensions
+    check_critical(extensions)
+    constraints = ext.decode_basic_constraints(extensions)
+    if constraints is not None and constraints[0]:
+        raise CertificateError("the signer is an authority, expected an end entity")
+    check_key_usage(extensions, {KeyUsageBit.DIGITAL_SIGNATURE})
+    if ext.EXTENDED_KEY_USAGE in extensions:
+        # Signers of other things than documents (master lists, deviation lists) carry one.
+        raise CertificateError("the signer has an extended key usage, expected none")
+
+
+def _key_use(certificate: Certificate) -> tuple[datetime, datetime]:
+    """The private-key usage period; an end that it leaves open is the certificate's own (RFC 5280, A.2)."""
+    period = ext.decode_private_key_usage_period(certificate.extensions)
+    start, end = required(period, "private key usage period")
+    if start is None and end is None:
+        raise CertificateError("private key usage period is empty")
+    return start or certificate.not_before, end or certificate.not_after

@@ -1,0 +1,365 @@
+"""The command ``membercard-pki``: thin; what it does stands in the services."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from pki.bootstrap import open_authority, prepare_home, read_state, write_trust
+from pki.certificates.certificate import load_certificate_list
+from pki.certificates.crl import MAX_CRL_LIFETIME
+from pki.certificates.profile import load_certificate_profile
+from pki.errors import PkiError
+from pki.home import Home
+from pki.keys.open import KeystoreKind, keystore_warning
+from pki.presentation import (
+    FormatOption,
+    OutputFormat,
+    authority_document,
+    crl_document,
+    print_document,
+    print_json,
+    print_table,
+    print_warning,
+    signer_document,
+)
+from pki.record.journal import JournalHead, verify_journal
+from pki.services.authority import AuthorityRequest
+
+__all__ = ["app", "main"]
+
+_NOT_DONE: Final = 2
+_USAGE: Final = 64
+
+app = typer.Typer(
+    name="membercard-pki",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+authority_app = typer.Typer(help="The certification authority itself.", rich_markup_mode=None)
+signer_app = typer.Typer(help="Document signers, which sign cards.", rich_markup_mode=None)
+crl_app = typer.Typer(help="Certificate revocation lists.", rich_markup_mode=None)
+trust_app = typer.Typer(help="What verifiers trust.", rich_markup_mode=None)
+journal_app = typer.Typer(help="The record of every signature.", rich_markup_mode=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    given_home: Path | None
+
+    @property
+    def home(self) -> Home:
+        if self.given_home is None:
+            raise typer.BadParameter(
+                "missing; give it before the object, or set MEMBERCARD_PKI_HOME",
+                param_hint="--home",
+            )
+        return Home(self.given_home)
+
+
+PinFileOption = Annotated[
+    Path | None,
+    typer.Option(help="File with the keystore's PIN; the one given at creation is remembered."),
+]
+
+
+@app.callback(
+    epilog="""\b
+Examples:
+  membercard-pki --home pki authority create --test --name Trial --pin-file secrets/pki.pin
+  membercard-pki --home pki signer create --id ds-1
+  membercard-pki --home pki crl issue
+  membercard-pki --home pki trust export trust
+"""
+)
+def root(
+    context: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MEMBERCARD_PKI_HOME",
+            help="The directory of keys, journal and certificates.",
+        ),
+    ] = None,
+) -> None:
+    """Run the certification authority whose signers sign cards.
+
+    Exit status: 0 done, 1 refused, 2 could not read or do, 64 wrong usage.
+    """
+    context.obj = _Context(home)
+
+
+@authority_app.command(
+    "create",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki authority create --test --name Trial --pin-file secrets/pki.pin
+  membercard-pki --home pki authority create --name "Card signing" --keystore pkcs11 --pin-file /run/pin
+""",
+)
+def authority_create(
+    context: typer.Context,
+    *,
+    name: Annotated[str, typer.Option(help="The authority's name, without TEST.")],
+    pin_file: Annotated[
+        Path, typer.Option(help="File with the keystore's PIN; made with a random one if absent.")
+    ],
+    test: Annotated[
+        bool,
+        typer.Option("--test", help="Mark every certificate as a test: policies must allow it."),
+    ] = False,
+    keystore: Annotated[
+        KeystoreKind,
+        typer.Option(help="Where keys live: auto takes a SoftHSM2 token where there is one."),
+    ] = KeystoreKind.AUTO,
+    country: Annotated[str, typer.Option(help="Two capital letters.")] = "VN",
+    crl_uri: Annotated[
+        str, typer.Option(help="Where the CRL will be published; stands in every certificate.")
+    ] = "http://pki.example/csca-1.crl",
+    profile: Annotated[
+        str, typer.Option(help="Certificate profile: a name or a TOML file.")
+    ] = "csca",
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Make a country signing authority: keystore, key, self-signed certificate, journal."""
+    home = _context(context).home
+    request = AuthorityRequest(name=name, country=country, is_test=test, distribution_point=crl_uri)
+    certificate_profile = load_certificate_profile(profile)
+    request.check(certificate_profile)
+    prepare_home(home, kind=keystore, pin_file=pin_file)
+    warning = keystore_warning(home.keystore)
+    if warning is not None:
+        print_warning(warning)
+    with open_authority(home, pin_file=pin_file) as authority:
+        authority.create_authority(request, profile=certificate_profile)
+    print_document(authority_document(read_state(home)), output_format)
+
+
+@authority_app.command(
+    "show",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki authority show
+  membercard-pki --home pki authority show --format json
+""",
+)
+def authority_show(
+    context: typer.Context, *, output_format: FormatOption = OutputFormat.TEXT
+) -> None:
+    """Show the authority, its certificate's validity and its CRL."""
+    print_document(authority_document(read_state(_context(context).home)), output_format)
+
+
+@signer_app.command(
+    "create",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki signer create --id ds-1
+  membercard-pki --home pki signer create --id ds-2 --format json
+""",
+)
+def signer_create(
+    context: typer.Context,
+    *,
+    signer_id: Annotated[
+        str, typer.Option("--id", help="The signer's name, given once: letters a-z, digits, -.")
+    ],
+    profile: Annotated[
+        str, typer.Option(help="Certificate profile: a name or a TOML file.")
+    ] = "document-signer",
+    pin_file: PinFileOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Make a document signer: its key and its certificate."""
+    certificate_profile = load_certificate_profile(profile)
+    with open_authority(_context(context).home, pin_file=pin_file) as authority:
+        record = authority.create_signer(signer_id, profile=certificate_profile)
+    print_document(signer_document(record), output_format)
+
+
+@signer_app.command(
+    "list",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki signer list
+  membercard-pki --home pki signer list --format json
+""",
+)
+def signer_list(context: typer.Context, *, output_format: FormatOption = OutputFormat.TEXT) -> None:
+    """List the document signers and how much each has signed."""
+    state = read_state(_context(context).home)
+    documents = [signer_document(record) for record in state.signers.values()]
+    if output_format is OutputFormat.JSON:
+        print_json(documents)
+        return
+    table = Table(box=None, pad_edge=False)
+    names = ("id", "state", "key_use_until", "valid_until", "objects_signed")
+    for name in names:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for document in documents:
+        table.add_row(*(Text(str(document.get(name, "-"))) for name in names))
+    print_table(table)
+
+
+@signer_app.command(
+    "revoke",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki signer revoke --id ds-1 --reason "token lost"
+""",
+)
+def signer_revoke(
+    context: typer.Context,
+    *,
+    signer_id: Annotated[str, typer.Option("--id", help="The signer's name.")],
+    reason: Annotated[
+        str, typer.Option(help="Why; it stays in the journal and never stands in a CRL.")
+    ],
+    pin_file: PinFileOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Revoke a document signer and issue the CRL that lists it: every card that it signed is refused."""
+    with open_authority(_context(context).home, pin_file=pin_file) as authority:
+        record = authority.revoke_signer(signer_id, reason=reason)
+        authority.issue_crl()
+    print_document(signer_document(record), output_format)
+    print_warning("terminals refuse its cards once they have the new CRL: trust export")
+
+
+@crl_app.command(
+    "issue",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki crl issue
+  membercard-pki --home pki crl issue --days 30 --format json
+""",
+)
+def crl_issue(
+    context: typer.Context,
+    *,
+    days: Annotated[
+        int, typer.Option(min=1, max=90, help="For how long verifiers may use it.")
+    ] = MAX_CRL_LIFETIME.days,
+    pin_file: PinFileOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Issue a certificate revocation list with the next number."""
+    with open_authority(_context(context).home, pin_file=pin_file) as authority:
+        crl = authority.issue_crl(lifetime=timedelta(days=days))
+    print_document(crl_document(load_certificate_list(crl)), output_format)
+
+
+@trust_app.command(
+    "export",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki trust export trust
+""",
+)
+def trust_export(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Argument(help="The trust directory; made if absent.")],
+    *,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Write the authority's certificate, its CRL and a policy for verifiers; an existing policy is kept."""
+    files = write_trust(_context(context).home, directory)
+    if output_format is OutputFormat.JSON:
+        print_json([{"file": str(path), "written": is_written} for path, is_written in files])
+        return
+    for path, is_written in files:
+        print_table(Text(f"{'wrote' if is_written else 'kept '} {path}"))
+
+
+@journal_app.command(
+    "verify",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki journal verify
+  membercard-pki --home pki journal verify --head 17:5f0c...e2 --format json
+""",
+)
+def journal_verify(
+    context: typer.Context,
+    *,
+    head: Annotated[
+        str | None,
+        typer.Option(help="A head that was written down earlier: finds a tail that was cut off."),
+    ] = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Check every entry of the journal; print its head, to be written down elsewhere."""
+    home = _context(context).home
+    home.settings()
+    known = None if head is None else JournalHead.from_text(head)
+    found = verify_journal(home.journal, known_head=known)
+    read_state(home)
+    if found.torn_bytes:
+        print_warning(
+            f"the last {found.torn_bytes} bytes are a line that a crash tore; it was never acknowledged"
+        )
+    print_document(
+        {"entries": found.sequence, "head": found.to_text(), "torn_bytes": found.torn_bytes},
+        output_format,
+    )
+
+
+for _name, _commands in (
+    ("authority", authority_app),
+    ("signer", signer_app),
+    ("crl", crl_app),
+    ("trust", trust_app),
+    ("journal", journal_app),
+):
+    app.add_typer(_commands, name=_name)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give back the exit status; nothing that comes from outside ends in a traceback."""
+    try:
+        status = app(
+            args=None if arguments is None else list(arguments),
+            prog_name="membercard-pki",
+            standalone_mode=False,
+        )
+    except typer.TyperException as error:
+        return _fail(error.format_message(), "usage", "membercard-pki --help", _USAGE)
+    except PkiError as error:
+        return _fail(str(error), error.code, error.hint, error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has gone; what is still buffered must not be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _NOT_DONE
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", "interrupted", None, _NOT_DONE)
+    # The library turns an interruption into status 130; ours has one meaning for everything not done.
+    return _NOT_DONE if status == 130 else status if isinstance(status, int) else 0
+
+
+def _context(context: typer.Context) -> _Context:
+    found = context.find_object(_Context)
+    if found is None:
+        raise TypeError("the command was not called through the root command")
+    return found
+
+
+def _fail(sentence: str, code: str, hint: str | None, status: int) -> int:
+    """One line for people, with the code that they can search for."""
+    lines = [f"error: {sentence.rstrip('.')} [{code}]"] + ([f"hint: {hint}"] if hint else [])
+    for line in lines:
+        # A file's name may hold anything: nothing of it may steer the terminal.
+        printable = "".join(each if each.isprintable() else "?" for each in line)
+        sys.stderr.write(printable + "\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

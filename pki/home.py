@@ -1,0 +1,129 @@
+"""The home directory of an authority: settings, keystore, journal, published certificates and CRLs.
+
+settings.toml   where the PIN file is
+keystore/       the keys (pki.keys.open)
+journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
+certificates/   NAME.cer, and crl/NAME.crl: copies of what the journal holds, for others to fetch
+"""
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pki.durable import create_file, replace_file
+from pki.errors import RecordError
+from pki.keys.open import read_pin_file
+
+__all__ = ["Home", "HomeSettings"]
+
+_FORMAT: Final = 1
+_MAX_SETTINGS_BYTES: Final = 65536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeSettings:
+    """What a home remembers between commands; ``pin_file`` is absolute."""
+
+    pin_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One home directory; it need not exist yet."""
+
+    directory: Path
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.directory / "journal.jsonl"
+
+    @property
+    def keystore(self) -> Path:
+        """The keystore's directory."""
+        return self.directory / "keystore"
+
+    @property
+    def exists(self) -> bool:
+        """Whether this is a home already."""
+        return self._settings_file.exists()
+
+    @property
+    def _settings_file(self) -> Path:
+        return self.directory / "settings.toml"
+
+    def create(self, settings: HomeSettings) -> None:
+        """Make the directory and write its settings.
+
+        Raises:
+            RecordError: ``home.exists``, ``home.unusable``.
+        """
+        # A JSON text is a TOML basic string, too.
+        pin_file = json.dumps(str(settings.pin_file), ensure_ascii=False)
+        content = f"format = {_FORMAT}\npin_file = {pin_file}\n"
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.directory.chmod(0o700)
+            create_file(self._settings_file, content.encode())
+        except FileExistsError as error:
+            raise RecordError(f"{self.directory} is a home already", code="home.exists") from error
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+    def settings(self) -> HomeSettings:
+        """Read the settings.
+
+        Raises:
+            RecordError: ``home.missing``, ``home.unusable``.
+        """
+        if not self.exists:
+            raise RecordError(
+                f"{self.directory} is no home of an authority",
+                code="home.missing",
+                hint="membercard-pki --home DIR authority create",
+            )
+        try:
+            with self._settings_file.open("rb") as file:
+                found = tomllib.loads(file.read(_MAX_SETTINGS_BYTES).decode())
+        except (OSError, ValueError, RecursionError) as error:
+            raise _unusable(self.directory, error) from error
+        pin_file = found.get("pin_file")
+        if found.get("format") != _FORMAT or not isinstance(pin_file, str):
+            raise RecordError(
+                f"{self._settings_file} is not of format {_FORMAT}", code="home.unusable"
+            )
+        return HomeSettings(pin_file=Path(pin_file))
+
+    def read_pin(self, given: Path | None) -> str:
+        """The PIN from the file given, or from the one that the home remembers.
+
+        Raises:
+            KeystoreError: ``keystore.pin-file``.
+            RecordError: ``home.missing``, ``home.unusable``.
+        """
+        settings = self.settings()
+        return read_pin_file(given if given is not None else settings.pin_file)
+
+    def publish_certificate(self, name: str, der: bytes) -> None:
+        """See ``pki.services.authority.Publication``."""
+        self._publish(self.directory / "certificates" / f"{name}.cer", der)
+
+    def publish_crl(self, name: str, der: bytes) -> None:
+        """See ``pki.services.authority.Publication``."""
+        self._publish(self.directory / "crl" / f"{name}.crl", der)
+
+    def _publish(self, path: Path, der: bytes) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and path.read_bytes() == der:
+                return
+            replace_file(path, der, mode=0o644)
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+
+def _unusable(directory: Path, error: Exception) -> RecordError:
+    reason = error.strerror if isinstance(error, OSError) else "its settings cannot be read"
+    return RecordError(f"home {directory} cannot be used: {reason}", code="home.unusable")

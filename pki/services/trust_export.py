@@ -1,0 +1,94 @@
+"""What verifiers need of an authority: its certificate, its CRL, and the policy that demands everything."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from pki.certificates.trust import Authority
+from pki.errors import PkiRefusedError
+from pki.services.state import PkiState
+
+__all__ = ["TrustFile", "export_trust"]
+
+_REQUIRED_CHECKS: Final = (
+    "card.life-cycle",
+    "access.pace",
+    "security-object.syntax",
+    "security-object.signature",
+    "security-object.signing-time",
+    "signer.certificate",
+    "signer.path",
+    "signer.validity",
+    "signer.revocation",
+    "data-groups.integrity",
+    "data-groups.coverage",
+    "common-data.consistency",
+    "access.parameters-signed",
+    "data-groups.content",
+    "holder.consistency",
+    "card.validity",
+    "chip.authentication",
+    "status.reference",
+)
+"""Every check of SPEC.md, 9: a verifier may ask for less, and this export never does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustFile:
+    """One file of a trust directory; one that is ``kept`` is never written over, because people edit it."""
+
+    path: str
+    content: bytes = field(repr=False)
+    is_kept: bool = False
+
+
+def export_trust(state: PkiState) -> tuple[TrustFile, ...]:
+    """The files of a trust directory (docs/policy.md).
+
+    Raises:
+        PkiRefusedError: ``authority.missing``; ``crl.missing``: without a CRL every card would be refused.
+    """
+    if state.authority_id is None or state.authority_certificate is None:
+        raise PkiRefusedError(
+            "there is no authority yet",
+            code="authority.missing",
+            hint="membercard-pki authority create",
+        )
+    if state.crl is None:
+        raise PkiRefusedError(
+            "the authority has issued no CRL, and without one every card is refused",
+            code="crl.missing",
+            hint="membercard-pki crl issue",
+        )
+    authority = Authority.from_bytes(state.authority_certificate)
+    return (
+        TrustFile(path=f"csca/{state.authority_id}.cer", content=authority.der),
+        TrustFile(path=f"crl/{state.authority_id}.crl", content=state.crl),
+        TrustFile(
+            path="policy.toml",
+            content=_policy(is_test=authority.is_test).encode(),
+            is_kept=True,
+        ),
+    )
+
+
+def _policy(*, is_test: bool) -> str:
+    checks = "".join(f'  "{name}",\n' for name in _REQUIRED_CHECKS)
+    mark = (
+        "true             # cards of this authority are for tests and demonstrations"
+        if is_test
+        else "false"
+    )
+    return (
+        "# What this terminal demands of a card: docs/policy.md.\n"
+        "format = 1\n"
+        f"allow_test_authorities = {mark}\n"
+        'document_codes = ["CM"]\n'
+        "pace_parameter_ids = [12, 13]\n"
+        'default_purpose = "inspection"\n'
+        "\n"
+        "[states]\n"
+        'VNM = "VN"\n'
+        "\n"
+        "[purposes.inspection]\n"
+        f"required_checks = [\n{checks}]\n"
+    )

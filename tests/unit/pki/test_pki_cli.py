@@ -1,0 +1,321 @@
+"""The command line of the authority: what it prints, what it leaves, how it ends."""
+
+import json
+import stat
+import tomllib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pki.certificates.trust import TrustAnchors, check_revocation, find_authority
+from pki.cli import main
+from pki.errors import PkiError
+from pki.keys.token_library import find_softhsm
+from pki.services.document_signer import SigningRequest
+from pki.services.open_signer import open_document_signer
+from pki.signed.security_object import SecurityObject, StatusReference
+
+Run = Callable[..., Any]
+
+
+class Outcome:
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status = status
+        self.out = out
+        self.err = err
+
+    @property
+    def json(self) -> Any:
+        assert self.status == 0, self.err
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "pki"
+
+
+@pytest.fixture
+def run(home: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    def call(*words: str) -> Outcome:
+        capfd.readouterr()
+        status = main(["--home", str(home), *words])
+        captured = capfd.readouterr()
+        return Outcome(status, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def made(run: Run, tmp_path: Path) -> Run:
+    """A home with an authority, a signer and a CRL."""
+    create(run, tmp_path, "file")
+    assert run("signer", "create", "--id", "ds-1").status == 0
+    assert run("crl", "issue").status == 0
+    return run
+
+
+def create(run: Run, tmp_path: Path, keystore: str) -> Outcome:
+    outcome: Outcome = run(
+        "authority", "create", "--test", "--name", "Membercard demonstration",
+        "--keystore", keystore, "--pin-file", str(tmp_path / "secrets" / "pki.pin"),
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    return outcome
+
+
+@pytest.mark.parametrize("keystore", ["file", pytest.param("pkcs11", marks=pytest.mark.hsm)])
+def test_from_nothing_to_a_signed_card_that_a_verifier_trusts(
+    run: Run, home: Path, tmp_path: Path, keystore: str
+) -> None:
+    if keystore == "pkcs11" and find_softhsm() is None:
+        pytest.skip("SoftHSM2 and python-pkcs11 are not both installed")
+    warning = create(run, tmp_path, keystore).err
+    assert ("warning: the keys are in encrypted files" in warning) == (keystore == "file")
+    assert run("signer", "create", "--id", "ds-1", "--format", "json").json["state"] == "usable"
+    assert run("crl", "issue", "--format", "json").json["number"] == 1
+    assert run("trust", "export", str(tmp_path / "trust")).status == 0
+    now = datetime.now(UTC)
+    with open_document_signer(home) as signer:
+        signed = signer.sign(
+            SigningRequest(
+                reference=bytes(16),
+                file_hashes={1: bytes(32), 2: bytes(32)},
+                status_reference=StatusReference(list_id=bytes(8), index=1),
+                signing_time=now,
+            )
+        )
+    security_object = SecurityObject.from_bytes(signed)
+    security_object.verify_signature()
+    anchors = TrustAnchors.from_bytes(
+        certificates=[(tmp_path / "trust/csca/csca-1.cer").read_bytes()],
+        crls=[(tmp_path / "trust/crl/csca-1.crl").read_bytes()],
+    )
+    authority = find_authority(security_object.signer_certificate, anchors)
+    check_revocation(security_object.signer_certificate, authority, anchors, now=now)
+    assert authority.is_test
+    listed = run("signer", "list", "--format", "json").json
+    assert [(item["id"], item["objects_signed"]) for item in listed] == [("ds-1", 1)]
+    assert run("journal", "verify", "--format", "json").json["entries"] == 11
+
+
+def test_a_revoked_signer_is_in_the_next_export_and_signs_no_more(
+    made: Run, home: Path, tmp_path: Path
+) -> None:
+    outcome = made("signer", "revoke", "--id", "ds-1", "--reason", "token lost", "--format", "json")
+    assert outcome.json["state"] == "revoked"
+    assert made("authority", "show", "--format", "json").json["crl_number"] == 2
+    assert made("trust", "export", str(tmp_path / "trust")).status == 0
+    anchors = TrustAnchors.from_bytes(
+        certificates=[(tmp_path / "trust/csca/csca-1.cer").read_bytes()],
+        crls=[(tmp_path / "trust/crl/csca-1.crl").read_bytes()],
+    )
+    certificate = (home / "certificates/ds-1.cer").read_bytes()
+    with pytest.raises(PkiError, match="was revoked") as caught:
+        check_revocation(
+            certificate, find_authority(certificate, anchors), anchors, now=datetime.now(UTC)
+        )
+    assert caught.value.code == "signer.revoked"
+    with pytest.raises(PkiError) as caught:
+        open_document_signer(home)
+    assert caught.value.code == "signer.unknown"
+    assert made("signer", "revoke", "--id", "ds-1", "--reason", "again").status == 1
+
+
+def test_the_policy_of_the_export_demands_everything_and_an_edited_one_is_kept(
+    made: Run, tmp_path: Path
+) -> None:
+    trust = tmp_path / "trust"
+    made("trust", "export", str(trust))
+    policy = tomllib.loads((trust / "policy.toml").read_text())
+    assert policy["allow_test_authorities"] is True
+    assert policy["document_codes"] == ["CM"]
+    assert policy["states"] == {"VNM": "VN"}
+    assert len(policy["purposes"]["inspection"]["required_checks"]) == 18
+    (trust / "policy.toml").write_text("# edited\n")
+    written = made("trust", "export", str(trust), "--format", "json").json
+    assert [item["written"] for item in written] == [True, True, False]
+    assert (trust / "policy.toml").read_text() == "# edited\n"
+
+
+def test_the_secrets_are_only_in_their_files(made: Run, home: Path, tmp_path: Path) -> None:
+    pin_file = tmp_path / "secrets" / "pki.pin"
+    pin = pin_file.read_text().strip()
+    assert stat.S_IMODE(pin_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    for path in home.rglob("*"):
+        if path.is_file():
+            assert pin not in path.read_text("latin-1")
+    outcome = made("authority", "show")
+    assert pin not in outcome.out + outcome.err
+
+
+def test_text_and_json_tell_the_same(made: Run) -> None:
+    document = made("authority", "show", "--format", "json").json
+    text = made("authority", "show").out
+    for name, value in document.items():
+        assert any(
+            line.startswith(name.replace("_", " ")) and line.endswith(str(value))
+            for line in text.splitlines()
+        )
+    assert "ds-1  usable" in made("signer", "list").out
+
+
+def test_what_was_done_once_is_refused_with_status_1(made: Run, tmp_path: Path) -> None:
+    again = made(
+        "authority", "create", "--name", "x", "--pin-file", str(tmp_path / "secrets/pki.pin")
+    )
+    assert (again.status, "[authority.exists]" in again.err) == (1, True)
+    again = made("signer", "create", "--id", "ds-1")
+    assert (again.status, "[signer.exists]" in again.err) == (1, True)
+    assert "hint: " in again.err
+
+
+def test_an_edited_journal_stops_everything_with_status_2(made: Run, home: Path) -> None:
+    journal = home / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b"Membercard demo", b"Membercard Demo", 1))
+    for words in (
+        ("journal", "verify"),
+        ("authority", "show"),
+        ("signer", "create", "--id", "ds-2"),
+        ("crl", "issue"),
+    ):
+        outcome = made(*words)
+        assert (outcome.status, "[record.damaged]" in outcome.err) == (2, True)
+
+
+def test_a_cut_journal_is_found_with_its_head(made: Run, home: Path) -> None:
+    head = made("journal", "verify", "--format", "json").json["head"]
+    journal = home / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    assert made("journal", "verify", "--head", head).status == 0
+    journal.write_bytes(b"".join(lines[:-1]))
+    assert made("journal", "verify").status == 0
+    outcome = made("journal", "verify", "--head", head)
+    assert (outcome.status, "[record.cut]" in outcome.err) == (2, True)
+
+
+def test_a_torn_line_is_told_and_the_next_command_goes_on(made: Run, home: Path) -> None:
+    with (home / "journal.jsonl").open("ab") as file:
+        file.write(b'{"fields":')
+    outcome = made("journal", "verify")
+    assert outcome.status == 0
+    assert "warning: the last 10 bytes" in outcome.err
+    assert made("crl", "issue", "--format", "json").json["number"] == 2
+    assert made("journal", "verify").err == ""
+
+
+def test_what_a_crash_left_unpublished_is_published_next_time(made: Run, home: Path) -> None:
+    for path in (home / "certificates/ds-1.cer", home / "crl/csca-1.crl"):
+        before = path.read_bytes()
+        path.unlink()
+        assert made("signer", "create", "--id", f"x-{path.suffix[1:]}").status == 0
+        assert path.read_bytes() == before
+
+
+def test_a_lost_pin_or_a_wrong_one_is_status_2(made: Run, tmp_path: Path) -> None:
+    other = tmp_path / "other.pin"
+    other.write_text("not the right PIN")
+    other.chmod(0o600)
+    outcome = made("crl", "issue", "--pin-file", str(other))
+    assert (outcome.status, "[keystore.passphrase-wrong]" in outcome.err) == (2, True)
+    (tmp_path / "secrets/pki.pin").unlink()
+    outcome = made("crl", "issue")
+    assert (outcome.status, "[keystore.pin-file]" in outcome.err) == (2, True)
+
+
+def test_a_pin_file_is_made_only_at_creation(run: Run, tmp_path: Path) -> None:
+    outcome = run("crl", "issue", "--pin-file", str(tmp_path / "new.pin"))
+    assert (outcome.status, "[home.missing]" in outcome.err) == (2, True)
+    assert not (tmp_path / "new.pin").exists()
+
+
+def test_only_one_process_works_at_a_time(made: Run, home: Path) -> None:
+    with open_document_signer(home):
+        outcome = made("crl", "issue")
+        assert (outcome.status, "[record.locked]" in outcome.err) == (2, True)
+        assert made("signer", "list").status == 0
+        assert made("journal", "verify").status == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("authority",),
+        ("nothing",),
+        ("signer", "create"),
+        ("crl", "issue", "--days", "91"),
+        ("crl", "issue", "--days", "x"),
+        ("authority", "create", "--name", "x", "--pin-file", "p", "--keystore", "paper"),
+        ("authority", "show", "--format", "xml"),
+    ],
+)
+def test_wrong_usage_is_status_64(run: Run, words: tuple[str, ...]) -> None:
+    outcome = run(*words)
+    assert outcome.status == 64
+    assert outcome.err.startswith("error: ")
+
+
+def test_without_a_home_the_command_says_so(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["signer", "list"]) == 64
+    assert "MEMBERCARD_PKI_HOME" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--name", "x" * 60),
+        ("--name", "new\nline"),
+        ("--name", "Trial", "--country", "vn"),
+        ("--name", "Trial", "--crl-uri", "é"),
+        ("--name", "Trial", "--profile", "nobody"),
+        ("--name", "Trial", "--profile", "document-signer"),
+    ],
+)
+def test_an_authority_that_cannot_be_leaves_nothing_behind(
+    run: Run, home: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    outcome = run(
+        "authority", "create", "--test", "--keystore", "file", "--pin-file",
+        str(tmp_path / "pin"), *words,
+    )  # fmt: skip
+    assert outcome.status in {1, 2}
+    assert not home.exists()
+    assert not (tmp_path / "pin").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("authority", "create"),
+        ("authority", "show"),
+        ("signer", "create"),
+        ("signer", "list"),
+        ("signer", "revoke"),
+        ("crl", "issue"),
+        ("trust", "export"),
+        ("journal", "verify"),
+    ],
+)
+def test_every_help_has_examples(run: Run, words: tuple[str, ...]) -> None:
+    outcome = run(*words, "--help")
+    assert outcome.status == 0
+    assert "Examples:" in outcome.out
+    assert f"membercard-pki --home pki {' '.join(words)}" in outcome.out
+
+
+def test_the_newest_usable_signer_is_taken(made: Run, home: Path) -> None:
+    assert made("signer", "create", "--id", "ds-2").status == 0
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    with open_document_signer(home, now=lambda: tomorrow) as signer:
+        assert signer.signer_id in {"ds-1", "ds-2"}
+    with open_document_signer(home, None, "ds-1") as signer:
+        assert signer.signer_id == "ds-1"
+    for signer_id, moment in (("ds-9", tomorrow), (None, tomorrow + timedelta(days=100))):
+        with pytest.raises(PkiError) as caught:
+            open_document_signer(home, None, signer_id, now=lambda moment=moment: moment)
+        assert caught.value.code == "signer.unknown"
