@@ -1,0 +1,35 @@
+"""The faults that the card itself has: files that lie about their length, instructions that it refuses."""
+
+from collections.abc import Sequence
+
+from simulators.card.command import Command
+from simulators.card.status import Refused
+from simulators.faults import Fault, FaultKind, overlong
+
+__all__ = ["Defects"]
+
+
+class Defects:
+    """Carries out the faults of ``simulators.faults.IN_CARD``; all others are not the card's."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self._overlong_files = frozenset(
+            fault.path for fault in faults if fault.kind is FaultKind.OVERLONG_LENGTH
+        )
+        self._refusals = tuple(
+            fault for fault in faults if fault.kind is FaultKind.INSTRUCTION_REFUSED
+        )
+
+    def content(self, path: str, data: bytes) -> bytes:
+        """What reading file ``path`` gives."""
+        return overlong(data) if path in self._overlong_files else data
+
+    def check(self, command: Command, number: int) -> None:
+        """Let a command pass that nothing is wrong with; ``number`` is its number on the wire.
+
+        Raises:
+            Refused: with the status word of the first fault that fits.
+        """
+        for fault in self._refusals:
+            if fault.fits(number=number, ins=command.ins, p1=command.p1):
+                raise Refused(fault.status_word)

@@ -1,0 +1,101 @@
+"""The card's file system: what is selected, and what reading gives (ISO/IEC 7816-4, 7 and 11; SPEC.md, 3 and 4)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from simulators.card.command import Command
+from simulators.card.reply import Reply
+from simulators.card.status import Refused, StatusWord
+from simulators.image import MASTER_FILE, CardImage, ImageFile, ReadRule, file_path
+
+__all__ = ["Selection", "locate", "may_read", "read_binary", "select"]
+
+_SELECT_MASTER_FILE = 0x00
+_SELECT_ELEMENTARY_FILE = 0x02
+_SELECT_BY_NAME = 0x04
+_NO_ANSWER = 0x0C
+_FIRST_OCCURRENCE = 0x00
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The current DF (``None`` is the master file) and the current EF, as a path of the image."""
+
+    application: bytes | None = None
+    file: str | None = None
+
+
+def select(image: CardImage, selection: Selection, command: Command) -> Selection:
+    """Carry out SELECT; it gives no file control information.
+
+    Raises:
+        Refused: 6A86, 6700, or 6A82 where there is no such file.
+    """
+    if command.p1 == _SELECT_BY_NAME and command.p2 in (_NO_ANSWER, _FIRST_OCCURRENCE):
+        if command.data not in image.applications:
+            raise Refused(StatusWord.FILE_NOT_FOUND)
+        return Selection(application=command.data)
+    if command.p2 != _NO_ANSWER:
+        raise Refused(StatusWord.WRONG_PARAMETERS)
+    if command.p1 == _SELECT_MASTER_FILE:
+        if command.data not in (b"", bytes.fromhex(MASTER_FILE)):
+            raise Refused(StatusWord.FILE_NOT_FOUND)
+        return Selection()
+    if command.p1 == _SELECT_ELEMENTARY_FILE:
+        if len(command.data) != 2:
+            raise Refused(StatusWord.WRONG_LENGTH)
+        path = file_path(selection.application, int.from_bytes(command.data, "big"))
+        if path not in image.files:
+            raise Refused(StatusWord.FILE_NOT_FOUND)
+        return replace(selection, file=path)
+    raise Refused(StatusWord.WRONG_PARAMETERS)
+
+
+def locate(image: CardImage, selection: Selection, command: Command) -> tuple[Selection, str, int]:
+    """The file and offset that P1-P2 of READ BINARY or UPDATE BINARY name; a short identifier also selects.
+
+    Raises:
+        Refused: 6A86, 6A82 where there is no such file, 6986 where none is selected.
+    """
+    if not command.p1 & 0x80:
+        if selection.file is None:
+            raise Refused(StatusWord.NO_FILE_SELECTED)
+        return selection, selection.file, command.p1 << 8 | command.p2
+    identifier = command.p1 & 0x1F
+    if command.p1 & 0x60 or identifier in (0, 0x1F):
+        raise Refused(StatusWord.WRONG_PARAMETERS)
+    for path, file in files_of(image.files, selection.application):
+        if file.short_identifier == identifier:
+            return replace(selection, file=path), path, command.p2
+    raise Refused(StatusWord.FILE_NOT_FOUND)
+
+
+def files_of(
+    files: Mapping[str, ImageFile], application: bytes | None
+) -> Iterator[tuple[str, ImageFile]]:
+    """The files of one DF."""
+    directory = file_path(application, 0).partition("/")[0]
+    for path, file in files.items():
+        if path.partition("/")[0] == directory:
+            yield path, file
+
+
+def may_read(file: ImageFile, *, has_password: bool) -> bool:
+    """Whether the file's rule is met; nothing here gives a terminal right (SPEC.md, 8.4)."""
+    return file.read == ReadRule.ALWAYS or (file.read == ReadRule.PASSWORD and has_password)
+
+
+def read_binary(content: bytes, offset: int, command: Command, *, room: int) -> Reply:
+    """What READ BINARY gives of ``content``, where ``room`` bytes fit into the answer (SPEC.md, 4.4 and 4.7).
+
+    Raises:
+        Refused: 6B00 where the offset is at or beyond the end.
+    """
+    if offset >= len(content):
+        raise Refused(StatusWord.WRONG_OFFSET)
+    wanted = room if command.expected_length is None else command.expected_length
+    data = content[offset : offset + min(wanted, room)]
+    missed = command.expected_length is not None and not command.asks_for_all
+    if missed and offset + len(data) == len(content) and len(data) < wanted:
+        return Reply(data=data, status_word=StatusWord.END_OF_FILE)
+    return Reply(data=data)

@@ -1,0 +1,198 @@
+"""PACE with generic mapping over elliptic curves, card's end (9303-11, 4.4; SPEC.md, 5.2)."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from cryptography.hazmat.primitives.constant_time import bytes_eq
+
+from card_layout import tlv
+from card_layout.curves import NamedCurve
+from simulators.card.aes import cmac, derive_key, encrypt_cbc
+from simulators.card.points import Point, PointError
+from simulators.card.secure_messaging import SecureMessaging
+from simulators.card.status import Refused, StatusWord
+from simulators.card.templates import read_template
+
+__all__ = [
+    "PACE_ECDH_GM_AES_128",
+    "PaceExchange",
+    "PaceOffer",
+    "can_secret",
+    "mrz_secret",
+    "offered_parameters",
+    "random_scalar",
+]
+
+PACE_ECDH_GM_AES_128 = bytes.fromhex("04007F00070202040202")
+"""id-PACE-ECDH-GM-AES-CBC-CMAC-128, the value of the OBJECT IDENTIFIER."""
+
+_DYNAMIC_AUTHENTICATION = 0x7C
+_NONCE_BYTES = 16
+_TOKEN_BYTES = 8
+_CURVES = (NamedCurve.SECP256R1, NamedCurve.BRAINPOOLP256R1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceOffer:
+    """One PACEInfo of EF.CardAccess that the card can carry out."""
+
+    curve: NamedCurve
+
+    @property
+    def parameter_id(self) -> int:
+        """The standardised domain parameters (9303-11, 9.5.1)."""
+        return self.curve.pace_parameter_id
+
+
+class _Step(Enum):
+    """What the terminal must send next."""
+
+    NONCE = auto()
+    MAP = auto()
+    AGREE = auto()
+    TOKEN = auto()
+    OVER = auto()
+
+
+@dataclass(slots=True)
+class PaceExchange:
+    """One run of PACE: four GENERAL AUTHENTICATE; whatever it refuses ends it, and the caller drops the object."""
+
+    curve: NamedCurve
+    password_key: bytes = field(repr=False)
+    random: Callable[[int], bytes] = field(repr=False)
+    _step: _Step = field(default=_Step.NONCE, init=False)
+    _nonce: bytes = field(default=b"", init=False, repr=False)
+    _generator: Point | None = field(default=None, init=False, repr=False)
+    _encryption_key: bytes = field(default=b"", init=False, repr=False)
+    _mac_key: bytes = field(default=b"", init=False, repr=False)
+    _own_public: bytes = field(default=b"", init=False, repr=False)
+    _other_public: bytes = field(default=b"", init=False, repr=False)
+
+    @property
+    def expects_last(self) -> bool:
+        """Whether the next command is the last one, which has no chaining bit (9303-11, 4.4.4)."""
+        return self._step is _Step.TOKEN
+
+    def answer(self, data: bytes) -> bytes:
+        """The data field of the answer to the next GENERAL AUTHENTICATE.
+
+        Raises:
+            Refused: 6A80 where the data or a point is wrong, 6300 where the token is.
+        """
+        match self._step:
+            case _Step.NONCE:
+                objects = self._give_nonce(data)
+            case _Step.MAP:
+                objects = self._map(data)
+            case _Step.AGREE:
+                objects = self._agree(data)
+            case _Step.TOKEN:
+                objects = self._confirm(data)
+            case _Step.OVER:
+                raise Refused(StatusWord.CONDITIONS_OF_USE)
+        return tlv.encode(_DYNAMIC_AUTHENTICATION, objects)
+
+    def secure_messaging(self) -> SecureMessaging:
+        """The session that a successful run opens."""
+        return SecureMessaging(encryption_key=self._encryption_key, mac_key=self._mac_key)
+
+    def _give_nonce(self, data: bytes) -> bytes:
+        read_template(data, _DYNAMIC_AUTHENTICATION, required=())
+        self._nonce = self.random(_NONCE_BYTES)
+        self._step = _Step.MAP
+        return tlv.encode(0x80, encrypt_cbc(self.password_key, self._nonce))
+
+    def _map(self, data: bytes) -> bytes:
+        """Generic mapping: the new generator is s * G + H (9303-11, 4.4.3.3.1)."""
+        encoded = read_template(data, _DYNAMIC_AUTHENTICATION, required=(0x81,))[0x81]
+        generator = Point.generator(self.curve)
+        private = random_scalar(self.curve, self.random)
+        try:
+            own = generator.times(private)
+            shared = self._read_point(encoded, own).times(private)
+            self._generator = generator.times(int.from_bytes(self._nonce, "big")).plus(shared)
+        except PointError as error:
+            raise Refused(StatusWord.WRONG_DATA) from error
+        self._step = _Step.AGREE
+        return tlv.encode(0x82, own.to_bytes())
+
+    def _agree(self, data: bytes) -> bytes:
+        """Key agreement on the mapped generator, and the session keys (9303-11, 4.4.3.1 and 9.7)."""
+        encoded = read_template(data, _DYNAMIC_AUTHENTICATION, required=(0x83,))[0x83]
+        if self._generator is None:
+            raise Refused(StatusWord.CONDITIONS_OF_USE)
+        private = random_scalar(self.curve, self.random)
+        try:
+            own = self._generator.times(private)
+            shared = self._read_point(encoded, own).times(private).x_bytes()
+        except PointError as error:
+            raise Refused(StatusWord.WRONG_DATA) from error
+        self._own_public, self._other_public = own.to_bytes(), encoded
+        self._encryption_key, self._mac_key = derive_key(shared, 1), derive_key(shared, 2)
+        self._step = _Step.TOKEN
+        return tlv.encode(0x84, self._own_public)
+
+    def _confirm(self, data: bytes) -> bytes:
+        """Both tokens; each side authenticates the other's public key (9303-11, 4.4.3.4)."""
+        token = read_template(data, _DYNAMIC_AUTHENTICATION, required=(0x85,))[0x85]
+        if not bytes_eq(token, self._token(self._own_public)):
+            raise Refused(StatusWord.AUTHENTICATION_FAILED)
+        self._step = _Step.OVER
+        return tlv.encode(0x86, self._token(self._other_public))
+
+    def _read_point(self, encoded: bytes, own: Point) -> Point:
+        point = Point.from_bytes(self.curve, encoded)
+        if point == own:
+            raise PointError("the terminal sent back the card's own key")
+        return point
+
+    def _token(self, public_key: bytes) -> bytes:
+        authenticated = tlv.encode(0x06, PACE_ECDH_GM_AES_128) + tlv.encode(0x86, public_key)
+        return cmac(self._mac_key, tlv.encode(0x7F49, authenticated))[:_TOKEN_BYTES]
+
+
+def can_secret(can: str) -> bytes:
+    """The key that encrypts the nonce under the card access number (9303-11, 9.7.3)."""
+    return derive_key(can.encode("ascii"), 3)
+
+
+def mrz_secret(information: str) -> bytes:
+    """The key that encrypts the nonce under the MRZ information (9303-11, 9.7.3)."""
+    digest = hashlib.sha1(information.encode("ascii"))  # noqa: S324 -- fixed by 9303-11
+    return derive_key(digest.digest(), 3)
+
+
+def random_scalar(curve: NamedCurve, random: Callable[[int], bytes]) -> int:
+    """A private key: uniform between 1 and the order less one, by drawing again what does not fit."""
+    size = (curve.n.bit_length() + 7) // 8
+    surplus_bits = 8 * size - curve.n.bit_length()
+    while True:
+        scalar = int.from_bytes(random(size), "big") >> surplus_bits
+        if 1 <= scalar < curve.n:
+            return scalar
+
+
+def offered_parameters(card_access: bytes) -> tuple[PaceOffer, ...]:
+    """What EF.CardAccess offers and the card can do; nothing where the file is not a SET of SecurityInfo."""
+    try:
+        infos = tlv.parse(card_access, expected_tag=0x31).children()
+        return tuple(
+            PaceOffer(curve=curve)
+            for info in infos
+            for curve in _CURVES
+            if info.value == _pace_info(curve)
+        )
+    except tlv.TlvError:
+        return ()
+
+
+def _pace_info(curve: NamedCurve) -> bytes:
+    """The content of PACEInfo: protocol, version 2, parameterId (9303-11, 9.2.1)."""
+    return (
+        tlv.encode(0x06, PACE_ECDH_GM_AES_128)
+        + tlv.encode(0x02, b"\x02")
+        + tlv.encode(0x02, bytes((curve.pace_parameter_id,)))
+    )

@@ -1,0 +1,370 @@
+"""A card image: the non-volatile memory of a virtual chip, as a value and as a JSON file (docs/card-image.md).
+
+The file is replaced as a whole and atomically, so that a process killed at any moment leaves the image of before or
+of after a command, as a real chip would. An image holds keys and passwords in clear and says so in its first field.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Self
+
+from card_layout.atr import LifeCycle, encode_atr
+from card_layout.curves import NamedCurve
+from simulators.errors import ImageError
+from simulators.faults import Fault
+from simulators.image_document import (
+    MAX_IMAGE_BYTES,
+    WARNING,
+    PersonalisationKeysDocument,
+    read_document,
+)
+
+__all__ = [
+    "MASTER_FILE",
+    "CardImage",
+    "EcKey",
+    "ImageFile",
+    "Keys",
+    "Limits",
+    "PersonalisationKeys",
+    "ReadRule",
+    "Secrets",
+    "Timing",
+    "WriteRule",
+    "file_path",
+]
+
+MASTER_FILE = "3F00"
+"""How paths name the master file; paths of an application begin with its AID in hexadecimal."""
+
+
+class ReadRule(StrEnum):
+    """Who may read a file (SPEC.md, 8.4)."""
+
+    ALWAYS = "always"
+    PASSWORD = "password"  # noqa: S105 -- the name of a rule
+    TERMINAL = "terminal"
+    NEVER = "never"
+
+
+class WriteRule(StrEnum):
+    """Who may write a file (SPEC.md, 8.4)."""
+
+    PERSONALISATION = "personalisation"
+
+
+class Timing(StrEnum):
+    """Whether the card answers as fast as it can, or as slowly as a chip."""
+
+    OFF = "off"
+    CHIP = "chip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFile:
+    """One transparent file: ``data`` is its content up to the highest byte ever written, at most ``capacity`` bytes."""
+
+    data: bytes = field(default=b"", repr=False)
+    read: ReadRule = ReadRule.PASSWORD
+    write: WriteRule = WriteRule.PERSONALISATION
+    short_identifier: int | None = None
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What opens the card: ``can`` has six digits, ``mrz_information`` 24 characters (SPEC.md, 3.6)."""
+
+    can: str | None = field(default=None, repr=False)
+    mrz_information: str | None = field(default=None, repr=False)
+    wrong_passwords: int = 0
+
+    @property
+    def are_set(self) -> bool:
+        """Whether both passwords are there."""
+        return self.can is not None and self.mrz_information is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcKey:
+    """A private key of the chip."""
+
+    curve: NamedCurve
+    private_scalar: int = field(repr=False)
+    key_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalisationKeys:
+    """The SCP03 keys of key version ``key_version``, and how many wrong authentications came in a row."""
+
+    key_version: int
+    enc: bytes = field(repr=False)
+    mac: bytes = field(repr=False)
+    dek: bytes = field(repr=False)
+    wrong_authentications: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """All keys of the chip."""
+
+    chip_authentication: tuple[EcKey, ...] = ()
+    personalisation: PersonalisationKeys | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The longest APDUs that the card takes and gives, in bytes on the wire (SPEC.md, 4.1)."""
+
+    extended_lengths: bool = True
+    max_command_bytes: int = 4096
+    max_response_bytes: int = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardImage:
+    """Everything that a card remembers without power.
+
+    ``applications`` names the file identifier of each application; ``files`` are named ``3F00/011C`` or
+    ``A0000002471001/0101``. A file left out is a file that the card does not have.
+    """
+
+    profile: str
+    state: LifeCycle
+    serial: bytes
+    atr: bytes
+    card_reference: bytes | None = None
+    limits: Limits = field(default_factory=Limits)
+    applications: Mapping[bytes, int] = field(default_factory=lambda: MappingProxyType({}))
+    files: Mapping[str, ImageFile] = field(default_factory=lambda: MappingProxyType({}))
+    secrets: Secrets = field(default_factory=Secrets)
+    keys: Keys = field(default_factory=Keys)
+    trust_points: tuple[bytes, ...] = ()
+    current_date: str | None = None
+    faults: tuple[Fault, ...] = ()
+    timing: Timing = Timing.OFF
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read an image file.
+
+        Raises:
+            ImageError: there is no such file (``image.not-found``), or it is not a card image (``image.malformed``).
+        """
+        try:
+            with path.open("rb") as stream:
+                encoded = stream.read(MAX_IMAGE_BYTES + 1)
+        except FileNotFoundError as error:
+            raise ImageError(f"there is no card image {path}", code="image.not-found") from error
+        except OSError as error:
+            raise ImageError(
+                f"card image {path} cannot be read: {error.strerror}", code="image.unreadable"
+            ) from error
+        try:
+            return cls.from_json(encoded)
+        except ImageError as error:
+            raise ImageError(f"{path}: {error}", code=error.code) from error
+
+    def save(self, path: Path) -> None:
+        """Replace the file atomically: it holds the old image or this one, whenever the power fails.
+
+        Raises:
+            ImageError: the file cannot be written (``image.unwritable``); the old one is as it was.
+        """
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            try:
+                # An image holds secrets: nobody but its owner reads it.
+                handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(self.to_json().encode())
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+            _sync_directory(path.parent)
+        except OSError as error:
+            raise ImageError(
+                f"card image {path} cannot be written: {error.strerror}", code="image.unwritable"
+            ) from error
+
+    @classmethod
+    def from_json(cls, encoded: str | bytes) -> Self:
+        """Read the JSON of an image.
+
+        Raises:
+            ImageError: it is not what docs/card-image.md and docs/card-image.schema.json say.
+        """
+        document = read_document(encoded)
+        reference = document.card_reference
+        return cls(
+            profile=document.profile,
+            state=LifeCycle[document.state.upper()],
+            serial=bytes.fromhex(document.serial),
+            atr=bytes.fromhex(document.atr),
+            card_reference=None if reference is None else bytes.fromhex(reference),
+            limits=Limits(**document.limits.model_dump()),
+            applications={
+                bytes.fromhex(identifier): int(fid, 16)
+                for identifier, fid in document.applications.items()
+            },
+            files={
+                path: ImageFile(
+                    data=bytes.fromhex(file.data),
+                    read=ReadRule(file.read),
+                    write=WriteRule(file.write),
+                    short_identifier=file.short_identifier,
+                    capacity=file.capacity,
+                )
+                for path, file in document.files.items()
+            },
+            secrets=Secrets(**document.secrets.model_dump()),
+            keys=Keys(
+                chip_authentication=tuple(
+                    EcKey(
+                        curve=_CURVES[key.curve],
+                        private_scalar=int(key.private_scalar, 16),
+                        key_id=key.key_id,
+                    )
+                    for key in document.keys.chip_authentication
+                ),
+                personalisation=_personalisation_keys(document.keys.personalisation),
+            ),
+            trust_points=tuple(bytes.fromhex(item) for item in document.trust_points),
+            current_date=document.current_date,
+            faults=tuple(fault.to_fault() for fault in document.faults),
+            timing=Timing(document.timing),
+        )
+
+    def to_json(self) -> str:
+        """The JSON of the image, ``warning`` first."""
+        document = {
+            "warning": WARNING,
+            "format": 1,
+            "profile": self.profile,
+            "state": self.state.name.lower(),
+            "atr": _hex(self.atr),
+            "serial": _hex(self.serial),
+            "card_reference": _hex(self.card_reference),
+            "limits": {
+                "extended_lengths": self.limits.extended_lengths,
+                "max_command_bytes": self.limits.max_command_bytes,
+                "max_response_bytes": self.limits.max_response_bytes,
+            },
+            "applications": {
+                _hex(identifier): f"{fid:04X}" for identifier, fid in self.applications.items()
+            },
+            "files": {
+                path: {
+                    "data": _hex(file.data),
+                    "read": str(file.read),
+                    "write": str(file.write),
+                    "short_identifier": file.short_identifier,
+                    "capacity": file.capacity,
+                }
+                for path, file in self.files.items()
+            },
+            "secrets": {
+                "can": self.secrets.can,
+                "mrz_information": self.secrets.mrz_information,
+                "wrong_passwords": self.secrets.wrong_passwords,
+            },
+            "keys": {
+                "chip_authentication": [
+                    {
+                        "curve": key.curve.label,
+                        "private_scalar": f"{key.private_scalar:0{2 * key.curve.field_bytes}X}",
+                        "key_id": key.key_id,
+                    }
+                    for key in self.keys.chip_authentication
+                ],
+                "personalisation": _personalisation_json(self.keys.personalisation),
+            },
+            "trust_points": [_hex(certificate) for certificate in self.trust_points],
+            "current_date": self.current_date,
+            "faults": [_fault_json(fault) for fault in self.faults],
+            "timing": str(self.timing),
+        }
+        return json.dumps(document, indent=1) + "\n"
+
+    def with_state(self, state: LifeCycle) -> Self:
+        """The same memory in another state, whose ATR tells it (SPEC.md, 4.2)."""
+        atr = encode_atr(state, extended_lengths=self.limits.extended_lengths)
+        return replace(self, state=state, atr=atr)
+
+    def with_file(self, path: str, file: ImageFile) -> Self:
+        """The same memory with one file added or replaced."""
+        return replace(self, files={**self.files, path: file})
+
+
+def file_path(application: bytes | None, file_identifier: int) -> str:
+    """How an image names a file of an application, or of the master file (``None``)."""
+    directory = MASTER_FILE if application is None else application.hex().upper()
+    return f"{directory}/{file_identifier:04X}"
+
+
+def _personalisation_keys(
+    document: PersonalisationKeysDocument | None,
+) -> PersonalisationKeys | None:
+    if document is None:
+        return None
+    return PersonalisationKeys(
+        key_version=document.key_version,
+        enc=bytes.fromhex(document.enc),
+        mac=bytes.fromhex(document.mac),
+        dek=bytes.fromhex(document.dek),
+        wrong_authentications=document.wrong_authentications,
+    )
+
+
+_CURVES = {curve.label: curve for curve in NamedCurve}
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex().upper()
+
+
+def _personalisation_json(keys: PersonalisationKeys | None) -> dict[str, object] | None:
+    if keys is None:
+        return None
+    return {
+        "key_version": keys.key_version,
+        "enc": _hex(keys.enc),
+        "mac": _hex(keys.mac),
+        "dek": _hex(keys.dek),
+        "wrong_authentications": keys.wrong_authentications,
+    }
+
+
+def _fault_json(fault: Fault) -> dict[str, object]:
+    entry: dict[str, object] = {"kind": str(fault.kind)}
+    if fault.at is not None:
+        entry["at"] = fault.at
+    if fault.instruction is not None:
+        entry["instruction"] = f"{fault.instruction:02X}"
+    if fault.p1 is not None:
+        entry["p1"] = f"{fault.p1:02X}"
+    if fault.path is not None:
+        entry["path"] = fault.path
+    return entry | {
+        "status_word": f"{fault.status_word:04X}",
+        "bit": fault.bit,
+        "milliseconds": fault.milliseconds,
+    }
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make the rename itself survive a loss of power."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,263 @@
+"""The JSON document of a card image: what stands where, and what is refused (docs/card-image.schema.json).
+
+The published schema is made from these models; what a schema cannot say (content within capacity, files of
+applications that exist, scalars within their curve) is checked here and written down in docs/card-image.md.
+"""
+
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from card_layout.curves import NamedCurve
+from simulators.errors import ImageError
+from simulators.faults import Fault, FaultKind
+
+__all__ = [
+    "MAX_IMAGE_BYTES",
+    "WARNING",
+    "ImageDocument",
+    "PersonalisationKeysDocument",
+    "json_schema",
+    "read_document",
+]
+
+MAX_IMAGE_BYTES = 4_000_000
+"""The longest image file that is read; an issued card's has about 60,000 bytes."""
+
+WARNING = (
+    "SECRET: this file is the memory of a virtual card and holds its keys and passwords in clear"
+)
+
+_MAX_FILES = 64
+_MAX_FAULTS = 64
+_MAX_KEYS = 8
+
+_Hex = Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2})*$")]
+_ApplicationIdentifier = Annotated[str, Field(pattern=r"^([0-9A-F]{2}){5,16}$")]
+_FileIdentifier = Annotated[str, Field(pattern=r"^[0-9A-F]{4}$")]
+_Path = Annotated[str, Field(pattern=r"^(3F00|([0-9A-F]{2}){5,16})/[0-9A-F]{4}$")]
+_Byte = Annotated[str, Field(pattern=r"^[0-9A-F]{2}$")]
+_Key = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{32}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class LimitsDocument(_Model):
+    """The longest APDUs, in bytes on the wire, header, lengths and status word included."""
+
+    extended_lengths: bool = True
+    max_command_bytes: int = Field(default=4096, ge=261, le=65544)
+    max_response_bytes: int = Field(default=4096, ge=258, le=65538)
+
+
+class FileDocument(_Model):
+    """One transparent file; `data` is its content in hexadecimal, at most `capacity` bytes."""
+
+    data: _Hex = ""
+    read: Literal["always", "password", "terminal", "never"]
+    write: Literal["personalisation"] = "personalisation"
+    short_identifier: int | None = Field(default=None, ge=1, le=30)
+    capacity: int = Field(ge=1, le=0xFFFF)
+
+
+class SecretsDocument(_Model):
+    """The passwords of PACE, and how often in a row a wrong one was tried."""
+
+    can: Annotated[str, Field(pattern=r"^[0-9]{6}$")] | None = None
+    mrz_information: Annotated[str, Field(pattern=r"^[0-9A-Z<]{24}$")] | None = None
+    wrong_passwords: int = Field(default=0, ge=0, le=0xFFFF)
+
+
+class EcKeyDocument(_Model):
+    """A private key; `private_scalar` in hexadecimal."""
+
+    curve: Literal[
+        "secp256r1",
+        "secp384r1",
+        "secp521r1",
+        "brainpoolP256r1",
+        "brainpoolP384r1",
+        "brainpoolP512r1",
+    ]
+    private_scalar: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){1,66}$")]
+    key_id: int = Field(ge=0, le=255)
+
+    @model_validator(mode="after")
+    def _check_scalar(self) -> Self:
+        order = next(curve.n for curve in NamedCurve if curve.label == self.curve)
+        if not 1 <= int(self.private_scalar, 16) < order:
+            raise ValueError("private_scalar is not between 1 and the order of the curve")
+        return self
+
+
+class PersonalisationKeysDocument(_Model):
+    """The three SCP03 keys, 16 bytes each in hexadecimal."""
+
+    key_version: int = Field(ge=1, le=255)
+    enc: _Key
+    mac: _Key
+    dek: _Key
+    wrong_authentications: int = Field(default=0, ge=0, le=255)
+
+
+class KeysDocument(_Model):
+    """All keys of the chip."""
+
+    chip_authentication: list[EcKeyDocument] = Field(default_factory=list, max_length=_MAX_KEYS)
+    personalisation: PersonalisationKeysDocument | None = None
+
+    @model_validator(mode="after")
+    def _check_identifiers(self) -> Self:
+        identifiers = [key.key_id for key in self.chip_authentication]
+        if len(set(identifiers)) != len(identifiers):
+            raise ValueError("two keys have the same key_id")
+        return self
+
+
+class FaultDocument(_Model):
+    """One fault; `at` counts commands on the wire from 1 since the card was put in, absent means always."""
+
+    kind: Literal[
+        "tear-before",
+        "tear-during",
+        "tear-after",
+        "flip-bit",
+        "delay",
+        "drop",
+        "wrong-status-word",
+        "endless-61",
+        "endless-6c",
+        "short-response",
+        "rubbish",
+        "overlong-length",
+        "instruction-refused",
+    ]
+    at: int | None = Field(default=None, ge=1)
+    instruction: _Byte | None = None
+    p1: _Byte | None = None
+    path: _Path | None = None
+    status_word: _FileIdentifier = "6F00"
+    bit: int = Field(default=0, ge=0)
+    milliseconds: int = Field(default=0, ge=0, le=60_000)
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        if self.kind == "overlong-length" and self.path is None:
+            raise ValueError("an overlong-length fault needs a path")
+        if self.kind == "instruction-refused" and self.instruction is None:
+            raise ValueError("an instruction-refused fault needs an instruction")
+        return self
+
+    def to_fault(self) -> Fault:
+        """The fault itself."""
+        return Fault(
+            kind=FaultKind(self.kind),
+            at=self.at,
+            instruction=None if self.instruction is None else int(self.instruction, 16),
+            p1=None if self.p1 is None else int(self.p1, 16),
+            path=self.path,
+            status_word=int(self.status_word, 16),
+            bit=self.bit,
+            milliseconds=self.milliseconds,
+        )
+
+
+class ImageDocument(_Model):
+    """The memory of a virtual membership card (docs/card-image.md)."""
+
+    warning: Literal[
+        "SECRET: this file is the memory of a virtual card and holds its keys and passwords in clear"
+    ]
+    format: int = Field(ge=1, le=1)
+    profile: str = Field(min_length=1, max_length=64)
+    state: Literal[
+        "blank", "initialised", "personalising", "personalised", "operational", "terminated"
+    ]
+    atr: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){2,33}$")]
+    serial: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{20}$")]
+    card_reference: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{32}$")] | None = None
+    limits: LimitsDocument = Field(default_factory=LimitsDocument)
+    applications: dict[_ApplicationIdentifier, _FileIdentifier] = Field(
+        default_factory=dict, max_length=8
+    )
+    files: dict[_Path, FileDocument] = Field(default_factory=dict, max_length=_MAX_FILES)
+    secrets: SecretsDocument = Field(default_factory=SecretsDocument)
+    keys: KeysDocument = Field(default_factory=KeysDocument)
+    trust_points: list[_Hex] = Field(default_factory=list, max_length=4)
+    current_date: Annotated[str, Field(pattern=r"^[0-9]{8}$")] | None = None
+    faults: list[FaultDocument] = Field(default_factory=list, max_length=_MAX_FAULTS)
+    timing: Literal["off", "chip"] = "off"
+
+    @model_validator(mode="after")
+    def _check_files(self) -> Self:
+        short_identifiers: set[tuple[str, int]] = set()
+        for path, file in self.files.items():
+            directory = path.partition("/")[0]
+            if directory != "3F00" and directory not in self.applications:
+                raise ValueError(f"file {path} belongs to no application of the card")
+            if len(file.data) // 2 > file.capacity:
+                raise ValueError(
+                    f"file {path} holds {len(file.data) // 2} bytes, expected at most {file.capacity}"
+                )
+            if file.short_identifier is not None:
+                key = (directory, file.short_identifier)
+                if key in short_identifiers:
+                    raise ValueError(f"file {path} shares its short identifier with another")
+                short_identifiers.add(key)
+        if len(set(self.applications.values())) != len(self.applications):
+            raise ValueError("two applications have the same file identifier")
+        return self
+
+
+def read_document(encoded: str | bytes) -> ImageDocument:
+    """Parse and check the JSON of an image.
+
+    Raises:
+        ImageError: it is too long, not JSON, does not begin with the warning, or breaks a rule.
+    """
+    if len(encoded) > MAX_IMAGE_BYTES:
+        raise ImageError(f"the image is longer than {MAX_IMAGE_BYTES} bytes")
+    try:
+        content = json.loads(encoded, object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise ImageError(f"the image is not JSON: {_reason(error)}") from error
+    if not isinstance(content, dict) or next(iter(content), None) != "warning":
+        raise ImageError("the first field of an image is its warning that it holds secrets")
+    try:
+        return ImageDocument.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "image"
+        raise ImageError(f"{place}: {_lower(first['msg'])}") from error
+
+
+def json_schema() -> dict[str, object]:
+    """The JSON Schema (2020-12) that docs/card-image.schema.json publishes."""
+    schema = ImageDocument.model_json_schema()
+    for name in ("applications", "files"):
+        # The generated schema says what fitting names hold, and not that others are refused.
+        schema["properties"][name]["additionalProperties"] = False
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:membercard:card-image:1",
+        **schema,
+    }
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a field stands twice in one object")
+    return content
+
+
+def _reason(error: Exception) -> str:
+    return _lower(error.msg) if isinstance(error, json.JSONDecodeError) else _lower(str(error))
+
+
+def _lower(text: str) -> str:
+    text = text.removeprefix("Value error, ").rstrip(".")
+    return text[:1].lower() + text[1:]
