@@ -1,0 +1,117 @@
+"""Puts the register together: which adapters stand behind which ports."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from card_layout.profile import load_profile
+from issuer.db.base import Database
+from issuer.db.register import SqlRegister
+from issuer.domain.card_number import CardNumberScheme, find_card_number_scheme
+from issuer.domain.member import MemberId
+from issuer.errors import IssuerUnavailableError
+from issuer.portraits.folder_source import FolderPortraitSource
+from issuer.portraits.folder_store import FolderPortraitStore
+from issuer.portraits.normalising import PortraitBounds
+from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
+from issuer.services.approve_members import MemberApproval
+from issuer.services.import_members import MemberImport
+from issuer.services.register_ports import PortraitStore, Register
+from issuer.settings import IssuerSettings, load_settings
+
+__all__ = ["RegisterHome", "open_member_import", "open_register_home"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterHome:
+    """The register of one home directory, ready for use."""
+
+    home: Path
+    settings: IssuerSettings
+    database: Database
+    register: Register
+    portraits: PortraitStore
+    scheme: CardNumberScheme
+
+    def approval(self) -> MemberApproval:
+        """The use case that approves members."""
+        return MemberApproval(
+            register=self.register,
+            store=self.portraits,
+            clock=_now,
+            chunk_rows=self.settings.import_chunk_rows,
+        )
+
+
+@contextlib.contextmanager
+def open_register_home(home: Path, *, create: bool = False) -> Iterator[RegisterHome]:
+    """The register of a home directory; its database is closed at the end.
+
+    Args:
+        home: the directory that holds settings, the SQLite file and portraits.
+        create: make the directory, for its owner only, where there is none.
+
+    Raises:
+        IssuerUnavailableError: there is no such directory (``home.missing``), or settings or database are
+            not to be had.
+    """
+    try:
+        if create:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not home.is_dir():
+            raise IssuerUnavailableError(
+                f"{home} is not a home directory of the issuer",
+                code="home.missing",
+                hint=f"membercard-issuer --home {home} database upgrade",
+            )
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"{home} cannot be made: {error.strerror}", code="home.missing"
+        ) from error
+    settings = load_settings(home)
+    scheme = find_card_number_scheme(settings.card_number_scheme)
+    database = Database(settings.database_url_in(home))
+    try:
+        yield RegisterHome(
+            home=home,
+            settings=settings,
+            database=database,
+            register=SqlRegister(database),
+            portraits=FolderPortraitStore(settings.portraits_in(home)),
+            scheme=scheme,
+        )
+    finally:
+        database.close()
+
+
+@contextlib.contextmanager
+def open_member_import(opened: RegisterHome, portraits_directory: Path) -> Iterator[MemberImport]:
+    """The use case that imports members, with its worker process, which is ended at the end.
+
+    Raises:
+        IssuerUnavailableError: there is no such directory (``portraits.unavailable``).
+        CardDataError: the card profile of the settings cannot be loaded.
+    """
+    profile = load_profile(opened.settings.card_profile)
+    bounds = PortraitBounds(
+        min_bytes=profile.portrait_min_bytes, max_bytes=profile.portrait_max_bytes
+    )
+    source = FolderPortraitSource(portraits_directory)
+    with ProcessPortraitNormaliser(bounds) as normaliser:
+        yield MemberImport(
+            register=opened.register,
+            portraits=source,
+            normaliser=normaliser,
+            store=opened.portraits,
+            scheme=opened.scheme,
+            clock=_now,
+            new_member_id=lambda: MemberId(uuid.uuid4()),
+            chunk_rows=opened.settings.import_chunk_rows,
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

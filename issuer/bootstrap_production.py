@@ -1,0 +1,272 @@
+"""Puts card production together: keystore, ledgers, dialect and readers behind the ports."""
+
+import contextlib
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from card_layout.profile import CardProfile, load_profile
+from card_layout.transport.readers import open_reader
+from issuer.bootstrap import RegisterHome, open_register_home
+from issuer.db.card_ledger import SqlCardLedger, SqlCardRegister
+from issuer.db.sealing import SEALING_KEY_BYTES, Sealer
+from issuer.db.station_ledger import SqlStationLedger
+from issuer.db.stock_ledger import SqlStockLedger
+from issuer.domain.card_number import CardNumberScheme
+from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+from issuer.personalisation.chip_keys import (
+    CARD_DATA_KEY_ID,
+    PERSONALISATION_KEY_ID,
+    TRANSPORT_KEY_ID,
+    KeystoreThread,
+    MasterKeyChipKeys,
+)
+from issuer.personalisation.native import NativeDialect
+from issuer.personalisation.quality_control import TerminalQualityControl
+from issuer.services.bind_cards import BindingReport, bind_cards
+from issuer.services.production_ports import CardLedger, CardRegister, StockLedger
+from issuer.services.sign_cards import CardPolicy, CardSigning
+from issuer.services.station import Station, StationEvent, StationTiming
+from issuer.services.visit_chip import StationTask, Workbench
+from issuer.settings import remember
+from pki.keys.keystore import Keystore
+from pki.keys.open import (
+    KeystoreKind,
+    create_keystore,
+    create_pin_file,
+    keystore_warning,
+    open_keystore,
+    read_pin_file,
+)
+from pki.services.open_signer import open_document_signer
+
+__all__ = [
+    "KeystoreSummary",
+    "ProductionHome",
+    "ProductionOffice",
+    "create_keys",
+    "import_transport_key",
+    "open_production_home",
+    "open_production_office",
+]
+
+_KEYSTORE_DIRECTORY = "keystore"
+_MAX_KEY_FILE_BYTES = 1024
+_TRANSPORT_KEY_CHARACTERS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeystoreSummary:
+    """What a keystore holds, and what people must know of it."""
+
+    key_ids: tuple[str, ...]
+    warning: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductionOffice:
+    """What can be looked at and recorded without any key."""
+
+    scheme: CardNumberScheme
+    stock: StockLedger
+    cards: CardRegister
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductionHome:
+    """Card production of one home directory, its keystore open in a thread of its own."""
+
+    opened: RegisterHome
+    profile: CardProfile
+    cards: CardLedger
+    station_ledger: SqlStationLedger
+    keystore: KeystoreThread
+
+    def bind(self, *, limit: int | None = None) -> BindingReport:
+        """Bind members to chips (``issuer.services.bind_cards``)."""
+        return bind_cards(
+            ledger=self.cards,
+            profile=self.profile,
+            random_bytes=secrets.token_bytes,
+            limit=limit,
+        )
+
+    @contextlib.contextmanager
+    def signing(
+        self, *, pki: Path, pin_file: Path | None, signer_id: str | None
+    ) -> Iterator[CardSigning]:
+        """The use case that signs cards, over a PKI home that nobody else uses meanwhile.
+
+        Raises:
+            PkiError: the PKI cannot be opened.
+        """
+        # From here on no key of the issuer is needed, and one PKCS#11 library serves one thread.
+        self.keystore.close()
+        with open_document_signer(pki, pin_file=pin_file, signer_id=signer_id) as signer:
+            yield CardSigning(
+                cards=self.cards,
+                chips=self.station_ledger,
+                register=self.opened.register,
+                portraits=self.opened.portraits,
+                signer=signer,
+                profile=self.profile,
+                policy=CardPolicy(
+                    validity_years=self.opened.settings.card_validity_years,
+                    personalisation_system=self.opened.settings.personalisation_system,
+                ),
+                clock=_now,
+            )
+
+    def station(
+        self,
+        task: StationTask,
+        reader_names: Sequence[str],
+        *,
+        count: int | None,
+        patience: float | None,
+        on_event: Callable[[StationEvent], None],
+    ) -> Station:
+        """A station over readers by name.
+
+        Raises:
+            NoCardError: there is no such reader (``transport.no-reader``).
+        """
+        return Station(
+            Workbench(
+                task=task,
+                profile=self.profile,
+                ledger=self.station_ledger,
+                chip_keys=MasterKeyChipKeys(self.keystore),
+                dialect=NativeDialect(profile=self.profile),
+                quality_control=TerminalQualityControl(profile=self.profile),
+            ),
+            [open_reader(name) for name in reader_names],
+            timing=StationTiming(patience=patience),
+            count=count,
+            on_event=on_event,
+        )
+
+
+def create_keys(home: Path, *, kind: KeystoreKind, pin_file: Path) -> KeystoreSummary:
+    """Make the issuer's keystore with its master keys, and remember where its PIN lies.
+
+    Raises:
+        KeystoreError: there is one already, or it cannot be made.
+    """
+    with open_register_home(home):
+        # A home directory that is none must be refused before a key is made.
+        pass
+    pin = create_pin_file(pin_file)
+    directory = home / _KEYSTORE_DIRECTORY
+    with contextlib.closing(create_keystore(directory, kind=kind, pin=pin)) as keystore:
+        for key_id in (PERSONALISATION_KEY_ID, CARD_DATA_KEY_ID):
+            keystore.create_master_key(key_id=key_id)
+        summary = _summary(directory, keystore)
+    remember(home, {"keystore": {"pin_file": str(pin_file.absolute())}})
+    return summary
+
+
+def import_transport_key(home: Path, path: Path) -> KeystoreSummary:
+    """Take in the chip maker's transport master key: a file of 64 hexadecimal digits.
+
+    Raises:
+        IssuerUnavailableError: the file cannot be read, or is not one (``transport-key.malformed``).
+        KeystoreError: the keystore cannot be opened, or holds a transport key already.
+    """
+    value = _read_transport_key(path)
+    with (
+        open_register_home(home) as opened,
+        contextlib.closing(_open_keystore(opened)) as keystore,
+    ):
+        keystore.import_master_key(key_id=TRANSPORT_KEY_ID, value=value)
+        return _summary(home / _KEYSTORE_DIRECTORY, keystore)
+
+
+@contextlib.contextmanager
+def open_production_office(home: Path) -> Iterator[ProductionOffice]:
+    """Stock and register of cards, for which no key is needed.
+
+    Raises:
+        IssuerUnavailableError: home, settings or database are not to be had.
+    """
+    with open_register_home(home) as opened:
+        yield ProductionOffice(
+            scheme=opened.scheme,
+            stock=SqlStockLedger(opened.database, _now),
+            cards=SqlCardRegister(opened.database, _now),
+        )
+
+
+@contextlib.contextmanager
+def open_production_home(home: Path) -> Iterator[ProductionHome]:
+    """Card production of a home directory; database and keystore are closed at the end.
+
+    Raises:
+        IssuerUnavailableError: home, settings or database are not to be had.
+        KeystoreError: the keystore cannot be opened.
+        CardDataError: the card profile of the settings cannot be loaded.
+    """
+    with open_register_home(home) as opened:
+        profile = load_profile(opened.settings.card_profile)
+        with contextlib.closing(KeystoreThread(lambda: _open_keystore(opened))) as keystore:
+            sealer = keystore.call(_derive_sealer)
+            yield ProductionHome(
+                opened=opened,
+                profile=profile,
+                cards=SqlCardLedger(opened.database, _now, sealer),
+                station_ledger=SqlStationLedger(opened.database, _now, sealer),
+                keystore=keystore,
+            )
+
+
+def _open_keystore(opened: RegisterHome) -> Keystore:
+    pin_file = opened.settings.keystore.pin_file
+    if pin_file is None:
+        raise IssuerRefusedError(
+            "the issuer has no keystore yet",
+            code="keystore.missing",
+            hint=f"membercard-issuer --home {opened.home} keys create --pin-file FILE",
+        )
+    return open_keystore(opened.home / _KEYSTORE_DIRECTORY, pin=read_pin_file(pin_file))
+
+
+def _derive_sealer(keystore: Keystore) -> Sealer:
+    def derive(purpose: bytes) -> bytes:
+        return keystore.derive(
+            CARD_DATA_KEY_ID,
+            label=b"membercard issuer " + purpose,
+            context=b"",
+            length=SEALING_KEY_BYTES,
+        )
+
+    return Sealer(encryption_key=derive(b"card data"), digest_key=derive(b"digests"))
+
+
+def _summary(directory: Path, keystore: Keystore) -> KeystoreSummary:
+    return KeystoreSummary(key_ids=keystore.key_ids(), warning=keystore_warning(directory))
+
+
+def _read_transport_key(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_KEY_FILE_BYTES).strip()
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"{path} cannot be read: {error.strerror}", code="transport-key.unavailable"
+        ) from error
+    try:
+        if len(content) == _TRANSPORT_KEY_CHARACTERS:
+            return bytes.fromhex(content.decode("ascii"))
+    except ValueError:
+        # The library's text would quote the key.
+        pass
+    raise IssuerUnavailableError(
+        f"{path} is not a transport key, expected {_TRANSPORT_KEY_CHARACTERS} hexadecimal digits",
+        code="transport-key.malformed",
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,175 @@
+"""Commands of the database and of the organisations."""
+
+from pathlib import Path
+
+import typer
+
+from issuer.bootstrap import open_register_home
+from issuer.cli_context import (
+    FormatOption,
+    OutputFormat,
+    command_context,
+    print_json,
+    print_json_list,
+    print_table,
+    standard_output,
+)
+from issuer.cli_import_report import (
+    ListArgument,
+    ReportOption,
+    TemplateArgument,
+    open_report,
+    write_template,
+)
+from issuer.db.schema import check_migrations, current_revision, latest_revision, upgrade
+from issuer.domain.organisation_list import OrganisationColumn
+from issuer.imports.open_table import open_table
+from issuer.services.import_organisations import import_organisations
+
+__all__ = ["database_app", "organisations_app"]
+
+database_app = typer.Typer(help="Make the database, and bring it up to date.")
+organisations_app = typer.Typer(help="The tree of organisations.")
+
+
+@database_app.command(
+    "upgrade",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office database upgrade
+""",
+)
+def upgrade_command(
+    context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
+) -> None:
+    """Make the database of the home directory, or bring it up to date.
+
+    Repeating it is harmless. The home directory is made where there is none.
+    """
+    with open_register_home(command_context(context).home, create=True) as opened:
+        upgrade(opened.database)
+        revision = current_revision(opened.database)
+    if output_format is OutputFormat.JSON:
+        print_json({"revision": revision})
+    else:
+        standard_output().print(f"The database is at revision {revision}.")
+
+
+@database_app.command(
+    "show",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office database show
+""",
+)
+def show_command(context: typer.Context, output_format: FormatOption = OutputFormat.TEXT) -> None:
+    """Say which revision the database is at, and which one this version works with.
+
+    The exit status is 1 where they differ.
+    """
+    with open_register_home(command_context(context).home) as opened:
+        revision = current_revision(opened.database)
+    latest = latest_revision()
+    if output_format is OutputFormat.JSON:
+        print_json({"revision": revision, "latest": latest})
+    else:
+        standard_output().print(f"The database is at revision {revision}; the latest is {latest}.")
+    if revision != latest:
+        raise typer.Exit(1)
+
+
+@database_app.command(
+    "check",
+    epilog="""\b
+Examples:
+  membercard-issuer database check
+""",
+)
+def check_command(output_format: FormatOption = OutputFormat.TEXT) -> None:
+    """Check that the migrations make exactly the tables that the program uses.
+
+    It works on a scratch database and needs no home directory.
+    """
+    check_migrations()
+    if output_format is OutputFormat.JSON:
+        print_json({"migrations": "complete"})
+    else:
+        standard_output().print("The migrations make the tables that the program uses.")
+
+
+@organisations_app.command(
+    "import",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office organisations import organisations.csv
+""",
+)
+def import_organisations_command(
+    context: typer.Context,
+    file: ListArgument,
+    report: ReportOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Take organisations from a list, as a whole or not at all.
+
+    Organisations that are in the register already, and are stated alike, are left as they are.
+    The exit status is 1 where a row was refused.
+    """
+    columns = tuple(OrganisationColumn)
+    with open_register_home(command_context(context).home) as opened, open_report(report) as found:
+        with open_table(file, columns) as table:
+            outcomes = import_organisations(table.rows(), register=opened.register)
+        for outcome in outcomes:
+            found.take(outcome)
+    found.conclude(output_format, what="organisations")
+
+
+@organisations_app.command(
+    "list",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office organisations list
+  membercard-issuer --home office organisations list --format json
+""",
+)
+def list_organisations_command(
+    context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
+) -> None:
+    """List the organisations by code."""
+    with (
+        open_register_home(command_context(context).home) as opened,
+        opened.register.reading() as transaction,
+    ):
+        organisations = transaction.organisations.all()
+    if output_format is OutputFormat.JSON:
+        print_json_list(
+            {
+                "code": each.code,
+                "name": each.name,
+                "parent_code": each.parent_code,
+                "committee_number": each.committee_number,
+            }
+            for each in organisations
+        )
+        return
+    print_table(
+        ("Code", "Name", "Under", "Number"),
+        (
+            (each.code, each.name, each.parent_code or "", each.committee_number or "")
+            for each in organisations
+        ),
+    )
+
+
+@organisations_app.command(
+    "template",
+    epilog="""\b
+Examples:
+  membercard-issuer organisations template organisations.csv
+""",
+)
+def organisations_template_command(
+    out: TemplateArgument = Path("-"),
+) -> None:
+    """Write an empty list of organisations, as csv."""
+    write_template(out, tuple(OrganisationColumn))

@@ -1,0 +1,182 @@
+"""Commands of stations: ``station initialise`` and ``station personalise``."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Annotated
+
+import typer
+
+from issuer.bootstrap_production import open_production_home
+from issuer.cli_context import (
+    FormatOption,
+    OutputFormat,
+    command_context,
+    print_json,
+    standard_output,
+)
+from issuer.services.station import StationEvent, StationReport
+from issuer.services.visit_chip import StationTask, VisitResult
+from issuer.station_display import plain_display, silent_display, terminal_display
+
+__all__ = ["station_app"]
+
+_REFUSED = 1
+_NOT_DONE = 2
+
+station_app = typer.Typer(help="Work with chips: initialise blank ones, make cards of them.")
+
+ReaderOption = Annotated[
+    list[str],
+    typer.Option(
+        "--reader",
+        help="A reader: its PC/SC name or a part of it, or scheme:rest. Repeat it for more readers.",
+    ),
+]
+CountOption = Annotated[
+    int | None, typer.Option(min=1, help="End after so many chips are done, over all readers.")
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(min=0, help="Seconds for which a reader waits for its next chip; else for ever."),
+]
+
+
+@station_app.command(
+    "initialise",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office station initialise --reader "Virtual PCD 00 00" --count 18
+  membercard-issuer --home office station initialise --reader sim:cards/0001.json --count 1 --format json
+""",
+)
+def initialise_command(
+    context: typer.Context,
+    reader: ReaderOption,
+    count: CountOption = None,
+    timeout: TimeoutOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Make blank chips of the stock ready: our keys, their files, their own key pair.
+
+    A chip that was pulled out is put in again, and goes on. Ctrl-C ends after the chips in hand.
+    """
+    _run(
+        context,
+        StationTask.INITIALISE,
+        reader,
+        count=count,
+        timeout=timeout,
+        output_format=output_format,
+    )
+
+
+@station_app.command(
+    "personalise",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office station personalise --reader "Virtual PCD 00 00" --reader "Virtual PCD 00 01" --count 18
+  membercard-issuer --home office station personalise --reader sim:cards/0001.json --timeout 5 --format json
+""",
+)
+def personalise_command(
+    context: typer.Context,
+    reader: ReaderOption,
+    count: CountOption = None,
+    timeout: TimeoutOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Make signed cards: write, read back as a terminal does, compare, lock, prove the lock.
+
+    Any chip may be put in; its serial tells which card it becomes. A card that was pulled out
+    is put in again, and goes on. Ctrl-C ends after the cards in hand.
+    """
+    _run(
+        context,
+        StationTask.PERSONALISE,
+        reader,
+        count=count,
+        timeout=timeout,
+        output_format=output_format,
+    )
+
+
+def _run(
+    context: typer.Context,
+    task: StationTask,
+    readers: list[str],
+    *,
+    count: int | None,
+    timeout: float | None,
+    output_format: OutputFormat,
+) -> None:
+    names = tuple(dict.fromkeys(readers))
+    with (
+        open_production_home(command_context(context).home) as home,
+        _display(names, count=count, output_format=output_format) as on_event,
+    ):
+        station = home.station(task, names, count=count, patience=timeout, on_event=on_event)
+        report = station.run()
+    _conclude(task, report, count=count, output_format=output_format)
+    status = _exit_status(report, count)
+    if status:
+        raise typer.Exit(status)
+
+
+def _display(
+    names: tuple[str, ...], *, count: int | None, output_format: OutputFormat
+) -> AbstractContextManager[Callable[[StationEvent], None]]:
+    if output_format is OutputFormat.JSON:
+        return silent_display()
+    console = standard_output()
+    if console.is_terminal:
+        return terminal_display(names, count=count, console=console)
+    return plain_display()
+
+
+def _conclude(
+    task: StationTask, report: StationReport, *, count: int | None, output_format: OutputFormat
+) -> None:
+    results = Counter(outcome.result for outcome in report.outcomes)
+    if output_format is OutputFormat.JSON:
+        print_json(
+            {
+                "task": task.value,
+                "count": count,
+                "done": report.done,
+                "results": {result.value: results[result] for result in VisitResult},
+                "visits": [
+                    {
+                        "serial": None if outcome.serial is None else outcome.serial.hex().upper(),
+                        "result": outcome.result.value,
+                        "code": outcome.code,
+                        "message": outcome.message,
+                    }
+                    for outcome in report.outcomes
+                ],
+                "readers_given_up": list(report.readers_given_up),
+            }
+        )
+        return
+    others = ", ".join(
+        f"{results[result]} {result}"
+        for result in VisitResult
+        if result is not VisitResult.DONE and results[result]
+    )
+    expected = "" if count is None else f" of {count}"
+    standard_output().print(
+        f"{report.done}{expected} chips done by station {task}."
+        + (f" Also: {others}." if others else "")
+    )
+
+
+def _exit_status(report: StationReport, count: int | None) -> int:
+    """A chip that was pulled out and finished later is no failure; one that was rejected is."""
+    if count is not None and report.done >= count:
+        return 0
+    if report.readers_given_up or any(
+        outcome.result in (VisitResult.REFUSED, VisitResult.HELD, VisitResult.CONDEMNED)
+        for outcome in report.outcomes
+    ):
+        return _REFUSED
+    return _NOT_DONE if count is not None else 0

@@ -1,0 +1,187 @@
+"""Rows of production and domain values; and the one way in which a row's state moves: checked and journaled."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from card_layout.curves import EcPublicKey, NamedCurve
+from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.domain.card import (
+    Card,
+    CardEvent,
+    CardReference,
+    CardState,
+    may_be_operational,
+    next_card_state,
+)
+from issuer.domain.chip import Chip, ChipEvent, ChipState, Serial, next_chip_state
+from issuer.domain.member import MemberId
+from issuer.domain.status_allotment import StatusIndex
+from issuer.errors import IssuerRefusedError
+from issuer.services.production_ports import ChipRecord
+
+__all__ = [
+    "card_of",
+    "chip_of",
+    "condemn_rows",
+    "journal",
+    "locked_card",
+    "locked_chip",
+    "move_card",
+    "move_chip",
+    "record_of",
+]
+
+_MAX_DETAIL_CHARACTERS = 400
+_CURVES_BY_OID = {curve.oid: curve for curve in NamedCurve}
+
+
+def chip_of(row: ChipRow) -> Chip:
+    """The stock ledger's line as a value."""
+    public_key = None
+    if row.key_curve is not None and row.key_point is not None:
+        public_key = EcPublicKey(curve=_CURVES_BY_OID[row.key_curve], point=row.key_point)
+    return Chip(
+        serial=Serial(row.serial),
+        state=ChipState(row.state),
+        public_key=public_key,
+        held=row.held,
+        condemned_for=row.condemned_for,
+    )
+
+
+def card_of(row: CardRow) -> Card:
+    """The register's line as a value."""
+    return Card(
+        reference=CardReference(row.reference),
+        member_id=MemberId(row.member_id),
+        serial=Serial(row.serial),
+        state=CardState(row.state),
+        ordinal=row.ordinal,
+        status=StatusIndex(list_id=row.status_list, index=row.status_index),
+        profile=row.profile,
+        bound_at=row.bound_at,
+        issued_at=row.issued_at,
+        handed_over_at=row.handed_over_at,
+        handed_over_to=row.handed_over_to,
+        condemned_for=row.condemned_for,
+    )
+
+
+def record_of(chip: ChipRow, card: CardRow | None) -> ChipRecord:
+    """Both lines together."""
+    return ChipRecord(chip=chip_of(chip), card=None if card is None else card_of(card))
+
+
+def locked_chip(session: Session, serial: Serial) -> ChipRow:
+    """The chip's row, which nobody else can change before the transaction ends.
+
+    Raises:
+        IssuerRefusedError: there is none (``chip.not-in-stock``).
+    """
+    row = session.get(ChipRow, serial, with_for_update=True)
+    if row is None:
+        raise IssuerRefusedError(
+            f"chip {serial.hex().upper()} is not in the stock ledger", code="chip.not-in-stock"
+        )
+    return row
+
+
+def locked_card(session: Session, reference: CardReference) -> CardRow:
+    """The card's row, which nobody else can change before the transaction ends.
+
+    Raises:
+        IssuerRefusedError: there is none (``card.unknown``).
+    """
+    row = session.get(CardRow, reference, with_for_update=True)
+    if row is None:
+        raise IssuerRefusedError(
+            f"card {reference.hex()} is not in the register", code="card.unknown"
+        )
+    return row
+
+
+def move_chip(session: Session, row: ChipRow, event: ChipEvent, at: datetime) -> None:
+    """Move a chip's state, with its line in the journal.
+
+    Raises:
+        TransitionError: the event cannot happen now.
+    """
+    row.state = next_chip_state(ChipState(row.state), event).value
+    journal(session, event.value, at=at, serial=row.serial)
+
+
+def move_card(session: Session, row: CardRow, event: CardEvent, at: datetime) -> None:
+    """Move a card's state, with its line in the journal.
+
+    Raises:
+        TransitionError: the event cannot happen now.
+    """
+    row.state = next_card_state(CardState(row.state), event).value
+    journal(session, event.value, at=at, serial=row.serial, reference=row.reference)
+
+
+def condemn_rows(
+    session: Session,
+    serial: Serial,
+    *,
+    code: str,
+    detail: str,
+    at: datetime,
+    is_chip_safe: bool,
+) -> None:
+    """Condemn a chip and the card on it, if any.
+
+    ``is_chip_safe``: the chip is destroyed, or lies in front of the station that will terminate it.
+
+    Raises:
+        IssuerRefusedError: the chip is unknown, or may work out in the world (``card.may-be-operational``).
+        TransitionError: condemned already, or handed over.
+    """
+    chip = locked_chip(session, serial)
+    card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial).with_for_update())
+    if card is not None:
+        if may_be_operational(CardState(card.state)) and not is_chip_safe:
+            raise IssuerRefusedError(
+                f"the card is {card.state}, so it may work already",
+                code="card.may-be-operational",
+                hint="put the chip into a station; where that cannot be, destroy it and say so",
+            )
+        card.state = next_card_state(CardState(card.state), CardEvent.CONDEMNED).value
+        card.condemned_for = code
+    chip.state = next_chip_state(ChipState(chip.state), ChipEvent.CONDEMNED).value
+    chip.condemned_for = code
+    chip.held = None
+    journal(
+        session,
+        ChipEvent.CONDEMNED.value,
+        at=at,
+        serial=serial,
+        reference=None if card is None else card.reference,
+        code=code,
+        detail=detail,
+    )
+
+
+def journal(
+    session: Session,
+    kind: str,
+    *,
+    at: datetime,
+    serial: bytes | None = None,
+    reference: bytes | None = None,
+    code: str | None = None,
+    detail: str | None = None,
+) -> None:
+    """Append one event; it is committed with what it tells of."""
+    session.add(
+        CardEventRow(
+            at=at,
+            kind=kind,
+            serial=serial,
+            reference=reference,
+            code=code,
+            detail=detail[:_MAX_DETAIL_CHARACTERS] if detail else None,
+        )
+    )

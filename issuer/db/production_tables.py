@@ -1,0 +1,118 @@
+"""The tables of card production: chips, cards, their sealed contents, status lists, and the journal."""
+
+import uuid
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from issuer.db.base import Base, UtcDateTime
+
+__all__ = ["CardContentsRow", "CardEventRow", "CardRow", "ChipRow", "StatusListRow"]
+
+_SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""SQLite numbers rows by itself only where the primary key is called INTEGER."""
+
+
+class ChipRow(Base):
+    """One chip of the stock; the key point is unique over all chips that ever made a key."""
+
+    __tablename__ = "chips"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "state IN ('received', 'initialising', 'initialised', 'condemned')", name="state"
+        ),
+        sa.CheckConstraint(
+            "(key_curve IS NULL) = (key_point IS NULL) AND (state <> 'initialised' OR key_point IS NOT NULL)",
+            name="key",
+        ),
+        sa.CheckConstraint("(state = 'condemned') = (condemned_for IS NOT NULL)", name="condemned"),
+    )
+
+    serial: Mapped[bytes] = mapped_column(sa.LargeBinary(10), primary_key=True)
+    state: Mapped[str] = mapped_column(sa.String(16))
+    key_curve: Mapped[str | None] = mapped_column(sa.String(32))
+    key_point: Mapped[bytes | None] = mapped_column(sa.LargeBinary(133), unique=True)
+    held: Mapped[str | None] = mapped_column(sa.String(80))
+    condemned_for: Mapped[str | None] = mapped_column(sa.String(80))
+    delivery: Mapped[str] = mapped_column(sa.String(200))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class StatusListRow(Base):
+    """One status list from which indices are allotted."""
+
+    __tablename__ = "status_lists"
+
+    list_id: Mapped[bytes] = mapped_column(sa.LargeBinary(8), primary_key=True)
+    size: Mapped[int] = mapped_column(sa.Integer)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CardRow(Base):
+    """One card; a member has at most one that is not condemned, a chip has one for ever."""
+
+    __tablename__ = "cards"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "state IN ('bound', 'signed', 'personalising', 'personalised', 'locking', 'issued',"
+            " 'handed-over', 'condemned')",
+            name="state",
+        ),
+        sa.CheckConstraint("(state = 'condemned') = (condemned_for IS NOT NULL)", name="condemned"),
+        sa.UniqueConstraint("status_list", "status_index"),
+        sa.Index(
+            "uq_cards_member_id_live",
+            "member_id",
+            unique=True,
+            sqlite_where=sa.text("state <> 'condemned'"),
+            postgresql_where=sa.text("state <> 'condemned'"),
+        ),
+        sa.Index("ix_cards_state_bound_at_reference", "state", "bound_at", "reference"),
+    )
+
+    reference: Mapped[bytes] = mapped_column(sa.LargeBinary(16), primary_key=True)
+    member_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("members.id"))
+    serial: Mapped[bytes] = mapped_column(sa.ForeignKey("chips.serial"), unique=True)
+    state: Mapped[str] = mapped_column(sa.String(16))
+    ordinal: Mapped[int] = mapped_column(sa.SmallInteger)
+    profile: Mapped[str] = mapped_column(sa.String(80))
+    status_list: Mapped[bytes] = mapped_column(sa.ForeignKey("status_lists.list_id"))
+    status_index: Mapped[int] = mapped_column(sa.BigInteger)
+    document_number_digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    sealed_secrets: Mapped[bytes] = mapped_column(sa.LargeBinary(256))
+    bound_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    issued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    handed_over_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    handed_over_to: Mapped[str | None] = mapped_column(sa.String(200))
+    condemned_for: Mapped[str | None] = mapped_column(sa.String(80))
+
+
+class CardContentsRow(Base):
+    """What is written to a card, sealed, from before it is signed; EF.SOD comes with the signature."""
+
+    __tablename__ = "card_contents"
+
+    reference: Mapped[bytes] = mapped_column(sa.ForeignKey("cards.reference"), primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    prepared_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    security_object_file: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+
+
+class CardEventRow(Base):
+    """One event of the journal; the database refuses to change or delete it."""
+
+    __tablename__ = "card_events"
+    __table_args__ = (
+        sa.Index("ix_card_events_serial_sequence", "serial", "sequence"),
+        sa.Index("ix_card_events_reference_sequence", "reference", "sequence"),
+        {"sqlite_autoincrement": True},
+    )
+
+    sequence: Mapped[int] = mapped_column(_SEQUENCE, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    kind: Mapped[str] = mapped_column(sa.String(40))
+    serial: Mapped[bytes | None] = mapped_column(sa.LargeBinary(10))
+    reference: Mapped[bytes | None] = mapped_column(sa.LargeBinary(16))
+    code: Mapped[str | None] = mapped_column(sa.String(80))
+    detail: Mapped[str | None] = mapped_column(sa.String(400))

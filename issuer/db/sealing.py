@@ -1,0 +1,54 @@
+"""Sealing of what the database must not show: AES-256-GCM, bound to the row and the column (NIST SP 800-38D)."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from issuer.errors import IssuerUnavailableError
+
+__all__ = ["SEALING_KEY_BYTES", "Sealer"]
+
+SEALING_KEY_BYTES = 32
+_NONCE_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealer:
+    """Two keys of 32 bytes: one encrypts, the other makes digests by which secrets are kept unique."""
+
+    encryption_key: bytes = field(repr=False)
+    digest_key: bytes = field(repr=False)
+
+    def seal(self, plain: bytes, *, purpose: str, row: bytes) -> bytes:
+        """Nonce, ciphertext and tag; it opens only with the same ``purpose`` and ``row``."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + AESGCM(self.encryption_key).encrypt(nonce, plain, _context(purpose, row))
+
+    def open(self, sealed: bytes, *, purpose: str, row: bytes) -> bytes:
+        """What was sealed.
+
+        Raises:
+            IssuerUnavailableError: it was altered, moved from another row, or sealed under another key
+                (``production.seal-broken``).
+        """
+        try:
+            return AESGCM(self.encryption_key).decrypt(
+                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _context(purpose, row)
+            )
+        except (InvalidTag, ValueError) as error:
+            raise IssuerUnavailableError(
+                f"the sealed {purpose} of {row.hex()} cannot be opened with this keystore",
+                code="production.seal-broken",
+            ) from error
+
+    def digest(self, value: str, *, purpose: str) -> bytes:
+        """A keyed SHA-256 that tells whether a secret was used before, and nothing else."""
+        return hmac.digest(self.digest_key, _context(purpose, value.encode()), hashlib.sha256)
+
+
+def _context(purpose: str, row: bytes) -> bytes:
+    return purpose.encode("ascii") + b"\x00" + row

@@ -1,0 +1,238 @@
+"""Every file of a card, built from what the register, the chip and the draw of secrets give (SPEC.md 3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from card_layout.atr import CAPABILITIES_EXTENDED, CAPABILITIES_SHORT
+from card_layout.curves import EcPublicKey
+from card_layout.files.atr_info import AtrInfo
+from card_layout.files.card_access import CardAccess
+from card_layout.files.common_data import CommonData
+from card_layout.files.data_group_1 import DataGroup1
+from card_layout.files.data_group_2 import Portrait
+from card_layout.files.data_group_11 import PersonalDetails
+from card_layout.files.data_group_12 import DocumentDetails
+from card_layout.files.data_group_13 import CardKind, MemberRecord
+from card_layout.files.data_group_14 import SecurityOptions
+from card_layout.files.data_groups import TAG_OF_GROUP
+from card_layout.files.image_header import read_image_header
+from card_layout.files.registry import CardFile
+from card_layout.files.security_infos import (
+    ID_CA_ECDH_AES_128,
+    ID_PACE_ECDH_GM_AES_128,
+    ID_PK_ECDH,
+    ChipAuthenticationInfo,
+    ChipAuthenticationPublicKeyInfo,
+    PaceInfo,
+    SecurityInfos,
+)
+from card_layout.mrz import MachineReadableZone
+from card_layout.names import mrz_name
+from card_layout.profile import CardProfile
+from issuer.domain.card_secrets import CardSecrets
+from issuer.domain.chip_plan import CHIP_KEY_ID
+from issuer.domain.member import IssueKind, MemberStatement
+from issuer.errors import IssuerRefusedError
+
+__all__ = [
+    "CardData",
+    "CardFacts",
+    "add_years",
+    "build_card_data",
+    "chip_authentication_info",
+    "chip_key_info",
+    "master_file_contents",
+    "pace_info",
+]
+
+_KINDS = {
+    IssueKind.FIRST_ISSUE: CardKind.FIRST_ISSUE,
+    IssueKind.EXCHANGE: CardKind.EXCHANGE,
+    IssueKind.RE_ISSUE: CardKind.RE_ISSUE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardFacts:
+    """Everything that is on one card.
+
+    Attributes:
+        statement: what the register says of the member.
+        organisation_name: of the member's organisation.
+        issuing_committee: the name of the top-most organisation.
+        portrait: JPEG or JPEG 2000, within the profile's bounds.
+        chip_key: the key that the chip made.
+        valid_from: also the date of issue.
+        valid_until: also the date of expiry in the MRZ.
+        personalised_at: aware UTC, whole seconds.
+        personalisation_system: what EF.DG12 calls the system that made the card.
+    """
+
+    statement: MemberStatement = field(repr=False)
+    organisation_name: str
+    issuing_committee: str
+    portrait: bytes = field(repr=False)
+    secrets: CardSecrets = field(repr=False)
+    chip_key: EcPublicKey = field(repr=False)
+    valid_from: date
+    valid_until: date
+    personalised_at: datetime
+    personalisation_system: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardData:
+    """The files of the application but EF.SOD, and the MRZ password of 24 characters."""
+
+    contents: Mapping[str, bytes] = field(repr=False)
+    data_groups: Mapping[int, bytes] = field(repr=False)
+    mrz_information: str = field(repr=False)
+
+
+def master_file_contents(profile: CardProfile) -> dict[str, bytes]:
+    """The files of the master file: the same on every card of a profile (SPEC.md 3.3, 3.4)."""
+    atr_info = AtrInfo(
+        capabilities=CAPABILITIES_EXTENDED if profile.extended_lengths else CAPABILITIES_SHORT,
+        max_command_bytes=profile.max_command_bytes if profile.extended_lengths else None,
+        max_response_bytes=profile.max_response_bytes if profile.extended_lengths else None,
+    )
+    card_access = CardAccess(security_infos=SecurityInfos(infos=(pace_info(profile),)))
+    return {"EF.ATR/INFO": atr_info.to_bytes(), "EF.CardAccess": card_access.to_bytes()}
+
+
+def build_card_data(profile: CardProfile, facts: CardFacts) -> CardData:
+    """Build every data group that the profile has, and EF.COM over them.
+
+    Raises:
+        CardDataError: a value does not fit its file.
+        IssuerRefusedError: the profile has a file that we cannot fill (``card.unknown-file``), or the
+            portrait is out of its bounds (``portrait.size``).
+    """
+    if not profile.portrait_min_bytes <= len(facts.portrait) <= profile.portrait_max_bytes:
+        raise IssuerRefusedError(
+            f"the portrait has {len(facts.portrait)} bytes, expected {profile.portrait_min_bytes} "
+            f"to {profile.portrait_max_bytes}",
+            code="portrait.size",
+        )
+    mrz = _machine_readable_zone(profile, facts)
+    builders: dict[int, CardFile] = {
+        1: DataGroup1(mrz=mrz),
+        2: _portrait(facts),
+        11: _personal_details(facts),
+        12: DocumentDetails(
+            issuing_committee=facts.issuing_committee,
+            date_of_issue=facts.valid_from,
+            personalised_at=facts.personalised_at,
+            personalisation_system=facts.personalisation_system,
+        ),
+        13: _member_record(facts),
+        14: SecurityOptions(
+            security_infos=SecurityInfos(
+                infos=(
+                    pace_info(profile),
+                    chip_authentication_info(),
+                    chip_key_info(facts.chip_key),
+                )
+            )
+        ),
+    }
+    contents: dict[str, bytes] = {}
+    data_groups: dict[int, bytes] = {}
+    for file in profile.application_files:
+        if file.data_group is None:
+            continue
+        if file.data_group not in builders:
+            raise IssuerRefusedError(
+                f"profile {profile.name} has {file.name}, which this version cannot fill",
+                code="card.unknown-file",
+            )
+        content = builders[file.data_group].to_bytes()
+        contents[file.name] = data_groups[file.data_group] = content
+    contents["EF.COM"] = CommonData(
+        data_group_tags=tuple(TAG_OF_GROUP[group] for group in sorted(data_groups))
+    ).to_bytes()
+    return CardData(contents=contents, data_groups=data_groups, mrz_information=mrz.information)
+
+
+def pace_info(profile: CardProfile) -> PaceInfo:
+    """The one PACEInfo of EF.CardAccess and EF.DG14."""
+    return PaceInfo(
+        protocol=ID_PACE_ECDH_GM_AES_128,
+        version=2,
+        parameter_id=profile.pace_curve.pace_parameter_id,
+    )
+
+
+def chip_authentication_info() -> ChipAuthenticationInfo:
+    """The one ChipAuthenticationInfo of EF.DG14 (SPEC.md 3.11)."""
+    return ChipAuthenticationInfo(protocol=ID_CA_ECDH_AES_128, version=1, key_id=CHIP_KEY_ID)
+
+
+def chip_key_info(chip_key: EcPublicKey) -> ChipAuthenticationPublicKeyInfo:
+    """The chip's key as EF.DG14 announces it."""
+    return ChipAuthenticationPublicKeyInfo(
+        protocol=ID_PK_ECDH, public_key=chip_key, key_id=CHIP_KEY_ID
+    )
+
+
+def add_years(day: date, years: int) -> date:
+    """The same day of a later year; 28 February where that year has no 29th."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return day.replace(year=day.year + years, day=28)
+
+
+def _machine_readable_zone(profile: CardProfile, facts: CardFacts) -> MachineReadableZone:
+    name = facts.statement.name
+    return MachineReadableZone(
+        document_code=profile.document_code,
+        issuing_state=profile.issuing_state,
+        document_number=facts.secrets.document_number,
+        birth_date=f"{facts.statement.birth_date:%y%m%d}",
+        sex=facts.statement.sex.value,
+        expiry_date=f"{facts.valid_until:%y%m%d}",
+        nationality=profile.issuing_state,
+        name=mrz_name(name.primary, name.secondary),
+    )
+
+
+def _portrait(facts: CardFacts) -> Portrait:
+    header = read_image_header(facts.portrait)
+    return Portrait(
+        image=facts.portrait, format=header.format, width=header.width, height=header.height
+    )
+
+
+def _personal_details(facts: CardFacts) -> PersonalDetails:
+    statement = facts.statement
+    return PersonalDetails(
+        primary_name=statement.name.primary,
+        secondary_name=statement.name.secondary,
+        birth_date=statement.birth_date,
+        place_of_birth=statement.place_of_birth,
+    )
+
+
+def _member_record(facts: CardFacts) -> MemberRecord:
+    statement = facts.statement
+    return MemberRecord(
+        salt=facts.secrets.salt,
+        card_number=str(statement.card_number),
+        record_number=str(statement.record_number),
+        citizen_number=str(statement.citizen_number),
+        full_name=statement.name.full,
+        primary_name=statement.name.primary,
+        secondary_name=statement.name.secondary,
+        organisation_code=statement.organisation_code,
+        organisation_name=facts.organisation_name,
+        admission_date=statement.admission_date,
+        recognition_date=statement.recognition_date,
+        home_town=statement.home_town,
+        ethnic_group=statement.ethnic_group,
+        kind=_KINDS[statement.kind],
+        ordinal=statement.ordinal,
+        valid_from=facts.valid_from,
+        valid_until=facts.valid_until,
+    )

@@ -1,0 +1,172 @@
+"""What is written to a chip and in which order, as a pure value (SPEC.md 8.5, 8.6).
+
+A plan says *what*; how a step is said to a given chip is its dialect's matter. Every step may be repeated, so a
+torn plan is carried out again from its start.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from card_layout.atr import LifeCycle
+from card_layout.curves import NamedCurve
+from card_layout.profile import CardProfile, FileProfile
+from issuer.domain.card import CardReference
+from issuer.domain.card_secrets import CardSecrets
+from issuer.errors import IssuerRefusedError
+
+__all__ = [
+    "CHIP_KEY_ID",
+    "CreateApplication",
+    "CreateFile",
+    "GenerateKeyPair",
+    "PutPasswords",
+    "PutReference",
+    "ReplaceKeys",
+    "SelectApplication",
+    "SetStatus",
+    "Step",
+    "WriteFile",
+    "initialisation_plan",
+    "personalisation_plan",
+]
+
+CHIP_KEY_ID = 1
+"""The key identifier of the chip-authentication key (SPEC.md 3.11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceKeys:
+    """Put our personalisation keys in the place of the transport keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateFile:
+    """Make one transparent file in the current directory."""
+
+    file: FileProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateApplication:
+    """Make the application's directory, which becomes current."""
+
+    file_identifier: int
+    application_identifier: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectApplication:
+    """Make the application's directory current."""
+
+    application_identifier: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteFile:
+    """Write the whole content of a file of the current directory."""
+
+    file: FileProfile
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateKeyPair:
+    """Let the chip make its chip-authentication key."""
+
+    curve: NamedCurve
+    key_id: int = CHIP_KEY_ID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutReference:
+    """Give the chip its card reference; from here on it is that card or none."""
+
+    reference: CardReference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutPasswords:
+    """Give the chip the two passwords of PACE."""
+
+    mrz_information: str = field(repr=False)
+    can: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetStatus:
+    """Move the chip's life cycle."""
+
+    life_cycle: LifeCycle
+
+
+Step = (
+    ReplaceKeys
+    | CreateFile
+    | CreateApplication
+    | SelectApplication
+    | WriteFile
+    | GenerateKeyPair
+    | PutReference
+    | PutPasswords
+    | SetStatus
+)
+
+
+def initialisation_plan(
+    profile: CardProfile,
+    *,
+    master_file_contents: Mapping[str, bytes],
+    holds_transport_keys: bool,
+) -> tuple[Step, ...]:
+    """Everything from a blank chip to one that made its key (SPEC.md 8.5).
+
+    ``SetStatus`` stands last, and alone behind ``GenerateKeyPair``: the key is recorded between the two.
+
+    Args:
+        profile: the files to make.
+        master_file_contents: what the files of the master file hold, by name; they are the same on all cards.
+        holds_transport_keys: whether the keys are still to be replaced.
+    """
+    steps: list[Step] = [ReplaceKeys()] if holds_transport_keys else []
+    for file in profile.master_files:
+        steps.append(CreateFile(file=file))
+        steps.append(_write(file, master_file_contents))
+    steps.append(
+        CreateApplication(
+            file_identifier=profile.application_file_identifier,
+            application_identifier=profile.application_identifier,
+        )
+    )
+    steps.extend(CreateFile(file=file) for file in profile.application_files)
+    steps.append(GenerateKeyPair(curve=profile.chip_authentication_curve))
+    steps.append(SetStatus(life_cycle=LifeCycle.INITIALISED))
+    return tuple(steps)
+
+
+def personalisation_plan(
+    profile: CardProfile,
+    *,
+    reference: CardReference,
+    secrets: CardSecrets,
+    mrz_information: str,
+    contents: Mapping[str, bytes],
+) -> tuple[Step, ...]:
+    """Everything from an initialised chip to one that quality control can read (SPEC.md 8.6)."""
+    return (
+        PutReference(reference=reference),
+        PutPasswords(mrz_information=mrz_information, can=secrets.can),
+        SelectApplication(application_identifier=profile.application_identifier),
+        *(_write(file, contents) for file in profile.application_files),
+        SetStatus(life_cycle=LifeCycle.PERSONALISED),
+    )
+
+
+def _write(file: FileProfile, contents: Mapping[str, bytes]) -> WriteFile:
+    content = contents.get(file.name, b"")
+    if not 1 <= len(content) <= file.capacity:
+        # A file that does not fit is found before the first APDU, not by the chip in the middle of the plan.
+        raise IssuerRefusedError(
+            f"{file.name} has {len(content)} bytes, expected 1 to {file.capacity}",
+            code="personalisation.file-size",
+        )
+    return WriteFile(file=file, content=content)

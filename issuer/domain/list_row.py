@@ -1,0 +1,89 @@
+"""Rows of a list as they come from a spreadsheet or a text file, and what is found wrong with them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TypeVar
+
+from issuer.errors import IssuerDataError
+
+__all__ = ["Cell", "Finding", "ListRow", "RowReader"]
+
+Cell = str | float | bool | date | None
+"""What a cell holds; ``None`` and white space mean that it is empty."""
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRow:
+    """One row: ``number`` counts as a spreadsheet does (the first line is 1), ``cells`` by column."""
+
+    number: int
+    cells: Mapping[str, Cell] = field(repr=False)
+    has_surplus: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong: where, its stable code, and a sentence that holds no personal data."""
+
+    row: int
+    column: str
+    code: str
+    sentence: str
+
+
+class RowReader:
+    """Takes the fields of one row one by one and keeps every finding, so that all are reported at once."""
+
+    def __init__(self, row: ListRow) -> None:
+        self._row = row
+        self.findings: list[Finding] = []
+        if row.has_surplus:
+            self.refuse("", "row.surplus-cells", "the row has cells beyond the last column")
+
+    def refuse(self, column: str, code: str, sentence: str) -> None:
+        """Note that this column is wrong."""
+        self.findings.append(
+            Finding(row=self._row.number, column=column, code=code, sentence=sentence)
+        )
+
+    def has_findings(self, *columns: str) -> bool:
+        """Whether one of these columns is already known to be wrong."""
+        return any(finding.column in columns for finding in self.findings)
+
+    def cell(self, column: str) -> Cell:
+        """What the cell holds, white space around text removed; ``None`` where it is empty."""
+        cell = self._row.cells.get(column)
+        if isinstance(cell, str):
+            # Only what keyboards and spreadsheets put around text; control characters stay to be refused.
+            return cell.strip(" \u00a0\t\r\n") or None
+        return cell
+
+    def required(self, column: str, parse: Callable[[str], _Value]) -> _Value | None:
+        """The value of a text cell that must be there; ``None`` where it is wrong, which is noted."""
+        if self.cell(column) is None:
+            self.refuse(column, "cell.empty", "the cell is empty")
+            return None
+        return self.optional(column, parse)
+
+    def optional(self, column: str, parse: Callable[[str], _Value]) -> _Value | None:
+        """The value of a text cell; ``None`` where it is empty, or wrong, which is noted."""
+        cell = self.cell(column)
+        if cell is None:
+            return None
+        if not isinstance(cell, str):
+            # A number cell has lost its leading zeros, and which ones cannot be known.
+            kind = "a date" if isinstance(cell, date) else "a number"
+            self.refuse(column, "cell.not-text", f"the cell holds {kind}, expected text")
+            return None
+        return self.checked(column, lambda: parse(cell))
+
+    def checked(self, column: str, decide: Callable[[], _Value]) -> _Value | None:
+        """What ``decide`` gives; ``None`` where it refuses, which is noted."""
+        try:
+            return decide()
+        except IssuerDataError as error:
+            self.refuse(column, error.code, str(error))
+            return None

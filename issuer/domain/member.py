@@ -1,0 +1,123 @@
+"""Members: what the register states about a person, and how far a card for them has been decided."""
+
+import enum
+import uuid
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NewType
+
+from issuer.domain.card_number import CardNumber
+from issuer.domain.organisation import OrganisationCode
+from issuer.domain.record_number import CitizenNumber, RecordNumber
+
+__all__ = [
+    "Approval",
+    "IssueKind",
+    "Member",
+    "MemberId",
+    "MemberName",
+    "MemberState",
+    "MemberStatement",
+    "PortraitDigest",
+    "Sex",
+]
+
+MemberId = NewType("MemberId", uuid.UUID)
+"""Drawn at random when a member is first recorded; says nothing about the person."""
+
+PortraitDigest = NewType("PortraitDigest", bytes)
+"""SHA-256 of a picture's bytes: its key in the portrait store."""
+
+
+class Sex(enum.Enum):
+    """As the machine-readable zone writes it (ICAO 9303-5, 4.2.2)."""
+
+    MALE = "M"
+    FEMALE = "F"
+
+
+class IssueKind(enum.Enum):
+    """Why a card is made (SPEC.md 3.10 numbers them 1, 2, 3)."""
+
+    FIRST_ISSUE = "first-issue"
+    EXCHANGE = "exchange"
+    RE_ISSUE = "re-issue"
+
+
+class MemberState(enum.Enum):
+    """How far the decision has come."""
+
+    RECORDED = "recorded"
+    APPROVED = "approved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberName:
+    """A name in NFC text, every word as the member writes it.
+
+    Attributes:
+        full: the whole name in its own order.
+        primary: the primary identifier; the whole name where the parts are not known.
+        secondary: the secondary identifier; empty where the parts are not known.
+    """
+
+    full: str = field(repr=False)
+    primary: str = field(repr=False)
+    secondary: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberStatement:
+    """Everything that a committee states about a member and that a card shows, checked field by field.
+
+    Texts are NFC and keep the byte bounds of SPEC.md 3.10.
+    """
+
+    card_number: CardNumber = field(repr=False)
+    record_number: RecordNumber = field(repr=False)
+    citizen_number: CitizenNumber = field(repr=False)
+    name: MemberName = field(repr=False)
+    birth_date: date = field(repr=False)
+    sex: Sex = field(repr=False)
+    place_of_birth: str = field(repr=False)
+    home_town: str = field(repr=False)
+    ethnic_group: str = field(repr=False)
+    admission_date: date = field(repr=False)
+    recognition_date: date = field(repr=False)
+    organisation_code: OrganisationCode
+    kind: IssueKind
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Who decided that a card be made, and when (aware UTC)."""
+
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One member of the register.
+
+    Attributes:
+        member_id: the register's own key.
+        statement: what the card will show.
+        portrait: the normalised picture, by its digest: what the card will hold.
+        portrait_source: the digest of the picture as it was handed in, to know it again.
+        recorded_at: when the member came into the register (aware UTC).
+        approval: the decision, ``None`` before it.
+    """
+
+    member_id: MemberId
+    statement: MemberStatement
+    portrait: PortraitDigest
+    portrait_source: PortraitDigest
+    recorded_at: datetime
+    approval: Approval | None = None
+
+    @property
+    def state(self) -> MemberState:
+        """Approved once a decision is recorded."""
+        return MemberState.RECORDED if self.approval is None else MemberState.APPROVED

@@ -1,0 +1,131 @@
+"""Text from outside: normalised at the edge, judged character by character, and ordered as Viet Nam orders it.
+
+Every text is brought to Unicode Normalisation Form C; nothing else about it is ever "corrected". "Hoà" and
+"Hòa" stay two strings. Lists are ordered by a stored key, because collations differ from server to server.
+"""
+
+import functools
+import unicodedata
+
+from card_layout.errors import CardDataError
+from card_layout.names import to_nfc
+from issuer.errors import IssuerDataError
+
+__all__ = ["clean_name", "clean_text", "sort_key"]
+
+_NAME_MARKS = frozenset(" -'\u2018\u2019\u02bc")
+_TEXT_MARKS = frozenset(" '’-.,/()&:\"“”–")
+_MAX_MARKS_IN_A_ROW = 2
+"""Combining marks that stay behind NFC: languages of the Central Highlands write ê with a breve."""
+
+
+def clean_name(written: str, *, max_bytes: int) -> str:
+    """A person's name: letters with their marks, spaces, hyphens and apostrophes.
+
+    Args:
+        written: as it came; any normalisation form, any number of spaces between words.
+        max_bytes: the bound of the result in UTF-8.
+
+    Raises:
+        IssuerDataError: ``name.empty``, ``name.look-alike``, ``name.malformed`` (control and other unprintable
+            characters), ``name.character`` or ``name.too-long``.
+    """
+    name = _judged(written, subject="name", marks=_NAME_MARKS, max_bytes=max_bytes)
+    if not any(character.isalpha() for character in name):
+        raise IssuerDataError("name holds no letter", code="name.character")
+    return name
+
+
+def clean_text(written: str, *, max_bytes: int) -> str:
+    """A line of text such as a place: letters, digits, spaces and the punctuation of addresses.
+
+    Raises:
+        IssuerDataError: ``text.empty``, ``text.look-alike``, ``text.malformed``, ``text.character`` or
+            ``text.too-long``.
+    """
+    return _judged(written, subject="text", marks=_TEXT_MARKS, max_bytes=max_bytes)
+
+
+def sort_key(full_name: str) -> bytes:
+    """Bytes whose order is the Vietnamese order of names: the given name (the last word) first, then the others.
+
+    Word for word, letters count first (a ă â b c d đ e ê ...), then tones (level, huyền, hỏi, ngã, sắc, nặng).
+    Capitals and marks of punctuation do not count.
+    """
+    words = [_word_key(word) for word in unicodedata.normalize("NFC", full_name).lower().split()]
+    return b"\x00".join(key for key in (words[-1:] + words[:-1]) if key)
+
+
+def _judged(written: str, *, subject: str, marks: frozenset[str], max_bytes: int) -> str:
+    # Spaces around and between words are layout, not content.
+    try:
+        text = to_nfc(" ".join(word for word in written.split(" ") if word))
+    except CardDataError as error:
+        raise IssuerDataError(
+            f"{subject}: {error}", code=f"{subject}.{error.code.rpartition('.')[2]}"
+        ) from error
+    if not text:
+        raise IssuerDataError(f"{subject} is empty", code=f"{subject}.empty")
+    size = len(text.encode())
+    if size > max_bytes:
+        raise IssuerDataError(
+            f"{subject} has {size} bytes, expected at most {max_bytes}", code=f"{subject}.too-long"
+        )
+    may_carry_marks = 0
+    for position, character in enumerate(text, start=1):
+        if unicodedata.category(character) == "Mn" and may_carry_marks:
+            may_carry_marks -= 1
+            continue
+        may_carry_marks = _MAX_MARKS_IN_A_ROW if character.isalpha() else 0
+        is_digit = subject == "text" and character in "0123456789"
+        if not (character.isalpha() or is_digit or character in marks):
+            raise IssuerDataError(
+                f"{subject} holds U+{ord(character):04X} at character {position}",
+                code=f"{subject}.character",
+            )
+    return text
+
+
+_ALPHABET = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
+_LETTER_WEIGHTS = {letter: 0x10 + index for index, letter in enumerate(_ALPHABET)}
+_TONE_WEIGHTS = {"\u0300": 0x03, "\u0309": 0x04, "\u0303": 0x05, "\u0301": 0x06, "\u0323": 0x07}
+_LEVEL_TONE = 0x02
+_OTHER_MARK = 0x08
+_OTHER_LETTER = 0x0F
+_END_OF_LETTERS = 0x01
+
+
+def _word_key(word: str) -> bytes:
+    letters = bytearray()
+    tones = bytearray()
+    for character in word:
+        found = _letter_key(character)
+        if found is not None:
+            letters += found[0]
+            tones.append(found[1])
+    if not letters:
+        return b""
+    # A syllable has one tone, wherever its mark stands: "Hoà" and "Hòa" are neighbours.
+    return bytes(letters) + bytes((_END_OF_LETTERS, max(tones))) + bytes(tones)
+
+
+@functools.cache
+def _letter_key(character: str) -> tuple[bytes, int] | None:
+    """Weight of a letter and of the tone on it; ``None`` for what does not count."""
+    tone = _LEVEL_TONE
+    base = ""
+    for part in unicodedata.normalize("NFD", character):
+        if part in _TONE_WEIGHTS:
+            tone = _TONE_WEIGHTS[part]
+        else:
+            base += part
+    letter = unicodedata.normalize("NFC", base)
+    if letter in _LETTER_WEIGHTS:
+        return bytes((_LETTER_WEIGHTS[letter],)), tone
+    if letter[:1].isalpha():
+        # A letter that the Vietnamese alphabet lacks stands by the letter under its marks, if it has one.
+        under = unicodedata.normalize("NFD", letter)[0]
+        if under in _LETTER_WEIGHTS:
+            return bytes((_LETTER_WEIGHTS[under],)), _OTHER_MARK
+        return bytes((_OTHER_LETTER,)) + letter.encode(), tone
+    return None

@@ -1,0 +1,93 @@
+"""Keys of chips, derived from master keys that stay in the issuer's keystore (SPEC.md 8.2)."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from issuer.domain.chip import KEY_VERSION_PERSONALISATION, KEY_VERSION_TRANSPORT, Serial
+from issuer.domain.chip_keys import ChipKeySet, key_label
+from pki.keys.keystore import Keystore
+
+__all__ = [
+    "CARD_DATA_KEY_ID",
+    "PERSONALISATION_KEY_ID",
+    "TRANSPORT_KEY_ID",
+    "KeystoreThread",
+    "MasterKeyChipKeys",
+]
+
+TRANSPORT_KEY_ID = "transport"
+"""The chip maker's master key, imported."""
+
+PERSONALISATION_KEY_ID = "personalisation"
+"""Our own master key for chips."""
+
+CARD_DATA_KEY_ID = "card-data"
+"""The master key under which secrets and contents of cards lie in the database."""
+
+_KEY_BYTES = 16
+_MASTER_KEY_IDS = {
+    KEY_VERSION_TRANSPORT: TRANSPORT_KEY_ID,
+    KEY_VERSION_PERSONALISATION: PERSONALISATION_KEY_ID,
+}
+
+_T = TypeVar("_T")
+
+
+class KeystoreThread:
+    """Owns a keystore and does everything with it in one thread of its own.
+
+    A PKCS#11 library stands only one thread and one session a process; the workers of a station are many.
+    """
+
+    def __init__(self, open_keystore: Callable[[], Keystore]) -> None:
+        """Open the keystore in the new thread.
+
+        Raises:
+            PkiError: whatever opening raises.
+        """
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keystore")
+        self._closing = threading.Lock()
+        self._is_closed = False
+        try:
+            self._keystore = self._executor.submit(open_keystore).result()
+        except BaseException:
+            self._executor.shutdown()
+            raise
+
+    def call(self, work: Callable[[Keystore], _T]) -> _T:
+        """The result of ``work`` on the keystore; what it raises is raised here."""
+        return self._executor.submit(work, self._keystore).result()
+
+    def close(self) -> None:
+        """Close keystore and thread; closing twice is harmless."""
+        with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        self._executor.submit(self._keystore.close).result()
+        self._executor.shutdown()
+
+
+class MasterKeyChipKeys:
+    """Implements ``ChipKeys``; safe to call from any thread."""
+
+    def __init__(self, keystore: KeystoreThread) -> None:
+        self._keystore = keystore
+
+    def key_set(self, serial: Serial, key_version: int) -> ChipKeySet:
+        """See ``ChipKeys.key_set``."""
+        label = key_label(key_version)
+        master_key_id = _MASTER_KEY_IDS[key_version]
+
+        def derive(keystore: Keystore) -> list[bytes]:
+            return [
+                keystore.derive(
+                    master_key_id, label=label + b" " + name, context=serial, length=_KEY_BYTES
+                )
+                for name in (b"enc", b"mac", b"dek")
+            ]
+
+        enc, mac, dek = self._keystore.call(derive)
+        return ChipKeySet(key_version=key_version, enc=enc, mac=mac, dek=dek)

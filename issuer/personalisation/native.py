@@ -1,0 +1,246 @@
+"""The dialect ``native``: plans as commands of SPEC.md 8.3 under SCP03."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from card_layout import tlv
+from card_layout.atr import LifeCycle, read_life_cycle
+from card_layout.curves import CurveError, EcPublicKey, NamedCurve
+from card_layout.errors import AccessError, CardRefusedError
+from card_layout.iso7816 import commands
+from card_layout.iso7816.apdu import CommandApdu
+from card_layout.iso7816.channel import CardChannel, ExtendedLengths
+from card_layout.iso7816.status_words import StatusWord
+from card_layout.profile import CardProfile, FileProfile
+from card_layout.transport.connection import CardConnection
+from issuer.domain.card import REFERENCE_BYTES, CardReference
+from issuer.domain.chip import KEY_VERSION_PERSONALISATION, Serial
+from issuer.domain.chip_keys import ChipKeySet
+from issuer.domain.chip_plan import (
+    CreateApplication,
+    CreateFile,
+    GenerateKeyPair,
+    PutPasswords,
+    PutReference,
+    ReplaceKeys,
+    SelectApplication,
+    SetStatus,
+    Step,
+    WriteFile,
+)
+from issuer.domain.production_errors import CardRejectedError
+from issuer.personalisation.scp03 import (
+    CHALLENGE_BYTES,
+    InitializeUpdateResponse,
+    Scp03Keys,
+    Scp03Session,
+)
+
+__all__ = ["NativeDialect", "card_channel"]
+
+_WRITE_RULE_PERSONALISATION = 0x10
+"""Write rule ``10``: personalisation only (SPEC.md 8.4)."""
+
+_PUBLIC_KEY_TEMPLATE = 0x7F49
+_OBJECT_IDENTIFIER = 0x06
+_POINT = 0x86
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeDialect:
+    """How a profile's chips are spoken to; keeps no state of a chip."""
+
+    profile: CardProfile
+
+    def open(
+        self, connection: CardConnection, *, keys_for: Callable[[Serial, int], ChipKeySet]
+    ) -> "NativeChip":
+        """See ``ChipDialect.open``."""
+        channel = card_channel(connection, self.profile)
+
+        def scp03_keys(chip: InitializeUpdateResponse) -> Scp03Keys:
+            return _scp03_keys(keys_for(Serial(chip.serial), chip.key_version))
+
+        session = Scp03Session.open(channel, keys_for=scp03_keys)
+        return NativeChip(session=session, profile=self.profile, keys_for=keys_for)
+
+    def prove_locked(self, connection: CardConnection) -> None:
+        """See ``ChipDialect.prove_locked``."""
+        life_cycle = read_life_cycle(connection.reset())
+        if life_cycle is not LifeCycle.OPERATIONAL:
+            raise CardRejectedError(
+                f"the card's life cycle is {life_cycle!r}, expected operational",
+                code="lock.not-effective",
+            )
+        channel = card_channel(connection, self.profile)
+        card_access = self.profile.file("EF.CardAccess")
+        attempts: tuple[tuple[str, CommandApdu], ...] = (
+            (
+                "personalisation",
+                # The challenge may be anything: the card must not get as far as using it.
+                commands.initialize_update(key_version=0x00, host_challenge=bytes(CHALLENGE_BYTES)),
+            ),
+            ("a write", _update(card_access, 0, b"\x00")),
+        )
+        for what, command in attempts:
+            status_word = channel.transmit(command).status_word
+            if status_word != StatusWord.INSTRUCTION_NOT_SUPPORTED:
+                raise CardRejectedError(
+                    f"the locked card answered {what} with {status_word:04X}, expected 6D00",
+                    code="lock.not-effective",
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeChip:
+    """A chip under an open channel; see ``OpenedChip``."""
+
+    session: Scp03Session
+    profile: CardProfile
+    keys_for: Callable[[Serial, int], ChipKeySet] = field(repr=False)
+
+    @property
+    def serial(self) -> Serial:
+        """See ``OpenedChip.serial``."""
+        return Serial(self.session.chip.serial)
+
+    @property
+    def key_version(self) -> int:
+        """See ``OpenedChip.key_version``."""
+        return self.session.chip.key_version
+
+    def card_reference(self) -> CardReference | None:
+        """See ``OpenedChip.card_reference``."""
+        try:
+            reference = self._require(commands.get_card_reference())
+        except CardRefusedError as error:
+            if error.status_word == StatusWord.REFERENCE_NOT_FOUND:
+                return None
+            raise
+        return CardReference(reference) if len(reference) == REFERENCE_BYTES else None
+
+    def execute(self, step: Step) -> EcPublicKey | None:  # noqa: C901 - one case a kind of step, nothing nested
+        """See ``OpenedChip.execute``."""
+        match step:
+            case ReplaceKeys():
+                self._replace_keys()
+            case CreateFile():
+                self._create_file(step.file)
+            case CreateApplication():
+                self._create_application(step)
+            case SelectApplication():
+                self._require(commands.select_application(step.application_identifier))
+            case WriteFile():
+                for command in self._write_commands(step):
+                    self._require(command)
+            case GenerateKeyPair():
+                return self._generate_key_pair(step)
+            case PutReference():
+                self._require(commands.put_card_reference(step.reference))
+            case PutPasswords():
+                self._require(
+                    commands.put_passwords(mrz_information=step.mrz_information, can=step.can)
+                )
+            case SetStatus():
+                self._require(commands.set_status(step.life_cycle))
+        return None
+
+    def _replace_keys(self) -> None:
+        self.session.replace_keys(
+            _scp03_keys(self.keys_for(self.serial, KEY_VERSION_PERSONALISATION)),
+            new_key_version=KEY_VERSION_PERSONALISATION,
+        )
+
+    def _create_file(self, file: FileProfile) -> None:
+        # 6A89: an earlier, torn initialisation has made it already (SPEC.md 8.5).
+        self._require(
+            commands.create_elementary_file(
+                file_identifier=file.file_identifier,
+                short_identifier=file.short_identifier,
+                capacity=file.capacity,
+                read_rule=file.read,
+                write_rule=_WRITE_RULE_PERSONALISATION,
+            ),
+            StatusWord.SUCCESS,
+            StatusWord.FILE_EXISTS,
+        )
+
+    def _create_application(self, step: CreateApplication) -> None:
+        try:
+            self._require(
+                commands.create_application(
+                    file_identifier=step.file_identifier,
+                    application_identifier=step.application_identifier,
+                )
+            )
+        except CardRefusedError as error:
+            if error.status_word != StatusWord.FILE_EXISTS:
+                raise
+            # Creating would have made it current; one that was there has to be selected.
+            self._require(commands.select_application(step.application_identifier))
+
+    def _write_commands(self, step: WriteFile) -> Iterator[CommandApdu]:
+        """The fewest UPDATE BINARY: the largest chunks that fit, the first of which also selects the file."""
+        size = Scp03Session.max_command_data(
+            self.profile.max_command_bytes if self.profile.extended_lengths else None
+        )
+        if step.file.short_identifier is None:
+            yield commands.select_elementary_file(step.file.file_identifier)
+        for offset in range(0, len(step.content), size):
+            yield _update(step.file, offset, step.content[offset : offset + size])
+
+    def _generate_key_pair(self, step: GenerateKeyPair) -> EcPublicKey:
+        answer = self._require(
+            commands.generate_key_pair(curve=step.curve.oid_bytes, key_id=step.key_id)
+        )
+        return _public_key(answer, step.curve)
+
+    def _require(self, command: CommandApdu, *expected: int) -> bytes:
+        try:
+            return self.session.require(command, *expected)
+        except CardRefusedError as error:
+            if self.session.is_alive:
+                raise
+            # SPEC.md 8.1: 6982 ends the channel, because a command reached the chip altered.
+            raise AccessError(
+                f"the chip ended the personalisation channel: {error}",
+                code="personalisation.channel-lost",
+            ) from error
+
+
+def card_channel(connection: CardConnection, profile: CardProfile) -> CardChannel:
+    """A channel with the lengths that chips of this profile take."""
+    channel = CardChannel(connection)
+    if profile.extended_lengths:
+        channel.extended = ExtendedLengths(
+            max_command_bytes=profile.max_command_bytes,
+            max_response_bytes=profile.max_response_bytes,
+        )
+    return channel
+
+
+def _update(file: FileProfile, offset: int, content: bytes) -> CommandApdu:
+    if offset == 0 and file.short_identifier is not None:
+        return commands.update_binary_by_short_identifier(file.short_identifier, 0, content)
+    return commands.update_binary(offset, content)
+
+
+def _scp03_keys(keys: ChipKeySet) -> Scp03Keys:
+    return Scp03Keys(enc=keys.enc, mac=keys.mac, dek=keys.dek)
+
+
+def _public_key(answer: bytes, curve: NamedCurve) -> EcPublicKey:
+    """``[7F49] { [06] curve || [86] point }``, the point checked to lie on the curve.
+
+    Raises:
+        CurveError: anything else, the point at infinity included.
+    """
+    try:
+        objects = tlv.parse(answer, expected_tag=_PUBLIC_KEY_TEMPLATE).children()
+    except tlv.TlvError as error:
+        raise CurveError(f"the chip's public key is malformed: {error}") from error
+    if [item.tag for item in objects] != [_OBJECT_IDENTIFIER, _POINT]:
+        raise CurveError("the chip's public key has other objects than curve and point")
+    if objects[0].value != curve.oid_bytes:
+        raise CurveError(f"the chip made a key on another curve, expected {curve.oid}")
+    return EcPublicKey(curve=curve, point=objects[1].value)

@@ -1,0 +1,87 @@
+"""Quality control: read a card as any terminal would, and compare every byte (SPEC.md 8.7)."""
+
+from dataclasses import dataclass
+
+from card_layout.errors import AccessError, CardDataError, CardRefusedError
+from card_layout.files.card_access import CardAccess
+from card_layout.iso7816.channel import CardChannel
+from card_layout.profile import CardProfile, FileProfile
+from card_layout.protocols.chip_authentication import perform_chip_authentication
+from card_layout.protocols.file_reading import read_file_to_end, select_application
+from card_layout.protocols.pace import PacePassword, perform_pace
+from card_layout.transport.connection import CardConnection
+from issuer.domain.card_files import (
+    chip_authentication_info,
+    chip_key_info,
+    master_file_contents,
+)
+from issuer.domain.card_job import CardJob
+from issuer.domain.production_errors import CardRejectedError
+from issuer.personalisation.native import card_channel
+
+__all__ = ["TerminalQualityControl"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalQualityControl:
+    """Reads over PACE with the CAN; keeps no state of a card."""
+
+    profile: CardProfile
+
+    def read_back(self, connection: CardConnection, job: CardJob) -> None:
+        """See ``QualityControl.read_back``.
+
+        1. Reset; the files of the master file are read in plain and compared.
+        2. PACE with the CAN, on the parameters that the card itself announces.
+        3. Chip authentication with the key that the chip made when it was initialised: the first file read
+           under the new keys proves it.
+        4. Every file of the application is read and compared.
+        """
+        connection.reset()
+        channel = card_channel(connection, self.profile)
+        master_files = master_file_contents(self.profile)
+        for file in self.profile.master_files:
+            self._compare(channel, file, master_files[file.name])
+        self._open(channel, job, master_files["EF.CardAccess"])
+        for file in self.profile.application_files:
+            self._compare(channel, file, job.contents[file.name])
+
+    def _open(self, channel: CardChannel, job: CardJob, card_access: bytes) -> None:
+        announced = CardAccess.from_bytes(card_access).security_infos.pace_infos[0]
+        try:
+            perform_pace(channel, pace_info=announced, password=PacePassword.can(job.secrets.can))
+            select_application(channel, self.profile.application_identifier)
+            perform_chip_authentication(
+                channel,
+                info=chip_authentication_info(),
+                public_key_info=chip_key_info(job.chip_key),
+            )
+        except (AccessError, CardRefusedError, CardDataError) as error:
+            raise CardRejectedError(
+                f"the card does not open as a terminal opens it: {error} [{error.code}]",
+                code="quality-control.access",
+            ) from error
+
+    @staticmethod
+    def _compare(channel: CardChannel, file: FileProfile, expected: bytes) -> None:
+        try:
+            content = read_file_to_end(
+                channel,
+                short_identifier=file.short_identifier,
+                file_identifier=file.file_identifier,
+                maximum_bytes=file.capacity + 1,
+            )
+        except AccessError as error:
+            raise CardRejectedError(
+                f"{file.name} comes under wrong keys: the chip does not prove its key",
+                code="quality-control.chip-not-proven",
+            ) from error
+        except (CardRefusedError, CardDataError) as error:
+            raise CardRejectedError(
+                f"{file.name} cannot be read: {error} [{error.code}]",
+                code="quality-control.unreadable",
+            ) from error
+        if content != expected:
+            raise CardRejectedError(
+                f"{file.name} is not what was written", code="quality-control.differs"
+            )

@@ -1,0 +1,107 @@
+"""Bind approved members to initialised chips, and draw what is drawn for a card."""
+
+from dataclasses import dataclass, replace
+
+from card_layout.profile import CardProfile
+from issuer.domain.card import REFERENCE_BYTES, CardReference
+from issuer.domain.card_secrets import CardSecrets
+from issuer.domain.chip import Serial
+from issuer.domain.status_allotment import (
+    LIST_ID_BYTES,
+    LIST_SIZE,
+    RandomBytes,
+    StatusIndex,
+    StatusListRoom,
+    draw_index,
+)
+from issuer.errors import ConflictError
+from issuer.services.production_ports import CardLedger, MemberToBind, NewCard
+
+__all__ = ["BindingReport", "bind_cards"]
+
+_MAX_DRAWS = 100
+"""Status lists stay half empty, so a hundred draws in a row that all repeat mean a broken source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingReport:
+    """How many cards were bound, and what is left over on either side."""
+
+    bound: tuple[CardReference, ...]
+    members_left: int
+    chips_left: int
+
+
+def bind_cards(
+    *,
+    ledger: CardLedger,
+    profile: CardProfile,
+    random_bytes: RandomBytes,
+    limit: int | None = None,
+    list_size: int = LIST_SIZE,
+) -> BindingReport:
+    """Bind as many as there are members and chips for, one transaction a card.
+
+    Raises:
+        ConflictError: another process bound the same meanwhile (``card.already-bound``), or the random
+            source repeats itself (``card.draw-repeated``).
+    """
+    members = ledger.members_to_bind()
+    chips = ledger.chips_to_bind()
+    pairs = list(zip(members, chips, strict=False))[:limit]
+    bound: list[CardReference] = []
+    status_list: StatusListRoom | None = None
+    for member, serial in pairs:
+        if status_list is None or status_list.room == 0:
+            status_list = ledger.status_list_to_fill(
+                size=list_size, draw_list_id=lambda: random_bytes(LIST_ID_BYTES)
+            )
+        bound.append(
+            _bind_with_draws(
+                ledger,
+                member,
+                serial,
+                profile=profile,
+                list_id=status_list.list_id,
+                list_size=list_size,
+                random_bytes=random_bytes,
+            )
+        )
+        status_list = replace(status_list, room=status_list.room - 1)
+    return BindingReport(
+        bound=tuple(bound),
+        members_left=len(members) - len(bound),
+        chips_left=len(chips) - len(bound),
+    )
+
+
+def _bind_with_draws(
+    ledger: CardLedger,
+    member: MemberToBind,
+    serial: Serial,
+    *,
+    profile: CardProfile,
+    list_id: bytes,
+    list_size: int,
+    random_bytes: RandomBytes,
+) -> CardReference:
+    """Draw, and draw again where the ledger knows one of the numbers."""
+    attempt = 0
+    while True:
+        attempt += 1
+        card = NewCard(
+            reference=CardReference(random_bytes(REFERENCE_BYTES)),
+            member_id=member.member_id,
+            serial=serial,
+            ordinal=member.ordinal,
+            profile=profile.name,
+            status=StatusIndex(list_id=list_id, index=draw_index(random_bytes, size=list_size)),
+            secrets=CardSecrets.draw(random_bytes),
+        )
+        try:
+            ledger.bind(card)
+        except ConflictError as error:
+            if error.code != "card.draw-repeated" or attempt == _MAX_DRAWS:
+                raise
+        else:
+            return card.reference

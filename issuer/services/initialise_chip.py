@@ -1,0 +1,35 @@
+"""Initialise a chip: our keys, its files, its own key pair (SPEC.md 8.5)."""
+
+from card_layout.profile import CardProfile
+from issuer.domain.card_files import master_file_contents
+from issuer.domain.chip import KEY_VERSION_TRANSPORT
+from issuer.domain.chip_plan import initialisation_plan
+from issuer.services.production_ports import OpenedChip, StationLedger
+
+__all__ = ["initialise_chip"]
+
+
+def initialise_chip(opened: OpenedChip, *, profile: CardProfile, ledger: StationLedger) -> None:
+    """Carry out the whole initialisation, from the start or once more after a tear.
+
+    1. The intent is recorded, and a key of an earlier attempt forgotten.
+    2. The plan is carried out; the key is recorded as soon as the chip has answered with it, so that it is
+       known before SET STATUS 03 makes it final.
+    3. The chip is recorded as initialised.
+
+    Raises:
+        ConflictError: another chip made the same key (``chip.key-not-unique``).
+        CurveError: the key is no valid point.
+        TransportError, AccessError, CardRefusedError: as ``OpenedChip.execute``.
+    """
+    plan = initialisation_plan(
+        profile,
+        master_file_contents=master_file_contents(profile),
+        holds_transport_keys=opened.key_version == KEY_VERSION_TRANSPORT,
+    )
+    ledger.begin_initialisation(opened.serial)
+    for step in plan:
+        public_key = opened.execute(step)
+        if public_key is not None:
+            ledger.record_chip_key(opened.serial, public_key)
+    ledger.finish_initialisation(opened.serial)

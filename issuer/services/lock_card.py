@@ -1,0 +1,81 @@
+"""Judge a written card and lock it; or find out that it was locked already (SPEC.md 8.7, 8.8)."""
+
+from collections.abc import Callable
+
+from card_layout.atr import LifeCycle
+from card_layout.transport.connection import CardConnection
+from issuer.domain.card import Card
+from issuer.domain.card_job import CardJob
+from issuer.domain.chip import Serial
+from issuer.domain.chip_keys import ChipKeySet
+from issuer.domain.chip_plan import SetStatus
+from issuer.domain.production_errors import CardRejectedError
+from issuer.errors import IssuerRefusedError
+from issuer.services.production_ports import ChipDialect, QualityControl, StationLedger
+
+__all__ = ["control_and_lock", "find_locked_card"]
+
+
+def control_and_lock(
+    connection: CardConnection,
+    job: CardJob,
+    *,
+    keys_for: Callable[[Serial, int], ChipKeySet],
+    dialect: ChipDialect,
+    quality_control: QualityControl,
+    ledger: StationLedger,
+) -> None:
+    """From a written card to an issued one.
+
+    1. The card is read as a terminal reads it, and every byte compared. A card that fails is read once more,
+       because a card is not condemned for one disturbed answer.
+    2. That it is going to be locked is recorded.
+    3. It is reset and locked; the lock is the last write.
+    4. It is reset and has to refuse personalisation and writing.
+    5. It is recorded as issued.
+
+    Raises:
+        CardRejectedError: it is not what was signed, or stays open to writing.
+        IssuerRefusedError: another chip answers (``chip.exchanged``).
+        TransportError, AccessError, CardRefusedError: broken off; the next visit finds out how far it came.
+    """
+    try:
+        quality_control.read_back(connection, job)
+    except CardRejectedError:
+        quality_control.read_back(connection, job)
+    ledger.intend_lock(job.reference)
+    connection.reset()
+    opened = dialect.open(connection, keys_for=keys_for)
+    if opened.serial != job.serial:
+        raise IssuerRefusedError(
+            f"the chip is {opened.serial.hex().upper()}, expected {job.serial.hex().upper()}",
+            code="chip.exchanged",
+        )
+    opened.execute(SetStatus(life_cycle=LifeCycle.OPERATIONAL))
+    dialect.prove_locked(connection)
+    ledger.record_issued(job.reference)
+
+
+def find_locked_card(
+    connection: CardConnection, *, quality_control: QualityControl, ledger: StationLedger
+) -> Card:
+    """The record of an operational card whose lock was not yet proven.
+
+    Such a card has no personalisation channel any more and tells no serial. It can only be one of those whose
+    lock was intended and not proven; which of them, shows by its CAN opening it, its key being proven and
+    every byte being as signed.
+
+    Raises:
+        IssuerRefusedError: it is none of them (``card.already-issued``): finished long ago, or not ours.
+        TransportError: broken off.
+    """
+    for card in ledger.locking_cards():
+        try:
+            quality_control.read_back(connection, ledger.load_job(card.reference))
+        except CardRejectedError:
+            # It is another card, which may even have the same CAN by chance.
+            continue
+        return card
+    raise IssuerRefusedError(
+        "the card is operational and not one that waits for its lock", code="card.already-issued"
+    )

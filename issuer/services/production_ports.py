@@ -1,0 +1,320 @@
+"""Ports of card production: what its use cases need from the world.
+
+Every method of a ledger is one transaction, committed before it returns: what it records is on disk before
+the caller sends the next command to a chip.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from card_layout.curves import EcPublicKey
+from card_layout.transport.connection import CardConnection
+from issuer.domain.card import Card, CardReference, CardState
+from issuer.domain.card_job import CardJob
+from issuer.domain.card_number import CardNumber
+from issuer.domain.card_secrets import CardSecrets
+from issuer.domain.chip import Chip, Serial
+from issuer.domain.chip_keys import ChipKeySet
+from issuer.domain.chip_plan import Step
+from issuer.domain.member import MemberId
+from issuer.domain.status_allotment import StatusIndex, StatusListRoom
+
+__all__ = [
+    "CardLedger",
+    "CardLine",
+    "CardRegister",
+    "ChipDialect",
+    "ChipKeys",
+    "ChipRecord",
+    "Clock",
+    "JournalEvent",
+    "MemberToBind",
+    "NewCard",
+    "OpenedChip",
+    "QualityControl",
+    "StationLedger",
+    "StockLedger",
+]
+
+Clock = Callable[[], datetime]
+"""The present time, aware UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChipRecord:
+    """A chip of the stock and the one card that was ever bound to it, if any."""
+
+    chip: Chip
+    card: Card | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardLine:
+    """A card as lists show it."""
+
+    card: Card
+    card_number: CardNumber = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEvent:
+    """One event of the journal; ``sequence`` counts from 1 over all of them."""
+
+    sequence: int
+    at: datetime
+    kind: str
+    serial: Serial | None
+    reference: CardReference | None
+    code: str | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberToBind:
+    """A member who is due for a card; ``ordinal`` tells which of this member's cards it will be."""
+
+    member_id: MemberId
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCard:
+    """A card about to be bound, with all that was drawn for it."""
+
+    reference: CardReference
+    member_id: MemberId
+    serial: Serial
+    ordinal: int
+    profile: str
+    status: StatusIndex
+    secrets: CardSecrets = field(repr=False)
+
+
+class StockLedger(Protocol):
+    """The stock of chips, for the office."""
+
+    def receive(self, serials: Sequence[Serial], *, delivery: str) -> int:
+        """Take chips into the stock, all or none; how many were new.
+
+        A serial that is in the stock already is left as it is, so a delivery list can be taken twice.
+        """
+
+    def chips(self) -> tuple[ChipRecord, ...]:
+        """The whole stock, by serial."""
+
+    def journal(self, *, serial: Serial | None = None) -> tuple[JournalEvent, ...]:
+        """All that ever happened, or all that happened to one chip, in order."""
+
+    def release(self, serial: Serial) -> None:
+        """Let stations take a held chip again.
+
+        Raises:
+            IssuerRefusedError: the chip is unknown (``chip.not-in-stock``) or not held (``chip.not-held``).
+        """
+
+    def condemn(
+        self, serial: Serial, *, code: str, detail: str = "", is_destroyed: bool = False
+    ) -> None:
+        """Take a chip, and the card bound to it, out of production for good.
+
+        A card whose lock was intended may work already, and its member gets another one: so it must be known
+        to be destroyed.
+
+        Raises:
+            IssuerRefusedError: the chip is unknown (``chip.not-in-stock``), or may work and is not destroyed
+                (``card.may-be-operational``).
+            TransitionError: it is condemned already, or its card was handed over.
+        """
+
+
+class CardRegister(Protocol):
+    """The register of cards without their secrets, for the office."""
+
+    def cards(self, *, states: Sequence[CardState] | None = None) -> tuple[Card, ...]:
+        """Cards in the order in which they were bound."""
+
+    def lines(self, *, states: Sequence[CardState] | None = None) -> tuple[CardLine, ...]:
+        """The same cards with their members' card numbers."""
+
+    def hand_over(self, reference: CardReference, *, to: str) -> None:
+        """Record that the card went to its receiver.
+
+        Raises:
+            IssuerRefusedError: there is no such card (``card.unknown``).
+            TransitionError: the card is not *issued*.
+        """
+
+
+class CardLedger(CardRegister, Protocol):
+    """The register of cards with all that is sealed, for binding and signing."""
+
+    def members_to_bind(self) -> tuple[MemberToBind, ...]:
+        """Approved members without a card that is not condemned, in the register's order."""
+
+    def chips_to_bind(self) -> tuple[Serial, ...]:
+        """Initialised chips that are not held and to which nothing was ever bound, by serial."""
+
+    def status_list_to_fill(
+        self, *, size: int, draw_list_id: Callable[[], bytes]
+    ) -> StatusListRoom:
+        """A status list of ``size`` positions that has room; a new one where none has."""
+
+    def bind(self, card: NewCard) -> None:
+        """Record the binding.
+
+        Raises:
+            ConflictError: the member has a card or is not approved, the chip is taken or not initialised
+                (``card.already-bound``); or a number that was drawn is taken (``card.draw-repeated``): draw
+                again.
+        """
+
+    def secrets(self, reference: CardReference) -> CardSecrets:
+        """The card's secrets.
+
+        Raises:
+            IssuerRefusedError: there is no such card (``card.unknown``).
+        """
+
+    def prepare_signing(self, job: CardJob) -> None:
+        """Keep what will be signed: the card's files without EF.SOD, before the signer is asked.
+
+        Raises:
+            TransitionError: the card is not *bound*.
+        """
+
+    def prepared(self, reference: CardReference) -> CardJob | None:
+        """What was kept for signing, where the signer may have been asked already."""
+
+    def record_signed(self, reference: CardReference, security_object_file: bytes) -> None:
+        """Keep EF.SOD; the card can be made.
+
+        Raises:
+            TransitionError: the card is not *bound* and prepared.
+        """
+
+
+class StationLedger(Protocol):
+    """The one port by which a station reaches production."""
+
+    def find(self, serial: Serial) -> ChipRecord | None:
+        """The chip's record; ``None`` where the serial is unknown."""
+
+    def locking_cards(self) -> tuple[Card, ...]:
+        """The cards whose lock was intended and not yet proven."""
+
+    def load_job(self, reference: CardReference) -> CardJob:
+        """Everything to write.
+
+        Raises:
+            IssuerRefusedError: the card is unknown or not signed.
+        """
+
+    def begin_initialisation(self, serial: Serial) -> None:
+        """The first command of an initialisation may reach the chip from now on; an older key is forgotten."""
+
+    def record_chip_key(self, serial: Serial, public_key: EcPublicKey) -> None:
+        """The key that the chip made.
+
+        Raises:
+            ConflictError: a chip has made this key before (``chip.key-not-unique``).
+        """
+
+    def finish_initialisation(self, serial: Serial) -> None:
+        """The chip is initialised."""
+
+    def begin_personalisation(self, reference: CardReference) -> None:
+        """The first command of a personalisation may reach the chip from now on."""
+
+    def record_personalised(self, reference: CardReference) -> None:
+        """Everything is written; the chip waits for quality control."""
+
+    def intend_lock(self, reference: CardReference) -> None:
+        """Quality control passed, and the lock may reach the chip from now on."""
+
+    def record_issued(self, reference: CardReference) -> None:
+        """The lock is proven; the card is finished."""
+
+    def condemn(self, serial: Serial, *, code: str, detail: str = "") -> None:
+        """As ``StockLedger.condemn``, for a chip that lies in the reader and that the station has judged."""
+
+    def record_terminated(self, serial: Serial) -> None:
+        """The chip of a condemned record was terminated."""
+
+    def hold(self, serial: Serial, *, code: str, detail: str = "") -> None:
+        """Keep stations from the chip until a person has looked at it."""
+
+    def note(self, kind: str, *, serial: Serial | None, code: str, detail: str = "") -> None:
+        """Put an event into the journal that changes nothing."""
+
+
+class ChipKeys(Protocol):
+    """The keys of chips; safe to call from any thread."""
+
+    def key_set(self, serial: Serial, key_version: int) -> ChipKeySet:
+        """The keys that a chip of this serial holds under this version.
+
+        Raises:
+            IssuerRefusedError: no such version (``personalisation.key-version``).
+            KeystoreError: the master key is missing.
+        """
+
+
+class OpenedChip(Protocol):
+    """A chip that has proven its keys, in a secure channel that ends with a reset."""
+
+    @property
+    def serial(self) -> Serial:
+        """Proven by the keys."""
+
+    @property
+    def key_version(self) -> int:
+        """Which keys it holds."""
+
+    def card_reference(self) -> CardReference | None:
+        """What the chip says it is; ``None`` before personalisation."""
+
+    def execute(self, step: Step) -> EcPublicKey | None:
+        """Carry out one step of a plan; a key pair's public part comes back.
+
+        Raises:
+            TransportError, AccessError: broken off; whether the step was carried out is unknown.
+            CardRefusedError: the chip says no.
+        """
+
+
+class ChipDialect(Protocol):
+    """How plans are said to a chip."""
+
+    def open(
+        self, connection: CardConnection, *, keys_for: Callable[[Serial, int], ChipKeySet]
+    ) -> OpenedChip:
+        """Open the secure channel with the keys for the serial and version that the chip names.
+
+        What ``keys_for`` raises is passed on before anything secret is sent, so it can refuse a chip.
+
+        Raises:
+            AccessError: the chip does not hold these keys (``personalisation.card-cryptogram``); never retry.
+            TransportError, CardRefusedError: as ``OpenedChip.execute``.
+        """
+
+    def prove_locked(self, connection: CardConnection) -> None:
+        """Reset the card and have it refuse to be personalised and to be written (SPEC.md 8.8).
+
+        Raises:
+            CardRejectedError: it accepts (``lock.not-effective``).
+            TransportError: broken off.
+        """
+
+
+class QualityControl(Protocol):
+    """Reads a card as a terminal would (SPEC.md 8.7)."""
+
+    def read_back(self, connection: CardConnection, job: CardJob) -> None:
+        """Reset the card, open it with PACE, have its key proven, compare every file byte by byte.
+
+        Raises:
+            CardRejectedError: something differs (``quality-control.*``).
+            TransportError: broken off.
+        """

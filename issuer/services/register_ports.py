@@ -1,0 +1,185 @@
+"""Ports of the register: what its use cases need from the world."""
+
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from issuer.domain.card_number import CardNumber
+from issuer.domain.member import Approval, Member, MemberId, MemberState, PortraitDigest
+from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
+from issuer.domain.record_number import CitizenNumber, RecordNumber
+
+__all__ = [
+    "MemberNumbers",
+    "MemberPage",
+    "MemberRepository",
+    "OrganisationRepository",
+    "PagePosition",
+    "PortraitNormaliser",
+    "PortraitSource",
+    "PortraitStore",
+    "Register",
+    "RegisterTransaction",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberNumbers:
+    """The three numbers that are unique in the register."""
+
+    card_number: CardNumber = field(repr=False)
+    record_number: RecordNumber = field(repr=False)
+    citizen_number: CitizenNumber = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PagePosition:
+    """Where a page of the list ends: the next one begins behind it (keyset pages)."""
+
+    sort_key: bytes = field(repr=False)
+    member_id: MemberId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberPage:
+    """One page of the list in Vietnamese order; ``end`` is ``None`` on the last one."""
+
+    members: tuple[Member, ...]
+    end: PagePosition | None
+
+
+class OrganisationRepository(Protocol):
+    """The organisations of the register, within one transaction."""
+
+    def tree(self) -> OrganisationTree:
+        """All of them."""
+
+    def get(self, code: OrganisationCode) -> Organisation:
+        """One organisation.
+
+        Raises:
+            IssuerDataError: there is none (``organisation.unknown``).
+        """
+
+    def issuing_committee(self, code: OrganisationCode) -> Organisation:
+        """The top-most organisation above this one, or itself.
+
+        Raises:
+            IssuerDataError: there is none (``organisation.unknown``).
+        """
+
+    def all(self) -> tuple[Organisation, ...]:
+        """All of them, by code."""
+
+    def add(self, organisations: Sequence[Organisation]) -> None:
+        """Store new organisations, parents before their children.
+
+        Raises:
+            ConflictError: a code is already there, or a parent is not.
+        """
+
+
+class MemberRepository(Protocol):
+    """The members of the register, within one transaction."""
+
+    def get(self, member_id: MemberId) -> Member:
+        """One member.
+
+        Raises:
+            IssuerRefusedError: there is none (``member.unknown``).
+        """
+
+    def find_by_card_number(self, card_number: CardNumber) -> Member | None:
+        """The member who holds this card number."""
+
+    def holders_of(self, numbers: Collection[MemberNumbers]) -> tuple[Member, ...]:
+        """Every member who holds at least one of these numbers."""
+
+    def add(self, members: Sequence[Member]) -> None:
+        """Store new members, recorded and not approved.
+
+        Raises:
+            ConflictError: a number is already taken, or an organisation is not there.
+        """
+
+    def approve(self, member_ids: Collection[MemberId], approval: Approval) -> frozenset[MemberId]:
+        """Record a decision for those of these members that are not approved yet; gives back who they were."""
+
+    def page(
+        self,
+        *,
+        limit: int,
+        behind: PagePosition | None = None,
+        state: MemberState | None = None,
+        organisation_code: OrganisationCode | None = None,
+    ) -> MemberPage:
+        """Members in Vietnamese order of their names (``issuer.domain.vietnamese_text.sort_key``)."""
+
+    def count(self, *, state: MemberState | None = None) -> int:
+        """How many there are."""
+
+
+class RegisterTransaction(Protocol):
+    """What one transaction of the register can reach."""
+
+    @property
+    def members(self) -> MemberRepository:
+        """The members."""
+
+    @property
+    def organisations(self) -> OrganisationRepository:
+        """The organisations."""
+
+
+class Register(Protocol):
+    """The register as a place where transactions happen."""
+
+    def writing(self) -> AbstractContextManager[RegisterTransaction]:
+        """One transaction: committed when the block ends, dropped when it raises."""
+
+    def reading(self) -> AbstractContextManager[RegisterTransaction]:
+        """One transaction that only reads."""
+
+
+class PortraitStore(Protocol):
+    """Where normalised portraits are kept, by their digest."""
+
+    def put(self, image: bytes) -> PortraitDigest:
+        """Keep an image durably; putting the same again changes nothing.
+
+        Raises:
+            IssuerUnavailableError: it cannot be kept (``portrait-store.unavailable``).
+        """
+
+    def get(self, digest: PortraitDigest) -> bytes:
+        """The image with this digest, checked against it.
+
+        Raises:
+            IssuerRefusedError: it is not there (``portrait.lost``) or is another one (``portrait.altered``).
+            IssuerUnavailableError: it cannot be read (``portrait-store.unavailable``).
+        """
+
+
+class PortraitSource(Protocol):
+    """The pictures that come with a member list."""
+
+    def read(self, name: str) -> bytes:
+        """The picture with this file name.
+
+        Raises:
+            IssuerDataError: ``portrait.name``, ``portrait.missing``, ``portrait.too-large``,
+                ``portrait.unreadable``.
+        """
+
+
+class PortraitNormaliser(Protocol):
+    """Turns a picture from outside into the card's portrait."""
+
+    def normalise(self, picture: bytes) -> bytes:
+        """A JPEG of 3:4 within the card profile's bounds of size.
+
+        Raises:
+            IssuerDataError: the picture is refused (``portrait.unreadable``, ``portrait.too-many-pixels``,
+                ``portrait.too-small``, ``portrait.time-limit``, ``portrait.too-little-detail``).
+        """

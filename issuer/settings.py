@@ -1,0 +1,176 @@
+"""The issuer's settings: ``settings.toml`` in its home directory, overridden by ``MEMBERCARD_ISSUER_*`` variables.
+
+``MEMBERCARD_ISSUER_DATABASE_URL`` sets ``database_url``; a setting of a table is reached by two underscores:
+``MEMBERCARD_ISSUER_KEYSTORE__PIN_FILE``.
+"""
+
+import json
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from issuer.errors import IssuerUnavailableError
+
+__all__ = ["SETTINGS_FILE", "IssuerSettings", "KeystoreSettings", "load_settings", "remember"]
+
+SETTINGS_FILE = "settings.toml"
+"""The name of the settings file within the home directory."""
+
+
+class KeystoreSettings(BaseModel):
+    """Where the personalisation master key lives."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["pkcs11", "file"] | None = None
+    pin_file: Path | None = None
+    module: Path | None = None
+    token_label: str | None = None
+
+
+class IssuerSettings(BaseSettings):
+    """Everything that can be set; unknown names are refused, because a mistyped one would do nothing."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MEMBERCARD_ISSUER_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    database_url: str | None = None
+    portraits_directory: Path | None = None
+    card_number_scheme: str = "NN.NNNNNN"
+    card_profile: str = "membercard-1-icao"
+    card_validity_years: Annotated[int, Field(ge=1, le=30)] = 10
+    personalisation_system: Annotated[str, Field(min_length=1, max_length=128)] = "membercard"
+    import_chunk_rows: Annotated[int, Field(ge=1, le=10_000)] = 200
+    keystore: KeystoreSettings = KeystoreSettings()
+
+    def database_url_in(self, home: Path) -> str:
+        """The URL that is set, else that of ``issuer.sqlite`` in the home directory."""
+        return self.database_url or f"sqlite:///{home.absolute() / 'issuer.sqlite'}"
+
+    def portraits_in(self, home: Path) -> Path:
+        """The folder of the portrait store."""
+        return home / (self.portraits_directory or Path("portraits"))
+
+
+def load_settings(home: Path) -> IssuerSettings:
+    """The settings of a home directory; without a file all have their defaults.
+
+    Raises:
+        IssuerUnavailableError: the file cannot be read or is not as expected (``settings.malformed``).
+    """
+    path = home / SETTINGS_FILE
+
+    class SettingsOfHome(IssuerSettings):
+        """The same settings, with this file as their second source."""
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del init_settings, dotenv_settings, file_secret_settings
+            return env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+
+    try:
+        return SettingsOfHome()
+    except ValidationError as error:
+        # The library's own text would quote values, and a URL may hold a password.
+        names = ", ".join(
+            f"{'.'.join(str(part) for part in each['loc'])} ({each['type']})"
+            for each in error.errors(include_input=False, include_url=False)
+        )
+        raise IssuerUnavailableError(
+            f"settings are not as expected: {names}", code="settings.malformed"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise IssuerUnavailableError(
+            f"{path} is not a settings file", code="settings.malformed"
+        ) from error
+
+
+def remember(home: Path, changes: Mapping[str, Any]) -> IssuerSettings:
+    """Change settings in the file, leaving the others as they are.
+
+    Args:
+        home: the home directory; it is made, for its owner only, where there is none.
+        changes: new values by name; a mapping changes within a table; ``None`` takes a setting out.
+
+    Raises:
+        IssuerUnavailableError: the file cannot be read or written, or would not be one afterwards
+            (``settings.malformed``, ``settings.unavailable``).
+    """
+    path = home / SETTINGS_FILE
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"{path} cannot be read: {error.strerror}", code="settings.unavailable"
+        ) from error
+    except ValueError as error:
+        raise IssuerUnavailableError(
+            f"{path} is not a settings file", code="settings.malformed"
+        ) from error
+    merged = _merged(known, changes)
+    temporary = path.with_name(f".{SETTINGS_FILE}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(_to_toml(merged))
+            file.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"{path} cannot be written: {error.strerror}", code="settings.unavailable"
+        ) from error
+    return load_settings(home)
+
+
+def _merged(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(known)
+    for name, value in changes.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, Mapping):
+            inner = merged.get(name)
+            merged[name] = _merged(inner if isinstance(inner, Mapping) else {}, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _to_toml(settings: Mapping[str, Any]) -> str:
+    """Plain values first, then one level of tables: all that the settings have."""
+    lines = [
+        f"{name} = {_toml_value(value)}"
+        for name, value in settings.items()
+        if not isinstance(value, Mapping)
+    ]
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            lines += ["", f"[{name}]"]
+            lines += [f"{inner} = {_toml_value(each)}" for inner, each in value.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: object) -> str:
+    """A JSON string is a TOML string too, once the one character is escaped that only JSON lets stand."""
+    plain = value if isinstance(value, (bool, int, float)) else str(value)
+    return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,271 @@
+"""A workshop: one database, one drawer of virtual chips, and everything that makes cards of them."""
+
+import hashlib
+import io
+import itertools
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from card_layout import tlv
+from card_layout.files.security_object_file import SecurityObjectFile
+from card_layout.profile import CardProfile, load_profile
+from issuer.db.base import Database
+from issuer.db.card_ledger import SqlCardLedger
+from issuer.db.register import SqlRegister
+from issuer.db.schema import upgrade
+from issuer.db.sealing import Sealer
+from issuer.db.station_ledger import SqlStationLedger
+from issuer.db.stock_ledger import SqlStockLedger
+from issuer.domain.card import CardReference
+from issuer.domain.card_files import CardFacts, build_card_data
+from issuer.domain.card_job import CardJob
+from issuer.domain.card_number import CardNumber
+from issuer.domain.chip import Serial
+from issuer.domain.chip_keys import ChipKeySet, key_label
+from issuer.domain.member import (
+    Approval,
+    IssueKind,
+    Member,
+    MemberId,
+    MemberName,
+    MemberStatement,
+    PortraitDigest,
+    Sex,
+)
+from issuer.domain.organisation import Organisation, OrganisationCode
+from issuer.domain.record_number import CitizenNumber, RecordNumber
+from issuer.personalisation.native import NativeDialect
+from issuer.personalisation.quality_control import TerminalQualityControl
+from issuer.services.bind_cards import bind_cards
+from issuer.services.production_ports import StationLedger
+from issuer.services.visit_chip import StationTask, Visit, VisitOutcome, Workbench
+from simulators.blank import blank_image, derive_card_key
+from simulators.card.operating_system import VirtualCard
+from simulators.connection import SimulatedReader
+from simulators.faults import Fault
+
+TRANSPORT_KEY = bytes(range(32))
+PERSONALISATION_KEY = bytes(range(32, 64))
+NOW = datetime(2026, 11, 21, 9, 0, 0, tzinfo=UTC)
+
+
+def portrait() -> bytes:
+    picture = Image.effect_noise((30, 40), 60).convert("RGB")
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=50)
+    return buffer.getvalue()
+
+
+PORTRAIT = portrait()
+
+
+class DerivedKeys:
+    """The keys that the master keys of the test give, derived as the chip maker's side derives them."""
+
+    def key_set(self, serial: Serial, key_version: int) -> ChipKeySet:
+        label = key_label(key_version).decode()
+        master = TRANSPORT_KEY if key_version == 0xFF else PERSONALISATION_KEY
+        enc, mac, dek = (
+            derive_card_key(master, label=f"{label} {name}", serial=serial)
+            for name in ("enc", "mac", "dek")
+        )
+        return ChipKeySet(key_version=key_version, enc=enc, mac=mac, dek=dek)
+
+
+@dataclass(kw_only=True)
+class Workshop:
+    database: Database
+    profile: CardProfile
+    stock: SqlStockLedger
+    cards: SqlCardLedger
+    station: SqlStationLedger
+    portrait: bytes = PORTRAIT
+
+    def bench(self, task: StationTask, ledger: StationLedger | None = None) -> Workbench:
+        return Workbench(
+            task=task,
+            profile=self.profile,
+            ledger=ledger or self.station,
+            chip_keys=DerivedKeys(),
+            dialect=NativeDialect(profile=self.profile),
+            quality_control=TerminalQualityControl(profile=self.profile),
+        )
+
+    def add_members(self, count: int) -> None:
+        register = SqlRegister(self.database)
+        with register.writing() as transaction:
+            transaction.organisations.add(
+                [Organisation(code=OrganisationCode("A"), name="Đảng bộ tỉnh A")]
+            )
+            transaction.members.add([member(index) for index in range(count)])
+            transaction.members.approve(
+                [member(index).member_id for index in range(count)],
+                Approval(by="deciding committee", at=NOW),
+            )
+
+    def blank(self, number: int = 1) -> VirtualCard:
+        serial = number.to_bytes(10, "big")
+        return VirtualCard(
+            blank_image(self.profile, serial=serial, transport_master_key=TRANSPORT_KEY),
+            random=random.Random(number).randbytes,
+        )
+
+    def receive(self, *numbers: int) -> None:
+        self.stock.receive(
+            [Serial(number.to_bytes(10, "big")) for number in numbers], delivery="test"
+        )
+
+    def bind_and_sign(self) -> list[CardReference]:
+        report = bind_cards(
+            ledger=self.cards, profile=self.profile, random_bytes=random.Random(7).randbytes
+        )
+        for reference in report.bound:
+            self.sign(reference)
+        return list(report.bound)
+
+    def sign(self, reference: CardReference) -> None:
+        """As the signing service does, with a security object that nobody judges."""
+        card = next(card for card in self.cards.cards() if card.reference == reference)
+        record = self.station.find(card.serial)
+        assert record is not None
+        chip_key = record.chip.public_key
+        assert chip_key is not None
+        index = next(i for i in range(100) if member(i).member_id == card.member_id)
+        secrets = self.cards.secrets(reference)
+        data = build_card_data(
+            self.profile,
+            CardFacts(
+                statement=member(index).statement,
+                organisation_name="Đảng bộ tỉnh A",
+                issuing_committee="Đảng bộ tỉnh A",
+                portrait=self.portrait,
+                secrets=secrets,
+                chip_key=chip_key,
+                valid_from=date(2026, 11, 21),
+                valid_until=date(2036, 11, 21),
+                personalised_at=NOW,
+                personalisation_system="membercard",
+            ),
+        )
+        self.cards.prepare_signing(
+            CardJob(
+                reference=reference,
+                serial=card.serial,
+                profile=self.profile.name,
+                secrets=secrets,
+                mrz_information=data.mrz_information,
+                contents=data.contents,
+                chip_key=chip_key,
+            )
+        )
+        digest = hashlib.sha256(b"".join(data.data_groups.values())).digest()
+        self.cards.record_signed(
+            reference,
+            SecurityObjectFile(content_info=tlv.encode(0x30, tlv.encode(0x04, digest))).to_bytes(),
+        )
+
+    def visit(
+        self,
+        card: VirtualCard,
+        task: StationTask,
+        *,
+        faults: tuple[Fault, ...] = (),
+        ledger: StationLedger | None = None,
+    ) -> tuple[VisitOutcome, int]:
+        """One visit, and how many APDUs it took."""
+        reader = SimulatedReader(card, faults=faults, sleep=lambda _seconds: None)
+        connection = reader.connect()
+        try:
+            outcome = Visit(self.bench(task, ledger), connection).run()
+        finally:
+            connection.close()
+        return outcome, reader.next_command_number - 1
+
+
+def member(index: int) -> Member:
+    return Member(
+        member_id=MemberId(uuid.UUID(int=index + 1)),
+        statement=MemberStatement(
+            card_number=CardNumber(f"01{index + 1:06d}"),
+            record_number=RecordNumber(f"{index + 1:06d}AB"),
+            citizen_number=CitizenNumber(f"{index + 1:012d}"),
+            name=MemberName(full="Nguyễn Thị Hòa", primary="Nguyễn", secondary="Thị Hòa"),
+            birth_date=date(1980, 2, 29),
+            sex=Sex.FEMALE,
+            place_of_birth="Hà Nội",
+            home_town="Huế",
+            ethnic_group="Kinh",
+            admission_date=date(2005, 5, 19),
+            recognition_date=date(2006, 5, 19),
+            organisation_code=OrganisationCode("A"),
+            kind=IssueKind.FIRST_ISSUE,
+            ordinal=1,
+        ),
+        portrait=PortraitDigest(hashlib.sha256(PORTRAIT).digest()),
+        portrait_source=PortraitDigest(hashlib.sha256(b"source" + bytes([index])).digest()),
+        recorded_at=NOW,
+    )
+
+
+def _small_profile(name: str = "membercard-1-icao") -> CardProfile:
+    """The profile with a portrait that takes one command, so that a card takes few."""
+    return replace(load_profile(name), portrait_min_bytes=1)
+
+
+@pytest.fixture
+def small_profile() -> Callable[[str], CardProfile]:
+    return _small_profile
+
+
+@pytest.fixture
+def portrait_image() -> bytes:
+    return PORTRAIT
+
+
+@pytest.fixture(scope="session")
+def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "issuer.sqlite"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()
+    return path
+
+
+@pytest.fixture
+def make_workshop(tmp_path: Path, template_database: Path) -> Iterator[Callable[..., Workshop]]:
+    opened: list[Database] = []
+    numbers = itertools.count()
+
+    def make(profile: CardProfile | None = None) -> Workshop:
+        path = tmp_path / f"issuer{next(numbers)}.sqlite"
+        path.write_bytes(template_database.read_bytes())
+        database = Database(f"sqlite:///{path}")
+        opened.append(database)
+        sealer = Sealer(encryption_key=bytes(32), digest_key=bytes(range(32)))
+
+        def clock() -> datetime:
+            return NOW
+
+        return Workshop(
+            database=database,
+            profile=profile or _small_profile(),
+            stock=SqlStockLedger(database, clock),
+            cards=SqlCardLedger(database, clock, sealer),
+            station=SqlStationLedger(database, clock, sealer),
+        )
+
+    yield make
+    for database in opened:
+        database.close()
+
+
+@pytest.fixture
+def workshop(make_workshop: Callable[..., Workshop]) -> Workshop:
+    return make_workshop()

@@ -1,0 +1,264 @@
+"""The commands of production, from a home directory to a card on a table."""
+
+import csv
+import json
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from issuer.cli import main as issuer
+from issuer.db.base import Database
+from issuer.db.register import SqlRegister
+from issuer.portraits.folder_store import FolderPortraitStore
+from pki.cli import main as pki
+from simulators.blank import blank_image
+from simulators.image import CardImage
+
+TRANSPORT = bytes(range(32))
+
+
+class Commands:
+    """Runs commands over one home directory and reads what they print."""
+
+    def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.directory = directory
+        self.home = directory / "issuer"
+        self._capsys = capsys
+
+    def run(self, *arguments: object) -> int:
+        self._capsys.readouterr()
+        return issuer(["--home", str(self.home), *(str(each) for each in arguments)])
+
+    def json(self, *arguments: object, status: int = 0) -> Any:
+        assert self.run(*arguments, "--format", "json") == status
+        return json.loads(self._capsys.readouterr().out)
+
+    def error(self, *arguments: object) -> tuple[int, str]:
+        status = self.run(*arguments)
+        return status, self._capsys.readouterr().err
+
+    def output(self) -> str:
+        return self._capsys.readouterr().out
+
+    def write(self, name: str, content: str) -> Path:
+        path = self.directory / name
+        path.write_text(content, encoding="utf-8")
+        return path
+
+    def image(self, number: int) -> Path:
+        return self.directory / f"{number:04d}.json"
+
+
+@pytest.fixture
+def commands(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    small_profile: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Commands:
+    monkeypatch.setattr("issuer.bootstrap_production.load_profile", small_profile)
+    found = Commands(tmp_path, capsys)
+    assert found.run("database", "upgrade") == 0
+    return found
+
+
+@pytest.fixture
+def office(commands: Commands, workshop: Any, portrait_image: bytes) -> Commands:
+    """A home with keys, two approved members and two blank chips in stock."""
+    commands.run(
+        "keys", "create", "--keystore", "file", "--pin-file", commands.directory / "issuer.pin"
+    )
+    commands.run("keys", "import-transport", commands.write("transport.key", TRANSPORT.hex()))
+    workshop.database = Database(f"sqlite:///{commands.home / 'issuer.sqlite'}")
+    workshop.add_members(2)
+    with SqlRegister(workshop.database).reading() as transaction:
+        assert transaction.members.count() == 2
+    workshop.database.close()
+    FolderPortraitStore(commands.home / "portraits").put(portrait_image)
+    for number in (1, 2):
+        blank_image(
+            workshop.profile, serial=number.to_bytes(10, "big"), transport_master_key=TRANSPORT
+        ).save(commands.image(number))
+    serials = "".join(f"{number:020X}\n" for number in (1, 2))
+    commands.run("stock", "receive", commands.write("delivery.csv", "serial\n" + serials))
+    return commands
+
+
+def make_pki(directory: Path) -> Path:
+    home, pin = directory / "pki", directory / "pki.pin"
+    arguments = ["--test", "--name", "Test", "--keystore", "file", "--pin-file", str(pin)]
+    assert pki(["--home", str(home), "authority", "create", *arguments]) == 0
+    assert pki(["--home", str(home), "signer", "create", "--id", "ds-1"]) == 0
+    return home
+
+
+def test_two_members_get_their_cards(office: Commands) -> None:
+    readers = [f"--reader=sim:{office.image(number)}" for number in (1, 2)]
+    made = office.json("station", "initialise", *readers, "--count", 2, "--timeout", 5)
+    assert (made["done"], made["results"]["done"]) == (2, 2)
+    assert office.json("cards", "bind", "--all") == {
+        "bound": 2,
+        "members_left": 0,
+        "chips_left": 0,
+    }
+    home = make_pki(office.directory)
+    assert office.json("cards", "sign", "--all", "--pki", home) == {"signed": 2, "refused": []}
+    made = office.json("station", "personalise", *readers, "--count", 2, "--timeout", 5)
+    assert made["done"] == 2
+    assert {each["state"] for each in office.json("cards", "list")} == {"issued"}
+
+    out = office.directory / "print.csv"
+    assert office.json("cards", "print-data", out) == {"cards": 2, "file": str(out)}
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = {row["serial"]: row for row in csv.DictReader(file)}
+    for number in (1, 2):
+        secrets = CardImage.load(office.image(number)).secrets
+        row = rows[f"{number:020X}"]
+        assert row["classification"] == "SECRET"
+        assert row["can"] == secrets.can
+        assert len(row["mrz"]) == 90
+        assert secrets.mrz_information is not None
+        assert row["mrz"][5:15] == secrets.mrz_information[:10]
+
+    serial = f"{1:020X}"
+    assert office.json("cards", "hand-over", "--serial", serial, "--to", "cell secretary") == {
+        "handed_over": 1
+    }
+    assert office.json("cards", "hand-over", "--all", "--to", "cell secretary") == {
+        "handed_over": 1
+    }
+    assert {each["handed_over_to"] for each in office.json("cards", "list")} == {"cell secretary"}
+    kinds = [event["kind"] for event in office.json("stock", "journal", "--serial", serial)]
+    assert kinds[-1] == "handed-over"
+    journal = json.dumps(office.json("stock", "journal"))
+    assert not [row for row in rows.values() if row["can"] in journal]
+
+
+def test_a_station_in_words_says_how_every_chip_ended(office: Commands) -> None:
+    assert office.run("station", "initialise", f"--reader=sim:{office.image(1)}", "--count", 1) == 0
+    output = office.output()
+    assert f"{1:020X} done" in output
+    assert "1 of 1 chips done by station initialise" in output
+
+
+def test_a_station_that_found_only_foreign_chips_ends_with_status_1(office: Commands) -> None:
+    foreign = office.image(9)
+    blank = CardImage.load(office.image(1))
+    replace(blank, serial=(9).to_bytes(10, "big")).save(foreign)
+    found = office.json(
+        "station",
+        "initialise",
+        f"--reader=sim:{foreign}",
+        "--timeout",
+        0,
+        "--count",
+        1,
+        status=1,
+    )
+    assert found["results"]["refused"] == 1
+    assert found["visits"][0]["code"] == "chip.not-in-stock"
+
+
+def test_a_station_without_any_chip_ends_with_status_2(office: Commands) -> None:
+    nothing = office.directory / "nothing.json"
+    found = office.json(
+        "station",
+        "initialise",
+        f"--reader=sim:{nothing}",
+        "--timeout",
+        0,
+        "--count",
+        1,
+        status=2,
+    )
+    assert found["done"] == 0
+
+
+def test_members_without_a_chip_are_told_by_the_exit_status(office: Commands) -> None:
+    assert office.json("cards", "bind", "--all", status=1)["members_left"] == 2
+
+
+def test_a_condemned_chip_leaves_the_stock(office: Commands) -> None:
+    serial = f"{1:020X}"
+    assert office.run("stock", "condemn", serial, "--reason", "cracked") == 0
+    states = {each["serial"]: each["state"] for each in office.json("stock", "list")}
+    assert states == {serial: "condemned", f"{2:020X}": "received"}
+    status, error = office.error("stock", "condemn", serial, "--reason", "cracked")
+    assert (status, error) == (
+        1,
+        "error: the chip is condemned, so condemned cannot happen [production.wrong-state]\n",
+    )
+    assert office.error("stock", "release", f"{2:020X}")[1].endswith("[chip.not-held]\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code"),
+    [
+        (("stock", "receive", "nowhere.csv"), 2, "delivery.unavailable"),
+        (("stock", "release", "12"), 1, "chip.serial-malformed"),
+        (("cards", "hand-over", "--serial", "00" * 10, "--to", "x"), 1, "card.unknown"),
+        (("cards", "hand-over", "--all", "--to", " "), 1, "hand-over.receiver"),
+        (("cards", "hand-over", "--to", "x"), 64, "usage"),
+        (("cards", "bind"), 64, "usage"),
+        (("station", "initialise"), 64, "usage"),
+        (("keys", "import-transport", "nowhere.key"), 2, "transport-key.unavailable"),
+        (
+            ("station", "initialise", "--reader", "sim:x", "--reader", "nothing:x"),
+            2,
+            "transport.no-reader",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    office: Commands, arguments: tuple[str, ...], status: int, code: str
+) -> None:
+    found, error = office.error(*arguments)
+    assert found == status
+    assert f"[{code}]" in error.splitlines()[0]
+    assert error.startswith("error: ")
+    assert "Traceback" not in error
+
+
+def test_a_home_without_keys_says_how_to_make_them(commands: Commands) -> None:
+    status, error = commands.error("cards", "bind", "--all")
+    assert status == 1
+    assert "[keystore.missing]" in error
+    assert "keys create" in error
+
+
+@pytest.mark.parametrize("content", ["", "00" * 31, "zz" * 32, "00" * 33, "\x00" * 64])
+def test_a_malformed_transport_key_is_refused_and_not_shown(
+    commands: Commands, content: str
+) -> None:
+    status, error = commands.error("keys", "import-transport", commands.write("key", content))
+    assert status == 2
+    assert "[transport-key.malformed]" in error
+    assert content == "" or content not in error
+
+
+def test_every_command_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        "keys create",
+        "keys import-transport",
+        "stock receive",
+        "stock list",
+        "stock release",
+        "stock condemn",
+        "stock journal",
+        "station initialise",
+        "station personalise",
+        "cards bind",
+        "cards sign",
+        "cards list",
+        "cards print-data",
+        "cards hand-over",
+    ):
+        assert issuer([*words.split(), "--help"]) == 0
+        help_text = capsys.readouterr().out
+        assert "Examples:" in help_text
+        assert f"membercard-issuer --home office {words}" in help_text

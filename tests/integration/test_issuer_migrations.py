@@ -1,0 +1,109 @@
+"""The issuer's database from nothing to the latest revision, and what it keeps to."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from issuer.db import schema
+from issuer.db.base import Database
+from issuer.db.models import Base
+from issuer.db.register import SqlRegister
+from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+
+
+def sqlite(path: Path) -> Database:
+    return Database(f"sqlite:///{path}")
+
+
+def test_the_migrations_make_the_tables_in_code() -> None:
+    schema.check_migrations()
+
+
+def test_a_table_that_no_migration_makes_is_found() -> None:
+    table = sa.Table("forgotten", Base.metadata, sa.Column("id", sa.Integer, primary_key=True))
+    try:
+        with pytest.raises(IssuerRefusedError, match="forgotten") as refusal:
+            schema.check_migrations()
+    finally:
+        Base.metadata.remove(table)
+    assert refusal.value.code == "database.migrations-differ"
+
+
+def test_an_upgrade_can_be_repeated(tmp_path: Path) -> None:
+    database = sqlite(tmp_path / "a%20b.sqlite")
+    assert schema.current_revision(database) is None
+    schema.upgrade(database)
+    schema.upgrade(database)
+    assert schema.current_revision(database) == schema.latest_revision()
+    database.close()
+
+
+def test_every_constraint_has_a_name(tmp_path: Path) -> None:
+    database = sqlite(tmp_path / "x.sqlite")
+    schema.upgrade(database)
+    inspector = sa.inspect(database.engine)
+    for table in inspector.get_table_names():
+        if table != "alembic_version":
+            assert all(each["name"] for each in inspector.get_foreign_keys(table))
+            assert all(each["name"] for each in inspector.get_unique_constraints(table))
+    database.close()
+
+
+def test_sqlite_keeps_what_was_acknowledged_and_checks_references(tmp_path: Path) -> None:
+    database = sqlite(tmp_path / "x.sqlite")
+    with database.engine.connect() as connection:
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    database.close()
+
+
+def test_a_database_that_was_never_upgraded_says_so(tmp_path: Path) -> None:
+    database = sqlite(tmp_path / "x.sqlite")
+    with (
+        pytest.raises(IssuerUnavailableError) as refusal,
+        SqlRegister(database).reading() as register,
+    ):
+        register.members.count()
+    assert refusal.value.code == "database.not-upgraded"
+    assert "database upgrade" in str(refusal.value.hint)
+    database.close()
+
+
+def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    database = sqlite(tmp_path / "x.sqlite")
+    schema.upgrade(database)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999_future'")
+    with pytest.raises(IssuerUnavailableError) as refusal:
+        schema.upgrade(database)
+    assert refusal.value.code == "database.newer"
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is no database" * 100, b"SQLite format 3\0" + b"\xff" * 200]
+)
+def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.sqlite"
+    path.write_bytes(content)
+    database = sqlite(path)
+    for attempt in (schema.upgrade, schema.current_revision):
+        with pytest.raises(IssuerUnavailableError) as refusal:
+            attempt(database)
+        assert refusal.value.code == "database.unavailable"
+    database.close()
+    assert path.read_bytes() == content
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    pytest.importorskip("psycopg")
+    database = Database("postgresql://nobody:hunter2@127.0.0.1:1/none?connect_timeout=1")
+    with pytest.raises(IssuerUnavailableError) as refusal:
+        schema.current_revision(database)
+    assert refusal.value.code == "database.unavailable"
+    assert "hunter2" not in str(refusal.value)
+    database.close()

@@ -1,0 +1,33 @@
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = (ROOT / "docs" / "member-list.md").read_text(encoding="utf-8")
+MODULES = [
+    ROOT / "issuer" / name
+    for pattern in (
+        "domain/*list*.py", "domain/*number.py", "domain/organisation.py", "domain/calendar_date.py",
+        "domain/vietnamese_text.py", "imports/*.py", "portraits/*.py", "services/import_*.py",
+        "services/approve_members.py", "db/base.py", "db/register.py", "db/schema.py",
+        "settings.py", "bootstrap.py",
+    )
+    for name in sorted(path.relative_to(ROOT / "issuer") for path in (ROOT / "issuer").glob(pattern))
+]  # fmt: skip
+CODE = re.compile(r'(?:code=|_CODE = |refuse\([^)]*?)"([a-z-]+\.[a-z0-9-]+)"', re.DOTALL)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_every_code_of_the_register_is_explained(module: Path) -> None:
+    codes = set(CODE.findall(module.read_text(encoding="utf-8")))
+    missing = {code for code in codes if f"`{code}`" not in PAGE}
+    assert missing == set()
+
+
+def test_codes_are_found_at_all() -> None:
+    found = {
+        code for module in MODULES for code in CODE.findall(module.read_text(encoding="utf-8"))
+    }
+    assert {"file.columns", "birth-date.age", "portrait.missing", "database.url"} <= found
+    assert len(found) > 50

@@ -1,0 +1,415 @@
+"""The import of members, over ports that live in memory."""
+
+import contextlib
+import hashlib
+import itertools
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from issuer.domain.card_number import CardNumber, CommitteeBlockScheme
+from issuer.domain.list_row import Cell, ListRow
+from issuer.domain.member import Approval, Member, MemberId, MemberState, PortraitDigest
+from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
+from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
+from issuer.services.approve_members import MemberApproval
+from issuer.services.import_members import MemberImport
+from issuer.services.import_organisations import import_organisations
+from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
+from issuer.services.register_ports import MemberNumbers, MemberPage, PagePosition
+
+NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+PROVINCE = Organisation(code=OrganisationCode("P"), name="Tỉnh ủy Giả Định", committee_number="98")
+
+
+class MemoryRegister:
+    """Both repositories over two dictionaries; a transaction that raises restores them."""
+
+    def __init__(self, *organisations: Organisation) -> None:
+        self.by_code = {each.code: each for each in organisations}
+        self.by_id: dict[MemberId, Member] = {}
+        self.members = self
+        self.organisations = _MemoryOrganisations(self)
+        self.conflicts = 0
+        self.transactions = 0
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator["MemoryRegister"]:
+        kept = dict(self.by_code), dict(self.by_id)
+        self.transactions += 1
+        try:
+            yield self
+            self._lose_races()
+        except BaseException:
+            self.by_code, self.by_id = kept
+            raise
+
+    def _lose_races(self) -> None:
+        if self.conflicts:
+            self.conflicts -= 1
+            raise ConflictError("somebody else was faster")
+
+    def reading(self) -> contextlib.AbstractContextManager["MemoryRegister"]:
+        return contextlib.nullcontext(self)
+
+    def get(self, member_id: MemberId) -> Member:
+        return self.by_id[member_id]
+
+    def find_by_card_number(self, card_number: CardNumber) -> Member | None:
+        return next(
+            (each for each in self.by_id.values() if each.statement.card_number == card_number),
+            None,
+        )
+
+    def holders_of(self, numbers: Collection[MemberNumbers]) -> tuple[Member, ...]:
+        wanted = {
+            value
+            for each in numbers
+            for value in (each.card_number, each.record_number, each.citizen_number)
+        }
+        return tuple(each for each in self.by_id.values() if wanted & set(_numbers(each)))
+
+    def add(self, members: Sequence[Member]) -> None:
+        taken = {number for each in self.by_id.values() for number in _numbers(each)}
+        for member in members:
+            if taken & set(_numbers(member)):
+                raise ConflictError("a number is taken")
+            taken |= set(_numbers(member))
+            self.by_id[member.member_id] = member
+
+    def approve(self, member_ids: Collection[MemberId], approval: Approval) -> frozenset[MemberId]:
+        changed = {each for each in member_ids if self.by_id[each].approval is None}
+        for each in changed:
+            self.by_id[each] = replace(self.by_id[each], approval=approval)
+        return frozenset(changed)
+
+    def page(
+        self,
+        *,
+        limit: int,
+        behind: PagePosition | None = None,
+        state: MemberState | None = None,
+        organisation_code: OrganisationCode | None = None,
+    ) -> MemberPage:
+        del organisation_code
+        rows = sorted(
+            (each for each in self.by_id.values() if state is None or each.state is state),
+            key=lambda each: each.member_id,
+        )
+        if behind is not None:
+            rows = [each for each in rows if each.member_id > behind.member_id]
+        if len(rows) <= limit:
+            return MemberPage(members=tuple(rows), end=None)
+        return MemberPage(
+            members=tuple(rows[:limit]), end=PagePosition(b"", rows[limit - 1].member_id)
+        )
+
+    def count(self, *, state: MemberState | None = None) -> int:
+        return sum(1 for each in self.by_id.values() if state is None or each.state is state)
+
+
+class _MemoryOrganisations:
+    def __init__(self, register: MemoryRegister) -> None:
+        self._register = register
+
+    def tree(self) -> OrganisationTree:
+        return OrganisationTree(self.all())
+
+    def get(self, code: OrganisationCode) -> Organisation:
+        return self.tree().get(code)
+
+    def issuing_committee(self, code: OrganisationCode) -> Organisation:
+        return self.tree().issuing_committee(code)
+
+    def all(self) -> tuple[Organisation, ...]:
+        return tuple(self._register.by_code[code] for code in sorted(self._register.by_code))
+
+    def add(self, organisations: Sequence[Organisation]) -> None:
+        for each in organisations:
+            assert each.parent_code is None or each.parent_code in self._register.by_code
+            self._register.by_code[each.code] = each
+
+
+def _numbers(member: Member) -> tuple[str, str, str]:
+    statement = member.statement
+    return statement.card_number, statement.record_number, statement.citizen_number
+
+
+class MemoryPortraits:
+    """Source, normaliser and store in one; a picture named in ``broken`` cannot be decoded."""
+
+    def __init__(self) -> None:
+        self.kept: dict[PortraitDigest, bytes] = {}
+        self.normalised = 0
+        self.missing: set[str] = set()
+        self.broken: set[str] = set()
+        self.edition = b""
+
+    def read(self, name: str) -> bytes:
+        if name in self.missing:
+            raise IssuerDataError("no such file", code="portrait.missing")
+        return name.encode() + self.edition
+
+    def normalise(self, picture: bytes) -> bytes:
+        self.normalised += 1
+        if picture.decode() in self.broken:
+            raise IssuerDataError("not a picture", code="portrait.unreadable")
+        return b"JPEG " + picture
+
+    def put(self, image: bytes) -> PortraitDigest:
+        digest = PortraitDigest(hashlib.sha256(image).digest())
+        self.kept[digest] = image
+        return digest
+
+    def get(self, digest: PortraitDigest) -> bytes:
+        if digest not in self.kept:
+            raise IssuerRefusedError("not there", code="portrait.lost")
+        return self.kept[digest]
+
+
+def row(number: int, person: int | None = None, **changes: Cell) -> ListRow:
+    person = number if person is None else person
+    cells: dict[str, Cell] = {
+        "card_number": f"98.{person:06}",
+        "record_number": f"{person:06}AB",
+        "citizen_number": f"001090{person:06}",
+        "full_name": "Nguyễn Văn An",
+        "birth_date": "1990-02-03",
+        "sex": "M",
+        "place_of_birth": "xã Mẫu",
+        "home_town": "xã Mẫu",
+        "ethnic_group": "Kinh",
+        "admission_date": "2015-02-03",
+        "recognition_date": "2016-02-03",
+        "organisation_code": "P",
+        "kind": "first-issue",
+        "ordinal": 1.0,
+        "portrait": f"{person}.jpg",
+    }
+    return ListRow(number=number, cells=cells | changes)
+
+
+class Office:
+    """An import and an approval over the same memory."""
+
+    def __init__(self, *, chunk_rows: int = 3) -> None:
+        self.register = MemoryRegister(PROVINCE)
+        self.portraits = MemoryPortraits()
+        ids = (MemberId(uuid.UUID(int=number)) for number in itertools.count(1))
+        self.importing = MemberImport(
+            register=self.register,
+            portraits=self.portraits,
+            normaliser=self.portraits,
+            store=self.portraits,
+            scheme=CommitteeBlockScheme(),
+            clock=lambda: NOW,
+            new_member_id=lambda: next(ids),
+            chunk_rows=chunk_rows,
+        )
+        self.approving = MemberApproval(
+            register=self.register, store=self.portraits, clock=lambda: NOW, chunk_rows=2
+        )
+
+    def take(self, *rows: ListRow) -> list[RowOutcome]:
+        return list(self.importing.run(rows))
+
+
+def ends(outcomes: Sequence[RowOutcome]) -> list[object]:
+    """Per row: what was refused with which code, else the result."""
+    return [
+        [(each.column, each.code) for each in outcome.findings] or outcome.result
+        for outcome in outcomes
+    ]
+
+
+TAKEN, PRESENT = RowResult.TAKEN, RowResult.PRESENT
+
+
+def test_rows_are_taken_in_chunks_and_reported_in_their_order() -> None:
+    office = Office()
+    outcomes = office.take(*(row(number) for number in range(2, 10)))
+    assert [outcome.row for outcome in outcomes] == list(range(2, 10))
+    assert set(ends(outcomes)) == {TAKEN}
+    assert office.register.transactions == 3
+    member = office.register.find_by_card_number(CardNumber("98000002"))
+    assert member is not None
+    assert member.recorded_at == NOW
+    assert office.portraits.kept[member.portrait] == b"JPEG 2.jpg"
+
+
+def test_the_same_list_again_changes_nothing_and_decodes_nothing() -> None:
+    office = Office()
+    rows = [row(number) for number in range(2, 7)]
+    office.take(*rows)
+    before = dict(office.register.by_id)
+    office.portraits.normalised = 0
+    assert set(ends(office.take(*rows))) == {PRESENT}
+    assert office.register.by_id == before
+    assert office.portraits.normalised == 0
+
+
+def test_the_same_list_again_is_present_after_the_approval_too() -> None:
+    office = Office()
+    office.take(row(2))
+    list(office.approving.approve_all(by="committee"))
+    assert ends(office.take(row(2))) == [PRESENT]
+
+
+def test_wrong_rows_do_not_hold_up_the_others() -> None:
+    office = Office()
+    office.portraits.missing.add("4.jpg")
+    office.portraits.broken.add("5.jpg")
+    outcomes = office.take(row(2), row(3, sex="x"), row(4), row(5), row(6))
+    assert ends(outcomes) == [
+        TAKEN,
+        [("sex", "sex.unknown")],
+        [("portrait", "portrait.missing")],
+        [("portrait", "portrait.unreadable")],
+        TAKEN,
+    ]
+    assert office.register.count() == 2
+
+
+def test_numbers_that_stand_twice_in_a_list_are_refused_the_second_time() -> None:
+    office = Office()
+    rows = (row(2), row(3, person=2), row(4), row(5, card_number="98.000002"), row(6, person=2))
+    wanted = [
+        TAKEN,
+        [(f"{each}_number", f"{each}-number.repeated") for each in ("card", "record", "citizen")],
+        TAKEN,
+        [("card_number", "card-number.repeated")],
+        [(f"{each}_number", f"{each}-number.repeated") for each in ("card", "record", "citizen")],
+    ]
+    assert ends(office.take(*rows)) == wanted
+    again = ends(office.take(*rows))
+    assert again == [PRESENT if each is TAKEN else each for each in wanted]
+
+
+def test_a_number_of_a_refused_row_may_stand_again_in_the_corrected_one() -> None:
+    office = Office()
+    assert ends(office.take(row(2, sex="x"), row(3, person=2))) == [[("sex", "sex.unknown")], TAKEN]
+
+
+def test_numbers_of_other_members_are_taken() -> None:
+    office = Office()
+    office.take(row(2), row(3))
+    assert ends(office.take(row(2, person=9, citizen_number="001090000002"))) == [
+        [("citizen_number", "citizen-number.taken")]
+    ]
+    assert ends(office.take(row(2, record_number="000003AB"))) == [
+        [(f"{each}_number", f"{each}-number.taken") for each in ("card", "record", "citizen")]
+    ]
+
+
+def test_a_member_who_is_stated_otherwise_now_is_refused() -> None:
+    office = Office()
+    office.take(row(2))
+    assert ends(office.take(row(2, home_town="xã khác", sex="F"))) == [[("sex", "member.differs")]]
+    office.portraits.edition = b" another picture"
+    assert ends(office.take(row(2))) == [[("portrait", "member.differs")]]
+
+
+def test_a_chunk_is_tried_again_where_somebody_else_was_faster() -> None:
+    office = Office()
+    office.register.conflicts = 2
+    assert ends(office.take(row(2), row(3))) == [TAKEN, TAKEN]
+    office.register.conflicts = 3
+    with pytest.raises(ConflictError):
+        office.take(row(4))
+    assert office.register.count() == 2
+
+
+def test_an_import_that_broke_off_is_finished_by_repeating_it() -> None:
+    office = Office(chunk_rows=2)
+    rows = [row(number) for number in range(2, 8)]
+    outcomes = office.importing.run(rows)
+    assert [next(outcomes).row, next(outcomes).row] == [2, 3]
+    outcomes.close()  # type: ignore[attr-defined]  # it is a generator
+    assert office.register.count() == 2
+    assert ends(office.take(*rows)) == [PRESENT] * 2 + [TAKEN] * 4
+
+
+def test_outcomes_are_counted() -> None:
+    summary = ImportSummary()
+    for result in (TAKEN, TAKEN, PRESENT, RowResult.REFUSED):
+        summary = summary.with_outcome(RowOutcome(row=2, result=result))
+    assert summary == ImportSummary(taken=2, already_present=1, refused=1)
+
+
+def test_an_approval_needs_the_portrait() -> None:
+    office = Office()
+    office.take(*(row(number) for number in range(2, 7)))
+    lost = office.register.find_by_card_number(CardNumber("98000004"))
+    assert lost is not None
+    del office.portraits.kept[lost.portrait]
+    outcomes = list(office.approving.approve_all(by="  Ban Thường vụ "))
+    assert {each.card_number: each.code for each in outcomes} == {
+        "98000002": None, "98000003": None, "98000004": "portrait.lost",
+        "98000005": None, "98000006": None,
+    }  # fmt: skip
+    approval = office.register.by_id[outcomes[0].member_id].approval
+    assert approval == Approval(by="Ban Thường vụ", at=NOW)
+    assert [each.code for each in office.approving.approve_all(by="x")] == ["portrait.lost"]
+
+
+def test_a_member_is_approved_once() -> None:
+    office = Office()
+    office.take(row(2), row(3))
+    numbers = [CardNumber("98000002")]
+    assert [each.code for each in office.approving.approve(numbers, by="x")] == [None]
+    assert [each.code for each in office.approving.approve(numbers, by="y")] == [
+        "member.approved-already"
+    ]
+    assert office.register.count(state=MemberState.APPROVED) == 1
+
+
+def test_an_unknown_number_approves_nobody() -> None:
+    office = Office()
+    office.take(row(2))
+    with pytest.raises(IssuerRefusedError) as refusal:
+        list(office.approving.approve([CardNumber("98000002"), CardNumber("98000099")], by="x"))
+    assert refusal.value.code == "member.unknown"
+    assert office.register.count(state=MemberState.APPROVED) == 0
+
+
+@pytest.mark.parametrize("by", ["", " ", "<b>", "x\n", "x" * 201])
+def test_an_approval_names_who_decided(by: str) -> None:
+    with pytest.raises(IssuerDataError) as refusal:
+        list(Office().approving.approve_all(by=by))
+    assert refusal.value.code == "approval.by"
+
+
+def organisation_row(
+    number: int, code: Cell, parent: Cell = None, name: Cell = "Chi bộ"
+) -> ListRow:
+    return ListRow(number=number, cells={"code": code, "name": name, "parent_code": parent})
+
+
+def test_organisations_are_taken_whatever_their_order() -> None:
+    register = MemoryRegister(PROVINCE)
+    rows = [organisation_row(2, "C", "B"), organisation_row(3, "B", "P"), organisation_row(4, "D")]
+    assert ends(import_organisations(rows, register=register)) == [TAKEN] * 3
+    assert ends(import_organisations(rows, register=register)) == [PRESENT] * 3
+    assert register.organisations.issuing_committee(OrganisationCode("C")) == PROVINCE
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused"),
+    [
+        ([organisation_row(2, "A", name="")], [("name", "cell.empty")]),
+        ([organisation_row(2, "A"), organisation_row(3, "A")], [("code", "organisation.repeated")]),
+        ([organisation_row(2, "A", "X")], [("parent_code", "organisation.parent-unknown")]),
+        ([organisation_row(2, "A", "A")], [("parent_code", "organisation.circle")]),
+        ([organisation_row(2, "P", name="Tên khác")], [("code", "organisation.differs")]),
+    ],
+)
+def test_one_wrong_organisation_refuses_the_whole_list(
+    rows: list[ListRow], refused: list[tuple[str, str]]
+) -> None:
+    register = MemoryRegister(PROVINCE)
+    outcomes = import_organisations([organisation_row(9, "Z"), *rows], register=register)
+    assert ends(outcomes) == [refused]
+    assert list(register.by_code) == ["P"]

@@ -1,0 +1,46 @@
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+SOURCES = (
+    "issuer/bootstrap_production.py",
+    "issuer/cli_cards.py",
+    "issuer/cli_production.py",
+    "issuer/db/card_contents.py",
+    "issuer/db/card_ledger.py",
+    "issuer/db/production_rows.py",
+    "issuer/db/sealing.py",
+    "issuer/db/station_ledger.py",
+    "issuer/db/stock_ledger.py",
+    "issuer/domain/card_files.py",
+    "issuer/domain/chip.py",
+    "issuer/domain/chip_keys.py",
+    "issuer/domain/chip_plan.py",
+    "issuer/domain/production_errors.py",
+    "issuer/domain/station_decision.py",
+    "issuer/personalisation/native.py",
+    "issuer/personalisation/quality_control.py",
+    "issuer/services/bind_cards.py",
+    "issuer/services/hand_over.py",
+    "issuer/services/lock_card.py",
+    "issuer/services/personalise_card.py",
+    "issuer/services/receive_stock.py",
+    "issuer/services/sign_cards.py",
+    "issuer/services/visit_chip.py",
+)
+SPACES = (
+    "card|chip|record|quality-control|lock|station|production|personalisation|delivery|hand-over"
+    "|print-data|transport-key|portrait|keystore|security-object"
+)
+CODE = re.compile(rf'"((?:{SPACES})\.[a-z-]+)"')
+
+
+def test_every_code_of_production_is_in_its_document() -> None:
+    found = {
+        code
+        for source in SOURCES
+        for code in CODE.findall((ROOT / source).read_text(encoding="utf-8"))
+    }
+    assert len(found) > 50
+    document = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
+    assert sorted(code for code in found if f"`{code}`" not in document) == []

@@ -1,0 +1,66 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from issuer.db.card_contents import CardContents
+from issuer.db.sealing import Sealer
+from issuer.errors import IssuerUnavailableError
+
+SEALER = Sealer(encryption_key=bytes(range(32)), digest_key=bytes(32))
+
+
+@given(st.binary(max_size=100), st.binary(max_size=20))
+def test_what_is_sealed_opens_in_its_own_row(plain: bytes, row: bytes) -> None:
+    sealed = SEALER.seal(plain, purpose="card secrets", row=row)
+    assert SEALER.open(sealed, purpose="card secrets", row=row) == plain
+
+
+@pytest.mark.parametrize(
+    ("purpose", "row", "key"),
+    [
+        ("card contents", b"row", bytes(range(32))),
+        ("card secrets", b"other", bytes(range(32))),
+        ("card secrets", b"row", bytes(32)),
+    ],
+)
+def test_it_opens_under_no_other_purpose_row_or_key(purpose: str, row: bytes, key: bytes) -> None:
+    sealed = SEALER.seal(b"plain", purpose="card secrets", row=b"row")
+    with pytest.raises(IssuerUnavailableError) as caught:
+        Sealer(encryption_key=key, digest_key=bytes(32)).open(sealed, purpose=purpose, row=row)
+    assert caught.value.code == "production.seal-broken"
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_that_were_not_sealed_are_refused(sealed: bytes) -> None:
+    with pytest.raises(IssuerUnavailableError):
+        SEALER.open(sealed, purpose="card secrets", row=b"row")
+
+
+def test_the_same_secret_sealed_twice_looks_different_and_has_one_digest() -> None:
+    first = SEALER.seal(b"plain", purpose="card secrets", row=b"row")
+    assert first != SEALER.seal(b"plain", purpose="card secrets", row=b"row")
+    assert b"plain" not in first
+    digest = SEALER.digest("ABC123XYZ", purpose="document number")
+    assert digest == SEALER.digest("ABC123XYZ", purpose="document number")
+    assert digest != SEALER.digest("ABC123XYZ", purpose="another")
+    assert digest != SEALER.digest("ABC123XY0", purpose="document number")
+
+
+@given(
+    st.text("ABC0123456789<", min_size=1, max_size=24),
+    st.dictionaries(
+        st.text("EF.DGCOMS/0123456789", min_size=1, max_size=11), st.binary(max_size=300)
+    ),
+)
+def test_contents_survive_their_encoding(information: str, files: dict[str, bytes]) -> None:
+    contents = CardContents(mrz_information=information, files=files)
+    assert CardContents.from_bytes(contents.to_bytes()) == contents
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_contents_or_refused(encoded: bytes) -> None:
+    try:
+        accepted = CardContents.from_bytes(encoded)
+    except IssuerUnavailableError:
+        return
+    assert accepted.to_bytes() == encoded
