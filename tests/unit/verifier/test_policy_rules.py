@@ -1,0 +1,111 @@
+"""policy.toml: strict, documented, and never less than the proof that the data is genuine."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulators.trust_directory import TEST_POLICY
+from verifier.errors import TrustError
+from verifier.inspection.checks import CheckName
+from verifier.inspection.policy import DATA_CHECKS, MAX_POLICY_BYTES, Policy
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+
+
+def documented_example() -> str:
+    (example,) = re.findall(
+        r"```toml\n(.*?)```", (DOCS / "policy.md").read_text("utf-8"), re.DOTALL
+    )
+    return str(example)
+
+
+def schema() -> Any:
+    return json.loads((DOCS / "policy.schema.json").read_text("utf-8"))
+
+
+def test_the_documented_policy_demands_every_check() -> None:
+    policy = Policy.from_bytes(documented_example().encode())
+    assert policy.required_checks() == frozenset(CheckName)
+    assert not policy.allow_test_authorities
+    assert policy.states == {"VNM": "VN"}
+
+
+@pytest.mark.parametrize("text", [documented_example(), TEST_POLICY])
+def test_the_policies_at_hand_fit_the_published_schema(text: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(text))
+
+
+def test_the_schema_knows_every_check_and_the_ones_that_no_purpose_can_leave_out() -> None:
+    purposes = schema()["properties"]["purposes"]["additionalProperties"]
+    checks = purposes["properties"]["required_checks"]
+    assert checks["items"]["enum"] == [check.value for check in CheckName]
+    assert [item["contains"]["const"] for item in checks["allOf"]] == [c.value for c in DATA_CHECKS]
+
+
+def test_a_policy_without_any_key_is_empty() -> None:
+    for data in (b"", b"# nothing\n"):
+        policy = Policy.from_bytes(data)
+        assert policy == Policy()
+        assert policy.required_checks() == frozenset()
+
+
+def edited(old: str, new: str) -> str:
+    assert old in TEST_POLICY
+    return TEST_POLICY.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        edited("format = 1", "format = 2"),
+        edited("format = 1", "format = true"),
+        edited("format = 1\n", ""),
+        edited("format = 1", "format = 1\nallow_everything = true"),
+        edited("allow_test_authorities = true", 'allow_test_authorities = "true"'),
+        edited("allow_test_authorities = true", "allow_test_authority = true"),
+        edited('document_codes = ["CM"]', 'document_codes = "CM"'),
+        edited('document_codes = ["CM"]', "document_codes = []"),
+        edited('document_codes = ["CM"]', 'document_codes = ["CM", "CM"]'),
+        edited('document_codes = ["CM"]', 'document_codes = ["CMX"]'),
+        edited("[12, 13]", "[12, 12]"),
+        edited("[12, 13]", "[32]"),
+        edited("[12, 13]", "[true]"),
+        edited("[12, 13]", "12"),
+        edited('default_purpose = "inspection"', 'default_purpose = "party"'),
+        edited('default_purpose = "inspection"', "default_purpose = 1"),
+        edited('VNM = "VN"', 'vnm = "VN"'),
+        edited('VNM = "VN"', 'VNM = "VNM"'),
+        edited('VNM = "VN"', ""),
+        edited('"signer.revocation", ', ""),
+        edited('"signer.revocation", ', '"signer.revocation", "signer.revocation", '),
+        edited('"status.reference"', '"status.reverence"'),
+        edited("[purposes.inspection]", "[purposes.inspection]\nsince = 1"),
+        TEST_POLICY.split("[purposes", maxsplit=1)[0],
+        "format = 1 = 2",
+        "a" * (MAX_POLICY_BYTES + 1),
+        "a = " + "[" * 20_000,
+    ],
+)
+def test_a_policy_that_is_not_as_documented_is_refused(text: str) -> None:
+    with pytest.raises(TrustError) as caught:
+        Policy.from_bytes(text.encode())
+    assert caught.value.code == "policy.malformed"
+
+
+@given(data=st.binary(max_size=100))
+def test_any_bytes_are_a_policy_or_an_error_of_their_own(data: bytes) -> None:
+    code, policy = "policy.malformed", Policy()
+    try:
+        policy = Policy.from_bytes(data)
+    except TrustError as error:
+        code = error.code
+    assert code == "policy.malformed"
+    assert policy.required_checks() == frozenset()

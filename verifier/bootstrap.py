@@ -1,0 +1,96 @@
+"""The composition root: the one module that knows every adapter of the verifier."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from card_layout.profile import CardProfile, load_profile
+from card_layout.transport.connection import CardReader
+from card_layout.transport.readers import open_reader, wait_for_card, wait_for_removal
+from verifier.inspection.snapshot import CardSnapshot
+from verifier.reading.card_reading import read_card
+from verifier.services.card_password import CardPassword
+from verifier.services.inspect_batch import CardChange
+from verifier.services.inspect_card import Inspection, InspectionRules, inspect_card
+from verifier.trust.directory import load_trust
+
+__all__ = ["DEFAULT_PROFILE", "SystemClock", "Verifier", "card_change", "open_verifier"]
+
+DEFAULT_PROFILE: Final = "membercard-1-icao"
+_POLL_SECONDS: Final = 0.02
+
+
+class SystemClock:
+    """The computer's clocks."""
+
+    def now(self) -> datetime:
+        """The time of day."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verifier:
+    """A terminal ready to inspect: a reader, a profile, and what it trusts."""
+
+    reader: CardReader
+    profile: CardProfile
+    rules: InspectionRules
+    clock: SystemClock
+
+    def inspect(self, reader: CardReader, password: CardPassword) -> Inspection:
+        """Read and judge the card in the reader."""
+        return inspect_card(reader, password, read=self._read, rules=self.rules, clock=self.clock)
+
+    def _read(self, reader: CardReader, password: CardPassword) -> CardSnapshot:
+        return read_card(
+            reader,
+            password=password,
+            profile=self.profile,
+            pace_parameter_ids=self.rules.policy.pace_parameter_ids,
+            now=self.clock.now(),
+            monotonic=self.clock.monotonic,
+        )
+
+
+def open_verifier(
+    *,
+    reader_name: str,
+    trust_directory: Path,
+    profile_name: str = DEFAULT_PROFILE,
+    purpose: str | None = None,
+    at: datetime | None = None,
+) -> Verifier:
+    """Load what is trusted, then find the reader.
+
+    Raises:
+        TrustError: the trust directory or its policy is broken, or does not know the purpose.
+        CardDataError: the profile cannot be read.
+        TransportError: there is no such reader.
+    """
+    trust = load_trust(trust_directory)
+    trust.policy.required_checks(purpose)
+    return Verifier(
+        profile=load_profile(profile_name),
+        reader=open_reader(reader_name),
+        rules=InspectionRules(anchors=trust.anchors, policy=trust.policy, purpose=purpose, at=at),
+        clock=SystemClock(),
+    )
+
+
+def card_change(wait_seconds: float) -> CardChange:
+    """Waiting for people, or for a machine, to change the card."""
+    return CardChange(
+        wait_for_card=_waiting(wait_for_card, wait_seconds),
+        wait_for_removal=_waiting(wait_for_removal, wait_seconds),
+    )
+
+
+def _waiting(wait: Callable[..., bool], seconds: float) -> Callable[[CardReader], bool]:
+    return lambda reader: wait(reader, timeout_seconds=seconds, poll_seconds=_POLL_SECONDS)

@@ -1,0 +1,378 @@
+"""The command `membercard-verifier`: thin; what it does stands in the services."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from card_layout.errors import CardError
+from card_layout.transport.readers import list_readers
+from verifier.bootstrap import DEFAULT_PROFILE, Verifier, card_change, open_verifier
+from verifier.errors import UsageError, VerifierError
+from verifier.inspection.codes import CODES, to_markdown
+from verifier.inspection.report import Verdict
+from verifier.presentation import (
+    batch_table,
+    explanation,
+    printable,
+    report_view,
+    standard_error,
+    standard_output,
+)
+from verifier.result_files import ResultFiles, document
+from verifier.services.card_password import CardPassword
+from verifier.services.inspect_batch import MAX_BATCH_BYTES, BatchEntry, inspect_batch, parse_batch
+from verifier.services.inspect_card import Inspection
+
+__all__ = ["app", "main"]
+
+EXIT_DONE: Final = 0
+EXIT_REFUSED: Final = 1
+EXIT_FAILED: Final = 2
+EXIT_USAGE: Final = 64
+
+_INTERRUPTED: Final = 130
+"""What typer makes of an interrupt from the keyboard."""
+
+_EXIT_OF_VERDICT: Final = {
+    Verdict.ACCEPTED: EXIT_DONE,
+    Verdict.REFUSED: EXIT_REFUSED,
+    Verdict.UNREADABLE: EXIT_FAILED,
+}
+_MAX_TYPED_CHARACTERS: Final = 1024
+_SINGLE_CARD: Final = "card"
+
+app = typer.Typer(
+    name="membercard-verifier",
+    help="Reads a membership card and says whether it is genuine.",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+reader_app = typer.Typer(help="The card readers of this computer.", rich_markup_mode=None)
+app.add_typer(reader_app, name="reader")
+
+
+class OutputFormat(StrEnum):
+    """How results are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+FormatOption = Annotated[
+    OutputFormat,
+    typer.Option("--format", help="How results are written: for people or for programs."),
+]
+
+_INSPECT_EXAMPLES = """\b
+Examples:
+  membercard-verifier inspect --reader "ACS ACR1252" --can 123456 --trust trust
+  membercard-verifier inspect --reader sim:card.json --can - --trust trust --format json
+  membercard-verifier inspect --reader "ACS ACR1252" --mrz - --trust trust < zone.txt
+  membercard-verifier inspect --reader "ACS ACR1252" --batch cans.csv --trust trust --portraits out
+
+\b
+Exit status: 0 accepted, 1 refused, 2 unreadable, 64 usage. In a batch: 2 where any card was
+unreadable, else 1 where any was refused."""
+
+_EXPLAIN_EXAMPLES = """\b
+Examples:
+  membercard-verifier explain chip.not-proven
+  membercard-verifier explain --all"""
+
+_READER_EXAMPLES = """\b
+Examples:
+  membercard-verifier reader list
+  membercard-verifier reader list --format json"""
+
+
+@app.command(epilog=_INSPECT_EXAMPLES)
+def inspect(
+    *,
+    reader: Annotated[
+        str,
+        typer.Option(
+            help="Name of the reader, a part of it that no other has, or scheme:rest.",
+            envvar="MEMBERCARD_VERIFIER_READER",
+        ),
+    ],
+    trust: Annotated[
+        Path,
+        typer.Option(
+            help="Directory with csca/*.cer, crl/*.crl and policy.toml.",
+            envvar="MEMBERCARD_VERIFIER_TRUST",
+        ),
+    ],
+    can: Annotated[
+        str | None,
+        typer.Option(help="The six digits printed on the card; - reads them from standard input."),
+    ] = None,
+    mrz: Annotated[
+        str | None,
+        typer.Option(
+            help="Only -: the machine-readable zone, or NUMBER/YYMMDD/YYMMDD, from standard input."
+        ),
+    ] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with the columns label and can: one card after another; - is stdin."
+        ),
+    ] = None,
+    purpose: Annotated[
+        str | None, typer.Option(help="One of the policy's purposes, instead of its default one.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="Judge as of this time (RFC 3339, as 2027-01-31T08:00:00Z), not now."),
+    ] = None,
+    profile: Annotated[str, typer.Option(help="The card profile to read by.")] = DEFAULT_PROFILE,
+    portraits: Annotated[
+        Path | None, typer.Option(help="Save the portraits of accepted cards here, as PNG.")
+    ] = None,
+    reports: Annotated[
+        Path | None, typer.Option(help="Save each report here, as LABEL.json.")
+    ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(min=0, max=3600, help="In a batch: seconds to wait for each change of cards."),
+    ] = 30.0,
+    show_unverified: Annotated[
+        bool,
+        typer.Option("--show-unverified", help="Show the data of cards that were not accepted."),
+    ] = False,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> int:
+    """Read the card in a reader and say whether it is genuine."""
+    passwords = _passwords(can=can, mrz=mrz, batch=batch)
+    verifier = open_verifier(
+        reader_name=reader,
+        trust_directory=trust,
+        profile_name=profile,
+        purpose=purpose,
+        at=None if at is None else _parse_time(at),
+    )
+    keep = ResultFiles(
+        portraits=portraits,
+        reports=reports,
+        show_unverified=show_unverified,
+        complain=lambda error: _print_error(str(error), error.code, error.hint),
+    )
+    if isinstance(passwords, CardPassword):
+        entry = BatchEntry(label=_SINGLE_CARD, password=passwords)
+        inspection = verifier.inspect(verifier.reader, passwords)
+        keep(entry, inspection)
+        _print_one(inspection, output_format, show_unverified=show_unverified)
+        return _EXIT_OF_VERDICT[inspection.report.verdict]
+    results = _inspect_all(verifier, passwords, wait=wait, keep=keep)
+    _print_all(results, output_format, show_unverified=show_unverified)
+    return max(_EXIT_OF_VERDICT[inspection.report.verdict] for _, inspection in results)
+
+
+@app.command(epilog=_EXPLAIN_EXAMPLES)
+def explain(
+    *,
+    code: Annotated[
+        str | None, typer.Argument(help="A code, as an error or a report gives it.")
+    ] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Every code, as the page docs/codes.md.")
+    ] = False,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> int:
+    """Say what a code means and what to do."""
+    if show_all == (code is not None):
+        raise UsageError("give either one code or --all")
+    if code is not None and code not in CODES:
+        raise UsageError(
+            f"got code {printable(code)[:64]!r}, which is none",
+            hint="`membercard-verifier explain --all` lists them",
+        )
+    entries = [CODES[code]] if code is not None else list(CODES.values())
+    if output_format is OutputFormat.JSON:
+        documents = [
+            {
+                "code": entry.code,
+                "severity": entry.severity.value,
+                "clause": entry.clause,
+                "cause": entry.cause,
+                "remedy": entry.remedy,
+            }
+            for entry in entries
+        ]
+        _print_json(documents if code is None else documents[0])
+    elif code is None:
+        sys.stdout.write(to_markdown())
+    else:
+        standard_output().print(explanation(entries[0]))
+    return EXIT_DONE
+
+
+@reader_app.command("list", epilog=_READER_EXAMPLES)
+def reader_list(*, output_format: FormatOption = OutputFormat.TEXT) -> int:
+    """List the PC/SC readers; none where there is no PC/SC."""
+    names = list_readers()
+    if output_format is OutputFormat.JSON:
+        _print_json(list(names))
+    else:
+        for name in names:
+            sys.stdout.write(f"{printable(name)}\n")
+        if not names:
+            standard_error().print("no reader")
+    return EXIT_DONE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status is 0 done or accepted, 1 refused, 2 could not, 64 usage."""
+    try:
+        status = app(
+            args=None if arguments is None else list(arguments),
+            prog_name="membercard-verifier",
+            standalone_mode=False,
+        )
+    except typer.TyperException as error:
+        _print_error(
+            error.format_message().rstrip("."),
+            UsageError.default_code,
+            "`membercard-verifier --help` shows what it takes",
+        )
+        return EXIT_USAGE
+    except VerifierError as error:
+        _print_error(str(error), error.code, error.hint)
+        return error.exit_code
+    except CardError as error:
+        _print_error(str(error), error.code, getattr(error, "hint", None))
+        return EXIT_FAILED
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing more can be written, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    if status == _INTERRUPTED:
+        _print_error("interrupted", "verifier.error", None)
+        return EXIT_FAILED
+    return status if isinstance(status, int) else EXIT_DONE
+
+
+def _passwords(
+    *, can: str | None, mrz: str | None, batch: Path | None
+) -> CardPassword | tuple[BatchEntry, ...]:
+    """What opens the card, or the cards; exactly one way of saying it."""
+    if sum(item is not None for item in (can, mrz, batch)) != 1:
+        raise UsageError("give exactly one of --can, --mrz and --batch")
+    if batch is not None:
+        return parse_batch(_read_bounded(batch))
+    if can is not None:
+        return CardPassword.from_can(_read_typed() if can == "-" else can)
+    if mrz != "-":
+        raise UsageError(
+            "--mrz takes only -: the machine-readable zone is read from standard input",
+            hint="it is personal data, which has no place in a command line",
+        )
+    return CardPassword.from_mrz(_read_typed())
+
+
+def _read_typed() -> str:
+    """Standard input, bounded; one character more than allowed tells that there is more."""
+    try:
+        return sys.stdin.read(_MAX_TYPED_CHARACTERS + 1)
+    except UnicodeDecodeError as error:
+        raise UsageError("standard input is not text") from error
+
+
+def _read_bounded(path: Path) -> bytes:
+    try:
+        if str(path) == "-":
+            return sys.stdin.buffer.read(MAX_BATCH_BYTES + 1)
+        with path.open("rb") as file:
+            return file.read(MAX_BATCH_BYTES + 1)
+    except OSError as error:
+        raise VerifierError(
+            f"{printable(str(path))!r} cannot be read ({error.strerror})", code="input.malformed"
+        ) from error
+
+
+def _parse_time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise _no_time(text) from error
+    raise _no_time(text)
+
+
+def _no_time(text: str) -> UsageError:
+    return UsageError(
+        f"got time {printable(text)[:40]!r}, expected one as RFC 3339 writes it",
+        hint="as 2027-01-31T08:00:00Z, or with an offset as +07:00",
+    )
+
+
+def _inspect_all(
+    verifier: Verifier,
+    entries: Sequence[BatchEntry],
+    *,
+    wait: float,
+    keep: Callable[[BatchEntry, Inspection], None],
+) -> list[tuple[BatchEntry, Inspection]]:
+    """All cards of a batch, with a line of progress for whoever watches."""
+    results: list[tuple[BatchEntry, Inspection]] = []
+    console = standard_error()
+    with console.status(f"0 of {len(entries)} cards") as status:
+        for entry, inspection in inspect_batch(
+            verifier.reader, entries, inspect=verifier.inspect, change=card_change(wait)
+        ):
+            keep(entry, inspection)
+            results.append((entry, inspection))
+            verdict = inspection.report.verdict.value
+            status.update(f"{entry.label}: {verdict}; {len(results)} of {len(entries)} cards")
+    return results
+
+
+def _print_one(
+    inspection: Inspection, output_format: OutputFormat, *, show_unverified: bool
+) -> None:
+    if output_format is OutputFormat.JSON:
+        _print_json(document(inspection, show_unverified=show_unverified))
+        return
+    console = standard_output()
+    console.print(
+        report_view(inspection, show_unverified=show_unverified, is_terminal=console.is_terminal)
+    )
+
+
+def _print_all(
+    results: Sequence[tuple[BatchEntry, Inspection]],
+    output_format: OutputFormat,
+    *,
+    show_unverified: bool,
+) -> None:
+    if output_format is OutputFormat.JSON:
+        _print_json(
+            [
+                {"label": entry.label, **document(inspection, show_unverified=show_unverified)}
+                for entry, inspection in results
+            ]
+        )
+        return
+    console = standard_output()
+    console.print(
+        batch_table(results, show_unverified=show_unverified, is_terminal=console.is_terminal)
+    )
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def _print_error(message: str, code: str, hint: str | None) -> None:
+    sys.stderr.write(f"error: {printable(message)} [{code}]\n")
+    if hint is not None:
+        sys.stderr.write(f"hint: {printable(hint)}\n")

@@ -1,0 +1,144 @@
+"""The checks of the card's state and of the way in: SPEC.md, 9.1, 9.2 and 9.13."""
+
+from collections.abc import Iterable
+
+from card_layout.atr import LifeCycle, read_life_cycle
+from card_layout.errors import CardDataError
+from card_layout.files.card_access import CardAccess
+from card_layout.files.data_group_14 import SecurityOptions
+from card_layout.files.security_infos import ID_PACE_ECDH_GM_AES_128, PaceInfo
+from verifier.inspection.checks import CheckFailedError, CheckName, CheckNotPerformedError
+from verifier.inspection.examination import Examination, group_name
+from verifier.inspection.snapshot import AccessEvidence, AccessOutcome, AccessPath, FileOutcome
+
+__all__ = ["check_life_cycle", "check_pace", "check_parameters_signed", "usable_pace_infos"]
+
+_CARD_ACCESS = "EF.CardAccess"
+_PACE_VERSION = 2
+
+
+def usable_pace_infos(
+    infos: Iterable[PaceInfo], parameter_ids: frozenset[int]
+) -> tuple[PaceInfo, ...]:
+    """Those that this program speaks and the policy allows, in the card's order."""
+    return tuple(
+        info
+        for info in infos
+        if info.protocol == ID_PACE_ECDH_GM_AES_128
+        and info.version == _PACE_VERSION
+        and info.parameter_id in parameter_ids
+    )
+
+
+def check_life_cycle(examination: Examination) -> str:
+    """9.1: the ATR's status indicator is 05."""
+    atr = examination.snapshot.atr
+    if atr is None:
+        examination.require_complete_reading()
+        raise CheckNotPerformedError("evidence.missing", "The snapshot holds no ATR.")
+    try:
+        life_cycle = read_life_cycle(atr)
+    except CardDataError as error:
+        raise CheckFailedError(
+            "card.not-operational", "The chip's answer to reset is malformed, so it tells no state."
+        ) from error
+    if life_cycle is None:
+        raise CheckFailedError("card.not-operational", "The chip does not tell its state.")
+    if life_cycle is not LifeCycle.OPERATIONAL:
+        raise CheckFailedError(
+            "card.not-operational",
+            f"The chip is in the state {life_cycle.name.lower()}, expected operational.",
+        )
+    return "The chip is in the state operational."
+
+
+def check_pace(examination: Examination) -> str:
+    """9.2: EF.CardAccess offers a PACE that policy allows, and PACE with it succeeded."""
+    access = examination.snapshot.access
+    if access.outcome is AccessOutcome.NOT_ATTEMPTED:
+        # In another state a chip opens no session (SPEC.md, 6.2), so it is not asked to.
+        examination.require(CheckName.LIFE_CYCLE)
+    allowed = _allowed_infos(examination)
+    if access.outcome is AccessOutcome.WRONG_PASSWORD:
+        raise CheckFailedError(
+            "access.wrong-password", "The chip did not take the password that was given."
+        )
+    if access.outcome is AccessOutcome.FAILED:
+        raise CheckFailedError("access.pace-failed", "The chip broke PACE off.")
+    if access.outcome is not AccessOutcome.SUCCEEDED or access.path is AccessPath.NONE:
+        examination.require_complete_reading()
+        raise CheckNotPerformedError("evidence.missing", "The snapshot tells of no PACE.")
+    if access.pace_info is None:
+        raise CheckNotPerformedError(
+            "evidence.missing", "The snapshot does not say with which parameters PACE was done."
+        )
+    used = _used_info(access)
+    if used not in allowed:
+        raise CheckFailedError(
+            "access.pace-unsupported",
+            "PACE was done with parameters that the chip did not announce or the policy does not allow.",
+        )
+    return f"PACE with domain parameters {used.parameter_id} succeeded."
+
+
+def check_parameters_signed(examination: Examination) -> str:
+    """9.13: the PACEInfos of EF.CardAccess are those of DG14, and the ones used are among them."""
+    code = "access.parameters-not-signed"
+    if examination.snapshot.content(_CARD_ACCESS) is None:
+        # Why there is no EF.CardAccess has been said in 9.2.
+        examination.require(CheckName.PACE)
+    announced = {info.to_bytes() for info in _card_access(examination).security_infos.pace_infos}
+    options = examination.decoded(group_name(14), SecurityOptions)
+    signed = {info.to_bytes() for info in options.security_infos.pace_infos}
+    if announced != signed:
+        raise CheckFailedError(
+            code, "EF.CardAccess announces other PACE parameters than the signed EF.DG14."
+        )
+    used = examination.snapshot.access.pace_info
+    if used is None:
+        examination.require(CheckName.PACE)
+        raise CheckNotPerformedError(
+            "evidence.missing", "The snapshot does not say with which parameters PACE was done."
+        )
+    if used not in signed:
+        raise CheckFailedError(code, "PACE was done with parameters that nobody signed.")
+    return "The access parameters announced before PACE are the signed ones."
+
+
+def _allowed_infos(examination: Examination) -> tuple[PaceInfo, ...]:
+    evidence = examination.evidence(_CARD_ACCESS)
+    if evidence.outcome in (FileOutcome.ABSENT, FileOutcome.REFUSED):
+        raise CheckFailedError(
+            "access.pace-required",
+            "The chip has no readable EF.CardAccess, so it does not offer PACE; no other way in is tried.",
+        )
+    infos = _card_access(examination).security_infos.pace_infos
+    if not infos:
+        raise CheckFailedError("access.pace-required", "EF.CardAccess offers no PACE.")
+    allowed = usable_pace_infos(infos, examination.policy.pace_parameter_ids)
+    if not allowed:
+        raise CheckFailedError(
+            "access.pace-unsupported",
+            "EF.CardAccess offers PACE only in forms that the policy does not allow or this program does not know.",
+        )
+    return allowed
+
+
+def _card_access(examination: Examination) -> CardAccess:
+    code = "access.card-access-malformed"
+    if examination.evidence(_CARD_ACCESS).outcome is FileOutcome.MALFORMED:
+        raise CheckFailedError(code, "EF.CardAccess is not a file that can be read.")
+    content = examination.content(_CARD_ACCESS, code="access.pace-required")
+    try:
+        return CardAccess.from_bytes(content)
+    except CardDataError as error:
+        raise CheckFailedError(code, "EF.CardAccess is not a set of SecurityInfos.") from error
+
+
+def _used_info(access: AccessEvidence) -> PaceInfo:
+    try:
+        return PaceInfo.from_bytes(access.pace_info or b"")
+    except CardDataError as error:
+        raise CheckFailedError(
+            "access.pace-unsupported", "PACE was done with parameters that are none."
+        ) from error

@@ -1,0 +1,64 @@
+"""The check that the chip is the original one: SPEC.md, 9.17."""
+
+from card_layout.files.data_group_14 import SecurityOptions
+from card_layout.files.security_infos import ID_CA_ECDH_AES_128, ChipAuthenticationPublicKeyInfo
+from verifier.inspection.checks import CheckFailedError, CheckNotPerformedError
+from verifier.inspection.examination import Examination, group_name
+from verifier.inspection.snapshot import ChipOutcome, FileOutcome
+
+__all__ = ["check_chip_authentication"]
+
+_NOT_PERFORMED = "chip-authentication.not-performed"
+_NOT_PROVEN = "chip.not-proven"
+
+
+def check_chip_authentication(examination: Examination) -> str:
+    """9.17: the proven DG14 announces chip authentication, and the chip showed that it holds the key."""
+    name = group_name(14)
+    if examination.evidence(name).outcome is FileOutcome.ABSENT:
+        raise CheckNotPerformedError(
+            _NOT_PERFORMED, "The chip has no EF.DG14: it announces no chip authentication."
+        )
+    if not examination.is_group_proven(14):
+        raise CheckNotPerformedError(
+            "data-group.altered", "EF.DG14 is not what was signed, so its key proves nothing."
+        )
+    options = examination.decoded(name, SecurityOptions)
+    if not any(
+        info.protocol == ID_CA_ECDH_AES_128
+        for info in options.security_infos.chip_authentication_infos
+    ):
+        raise CheckNotPerformedError(
+            _NOT_PERFORMED, "EF.DG14 announces no chip authentication that this program knows."
+        )
+    return _judge_outcome(examination, options.security_infos.chip_authentication_keys)
+
+
+def _judge_outcome(
+    examination: Examination, keys: tuple[ChipAuthenticationPublicKeyInfo, ...]
+) -> str:
+    chip = examination.snapshot.chip
+    if chip.outcome is ChipOutcome.NOT_ATTEMPTED:
+        examination.require_complete_reading()
+        raise CheckNotPerformedError(_NOT_PERFORMED, "Chip authentication was not performed.")
+    if chip.outcome is ChipOutcome.REFUSED_BY_CHIP:
+        raise CheckNotPerformedError(
+            _NOT_PERFORMED,
+            "The chip refused the chip authentication that its signed data announces.",
+        )
+    if chip.outcome is ChipOutcome.FAILED:
+        raise CheckFailedError(
+            _NOT_PROVEN, "The chip does not hold the private key that was signed for it."
+        )
+    if chip.public_key is None:
+        raise CheckNotPerformedError(
+            "evidence.missing", "The snapshot does not say which key the chip proved."
+        )
+    for key in keys:
+        encodings = (
+            key.public_key.to_subject_public_key_info(explicit=True),
+            key.public_key.to_subject_public_key_info(explicit=False),
+        )
+        if chip.public_key in encodings and chip.key_id == key.key_id:
+            return "The chip proved that it holds the private key that was signed for it."
+    raise CheckFailedError(_NOT_PROVEN, "The key that the chip proved is not the signed one.")

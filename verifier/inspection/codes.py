@@ -1,0 +1,172 @@
+"""Every stable code that a verdict or an error of the verifier can carry, in one table (SPEC.md, 9).
+
+docs/codes.md is this table as a page; a test compares the two. A code that stands in this table never changes its
+meaning and is never used for anything else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from types import MappingProxyType
+from typing import Final
+
+__all__ = ["CODES", "FALLBACK", "CodeExplanation", "Severity", "explain", "to_markdown"]
+
+
+@unique
+class Severity(StrEnum):
+    """What a code says about the card."""
+
+    REFUSED = "refused"
+    """It speaks against the card, or leaves out something that must be known."""
+    UNREADABLE = "unreadable"
+    """It says nothing about the card: try again."""
+    ERROR = "error"
+    """No card was judged: the command, the reader or the trust directory is at fault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeExplanation:
+    """One code: what it means, what to do, and where the specification has it."""
+
+    code: str
+    severity: Severity
+    cause: str
+    remedy: str
+    clause: str
+
+
+_HAND_OVER = (
+    "Do not accept the card. Keep it if you may, and report it to the committee that issued it."
+)
+_ISSUER = "Do not accept the card; have the issuing committee look at how it was made."
+_TRUST = "Bring the trust directory up to date; if the code stays, report the card."
+_AGAIN = "Take the card off, put it back flat on the reader, and try again."
+_DEFECT = "Try once more; if the code stays, the chip is broken or not a genuine one: report it."
+
+# fmt: off
+_ROWS: Final = (
+    # SPEC.md, 9.1
+    ("card.not-operational", Severity.REFUSED, "The chip says that it is not in the state operational: it was never finished, or it was terminated.", _ISSUER, "9.1"),
+    # SPEC.md, 9.2
+    ("access.pace-required", Severity.REFUSED, "The chip does not offer PACE (it has no EF.CardAccess); no other way in is tried.", _HAND_OVER, "9.2"),
+    ("access.card-access-malformed", Severity.REFUSED, "EF.CardAccess is not what the specification says, so no way into the chip can be chosen.", _DEFECT, "9.2"),
+    ("access.pace-unsupported", Severity.REFUSED, "The chip offers PACE only in forms that the policy does not allow or this program does not know.", "Compare pace_parameter_ids in policy.toml with the card's profile; otherwise report the card.", "9.2"),
+    ("access.pace-failed", Severity.REFUSED, "PACE broke off: the chip answered something that the protocol does not allow.", _DEFECT, "9.2"),
+    ("access.wrong-password", Severity.UNREADABLE, "The chip did not take the password: the card access number or the machine-readable zone is not this card's.", "Read the six digits on the card again and type them anew; wrong ones never block a card.", "9.2"),
+    ("access.secure-messaging", Severity.REFUSED, "An answer of the chip was not protected as it must be: it was altered on the way, or the chip lost the session.", _DEFECT, "5.3"),
+    ("access.failed", Severity.REFUSED, "An access protocol broke off.", _DEFECT, "5"),
+    # SPEC.md, 9.3 to 9.5
+    ("security-object.missing", Severity.REFUSED, "The chip has no EF.SOD, or no member card application at all: nothing on it is signed.", _HAND_OVER, "9.3"),
+    ("security-object.malformed", Severity.REFUSED, "EF.SOD is not a security object as the specification fixes it.", _HAND_OVER, "9.3"),
+    ("security-object.algorithm-not-allowed", Severity.REFUSED, "The security object is signed or hashed with an algorithm that is not allowed.", _HAND_OVER, "9.3"),
+    ("security-object.duplicate-group", Severity.REFUSED, "The security object lists a data group twice, so it does not say which content is the right one.", _HAND_OVER, "9.3"),
+    ("security-object.signature-invalid", Severity.REFUSED, "The signature does not belong to this security object: the list of hashes or the signature was altered.", _HAND_OVER, "9.4"),
+    ("security-object.signing-time-missing", Severity.REFUSED, "The security object does not say when it was signed, so the signer's validity cannot be judged.", _ISSUER, "9.5"),
+    ("security-object.signing-time-in-future", Severity.REFUSED, "The security object says that it was signed in the future.", "Check this computer's clock; if it is right, report the card.", "9.5"),
+    # SPEC.md, 9.6 to 9.9
+    ("signer.profile", Severity.REFUSED, "The certificate on the card is not one of a document signer.", _HAND_OVER, "9.6"),
+    ("signer.document-type", Severity.REFUSED, "The document signer is not allowed to sign this type of document.", _HAND_OVER, "9.6"),
+    ("signer.test-authority", Severity.REFUSED, "The card was signed by a test authority, and the policy does not allow those.", "A test card is not a membership card. Only a policy for tests may say allow_test_authorities = true.", "9.6"),
+    ("signer.authority-unknown", Severity.REFUSED, "No authority of the trust directory issued the signer's certificate.", _TRUST, "9.7"),
+    ("signer.path-invalid", Severity.REFUSED, "An authority of the right name is known, and the signature on the signer's certificate is not its.", _HAND_OVER, "9.7"),
+    ("signer.expired-at-signing", Severity.REFUSED, "The signer's certificate was not valid when the card was signed.", _HAND_OVER, "9.8"),
+    ("signer.expired", Severity.REFUSED, "The signer's certificate has expired since the card was signed.", "The member needs a new card.", "9.8"),
+    ("signer.key-usage-period", Severity.REFUSED, "The signer's key was used outside the period in which it may sign cards.", _HAND_OVER, "9.8"),
+    ("signer.authority-expired", Severity.REFUSED, "The authority's certificate was not valid when the card was signed.", _TRUST, "9.8"),
+    ("signer.revoked", Severity.REFUSED, "The authority has revoked the signer's certificate.", _HAND_OVER, "9.9"),
+    ("signer.revocation-unknown", Severity.REFUSED, "The trust directory holds no current revocation list of the authority, so nobody knows whether the signer still counts.", _TRUST, "9.9"),
+    # SPEC.md, 9.10 to 9.15
+    ("data-group.altered", Severity.REFUSED, "A file on the chip is not the one that was signed.", _HAND_OVER, "9.10"),
+    ("data-group.not-covered", Severity.REFUSED, "The chip holds a file that the security object does not list: nobody signed it.", _HAND_OVER, "9.11"),
+    ("data-group.missing", Severity.REFUSED, "The security object lists a file that the chip does not hold or does not give.", _HAND_OVER, "9.11"),
+    ("common-data.malformed", Severity.REFUSED, "EF.COM is missing, or is not what the specification says.", _ISSUER, "9.12"),
+    ("common-data.inconsistent", Severity.REFUSED, "EF.COM names other data groups than the security object.", _HAND_OVER, "9.12"),
+    ("access.parameters-not-signed", Severity.REFUSED, "The access parameters that the chip announced before PACE are not those that were signed.", _HAND_OVER, "9.13"),
+    ("data-group.malformed", Severity.REFUSED, "A file on the chip cannot be decoded, or a check digit of the machine-readable zone is wrong.", _ISSUER, "9.14"),
+    ("holder.inconsistent", Severity.REFUSED, "The machine-readable zone, the personal details and the member record do not describe the same person and card.", _ISSUER, "9.15"),
+    ("holder.state-mismatch", Severity.REFUSED, "The state in the machine-readable zone and those of the signer's and the authority's certificates do not agree.", _HAND_OVER, "9.15"),
+    # SPEC.md, 9.16 to 9.18
+    ("card.expired", Severity.REFUSED, "The card's date of expiry is past.", "The member needs a new card; if this computer's clock is wrong, set it and try again.", "9.16"),
+    ("chip-authentication.not-performed", Severity.REFUSED, "The chip did not prove that it is the original: it refused chip authentication, or announced none.", _HAND_OVER, "9.17"),
+    ("chip.not-proven", Severity.REFUSED, "The chip does not hold the private key that was signed for it: the data is a copy on another chip.", _HAND_OVER, "9.17"),
+    ("status.reference-missing", Severity.REFUSED, "The security object carries no well-formed status reference, so the card could never be looked up as revoked.", _ISSUER, "9.18"),
+    # What can break a reading off, or speak against it in general.
+    ("transport.lost", Severity.UNREADABLE, "The connection to the card broke off while it was being read.", _AGAIN, "9.19"),
+    ("transport.no-card", Severity.UNREADABLE, "There is no card in the reader.", "Put the card on the reader and try again.", "9.19"),
+    ("transport.no-reader", Severity.ERROR, "There is no reader of this name, or its driver is not running.", "Plug the reader in, and compare its name with the one given to --reader.", "9.19"),
+    ("transport.no-pcsc", Severity.ERROR, "This computer has no PC/SC service, or the program cannot reach it.", "Install and start pcscd, and install membercard with its extra [pcsc].", "9.19"),
+    ("transport.reader-busy", Severity.UNREADABLE, "Another program holds the card.", "Close the other program, then try again.", "9.19"),
+    ("reading.limit", Severity.UNREADABLE, "Reading the card took more time, commands or bytes than an inspection allows.", _DEFECT, "4.8"),
+    ("card.refused", Severity.REFUSED, "The chip refused a command that every member card carries out.", _DEFECT, "4.4"),
+    ("card.malformed", Severity.REFUSED, "The chip gave bytes that break the specification.", _DEFECT, "2"),
+    ("card.malformed-response", Severity.REFUSED, "An answer of the chip is no response at all.", _DEFECT, "4.1"),
+    ("tlv.malformed", Severity.REFUSED, "The chip gave data objects that are cut off, too long or not in their shortest form.", _DEFECT, "2.1"),
+    ("reading.malformed", Severity.REFUSED, "The chip's answers do not add up to a file.", _DEFECT, "4.8"),
+    ("reading.broken", Severity.REFUSED, "The reading itself broke on what the chip answered; the card counts as not read.", "Report it to the makers of this program, and the card to its issuer.", "4.8"),
+    ("evidence.missing", Severity.REFUSED, "The snapshot of the reading holds nothing on which this check could be judged.", "Read the card again and judge the new snapshot.", "9"),
+    ("check.broken", Severity.REFUSED, "A check of this program itself broke; the card counts as not having passed it.", "Report it to the makers of this program, with the snapshot if you may.", "9"),
+    ("policy.empty", Severity.REFUSED, "The policy requires no check for this purpose, and a card is never accepted for nothing.", "Put a policy.toml into the trust directory, as `membercard-pki trust export` writes it.", "9"),
+    # Errors of the verifier itself: no card was judged.
+    ("trust.missing", Severity.ERROR, "The trust directory is not there or cannot be read.", "Give --trust the directory that `membercard-pki trust export` wrote.", "9.7"),
+    ("trust.malformed", Severity.ERROR, "A file of the trust directory is broken, too large or one too many; the error names it.", "Export the trust directory anew. Nothing is judged with a part of it.", "9.7"),
+    ("policy.malformed", Severity.ERROR, "The policy (policy.toml) is not what docs/policy.md says.", "Compare the file with docs/policy.md; the error names the key.", "9"),
+    ("policy.unknown-purpose", Severity.ERROR, "The policy knows no purpose of this name.", "Leave --purpose out for the default one, or name one that stands in policy.toml.", "9"),
+    ("profile.not-found", Severity.ERROR, "There is no card profile of this name.", "Leave --profile out, or name a packaged profile or a file.", "3"),
+    ("profile.malformed", Severity.ERROR, "The card profile cannot be read, or contradicts itself.", "Compare the file with a packaged profile.", "3"),
+    ("snapshot.malformed", Severity.ERROR, "A stored snapshot is not what its format says.", "Take the snapshot as it was stored, or read the card again.", "9"),
+    ("input.malformed", Severity.ERROR, "Something typed or piped in (a card access number, a machine-readable zone, a time, a list) means nothing.", "The error says what was expected.", "5.1"),
+    ("output.failed", Severity.ERROR, "A result could not be written where it was asked for.", "Check that the directory exists, may be written to and has room.", "9"),
+    ("portrait.unreadable", Severity.ERROR, "The picture on the card could not be decoded within its bounds; the verdict does not depend on it.", "Compare the holder with the picture printed on the card, and report the card to its issuer.", "3.7"),
+    ("card.error", Severity.ERROR, "Something went wrong between the reader and the card that no other code describes.", _AGAIN, "4"),
+    ("verifier.error", Severity.ERROR, "The verifier could not do something that no other code describes.", "The error says what; report it if it stays.", "9"),
+)
+# fmt: on
+
+CODES: Final[Mapping[str, CodeExplanation]] = MappingProxyType(
+    {
+        code: CodeExplanation(
+            code=code, severity=severity, cause=cause, remedy=remedy, clause=clause
+        )
+        for code, severity, cause, remedy, clause in _ROWS
+    }
+)
+
+FALLBACK: Final = "card.malformed"
+"""What a verdict says for a code that this table does not know: never silently nothing."""
+
+
+def explain(code: str) -> CodeExplanation:
+    """The table's entry.
+
+    Raises:
+        KeyError: there is no such code.
+    """
+    return CODES[code]
+
+
+def to_markdown() -> str:
+    """The whole table as the page docs/codes.md."""
+    lines = [
+        "# Codes",
+        "",
+        "Every refusal and every error of `membercard-verifier` carries one of these codes. They are stable: programs may",
+        "rely on them. `membercard-verifier explain CODE` prints one entry. Clauses are those of `card_layout/SPEC.md`.",
+        "",
+        "*refused*: speaks against the card. *unreadable*: says nothing about the card. *error*: no card was judged.",
+        "",
+        "This page is generated from `verifier/inspection/codes.py` (`membercard-verifier explain --all > docs/codes.md`).",
+        "",
+    ]
+    for entry in CODES.values():
+        lines += [
+            f"## `{entry.code}`",
+            "",
+            f"*{entry.severity.value}* · clause {entry.clause}",
+            "",
+            f"**Cause.** {entry.cause}",
+            "",
+            f"**What to do.** {entry.remedy}",
+            "",
+        ]
+    return "\n".join(lines[:-1]) + "\n"

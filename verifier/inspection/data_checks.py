@@ -1,0 +1,138 @@
+"""The checks of the files themselves: SPEC.md, 9.10 to 9.12 and 9.14."""
+
+from card_layout import tlv
+from card_layout.errors import CardDataError
+from card_layout.files.common_data import CommonData
+from card_layout.files.data_groups import GROUP_OF_TAG, TAG_OF_GROUP
+from card_layout.files.registry import FILE_TYPES
+from verifier.inspection.checks import CheckFailedError, CheckNotPerformedError
+from verifier.inspection.examination import KNOWN_GROUPS, Examination, group_name
+from verifier.inspection.snapshot import FileEvidence, FileOutcome
+
+__all__ = ["check_common_data", "check_content", "check_coverage", "check_integrity"]
+
+_COMMON_DATA = "EF.COM"
+_GROUP_NUMBERS = {group_name(number): number for number in TAG_OF_GROUP}
+
+
+def check_integrity(examination: Examination) -> str:
+    """9.10: the hash of each file read is the listed one."""
+    security_object = examination.security_object
+    judged = 0
+    altered: list[str] = []
+    for number, evidence in _data_groups(examination):
+        listed = security_object.file_hashes.get(number)
+        if listed is None or evidence.content is None:
+            continue
+        judged += 1
+        if security_object.hash_algorithm.digest(evidence.content) != listed:
+            altered.append(evidence.name)
+    if altered:
+        raise CheckFailedError(
+            "data-group.altered", f"{', '.join(altered)}: the content is not what was signed."
+        )
+    if not judged:
+        examination.require_complete_reading()
+        raise CheckNotPerformedError("evidence.missing", "No listed data group was read.")
+    return f"The content of all {judged} data groups read is what was signed."
+
+
+def check_coverage(examination: Examination) -> str:
+    """9.11: every file on the card is listed, and every listed file was read.
+
+    A data group that this program knows, or that the security object or EF.COM names, counts as not there only where
+    the card itself said so.
+    """
+    listed = set(examination.security_object.file_hashes)
+    on_card = {
+        number: evidence
+        for number, evidence in _data_groups(examination)
+        if evidence.outcome is not FileOutcome.ABSENT
+    }
+    unlisted = [evidence.name for number, evidence in on_card.items() if number not in listed]
+    if unlisted:
+        raise CheckFailedError(
+            "data-group.not-covered",
+            f"{', '.join(unlisted)}: on the card, and not listed in the security object.",
+        )
+    missing: list[str] = []
+    for number in sorted(listed | set(KNOWN_GROUPS) | _named_groups(examination)):
+        evidence = examination.evidence(group_name(number))
+        if number in listed and evidence.outcome is not FileOutcome.READ:
+            missing.append(evidence.name)
+    if missing:
+        raise CheckFailedError(
+            "data-group.missing",
+            f"{', '.join(missing)}: listed in the security object, and not given by the card.",
+        )
+    examination.require_complete_reading()
+    return "The security object lists every data group on the card, and each was read."
+
+
+def check_common_data(examination: Examination) -> str:
+    """9.12: EF.COM names the groups that the security object lists."""
+    listed = examination.security_object.file_hashes
+    evidence = examination.evidence(_COMMON_DATA)
+    if evidence.content is None:
+        raise CheckFailedError(
+            "common-data.malformed", f"EF.COM was not read: {evidence.outcome.value}."
+        )
+    common_data = CommonData.from_bytes(evidence.content)
+    if set(common_data.data_group_tags) != {TAG_OF_GROUP[number] for number in listed}:
+        raise CheckFailedError(
+            "common-data.inconsistent",
+            "EF.COM does not name exactly the data groups that the security object lists.",
+        )
+    return "EF.COM names the data groups that the security object lists."
+
+
+def check_content(examination: Examination) -> str:
+    """9.14: every file decodes, the MRZ's check digits included."""
+    malformed: list[str] = []
+    judged = 0
+    for number, evidence in _data_groups(examination):
+        if evidence.outcome is FileOutcome.MALFORMED:
+            malformed.append(evidence.name)
+        elif evidence.content is not None:
+            judged += 1
+            try:
+                _decode(examination, number, evidence)
+            except (CardDataError, CheckNotPerformedError):
+                malformed.append(evidence.name)
+    if malformed:
+        raise CheckFailedError(
+            "data-group.malformed", f"{', '.join(malformed)}: cannot be decoded."
+        )
+    if not judged:
+        examination.require_complete_reading()
+        raise CheckNotPerformedError("evidence.missing", "No data group was read.")
+    examination.require_complete_reading()
+    return f"All {judged} data groups read can be decoded."
+
+
+def _named_groups(examination: Examination) -> set[int]:
+    """What EF.COM names; one that is malformed names nothing, and check 9.12 says so."""
+    content = examination.evidence(_COMMON_DATA).content
+    if content is None:
+        return set()
+    try:
+        return {GROUP_OF_TAG[tag] for tag in CommonData.from_bytes(content).data_group_tags}
+    except CardDataError:
+        return set()
+
+
+def _decode(examination: Examination, number: int, evidence: FileEvidence) -> None:
+    if evidence.name in FILE_TYPES:
+        examination.decoded(evidence.name, FILE_TYPES[evidence.name])
+    else:
+        # A data group of ICAO Doc 9303 that member cards do not use: only its frame is ours to judge.
+        tlv.parse(evidence.content or b"", expected_tag=TAG_OF_GROUP[number])
+
+
+def _data_groups(examination: Examination) -> list[tuple[int, FileEvidence]]:
+    found = [
+        (_GROUP_NUMBERS[name], evidence)
+        for name, evidence in examination.snapshot.files.items()
+        if name in _GROUP_NUMBERS
+    ]
+    return sorted(found, key=lambda item: item[0])

@@ -1,0 +1,199 @@
+"""What the steps of one inspection share: the evidence, the rules, and what earlier steps found.
+
+Every way to get at evidence raises where it is not there, so that a step cannot go on without noticing.
+"""
+
+from datetime import datetime
+from typing import Final, TypeVar
+
+from card_layout.errors import CardDataError
+from card_layout.files.registry import FILE_TYPES, decode_file
+from pki.certificates.trust import Authority, TrustAnchors
+from pki.signed.security_object import SecurityObject
+from verifier.inspection.checks import (
+    CheckName,
+    CheckNotPerformedError,
+    CheckResult,
+)
+from verifier.inspection.policy import Policy
+from verifier.inspection.snapshot import CardSnapshot, FileEvidence, FileOutcome
+
+__all__ = ["KNOWN_GROUPS", "Examination", "group_name"]
+
+MAX_GROUP: Final = 16
+
+Decoded = TypeVar("Decoded")
+
+
+def group_name(number: int) -> str:
+    """The file of a data group: ``EF.DG13`` for 13."""
+    return f"EF.DG{number}"
+
+
+KNOWN_GROUPS: Final = tuple(
+    number for number in range(1, MAX_GROUP + 1) if group_name(number) in FILE_TYPES
+)
+"""The data groups that this program decodes; a reading asks for every one of them."""
+
+
+class Examination:
+    """One snapshot under one set of rules at one time; ``results`` grows by one check a step."""
+
+    def __init__(
+        self, snapshot: CardSnapshot, *, trust: TrustAnchors, policy: Policy, now: datetime
+    ) -> None:
+        self.snapshot = snapshot
+        self.trust = trust
+        self.policy = policy
+        self.now = now
+        self.results: dict[CheckName, CheckResult] = {}
+        self._decoded: dict[str, object] = {}
+        self._security_object: SecurityObject | None = None
+        self._signing_time: datetime | None = None
+        self._authority: Authority | None = None
+
+    def record(self, result: CheckResult) -> None:
+        """Keep what a step said, for later ones to build on."""
+        self.results[result.name] = result
+
+    def require(self, *names: CheckName) -> None:
+        """Go on only where these earlier checks passed.
+
+        Raises:
+            CheckNotPerformedError: with the code of the first one that did not.
+        """
+        for name in names:
+            result = self.results.get(name)
+            if result is None or result.code is not None:
+                code = "evidence.missing" if result is None else result.code
+                raise CheckNotPerformedError(
+                    code or "evidence.missing", f"It builds on {name.value}, which did not pass."
+                )
+
+    def require_complete_reading(self) -> None:
+        """Go on only where the reading came to its end.
+
+        Raises:
+            CheckNotPerformedError: with the code of what broke it off.
+        """
+        problem = self.snapshot.problem
+        if problem is not None:
+            raise CheckNotPerformedError(
+                problem.code, f"The reading broke off in phase {problem.phase.value}."
+            )
+        if not self.snapshot.is_complete:
+            raise CheckNotPerformedError(
+                "evidence.missing", "The snapshot does not say that the reading came to its end."
+            )
+
+    def evidence(self, name: str) -> FileEvidence:
+        """What is known about a file.
+
+        Raises:
+            CheckNotPerformedError: nothing is: the reading broke off before, or the evidence was taken away.
+        """
+        evidence = self.snapshot.files.get(name)
+        if evidence is None:
+            self.require_complete_reading()
+            raise CheckNotPerformedError(
+                "evidence.missing", f"The snapshot does not say whether the card has {name}."
+            )
+        return evidence
+
+    def content(self, name: str, *, code: str = "data-group.missing") -> bytes:
+        """The bytes of a file; ``code`` is what it means that the card does not give them.
+
+        Raises:
+            CheckNotPerformedError: there are none.
+        """
+        evidence = self.evidence(name)
+        if evidence.content is None:
+            if evidence.outcome is FileOutcome.MALFORMED:
+                code = "data-group.malformed"
+            raise CheckNotPerformedError(code, f"{name} was not read: {evidence.outcome.value}.")
+        return evidence.content
+
+    def decoded(self, name: str, kind: type[Decoded]) -> Decoded:
+        """A file as the value that it encodes; each is decoded once.
+
+        Raises:
+            CheckNotPerformedError: the card does not give it, or it cannot be decoded (9.14 is the step that fails).
+        """
+        content = self.content(name)
+        if name not in self._decoded:
+            try:
+                self._decoded[name] = decode_file(name, content)
+            except CardDataError as error:
+                raise CheckNotPerformedError(
+                    "data-group.malformed", f"{name} cannot be decoded."
+                ) from error
+        value = self._decoded[name]
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} decodes to {type(value).__name__}, expected {kind.__name__}")
+        return value
+
+    @property
+    def security_object(self) -> SecurityObject:
+        """The parsed security object.
+
+        Raises:
+            CheckNotPerformedError: 9.3 did not pass.
+        """
+        self.require(CheckName.SECURITY_OBJECT_SYNTAX)
+        if self._security_object is None:
+            raise CheckNotPerformedError("evidence.missing", "No security object was kept.")
+        return self._security_object
+
+    def keep_security_object(self, value: SecurityObject) -> None:
+        """Let later steps use what 9.3 parsed."""
+        self._security_object = value
+
+    @property
+    def signing_time(self) -> datetime:
+        """When the card was signed.
+
+        Raises:
+            CheckNotPerformedError: 9.5 did not pass.
+        """
+        self.require(CheckName.SECURITY_OBJECT_SIGNING_TIME)
+        if self._signing_time is None:
+            raise CheckNotPerformedError("evidence.missing", "No signing time was kept.")
+        return self._signing_time
+
+    def keep_signing_time(self, value: datetime) -> None:
+        """Let later steps use what 9.5 found."""
+        self._signing_time = value
+
+    @property
+    def authority(self) -> Authority:
+        """The authority that issued the signer's certificate.
+
+        Raises:
+            CheckNotPerformedError: 9.7 did not pass.
+        """
+        self.require(CheckName.SIGNER_PATH)
+        if self._authority is None:
+            raise CheckNotPerformedError("evidence.missing", "No authority was kept.")
+        return self._authority
+
+    def keep_authority(self, value: Authority) -> None:
+        """Let later steps use what 9.7 found."""
+        self._authority = value
+
+    def is_group_proven(self, number: int) -> bool:
+        """Whether a data group is what a trusted, valid signer signed: 9.3 to 9.9 passed and its own hash is right.
+
+        Raises:
+            CheckNotPerformedError: one of those checks did not pass, or the data group was not read.
+        """
+        self.require(
+            CheckName.SECURITY_OBJECT_SIGNATURE,
+            CheckName.SECURITY_OBJECT_SIGNING_TIME,
+            CheckName.SIGNER_CERTIFICATE,
+            CheckName.SIGNER_PATH,
+            CheckName.SIGNER_VALIDITY,
+            CheckName.SIGNER_REVOCATION,
+        )
+        content = self.content(group_name(number))
+        listed = self.security_object.file_hashes.get(number)
+        return listed is not None and self.security_object.hash_algorithm.digest(content) == listed

@@ -1,0 +1,93 @@
+"""The checks that the card's data is of one piece and still holds: SPEC.md, 9.15 and 9.16."""
+
+from datetime import date
+
+from card_layout.files.data_group_1 import DataGroup1
+from card_layout.files.data_group_11 import PersonalDetails
+from card_layout.files.data_group_13 import MemberRecord
+from card_layout.mrz import MachineReadableZone
+from card_layout.names import mrz_name, to_nfc
+from pki.certificates.certificate import load_certificate
+from pki.certificates.names import country_of
+from verifier.inspection.checks import CheckFailedError, CheckName, CheckNotPerformedError
+from verifier.inspection.examination import Examination, group_name
+from verifier.inspection.snapshot import AccessPath
+
+__all__ = ["check_card_validity", "check_holder"]
+
+_MRZ_NAME_WIDTH = 30
+"""Characters of the name field of a TD1 document (ICAO 9303-5)."""
+
+
+def check_holder(examination: Examination) -> str:
+    """9.15: MRZ, personal details and member record agree; so do the states; the MRZ given is the card's."""
+    mrz = examination.decoded(group_name(1), DataGroup1).mrz
+    details = examination.decoded(group_name(11), PersonalDetails)
+    record = examination.decoded(group_name(13), MemberRecord)
+    differences = _differences(mrz, details, record)
+    if differences:
+        raise CheckFailedError(
+            "holder.inconsistent", f"These do not agree: {'; '.join(differences)}."
+        )
+    _check_password(examination)
+    _check_states(examination, mrz.issuing_state)
+    return "Machine-readable zone, personal details, member record and certificates agree."
+
+
+def check_card_validity(examination: Examination) -> str:
+    """9.16: the date of expiry is not past; a card is valid to the end of that day (UTC)."""
+    record = examination.decoded(group_name(13), MemberRecord)
+    if record.valid_until < examination.now.date():
+        raise CheckFailedError("card.expired", f"The card expired on {record.valid_until}.")
+    return f"The card is valid until {record.valid_until}."
+
+
+def _differences(
+    mrz: MachineReadableZone, details: PersonalDetails, record: MemberRecord
+) -> list[str]:
+    """What disagrees, by the names of the fields: values stay out of reports."""
+    differences: list[str] = []
+    if mrz.birth_date != _six_digits(details.birth_date):
+        differences.append("birth date (EF.DG1, EF.DG11)")
+    if mrz.expiry_date != _six_digits(record.valid_until):
+        differences.append("date of expiry (EF.DG1, EF.DG13)")
+    if mrz.name != mrz_name(record.primary_name, record.secondary_name, _MRZ_NAME_WIDTH):
+        differences.append("name (EF.DG1, EF.DG13)")
+    if details.primary_name is not None and (
+        to_nfc(details.primary_name),
+        to_nfc(details.secondary_name or ""),
+    ) != (to_nfc(record.primary_name), to_nfc(record.secondary_name)):
+        differences.append("name (EF.DG11, EF.DG13)")
+    return differences
+
+
+def _six_digits(day: date) -> str:
+    return f"{day:%y%m%d}"
+
+
+def _check_password(examination: Examination) -> None:
+    access = examination.snapshot.access
+    if access.path is not AccessPath.PACE_MRZ:
+        return
+    if access.is_password_of_data is None:
+        raise CheckNotPerformedError(
+            "evidence.missing", "The snapshot does not say whether the MRZ given is the card's own."
+        )
+    if not access.is_password_of_data:
+        raise CheckFailedError(
+            "holder.inconsistent",
+            "The machine-readable zone that opened the chip is not the one in EF.DG1.",
+        )
+
+
+def _check_states(examination: Examination, state: str) -> None:
+    code = "holder.state-mismatch"
+    country = examination.policy.states.get(state)
+    if country is None:
+        raise CheckFailedError(code, "The policy does not know the state in the MRZ.")
+    examination.require(CheckName.SIGNER_CERTIFICATE, CheckName.SIGNER_PATH)
+    signer = load_certificate(examination.security_object.signer_certificate)
+    if {country_of(signer.subject), examination.authority.country} != {country}:
+        raise CheckFailedError(
+            code, "The state in the MRZ is not that of the signer's or the authority's certificate."
+        )

@@ -1,0 +1,217 @@
+"""What a verifier demands of a card: the validated form of policy.toml (docs/policy.md).
+
+A policy can ask for less than everything, and never for less than that the data be genuine: the checks 9.3 to
+9.11 belong to every purpose. A policy without purposes is empty, and an empty policy accepts no card.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Self
+
+from verifier.errors import TrustError
+from verifier.inspection.checks import CheckName
+
+__all__ = ["DATA_CHECKS", "MAX_POLICY_BYTES", "Policy", "Purpose"]
+
+MAX_POLICY_BYTES: Final = 65536
+
+_FORMAT: Final = 1
+_MAX_PURPOSES: Final = 32
+_MAX_NAME_CHARACTERS: Final = 40
+
+_TOP_KEYS: Final = frozenset(
+    {
+        "format",
+        "allow_test_authorities",
+        "document_codes",
+        "pace_parameter_ids",
+        "default_purpose",
+        "states",
+        "purposes",
+    }
+)
+
+DATA_CHECKS: Final = (
+    CheckName.SECURITY_OBJECT_SYNTAX,
+    CheckName.SECURITY_OBJECT_SIGNATURE,
+    CheckName.SECURITY_OBJECT_SIGNING_TIME,
+    CheckName.SIGNER_CERTIFICATE,
+    CheckName.SIGNER_PATH,
+    CheckName.SIGNER_VALIDITY,
+    CheckName.SIGNER_REVOCATION,
+    CheckName.DATA_GROUPS_INTEGRITY,
+    CheckName.DATA_GROUPS_COVERAGE,
+)
+"""What makes the assurance *data* (SPEC.md, 9.19); no purpose can do without."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """One use of a card, and the checks that it must pass for it."""
+
+    name: str
+    required_checks: frozenset[CheckName]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.name) <= _MAX_NAME_CHARACTERS:
+            raise _malformed(
+                f"a purpose's name has {len(self.name)} characters, expected 1 to {_MAX_NAME_CHARACTERS}"
+            )
+        missing = [check.value for check in DATA_CHECKS if check not in self.required_checks]
+        if missing:
+            raise _malformed(
+                f"purpose {self.name!r} does not require {missing[0]}, which no purpose can do without"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The rules of one verifier; ``states`` maps a state in the MRZ to the country in certificates (VNM to VN)."""
+
+    allow_test_authorities: bool = False
+    document_codes: frozenset[str] = frozenset()
+    pace_parameter_ids: frozenset[int] = frozenset()
+    states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    purposes: Mapping[str, Purpose] = field(default_factory=lambda: MappingProxyType({}))
+    default_purpose: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.default_purpose is None and self.purposes:
+            raise _malformed("there are purposes and no default_purpose")
+        if self.default_purpose is not None and self.default_purpose not in self.purposes:
+            raise _malformed(f"default_purpose {self.default_purpose!r} is none of the purposes")
+        object.__setattr__(self, "states", MappingProxyType(dict(self.states)))
+        object.__setattr__(self, "purposes", MappingProxyType(dict(self.purposes)))
+
+    def required_checks(self, purpose: str | None = None) -> frozenset[CheckName]:
+        """The checks that a card must pass; none for an empty policy, which therefore accepts nothing.
+
+        Raises:
+            TrustError: ``policy.unknown-purpose``.
+        """
+        if purpose is None:
+            if self.default_purpose is None:
+                return frozenset()
+            return self.purposes[self.default_purpose].required_checks
+        if purpose not in self.purposes:
+            known = ", ".join(sorted(self.purposes)) or "none"
+            raise TrustError(
+                f"got purpose {purpose[:_MAX_NAME_CHARACTERS]!r}, expected one of the policy's: {known}",
+                code="policy.unknown-purpose",
+            )
+        return self.purposes[purpose].required_checks
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Parse policy.toml; a file without any key is the empty policy.
+
+        Raises:
+            TrustError: ``policy.malformed``; an unknown key is refused, because it might be a rule meant to hold.
+        """
+        if len(data) > MAX_POLICY_BYTES:
+            raise _malformed(
+                f"the policy has {len(data)} bytes, expected at most {MAX_POLICY_BYTES}"
+            )
+        try:
+            document = tomllib.loads(data.decode("utf-8"))
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+            raise _malformed("the policy is not TOML in UTF-8") from error
+        if not document:
+            return cls()
+        return cls._from_document(document)
+
+    @classmethod
+    def _from_document(cls, document: Mapping[str, Any]) -> Self:
+        _check_keys(document, _TOP_KEYS, "the policy")
+        if document["format"] != _FORMAT or isinstance(document["format"], bool):
+            raise _malformed(f"format is not {_FORMAT}")
+        allow_test_authorities = document["allow_test_authorities"]
+        if not isinstance(allow_test_authorities, bool):
+            raise _malformed("allow_test_authorities is neither true nor false")
+        purposes = {
+            name: Purpose(name=name, required_checks=_required_checks(name, table))
+            for name, table in _table(document["purposes"], "purposes").items()
+        }
+        default_purpose = document["default_purpose"]
+        if not isinstance(default_purpose, str):
+            raise _malformed("default_purpose is not a text")
+        return cls(
+            allow_test_authorities=allow_test_authorities,
+            document_codes=frozenset(_texts(document["document_codes"], "document_codes", (1, 2))),
+            pace_parameter_ids=_parameter_ids(document["pace_parameter_ids"]),
+            states=_states(document["states"]),
+            purposes=purposes,
+            default_purpose=default_purpose,
+        )
+
+
+def _malformed(message: str) -> TrustError:
+    return TrustError(message, code="policy.malformed")
+
+
+def _check_keys(table: Mapping[str, Any], expected: frozenset[str], name: str) -> None:
+    unknown = sorted(set(table) - expected)
+    if unknown:
+        raise _malformed(f"{name} has an unknown key {unknown[0][:_MAX_NAME_CHARACTERS]!r}")
+    missing = sorted(expected - set(table))
+    if missing:
+        raise _malformed(f"{name} lacks the key {missing[0]}")
+
+
+def _table(value: object, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict) or not 1 <= len(value) <= _MAX_PURPOSES:
+        raise _malformed(f"{name} is not a table of 1 to {_MAX_PURPOSES} keys")
+    return value
+
+
+def _texts(value: object, name: str, lengths: tuple[int, int]) -> tuple[str, ...]:
+    low, high = lengths
+    if not isinstance(value, list) or not 1 <= len(value) <= _MAX_PURPOSES:
+        raise _malformed(f"{name} is not a list of 1 to {_MAX_PURPOSES} texts")
+    for item in value:
+        if not isinstance(item, str) or not low <= len(item) <= high:
+            raise _malformed(f"{name} holds something else than texts of {low} to {high} letters")
+    if len(set(value)) != len(value):
+        raise _malformed(f"{name} holds a text twice")
+    return tuple(value)
+
+
+def _parameter_ids(value: object) -> frozenset[int]:
+    if not isinstance(value, list) or not 1 <= len(value) <= _MAX_PURPOSES:
+        raise _malformed(f"pace_parameter_ids is not a list of 1 to {_MAX_PURPOSES} numbers")
+    for item in value:
+        # ICAO 9303-11, 9.5.1: standardised domain parameters have the numbers 0 to 31.
+        if not isinstance(item, int) or isinstance(item, bool) or not 0 <= item <= 31:
+            raise _malformed("pace_parameter_ids holds something else than numbers from 0 to 31")
+    if len(set(value)) != len(value):
+        raise _malformed("pace_parameter_ids holds a number twice")
+    return frozenset(value)
+
+
+def _states(value: object) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for state, country in _table(value, "states").items():
+        if not (state.isascii() and state.isalpha() and state.isupper() and len(state) <= 3):
+            raise _malformed("states has a key that is not a state of the MRZ, as VNM is one")
+        if not isinstance(country, str) or not (
+            country.isascii() and country.isalpha() and country.isupper() and len(country) == 2
+        ):
+            raise _malformed(f"the country of state {state} is not two capital letters")
+        found[state] = country
+    return found
+
+
+def _required_checks(purpose: str, table: object) -> frozenset[CheckName]:
+    name = f"purpose {purpose[:_MAX_NAME_CHARACTERS]!r}"
+    if not isinstance(table, dict):
+        raise _malformed(f"{name} is not a table")
+    _check_keys(table, frozenset({"required_checks"}), name)
+    checks: set[CheckName] = set()
+    for text in _texts(table["required_checks"], f"required_checks of {name}", (1, 64)):
+        try:
+            checks.add(CheckName(text))
+        except ValueError as error:
+            raise _malformed(f"{name} requires {text!r}, which is no check") from error
+    return frozenset(checks)

@@ -1,0 +1,113 @@
+"""The checks of the security object and of who signed it: SPEC.md, 9.3 to 9.9 and 9.18.
+
+What a security object and a certificate are, and when they hold, is `pki`'s to say; these steps bring the
+evidence to it and keep what later steps need.
+"""
+
+from card_layout.files.data_group_1 import DataGroup1
+from card_layout.files.security_object_file import SecurityObjectFile
+from pki.certificates import trust as signer_trust
+from pki.signed.security_object import SecurityObject
+from verifier.inspection.checks import CheckFailedError, CheckName
+from verifier.inspection.examination import Examination, group_name
+from verifier.inspection.snapshot import FileOutcome
+
+__all__ = [
+    "check_revocation",
+    "check_signature",
+    "check_signer_certificate",
+    "check_signer_path",
+    "check_signer_validity",
+    "check_signing_time",
+    "check_status_reference",
+    "check_syntax",
+]
+
+_SECURITY_OBJECT_FILE = "EF.SOD"
+
+
+def check_syntax(examination: Examination) -> str:
+    """9.3: EF.SOD holds a security object as clause 7 fixes it."""
+    evidence = examination.evidence(_SECURITY_OBJECT_FILE)
+    if evidence.outcome is FileOutcome.MALFORMED:
+        raise CheckFailedError(
+            "security-object.malformed", "EF.SOD is not a file that can be read."
+        )
+    if evidence.content is None:
+        raise CheckFailedError("security-object.missing", "The chip has no readable EF.SOD.")
+    file = SecurityObjectFile.from_bytes(evidence.content)
+    security_object = SecurityObject.from_bytes(file.content_info)
+    examination.keep_security_object(security_object)
+    count = len(security_object.file_hashes)
+    return f"EF.SOD is a security object that lists {count} data groups."
+
+
+def check_signature(examination: Examination) -> str:
+    """9.4: message digest and signature, by the certificate that the card carries."""
+    examination.security_object.verify_signature()
+    return "The security object's signature is that of the certificate on the card."
+
+
+def check_signing_time(examination: Examination) -> str:
+    """9.5: the signing time is there and not in the future."""
+    moment = examination.security_object.check_signing_time(now=examination.now)
+    examination.keep_signing_time(moment)
+    return f"The card was signed at {moment:%Y-%m-%d %H:%M:%S} UTC."
+
+
+def check_signer_certificate(examination: Examination) -> str:
+    """9.6: the profile of a document signer, for this document, of an authority that policy allows."""
+    certificate = examination.security_object.signer_certificate
+    data_group_1 = examination.decoded(group_name(1), DataGroup1)
+    document_code = data_group_1.mrz.document_code
+    if document_code not in examination.policy.document_codes:
+        raise CheckFailedError(
+            "signer.document-type", "The policy does not know this type of document."
+        )
+    signer_trust.check_signer_profile(
+        certificate,
+        document_code=document_code,
+        allow_test=examination.policy.allow_test_authorities,
+    )
+    return f"The signer's certificate is a document signer's, for documents {document_code}."
+
+
+def check_signer_path(examination: Examination) -> str:
+    """9.7: one certificate of an authority of the trust directory issued the signer's."""
+    certificate = examination.security_object.signer_certificate
+    examination.keep_authority(signer_trust.find_authority(certificate, examination.trust))
+    return "An authority of the trust directory issued the signer's certificate."
+
+
+def check_signer_validity(examination: Examination) -> str:
+    """9.8: signer, key and authority were valid at signing, and the signer is now."""
+    signer_trust.check_validity(
+        examination.security_object.signer_certificate,
+        examination.authority,
+        signing_time=examination.signing_time,
+        now=examination.now,
+    )
+    return "Signer and authority were valid when the card was signed, and the signer is valid now."
+
+
+def check_revocation(examination: Examination) -> str:
+    """9.9: a current revocation list of the authority does not name the signer."""
+    signer_trust.check_revocation(
+        examination.security_object.signer_certificate,
+        examination.authority,
+        examination.trust,
+        now=examination.now,
+    )
+    return "The authority's current revocation list does not name the signer."
+
+
+def check_status_reference(examination: Examination) -> str:
+    """9.18: the signed status reference is there and well-formed."""
+    security_object = examination.security_object
+    examination.require(CheckName.SECURITY_OBJECT_SIGNATURE)
+    reference = security_object.status_reference
+    if reference is None:
+        raise CheckFailedError(
+            "status.reference-missing", "The security object carries no status reference."
+        )
+    return f"The card's status stands at index {reference.index} of list {reference.list_id.hex()}."

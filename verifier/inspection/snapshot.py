@@ -1,0 +1,433 @@
+"""The frozen evidence of one reading: what the card was asked, and what it gave.
+
+A snapshot is everything that a verdict is made from, so that it can be judged again in a dispute. It holds no
+password. A file that was asked for leaves evidence even where the card does not have it: otherwise nobody could
+tell a file that is not there from one whose evidence was taken away.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum, unique
+from types import MappingProxyType
+from typing import Any, Final, Self, TypeVar
+
+from verifier.errors import SnapshotError
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "AccessEvidence",
+    "AccessOutcome",
+    "AccessPath",
+    "CardSnapshot",
+    "ChipEvidence",
+    "ChipOutcome",
+    "FileEvidence",
+    "FileOutcome",
+    "Phase",
+    "ReadingProblem",
+]
+
+MAX_FILE_BYTES: Final = 65536
+"""The longest file that a reading takes (SPEC.md, 4.8)."""
+
+_FORMAT: Final = 1
+_MAX_FILES: Final = 32
+_MAX_JSON_CHARACTERS: Final = 4_000_000
+_MAX_ATR_BYTES: Final = 33
+_MAX_NAME_CHARACTERS: Final = 32
+_MAX_CODE_CHARACTERS: Final = 64
+_MAX_KEY_BYTES: Final = 2048
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+@unique
+class FileOutcome(StrEnum):
+    """What came of asking for one file."""
+
+    READ = "read"
+    ABSENT = "absent"
+    """The card answered that there is no such file (6A82)."""
+    REFUSED = "refused"
+    """The card has it, or might have it, and does not give it."""
+    MALFORMED = "malformed"
+    """The card gave bytes that are no file: no or too long a length, or an end too early."""
+
+
+@unique
+class AccessPath(StrEnum):
+    """The way into the card that was tried."""
+
+    NONE = "none"
+    PACE_CAN = "pace-can"
+    PACE_MRZ = "pace-mrz"
+
+
+@unique
+class AccessOutcome(StrEnum):
+    """How far the way in led."""
+
+    NOT_ATTEMPTED = "not-attempted"
+    BROKEN_OFF = "broken-off"
+    """The exchange ended before the chip had its say: the snapshot's problem tells why."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    WRONG_PASSWORD = "wrong-password"  # noqa: S105 - the name of an outcome
+
+
+@unique
+class ChipOutcome(StrEnum):
+    """How far chip authentication led (SPEC.md, 5.4)."""
+
+    NOT_ATTEMPTED = "not-attempted"
+    REFUSED_BY_CHIP = "refused-by-chip"
+    """The chip answered one of its commands with an error, and went on in the old session."""
+    FAILED = "failed"
+    """The commands went through, and no good answer under the new keys followed."""
+    PROVEN = "proven"
+
+
+@unique
+class Phase(StrEnum):
+    """The parts of a reading, in their order."""
+
+    CONNECT = "connect"
+    ACCESS = "access"
+    CHIP = "chip"
+    FILES = "files"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEvidence:
+    """One file that was asked for, by its name in the profile (``EF.DG1``)."""
+
+    name: str
+    outcome: FileOutcome
+    content: bytes | None = field(default=None, repr=False)
+    code: str | None = None
+    """Why it was not read, where the card did not just lack it."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.name) <= _MAX_NAME_CHARACTERS:
+            raise SnapshotError(
+                f"a file's name has {len(self.name)} characters, expected 1 to {_MAX_NAME_CHARACTERS}"
+            )
+        if (self.content is not None) != (self.outcome is FileOutcome.READ):
+            raise SnapshotError(
+                f"{self.name} is {self.outcome.value}, expected content where it was read, and only there"
+            )
+        if self.content is not None and len(self.content) > MAX_FILE_BYTES:
+            raise SnapshotError(
+                f"{self.name} has {len(self.content)} bytes, expected at most {MAX_FILE_BYTES}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessEvidence:
+    """The way in: what was tried, with which parameters (a DER PACEInfo), and what came of it.
+
+    ``is_password_of_data`` tells whether the MRZ that opened PACE is the one in EF.DG1; ``None`` where the password
+    was no MRZ or EF.DG1 was not read. The password itself is not evidence and is not kept.
+    """
+
+    path: AccessPath = AccessPath.NONE
+    outcome: AccessOutcome = AccessOutcome.NOT_ATTEMPTED
+    pace_info: bytes | None = None
+    is_password_of_data: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChipEvidence:
+    """Chip authentication: the outcome, and the key (a DER SubjectPublicKeyInfo) that it was done with."""
+
+    outcome: ChipOutcome = ChipOutcome.NOT_ATTEMPTED
+    public_key: bytes | None = field(default=None, repr=False)
+    key_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingProblem:
+    """What broke the reading off, and in which phase."""
+
+    phase: Phase
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardSnapshot:
+    """All evidence of one reading.
+
+    ``is_complete`` says that the reading came to its end, whatever it found, and ``problem`` what broke it off
+    otherwise; ``phase_seconds`` are wall-clock durations by phase.
+    """
+
+    profile: str
+    read_at: datetime
+    atr: bytes | None
+    files: Mapping[str, FileEvidence] = field(repr=False)
+    access: AccessEvidence = AccessEvidence()
+    chip: ChipEvidence = ChipEvidence()
+    is_complete: bool = False
+    problem: ReadingProblem | None = None
+    apdu_count: int = 0
+    phase_seconds: Mapping[Phase, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        if self.read_at.tzinfo is None:
+            raise SnapshotError("the time of reading has no time zone, expected an aware time")
+        if self.atr is not None and len(self.atr) > _MAX_ATR_BYTES:
+            raise SnapshotError(
+                f"the ATR has {len(self.atr)} bytes, expected at most {_MAX_ATR_BYTES}"
+            )
+        if len(self.files) > _MAX_FILES:
+            raise SnapshotError(f"there are {len(self.files)} files, expected at most {_MAX_FILES}")
+        if self.is_complete and self.problem is not None:
+            raise SnapshotError("the reading came to its end and broke off, expected one of these")
+        for name, evidence in self.files.items():
+            if name != evidence.name:
+                raise SnapshotError(f"the evidence under {name} is about {evidence.name}")
+        object.__setattr__(self, "files", MappingProxyType(dict(self.files)))
+        object.__setattr__(self, "phase_seconds", MappingProxyType(dict(self.phase_seconds)))
+
+    def content(self, name: str) -> bytes | None:
+        """The bytes of a file, ``None`` unless it was read."""
+        evidence = self.files.get(name)
+        return None if evidence is None else evidence.content
+
+    def to_json(self) -> str:
+        """The stored form: versioned, one JSON object, bytes in base64. It holds the holder's data, and no password."""
+        document = {
+            "format": _FORMAT,
+            "profile": self.profile,
+            "read_at": self.read_at.astimezone(UTC).isoformat(),
+            "atr": _encode(self.atr),
+            "access": {
+                "path": self.access.path.value,
+                "outcome": self.access.outcome.value,
+                "pace_info": _encode(self.access.pace_info),
+                "is_password_of_data": self.access.is_password_of_data,
+            },
+            "chip": {
+                "outcome": self.chip.outcome.value,
+                "public_key": _encode(self.chip.public_key),
+                "key_id": self.chip.key_id,
+            },
+            "files": [
+                {
+                    "name": item.name,
+                    "outcome": item.outcome.value,
+                    "content": _encode(item.content),
+                    "code": item.code,
+                }
+                for item in self.files.values()
+            ],
+            "is_complete": self.is_complete,
+            "problem": None
+            if self.problem is None
+            else {"phase": self.problem.phase.value, "code": self.problem.code},
+            "apdu_count": self.apdu_count,
+            "phase_seconds": {
+                phase.value: seconds for phase, seconds in self.phase_seconds.items()
+            },
+        }
+        return json.dumps(document, ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Take a stored snapshot back, exactly as its format says.
+
+        Raises:
+            SnapshotError: anything else: no JSON, another version, a key too many or too few, a bound broken.
+        """
+        if len(text) > _MAX_JSON_CHARACTERS:
+            raise SnapshotError(
+                f"the snapshot has {len(text)} characters, expected at most {_MAX_JSON_CHARACTERS}"
+            )
+        try:
+            document = json.loads(
+                text, object_pairs_hook=_object_without_repeats, parse_constant=_no_constant
+            )
+        except (ValueError, RecursionError) as error:
+            raise SnapshotError("the snapshot is not JSON") from error
+        fields = _fields(document, "the snapshot", (*_SNAPSHOT_KEYS,))
+        if fields["format"] != _FORMAT or isinstance(fields["format"], bool):
+            raise SnapshotError(f"got format {fields['format']!r:.20}, expected {_FORMAT}")
+        return cls(
+            profile=_text(fields["profile"], "profile", 256),
+            read_at=_time(fields["read_at"]),
+            atr=_decode(fields["atr"], "atr", _MAX_ATR_BYTES),
+            access=_access(fields["access"]),
+            chip=_chip(fields["chip"]),
+            files=_files(fields["files"]),
+            is_complete=_truth(fields["is_complete"], "is_complete"),
+            problem=_problem(fields["problem"]),
+            apdu_count=_number(fields["apdu_count"], "apdu_count"),
+            phase_seconds=_phases(fields["phase_seconds"]),
+        )
+
+
+_SNAPSHOT_KEYS: Final = (
+    "format",
+    "profile",
+    "read_at",
+    "atr",
+    "access",
+    "chip",
+    "files",
+    "is_complete",
+    "problem",
+    "apdu_count",
+    "phase_seconds",
+)
+
+
+def _encode(data: bytes | None) -> str | None:
+    return None if data is None else base64.b64encode(data).decode("ascii")
+
+
+def _decode(value: object, name: str, maximum: int) -> bytes | None:
+    if value is None:
+        return None
+    text = _text(value, name, 4 * (maximum // 3 + 1))
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise SnapshotError(f"{name} is not base64") from error
+    if len(data) > maximum:
+        raise SnapshotError(f"{name} has {len(data)} bytes, expected at most {maximum}")
+    # Unused bits of the last character could make two texts of one value.
+    if base64.b64encode(data).decode("ascii") != text:
+        raise SnapshotError(f"{name} is not in its only base64 form")
+    return data
+
+
+def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _fields(value: object, name: str, keys: Iterable[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise SnapshotError(f"{name} is not an object")
+    expected = set(keys)
+    if set(value) != expected:
+        difference = min(set(value) ^ expected)
+        raise SnapshotError(f"{name} has a key too many or too few: {difference[:40]!r}")
+    return value
+
+
+def _text(value: object, name: str, maximum: int) -> str:
+    if not isinstance(value, str) or len(value) > maximum:
+        raise SnapshotError(f"{name} is not a text of at most {maximum} characters")
+    return value
+
+
+def _optional_text(value: object, name: str, maximum: int) -> str | None:
+    return None if value is None else _text(value, name, maximum)
+
+
+def _truth(value: object, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise SnapshotError(f"{name} is neither true nor false")
+    return value
+
+
+def _number(value: object, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 0xFFFFFFFF:
+        raise SnapshotError(f"{name} is not a number from 0 to 4294967295")
+    return value
+
+
+def _member(choices: type[Choice], value: object, name: str) -> Choice:
+    try:
+        return choices(_text(value, name, _MAX_CODE_CHARACTERS))
+    except ValueError as error:
+        raise SnapshotError(f"{name} is none of {', '.join(choices)}") from error
+
+
+def _time(value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(_text(value, "read_at", 40))
+    except ValueError as error:
+        raise SnapshotError("read_at is not a time as ISO 8601 writes it") from error
+    if moment.tzinfo is None:
+        raise SnapshotError("read_at has no time zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise SnapshotError("read_at is outside the calendar") from error
+
+
+def _access(value: object) -> AccessEvidence:
+    fields = _fields(value, "access", ("path", "outcome", "pace_info", "is_password_of_data"))
+    is_password_of_data = fields["is_password_of_data"]
+    return AccessEvidence(
+        path=_member(AccessPath, fields["path"], "the path of access"),
+        outcome=_member(AccessOutcome, fields["outcome"], "the outcome of access"),
+        pace_info=_decode(fields["pace_info"], "pace_info", _MAX_KEY_BYTES),
+        is_password_of_data=None
+        if is_password_of_data is None
+        else _truth(is_password_of_data, "is_password_of_data"),
+    )
+
+
+def _chip(value: object) -> ChipEvidence:
+    fields = _fields(value, "chip", ("outcome", "public_key", "key_id"))
+    key_id = fields["key_id"]
+    return ChipEvidence(
+        outcome=_member(ChipOutcome, fields["outcome"], "the outcome of chip authentication"),
+        public_key=_decode(fields["public_key"], "public_key", _MAX_KEY_BYTES),
+        key_id=None if key_id is None else _number(key_id, "key_id"),
+    )
+
+
+def _files(value: object) -> dict[str, FileEvidence]:
+    if not isinstance(value, list) or len(value) > _MAX_FILES:
+        raise SnapshotError(f"files is not a list of at most {_MAX_FILES}")
+    found: dict[str, FileEvidence] = {}
+    for item in value:
+        fields = _fields(item, "a file", ("name", "outcome", "content", "code"))
+        name = _text(fields["name"], "a file's name", _MAX_NAME_CHARACTERS)
+        if name in found:
+            raise SnapshotError(f"{name} stands twice among the files")
+        found[name] = FileEvidence(
+            name=name,
+            outcome=_member(FileOutcome, fields["outcome"], f"the outcome of {name}"),
+            content=_decode(fields["content"], name, MAX_FILE_BYTES),
+            code=_optional_text(fields["code"], f"the code of {name}", _MAX_CODE_CHARACTERS),
+        )
+    return found
+
+
+def _problem(value: object) -> ReadingProblem | None:
+    if value is None:
+        return None
+    fields = _fields(value, "problem", ("phase", "code"))
+    return ReadingProblem(
+        phase=_member(Phase, fields["phase"], "the phase of the problem"),
+        code=_text(fields["code"], "the code of the problem", _MAX_CODE_CHARACTERS),
+    )
+
+
+def _phases(value: object) -> dict[Phase, float]:
+    if not isinstance(value, dict) or len(value) > len(Phase):
+        raise SnapshotError("phase_seconds is not an object of phases")
+    found: dict[Phase, float] = {}
+    for name, seconds in value.items():
+        phase = _member(Phase, name, "a phase")
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+            raise SnapshotError(f"the duration of {phase.value} is not a number")
+        if not 0 <= seconds <= 86400:
+            raise SnapshotError(f"the duration of {phase.value} is not between 0 and 86400 seconds")
+        found[phase] = float(seconds)
+    return found

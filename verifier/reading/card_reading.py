@@ -1,0 +1,356 @@
+"""Reading a card: from the first byte to a snapshot, with the fewest commands and within bounds (SPEC.md, 4 and 5).
+
+The order is: ATR, EF.CardAccess, EF.ATR/INFO, PACE, the application, EF.DG14, chip authentication, and then every
+other file under the keys that only the genuine chip has; the first answer under them is its proof. Nothing is
+judged here. Whatever the chip does ends in a snapshot that says how far the reading came.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from card_layout.atr import LifeCycle, read_life_cycle
+from card_layout.errors import (
+    AccessError,
+    CardDataError,
+    CardError,
+    CardRefusedError,
+    TransportError,
+)
+from card_layout.files.atr_info import AtrInfo
+from card_layout.files.card_access import CardAccess
+from card_layout.files.common_data import CommonData
+from card_layout.files.data_group_14 import SecurityOptions
+from card_layout.files.data_groups import GROUP_OF_TAG
+from card_layout.files.security_infos import (
+    ID_CA_ECDH_AES_128,
+    ChipAuthenticationInfo,
+    ChipAuthenticationPublicKeyInfo,
+    PaceInfo,
+)
+from card_layout.files.security_object_file import SecurityObjectFile
+from card_layout.iso7816.channel import CardChannel, ExtendedLengths, ReadingLimitError
+from card_layout.iso7816.status_words import StatusWord
+from card_layout.profile import CardProfile
+from card_layout.protocols.chip_authentication import perform_chip_authentication
+from card_layout.protocols.file_reading import (
+    read_card_access,
+    read_file,
+    read_file_to_end,
+    select_application,
+)
+from card_layout.protocols.pace import PaceUnsupportedError, WrongPasswordError, perform_pace
+from card_layout.transport.connection import CardConnection, CardReader
+from pki.errors import PkiError
+from pki.signed.security_object import SecurityObject
+from verifier.inspection.access_checks import usable_pace_infos
+from verifier.inspection.snapshot import (
+    MAX_FILE_BYTES,
+    AccessOutcome,
+    CardSnapshot,
+    ChipOutcome,
+    FileOutcome,
+    Phase,
+)
+from verifier.reading.bounded import BoundedConnection, Deadline
+from verifier.reading.evidence import Evidence
+from verifier.services.card_password import CardPassword
+
+__all__ = ["MAX_SECONDS", "read_card"]
+
+logger = logging.getLogger(__name__)
+
+MAX_SECONDS: Final = 10.0
+"""How long an inspection may take (SPEC.md, 4.8)."""
+
+_ATR_INFO: Final = ("EF.ATR/INFO", 0x01)
+_MAX_ATR_INFO_BYTES: Final = 1024
+_CARD_ACCESS: Final = "EF.CardAccess"
+_COMMON_DATA: Final = "EF.COM"
+_SECURITY_OBJECT: Final = "EF.SOD"
+_SECURITY_OPTIONS: Final = "EF.DG14"
+_MACHINE_READABLE_ZONE: Final = "EF.DG1"
+
+_OPENING_STATES: Final = (None, LifeCycle.OPERATIONAL, LifeCycle.PERSONALISED)
+"""States in which a chip opens a session (SPEC.md, 6.2); one that tells none is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FileName:
+    name: str
+    short_identifier: int | None
+    file_identifier: int
+
+
+class _ReadingOverError(Exception):
+    """The reading ends here, in good order: ``code`` is what the snapshot says about it."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def read_card(
+    reader: CardReader,
+    *,
+    password: CardPassword,
+    profile: CardProfile,
+    pace_parameter_ids: frozenset[int],
+    now: datetime,
+    monotonic: Callable[[], float],
+    max_seconds: float = MAX_SECONDS,
+) -> CardSnapshot:
+    """Read the card in the reader; nothing that it does raises.
+
+    Args:
+        reader: where the card is.
+        password: what opens it.
+        profile: the files to ask for.
+        pace_parameter_ids: the domain parameters that policy allows for PACE.
+        now: the time that the snapshot bears.
+        monotonic: a clock in seconds, for the bounds and the durations.
+        max_seconds: the end of patience.
+    """
+    reading = _Reading(
+        password=password,
+        profile=profile,
+        pace_parameter_ids=pace_parameter_ids,
+        monotonic=monotonic,
+        deadline=Deadline(max_seconds, monotonic),
+    )
+    reading.run(reader)
+    return reading.evidence.snapshot(profile=profile.name, read_at=now)
+
+
+class _Reading:
+    """One reading under way; every step leaves its evidence behind, so that it may break off anywhere."""
+
+    def __init__(
+        self,
+        *,
+        password: CardPassword,
+        profile: CardProfile,
+        pace_parameter_ids: frozenset[int],
+        monotonic: Callable[[], float],
+        deadline: Deadline,
+    ) -> None:
+        self._password = password
+        self._profile = profile
+        self._pace_parameter_ids = pace_parameter_ids
+        self._deadline = deadline
+        self.evidence = Evidence(monotonic)
+
+    def run(self, reader: CardReader) -> None:
+        """All phases; what breaks them off becomes the snapshot's problem."""
+        try:
+            with self.evidence.timed(Phase.CONNECT):
+                connection = BoundedConnection(reader, self._deadline)
+            try:
+                self._read(connection)
+            finally:
+                connection.close()
+        except _ReadingOverError as over:
+            self.evidence.break_off(over.code)
+        except CardError as error:
+            self.evidence.break_off(error.code)
+        except Exception as error:  # noqa: BLE001 - whatever a chip makes break, a report follows; it refuses the card
+            # Only the kind of the error is logged: its text may hold data of the card.
+            logger.error("reading broke with %s", type(error).__name__)  # noqa: TRY400 - a traceback may hold card data
+            self.evidence.break_off("reading.broken")
+
+    def _read(self, connection: CardConnection) -> None:
+        channel = CardChannel(connection, deadline=self._deadline.check)
+        self.evidence.begin(channel)
+        with self.evidence.timed(Phase.ACCESS):
+            pace_info = self._read_pace_info(channel)
+            self._read_atr_info(channel)
+            self._open(channel, pace_info)
+            self._select_application(channel)
+        with self.evidence.timed(Phase.CHIP):
+            self._read_file(channel, self._file(_SECURITY_OPTIONS))
+            is_proven = self._authenticate_chip(channel)
+        with self.evidence.timed(Phase.FILES):
+            if not is_proven:
+                # The session went with the attempt. The data may still be genuine: read it in a new one.
+                channel.reset()
+                self._open(channel, pace_info)
+                self._select_application(channel)
+            self._read_files(channel)
+        self.evidence.complete()
+
+    def _read_pace_info(self, channel: CardChannel) -> PaceInfo:
+        """EF.CardAccess, and from it the way in; a card without one gets no other command (SPEC.md, 9.2)."""
+        content = self.evidence.of_file(
+            _CARD_ACCESS, lambda: read_card_access(channel, maximum_bytes=MAX_FILE_BYTES)
+        )
+        if self._life_cycle() not in _OPENING_STATES:
+            raise _ReadingOverError("card.not-operational")
+        outcome = self.evidence.outcome(_CARD_ACCESS)
+        if outcome in (FileOutcome.ABSENT, FileOutcome.REFUSED):
+            raise _ReadingOverError("access.pace-required")
+        if content is None:
+            raise _ReadingOverError("access.card-access-malformed")
+        try:
+            infos = CardAccess.from_bytes(content).security_infos.pace_infos
+        except CardDataError as error:
+            raise _ReadingOverError("access.card-access-malformed") from error
+        if not infos:
+            raise _ReadingOverError("access.pace-required")
+        usable = usable_pace_infos(infos, self._pace_parameter_ids)
+        if not usable:
+            raise _ReadingOverError("access.pace-unsupported")
+        return usable[0]
+
+    def _life_cycle(self) -> LifeCycle | None:
+        try:
+            return read_life_cycle(self.evidence.atr or b"")
+        except CardDataError:
+            return None
+
+    def _read_atr_info(self, channel: CardChannel) -> None:
+        """EF.ATR/INFO allows longer commands; whatever is wrong with it, short ones always work (SPEC.md, 4.1)."""
+        name, short_identifier = _ATR_INFO
+        content = self.evidence.of_file(
+            name,
+            lambda: read_file_to_end(
+                channel, short_identifier=short_identifier, maximum_bytes=_MAX_ATR_INFO_BYTES
+            ),
+        )
+        if content is None:
+            return
+        try:
+            info = AtrInfo.from_bytes(content)
+            if info.max_command_bytes is not None and info.max_response_bytes is not None:
+                channel.extended = ExtendedLengths(
+                    max_command_bytes=info.max_command_bytes,
+                    max_response_bytes=info.max_response_bytes,
+                )
+        except CardDataError:
+            channel.extended = None
+
+    def _open(self, channel: CardChannel, pace_info: PaceInfo) -> None:
+        self.evidence.note_access(self._password.path, AccessOutcome.BROKEN_OFF, pace_info)
+        try:
+            perform_pace(channel, pace_info=pace_info, password=self._password.secret)
+        except (TransportError, ReadingLimitError):
+            raise
+        except WrongPasswordError:
+            self.evidence.note_access(self._password.path, AccessOutcome.WRONG_PASSWORD, pace_info)
+            raise
+        except PaceUnsupportedError:
+            self.evidence.forget_access()
+            raise
+        except CardError as error:
+            self.evidence.note_access(self._password.path, AccessOutcome.FAILED, pace_info)
+            raise _ReadingOverError("access.pace-failed") from error
+        self.evidence.note_access(self._password.path, AccessOutcome.SUCCEEDED, pace_info)
+
+    def _select_application(self, channel: CardChannel) -> None:
+        try:
+            select_application(channel, self._profile.application_identifier)
+        except CardRefusedError as error:
+            if error.status_word != StatusWord.NOT_FOUND:
+                raise
+            # Without the application there is nothing that could be signed (SPEC.md, 9.3).
+            self.evidence.note_file(_SECURITY_OBJECT, FileOutcome.ABSENT)
+            raise _ReadingOverError("security-object.missing") from error
+
+    def _authenticate_chip(self, channel: CardChannel) -> bool:
+        """Chip authentication, and the read that proves it; false where it cost the session (SPEC.md, 5.4)."""
+        announced = self._announced_key()
+        if announced is None:
+            return True
+        info, key = announced
+        self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
+        try:
+            perform_chip_authentication(channel, info=info, public_key_info=key)
+        except CardRefusedError:
+            self.evidence.note_chip(ChipOutcome.REFUSED_BY_CHIP, key)
+            return True
+        except AccessError:
+            self.evidence.note_chip(ChipOutcome.FAILED, key)
+            return False
+        # EF.COM has to be read anyway: it is the first command under the new keys.
+        try:
+            self._read_file(channel, self._file(_COMMON_DATA))
+        except AccessError:
+            self.evidence.note_chip(ChipOutcome.FAILED, key)
+            return False
+        self.evidence.note_chip(ChipOutcome.PROVEN, key)
+        return True
+
+    def _announced_key(
+        self,
+    ) -> tuple[ChipAuthenticationInfo, ChipAuthenticationPublicKeyInfo] | None:
+        """What DG14 offers of what we speak; whether DG14 may be believed is judged later (SPEC.md, 9.17)."""
+        content = self.evidence.content(_SECURITY_OPTIONS)
+        if content is None:
+            return None
+        try:
+            infos = SecurityOptions.from_bytes(content).security_infos
+        except CardDataError:
+            return None
+        for info in infos.chip_authentication_infos:
+            if info.protocol != ID_CA_ECDH_AES_128:
+                continue
+            for key in infos.chip_authentication_keys:
+                if info.key_id is None or key.key_id is None or info.key_id == key.key_id:
+                    return info, key
+        return None
+
+    def _read_files(self, channel: CardChannel) -> None:
+        """EF.COM, EF.SOD, every data group of the profile, and whatever else these two name."""
+        self._read_file(channel, self._file(_COMMON_DATA))
+        self._read_file(channel, self._file(_SECURITY_OBJECT))
+        for file in self._profile.application_files:
+            self._read_file(channel, self._file(file.name))
+        for number in sorted(self._named_groups()):
+            self._read_file(channel, self._file(f"EF.DG{number}"))
+        if self._password.information is not None:
+            self.evidence.compare_password(self._password.information)
+
+    def _named_groups(self) -> set[int]:
+        named: set[int] = set()
+        security_object = self.evidence.content(_SECURITY_OBJECT)
+        common_data = self.evidence.content(_COMMON_DATA)
+        try:
+            if security_object is not None:
+                content_info = SecurityObjectFile.from_bytes(security_object).content_info
+                named |= SecurityObject.from_bytes(content_info).file_hashes.keys()
+        except (CardDataError, PkiError):
+            # Checks 9.3 and 9.12 say so; there is then no list to read by.
+            named = set()
+        try:
+            if common_data is not None:
+                tags = CommonData.from_bytes(common_data).data_group_tags
+                named |= {GROUP_OF_TAG[tag] for tag in tags}
+        except CardDataError:
+            return named
+        return named
+
+    def _file(self, name: str) -> _FileName:
+        for file in self._profile.application_files:
+            if file.name == name:
+                return _FileName(
+                    name=name,
+                    short_identifier=file.short_identifier,
+                    file_identifier=file.file_identifier,
+                )
+        # ICAO 9303-10, 3.11: a data group's number is its short identifier, and the last byte of its FID.
+        number = int(name.removeprefix("EF.DG"))
+        return _FileName(name=name, short_identifier=number, file_identifier=0x0100 | number)
+
+    def _read_file(self, channel: CardChannel, file: _FileName) -> None:
+        if self.evidence.outcome(file.name) is not None:
+            return
+        self.evidence.of_file(
+            file.name,
+            lambda: read_file(
+                channel,
+                short_identifier=file.short_identifier,
+                file_identifier=file.file_identifier,
+                maximum_bytes=MAX_FILE_BYTES,
+            ),
+        )

@@ -1,0 +1,161 @@
+"""Evidence as it comes in: every step of a reading leaves some here, so that the reading may break off anywhere."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from card_layout.errors import AccessError, CardDataError, CardRefusedError
+from card_layout.files.data_group_1 import DataGroup1
+from card_layout.files.security_infos import ChipAuthenticationPublicKeyInfo, PaceInfo
+from card_layout.iso7816.channel import CardChannel, ReadingLimitError
+from verifier.inspection.snapshot import (
+    AccessEvidence,
+    AccessOutcome,
+    AccessPath,
+    CardSnapshot,
+    ChipEvidence,
+    ChipOutcome,
+    FileEvidence,
+    FileOutcome,
+    Phase,
+    ReadingProblem,
+)
+
+__all__ = ["Evidence"]
+
+_MACHINE_READABLE_ZONE = "EF.DG1"
+
+
+class Evidence:
+    """A snapshot in the making; ``monotonic`` counts seconds."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._phase = Phase.CONNECT
+        self._phase_seconds: dict[Phase, float] = {}
+        self._files: dict[str, FileEvidence] = {}
+        self._access = AccessEvidence()
+        self._chip = ChipEvidence()
+        self._is_complete = False
+        self._problem: ReadingProblem | None = None
+        self._atr: bytes | None = None
+        self._channel: CardChannel | None = None
+
+    def begin(self, channel: CardChannel) -> None:
+        """The card answered to reset; from now on its commands are counted."""
+        self._atr = channel.atr
+        self._channel = channel
+
+    def snapshot(self, *, profile: str, read_at: datetime) -> CardSnapshot:
+        """What there is so far."""
+        return CardSnapshot(
+            profile=profile,
+            read_at=read_at,
+            atr=self._atr,
+            files=self._files,
+            access=self._access,
+            chip=self._chip,
+            is_complete=self._is_complete,
+            problem=self._problem,
+            apdu_count=0 if self._channel is None else self._channel.apdu_count,
+            phase_seconds=self._phase_seconds,
+        )
+
+    @property
+    def atr(self) -> bytes | None:
+        """The answer to reset, ``None`` before there was one."""
+        return self._atr
+
+    def outcome(self, name: str) -> FileOutcome | None:
+        """What came of asking for a file, ``None`` where it was not asked for."""
+        evidence = self._files.get(name)
+        return None if evidence is None else evidence.outcome
+
+    def content(self, name: str) -> bytes | None:
+        """The bytes of a file, ``None`` where it was not read."""
+        evidence = self._files.get(name)
+        return None if evidence is None else evidence.content
+
+    def of_file(self, name: str, read: Callable[[], bytes | None]) -> bytes | None:
+        """Read one file and note what came of it; ``read`` gives ``None`` where there is no such file.
+
+        Raises:
+            TransportError: the exchange broke off.
+            AccessError: the session is over.
+            ReadingLimitError: a bound was reached.
+        """
+        try:
+            content = read()
+        except CardRefusedError as error:
+            self.note_file(name, FileOutcome.REFUSED, code=error.code)
+            return None
+        except (AccessError, ReadingLimitError):
+            raise
+        except CardDataError as error:
+            self.note_file(name, FileOutcome.MALFORMED, code=error.code)
+            return None
+        if content is None:
+            self.note_file(name, FileOutcome.ABSENT)
+        else:
+            self.note_file(name, FileOutcome.READ, content=content)
+        return content
+
+    def note_file(
+        self,
+        name: str,
+        outcome: FileOutcome,
+        *,
+        content: bytes | None = None,
+        code: str | None = None,
+    ) -> None:
+        """Keep what came of asking for a file."""
+        self._files[name] = FileEvidence(name=name, outcome=outcome, content=content, code=code)
+
+    def note_access(self, path: AccessPath, outcome: AccessOutcome, pace_info: PaceInfo) -> None:
+        """Keep how far the way in led."""
+        self._access = AccessEvidence(path=path, outcome=outcome, pace_info=pace_info.to_bytes())
+
+    def forget_access(self) -> None:
+        """Nothing was sent: no way in was tried."""
+        self._access = AccessEvidence()
+
+    def compare_password(self, information: str) -> None:
+        """Keep whether the MRZ that opened the chip is the one on it: evidence that needs no password kept."""
+        content = self.content(_MACHINE_READABLE_ZONE)
+        if content is None:
+            return
+        try:
+            on_card = DataGroup1.from_bytes(content).mrz.information
+        except CardDataError:
+            # Check 9.14 says so; what cannot be decoded was not compared.
+            return
+        self._access = replace(self._access, is_password_of_data=on_card == information)
+
+    def note_chip(self, outcome: ChipOutcome, key: ChipAuthenticationPublicKeyInfo) -> None:
+        """Keep how far chip authentication led, and with which key."""
+        self._chip = ChipEvidence(
+            outcome=outcome,
+            public_key=key.public_key.to_subject_public_key_info(explicit=False),
+            key_id=key.key_id,
+        )
+
+    def complete(self) -> None:
+        """The reading came to its end."""
+        self._is_complete = True
+
+    def break_off(self, code: str) -> None:
+        """Keep why the reading ended before its time."""
+        self._is_complete = False
+        self._problem = ReadingProblem(phase=self._phase, code=code)
+
+    @contextmanager
+    def timed(self, phase: Phase) -> Iterator[None]:
+        """Measure one phase, and let a problem in it bear its name."""
+        self._phase = phase
+        begin = self._monotonic()
+        try:
+            yield
+        finally:
+            # A clock that is set back must not make a snapshot that cannot be stored.
+            self._phase_seconds[phase] = max(0.0, self._monotonic() - begin)

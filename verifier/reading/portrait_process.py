@@ -1,0 +1,53 @@
+"""The child process that decodes one portrait: picture on standard input, PNG on standard output.
+
+It is run by `verifier.reading.portrait_decoding` and does nothing else, so that a picture which breaks the
+decoder breaks nothing but this process.
+"""
+
+import io
+import sys
+import warnings
+
+from PIL import Image
+
+__all__ = ["main"]
+
+MAX_INPUT_BYTES = 65536
+MAX_PIXELS = 4_000_000
+_MAX_MEMORY_BYTES = 1024 * 1024 * 1024
+_MAX_CPU_SECONDS = 5
+
+
+def main() -> int:
+    """Decode, and give 0; anything else means that there is no picture."""
+    _limit_resources()
+    # A picture of too many pixels is only a warning to Pillow, at first.
+    warnings.simplefilter("error")
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
+    if len(data) > MAX_INPUT_BYTES:
+        return 1
+    with Image.open(io.BytesIO(data), formats=("JPEG", "JPEG2000")) as picture:
+        if picture.width * picture.height > MAX_PIXELS:
+            return 1
+        pixels = picture.convert("RGB")
+    # A new picture carries over pixels and nothing else: no comments, profiles or positions.
+    pixels.info.clear()
+    output = io.BytesIO()
+    pixels.save(output, format="PNG")
+    sys.stdout.buffer.write(output.getvalue())
+    return 0
+
+
+def _limit_resources() -> None:
+    """Memory and processor time, where the system can limit them; the parent's clock holds everywhere."""
+    try:
+        import resource  # noqa: PLC0415 - there is none on Windows
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (_MAX_CPU_SECONDS, _MAX_CPU_SECONDS))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

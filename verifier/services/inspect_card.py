@@ -1,0 +1,66 @@
+"""The use case: read the card in a reader and judge what it gave."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from card_layout.transport.connection import CardReader
+from pki.certificates.trust import TrustAnchors
+from verifier.inspection.policy import Policy
+from verifier.inspection.report import Report, inspect
+from verifier.inspection.snapshot import CardSnapshot
+from verifier.services.card_password import CardPassword
+from verifier.services.clock import Clock
+
+__all__ = ["CardReading", "Inspection", "InspectionRules", "inspect_card"]
+
+CardReading = Callable[[CardReader, CardPassword], CardSnapshot]
+"""The port to a card: whatever the card does, it gives back a snapshot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectionRules:
+    """What a card is judged by; ``at`` replaces the time of day, ``purpose`` the policy's default one."""
+
+    anchors: TrustAnchors
+    policy: Policy
+    purpose: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """One inspection: the evidence, the report made from it, and how long judging took."""
+
+    snapshot: CardSnapshot = field(repr=False)
+    report: Report
+    judge_seconds: float
+
+
+def inspect_card(
+    reader: CardReader,
+    password: CardPassword,
+    *,
+    read: CardReading,
+    rules: InspectionRules,
+    clock: Clock,
+) -> Inspection:
+    """Read one card and judge it.
+
+    Raises:
+        TrustError: the policy does not know the purpose; nothing was read then.
+    """
+    # A wrong purpose is found out before anybody has to put a card in.
+    rules.policy.required_checks(rules.purpose)
+    snapshot = read(reader, password)
+    begin = clock.monotonic()
+    report = inspect(
+        snapshot,
+        trust=rules.anchors,
+        policy=rules.policy,
+        now=rules.at if rules.at is not None else clock.now(),
+        purpose=rules.purpose,
+    )
+    return Inspection(
+        snapshot=snapshot, report=report, judge_seconds=max(0.0, clock.monotonic() - begin)
+    )

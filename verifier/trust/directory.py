@@ -1,0 +1,123 @@
+"""The trust directory: ``csca/*.cer`` (DER), ``crl/*.crl`` (DER) and ``policy.toml`` (docs/policy.md).
+
+A broken file is an error that names it: nothing is judged with a part of what was meant to be trusted. What is not
+there is not trusted: an empty directory refuses every card.
+"""
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pki.certificates.certificate import MAX_CERTIFICATE_BYTES
+from pki.certificates.trust import TrustAnchors
+from pki.errors import PkiError
+from verifier.errors import TrustError
+from verifier.inspection.policy import MAX_POLICY_BYTES, Policy
+
+__all__ = ["Trust", "load_trust"]
+
+_MAX_FILES: Final = 256
+_MAX_CRL_BYTES: Final = 4 * 1024 * 1024
+_MAX_TOTAL_BYTES: Final = 64 * 1024 * 1024
+_POLICY_FILE: Final = "policy.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What a terminal trusts and demands."""
+
+    anchors: TrustAnchors
+    policy: Policy
+
+
+def load_trust(directory: Path) -> Trust:
+    """Read a trust directory.
+
+    Raises:
+        TrustError: ``trust.missing`` where there is no such directory, ``trust.malformed`` or ``policy.malformed``
+            naming the file that is broken.
+    """
+    if not directory.is_dir():
+        raise TrustError(
+            f"trust directory {str(directory)!r} is not there",
+            code="trust.missing",
+            hint="give --trust the directory that `membercard-pki trust export` wrote",
+        )
+    certificates = [
+        _checked_certificate(path, data)
+        for path, data in _files(directory / "csca", ".cer", MAX_CERTIFICATE_BYTES)
+    ]
+    crls = [
+        _checked_crl(path, data) for path, data in _files(directory / "crl", ".crl", _MAX_CRL_BYTES)
+    ]
+    return Trust(
+        anchors=TrustAnchors.from_bytes(certificates=certificates, crls=crls),
+        policy=_policy(directory / _POLICY_FILE),
+    )
+
+
+def _checked_certificate(path: Path, data: bytes) -> bytes:
+    try:
+        TrustAnchors.from_bytes(certificates=(data,), crls=())
+    except PkiError as error:
+        raise _malformed(path, str(error)) from error
+    return data
+
+
+def _checked_crl(path: Path, data: bytes) -> bytes:
+    try:
+        TrustAnchors.from_bytes(certificates=(), crls=(data,))
+    except PkiError as error:
+        raise _malformed(path, str(error)) from error
+    return data
+
+
+def _policy(path: Path) -> Policy:
+    if not path.exists():
+        return Policy()
+    data = _read(path, MAX_POLICY_BYTES)
+    try:
+        return Policy.from_bytes(data)
+    except TrustError as error:
+        raise TrustError(f"{path}: {error}", code=error.code, hint="see docs/policy.md") from error
+
+
+def _files(directory: Path, suffix: str, maximum_bytes: int) -> Iterator[tuple[Path, bytes]]:
+    """The files of one kind in the order of their names; other files are somebody's notes and are left alone."""
+    if not directory.exists():
+        return
+    try:
+        paths = sorted(path for path in directory.iterdir() if path.suffix.lower() == suffix)
+    except OSError as error:
+        raise _malformed(directory, f"cannot be listed ({error.strerror})") from error
+    if len(paths) > _MAX_FILES:
+        raise _malformed(directory, f"holds {len(paths)} files, expected at most {_MAX_FILES}")
+    total = 0
+    for path in paths:
+        data = _read(path, maximum_bytes)
+        total += len(data)
+        if total > _MAX_TOTAL_BYTES:
+            raise _malformed(
+                directory, f"holds more than {_MAX_TOTAL_BYTES} bytes, expected at most that"
+            )
+        yield path, data
+
+
+def _read(path: Path, maximum_bytes: int) -> bytes:
+    try:
+        # A pipe or a device would never end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _malformed(path, "is not a file")
+        with path.open("rb") as file:
+            data = file.read(maximum_bytes + 1)
+    except OSError as error:
+        raise _malformed(path, f"cannot be read ({error.strerror})") from error
+    if len(data) > maximum_bytes:
+        raise _malformed(path, f"is longer than {maximum_bytes} bytes")
+    return data
+
+
+def _malformed(path: Path, what: str) -> TrustError:
+    return TrustError(f"{path}: {what}", code="trust.malformed")
