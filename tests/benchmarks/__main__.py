@@ -1,0 +1,55 @@
+"""`make bench`: measure everything, print a table, write bench/results.json."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.inspecting import measure_inspecting
+from tests.benchmarks.measure import Record
+
+RESULTS = Path("bench/results.json")
+MEASURES: tuple[Callable[[], Iterator[Record]], ...] = (measure_inspecting,)
+
+
+def main() -> int:
+    """Run all measures in turn; the outcome is a table, never a pass or a fail."""
+    console = Console()
+    records: list[Record] = []
+    for measure in MEASURES:
+        for record in measure():
+            records.append(record)
+            console.print(f"{record.name}: {record.ratio:.2f}", highlight=False)
+    table = Table(title="Ratio = value / baseline, medians of interleaved rounds of this run")
+    for column in ("name", "value", "baseline", "unit", "ratio", "goal", ""):
+        table.add_column(column, justify="left" if column in {"name", "unit", ""} else "right")
+    for record in records:
+        goal = (
+            ""
+            if record.goal is None
+            else f"{'<=' if record.better == 'lower' else '>='} {record.goal:g}"
+        )
+        met = {None: "", True: "reached", False: "not reached"}[record.is_reached]
+        table.add_row(
+            record.name,
+            f"{record.value:.4g}",
+            f"{record.baseline:.4g}",
+            record.unit,
+            f"{record.ratio:.2f}",
+            goal,
+            met,
+        )
+    console.print(table)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(
+        json.dumps([record.to_json() for record in records], indent=2) + "\n", "utf-8"
+    )
+    console.print(f"written to {RESULTS}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
