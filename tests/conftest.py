@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import tempfile
 import uuid
@@ -12,6 +13,20 @@ pytest_plugins = ["simulators.testing"]
 
 _SHARED_VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors"
 _NEVER_SKIPPED_IN_CI = ("pcsc", "hsm")
+_IS_CI = os.environ.get("CI") == "true"
+
+_WITH_YUBIKEY_MANAGER = ["unit/simulators/test_card_scp03.py", "vectors/test_scp03_vectors.py"]
+"""Tests with a counterpart that brings pyscard, and so is there only where PC/SC is."""
+
+collect_ignore = [] if importlib.util.find_spec("yubikit") else _WITH_YUBIKEY_MANAGER
+
+
+def pytest_report_header() -> list[str]:
+    if not collect_ignore:
+        return []
+    if _IS_CI:
+        raise pytest.UsageError("yubikey-manager is missing in CI")
+    return [f"left out, because yubikey-manager is missing: {', '.join(collect_ignore)}"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,7 +43,7 @@ def pytest_runtest_makereport(
     """In CI the real PC/SC stack and the real token are there: a test that skips them has failed."""
     report = yield
     marks = [name for name in _NEVER_SKIPPED_IN_CI if item.get_closest_marker(name) is not None]
-    if marks and report.skipped and os.environ.get("CI") == "true":
+    if marks and report.skipped and _IS_CI:
         report.outcome = "failed"
         report.longrepr = f"skipped in CI although it is marked {marks[0]}: {report.longrepr}"
     return report

@@ -1,6 +1,8 @@
 """Pull the card at every APDU, or kill the station at every commit; put the card back; nothing is lost or doubled."""
 
+import contextlib
 import random
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +72,9 @@ class Bench:
 
     def save(self) -> None:
         self.workshop.database.close()
-        with sa.create_engine(f"sqlite:///{self._database}").connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        # Closed for good: a connection that lived on would lock the file that `restore` replaces.
+        with contextlib.closing(sqlite3.connect(self._database)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._saved = (self._database.read_bytes(), self.card.image)
 
     def restore(self) -> None:

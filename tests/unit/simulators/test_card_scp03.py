@@ -10,10 +10,15 @@ from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, StaticKeys
 
 from card_layout import tlv
 from card_layout.atr import LifeCycle
+from card_layout.iso7816.apdu import CommandApdu
+from card_layout.iso7816.channel import CardChannel
+from issuer.personalisation.scp03 import Scp03Keys
+from issuer.personalisation.scp03 import Scp03Session as Scp03Host
 from simulators.blank import derive_card_key, transport_keys
 from simulators.card.aes import cmac
 from simulators.card.operating_system import VirtualCard
 from simulators.card.scp03 import Scp03Session
+from simulators.connection import SimulatedReader
 from simulators.image import CardImage
 
 Maker = Callable[..., CardImage]
@@ -244,6 +249,55 @@ def test_a_wrong_mac_ends_the_channel(make_image: Maker) -> None:
     channel = host(card)
     assert card.process(bytes.fromhex("84CA0102")).hex() == "6982"
     assert status_of(lambda: channel.send_apdu(0x80, 0xCA, 0x01, 0x02)) == 0x6982
+
+
+GET_DATA = CommandApdu(cla=0, ins=0xCA, p1=1, p2=2)
+
+
+def own_host(card: VirtualCard) -> Scp03Host:
+    """Our own host, which sends a command without data as such."""
+    card.power_off()
+    keys = Scp03Keys(enc=b"e" * 16, mac=b"m" * 16, dek=b"d" * 16)
+    channel = CardChannel(SimulatedReader(card).connect())
+    return Scp03Host.open(channel, keys_for=lambda _: keys)
+
+
+def test_commands_without_data_are_counted(make_image: Maker) -> None:
+    session = own_host(VirtualCard(make_image(LifeCycle.PERSONALISING)))
+    for _ in range(3):
+        # The answer is encrypted under the counter of its command.
+        assert session.transmit(GET_DATA).data == b"r" * 16
+    passwords = bytes.fromhex("DA0101")
+    command = CommandApdu(cla=0, ins=passwords[0], p1=passwords[1], p2=passwords[2], data=b"x")
+    assert session.transmit(command).status_word == 0x6A80
+
+
+def test_after_a_wrong_mac_no_right_one_helps(make_image: Maker) -> None:
+    card = VirtualCard(make_image(LifeCycle.PERSONALISING))
+    session = own_host(card)
+    assert card.process(bytes.fromhex("84CA010208") + bytes(8)).hex() == "6982"
+    assert session.transmit(GET_DATA).status_word == 0x6982
+
+
+@pytest.mark.parametrize("block", [bytes(16), bytes(15), bytes(17)])
+def test_encrypted_data_in_a_wrong_form_ends_the_channel(make_image: Maker, block: bytes) -> None:
+    card = powered(make_image(LifeCycle.PERSONALISING), random=bytes)
+    keys = card.image.keys.personalisation
+    assert keys is not None
+    card.process(bytes.fromhex("8050000008") + bytes(8))
+    twin = Scp03Session.begin(
+        serial=bytes(10), keys=keys, host_challenge=bytes(8), card_challenge=bytes(8)
+    )
+    header = bytes.fromhex("8482330010")
+    chain = cmac(twin.mac_key, bytes(16) + header + twin.host_cryptogram)
+    assert card.process(header + twin.host_cryptogram + chain[:8]).hex() == "9000"
+    header = bytes.fromhex("84DA0101") + bytes((len(block) + 8,))
+    mac = cmac(twin.mac_key, chain + header + block)
+    assert card.process(header + block + mac[:8]).hex() == "6982"
+    # A right command behind it finds no channel.
+    header = bytes.fromhex("84CA010208")
+    mac = cmac(twin.mac_key, mac + header)
+    assert card.process(header + mac[:8]).hex() == "6982"
 
 
 def test_a_reset_ends_the_channel(make_image: Maker) -> None:
