@@ -21,10 +21,10 @@ demo: setup          ## from a member list to verified cards, on disk under demo
 	@$(BIN)/python -m simulators.rehearsal
 
 test: setup          ## all tests but the slow sets
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: setup     ## the slow sets
-	$(BIN)/pytest -m slow -n 2 --dist loadgroup
+	$(BIN)/pytest -m slow -n 2 --dist loadfile
 
 check: setup         ## format, lint, types, import contracts, migrations
 	$(BIN)/ruff format --check .

@@ -1,3 +1,5 @@
+import contextlib
+import fcntl
 import importlib.util
 import os
 import tempfile
@@ -13,6 +15,7 @@ pytest_plugins = ["simulators.testing"]
 
 _SHARED_VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors"
 _NEVER_SKIPPED_IN_CI = ("pcsc", "hsm")
+_PCSC_LOCK = Path(tempfile.gettempdir()) / "membercard-pcsc.lock"
 _IS_CI = os.environ.get("CI") == "true"
 
 _WITH_YUBIKEY_MANAGER = ["unit/simulators/test_card_scp03.py", "vectors/test_scp03_vectors.py"]
@@ -29,11 +32,19 @@ def pytest_report_header() -> list[str]:
     return [f"left out, because yubikey-manager is missing: {', '.join(collect_ignore)}"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """There is one pcscd a machine and two virtual readers: tests that use them run one after another."""
-    for item in items:
-        if item.get_closest_marker("pcsc") is not None:
-            item.add_marker(pytest.mark.xdist_group("pcsc"))
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """There is one pcscd a machine and two virtual readers: tests that use them run one after another.
+
+    The lock holds between the workers of this run and between runs.
+    """
+    if item.get_closest_marker("pcsc") is None:
+        return (yield)
+    with _PCSC_LOCK.open("a") as lock:
+        with contextlib.suppress(PermissionError):
+            _PCSC_LOCK.chmod(0o666)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -65,7 +65,7 @@ def behind_pcsc(path: Path) -> Iterator[CardReader]:
     params=[
         "in-process",
         "recorded",
-        pytest.param("pcsc", marks=[pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]),
+        pytest.param("pcsc", marks=pytest.mark.pcsc),
     ]
 )
 def reader(

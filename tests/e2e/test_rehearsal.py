@@ -77,10 +77,6 @@ def played(
     shutil.rmtree(folder)
 
 
-# One fixture a kind of reader, and a run takes a minute: all of it stays on the worker that has the readers.
-pytestmark = pytest.mark.xdist_group("pcsc")
-
-
 def test_eighteen_cards_are_accepted_and_eight_refused_each_with_its_code(played: Played) -> None:
     summary = played.summary
     assert (summary["members_imported"], summary["members_refused"]) == (18, 6)

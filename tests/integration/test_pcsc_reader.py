@@ -37,7 +37,7 @@ from simulators.image import CardImage
 from simulators.testing import TEST_CAN
 from simulators.vpcd import VirtualIcc
 
-pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("pcsc")]
+pytestmark = pytest.mark.pcsc
 
 SLOT = 1
 READER_NAME = "Virtual PCD 00 01"

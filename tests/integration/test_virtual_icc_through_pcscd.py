@@ -29,7 +29,7 @@ from simulators.hopper import Hopper
 from simulators.image import CardImage, ImageFile, ReadRule
 from simulators.vpcd import Serving, VirtualIcc
 
-pytestmark = [pytest.mark.pcsc, pytest.mark.xdist_group("vpcd")]
+pytestmark = pytest.mark.pcsc
 
 READER = "Virtual PCD 00 00"
 READ = bytes.fromhex("00B0850000")
