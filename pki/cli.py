@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -340,6 +341,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _NOT_DONE
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", "interrupted", None, _NOT_DONE)
+    except Exception as error:  # noqa: BLE001 - Python would end with 1, which means refused
+        traceback.print_exc()
+        return _fail(
+            f"a fault of this program ({type(error).__name__})", "internal", None, _NOT_DONE
+        )
     # The library turns an interruption into status 130; ours has one meaning for everything not done.
     return _NOT_DONE if status == 130 else status if isinstance(status, int) else 0
 

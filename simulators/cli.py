@@ -7,6 +7,7 @@ import secrets
 import signal
 import sys
 import threading
+import traceback
 from enum import StrEnum
 from pathlib import Path
 from random import Random
@@ -282,6 +283,9 @@ def _run() -> int:
         message = error.format_message().rstrip(".")
         # Without a message the help was shown, because nothing at all was asked for.
         return _fail(_lower(message), "usage", None, USAGE) if message else USAGE
+    except Exception as error:  # noqa: BLE001 - Python would end with 1, which means refused
+        traceback.print_exc()
+        return _fail(f"a fault of this program ({type(error).__name__})", "internal", None, FAILED)
     # Typer turns an interruption into the status 130.
     return status if status in (DONE, REFUSED, FAILED) else DONE if status is None else FAILED
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -253,6 +254,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more can be written, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except Exception as error:  # noqa: BLE001 - Python would end with 1, which means refused
+        traceback.print_exc()
+        _print_error(f"a fault of this program ({type(error).__name__})", "internal", None)
         return EXIT_FAILED
     if status == _INTERRUPTED:
         _print_error("interrupted", "verifier.error", None)
