@@ -205,6 +205,7 @@ class CardImage:
         """
         document = read_document(encoded)
         reference = document.card_reference
+        short_identifiers = document.short_identifiers()
         return cls(
             profile=document.profile,
             state=LifeCycle[document.state.upper()],
@@ -221,8 +222,8 @@ class CardImage:
                     data=bytes.fromhex(file.data),
                     read=ReadRule(file.read),
                     write=WriteRule(file.write),
-                    short_identifier=file.short_identifier,
-                    capacity=file.capacity,
+                    short_identifier=short_identifiers[path],
+                    capacity=file.room,
                 )
                 for path, file in document.files.items()
             },

@@ -30,6 +30,7 @@ WARNING = (
 )
 
 _MAX_FILES = 64
+_MAX_FILE_BYTES = 0xFFFF
 _MAX_FAULTS = 64
 _MAX_KEYS = 8
 
@@ -54,13 +55,27 @@ class LimitsDocument(_Model):
 
 
 class FileDocument(_Model):
-    """One transparent file; `data` is its content in hexadecimal, at most `capacity` bytes."""
+    """One transparent file; `data` is its content in hexadecimal, at most `capacity` bytes.
+
+    Without `capacity` it has room for its content; without `short_identifier` it has the one that its file identifier
+    suggests, and with `null` none.
+    """
 
     data: _Hex = ""
     read: Literal["always", "password", "terminal", "never"]
     write: Literal["personalisation"] = "personalisation"
     short_identifier: int | None = Field(default=None, ge=1, le=30)
-    capacity: int = Field(ge=1, le=0xFFFF)
+    capacity: int | None = Field(default=None, ge=1, le=_MAX_FILE_BYTES)
+
+    @property
+    def room(self) -> int:
+        """The bytes that the file can hold; a file has at least one."""
+        return max(len(self.data) // 2, 1) if self.capacity is None else self.capacity
+
+    @property
+    def leaves_short_identifier_open(self) -> bool:
+        """Whether nothing is said about the short identifier; `null` says that there is none."""
+        return "short_identifier" not in self.model_fields_set
 
 
 class SecretsDocument(_Model):
@@ -170,7 +185,7 @@ class ImageDocument(_Model):
 
     warning: Literal[
         "SECRET: this file is the memory of a virtual card and holds its keys and passwords in clear"
-    ]
+    ] = "SECRET: this file is the memory of a virtual card and holds its keys and passwords in clear"
     format: int = Field(ge=1, le=1)
     profile: str = Field(min_length=1, max_length=64)
     state: Literal[
@@ -198,9 +213,10 @@ class ImageDocument(_Model):
             directory = path.partition("/")[0]
             if directory != "3F00" and directory not in self.applications:
                 raise ValueError(f"file {path} belongs to no application of the card")
-            if len(file.data) // 2 > file.capacity:
+            if len(file.data) // 2 > min(file.room, _MAX_FILE_BYTES):
                 raise ValueError(
-                    f"file {path} holds {len(file.data) // 2} bytes, expected at most {file.capacity}"
+                    f"file {path} holds {len(file.data) // 2} bytes, "
+                    f"expected at most {min(file.room, _MAX_FILE_BYTES)}"
                 )
             if file.short_identifier is not None:
                 key = (directory, file.short_identifier)
@@ -211,12 +227,32 @@ class ImageDocument(_Model):
             raise ValueError("two applications have the same file identifier")
         return self
 
+    def short_identifiers(self) -> dict[str, int | None]:
+        """The short identifier of each file.
+
+        A file that leaves its own open has the low five bits of its file identifier, as the files of the application
+        and of the master file do (SPEC.md, 3.1 and 3.2), unless those are no short identifier or another file of the
+        directory has them.
+        """
+        found = {path: file.short_identifier for path, file in self.files.items()}
+        taken = {
+            (path.partition("/")[0], number) for path, number in found.items() if number is not None
+        }
+        for path, file in self.files.items():
+            directory, _, identifier = path.partition("/")
+            number = int(identifier, 16) & 0x1F
+            is_free = (directory, number) not in taken and number not in (0, 0x1F)
+            if file.leaves_short_identifier_open and is_free:
+                found[path] = number
+                taken.add((directory, number))
+        return found
+
 
 def read_document(encoded: str | bytes) -> ImageDocument:
     """Parse and check the JSON of an image.
 
     Raises:
-        ImageError: it is too long, not JSON, does not begin with the warning, or breaks a rule.
+        ImageError: it is too long, not JSON, or breaks a rule.
     """
     if len(encoded) > MAX_IMAGE_BYTES:
         raise ImageError(f"the image is longer than {MAX_IMAGE_BYTES} bytes")
@@ -224,8 +260,6 @@ def read_document(encoded: str | bytes) -> ImageDocument:
         content = json.loads(encoded, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise ImageError(f"the image is not JSON: {_reason(error)}") from error
-    if not isinstance(content, dict) or next(iter(content), None) != "warning":
-        raise ImageError("the first field of an image is its warning that it holds secrets")
     try:
         return ImageDocument.model_validate(content)
     except ValidationError as error:

@@ -169,7 +169,6 @@ def put(value: object, *path: str) -> Change:
 
 
 REFUSED_BY_BOTH: list[Change] = [
-    drop("warning"),
     put("not secret at all", "warning"),
     drop("format"),
     put(2, "format"),
@@ -224,6 +223,7 @@ REFUSED_BY_BOTH: list[Change] = [
 
 REFUSED_BEYOND_THE_SCHEMA: list[Change] = [
     put("AA" * 129, "files", FILE, "data"),
+    put({"read": "always", "data": "AA" * 65536}, "files", FILE),
     put("0100", "applications", "A0000002471002"),
     put({"read": "always", "capacity": 1}, "files", "A0000002471002/0101"),
     put(2, "files", FILE, "short_identifier"),
@@ -265,11 +265,61 @@ def test_two_keys_with_one_identifier_are_refused(operational: CardImage) -> Non
         CardImage.from_json(json.dumps(document))
 
 
-def test_the_warning_must_come_first(operational: CardImage) -> None:
+def test_an_image_made_by_hand_may_leave_the_warning_out(
+    operational: CardImage, validator: jsonschema.Draft202012Validator
+) -> None:
     document = json.loads(operational.to_json())
-    document["warning"] = document.pop("warning")
-    with pytest.raises(ImageError, match="first field"):
-        CardImage.from_json(json.dumps(document))
+    del document["warning"]
+    assert validator.is_valid(document)
+    assert CardImage.from_json(json.dumps(document)) == operational
+
+
+def test_a_file_added_by_hand_needs_only_content_and_rule(
+    operational: CardImage, validator: jsonschema.Draft202012Validator
+) -> None:
+    document = json.loads(operational.to_json())
+    entry = {"data": "6303AABBCC", "read": "password", "write": "personalisation"}
+    document["files"]["A0000002471001/0103"] = entry
+    document["files"]["A0000002471001/0104"] = {"read": "never"}
+    assert validator.is_valid(document)
+    image = CardImage.from_json(json.dumps(document))
+    assert image.files["A0000002471001/0103"] == ImageFile(
+        data=bytes.fromhex("6303AABBCC"), short_identifier=3, capacity=5
+    )
+    assert image.files["A0000002471001/0104"] == ImageFile(
+        read=ReadRule.NEVER, short_identifier=4, capacity=1
+    )
+    assert CardImage.from_json(image.to_json()) == image
+
+
+def test_every_short_identifier_of_the_profile_is_the_suggested_one(operational: CardImage) -> None:
+    document = json.loads(operational.to_json())
+    for file in document["files"].values():
+        del file["short_identifier"]
+    assert CardImage.from_json(json.dumps(document)) == operational
+
+
+@pytest.mark.parametrize(
+    ("identifier", "explicit", "expected"),
+    [
+        ("0123", {}, 3),
+        ("0121", {}, None),
+        ("0120", {}, None),
+        ("011F", {}, None),
+        ("0103", {"short_identifier": None}, None),
+        ("0103", {"short_identifier": 9}, 9),
+    ],
+)
+def test_a_suggested_short_identifier_is_never_taken_twice(
+    operational: CardImage, identifier: str, explicit: dict[str, object], expected: int | None
+) -> None:
+    document = json.loads(operational.to_json())
+    path = f"A0000002471001/{identifier}"
+    # It stands first, and still the file that names its identifier has the better claim.
+    document["files"] = {path: {"read": "always", **explicit}, **document["files"]}
+    image = CardImage.from_json(json.dumps(document))
+    assert image.files[path].short_identifier == expected
+    assert image.files[FILE].short_identifier == 1
 
 
 @pytest.mark.parametrize(

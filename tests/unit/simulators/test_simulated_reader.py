@@ -45,7 +45,7 @@ def test_no_image_is_no_card(tmp_path: Path) -> None:
     assert caught.value.code == "transport.no-card"
     broken = tmp_path / "broken.json"
     broken.write_text("{}", encoding="utf-8")
-    with pytest.raises(NoCardError, match="first field"):
+    with pytest.raises(NoCardError, match="field required"):
         open_reader(str(broken)).connect()
 
 
