@@ -28,7 +28,7 @@ from simulators.forge_commands import register
 from simulators.hopper import Hopper, find_images
 from simulators.image import CardImage
 from simulators.population.commands import population_app
-from simulators.vpcd import FIRST_PORT, HOST, Serving, VirtualIcc
+from simulators.vpcd import FIRST_PORT, HOST, SLOTS_OF_A_DRIVER, Serving, VirtualIcc
 
 __all__ = ["app", "main"]
 
@@ -63,6 +63,7 @@ _SERVE_EXAMPLES = """
 Examples:
   membercard-simulator serve --slot card.json
   membercard-simulator serve --slot demo/cards/left --slot 'demo/cards/*[02468].json' --until-empty
+  membercard-simulator serve --slot a.json --slot b.json --slot c.json --port 35963 --port 35970
 """
 
 
@@ -83,8 +84,13 @@ def serve(
     ] = 30.0,
     host: Annotated[str, typer.Option(help="Where the virtual reader driver listens.")] = HOST,
     port: Annotated[
-        int, typer.Option(min=1, max=65_535, help="The driver's port for the first slot.")
-    ] = FIRST_PORT,
+        list[int] | None,
+        typer.Option(
+            min=1,
+            max=65_534,
+            help=f"Port of a driver entry, two slots each; again for more slots.  [default: {FIRST_PORT}]",
+        ),
+    ] = None,
 ) -> None:
     """Put virtual cards into the virtual PC/SC readers of vsmartcard's vpcd.
 
@@ -92,6 +98,13 @@ def serve(
     After the last one the slot stays empty. One line tells of each card that goes in.
     """
     stop = threading.Event()
+    ports = [
+        first + further for first in port or [FIRST_PORT] for further in range(SLOTS_OF_A_DRIVER)
+    ]
+    if len(slot) > len(ports):
+        raise typer.BadParameter(
+            f"{len(slot)} slots, expected at most {len(ports)}: give a --port for every two of them"
+        )
     images = [find_images(text) for text in slot]
     _require_distinct(images)
     slots = [
@@ -101,7 +114,7 @@ def serve(
             report=_print_line,
             stop=stop,
             host=host,
-            first_port=port,
+            port=ports[index],
             wait_seconds=wait,
         )
         for index, found in enumerate(images)

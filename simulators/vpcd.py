@@ -22,11 +22,14 @@ from simulators.faults import FaultyExchange, TornError
 from simulators.hopper import Hopper
 from simulators.image import CardImage
 
-__all__ = ["FIRST_PORT", "HOST", "Serving", "VirtualIcc"]
+__all__ = ["FIRST_PORT", "HOST", "SLOTS_OF_A_DRIVER", "Serving", "VirtualIcc"]
 
 HOST = "127.0.0.1"
 FIRST_PORT = 35963
-"""The driver's port for its first slot; slot i has the i-th after it."""
+"""The port of the driver's usual entry."""
+
+SLOTS_OF_A_DRIVER = 2
+"""One entry of the driver (in pcscd's reader.conf.d) has two slots: its port, and the one after it."""
 
 _ABSENT_SECONDS = 0.6
 """How long a slot stays empty between two cards: longer than pcscd takes from one look to the next.
@@ -80,15 +83,10 @@ class VirtualIcc:
     report: Callable[[str], None]
     stop: threading.Event
     host: str = HOST
-    first_port: int = FIRST_PORT
+    port: int = FIRST_PORT
     wait_seconds: float = 30.0
     absent_seconds: float = _ABSENT_SECONDS
     _socket: socket.socket | None = field(default=None, init=False)
-
-    @property
-    def port(self) -> int:
-        """The driver's port for this slot."""
-        return self.first_port + self.slot
 
     def run(self) -> None:
         """Put one card after another into the slot.

@@ -259,3 +259,12 @@ def test_every_command_has_examples(
     assert status == 0
     assert "Examples" in output
     assert f"membercard-simulator {' '.join(words)}" in output
+
+
+def test_every_two_slots_need_a_port_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    slots = [word for name in "abc" for word in ("--slot", str(tmp_path / f"{name}.json"))]
+    status, _, error = run(monkeypatch, capsys, "serve", *slots)
+    assert status == 64
+    assert "3 slots, expected at most 2" in error

@@ -82,7 +82,7 @@ def serving(paths: list[Path], *, wait_seconds: float = 5) -> Iterator[Station]:
         hopper=Hopper(paths),
         report=lines.append,
         stop=stop,
-        first_port=driver.port,
+        port=driver.port,
         wait_seconds=wait_seconds,
         absent_seconds=0,
     )
@@ -248,7 +248,7 @@ def test_a_port_where_nothing_listens_is_told(two_cards: list[Path]) -> None:
         hopper=Hopper(two_cards),
         report=lambda _: None,
         stop=threading.Event(),
-        first_port=port,
+        port=port,
         wait_seconds=0.3,
     )
     with pytest.raises(VirtualIccError) as caught:
@@ -276,7 +276,7 @@ def test_the_driver_may_come_up_later(two_cards: list[Path]) -> None:
         hopper=Hopper(two_cards),
         report=lambda _: None,
         stop=stop,
-        first_port=port,
+        port=port,
         wait_seconds=5,
     )
     service = Serving([slot], stop=stop)
