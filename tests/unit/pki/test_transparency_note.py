@@ -1,5 +1,6 @@
 """Signed notes, checkpoints and proof files: read strictly, believed only with the right signatures."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,7 +26,13 @@ from pki.record.transparency_note import (
     sign_note,
 )
 from pki.record.transparency_proof import GrowthProof, InclusionProof, is_growth_proof
-from pki.record.transparency_tree import consistency_proof, inclusion_proof, tree_root
+from pki.record.transparency_tree import (
+    MemoryLevels,
+    consistency_proof,
+    hash_leaf,
+    inclusion_proof,
+    tree_root,
+)
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 5, tzinfo=UTC)
 NAME = "log.example/main"
@@ -255,6 +262,13 @@ def test_a_proof_of_another_record_or_place_does_not_hold(proofs: list[Inclusion
     assert code_of(lambda: moved.verify([LOG_KEY])) == "log.proof-wrong"
     short = replace(proofs[4], hashes=proofs[4].hashes[:-1])
     assert code_of(lambda: short.verify([LOG_KEY])) == "log.proof-wrong"
+    # The record really stands there, but names another place.
+    levels = MemoryLevels(hash_leaf(JournalEntry.from_bytes(proofs[5].record).hash))
+    checkpoint = Checkpoint(origin=NAME, size=1, root=tree_root(levels, 1))
+    elsewhere = InclusionProof(
+        record=proofs[5].record, index=0, hashes=(), note=note_of(checkpoint)
+    )
+    assert code_of(lambda: elsewhere.verify([LOG_KEY])) == "log.proof-wrong"
     rubbish = replace(proofs[4], record=b"{}")
     assert code_of(lambda: rubbish.verify([LOG_KEY])) == "log.proof-malformed"
     assert code_of(lambda: proofs[4].verify([WITNESS_KEY])) == "log.signature-wrong"
@@ -321,3 +335,20 @@ def test_any_bytes_are_an_entry_or_damage(data: bytes) -> None:
     with pytest.raises(RecordError) as caught:
         JournalEntry.from_bytes(data)
     assert caught.value.code == "record.damaged"
+
+
+@pytest.mark.parametrize(("sequence", "previous"), [(1, "ab"), (0, "00" * 32), (-3, "00" * 32)])
+def test_an_entry_that_no_journal_can_hold_is_damage(sequence: int, previous: str) -> None:
+    content = {
+        "fields": {},
+        "kind": "signed",
+        "previous": previous,
+        "sequence": sequence,
+        "time": "2026-11-21T12:00:00.000000Z",
+    }
+    digest = sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+    whole = dict(sorted((content | {"hash": digest}).items()))
+    data = json.dumps(whole, separators=(",", ":")).encode()
+    with pytest.raises(RecordError) as caught:
+        JournalEntry.from_bytes(data)
+    assert "short hash" in str(caught.value)

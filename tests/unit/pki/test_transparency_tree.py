@@ -145,6 +145,19 @@ def test_a_consistency_proof_that_was_changed_does_not_hold(data: st.DataObject)
         assert caught.value.code == "log.proof-wrong"
 
 
+def test_a_way_that_ends_below_the_top_does_not_hold() -> None:
+    root = tree_root(LEVELS, 4)
+    for proof, size in (([], 4), ([], 8), ([HASHES[0]], 2)):
+        action = lambda: verify_inclusion(  # noqa: E731 - one of many alike
+            leaf_hash=root,
+            index=0,
+            size=size,  # noqa: B023 - called at once
+            proof=proof,  # noqa: B023 - called at once
+            root=root,
+        )
+        assert code_of(action) == "log.proof-wrong"
+
+
 def test_no_leaf_and_no_size_beyond_the_tree_has_a_proof() -> None:
     for index, size in ((0, 0), (5, 5), (-1, 5)):
         assert code_of(lambda: inclusion_proof(LEVELS, index, size)) == "log.out-of-range"  # noqa: B023
