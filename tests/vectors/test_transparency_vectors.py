@@ -101,14 +101,18 @@ REKOR_SPKI = (
 )
 REKOR_LOG_ID = "c0d23d6ad406973f9559f3ba2d1ca01f84147d8ffc5b8445c224f98b9591801d"
 REKOR_CHECKPOINTS = [
-    ("rekor.sigstore.dev - 1193050959916656506\n25232885\n"
-    "wfIuS5NLOf+4rU8wVjPaezQYEVVpf3aF1G/BfRYMXew=\n\n"
-    "\u2014 rekor.sigstore.dev wNI9ajBFAiAj+8BDcU0CKq9AJ1uOND6fCQ/ugLsk1xnSz0IpXoaE+AIhALUXqsTZ"
-    "40Mt2X30WNlk6baivF1KA4V4rrjbPNVo9eFC\n"),
-    ("rekor.sigstore.dev - 1193050959916656506\n2953640305\n"
-    "WUnuMvULV/uEfj+CnxWtVytWRpDCsoSYmUypvVwKV9w=\n\n"
-    "\u2014 rekor.sigstore.dev wNI9ajBEAiBUbiamcWJlKdwxHGirS8kcVNWoQVHi7j0pCks429vchwIgB2eVETid"
-    "+Uqbl7LO/UN7lEmlMZGR9FnjqfEP8ctywDY=\n"),
+    (
+        "rekor.sigstore.dev - 1193050959916656506\n25232885\n"
+        "wfIuS5NLOf+4rU8wVjPaezQYEVVpf3aF1G/BfRYMXew=\n\n"
+        "\u2014 rekor.sigstore.dev wNI9ajBFAiAj+8BDcU0CKq9AJ1uOND6fCQ/ugLsk1xnSz0IpXoaE+AIhALUXqsTZ"
+        "40Mt2X30WNlk6baivF1KA4V4rrjbPNVo9eFC\n"
+    ),
+    (
+        "rekor.sigstore.dev - 1193050959916656506\n2953640305\n"
+        "WUnuMvULV/uEfj+CnxWtVytWRpDCsoSYmUypvVwKV9w=\n\n"
+        "\u2014 rekor.sigstore.dev wNI9ajBEAiBUbiamcWJlKdwxHGirS8kcVNWoQVHi7j0pCks429vchwIgB2eVETid"
+        "+Uqbl7LO/UN7lEmlMZGR9FnjqfEP8ctywDY=\n"
+    ),
 ]
 
 
