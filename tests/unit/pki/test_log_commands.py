@@ -28,7 +28,7 @@ from pki.record.transparency_store import LogFiles, TiledLog
 from pki.services.document_signer import SigningRequest
 from pki.services.log_reading import prove_inclusion, verify_log
 from pki.services.open_signer import open_document_signer
-from pki.services.state import SIGNATURE_KINDS
+from pki.services.state import SIGNATURE_KINDS, EntryKind
 from pki.signed.security_object import StatusReference
 
 
@@ -144,6 +144,12 @@ def test_from_signatures_to_a_proof_that_needs_nothing_of_the_authority(
     assert found["record_log_index"] == 4
     assert found["size"] == 6
     assert "record_log_salt" not in found
+
+
+def test_every_kind_that_announces_a_signature_is_one_of_the_log() -> None:
+    announcing = {kind.value for kind in EntryKind if kind.value.endswith((".intended", ".signed"))}
+    # Making a key signs nothing.
+    assert announcing - {"key.intended"} == SIGNATURE_KINDS
 
 
 def test_every_signature_stands_in_the_log(made: Run, home: Home) -> None:
