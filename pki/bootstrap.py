@@ -1,7 +1,7 @@
 """The composition root: puts an authority together from its home."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +15,25 @@ from pki.keys.open import (
     create_pin_file,
     open_keystore,
 )
-from pki.record.journal import Journal, read_journal
+from pki.record.journal import read_journal
+from pki.record.transparency_journal import LeafCollector
+from pki.record.transparency_note import NoteKey
+from pki.record.transparency_tree import MemoryLevels
 from pki.services.authority import AuthorityService
+from pki.services.log_keeper import LogKeeper, check_checkpoint, log_key_of, read_checkpoint
+from pki.services.open_record import open_record, rebuild_log
 from pki.services.recorder import Recorder
 from pki.services.state import PkiState
 from pki.services.trust_export import export_trust
 
-__all__ = ["open_authority", "prepare_home", "read_state", "write_trust"]
+__all__ = [
+    "open_authority",
+    "open_log_keeper",
+    "prepare_home",
+    "read_state",
+    "rebuild",
+    "write_trust",
+]
 
 
 def prepare_home(home: Home, *, kind: KeystoreKind, pin_file: Path) -> None:
@@ -60,7 +72,7 @@ def open_authority(home: Home, *, pin_file: Path | None = None) -> Iterator[Auth
     """
     pin = home.read_pin(pin_file)
     state = PkiState()
-    with Journal.open(home.journal, replay=state.apply) as journal:
+    with open_record(home, replay=state.apply) as journal:
         keystore = open_keystore(home.keystore, pin=pin)
         try:
             _publish_again(home, state)
@@ -72,6 +84,51 @@ def open_authority(home: Home, *, pin_file: Path | None = None) -> Iterator[Auth
             )
         finally:
             keystore.close()
+
+
+@contextmanager
+def open_log_keeper(home: Home, *, pin_file: Path | None = None) -> Iterator[LogKeeper]:
+    """The keeper of a home's transparency log, who owns the home until the context ends.
+
+    Raises:
+        RecordError: ``home.missing``, ``record.locked``, ``record.damaged``, and those of ``open_record``.
+        KeystoreError: the PIN or the keystore is wrong.
+    """
+    pin = home.read_pin(pin_file)
+    state = PkiState()
+    with open_record(home, replay=state.apply) as journal:
+        keystore = open_keystore(home.keystore, pin=pin)
+        try:
+            yield LogKeeper(
+                keystore=keystore,
+                recorder=Recorder(journal=journal, state=state, now=_utc_now),
+                log=journal.log,
+                shelf=home,
+            )
+        finally:
+            keystore.close()
+
+
+def rebuild(home: Home, *, kept: Sequence[bytes], key: NoteKey | None) -> int:
+    """Make a home's log anew from its journal, if that fits the home's checkpoint and those kept elsewhere.
+
+    Raises:
+        RecordError: ``home.missing``, ``record.locked``, ``record.damaged``, ``log.write-failed``.
+        PkiRefusedError: ``log.cut``, ``log.inconsistent``, ``log.signature-wrong``: the journal is what was changed.
+    """
+    home.settings()
+    state = read_state(home)
+    own = home.read_checkpoint()
+
+    def check(collector: LeafCollector) -> None:
+        levels = MemoryLevels(collector.leaf_hashes)
+        if own is not None:
+            check_checkpoint(read_checkpoint(own, [log_key_of(state)]), levels)
+        for note in kept:
+            trusted = key if key is not None else log_key_of(state)
+            check_checkpoint(read_checkpoint(note, [trusted]), levels)
+
+    return rebuild_log(home, check=check)
 
 
 def read_state(home: Home) -> PkiState:

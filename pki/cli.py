@@ -20,6 +20,7 @@ from pki.certificates.profile import load_certificate_profile
 from pki.errors import PkiError
 from pki.home import Home
 from pki.keys.open import KeystoreKind, keystore_warning
+from pki.log_commands import log_app
 from pki.presentation import (
     FormatOption,
     OutputFormat,
@@ -319,6 +320,7 @@ for _name, _commands in (
     ("crl", crl_app),
     ("trust", trust_app),
     ("journal", journal_app),
+    ("log", log_app),
 ):
     app.add_typer(_commands, name=_name)
 

@@ -3,6 +3,8 @@
 settings.toml   where the PIN file is
 keystore/       the keys (pki.keys.open)
 journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
+log/            the transparency log's hashes (pki.record.transparency_store)
+checkpoint      the log's newest signed checkpoint, for others to keep
 certificates/   NAME.cer, and crl/NAME.crl: copies of what the journal holds, for others to fetch
 """
 
@@ -20,6 +22,8 @@ __all__ = ["Home", "HomeSettings"]
 
 _FORMAT: Final = 1
 _MAX_SETTINGS_BYTES: Final = 65536
+_MAX_CHECKPOINT_BYTES: Final = 65537
+"""One more than a note may have, so that a longer one is refused and not cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,11 @@ class Home:
     def journal(self) -> Path:
         """The journal's file."""
         return self.directory / "journal.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """The transparency log's directory."""
+        return self.directory / "log"
 
     @property
     def keystore(self) -> Path:
@@ -113,6 +122,24 @@ class Home:
     def publish_crl(self, name: str, der: bytes) -> None:
         """See ``pki.services.authority.Publication``."""
         self._publish(self.directory / "crl" / f"{name}.crl", der)
+
+    def publish_checkpoint(self, note: bytes) -> None:
+        """See ``pki.services.log_keeper.CheckpointShelf``."""
+        self._publish(self._checkpoint_file, note)
+
+    def read_checkpoint(self) -> bytes | None:
+        """See ``pki.services.log_keeper.CheckpointShelf``."""
+        try:
+            with self._checkpoint_file.open("rb") as file:
+                return file.read(_MAX_CHECKPOINT_BYTES)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+    @property
+    def _checkpoint_file(self) -> Path:
+        return self.directory / "checkpoint"
 
     def _publish(self, path: Path, der: bytes) -> None:
         try:

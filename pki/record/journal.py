@@ -24,7 +24,15 @@ from pki.durable import sync_directory
 from pki.errors import RecordError
 from pki.record.lock import lock_exclusively
 
-__all__ = ["Journal", "JournalEntry", "JournalHead", "Record", "read_journal", "verify_journal"]
+__all__ = [
+    "Fields",
+    "Journal",
+    "JournalEntry",
+    "JournalHead",
+    "Record",
+    "read_journal",
+    "verify_journal",
+]
 
 _FIRST_PREVIOUS: Final = bytes(32)
 _MAX_LINE_BYTES: Final = 65536
@@ -53,6 +61,42 @@ class JournalEntry:
     fields: Fields
     previous: bytes
     hash: bytes
+
+    def to_bytes(self) -> bytes:
+        """The entry's line in the journal, without the line end."""
+        content = {
+            "sequence": self.sequence,
+            "time": self.time.strftime(_TIME_FORMAT),
+            "kind": self.kind,
+            "fields": dict(self.fields),
+            "previous": self.previous.hex(),
+            "hash": self.hash.hex(),
+        }
+        return _canonical(content)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "JournalEntry":
+        """Read one entry that stands alone; that it follows its predecessor is not known then.
+
+        Raises:
+            RecordError: ``record.damaged``.
+        """
+        if len(data) >= _MAX_LINE_BYTES:
+            raise _damaged(
+                f"an entry has {len(data)} bytes, expected at most {_MAX_LINE_BYTES - 1}"
+            )
+        try:
+            found = json.loads(data)
+            previous = JournalHead(
+                sequence=int(found["sequence"]) - 1, hash=bytes.fromhex(found["previous"])
+            )
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            raise _damaged("an entry is not JSON with the keys of one") from error
+        if previous.sequence < 0 or len(previous.hash) != len(_FIRST_PREVIOUS):
+            raise _damaged(
+                f"an entry has sequence {previous.sequence + 1} or a short hash before it"
+            )
+        return _parse(data + b"\n", previous)
 
     def text(self, name: str) -> str:
         """A field that must be a text.
@@ -218,8 +262,15 @@ def read_journal(path: Path) -> Iterator[JournalEntry]:
     return iter(entries)
 
 
-def verify_journal(path: Path, *, known_head: JournalHead | None = None) -> JournalHead:
+def verify_journal(
+    path: Path,
+    *,
+    known_head: JournalHead | None = None,
+    replay: Callable[[JournalEntry], None] = lambda _: None,
+) -> JournalHead:
     """Check a whole journal; find edits, gaps, another order and, against a known head, a cut tail.
+
+    Every entry is handed to ``replay``; nothing is locked or mended.
 
     Raises:
         RecordError: ``record.damaged``; ``record.cut``: the known head is not in it; ``record.unreadable``.
@@ -234,6 +285,7 @@ def verify_journal(path: Path, *, known_head: JournalHead | None = None) -> Jour
             and entry.hash == known_head.hash
         ):
             found = True
+        replay(entry)
 
     head = _read(path, look)
     if known_head is not None and not found:

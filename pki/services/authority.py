@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from card_layout.curves import NamedCurve
 from pki.certificates.crl import MAX_CRL_LIFETIME, prepare_crl
 from pki.certificates.issue import (
     LOCATIONS,
@@ -25,6 +22,7 @@ from pki.errors import PkiRefusedError
 from pki.keys.algorithms import HashAlgorithm
 from pki.keys.keystore import Keystore, check_key_id
 from pki.keys.signer import Signer
+from pki.services.key_making import LOG_KEY_ID, create_key
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind, PkiState, SignerRecord
 
@@ -117,7 +115,7 @@ class AuthorityService:
         name = _distinguished_name(
             request.name, _AUTHORITY_PART, request.country, is_test=request.is_test
         )
-        signer = self._create_key(AUTHORITY_KEY_ID, profile.curve)
+        signer = create_key(self._keystore, self._recorder, AUTHORITY_KEY_ID, profile.curve)
         serial_number = self._draw_serial_number()
         prepared = prepare_authority_certificate(
             public_key=signer.public_key,
@@ -153,7 +151,10 @@ class AuthorityService:
             KeystoreError, RecordError: it is unfinished, or not begun.
         """
         authority = self._require_authority()
-        if check_key_id(signer_id) == AUTHORITY_KEY_ID or signer_id in self.state.signers:
+        if (
+            check_key_id(signer_id) in (AUTHORITY_KEY_ID, LOG_KEY_ID)
+            or signer_id in self.state.signers
+        ):
             raise PkiRefusedError(
                 f"there is, or may be, a certificate for {signer_id} already",
                 code="signer.exists",
@@ -165,7 +166,7 @@ class AuthorityService:
             authority.country,
             is_test=authority.is_test,
         )
-        signer = self._create_key(signer_id, profile.curve)
+        signer = create_key(self._keystore, self._recorder, signer_id, profile.curve)
         serial_number = self._draw_serial_number()
         prepared = prepare_signer_certificate(
             authority_certificate=authority.der,
@@ -268,18 +269,6 @@ class AuthorityService:
                 "the authority's key is not the one in its certificate",
                 code="signing.key-mismatch",
             )
-        return signer
-
-    def _create_key(self, key_id: str, curve: NamedCurve) -> Signer:
-        """Make a key, its wish recorded before; a key that no certificate can name yet is residue of a crash."""
-        if key_id in self._keystore.key_ids():
-            self._keystore.destroy(key_id)
-            self._recorder.record(EntryKind.KEY_DESTROYED, key=key_id)
-        self._recorder.record(EntryKind.KEY_INTENDED, key=key_id, curve=curve.label)
-        self._keystore.create_signing_key(key_id=key_id, curve=curve)
-        signer = self._keystore.signer(key_id)
-        encoded = signer.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        self._recorder.record(EntryKind.KEY_CREATED, key=key_id, public_key=encoded.hex())
         return signer
 
     def _draw_serial_number(self) -> int:

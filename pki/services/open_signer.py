@@ -9,8 +9,8 @@ from pki.certificates.trust import DocumentSignerCertificate
 from pki.errors import PkiRefusedError
 from pki.home import Home
 from pki.keys.open import open_keystore
-from pki.record.journal import Journal
 from pki.services.document_signer import InProcessDocumentSigner, SigningLimits
+from pki.services.open_record import open_record
 from pki.services.recorder import Recorder
 from pki.services.state import PkiState, SignerRecord
 
@@ -48,7 +48,7 @@ def open_document_signer(
     state = PkiState()
     stack = ExitStack()
     try:
-        journal = stack.enter_context(Journal.open(place.journal, replay=state.apply))
+        journal = stack.enter_context(open_record(place, replay=state.apply))
         record = _choose(state, signer_id, now())
         keystore = stack.enter_context(closing(open_keystore(place.keystore, pin=pin)))
         return InProcessDocumentSigner(

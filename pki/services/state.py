@@ -12,7 +12,7 @@ from enum import Enum
 from pki.errors import RecordError
 from pki.record.journal import JournalEntry
 
-__all__ = ["EntryKind", "PkiState", "SignerRecord"]
+__all__ = ["SIGNATURE_KINDS", "EntryKind", "PkiState", "SignerRecord"]
 
 
 class EntryKind(Enum):
@@ -29,6 +29,21 @@ class EntryKind(Enum):
     CRL_INTENDED = "crl.intended"
     CRL_ISSUED = "crl.issued"
     SECURITY_OBJECT_SIGNED = "security-object.signed"
+    LOG_STARTED = "log.started"
+    CHECKPOINT_INTENDED = "checkpoint.intended"
+
+
+SIGNATURE_KINDS = frozenset(
+    kind.value
+    for kind in (
+        EntryKind.AUTHORITY_INTENDED,
+        EntryKind.SIGNER_INTENDED,
+        EntryKind.CRL_INTENDED,
+        EntryKind.SECURITY_OBJECT_SIGNED,
+        EntryKind.CHECKPOINT_INTENDED,
+    )
+)
+"""The entries that announce a signature: each has a leaf in the transparency log."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +70,11 @@ class PkiState:
         self.serial_numbers: set[int] = set()
         self.crl_number = 0
         self.crl: bytes | None = None
+        self.log_origin: str | None = None
+        self.log_key: bytes | None = None
+        self.is_sealed = False
+        """Whether nothing was recorded behind the last checkpoint."""
+
         self._references: Counter[bytes] = Counter()
 
     def is_reference_used(self, reference: bytes) -> bool:
@@ -70,6 +90,7 @@ class PkiState:
         try:
             kind = EntryKind(entry.kind)
             self._apply(kind, entry)
+            self.is_sealed = kind is EntryKind.CHECKPOINT_INTENDED
         except (ValueError, KeyError) as error:
             raise RecordError(
                 f"entry {entry.sequence} of kind {entry.kind[:60]!r} cannot be understood",
@@ -103,3 +124,6 @@ class PkiState:
             self.crl_number = max(self.crl_number, entry.number("number"))
         elif kind is EntryKind.CRL_ISSUED:
             self.crl = bytes.fromhex(entry.text("crl"))
+        elif kind is EntryKind.LOG_STARTED:
+            self.log_origin = entry.text("origin")
+            self.log_key = bytes.fromhex(entry.text("public_key"))

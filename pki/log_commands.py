@@ -1,0 +1,315 @@
+"""The commands ``membercard-pki log ...``: checkpoints, checks and proofs of the transparency log."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from pki.bootstrap import open_log_keeper, rebuild
+from pki.durable import replace_file
+from pki.errors import PkiDataError, RecordError
+from pki.home import Home
+from pki.presentation import (
+    Document,
+    FormatOption,
+    OutputFormat,
+    print_document,
+    print_warning,
+)
+from pki.record.transparency_note import MAX_NOTE_BYTES, Checkpoint, NoteKey
+from pki.record.transparency_proof import (
+    MAX_PROOF_BYTES,
+    GrowthProof,
+    InclusionProof,
+    is_growth_proof,
+)
+from pki.services.log_keeper import read_checkpoint
+from pki.services.log_reading import log_key, prove_growth, prove_inclusion, verify_log
+
+__all__ = ["log_app"]
+
+_MAX_KEY_BYTES: Final = 4096
+_REFERENCE_BYTES: Final = 16
+
+log_app = typer.Typer(help="The transparency log of every signature.", rich_markup_mode=None)
+
+KeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key", help="File with the log's key, kept elsewhere; else the one in the home's journal."
+    ),
+]
+CosignerOption = Annotated[
+    list[Path] | None,
+    typer.Option("--cosigner", help="File with a witness's key that must have signed, too."),
+]
+
+
+@log_app.command(
+    "checkpoint",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki log checkpoint --out /media/usb/2026-11-21.checkpoint
+  membercard-pki --home pki log checkpoint --format json
+""",
+)
+def checkpoint_sign(
+    context: typer.Context,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="A copy to be kept elsewhere, by somebody else.")
+    ] = None,
+    pin_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the keystore's PIN; the one given at creation is remembered."),
+    ] = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Sign a checkpoint: what was recorded until now cannot be changed any more without its keeper noticing."""
+    with open_log_keeper(_home(context), pin_file=pin_file) as keeper:
+        note = keeper.sign_checkpoint()
+    if out is not None:
+        _write(out, note.to_bytes())
+    checkpoint = Checkpoint.from_text(note.text)
+    print_document(
+        {
+            "origin": checkpoint.origin,
+            "size": checkpoint.size,
+            "root": checkpoint.root.hex(),
+            "key_id": note.signatures[0].key_id.hex(),
+            "file": None if out is None else str(out),
+        },
+        output_format,
+    )
+
+
+@log_app.command(
+    "key",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki log key > /media/usb/log.key
+""",
+)
+def key_show(context: typer.Context, *, output_format: FormatOption = OutputFormat.TEXT) -> None:
+    """Show the public key that verifies checkpoints, as signed notes write keys."""
+    key = log_key(_home(context))
+    if output_format is OutputFormat.JSON:
+        print_document(
+            {"name": key.name, "key_id": key.key_id.hex(), "key": key.to_text()}, output_format
+        )
+        return
+    typer.echo(key.to_text())
+
+
+@log_app.command(
+    "verify",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki log verify
+  membercard-pki --home pki log verify --checkpoint /media/usb/2026-11-21.checkpoint --key /media/usb/log.key
+""",
+)
+def verify(
+    context: typer.Context,
+    *,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(help="A checkpoint that was kept elsewhere; may be given several times."),
+    ] = None,
+    key: KeyOption = None,
+    cosigner: CosignerOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Check journal and log: find every edit, deletion, other order or cut tail since a checkpoint."""
+    kept = [_read(path, MAX_NOTE_BYTES) for path in checkpoint or ()]
+    report = verify_log(
+        _home(context),
+        kept=kept,
+        key=None if key is None else _read_key(key),
+        cosigners=[_read_key(path) for path in cosigner or ()],
+    )
+    if not kept:
+        print_warning(
+            "without a checkpoint that was kept elsewhere, a journal and a log that were both rewritten pass"
+        )
+    if report.waiting:
+        print_warning(
+            f"{report.waiting} leaves are waiting in the journal; the next command that signs appends them"
+        )
+    print_document(
+        {
+            "entries": report.head.sequence,
+            "head": report.head.to_text(),
+            "torn_bytes": report.head.torn_bytes,
+            "leaves": report.leaves,
+            "root": report.root.hex(),
+            "waiting": report.waiting,
+            "sealed": report.sealed,
+            "checkpoints_kept_elsewhere": report.checkpoints,
+        },
+        output_format,
+    )
+
+
+@log_app.command(
+    "prove",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki log prove 17 --out card.tlog-proof
+  membercard-pki --home pki log prove --reference 5f0c9d3e5f0c9d3e5f0c9d3e5f0c9d3e --out card.tlog-proof
+  membercard-pki --home pki log prove --since /media/usb/2026-11-21.checkpoint --out growth.tlog-proof
+""",
+)
+def prove(
+    context: typer.Context,
+    index: Annotated[int | None, typer.Argument(min=0, help="A leaf of the log.")] = None,
+    *,
+    out: Annotated[Path, typer.Option(help="Where the proof is written.")],
+    reference: Annotated[
+        str | None, typer.Option(help="A card's reference: 32 hexadecimal digits.")
+    ] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(help="An older checkpoint: prove that the newest one only added to it."),
+    ] = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Write the proof that a record stands in the log, or that the log only grew since a checkpoint."""
+    home = _home(context)
+    if [index, reference, since].count(None) != 2:
+        raise typer.BadParameter("give one of INDEX, --reference and --since")
+    if since is not None:
+        growth = prove_growth(home, _read(since, MAX_NOTE_BYTES))
+        _write(out, growth.to_bytes())
+        size = Checkpoint.from_text(growth.note.text).size
+        print_document({"old_size": growth.old_size, "size": size, "file": str(out)}, output_format)
+        return
+    proof = prove_inclusion(
+        home, index=index, reference=None if reference is None else _read_reference(reference)
+    )
+    _write(out, proof.to_bytes())
+    size = Checkpoint.from_text(proof.note.text).size
+    print_document({"index": proof.index, "size": size, "file": str(out)}, output_format)
+
+
+@log_app.command(
+    "check",
+    epilog="""\b
+Examples:
+  membercard-pki log check card.tlog-proof --key /media/usb/log.key
+  membercard-pki log check growth.tlog-proof --key /media/usb/log.key --since /media/usb/2026-11-21.checkpoint
+""",
+)
+def check(
+    context: typer.Context,
+    proof: Annotated[Path, typer.Argument(help="A file that `log prove` wrote.")],
+    *,
+    since: Annotated[
+        Path | None, typer.Option(help="The older checkpoint that was kept, for a proof of growth.")
+    ] = None,
+    key: KeyOption = None,
+    cosigner: CosignerOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Check a proof; with --key it needs nothing of the authority's."""
+    data = _read(proof, MAX_PROOF_BYTES)
+    log = log_key(_home(context)) if key is None else _read_key(key)
+    keys: Sequence[NoteKey] = [log, *(_read_key(path) for path in cosigner or ())]
+    if is_growth_proof(data):
+        if since is None:
+            raise typer.BadParameter("a proof of growth needs the older checkpoint: --since FILE")
+        old = read_checkpoint(_read(since, MAX_NOTE_BYTES), [log])
+        new = GrowthProof.from_bytes(data).verify(old, keys)
+        print_document(
+            {"origin": new.origin, "old_size": old.size, "size": new.size, "root": new.root.hex()},
+            output_format,
+        )
+        return
+    entry, checkpoint = InclusionProof.from_bytes(data).verify(keys)
+    document: Document = {
+        "origin": checkpoint.origin,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "sequence": entry.sequence,
+        "time": f"{entry.time:%Y-%m-%dT%H:%M:%SZ}",
+        "kind": entry.kind,
+    }
+    # The salt has done its work; whoever wants it has the proof.
+    document |= {
+        f"record_{name}": value for name, value in entry.fields.items() if name != "log_salt"
+    }
+    print_document(document, output_format)
+
+
+@log_app.command(
+    "rebuild",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki log rebuild --checkpoint /media/usb/2026-11-21.checkpoint
+""",
+)
+def log_rebuild(
+    context: typer.Context,
+    *,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(help="A checkpoint that was kept elsewhere; may be given several times."),
+    ] = None,
+    key: KeyOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Make a damaged log anew from the journal, if the journal fits every checkpoint; the old files are kept."""
+    leaves = rebuild(
+        _home(context),
+        kept=[_read(path, MAX_NOTE_BYTES) for path in checkpoint or ()],
+        key=None if key is None else _read_key(key),
+    )
+    print_document({"leaves": leaves}, output_format)
+
+
+def _home(context: typer.Context) -> Home:
+    home = getattr(context.find_root().obj, "home", None)
+    if not isinstance(home, Home):
+        raise TypeError("the command was not called through the root command")
+    return home
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            # One byte more, so that what is too long is refused and not cut.
+            return file.read(limit + 1)
+    except OSError as error:
+        raise RecordError(
+            f"{path} cannot be read: {error.strerror}", code="log.unreadable"
+        ) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        replace_file(path, content, mode=0o644)
+    except OSError as error:
+        raise RecordError(
+            f"{path} cannot be written: {error.strerror}", code="log.unwritable"
+        ) from error
+
+
+def _read_key(path: Path) -> NoteKey:
+    try:
+        text = _read(path, _MAX_KEY_BYTES).decode()
+    except UnicodeDecodeError as error:
+        raise PkiDataError(f"{path} holds no key of a log", code="log.key-malformed") from error
+    return NoteKey.from_text(text.removesuffix("\n"))
+
+
+def _read_reference(text: str) -> bytes:
+    try:
+        reference = bytes.fromhex(text)
+    except ValueError:
+        reference = b""
+    if len(reference) != _REFERENCE_BYTES:
+        raise typer.BadParameter(
+            f"expected {2 * _REFERENCE_BYTES} hexadecimal digits", param_hint="--reference"
+        )
+    return reference
