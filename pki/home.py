@@ -3,7 +3,7 @@
 settings.toml   where the PIN file is
 keystore/       the keys (pki.keys.open)
 journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
-certificates/   NAME.cer, and crl/NAME.crl: copies of what the journal holds, for others to fetch
+certificates/   NAME.cer, and crl/NAME.crl, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
 """
 
 import json
@@ -113,6 +113,10 @@ class Home:
     def publish_crl(self, name: str, der: bytes) -> None:
         """See ``pki.services.authority.Publication``."""
         self._publish(self.directory / "crl" / f"{name}.crl", der)
+
+    def publish_cv_certificate(self, name: str, content: bytes) -> None:
+        """See ``pki.services.terminal_authority.CvPublication``."""
+        self._publish(self.directory / "card-verifiable" / f"{name}.cvcert", content)
 
     def _publish(self, path: Path, der: bytes) -> None:
         try:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from pki.errors import RecordError
+from pki.errors import PkiDataError, RecordError
 from pki.record.journal import JournalEntry
+from pki.services.card_verifiable_state import CardVerifiableState
 
 __all__ = ["EntryKind", "PkiState", "SignerRecord"]
 
@@ -29,6 +30,11 @@ class EntryKind(Enum):
     CRL_INTENDED = "crl.intended"
     CRL_ISSUED = "crl.issued"
     SECURITY_OBJECT_SIGNED = "security-object.signed"
+    CV_CERTIFICATE_INTENDED = "cv-certificate.intended"
+    CV_CERTIFICATE_ISSUED = "cv-certificate.issued"
+    TERMINAL_BLOCKED = "terminal.blocked"
+    TERMINAL_REQUEST_INTENDED = "terminal-request.intended"
+    TERMINAL_REQUEST_MADE = "terminal-request.made"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +61,14 @@ class PkiState:
         self.serial_numbers: set[int] = set()
         self.crl_number = 0
         self.crl: bytes | None = None
+        self.card_verifiable = CardVerifiableState()
+        self._card_verifiable_entries = {
+            EntryKind.CV_CERTIFICATE_INTENDED: self.card_verifiable.certificate_intended,
+            EntryKind.CV_CERTIFICATE_ISSUED: self.card_verifiable.certificate_issued,
+            EntryKind.TERMINAL_BLOCKED: self.card_verifiable.terminal_blocked,
+            EntryKind.TERMINAL_REQUEST_INTENDED: self.card_verifiable.request_intended,
+            EntryKind.TERMINAL_REQUEST_MADE: self.card_verifiable.request_made,
+        }
         self._references: Counter[bytes] = Counter()
 
     def is_reference_used(self, reference: bytes) -> bool:
@@ -70,14 +84,16 @@ class PkiState:
         try:
             kind = EntryKind(entry.kind)
             self._apply(kind, entry)
-        except (ValueError, KeyError) as error:
+        except (ValueError, LookupError, PkiDataError) as error:
             raise RecordError(
                 f"entry {entry.sequence} of kind {entry.kind[:60]!r} cannot be understood",
                 code="record.damaged",
             ) from error
 
     def _apply(self, kind: EntryKind, entry: JournalEntry) -> None:
-        if kind is EntryKind.SECURITY_OBJECT_SIGNED:
+        if kind in self._card_verifiable_entries:
+            self._card_verifiable_entries[kind](entry)
+        elif kind is EntryKind.SECURITY_OBJECT_SIGNED:
             self.signers[entry.text("signer")].objects_signed += 1
             self._references[bytes.fromhex(entry.text("reference"))] += 1
         elif kind is EntryKind.AUTHORITY_INTENDED:
