@@ -18,6 +18,7 @@ from pki.errors import PkiRefusedError
 from pki.services.state import PkiState, SignerRecord
 
 __all__ = [
+    "Document",
     "FormatOption",
     "OutputFormat",
     "authority_document",
