@@ -73,19 +73,24 @@ class CvIssuer:
             )
         return self.judge(roots[-1])
 
-    def judge_verifier(self, reference: HolderReference | None) -> JudgedCertificate:
-        """The document verifier's key with that reference; ``None`` for the newest that may sign.
+    def judge_verifier(
+        self, reference: HolderReference | None, *, holder: str | None = None
+    ) -> JudgedCertificate:
+        """The document verifier's key with that reference; without one the newest, of that holder where one is named.
 
         Raises:
             PkiRefusedError: ``document-verifier.unknown``, ``cv-certificate.expired``.
         """
-        known = self.state.issued(role=Role.DOCUMENT_VERIFIER)
-        for record in reversed(known):
-            if reference is None or record.holder_reference == reference:
+        for record in reversed(self.state.issued(role=Role.DOCUMENT_VERIFIER)):
+            if reference is not None:
+                is_meant = record.holder_reference == reference
+            else:
+                is_meant = holder is None or record.holder_reference.holder == holder
+            if is_meant:
                 return self.judge(record)
-        name = "document verifier" if reference is None else f"document verifier {reference.text}"
+        name = reference.text if reference is not None else holder
         raise PkiRefusedError(
-            f"there is no {name} yet",
+            f"there is no document verifier {name or 'yet'}",
             code="document-verifier.unknown",
             hint="membercard-pki terminal dv create",
         )

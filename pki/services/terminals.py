@@ -52,7 +52,11 @@ class TerminalService:
                     code="terminal.exists",
                     hint="let the terminal vouch for its request with its key, then: terminal renew",
                 )
-        return self._certify(found, issuer=self._issuer.judge_verifier(verifier), files=files)
+        asked = found.body.authority_reference
+        issuer = self._issuer.judge_verifier(
+            verifier, holder=None if asked is None else asked.holder
+        )
+        return self._certify(found, issuer=issuer, files=files)
 
     def renew_terminal(
         self, request: bytes, *, verifier: HolderReference | None = None
@@ -75,7 +79,8 @@ class TerminalService:
         earlier = self._in_good_standing(found)
         body = earlier.certificate.body
         found.verify(earlier.public_key, body.public_key.algorithm)
-        issuer = self._issuer.judge_verifier(verifier)
+        # A terminal stays with its document verifier, whose key may be a later one by now.
+        issuer = self._issuer.judge_verifier(verifier, holder=body.authority_reference.holder)
         return self._certify(
             found.request, issuer=issuer, files=body.file_rights & issuer.rights.files
         )

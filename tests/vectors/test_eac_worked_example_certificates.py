@@ -5,8 +5,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from card_layout.curves import NamedCurve
+from card_layout.curves import EcPublicKey, NamedCurve
 from pki.card_verifiable.authorisation import Role, TerminalType
 from pki.card_verifiable.certificate import CvCertificate
 from pki.card_verifiable.chain import JudgedCertificate, judge_chain
@@ -69,6 +70,17 @@ def test_every_signature_of_the_example_verifies(
             name=certificate.body.holder_reference.text,
         )
         issuer = certificate
+
+
+def test_the_private_key_of_the_example_is_the_terminals(
+    shared_vectors: Path, chain: tuple[CvCertificate, CvCertificate, CvCertificate]
+) -> None:
+    found = json.loads((shared_vectors / "eac-worked-example" / "ecdh.json").read_text())
+    # The ECPrivateKey ends with its octet string of 64 bytes (RFC 5915); the parameters before it are explicit.
+    scalar = int.from_bytes(bytes.fromhex(found["tc_ecdh_ta_pcd_key"])[-64:], "big")
+    curve = NamedCurve.BRAINPOOLP512R1
+    public_key = ec.derive_private_key(scalar, curve.to_cryptography()).public_key()
+    assert chain[2].body.public_key.on(curve) == EcPublicKey.from_cryptography(public_key)
 
 
 def test_its_cvca_for_inspection_systems_may_not_certify_authentication_terminals(

@@ -305,6 +305,17 @@ def test_a_terminal_renews_with_its_own_key_as_often_as_it_likes(
         assert terminal.body.effective_date == office.now.date()
 
 
+def test_a_terminal_stays_with_its_document_verifier_through_all_of_its_keys(
+    office: Office, gate: Office
+) -> None:
+    terminal = issue(office, first_request(gate))
+    with office.open() as services:
+        services.authority.create_document_verifier(mnemonic="OFFICES", files=RECORD)
+        services.authority.create_document_verifier(mnemonic="BORDER", files=RECORD)
+    renewed = renew(office, next_request(gate, terminal))
+    assert renewed.body.authority_reference.text == "VNOFFICES00002"
+
+
 def test_rights_shrink_with_those_of_the_document_verifier(office: Office, gate: Office) -> None:
     terminal = issue(office, first_request(gate))
     with office.open() as services:
@@ -411,7 +422,7 @@ def test_a_request_that_cannot_be_granted_leaves_nothing_behind(office: Office) 
         (handmade("../GATE"), "terminal-request.holder-invalid"),
         (handmade("gate"), "terminal-request.holder-invalid"),
         (handmade(curve=NamedCurve.SECP384R1), "terminal-request.curve-differs"),
-        (handmade(authority="VNOTHERS00001"), "terminal-request.authority-differs"),
+        (handmade(authority="VNOTHERS00001"), "document-verifier.unknown"),
         (handmade(extensions=(asking,)), "terminal-request.extensions"),
         (handmade(signer=signer), "terminal-request.key-used"),
     ):
@@ -443,6 +454,14 @@ def test_a_document_verifier_can_be_chosen(office: Office) -> None:
             handmade("GATE3"), files=RECORD, verifier=reference.next
         )
         assert code_of(action) == "document-verifier.unknown"
+        action = lambda: services.terminals.issue_terminal(  # noqa: E731 - the same
+            handmade("GATE3", authority="VNBORDER00001"), files=RECORD, verifier=reference
+        )
+        assert code_of(action) == "terminal-request.authority-differs"
+        asked = services.terminals.issue_terminal(
+            handmade("GATE4", authority="VNOFFICES00001"), files=RECORD
+        )
+        assert asked.body.authority_reference == reference
     assert chosen.body.authority_reference == reference
     assert newest.body.authority_reference.text == "VNBORDER00001"
 
