@@ -200,8 +200,6 @@ def verify_plain_signature(
             f"signature of {name} has {len(signature)} bytes, expected {2 * size}"
         )
     r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-    if not (0 < r < key.curve.n and 0 < s < key.curve.n):
-        raise _signature_invalid(f"signature of {name} is not a pair of numbers below the order")
     try:
         key.to_cryptography().verify(
             encode_dss_signature(r, s),
