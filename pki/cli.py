@@ -17,6 +17,7 @@ from pki.bootstrap import open_authority, prepare_home, read_state, write_trust
 from pki.certificates.certificate import load_certificate_list
 from pki.certificates.crl import MAX_CRL_LIFETIME
 from pki.certificates.profile import load_certificate_profile
+from pki.cli_terminal import terminal_app
 from pki.errors import PkiError
 from pki.home import Home
 from pki.keys.open import KeystoreKind, keystore_warning
@@ -321,6 +322,7 @@ for _name, _commands in (
     ("trust", trust_app),
     ("journal", journal_app),
     ("log", log_app),
+    ("terminal", terminal_app),
 ):
     app.add_typer(_commands, name=_name)
 

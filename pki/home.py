@@ -5,7 +5,7 @@ keystore/       the keys (pki.keys.open)
 journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
 log/            the transparency log's hashes (pki.record.transparency_store)
 checkpoint      the log's newest signed checkpoint, for others to keep
-certificates/   NAME.cer, and crl/NAME.crl: copies of what the journal holds, for others to fetch
+certificates/   NAME.cer, and crl/NAME.crl, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
 """
 
 import json
@@ -140,6 +140,10 @@ class Home:
     @property
     def _checkpoint_file(self) -> Path:
         return self.directory / "checkpoint"
+
+    def publish_cv_certificate(self, name: str, content: bytes) -> None:
+        """See ``pki.services.terminal_authority.CvPublication``."""
+        self._publish(self.directory / "card-verifiable" / f"{name}.cvcert", content)
 
     def _publish(self, path: Path, der: bytes) -> None:
         try:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from pki.errors import RecordError
+from pki.errors import PkiDataError, RecordError
 from pki.record.journal import JournalEntry
+from pki.services.card_verifiable_state import CardVerifiableState
 
 __all__ = ["SIGNATURE_KINDS", "EntryKind", "PkiState", "SignerRecord"]
 
@@ -29,6 +30,11 @@ class EntryKind(Enum):
     CRL_INTENDED = "crl.intended"
     CRL_ISSUED = "crl.issued"
     SECURITY_OBJECT_SIGNED = "security-object.signed"
+    CV_CERTIFICATE_INTENDED = "cv-certificate.intended"
+    CV_CERTIFICATE_ISSUED = "cv-certificate.issued"
+    TERMINAL_BLOCKED = "terminal.blocked"
+    TERMINAL_REQUEST_INTENDED = "terminal-request.intended"
+    TERMINAL_REQUEST_MADE = "terminal-request.made"
     LOG_STARTED = "log.started"
     CHECKPOINT_INTENDED = "checkpoint.intended"
 
@@ -40,6 +46,8 @@ SIGNATURE_KINDS = frozenset(
         EntryKind.SIGNER_INTENDED,
         EntryKind.CRL_INTENDED,
         EntryKind.SECURITY_OBJECT_SIGNED,
+        EntryKind.CV_CERTIFICATE_INTENDED,
+        EntryKind.TERMINAL_REQUEST_INTENDED,
         EntryKind.CHECKPOINT_INTENDED,
     )
 )
@@ -75,6 +83,14 @@ class PkiState:
         self.is_sealed = False
         """Whether nothing was recorded behind the last checkpoint."""
 
+        self.card_verifiable = CardVerifiableState()
+        self._card_verifiable_entries = {
+            EntryKind.CV_CERTIFICATE_INTENDED: self.card_verifiable.certificate_intended,
+            EntryKind.CV_CERTIFICATE_ISSUED: self.card_verifiable.certificate_issued,
+            EntryKind.TERMINAL_BLOCKED: self.card_verifiable.terminal_blocked,
+            EntryKind.TERMINAL_REQUEST_INTENDED: self.card_verifiable.request_intended,
+            EntryKind.TERMINAL_REQUEST_MADE: self.card_verifiable.request_made,
+        }
         self._references: Counter[bytes] = Counter()
 
     def is_reference_used(self, reference: bytes) -> bool:
@@ -89,9 +105,12 @@ class PkiState:
         """
         try:
             kind = EntryKind(entry.kind)
-            self._apply(kind, entry)
+            if kind in self._card_verifiable_entries:
+                self._card_verifiable_entries[kind](entry)
+            else:
+                self._apply(kind, entry)
             self.is_sealed = kind is EntryKind.CHECKPOINT_INTENDED
-        except (ValueError, KeyError) as error:
+        except (ValueError, LookupError, PkiDataError) as error:
             raise RecordError(
                 f"entry {entry.sequence} of kind {entry.kind[:60]!r} cannot be understood",
                 code="record.damaged",
