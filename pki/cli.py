@@ -19,6 +19,7 @@ from pki.certificates.profile import load_certificate_profile
 from pki.errors import PkiError
 from pki.home import Home
 from pki.keys.open import KeystoreKind, keystore_warning
+from pki.lint_command import LINT_EXAMPLES, lint_command
 from pki.presentation import (
     FormatOption,
     OutputFormat,
@@ -320,6 +321,7 @@ for _name, _commands in (
     ("journal", journal_app),
 ):
     app.add_typer(_commands, name=_name)
+app.command("lint", epilog=LINT_EXAMPLES)(lint_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -180,7 +180,7 @@ def _profile_of(view: CertificateView) -> LintProfile:
 
 def _is_root(view: CertificateView) -> bool:
     """One name, and one key as far as that can be told."""
-    if view.issuer.encoded != view.subject.encoded:
+    if not view.issuer.is_same_as(view.subject):
         return False
     is_self_signed = view.is_self_signed
     if is_self_signed is not None:

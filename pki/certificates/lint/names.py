@@ -84,6 +84,10 @@ class Name:
     encoded: bytes = field(repr=False)
     attributes: tuple[Attribute, ...]
 
+    def is_same_as(self, other: "Name") -> bool:
+        """Whether the names are equal, whatever the case, the spaces and the types of their texts (RFC 5280, 7.1)."""
+        return self.encoded == other.encoded or _folded(self) == _folded(other)
+
     def all(self, oid: str) -> tuple[Attribute, ...]:
         """Every attribute of this type."""
         return tuple(item for item in self.attributes if item.oid == oid)
@@ -91,6 +95,18 @@ class Name:
     def texts(self, oid: str) -> tuple[str, ...]:
         """The texts of every attribute of this type that has one."""
         return tuple(item.text for item in self.all(oid) if item.text is not None)
+
+
+def _folded(name: Name) -> list[tuple[str, bytes]]:
+    return [
+        (
+            item.oid,
+            item.content
+            if item.text is None
+            else " ".join(item.text.split()).casefold().encode("utf-8", "replace"),
+        )
+        for item in name.attributes
+    ]
 
 
 def read_name(element: Element) -> Name:

@@ -157,15 +157,19 @@ def _absent_in_entries(oid: str) -> _Check:
 
 
 for _code, _oid in _PRESENT:
-    _table.rule(_code, clause=_TABLE_10, demands=f"there is a {NAMES[_oid]}")(_present(_oid))
+    _table.rule(_code, clause=_TABLE_10, demands=f"the extension {NAMES[_oid]} is there")(
+        _present(_oid)
+    )
 for _code, _oid in _NOT_CRITICAL:
     _table.rule(_code, clause=_TABLE_10, demands=f"{NAMES[_oid]} is not critical")(
         _not_critical(_oid)
     )
 for _code, _oid in _ABSENT:
-    _table.rule(_code, clause=_TABLE_10, demands=f"there is no {NAMES[_oid]}")(_absent(_oid))
+    _table.rule(_code, clause=_TABLE_10, demands=f"the extension {NAMES[_oid]} is not there")(
+        _absent(_oid)
+    )
 for _code, _oid in _ABSENT_IN_ENTRIES:
-    _table.rule(_code, clause=_TABLE_10, demands=f"entries have no {NAMES[_oid]}")(
+    _table.rule(_code, clause=_TABLE_10, demands=f"entries have no extension {NAMES[_oid]}")(
         _absent_in_entries(_oid)
     )
 

@@ -11,13 +11,20 @@ from pki.certificates.lint.element import (
     MalformedError,
     read_element,
 )
-from pki.certificates.lint.findings import CARD_VERIFIABLE, EVERYTHING, RuleTable, Violation
+from pki.certificates.lint.findings import (
+    CARD_VERIFIABLE,
+    CERTIFICATES,
+    EVERYTHING,
+    LintProfile,
+    RuleTable,
+    Violation,
+)
 from pki.certificates.lint.objects import EncodedView, SignedView
 
 __all__ = ["ENCODING_RULES", "EXTENSION_ENCODING_RULES"]
 
 _table: RuleTable[EncodedView] = RuleTable(EVERYTHING - CARD_VERIFIABLE)
-_signed: RuleTable[SignedView] = RuleTable(EVERYTHING - CARD_VERIFIABLE)
+_signed: RuleTable[SignedView] = RuleTable(CERTIFICATES | {LintProfile.CRL})
 
 
 def _where(element: Element) -> str:

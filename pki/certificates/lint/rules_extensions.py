@@ -109,7 +109,7 @@ def _subject_identifier(view: CertificateView) -> Iterator[Violation]:
     profiles=_ROOT,
 )
 def _names_equal(view: CertificateView) -> Iterator[Violation]:
-    if view.issuer.encoded != view.subject.encoded:
+    if not view.issuer.is_same_as(view.subject):
         yield Violation("subject", "is not the issuer")
 
 
@@ -440,7 +440,7 @@ def _types_size(view: CertificateView) -> Iterator[Violation]:
     profiles=_LINK,
 )
 def _name_change(view: CertificateView) -> Iterator[Violation]:
-    is_other_name = view.issuer.encoded != view.subject.encoded
+    is_other_name = not view.issuer.is_same_as(view.subject)
     has_malformed = any(item.name == "nameChange" for item, _ in view.extensions.malformed)
     if is_other_name and not view.extensions.has_name_change and not has_malformed:
         yield Violation("extensions", "issuer and subject differ and there is no nameChange")

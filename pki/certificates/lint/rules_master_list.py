@@ -191,8 +191,7 @@ def _authority_certificate(view: MasterListView) -> Iterator[Violation]:
         if certificate is None:
             continue
         if not any(
-            other.subject.encoded == certificate.issuer.encoded
-            for other in view.readable_certificates
+            other.subject.is_same_as(certificate.issuer) for other in view.readable_certificates
         ):
             yield Violation(path, "none of the certificates is that of the signer's issuer")
 

@@ -190,13 +190,16 @@ def _extensions_not_empty(view: CertificateView) -> Iterator[Violation]:
 
 
 for _code, _oid, _profiles in _PRESENT:
-    _table.rule(_code, clause=_TABLE_6, demands=f"there is a {NAMES[_oid]}", profiles=_profiles)(
-        _present(_oid)
-    )
+    _table.rule(
+        _code, clause=_TABLE_6, demands=f"the extension {NAMES[_oid]} is there", profiles=_profiles
+    )(_present(_oid))
 for _code, _oid, _profiles in _ABSENT:
-    _table.rule(_code, clause=_TABLE_6, demands=f"there is no {NAMES[_oid]}", profiles=_profiles)(
-        _absent(_oid)
-    )
+    _table.rule(
+        _code,
+        clause=_TABLE_6,
+        demands=f"the extension {NAMES[_oid]} is not there",
+        profiles=_profiles,
+    )(_absent(_oid))
 for _code, _oid, _profiles in _CRITICAL:
     _table.rule(_code, clause=_TABLE_6, demands=f"{NAMES[_oid]} is critical", profiles=_profiles)(
         _critical(_oid, expected=True)
