@@ -166,6 +166,12 @@ def test_indefinite_lengths_that_are_nested_without_end_are_one_finding() -> Non
     assert [item.rule for item in report.findings] == [MALFORMED.code]
 
 
+def test_an_object_of_countless_small_elements_is_given_up_soon() -> None:
+    inside = b"\x05\x00" * 600_000
+    report = lint(drafts.seq(drafts.seq(inside), drafts.algorithm(), drafts.bits(b"")))
+    assert [item.rule for item in report.findings] == [MALFORMED.code]
+
+
 def test_the_real_master_list_is_linted_whole(shared_vectors: Path) -> None:
     content = (shared_vectors / "master-lists" / "DE_ML_2024-08-07-07-38-24.ml").read_bytes()
     (report,) = lint_file(content)

@@ -4,7 +4,6 @@ The strict codecs refuse whatever is not DER in one word. A lint has to look pas
 are not in their shortest form and indefinite lengths are read here, and remembered. Nothing is copied until asked for.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -46,6 +45,10 @@ Path = str
 
 _MAX_DEPTH: Final = 32
 """The deepest nesting that is looked at; a master list has 20 levels."""
+
+
+_MAX_ELEMENTS: Final = 500_000
+"""The most elements that are looked at in one object: a CRL with 100,000 entries has 400,000."""
 
 
 class MalformedError(PkiDataError):
@@ -97,6 +100,8 @@ class Element:
             child = _read(self.data, offset, self.content_end, self.depth + 1)
             found.append(child)
             offset = child.end
+            if len(found) > _MAX_ELEMENTS:
+                raise MalformedError(f"more than {_MAX_ELEMENTS} elements stand side by side")
         return tuple(found)
 
     def inner(self) -> "Element":
@@ -191,20 +196,24 @@ def expect(element: Element, *tags: int) -> None:
         raise MalformedError(f"got tag {element.tag:02X}, expected {wanted}")
 
 
-def walk(root: Element, *, without: frozenset[int] = frozenset()) -> Iterator[Element]:
+def walk(root: Element, *, without: frozenset[int] = frozenset()) -> tuple[Element, ...]:
     """The element and everything inside it; elements that start at the offsets ``without`` are left out.
 
     Raises:
-        MalformedError: a constructed element does not hold elements, or the nesting is too deep.
+        MalformedError: a constructed element does not hold elements, or there are too many, or too deep.
     """
+    found: list[Element] = []
     waiting = [root]
     while waiting:
         element = waiting.pop()
-        yield element
+        found.append(element)
+        if len(found) > _MAX_ELEMENTS:
+            raise MalformedError(f"the object has more than {_MAX_ELEMENTS} elements")
         if element.is_constructed:
             waiting += [
                 child for child in reversed(element.children()) if child.start not in without
             ]
+    return tuple(found)
 
 
 def _read(data: bytes, start: int, end: int, depth: int) -> Element:

@@ -1,6 +1,5 @@
 """A CSCA master list as it stands: CMS SignedData around a list of certificates (ICAO 9303-12, 9; RFC 5652, 5)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -150,17 +149,19 @@ class MasterListView(EncodedView):
             signers=tuple(_signer(item) for item in signers.children()[:_MAX_SIGNERS]),
         )
 
-    def elements(self) -> Iterator[Element]:
+    @cached_property
+    def elements(self) -> tuple[Element, ...]:
         """Every element but the insides of certificates: each of these is judged by itself.
 
         Raises:
             MalformedError: an element that should hold others does not.
         """
-        yield from walk(self.element, without=frozenset(item.start for item in self.certificates))
-        if self.content is not None and self.content_problem is None:
-            yield from walk(
-                read_element(self.content), without=frozenset(item.start for item in self.listed)
-            )
+        outside = frozenset(item.start for item in self.certificates)
+        found = walk(self.element, without=outside)
+        if self.content is None or self.content_problem is not None:
+            return found
+        listed = frozenset(item.start for item in self.listed)
+        return found + walk(read_element(self.content), without=listed)
 
     @cached_property
     def readable_certificates(self) -> tuple[CertificateView, ...]:

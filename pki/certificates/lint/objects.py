@@ -1,7 +1,8 @@
 """Certificates and CRLs as they stand: taken apart without judging, so that rules can look at every part."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from pki.certificates.lint.element import (
@@ -48,7 +49,8 @@ class EncodedView:
 
     element: Element = field(repr=False)
 
-    def elements(self) -> Iterator[Element]:
+    @cached_property
+    def elements(self) -> tuple[Element, ...]:
         """Every element of the encoding, nested ones included.
 
         Raises:

@@ -51,7 +51,7 @@ _AUTHORIZATION_BYTES: Final = {
 )
 def _lengths(view: CardVerifiableView) -> Iterator[Violation]:
     try:
-        for element in view.elements():
+        for element in view.elements:
             if not (element.is_shortest and element.is_definite):
                 yield Violation(f"offset {element.start}", "length is not in its shortest form")
                 return

@@ -34,7 +34,7 @@ def _where(element: Element) -> str:
 def _each(view: EncodedView, wrong: Callable[[Element], str | None]) -> Iterator[Violation]:
     """The first element that is wrong: the same mistake stands everywhere where it stands once."""
     try:
-        for element in view.elements():
+        for element in view.elements:
             message = wrong(element)
             if message is not None:
                 yield Violation(_where(element), message)
@@ -51,8 +51,7 @@ def _each(view: EncodedView, wrong: Callable[[Element], str | None]) -> Iterator
 )
 def _nesting(view: EncodedView) -> Iterator[Violation]:
     try:
-        for _ in view.elements():
-            pass
+        _ = view.elements
     except MalformedError as error:
         yield Violation("", str(error))
 
