@@ -47,8 +47,8 @@ _MAX_DEPTH: Final = 32
 """The deepest nesting that is looked at; a master list has 20 levels."""
 
 
-_MAX_ELEMENTS: Final = 500_000
-"""The most elements that are looked at in one object: a CRL with 100,000 entries has 400,000."""
+_MAX_ELEMENTS: Final = 250_000
+"""The most elements that are looked at in one object: a CRL with 50,000 entries has 200,000."""
 
 
 class MalformedError(PkiDataError):
@@ -248,9 +248,11 @@ def _read(data: bytes, start: int, end: int, depth: int) -> Element:
 
 def _end_of_contents(data: bytes, position: int, end: int, depth: int) -> int:
     """Where the content of an element with indefinite length ends: before two bytes of zero."""
+    count = 0
     while data[position : position + 2] != b"\x00\x00":
-        if position >= end:
-            raise MalformedError("an indefinite length has no end")
+        count += 1
+        if position >= end or count > _MAX_ELEMENTS:
+            raise MalformedError("an indefinite length has no end, or too many elements before it")
         position = _read(data, position, end, depth + 1).end
     if position + 2 > end:
         raise MalformedError("an indefinite length has no end")

@@ -34,7 +34,7 @@ from pki.certificates.lint.registry import (
 
 __all__ = ["MAX_FILE_BYTES", "LintReport", "lint", "lint_file"]
 
-MAX_FILE_BYTES: Final = 16 * 1024 * 1024
+MAX_FILE_BYTES: Final = 8 * 1024 * 1024
 """The longest file that is looked at; a master list of all states has 1 MB."""
 
 _MAX_PEM_BLOCKS: Final = 1000

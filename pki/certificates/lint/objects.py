@@ -39,7 +39,7 @@ _SUBJECT_UNIQUE_ID: Final = 0x82
 _EXTENSIONS: Final = 0xA3
 _CRL_EXTENSIONS: Final = 0xA0
 
-MAX_REVOKED: Final = 200_000
+_MAX_REVOKED: Final = 50_000
 """The most entries of a CRL that are looked at."""
 
 
@@ -241,8 +241,8 @@ def _time(element: Element) -> Time:
 
 def _revoked(element: Element) -> tuple[RevokedEntryView, ...]:
     children = element.children()
-    if len(children) > MAX_REVOKED:
-        raise MalformedError(f"CRL has {len(children)} entries, expected at most {MAX_REVOKED}")
+    if len(children) > _MAX_REVOKED:
+        raise MalformedError(f"CRL has {len(children)} entries, expected at most {_MAX_REVOKED}")
     entries = []
     for child in children:
         expect(child, SEQUENCE)
