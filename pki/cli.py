@@ -21,6 +21,7 @@ from pki.cli_terminal import terminal_app
 from pki.errors import PkiError
 from pki.home import Home
 from pki.keys.open import KeystoreKind, keystore_warning
+from pki.lint_command import LINT_EXAMPLES, lint_command
 from pki.log_commands import log_app
 from pki.presentation import (
     FormatOption,
@@ -325,6 +326,7 @@ for _name, _commands in (
     ("terminal", terminal_app),
 ):
     app.add_typer(_commands, name=_name)
+app.command("lint", epilog=LINT_EXAMPLES)(lint_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

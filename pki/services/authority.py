@@ -1,7 +1,7 @@
 """The authority's own work: its certificate, signers, revocations and CRLs.
 
-Every signature goes the same way: reserve the number, prepare, record what will be signed, sign once, record
-what came out, publish. A crash anywhere leaves a record of what may exist, and nothing is signed twice.
+Every signature goes the same way: reserve the number, prepare, lint, record what will be signed, sign once, compare
+with what was linted, record what came out, publish. A crash anywhere leaves a record of what may exist, and nothing is signed twice.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from pki.certificates.issue import (
     prepare_authority_certificate,
     prepare_signer_certificate,
 )
+from pki.certificates.lint.findings import LintProfile
 from pki.certificates.names import TEST_WORD, DistinguishedName
 from pki.certificates.profile import CertificateProfile, ProfileKind
 from pki.certificates.trust import Authority
@@ -23,6 +24,7 @@ from pki.keys.algorithms import HashAlgorithm
 from pki.keys.keystore import Keystore, check_key_id
 from pki.keys.signer import Signer
 from pki.services.key_making import LOG_KEY_ID, create_key
+from pki.services.linted_issuance import lint_prepared
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind, PkiState, SignerRecord
 
@@ -126,6 +128,7 @@ class AuthorityService:
             is_test=request.is_test,
             distribution_point=request.distribution_point,
         )
+        linted = lint_prepared(prepared, profile=LintProfile.CSCA_ROOT)
         self._recorder.record(
             EntryKind.AUTHORITY_INTENDED,
             key=AUTHORITY_KEY_ID,
@@ -135,6 +138,7 @@ class AuthorityService:
             digest=_digest(prepared.to_be_signed),
         )
         certificate = prepared.sign(signer)
+        linted.check_signed(certificate)
         Authority.from_bytes(certificate)
         self._recorder.record(
             EntryKind.AUTHORITY_ISSUED, key=AUTHORITY_KEY_ID, certificate=certificate.hex()
@@ -177,6 +181,7 @@ class AuthorityService:
             not_before=self._recorder.now(),
             distribution_point=self.state.distribution_point,
         )
+        linted = lint_prepared(prepared, profile=LintProfile.DOCUMENT_SIGNER)
         self._recorder.record(
             EntryKind.SIGNER_INTENDED,
             signer=signer_id,
@@ -184,6 +189,7 @@ class AuthorityService:
             digest=_digest(prepared.to_be_signed),
         )
         certificate = prepared.sign(self._authority_signer(authority))
+        linted.check_signed(certificate)
         self._recorder.record(
             EntryKind.SIGNER_ISSUED, signer=signer_id, certificate=certificate.hex()
         )
@@ -238,10 +244,12 @@ class AuthorityService:
             next_update=this_update + lifetime,
             revoked=revoked,
         )
+        linted = lint_prepared(prepared, profile=LintProfile.CRL)
         self._recorder.record(
             EntryKind.CRL_INTENDED, number=number, digest=_digest(prepared.to_be_signed)
         )
         crl = prepared.sign(self._authority_signer(authority))
+        linted.check_signed(crl)
         self._recorder.record(EntryKind.CRL_ISSUED, number=number, crl=crl.hex())
         self._publication.publish_crl(AUTHORITY_KEY_ID, crl)
         return crl
