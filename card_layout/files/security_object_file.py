@@ -22,7 +22,12 @@ class SecurityObjectFile:
 
     def __post_init__(self) -> None:
         with malformed_as(SecurityObjectFileError, "content of EF.SOD"):
-            tlv.parse(self.content_info, expected_tag=der.SEQUENCE)
+            header = tlv.read_header(self.content_info)
+            if (header.tag, header.total) != (der.SEQUENCE, len(self.content_info)):
+                raise SecurityObjectFileError(
+                    f"content of EF.SOD is tag {header.tag:02X} of {header.total} bytes, "
+                    f"expected {der.SEQUENCE:02X} of {len(self.content_info)}"
+                )
 
     def to_bytes(self) -> bytes:
         """The whole file, tag 77 included."""
