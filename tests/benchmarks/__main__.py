@@ -9,18 +9,22 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.inspecting import measure_inspecting
-from tests.benchmarks.measure import Record
+from tests.benchmarks.measure import Announce, Record
 
 RESULTS = Path("bench/results.json")
-MEASURES: tuple[Callable[[], Iterator[Record]], ...] = (measure_inspecting,)
+MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (measure_inspecting,)
 
 
 def main() -> int:
     """Run all measures in turn; the outcome is a table, never a pass or a fail."""
     console = Console()
     records: list[Record] = []
+
+    def announce(line: str) -> None:
+        console.print(f"  {line}", highlight=False, style="dim")
+
     for measure in MEASURES:
-        for record in measure():
+        for record in measure(announce):
             records.append(record)
             console.print(f"{record.name}: {record.ratio:.2f}", highlight=False)
     table = Table(title="Ratio = value / baseline, medians of interleaved rounds of this run")
