@@ -96,25 +96,8 @@ def read_header(data: bytes, offset: int = 0) -> Header:
     Raises:
         TlvError: the bytes end inside the header, or break a limit.
     """
-    tag, position = _read_tag(data, offset)
-    if position >= len(data):
-        raise TlvError(f"bytes end after tag {tag:02X}, expected a length")
-    first = data[position]
-    position += 1
-    if first < 0x80:
-        return Header(tag, first, position - offset)
-    count = first & 0x7F
-    if count == 0 or count > 3:
-        raise TlvError(
-            f"length of tag {tag:02X} begins with {first:02X}, expected a definite length of at most 3 bytes"
-        )
-    octets = data[position : position + count]
-    if len(octets) < count:
-        raise TlvError(f"bytes end inside the length of tag {tag:02X}")
-    length = int.from_bytes(octets, "big")
-    if length < 0x80 or octets[0] == 0:
-        raise TlvError(f"length of tag {tag:02X} is not in its shortest form")
-    return Header(tag, length, position + count - offset)
+    tag, start, end = _locate(data, offset)
+    return Header(tag, end - start, start - offset)
 
 
 def parse(data: bytes, *, expected_tag: int | None = None) -> Tlv:
@@ -158,13 +141,32 @@ def concatenate(objects: Iterable[Tlv]) -> bytes:
 
 def _locate(data: bytes, offset: int) -> tuple[int, int, int]:
     """The tag at ``offset``, and where its value begins and ends; the value need not be there."""
-    if offset + 1 < len(data):
-        tag, length = data[offset], data[offset + 1]
-        # Nearly all objects of a card have one byte of tag and one of length, and need no more than this.
-        if length < 0x80 and tag and tag & 0x1F != 0x1F:
-            return tag, offset + 2, offset + 2 + length
-    header = read_header(data, offset)
-    return header.tag, offset + header.size, offset + header.total
+    try:
+        tag = data[offset]
+        position = offset + 1
+        if not tag or tag & 0x1F == 0x1F:
+            tag, position = _read_tag(data, offset)
+        length = data[position]
+    except IndexError:
+        # It reads the tag once more, and finds out what there is none of.
+        tag, position = _read_tag(data, offset)
+        raise TlvError(f"bytes end after tag {tag:02X}, expected a length") from None
+    position += 1
+    if length < 0x80:
+        return tag, position, position + length
+    count = length & 0x7F
+    if count == 0 or count > 3:
+        raise TlvError(
+            f"length of tag {tag:02X} begins with {length:02X}, expected a definite length of at most 3 bytes"
+        )
+    octets = data[position : position + count]
+    if len(octets) < count:
+        raise TlvError(f"bytes end inside the length of tag {tag:02X}")
+    length = int.from_bytes(octets, "big")
+    if length < 0x80 or octets[0] == 0:
+        raise TlvError(f"length of tag {tag:02X} is not in its shortest form")
+    position += count
+    return tag, position, position + length
 
 
 def _read_tag(data: bytes, offset: int) -> tuple[int, int]:

@@ -29,7 +29,9 @@ def main() -> int:
             console.print(f"{record.name}: {record.ratio:.2f}", highlight=False)
     table = Table(title="Ratio = value / baseline, medians of interleaved rounds of this run")
     for column in ("name", "value", "baseline", "unit", "ratio", "goal", ""):
-        table.add_column(column, justify="left" if column in {"name", "unit", ""} else "right")
+        table.add_column(
+            column, no_wrap=True, justify="left" if column in {"name", "unit", ""} else "right"
+        )
     for record in records:
         goal = (
             ""

@@ -175,7 +175,9 @@ def bare_seconds(
         AssertionError: fewer calls were counted than the wire and the files show: the counting is broken.
     """
     counts = recorder.counts.copy()
-    counts["cipher"] -= sum(bool(part[0]) for one in exchanges for part in (one.command, one.answer))
+    counts["cipher"] -= sum(
+        bool(part[0]) for one in exchanges for part in (one.command, one.answer)
+    )
     counts["cmac"] -= sum(bool(part[1]) for one in exchanges for part in (one.command, one.answer))
     counts["hash"] -= len(hashed)
     missing = {name: count for name, count in counts.items() if count < 0}

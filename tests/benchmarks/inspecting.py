@@ -49,7 +49,9 @@ class CardStream:
     def __init__(self) -> None:
         self.now = datetime.now(UTC).replace(microsecond=0)
         self.authority = TestAuthority.create(now=self.now - timedelta(days=1))
-        members = [draw_member(Random(number), serial_number=number) for number in range(_PORTRAITS)]
+        members = [
+            draw_member(Random(number), serial_number=number) for number in range(_PORTRAITS)
+        ]
         self.images = [
             issue_image(
                 replace(
@@ -212,11 +214,9 @@ def _measure_secure_messaging(reader: WatchedReader) -> Record:
     answers: list[ResponseApdu] = []
     for exchange in reader.exchanges:
         data = bytes(max(0, exchange.command[0] - 1))
-        commands.append(
-            CommandApdu(cla=0, ins=0xB0, p1=0, p2=0, data=data, expected_length=256)
-        )
+        commands.append(CommandApdu(cla=0, ins=0xB0, p1=0, p2=0, data=data, expected_length=256))
         # The card counts a command before its answer.
-        card._send_sequence_counter += 1  # noqa: SLF001 - the bench plays the card without its commands
+        card._send_sequence_counter += 1
         reply = Reply(status_word=StatusWord.SUCCESS, data=bytes(max(0, exchange.answer[0] - 1)))
         answers.append(ResponseApdu(card.wrap(reply), StatusWord.SUCCESS))
     replay = _Replay(commands=commands, answers=answers)

@@ -9,7 +9,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-__all__ = ["Announce", "Record", "compare", "compare_rates", "counted", "cpu_seconds", "wall_seconds"]
+__all__ = [
+    "Announce",
+    "Record",
+    "compare",
+    "compare_rates",
+    "counted",
+    "cpu_seconds",
+    "wall_seconds",
+]
 
 Announce = Callable[[str], None]
 """Takes one line about what is being measured: its progress, or why it is left out."""

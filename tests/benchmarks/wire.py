@@ -43,12 +43,11 @@ class WatchedReader:
         self, image: CardImage, aside: Callable[[], AbstractContextManager[None]] = nullcontext
     ) -> None:
         self.name = "bench"
-        self.card = VirtualCard(image)
         self.card_seconds = 0.0
         self.apdu_count = 0
         self.exchanges: list[ProtectedExchange] = []
-        self._inner = SimulatedReader(self.card)
         self._aside = aside
+        self._inner = self.on_card(lambda: SimulatedReader(VirtualCard(image)))
 
     def is_card_present(self) -> bool:
         """It always is."""
@@ -116,7 +115,7 @@ class _WatchedConnection:
 
 def _split(command: bytes) -> tuple[bytes, bytes]:
     """Header with Lc, and data, of a command with data; a command without has no data here."""
-    if len(command) <= 5:  # noqa: PLR2004 - CLA INS P1 P2 Le
+    if len(command) <= 5:
         return command[:4], b""
     if command[4]:
         return command[:5], command[5 : 5 + command[4]]
@@ -129,6 +128,8 @@ def _split(command: bytes) -> tuple[bytes, bytes]:
 def _protected_sizes(data: bytes, *, covered_before: int) -> tuple[int, int]:
     """Ciphertext, and what its MAC covers: the counter, a command's padded header, the objects before it, padded."""
     objects = tlv.parse_all(data)
-    ciphertext = sum(len(item.value) // _BLOCK * _BLOCK for item in objects if item.tag in {0x85, 0x87})
-    covered = sum(len(item.to_bytes()) for item in objects if item.tag != 0x8E)  # noqa: PLR2004
+    ciphertext = sum(
+        len(item.value) // _BLOCK * _BLOCK for item in objects if item.tag in {0x85, 0x87}
+    )
+    covered = sum(len(item.to_bytes()) for item in objects if item.tag != 0x8E)
     return ciphertext, covered_before + covered // _BLOCK * _BLOCK + _BLOCK
