@@ -46,7 +46,7 @@ _PORTRAITS = 8
 class CardStream:
     """Genuine cards of one signer, and the trust that accepts them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, cards: int = _CARDS) -> None:
         self.now = datetime.now(UTC).replace(microsecond=0)
         self.authority = TestAuthority.create(now=self.now - timedelta(days=1))
         members = [
@@ -63,7 +63,7 @@ class CardStream:
                 can=CAN,
                 signing_time=self.authority.created_at + timedelta(seconds=number),
             )
-            for number in range(_CARDS)
+            for number in range(cards)
         ]
         self.policy = Policy.from_bytes(TEST_POLICY.encode())
         self.anchors = TrustAnchors.from_bytes(

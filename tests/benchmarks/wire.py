@@ -47,7 +47,8 @@ class WatchedReader:
         self.apdu_count = 0
         self.exchanges: list[ProtectedExchange] = []
         self._aside = aside
-        self._inner = self.on_card(lambda: SimulatedReader(VirtualCard(image)))
+        self.card = self.on_card(lambda: VirtualCard(image))
+        self._inner = SimulatedReader(self.card)
 
     def is_card_present(self) -> bool:
         """It always is."""
