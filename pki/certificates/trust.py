@@ -17,7 +17,6 @@ from pki.certificates.anchors import Authority, TrustAnchors
 from pki.certificates.certificate import (
     Certificate,
     CertificateError,
-    CertificateList,
     load_certificate,
     load_certificate_list,
 )
@@ -218,7 +217,7 @@ def check_revocation(
                 code="signer.revoked",
             )
     if not any(
-        item.this_update <= now <= item.next_update and _is_understood(item) for item in lists
+        item.this_update <= now <= item.next_update and _is_understood(item.der) for item in lists
     ):
         raise PkiRefusedError(
             f"{len(lists)} CRLs of {authority.name} are at hand, expected one that is current "
@@ -227,8 +226,10 @@ def check_revocation(
         )
 
 
-def _is_understood(item: CertificateList) -> bool:
+@lru_cache(maxsize=64)
+def _is_understood(crl_der: bytes) -> bool:
     """RFC 5280, 5.2 and 5.3: a list with critical extensions that are not understood proves no absence."""
+    item = load_certificate_list(crl_der)
     return (
         not item.has_critical_entry_extensions
         and ext.unknown_critical(item.extensions, known=_KNOWN_IN_LISTS) is None

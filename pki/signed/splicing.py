@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from card_layout import tlv
 from card_layout.der import (
@@ -97,13 +97,12 @@ def encode_signing_time(moment: datetime) -> bytes | None:
     return _SIGNING_TIME + f"{in_utc:%y%m%d%H%M%SZ}".encode("ascii")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplicedSignedData:
+class SplicedSignedData(NamedTuple):
     """A security object that lacks nothing but the signature over ``to_be_signed``."""
 
     template: "SignerTemplate"
-    content: bytes = field(repr=False)
-    attributes: bytes = field(repr=False)
+    content: bytes
+    attributes: bytes
 
     @property
     def to_be_signed(self) -> bytes:
@@ -168,15 +167,21 @@ class SignerTemplate:
         content = b"".join(pieces)
         index_bytes = index.to_bytes(index.bit_length() // 8 + 1, "big")
         before_list, before_index = _STATUS_REFERENCES[len(index_bytes)]
-        attributes = [
-            _CONTENT_TYPE,
-            self.message_digest + self.hash_algorithm.digest(content),
-            signing_time,
-            before_list + list_id + before_index + index_bytes,
-        ]
-        # X.690, 11.6: the elements of a SET OF stand in the order of their encodings.
-        attributes.sort()
-        return SplicedSignedData(template=self, content=content, attributes=b"".join(attributes))
+        # X.690, 11.6: the elements of a SET OF stand in the order of their encodings, which here is that of
+        # their lengths: 23, 30, 32 to 36, and 49 bytes or more.
+        attributes = b"".join(
+            (
+                _CONTENT_TYPE,
+                signing_time,
+                before_list,
+                list_id,
+                before_index,
+                index_bytes,
+                self.message_digest,
+                self.hash_algorithm.digest(content),
+            )
+        )
+        return SplicedSignedData(self, content, attributes)
 
 
 @lru_cache(maxsize=256)
@@ -373,7 +378,7 @@ def _recognise(content_info: bytes) -> ParsedSignedData | None:
         issuer=template.issuer,
         serial_number=template.serial_number,
         content=content,
-        message_digest=template.hash_algorithm.digest(content),
+        message_digest=content_info[attributes_end - digest_bytes : attributes_end],
         signed_attributes=spliced.to_be_signed,
         signature=signature,
     )

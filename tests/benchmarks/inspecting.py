@@ -210,6 +210,7 @@ _KEY = bytes(range(16))
 def _measure_secure_messaging(reader: WatchedReader) -> Record:
     """Wrap and unwrap of the exchanges of an inspection, against their AES and CMAC calls."""
     card = SecureMessaging(encryption_key=_KEY, mac_key=_KEY)
+    chance = Random(4)
     commands: list[CommandApdu] = []
     answers: list[ResponseApdu] = []
     for exchange in reader.exchanges:
@@ -217,7 +218,9 @@ def _measure_secure_messaging(reader: WatchedReader) -> Record:
         commands.append(CommandApdu(cla=0, ins=0xB0, p1=0, p2=0, data=data, expected_length=256))
         # The card counts a command before its answer.
         card._send_sequence_counter += 1
-        reply = Reply(status_word=StatusWord.SUCCESS, data=bytes(max(0, exchange.answer[0] - 1)))
+        reply = Reply(
+            status_word=StatusWord.SUCCESS, data=chance.randbytes(max(0, exchange.answer[0] - 1))
+        )
         answers.append(ResponseApdu(card.wrap(reply), StatusWord.SUCCESS))
     replay = _Replay(commands=commands, answers=answers)
     bare = cipher_and_mac(reader.exchanges)

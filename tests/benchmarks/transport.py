@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from card_layout.errors import TransportError
 from card_layout.transport.connection import CardConnection
@@ -27,9 +28,9 @@ _SECONDS_TO_INSERT = 10.0
 class _UsualSocket(socket.socket):
     """A socket that acknowledges when the kernel likes, as virtual cards usually have it."""
 
-    def setsockopt(self, *arguments: object) -> None:  # type: ignore[override]
+    def setsockopt(self, *arguments: Any) -> None:
         if arguments[:2] != (socket.IPPROTO_TCP, socket.TCP_QUICKACK):
-            super().setsockopt(*arguments)  # type: ignore[arg-type]
+            super().setsockopt(*arguments)
 
 
 class _UsualIcc(VirtualIcc):
