@@ -226,8 +226,9 @@ def _measure_pkcs11(bench: _SigningBench, announce: Announce) -> Iterator[Record
             certificate = bench.certify(signer.public_key, _first_serial_number())
             yield compare_rates(
                 "pki.sod.pkcs11",
-                value=lambda: _wall_each(lambda: bench.sign_all(signer, certificate)),
-                baseline=lambda: _wall_each(lambda: bench.hash_and_sign_all(signer.sign)),
+                # SoftHSM2 calculates in the thread that calls it, so its time is CPU time.
+                value=lambda: _each(lambda: bench.sign_all(signer, certificate)),
+                baseline=lambda: _each(lambda: bench.hash_and_sign_all(signer.sign)),
                 goal=0.80,
                 rounds=9,
             )

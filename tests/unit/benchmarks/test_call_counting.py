@@ -36,12 +36,11 @@ def test_calls_are_counted_in_this_thread_and_in_threads_that_begin() -> None:
 
 def test_what_the_card_calls_is_left_out_in_its_own_thread_only() -> None:
     recorder = CallRecorder()
-    with recorder.recording():
-        with recorder.paused():
-            one_of_each()
-            thread = threading.Thread(target=one_of_each)
-            thread.start()
-            thread.join()
+    with recorder.recording(), recorder.paused():
+        one_of_each()
+        thread = threading.Thread(target=one_of_each)
+        thread.start()
+        thread.join()
     assert recorder.counts == ONCE
 
 
