@@ -26,7 +26,8 @@ MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
 
 def main() -> int:
     """Run all measures in turn; the outcome is a table, never a pass or a fail."""
-    console = Console()
+    # Where it goes to a file, the table is as wide as it needs to be.
+    console = Console() if sys.stdout.isatty() else Console(width=_TABLE_WIDTH)
     records: list[Record] = []
 
     def announce(line: str) -> None:
@@ -35,7 +36,7 @@ def main() -> int:
     for measure in MEASURES:
         for record in measure(announce):
             records.append(record)
-            console.print(f"{record.name}: {record.ratio:.2f}", highlight=False)
+            console.print(f"{record.name}: {record.ratio:.3g}", highlight=False)
     table = Table(title="Ratio = value / baseline, medians of interleaved rounds of this run")
     for column in ("name", "value", "baseline", "unit", "ratio", "goal", ""):
         table.add_column(
@@ -53,12 +54,11 @@ def main() -> int:
             f"{record.value:.4g}",
             f"{record.baseline:.4g}",
             record.unit,
-            f"{record.ratio:.2f}",
+            f"{record.ratio:.3g}",
             goal,
             met,
         )
-    # Where it goes to a file, the table is as wide as it needs to be.
-    console.print(table, width=None if console.is_terminal else _TABLE_WIDTH)
+    console.print(table)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(
         json.dumps([record.to_json() for record in records], indent=2) + "\n", "utf-8"

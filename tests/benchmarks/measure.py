@@ -3,6 +3,7 @@
 Absolute times mean little on a shared machine; the ratio of two things timed side by side holds.
 """
 
+import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -78,6 +79,9 @@ def compare(
     """
     value()
     baseline()
+    # What the bench itself holds is no work of the product's collector.
+    gc.collect()
+    gc.freeze()
     pairs = [(value(), baseline()) for _ in range(rounds)]
     return Record(
         name=name,
