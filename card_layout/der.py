@@ -96,6 +96,7 @@ def encode_object_identifier(dotted: str) -> bytes:
     return encoded
 
 
+@lru_cache(maxsize=256)
 def decode_object_identifier(value: bytes) -> str:
     """The dotted text of the value bytes of an OBJECT IDENTIFIER.
 

@@ -22,11 +22,11 @@ LENGTH = 90
 """Characters of a TD1 zone."""
 
 _FILLER = "<"
-_WEIGHTS = (7, 3, 1)
 _LAST_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_VALUES = {
-    character: value for value, character in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-} | {_FILLER: 0}
+_DIGITS_AND_LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_VALUES = bytes(max(0, _DIGITS_AND_LETTERS.find(character)) for character in range(256))
+"""The value of each character by its code; that of ``<`` is 0."""
+
 _CHARACTERS = re.compile(r"[A-Z0-9<]*", re.ASCII)
 _INFORMATION = re.compile(r"([A-Z0-9<]{9})([0-9])([0-9<]{6})([0-9])([0-9<]{6})([0-9])", re.ASCII)
 _PATTERNS = {
@@ -149,8 +149,9 @@ def check_digit(text: str) -> str:
     """
     if _CHARACTERS.fullmatch(text) is None:
         raise MrzError("check digit asked of characters other than A-Z, 0-9 and <")
-    total = sum(_VALUES[character] * _WEIGHTS[index % 3] for index, character in enumerate(text))
-    return str(total % 10)
+    values = text.encode("ascii").translate(_VALUES)
+    # The weights are 7, 3 and 1 by turns.
+    return str((7 * sum(values[0::3]) + 3 * sum(values[1::3]) + sum(values[2::3])) % 10)
 
 
 def password_from_information(information: str) -> bytes:

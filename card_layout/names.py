@@ -5,6 +5,7 @@ base letter without combining marks, and the one letter that has no decompositio
 """
 
 import unicodedata
+from functools import lru_cache
 
 from card_layout.errors import CardDataError
 
@@ -44,6 +45,8 @@ def to_nfc(text: str) -> str:
             code="name.too-long",
         )
     normalised = unicodedata.normalize("NFC", text)
+    if normalised.isprintable() and _LOOK_ALIKES.keys().isdisjoint(normalised):
+        return normalised
     for position, character in enumerate(normalised, start=1):
         if character in _LOOK_ALIKES:
             raise NameTextError(
@@ -69,12 +72,15 @@ def transliterate(text: str) -> str:
     for position, character in enumerate(to_nfc(text), start=1):
         if character in _SEPARATORS:
             letters.append(" ")
-        elif unicodedata.category(character) == "Mn":
+        elif not character.isalpha() and unicodedata.category(character) == "Mn":
             # No letter carries this mark in one code point: it is dropped from the letter before it.
             if not letters or letters[-1] == " ":
                 raise _no_letter(position, character)
         elif character not in _APOSTROPHES:
-            letters.append(_base_letter(position, character))
+            letter = _base_letter(character)
+            if letter is None:
+                raise _no_letter(position, character)
+            letters.append(letter)
     return _FILLER.join("".join(letters).split())
 
 
@@ -106,8 +112,9 @@ def mrz_name(primary: str, secondary: str, width: int = 30) -> str:
     return _required(None)
 
 
-def _base_letter(position: int, character: str) -> str:
-    """The capital that the character is without its marks."""
+@lru_cache(maxsize=1024)
+def _base_letter(character: str) -> str | None:
+    """The capital that the character is without its marks; ``None`` where it is no letter of the MRZ."""
     if character in _D_WITH_STROKE:
         return "D"
     decomposed = unicodedata.normalize("NFD", character)
@@ -115,7 +122,7 @@ def _base_letter(position: int, character: str) -> str:
     if not (base.isascii() and base.isalpha()) or any(
         unicodedata.category(mark) != "Mn" for mark in marks
     ):
-        raise _no_letter(position, character)
+        return None
     return base.upper()
 
 

@@ -5,7 +5,8 @@ bytes of value. What is accepted encodes again to the same bytes.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from card_layout.errors import CardDataError
 
@@ -35,8 +36,7 @@ class TlvError(CardDataError):
     default_code = "tlv.malformed"
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """Tag and length as they stand in front of a value: ``size`` bytes of header, ``length`` of value."""
 
     tag: int
@@ -49,8 +49,7 @@ class Header:
         return self.size + self.length
 
 
-@dataclass(frozen=True, slots=True)
-class Tlv:
+class Tlv(NamedTuple):
     """One data object: ``tag`` as the number its bytes spell (0x5F1F), ``value`` without tag and length."""
 
     tag: int
@@ -97,25 +96,8 @@ def read_header(data: bytes, offset: int = 0) -> Header:
     Raises:
         TlvError: the bytes end inside the header, or break a limit.
     """
-    tag, position = _read_tag(data, offset)
-    if position >= len(data):
-        raise TlvError(f"bytes end after tag {tag:02X}, expected a length")
-    first = data[position]
-    position += 1
-    if first < 0x80:
-        return Header(tag, first, position - offset)
-    count = first & 0x7F
-    if count == 0 or count > 3:
-        raise TlvError(
-            f"length of tag {tag:02X} begins with {first:02X}, expected a definite length of at most 3 bytes"
-        )
-    octets = data[position : position + count]
-    if len(octets) < count:
-        raise TlvError(f"bytes end inside the length of tag {tag:02X}")
-    length = int.from_bytes(octets, "big")
-    if length < 0x80 or octets[0] == 0:
-        raise TlvError(f"length of tag {tag:02X} is not in its shortest form")
-    return Header(tag, length, position + count - offset)
+    tag, start, end = _locate(data, offset)
+    return Header(tag, end - start, start - offset)
 
 
 def parse(data: bytes, *, expected_tag: int | None = None) -> Tlv:
@@ -124,12 +106,12 @@ def parse(data: bytes, *, expected_tag: int | None = None) -> Tlv:
     Raises:
         TlvError: anything else, trailing bytes and another tag than ``expected_tag`` included.
     """
-    header = read_header(data)
-    if expected_tag is not None and header.tag != expected_tag:
-        raise TlvError(f"got tag {header.tag:02X}, expected {expected_tag:02X}")
-    if header.total != len(data):
-        raise TlvError(f"tag {header.tag:02X} spans {header.total} bytes, got {len(data)}")
-    return Tlv(header.tag, data[header.size :])
+    tag, start, end = _locate(data, 0)
+    if expected_tag is not None and tag != expected_tag:
+        raise TlvError(f"got tag {tag:02X}, expected {expected_tag:02X}")
+    if end != len(data):
+        raise TlvError(f"tag {tag:02X} spans {end} bytes, got {len(data)}")
+    return Tlv(tag, data[start:])
 
 
 def parse_all(data: bytes) -> tuple[Tlv, ...]:
@@ -139,17 +121,15 @@ def parse_all(data: bytes) -> tuple[Tlv, ...]:
         TlvError: bytes left over, or more than ``MAX_OBJECTS`` objects.
     """
     objects: list[Tlv] = []
+    size = len(data)
     offset = 0
-    while offset < len(data):
+    while offset < size:
         if len(objects) == MAX_OBJECTS:
             raise TlvError(f"more than {MAX_OBJECTS} data objects side by side")
-        header = read_header(data, offset)
-        end = offset + header.total
-        if end > len(data):
-            raise TlvError(
-                f"tag {header.tag:02X} announces {header.length} bytes, got {len(data) - offset - header.size}"
-            )
-        objects.append(Tlv(header.tag, data[offset + header.size : end]))
+        tag, start, end = _locate(data, offset)
+        if end > size:
+            raise TlvError(f"tag {tag:02X} announces {end - start} bytes, got {size - start}")
+        objects.append(Tlv(tag, data[start:end]))
         offset = end
     return tuple(objects)
 
@@ -157,6 +137,36 @@ def parse_all(data: bytes) -> tuple[Tlv, ...]:
 def concatenate(objects: Iterable[Tlv]) -> bytes:
     """The encodings one behind another, as they stand inside a template."""
     return b"".join(item.to_bytes() for item in objects)
+
+
+def _locate(data: bytes, offset: int) -> tuple[int, int, int]:
+    """The tag at ``offset``, and where its value begins and ends; the value need not be there."""
+    try:
+        tag = data[offset]
+        position = offset + 1
+        if not tag or tag & 0x1F == 0x1F:
+            tag, position = _read_tag(data, offset)
+        length = data[position]
+    except IndexError:
+        # It reads the tag once more, and finds out what there is none of.
+        tag, position = _read_tag(data, offset)
+        raise TlvError(f"bytes end after tag {tag:02X}, expected a length") from None
+    position += 1
+    if length < 0x80:
+        return tag, position, position + length
+    count = length & 0x7F
+    if count == 0 or count > 3:
+        raise TlvError(
+            f"length of tag {tag:02X} begins with {length:02X}, expected a definite length of at most 3 bytes"
+        )
+    octets = data[position : position + count]
+    if len(octets) < count:
+        raise TlvError(f"bytes end inside the length of tag {tag:02X}")
+    length = int.from_bytes(octets, "big")
+    if length < 0x80 or octets[0] == 0:
+        raise TlvError(f"length of tag {tag:02X} is not in its shortest form")
+    position += count
+    return tag, position, position + length
 
 
 def _read_tag(data: bytes, offset: int) -> tuple[int, int]:
@@ -184,6 +194,7 @@ def _read_tag(data: bytes, offset: int) -> tuple[int, int]:
     raise TlvError(f"tag {tag:06X} is longer than 3 bytes")
 
 
+@lru_cache(maxsize=256)
 def _tag_bytes(tag: int) -> bytes:
     if not 0 < tag <= 0xFFFFFF:
         raise TlvError(f"{tag:#x} is not a tag")

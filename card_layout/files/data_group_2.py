@@ -6,6 +6,7 @@ face = record header (14) || facial information (20) || image information (12) |
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from card_layout import tlv
@@ -194,8 +195,9 @@ class Portrait:
         )
 
 
+@lru_cache(maxsize=64)
 def _require_face_header(header: bytes) -> None:
-    """A biometric header that announces one face of ISO/IEC 19794-5 (9303-10, table 43)."""
+    """A biometric header that announces one face of ISO/IEC 19794-5 (9303-10, table 43); most chips have the same."""
     values = {part.tag: part.value for part in tlv.parse_all(header)}
     if values.get(_BIOMETRIC_TYPE) != _FACIAL_FEATURES:
         raise DataGroupError("biometric type is not that of facial features (02)")

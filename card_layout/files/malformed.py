@@ -4,8 +4,7 @@ A reader of files meets one error a file, with the code that SPEC.md, 9 gives to
 inside: the framing, a number, a point, a text.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from card_layout.errors import CardDataError
 
@@ -49,12 +48,20 @@ class AtrInfoError(CardDataError):
     default_code = "atr-info.malformed"
 
 
-@contextmanager
-def malformed_as(error_type: type[CardDataError], what: str) -> Iterator[None]:
+class malformed_as:  # noqa: N801 - reads as the verb that it is
     """Turn whatever breaks inside into ``error_type``, naming the file or structure it broke in."""
-    try:
-        yield
-    except error_type:
-        raise
-    except CardDataError as error:
-        raise error_type(f"{what}: {error}") from error
+
+    __slots__ = ("_error_type", "_what")
+
+    def __init__(self, error_type: type[CardDataError], what: str) -> None:
+        self._error_type = error_type
+        self._what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if isinstance(error, CardDataError) and not isinstance(error, self._error_type):
+            raise self._error_type(f"{self._what}: {error}") from error

@@ -11,6 +11,7 @@ that a file that holds them can be compared and encoded again.
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Self
 
 from card_layout import der, tlv
@@ -245,13 +246,15 @@ class SecurityInfos:
         with malformed_as(CardAccessError, "SecurityInfos"):
             parts = tlv.parse(encoded, expected_tag=der.SET).children()
             encodings = [part.to_bytes() for part in parts]
-            return cls(
-                infos=tuple(_decode_info(encoding) for encoding in encodings),
-                is_in_der_order=encodings == sorted(encodings),
-            )
+            infos = cls(infos=tuple(map(_decode_info, encodings)), is_in_der_order=False)
+        # They are decoded in the order in which they stand, so there is nothing to sort.
+        object.__setattr__(infos, "is_in_der_order", encodings == sorted(encodings))
+        return infos
 
 
+@lru_cache(maxsize=256)
 def _decode_info(encoded: bytes) -> SecurityInfo:
+    """One info; cached by its bytes, because but for the keys all cards of a profile have the same ones."""
     protocol = _read_protocol(encoded)
     if protocol in _PACE_PROTOCOLS:
         return PaceInfo.from_bytes(encoded)
@@ -284,6 +287,7 @@ def _encode_optional(number: int | None) -> bytes:
     return b"" if number is None else der.encode_integer(number)
 
 
+@lru_cache(maxsize=256)
 def _encode_numbers(protocol: str, version: int, number: int | None) -> bytes:
     return tlv.encode(
         der.SEQUENCE,

@@ -21,8 +21,15 @@ class SecurityObjectFile:
     content_info: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        with malformed_as(SecurityObjectFileError, "content of EF.SOD"):
-            tlv.parse(self.content_info, expected_tag=der.SEQUENCE)
+        try:
+            header = tlv.read_header(self.content_info)
+        except tlv.TlvError as error:
+            raise SecurityObjectFileError(f"content of EF.SOD: {error}") from error
+        if header.tag != der.SEQUENCE or header.total != len(self.content_info):
+            raise SecurityObjectFileError(
+                f"content of EF.SOD is tag {header.tag:02X} of {header.total} bytes, "
+                f"expected {der.SEQUENCE:02X} of {len(self.content_info)}"
+            )
 
     def to_bytes(self) -> bytes:
         """The whole file, tag 77 included."""

@@ -1,6 +1,5 @@
 """Texts and dates as the files write them (SPEC.md, 1.2)."""
 
-import re
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,9 +14,6 @@ __all__ = [
     "require_moment",
     "require_text",
 ]
-
-_EIGHT_DIGITS = re.compile(rb"[0-9]{8}")
-_FOURTEEN_DIGITS = re.compile(rb"[0-9]{14}")
 
 
 def require_text(text: str, what: str, *, minimum: int = 1, maximum: int) -> bytes:
@@ -65,7 +61,8 @@ def decode_date(value: bytes, what: str) -> date:
     Raises:
         DataGroupError: not eight digits, or no day of the calendar.
     """
-    if _EIGHT_DIGITS.fullmatch(value) is None:
+    # For bytes, a digit is one of ASCII.
+    if len(value) != 8 or not value.isdigit():
         raise DataGroupError(f"{what} is not eight digits")
     try:
         return date(int(value[:4]), int(value[4:6]), int(value[6:]))
@@ -94,7 +91,7 @@ def decode_moment(value: bytes, what: str) -> datetime:
     Raises:
         DataGroupError: not fourteen digits, or no moment.
     """
-    if _FOURTEEN_DIGITS.fullmatch(value) is None:
+    if len(value) != 14 or not value.isdigit():
         raise DataGroupError(f"{what} is not fourteen digits")
     day = decode_date(value[:8], what)
     try:

@@ -26,10 +26,12 @@ class CommandApdu:
     expected_length: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("cla", "ins", "p1", "p2"):
-            value = getattr(self, name)
-            if not 0 <= value <= 0xFF:
-                raise CardDataError(f"{name} is {value}, expected one byte")
+        # One comparison for the four: a number that is negative or too large shows in what they have together.
+        if not 0 <= self.cla | self.ins | self.p1 | self.p2 <= 0xFF:
+            for name in ("cla", "ins", "p1", "p2"):
+                value = getattr(self, name)
+                if not 0 <= value <= 0xFF:
+                    raise CardDataError(f"{name} is {value}, expected one byte")
         if len(self.data) > 0xFFFF:
             raise CardDataError(f"command data has {len(self.data)} bytes, expected at most 65535")
         if self.expected_length is not None and not 1 <= self.expected_length <= MAX_EXTENDED:

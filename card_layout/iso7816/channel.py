@@ -216,8 +216,10 @@ class CardChannel:
 
     def _collect(self, response: ResponseApdu) -> ResponseApdu:
         """Fetch what ``61xx`` announces (SPEC.md, 4.6)."""
-        collected = bytearray(response.data)
         waiting = bytes_waiting(response.status_word)
+        if waiting is None:
+            return response
+        collected = bytearray(response.data)
         for _ in range(self._limits.max_get_responses):
             if waiting is None:
                 return ResponseApdu(bytes(collected), response.status_word)

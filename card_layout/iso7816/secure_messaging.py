@@ -6,6 +6,7 @@ mistake.
 """
 
 import hmac
+from functools import lru_cache
 from typing import NoReturn
 
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -31,6 +32,15 @@ _TAG_STATUS = 0x99
 _TAG_MAC = 0x8E
 _PADDING_INDICATOR = b"\x01"
 _STATUS_AND_MAC_BYTES = 4 + 2 + MAC_BYTES
+_TAGS_WITHOUT_DATA = (_TAG_STATUS, _TAG_MAC)
+_TAGS_WITH_DATA = (_TAG_CRYPTOGRAM, _TAG_STATUS, _TAG_MAC)
+_MAC_HEADER = bytes((_TAG_MAC, MAC_BYTES))
+_PADDINGS = tuple(b"\x80" + bytes(_BLOCK - 1 - size) for size in range(_BLOCK))
+"""By the bytes of the last block that are there already."""
+
+_HEADER_PADDING = _PADDINGS[4]
+"""Behind CLA INS P1 P2."""
+
 _MAX_COUNTER = (1 << 128) - 1
 
 
@@ -79,11 +89,7 @@ class SecureMessagingSession:
 
     def max_response_data(self, limit: int) -> int:
         """The most plain bytes whose protected answer has at most ``limit`` bytes before SW1-SW2."""
-        ciphertext = max(0, limit - _STATUS_AND_MAC_BYTES) // _BLOCK * _BLOCK
-        while ciphertext and _cryptogram_bytes(ciphertext) + _STATUS_AND_MAC_BYTES > limit:
-            ciphertext -= _BLOCK
-        # The padding takes at least one byte.
-        return max(0, ciphertext - 1)
+        return _max_response_data(limit)
 
     def wrap(self, command: CommandApdu) -> CommandApdu:
         """The protected form of a command.
@@ -102,7 +108,7 @@ class SecureMessagingSession:
         # ICAO 9303-11, 9.8.6.1: the padded header and the objects are padded again as a whole, and so get
         # a block of padding of their own where there are no objects.
         header = bytes((cla, command.ins, command.p1, command.p2))
-        body += tlv.encode(_TAG_MAC, self._authenticate(pad(pad(header) + body)))
+        body += _MAC_HEADER + self._authenticate(header + _HEADER_PADDING + body)
         self._is_answer_due = True
         return CommandApdu(
             cla=cla,
@@ -125,12 +131,13 @@ class SecureMessagingSession:
         self._is_answer_due = False
         self._advance()
         cryptogram, status, mac = self._split(response)
-        covered = (b"" if cryptogram is None else cryptogram.to_bytes()) + status.to_bytes()
-        if not hmac.compare_digest(mac.value, self._authenticate(pad(covered))):
+        # The MAC's object stands last and has ten bytes: what it covers is everything before it.
+        covered = response.data[: -len(_MAC_HEADER) - MAC_BYTES]
+        if not hmac.compare_digest(mac, self._authenticate(covered)):
             self._fail("the MAC of the answer is wrong")
-        if int.from_bytes(status.value, "big") != response.status_word:
+        if int.from_bytes(status, "big") != response.status_word:
             self._fail("the protected status word and the trailer differ")
-        data = b"" if cryptogram is None else self._decrypt(cryptogram.value)
+        data = b"" if cryptogram is None else self._decrypt(cryptogram)
         return ResponseApdu(data, response.status_word)
 
     def _protect(self, command: CommandApdu) -> bytes:
@@ -142,13 +149,8 @@ class SecureMessagingSession:
                 body = tlv.encode(_TAG_CRYPTOGRAM_ODD, ciphertext)
             else:
                 body = tlv.encode(_TAG_CRYPTOGRAM, _PADDING_INDICATOR + ciphertext)
-        expected = command.expected_length
-        if expected is not None:
-            # 00 stands for 256 and 0000 for 65,536, as in a Le field.
-            width = 1 if expected <= MAX_SHORT else 2
-            body += tlv.encode(
-                _TAG_EXPECTED_LENGTH, (expected % (1 << 8 * width)).to_bytes(width, "big")
-            )
+        if command.expected_length is not None:
+            body += _expected_length_object(command.expected_length)
         return body
 
     def _outer_length(self, expected: int | None) -> int:
@@ -157,24 +159,21 @@ class SecureMessagingSession:
             return MAX_SHORT
         return MAX_SHORT if expected <= self.max_response_data(MAX_SHORT) else MAX_EXTENDED
 
-    def _split(self, response: ResponseApdu) -> tuple[tlv.Tlv | None, tlv.Tlv, tlv.Tlv]:
-        """Exactly ``[87]? [99] [8E]`` in this order."""
+    def _split(self, response: ResponseApdu) -> tuple[bytes | None, bytes, bytes]:
+        """The values of exactly ``[87]? [99] [8E]`` in this order."""
         if not response.data:
             self._fail(f"a plain answer, status word {response.status_word:04X}")
         try:
             objects = tlv.parse_all(response.data)
         except CardDataError as error:
             self._end_with("the answer is not a sequence of data objects", error)
-        tags = tuple(item.tag for item in objects)
-        if tags == (_TAG_STATUS, _TAG_MAC):
-            cryptogram, (status, mac) = None, objects
-        elif tags == (_TAG_CRYPTOGRAM, _TAG_STATUS, _TAG_MAC):
-            cryptogram, status, mac = objects
-        else:
+        tags = tuple([item.tag for item in objects])
+        if tags not in (_TAGS_WITHOUT_DATA, _TAGS_WITH_DATA):
             self._fail("the answer's objects are not [87] [99] [8E] in this order")
-        if len(status.value) != 2 or len(mac.value) != MAC_BYTES:
+        *cryptogram, (_, status), (_, mac) = objects
+        if len(status) != 2 or len(mac) != MAC_BYTES:
             self._fail("the answer's status word or MAC has a wrong length")
-        return cryptogram, status, mac
+        return cryptogram[0].value if cryptogram else None, status, mac
 
     def _decrypt(self, value: bytes) -> bytes:
         if value[:1] != _PADDING_INDICATOR:
@@ -193,8 +192,10 @@ class SecureMessagingSession:
         return self._block_encryptor.update(self._counter.to_bytes(_BLOCK, "big"))
 
     def _authenticate(self, covered: bytes) -> bytes:
+        """The MAC over the counter and what is given, padded to whole blocks (9303-11, 9.8.6.3)."""
         mac = self._mac.copy()
-        mac.update(self._counter.to_bytes(_BLOCK, "big") + covered)
+        padding = _PADDINGS[len(covered) % _BLOCK]
+        mac.update(b"".join((self._counter.to_bytes(_BLOCK, "big"), covered, padding)))
         return mac.finalize()[:MAC_BYTES]
 
     def _advance(self) -> None:
@@ -215,6 +216,22 @@ class SecureMessagingSession:
         raise SecureMessagingError(message) from error
 
 
+@lru_cache(maxsize=64)
+def _max_response_data(limit: int) -> int:
+    ciphertext = max(0, limit - _STATUS_AND_MAC_BYTES) // _BLOCK * _BLOCK
+    while ciphertext and _cryptogram_bytes(ciphertext) + _STATUS_AND_MAC_BYTES > limit:
+        ciphertext -= _BLOCK
+    # The padding takes at least one byte.
+    return max(0, ciphertext - 1)
+
+
+@lru_cache(maxsize=64)
+def _expected_length_object(expected: int) -> bytes:
+    """00 stands for 256 and 0000 for 65,536, as in a Le field."""
+    width = 1 if expected <= MAX_SHORT else 2
+    return tlv.encode(_TAG_EXPECTED_LENGTH, (expected % (1 << 8 * width)).to_bytes(width, "big"))
+
+
 def _cryptogram_bytes(ciphertext: int) -> int:
     value = len(_PADDING_INDICATOR) + ciphertext
     length_bytes = 1 if value < 0x80 else 1 + (value.bit_length() + 7) // 8
@@ -223,7 +240,7 @@ def _cryptogram_bytes(ciphertext: int) -> int:
 
 def pad(data: bytes) -> bytes:
     """ISO/IEC 9797-1 padding method 2 to whole AES blocks: 80, then as many 00 as it takes."""
-    return data + b"\x80" + bytes(_BLOCK - 1 - len(data) % _BLOCK)
+    return data + _PADDINGS[len(data) % _BLOCK]
 
 
 def unpad(padded: bytes) -> bytes:
@@ -232,7 +249,7 @@ def unpad(padded: bytes) -> bytes:
     Raises:
         CardDataError: the last block does not end in 80 and zeros.
     """
-    end = len(padded.rstrip(b"\x00")) - 1
-    if end < 0 or padded[end] != 0x80 or len(padded) % _BLOCK or len(padded) - end > _BLOCK:
+    last_block = padded[-_BLOCK:].rstrip(b"\x00")
+    if last_block[-1:] != b"\x80" or len(padded) % _BLOCK:
         raise CardDataError("the padding is not 80 and zeros within the last block")
-    return padded[:end]
+    return padded[: len(last_block) - 1 - _BLOCK]

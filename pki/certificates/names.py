@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
@@ -100,6 +101,7 @@ class DistinguishedName:
         return _encode(parts)
 
 
+@lru_cache(maxsize=256)
 def country_of(name: bytes) -> str:
     """The country of a DER ``Name``: two capital letters (Doc 9303-12, 7.1.1.1).
 

@@ -17,7 +17,6 @@ from pki.certificates.anchors import Authority, TrustAnchors
 from pki.certificates.certificate import (
     Certificate,
     CertificateError,
-    CertificateList,
     load_certificate,
     load_certificate_list,
 )
@@ -40,6 +39,7 @@ __all__ = [
     "check_signer_profile",
     "check_validity",
     "find_authority",
+    "load_signer",
 ]
 
 _KNOWN_IN_LISTS = frozenset({ext.CRL_NUMBER, ext.AUTHORITY_KEY_IDENTIFIER})
@@ -105,7 +105,7 @@ def check_signer_profile(certificate_der: bytes, *, document_code: str, allow_te
         PkiDataError: ``signer.profile``.
         PkiRefusedError: ``signer.document-type``, ``signer.test-authority``.
     """
-    signer = _load_signer(certificate_der)
+    signer = load_signer(certificate_der)
     if document_code not in signer.document_codes:
         raise PkiRefusedError(
             f"the signer may sign documents {sorted(signer.document_codes)}, got {document_code!r}",
@@ -124,7 +124,7 @@ def find_authority(certificate_der: bytes, anchors: TrustAnchors) -> Authority:
         PkiDataError: ``signer.profile``.
         PkiRefusedError: ``signer.authority-unknown``, ``signer.path-invalid``.
     """
-    signer = _load_signer(certificate_der)
+    signer = load_signer(certificate_der)
     found = [
         authority
         for authority in anchors.authorities
@@ -161,7 +161,7 @@ def check_validity(
         PkiRefusedError: ``signer.expired-at-signing``, ``signer.key-usage-period``,
             ``signer.authority-expired``, ``signer.expired``.
     """
-    signer = _load_signer(certificate_der)
+    signer = load_signer(certificate_der)
     for code, name, start, moment, end in (
         (
             "signer.expired-at-signing",
@@ -207,7 +207,7 @@ def check_revocation(
         PkiDataError: ``signer.profile``.
         PkiRefusedError: ``signer.revoked``, ``signer.revocation-unknown``.
     """
-    signer = _load_signer(certificate_der)
+    signer = load_signer(certificate_der)
     lists = [item for item in anchors.revocation_lists if _is_list_of(item.der, authority.der)]
     for item in lists:
         if signer.serial_number in item.revoked:
@@ -217,7 +217,7 @@ def check_revocation(
                 code="signer.revoked",
             )
     if not any(
-        item.this_update <= now <= item.next_update and _is_understood(item) for item in lists
+        item.this_update <= now <= item.next_update and _is_understood(item.der) for item in lists
     ):
         raise PkiRefusedError(
             f"{len(lists)} CRLs of {authority.name} are at hand, expected one that is current "
@@ -226,8 +226,10 @@ def check_revocation(
         )
 
 
-def _is_understood(item: CertificateList) -> bool:
+@lru_cache(maxsize=64)
+def _is_understood(crl_der: bytes) -> bool:
     """RFC 5280, 5.2 and 5.3: a list with critical extensions that are not understood proves no absence."""
+    item = load_certificate_list(crl_der)
     return (
         not item.has_critical_entry_extensions
         and ext.unknown_critical(item.extensions, known=_KNOWN_IN_LISTS) is None
@@ -235,7 +237,12 @@ def _is_understood(item: CertificateList) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _load_signer(der: bytes) -> DocumentSignerCertificate:
+def load_signer(der: bytes) -> DocumentSignerCertificate:
+    """A document signer's certificate; cached by its bytes.
+
+    Raises:
+        PkiDataError: ``signer.profile``.
+    """
     return DocumentSignerCertificate.from_bytes(der)
 
 

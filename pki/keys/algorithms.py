@@ -1,5 +1,7 @@
 """The algorithms that may sign anything here (Circular 15/2025/TT-BKHCN; Doc 9303-12, 4.1.6)."""
 
+import hashlib
+from collections.abc import Callable, Mapping
 from enum import Enum
 
 from cryptography.hazmat.primitives import hashes
@@ -9,6 +11,14 @@ from cryptography.x509 import ObjectIdentifier
 from pki.errors import PkiRefusedError
 
 __all__ = ["HashAlgorithm", "SignatureAlgorithm"]
+
+
+_HASHES: dict[str, tuple[hashes.HashAlgorithm, Callable[[bytes], "hashlib._Hash"]]] = {
+    "2.16.840.1.101.3.4.2.1": (hashes.SHA256(), hashlib.sha256),
+    "2.16.840.1.101.3.4.2.2": (hashes.SHA384(), hashlib.sha384),
+    "2.16.840.1.101.3.4.2.3": (hashes.SHA512(), hashlib.sha512),
+}
+"""The two libraries' implementations by object identifier: hashlib's is the quicker one for a few bytes."""
 
 
 class HashAlgorithm(Enum):
@@ -23,21 +33,26 @@ class HashAlgorithm(Enum):
         """Its object identifier (NIST CSOR)."""
         return _OIDS[self.value]
 
-    @property
-    def digest_bytes(self) -> int:
+    def __init__(self, oid: str) -> None:
+        primitive, function = _HASHES[oid]
+        # Attributes, because looking a member up in a table costs more than a short digest does.
+        self._primitive = primitive
+        self._function = function
+        self.digest_bytes: int = primitive.digest_size
         """Length of a digest in bytes."""
-        return _HASHES[self].digest_size
 
     def to_cryptography(self) -> hashes.HashAlgorithm:
         """The same hash for the cryptography library."""
-        return _HASHES[self]
+        return self._primitive
 
     def digest(self, *parts: bytes) -> bytes:
         """The digest of the parts one behind another."""
-        context = hashes.Hash(_HASHES[self])
-        for part in parts:
-            context.update(part)
-        return context.finalize()
+        return self._function(b"".join(parts)).digest()
+
+    def digests(self, files: Mapping[int, bytes]) -> dict[int, bytes]:
+        """The digest of each file, by its data group number."""
+        function = self._function
+        return {number: function(file).digest() for number, file in files.items()}
 
 
 class SignatureAlgorithm(Enum):
@@ -73,12 +88,6 @@ class SignatureAlgorithm(Enum):
             return cls.ECDSA_SHA256
         return cls.ECDSA_SHA384 if curve.key_size < 512 else cls.ECDSA_SHA512
 
-
-_HASHES: dict[HashAlgorithm, hashes.HashAlgorithm] = {
-    HashAlgorithm.SHA256: hashes.SHA256(),
-    HashAlgorithm.SHA384: hashes.SHA384(),
-    HashAlgorithm.SHA512: hashes.SHA512(),
-}
 
 _HASH_OF = {
     SignatureAlgorithm.ECDSA_SHA256: HashAlgorithm.SHA256,

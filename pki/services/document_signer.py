@@ -18,8 +18,11 @@ from pki.keys.algorithms import HashAlgorithm
 from pki.keys.signer import Signer
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind, SignerRecord
-from pki.signed.security_object import StatusReference, prepare_security_object
-from pki.signed.signed_data import PreparedSignedData
+from pki.signed.security_object import (
+    PreparedSecurityObject,
+    StatusReference,
+    prepare_security_object,
+)
 
 __all__ = [
     "DocumentSigner",
@@ -225,7 +228,7 @@ class InProcessDocumentSigner:
                 )
             seen.add(request.reference)
 
-    def _prepare(self, request: SigningRequest) -> PreparedSignedData:
+    def _prepare(self, request: SigningRequest) -> PreparedSecurityObject:
         prepared = prepare_security_object(
             algorithm=self._signer.algorithm,
             public_key=self._signer.public_key,
@@ -246,7 +249,7 @@ class InProcessDocumentSigner:
         return prepared
 
     def _fields(
-        self, request: SigningRequest, prepared: PreparedSignedData
+        self, request: SigningRequest, prepared: PreparedSecurityObject
     ) -> dict[str, str | int | None]:
         return {
             "signer": self.signer_id,

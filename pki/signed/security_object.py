@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Self
+from typing import Protocol, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,7 +20,7 @@ from pki.certificates.certificate import Certificate, CertificateError, load_cer
 from pki.errors import PkiDataError, PkiRefusedError
 from pki.keys.algorithms import HashAlgorithm, SignatureAlgorithm
 from pki.keys.signer import Signer
-from pki.signed import signed_data
+from pki.signed import signed_data, splicing
 from pki.signed.decoding import SecurityObjectError
 from pki.signed.lds_content import LdsVersion
 from pki.signed.signed_data import MAX_SIGNED_BYTES
@@ -28,7 +28,9 @@ from pki.signed.signed_data import MAX_SIGNED_BYTES
 __all__ = [
     "MAX_SIGNED_BYTES",
     "LdsVersion",
+    "PreparedSecurityObject",
     "SecurityObject",
+    "SecurityObjectComposer",
     "SecurityObjectError",
     "StatusReference",
     "prepare_security_object",
@@ -82,8 +84,10 @@ class SecurityObject:
             SecurityObjectError: ``security-object.malformed``, ``security-object.algorithm-not-allowed`` or
                 ``security-object.duplicate-group`` (SPEC.md, 9.3).
         """
-        parsed = signed_data.parse(content_info)
-        _load_signer(parsed.certificate)
+        parsed = splicing.recognise(content_info)
+        if parsed is None:
+            parsed = signed_data.parse(content_info)
+            _load_signer(parsed.certificate)
         reference = parsed.status_reference
         return cls(
             content_info=content_info,
@@ -163,6 +167,17 @@ class SecurityObject:
         return self.signing_time
 
 
+class PreparedSecurityObject(Protocol):
+    """A security object that lacks nothing but the signature over ``to_be_signed``."""
+
+    @property
+    def to_be_signed(self) -> bytes:
+        """What is signed: the signed attributes (RFC 5652, 5.4)."""
+
+    def finish(self, signature: bytes) -> bytes:
+        """The DER ``ContentInfo`` with this signature in it."""
+
+
 def sign_security_object(
     *,
     signer: Signer,
@@ -207,46 +222,113 @@ def prepare_security_object(
     signing_time: datetime,
     status_reference: StatusReference,
     lds_version: LdsVersion = LdsVersion.V1,
-) -> signed_data.PreparedSignedData:
+) -> PreparedSecurityObject:
     """Everything of a security object but its signature, so that it can be recorded before it is signed.
 
     Raises:
         PkiRefusedError: ``signing.request-invalid`` or ``signing.key-mismatch``.
     """
-    _check_file_hashes(file_hashes, algorithm.hash_algorithm)
-    if signing_time.tzinfo is None:
-        raise PkiRefusedError(
-            "signing time has no time zone, expected an aware time", code="signing.request-invalid"
-        )
-    certificate = load_certificate(certificate_der)
-    if certificate.public_key != public_key:
-        raise PkiRefusedError(
-            "the certificate is for another key than the signer's", code="signing.key-mismatch"
-        )
-    return signed_data.prepare(
+    composer = SecurityObjectComposer(
         algorithm=algorithm,
-        certificate=certificate_der,
-        issuer=certificate.issuer,
-        serial_number=certificate.serial_number,
-        file_hashes=file_hashes,
-        signing_time=signing_time,
-        list_id=status_reference.list_id,
-        index=status_reference.index,
+        public_key=public_key,
+        certificate_der=certificate_der,
         lds_version=lds_version,
+    )
+    return composer.prepare(
+        file_hashes=file_hashes, signing_time=signing_time, status_reference=status_reference
     )
 
 
+class SecurityObjectComposer:
+    """Prepares the security objects of one document signer: what they share is looked up once."""
+
+    def __init__(
+        self,
+        *,
+        algorithm: SignatureAlgorithm,
+        public_key: ec.EllipticCurvePublicKey,
+        certificate_der: bytes,
+        lds_version: LdsVersion = LdsVersion.V1,
+    ) -> None:
+        """Bind a key to its certificate.
+
+        Raises:
+            PkiRefusedError: ``signing.key-mismatch``: it is not its certificate.
+            CertificateError: it is none.
+        """
+        self._certificate = load_certificate(certificate_der)
+        if self._certificate.public_key != public_key:
+            raise PkiRefusedError(
+                "the certificate is for another key than the signer's", code="signing.key-mismatch"
+            )
+        self._algorithm = algorithm
+        self._hash_algorithm = algorithm.hash_algorithm
+        self._lds_version = lds_version
+
+    def prepare(
+        self,
+        *,
+        file_hashes: Mapping[int, bytes],
+        signing_time: datetime,
+        status_reference: StatusReference,
+    ) -> PreparedSecurityObject:
+        """Everything of a security object but its signature.
+
+        Raises:
+            PkiRefusedError: ``signing.request-invalid``.
+        """
+        _check_file_hashes(file_hashes, self._hash_algorithm)
+        if signing_time.tzinfo is None:
+            raise PkiRefusedError(
+                "signing time has no time zone, expected an aware time",
+                code="signing.request-invalid",
+            )
+        encoded_time = splicing.encode_signing_time(signing_time)
+        if encoded_time is None:
+            return self._prepare_readably(file_hashes, signing_time, status_reference)
+        groups = tuple(sorted(file_hashes))
+        template = splicing.template_of(
+            self._algorithm, self._certificate.der, groups, self._lds_version
+        )
+        return template.splice(
+            list(map(file_hashes.__getitem__, groups)),
+            signing_time=encoded_time,
+            list_id=status_reference.list_id,
+            index=status_reference.index,
+        )
+
+    def _prepare_readably(
+        self,
+        file_hashes: Mapping[int, bytes],
+        signing_time: datetime,
+        status_reference: StatusReference,
+    ) -> PreparedSecurityObject:
+        """The same by the readable encoder, which knows every time that there is."""
+        return signed_data.prepare(
+            algorithm=self._algorithm,
+            certificate=self._certificate.der,
+            issuer=self._certificate.issuer,
+            serial_number=self._certificate.serial_number,
+            file_hashes=file_hashes,
+            signing_time=signing_time,
+            list_id=status_reference.list_id,
+            index=status_reference.index,
+            lds_version=self._lds_version,
+        )
+
+
 def _check_file_hashes(file_hashes: Mapping[int, bytes], hash_algorithm: HashAlgorithm) -> None:
+    digest_bytes = hash_algorithm.digest_bytes
     code = "signing.request-invalid"
     if not 2 <= len(file_hashes) <= 16:
         raise PkiRefusedError(f"got {len(file_hashes)} file hashes, expected 2 to 16", code=code)
     for number, digest in file_hashes.items():
         if not 1 <= number <= 16:
             raise PkiRefusedError(f"data group number is {number}, expected 1 to 16", code=code)
-        if len(digest) != hash_algorithm.digest_bytes:
+        if len(digest) != digest_bytes:
             raise PkiRefusedError(
                 f"hash of data group {number} has {len(digest)} bytes, "
-                f"expected {hash_algorithm.digest_bytes} for {hash_algorithm.name}",
+                f"expected {digest_bytes} for {hash_algorithm.name}",
                 code=code,
             )
 

@@ -7,7 +7,7 @@ so there is exactly one encoding of everything that is accepted.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
@@ -67,22 +67,21 @@ class ParsedStatusReference:
     index: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedSignedData:
+class ParsedSignedData(NamedTuple):
     """What one well-formed security object says; nothing of it is proven."""
 
     hash_algorithm: HashAlgorithm
     signature_algorithm: SignatureAlgorithm
-    file_hashes: dict[int, bytes] = field(repr=False)
+    file_hashes: dict[int, bytes]
     signing_time: datetime | None
     status_reference: ParsedStatusReference | None
-    certificate: bytes = field(repr=False)
-    issuer: bytes = field(repr=False)
+    certificate: bytes
+    issuer: bytes
     serial_number: int
-    content: bytes = field(repr=False)
-    message_digest: bytes = field(repr=False)
-    signed_attributes: bytes = field(repr=False)
-    signature: bytes = field(repr=False)
+    content: bytes
+    message_digest: bytes
+    signed_attributes: bytes
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,23 +9,39 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.inspecting import measure_inspecting
-from tests.benchmarks.measure import Record
+from tests.benchmarks.measure import Announce, Record
+from tests.benchmarks.personalising import measure_personalising
+from tests.benchmarks.signing import measure_signing
+from tests.benchmarks.transport import measure_transport
 
+_TABLE_WIDTH = 120
 RESULTS = Path("bench/results.json")
-MEASURES: tuple[Callable[[], Iterator[Record]], ...] = (measure_inspecting,)
+MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
+    measure_signing,
+    measure_inspecting,
+    measure_personalising,
+    measure_transport,
+)
 
 
 def main() -> int:
     """Run all measures in turn; the outcome is a table, never a pass or a fail."""
-    console = Console()
+    # Where it goes to a file, the table is as wide as it needs to be.
+    console = Console() if sys.stdout.isatty() else Console(width=_TABLE_WIDTH)
     records: list[Record] = []
+
+    def announce(line: str) -> None:
+        console.print(f"  {line}", highlight=False, style="dim")
+
     for measure in MEASURES:
-        for record in measure():
+        for record in measure(announce):
             records.append(record)
-            console.print(f"{record.name}: {record.ratio:.2f}", highlight=False)
+            console.print(f"{record.name}: {record.ratio:.3g}", highlight=False)
     table = Table(title="Ratio = value / baseline, medians of interleaved rounds of this run")
     for column in ("name", "value", "baseline", "unit", "ratio", "goal", ""):
-        table.add_column(column, justify="left" if column in {"name", "unit", ""} else "right")
+        table.add_column(
+            column, no_wrap=True, justify="left" if column in {"name", "unit", ""} else "right"
+        )
     for record in records:
         goal = (
             ""
@@ -38,7 +54,7 @@ def main() -> int:
             f"{record.value:.4g}",
             f"{record.baseline:.4g}",
             record.unit,
-            f"{record.ratio:.2f}",
+            f"{record.ratio:.3g}",
             goal,
             met,
         )

@@ -1,14 +1,18 @@
 """Which cryptography calls a piece of work makes, and what they cost when nothing else is done.
 
-The calls are recorded while the work runs (with the arguments that they had), and then made again, bare, one behind
-the other. So the baseline of a CPU figure is what was really computed, not what somebody thought was.
+The calls are counted while the work runs. How many bytes the symmetric ones took follows from what went over the wire
+(`tests.benchmarks.wire`); both counts are held against each other. Then all of them are made again, bare, one behind
+the other: the baseline of a CPU figure is what was really computed, not what somebody thought was.
 """
 
+import hashlib
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -19,118 +23,177 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
 from cryptography.hazmat.primitives.cmac import CMAC
 
-__all__ = ["CallCount", "bare_seconds", "record_calls"]
+from tests.benchmarks.wire import ProtectedExchange
 
-CallCount = Counter[str]
-"""How often each call of ``_BARE`` was made; bytes are counted under ``aes-bytes``, ``cmac-bytes``, ``hash-bytes``."""
+__all__ = ["CallRecorder", "bare_seconds", "cipher_and_mac"]
 
-_NAMES = {
+_METHODS = {
     ("ECPrivateKey", "exchange"): "ecdh",
     ("ECPrivateKey", "sign"): "ecdsa-sign",
     ("ECPublicKey", "verify"): "ecdsa-verify",
     ("EllipticCurvePublicNumbers", "public_key"): "point-check",
-    ("CipherContext", "finalize"): "aes-cbc",
-    ("CMAC", "copy"): "cmac",
+    ("CMAC", "finalize"): "cmac",
     ("Hash", "finalize"): "hash",
 }
 _FUNCTIONS = {
+    "from_encoded_point": "point-check",
+    "from_public_bytes": "point-check",
     "derive_private_key": "ec-derive",
     "generate_private_key": "ec-generate",
-    "create_encryption_ctx": "aes-context",
-    "create_decryption_ctx": "aes-context",
+    "create_encryption_ctx": "cipher",
+    "create_decryption_ctx": "cipher",
+    "openssl_sha1": "hash",
+    "openssl_sha256": "hash",
+    "openssl_sha384": "hash",
+    "openssl_sha512": "hash",
 }
 
 
-@contextmanager
-def record_calls() -> Iterator[CallCount]:
-    """Count the cryptography calls that this thread makes inside the block."""
-    counts: CallCount = Counter()
+class CallRecorder:
+    """Counts the cryptography calls that are made in ``recording``, in threads that begin there, too."""
 
-    def watch(_frame: FrameType, event: str, callee: Any) -> None:
-        if event != "c_call":
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._paused = threading.local()
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Count what is called inside the block."""
+        sys.setprofile(self._watch)
+        threading.setprofile(self._watch)
+        try:
+            yield
+        finally:
+            threading.setprofile(None)
+            sys.setprofile(None)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out what this thread calls inside the block: the card's side of a conversation."""
+        self._paused.value = True
+        try:
+            yield
+        finally:
+            self._paused.value = False
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items()))
+
+    def _watch(self, _frame: FrameType, event: str, callee: Any) -> None:
+        if event != "c_call" or getattr(self._paused, "value", False):
             return
         owner = type(getattr(callee, "__self__", None)).__name__
-        name = _NAMES.get((owner, callee.__name__)) or _FUNCTIONS.get(callee.__name__)
+        name = _METHODS.get((owner, callee.__name__)) or _FUNCTIONS.get(callee.__name__)
         if name is not None:
-            counts[name] += 1
-        elif callee.__name__ in {"openssl_sha256", "openssl_sha384", "openssl_sha1"}:
-            counts["hash"] += 1
-
-    previous = sys.getprofile()
-    sys.setprofile(watch)
-    try:
-        yield counts
-    finally:
-        sys.setprofile(previous)
+            self.counts[name] += 1
 
 
+@dataclass(slots=True)
 class _Bare:
     """One way to make each call, everything around it prepared beforehand."""
 
-    def __init__(self, curve: ec.EllipticCurve) -> None:
-        self._curve = curve
-        self._own = ec.derive_private_key(0x1234567890ABCDEF << 160, curve)
-        self._other = ec.generate_private_key(curve).public_key()
-        self._numbers = self._other.public_numbers()
-        self._signature = self._own.sign(b"message", ec.ECDSA(hashes.SHA256()))
-        self._public = self._own.public_key()
-        self._aes = AES(bytes(16))
-        self._ecb = Cipher(self._aes, ECB()).encryptor()  # noqa: S305 - as secure messaging computes its IV
-        self._mac = CMAC(AES(bytes(16)))
+    curve: ec.EllipticCurve
+    own: ec.EllipticCurvePrivateKey = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.own = ec.generate_private_key(self.curve)
 
     def calls(self) -> dict[str, Callable[[], object]]:
+        """By the names of the counts."""
+        own = self.own
+        public = own.public_key()
+        other = ec.generate_private_key(self.curve).public_key()
+        numbers = other.public_numbers()
+        scalar = own.private_numbers().private_value
+        ecdsa = ec.ECDSA(hashes.SHA256())
+        signature = own.sign(b"message", ecdsa)
         return {
-            "ecdh": lambda: self._own.exchange(ec.ECDH(), self._other),
-            "ec-derive": lambda: ec.derive_private_key(0x1234567890ABCDEF << 160, self._curve),
-            "ec-generate": lambda: ec.generate_private_key(self._curve),
-            "point-check": self._numbers.public_key,
-            "ecdsa-sign": lambda: self._own.sign(b"message", ec.ECDSA(hashes.SHA256())),
-            "ecdsa-verify": lambda: self._public.verify(
-                self._signature, b"message", ec.ECDSA(hashes.SHA256())
-            ),
+            "ecdh": lambda: own.exchange(ec.ECDH(), other),
+            "ec-derive": lambda: ec.derive_private_key(scalar, self.curve),
+            "ec-generate": lambda: ec.generate_private_key(self.curve),
+            "point-check": numbers.public_key,
+            "ecdsa-sign": lambda: own.sign(b"message", ecdsa),
+            "ecdsa-verify": lambda: public.verify(signature, b"message", ecdsa),
+            "cipher": _one_cipher,
+            "cmac": _one_cmac,
+            "hash": lambda: hashlib.sha1(bytes(24), usedforsecurity=False).digest(),
         }
 
-    def symmetric(self, messages: list[tuple[int, int]]) -> None:
-        """For each APDU pair: IV, AES-CBC and CMAC over that many bytes, each way."""
-        for pair in messages:
-            for size in pair:
-                iv = self._ecb.update(bytes(16))
-                if size:
-                    cipher = Cipher(self._aes, CBC(iv)).encryptor()
-                    cipher.update(bytes(-(-(size + 1) // 16) * 16))
-                    cipher.finalize()
-                mac = self._mac.copy()
-                mac.update(bytes(32 + size))
-                mac.finalize()
+
+def _one_cipher() -> object:
+    return Cipher(AES(bytes(16)), CBC(bytes(16))).encryptor().update(bytes(16))
 
 
-_ASYMMETRIC = ("ecdh", "ec-derive", "ec-generate", "point-check", "ecdsa-sign", "ecdsa-verify")
+def _one_cmac() -> object:
+    mac = CMAC(AES(bytes(16)))
+    mac.update(bytes(80))
+    return mac.finalize()
+
+
+def cipher_and_mac(exchanges: list[ProtectedExchange]) -> Callable[[], None]:
+    """The AES and CMAC calls of protected exchanges, bare: vector, cipher and MAC each way, keys at hand."""
+    algorithm = AES(bytes(16))
+    block = Cipher(algorithm, ECB()).encryptor()  # noqa: S305 - as the vectors of both protocols are computed
+    mac = CMAC(algorithm)
+    vector = bytes(16)
+    steps = [
+        (bytes(cipher), bytes(covered))
+        for exchange in exchanges
+        for cipher, covered in (exchange.command, exchange.answer)
+    ]
+
+    def work() -> None:
+        for plain, covered in steps:
+            if plain:
+                cipher = Cipher(algorithm, CBC(block.update(vector))).encryptor()
+                cipher.update(plain)
+                cipher.finalize()
+            if covered:
+                one = mac.copy()
+                one.update(covered)
+                one.finalize()
+
+    return work
 
 
 def bare_seconds(
-    counts: CallCount,
+    recorder: CallRecorder,
     *,
     curve: ec.EllipticCurve,
-    messages: list[tuple[int, int]],
-    hashed_bytes: list[int],
+    exchanges: list[ProtectedExchange],
+    hashed: list[bytes],
 ) -> Callable[[], float]:
-    """A measure of the counted asymmetric calls, the symmetric ones of ``messages`` and the hashes, in CPU seconds.
+    """A measure of all counted calls in CPU seconds.
 
-    ``messages`` are the plain bytes of command and answer of each protected APDU.
+    Args:
+        recorder: what was counted.
+        curve: the one that all keys are on.
+        exchanges: the protected ones; of the counted ciphers and MACs these are told apart by their bytes.
+        hashed: the long contents that were hashed; all other hashes are short.
+
+    Raises:
+        AssertionError: fewer calls were counted than the wire and the files show: the counting is broken.
     """
-    bare = _Bare(curve)
-    work = [bare.calls()[name] for name in _ASYMMETRIC for _ in range(counts[name])]
-    contents = [bytes(size) for size in hashed_bytes]
+    counts = recorder.counts.copy()
+    counts["cipher"] -= sum(
+        bool(part[0]) for one in exchanges for part in (one.command, one.answer)
+    )
+    counts["cmac"] -= sum(bool(part[1]) for one in exchanges for part in (one.command, one.answer))
+    counts["hash"] -= len(hashed)
+    missing = {name: count for name, count in counts.items() if count < 0}
+    if missing:
+        raise AssertionError(f"fewer calls were counted than were made: {missing}")
+    calls = _Bare(curve).calls()
+    work = [calls[name] for name, count in counts.items() for _ in range(count)]
+    symmetric = cipher_and_mac(exchanges)
 
     def measure() -> float:
         begin = time.thread_time()
         for call in work:
             call()
-        bare.symmetric(messages)
-        for content in contents:
-            digest = hashes.Hash(hashes.SHA256())
-            digest.update(content)
-            digest.finalize()
+        symmetric()
+        for content in hashed:
+            hashlib.sha256(content).digest()
         return time.thread_time() - begin
 
     return measure

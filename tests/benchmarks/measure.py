@@ -3,13 +3,25 @@
 Absolute times mean little on a shared machine; the ratio of two things timed side by side holds.
 """
 
+import gc
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-__all__ = ["Record", "compare", "counted", "cpu_seconds", "wall_seconds"]
+__all__ = [
+    "Announce",
+    "Record",
+    "compare",
+    "compare_rates",
+    "counted",
+    "cpu_seconds",
+    "wall_seconds",
+]
+
+Announce = Callable[[str], None]
+"""Takes one line about what is being measured: its progress, or why it is left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +79,9 @@ def compare(
     """
     value()
     baseline()
+    # What the bench itself holds is no work of the product's collector.
+    gc.collect()
+    gc.freeze()
     pairs = [(value(), baseline()) for _ in range(rounds)]
     return Record(
         name=name,
@@ -75,6 +90,27 @@ def compare(
         baseline=statistics.median(second for _, second in pairs),
         ratio=statistics.median(first / second for first, second in pairs),
         better=better,
+        goal=goal,
+    )
+
+
+def compare_rates(
+    name: str,
+    *,
+    value: Callable[[], float],
+    baseline: Callable[[], float],
+    goal: float | None,
+    rounds: int = 15,
+) -> Record:
+    """As ``compare``, of how often something can be done in a second: more is better."""
+    times = compare(name, value=value, baseline=baseline, unit="1/s", goal=None, rounds=rounds)
+    return Record(
+        name=name,
+        value=1 / times.value,
+        unit="1/s",
+        baseline=1 / times.baseline,
+        ratio=1 / times.ratio,
+        better="higher",
         goal=goal,
     )
 

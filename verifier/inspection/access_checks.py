@@ -1,6 +1,7 @@
 """The checks of the card's state and of the way in: SPEC.md, 9.1, 9.2 and 9.13."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from card_layout.atr import LifeCycle, read_life_cycle
 from card_layout.errors import CardDataError
@@ -130,15 +131,27 @@ def _card_access(examination: Examination) -> CardAccess:
         raise CheckFailedError(code, "EF.CardAccess is not a file that can be read.")
     content = examination.content(_CARD_ACCESS, code="access.pace-required")
     try:
-        return CardAccess.from_bytes(content)
+        return _decode_card_access(content)
     except CardDataError as error:
         raise CheckFailedError(code, "EF.CardAccess is not a set of SecurityInfos.") from error
 
 
+@lru_cache(maxsize=64)
+def _decode_card_access(content: bytes) -> CardAccess:
+    """EF.CardAccess decoded; cached by its bytes, because all cards of a profile have the same."""
+    return CardAccess.from_bytes(content)
+
+
 def _used_info(access: AccessEvidence) -> PaceInfo:
     try:
-        return PaceInfo.from_bytes(access.pace_info or b"")
+        return _decode_pace_info(access.pace_info or b"")
     except CardDataError as error:
         raise CheckFailedError(
             "access.pace-unsupported", "PACE was done with parameters that are none."
         ) from error
+
+
+@lru_cache(maxsize=64)
+def _decode_pace_info(encoded: bytes) -> PaceInfo:
+    """A PACEInfo decoded; cached by its bytes, too."""
+    return PaceInfo.from_bytes(encoded)

@@ -1,5 +1,7 @@
 """The checks of the files themselves: SPEC.md, 9.10 to 9.12 and 9.14."""
 
+from functools import lru_cache
+
 from card_layout import tlv
 from card_layout.errors import CardDataError
 from card_layout.files.common_data import CommonData
@@ -25,7 +27,7 @@ def check_integrity(examination: Examination) -> str:
         if listed is None or evidence.content is None:
             continue
         judged += 1
-        if security_object.hash_algorithm.digest(evidence.content) != listed:
+        if not examination.is_as_listed(number, evidence.content):
             altered.append(evidence.name)
     if altered:
         raise CheckFailedError(
@@ -77,7 +79,7 @@ def check_common_data(examination: Examination) -> str:
         raise CheckFailedError(
             "common-data.malformed", f"EF.COM was not read: {evidence.outcome.value}."
         )
-    common_data = CommonData.from_bytes(evidence.content)
+    common_data = _common_data(evidence.content)
     if set(common_data.data_group_tags) != {TAG_OF_GROUP[number] for number in listed}:
         raise CheckFailedError(
             "common-data.inconsistent",
@@ -110,13 +112,19 @@ def check_content(examination: Examination) -> str:
     return f"All {judged} data groups read can be decoded."
 
 
+@lru_cache(maxsize=64)
+def _common_data(content: bytes) -> CommonData:
+    """EF.COM decoded; cached by its bytes, because all cards with the same data groups have the same."""
+    return CommonData.from_bytes(content)
+
+
 def _named_groups(examination: Examination) -> set[int]:
     """What EF.COM names; one that is malformed names nothing, and check 9.12 says so."""
     content = examination.evidence(_COMMON_DATA).content
     if content is None:
         return set()
     try:
-        return {GROUP_OF_TAG[tag] for tag in CommonData.from_bytes(content).data_group_tags}
+        return {GROUP_OF_TAG[tag] for tag in _common_data(content).data_group_tags}
     except CardDataError:
         return set()
 

@@ -3,7 +3,9 @@
 Every way to get at evidence raises where it is not there, so that a step cannot go on without noticing.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from card_layout.errors import CardDataError
@@ -48,6 +50,7 @@ class Examination:
         self.now = now
         self.results: dict[CheckName, CheckResult] = {}
         self._decoded: dict[str, object] = {}
+        self._as_listed: dict[int, bool] = {}
         self._security_object: SecurityObject | None = None
         self._signing_time: datetime | None = None
         self._authority: Authority | None = None
@@ -133,6 +136,11 @@ class Examination:
         return value
 
     @property
+    def decoded_files(self) -> Mapping[str, object]:
+        """The files that were decoded so far, by name."""
+        return MappingProxyType(self._decoded)
+
+    @property
     def security_object(self) -> SecurityObject:
         """The parsed security object.
 
@@ -194,6 +202,18 @@ class Examination:
             CheckName.SIGNER_VALIDITY,
             CheckName.SIGNER_REVOCATION,
         )
-        content = self.content(group_name(number))
-        listed = self.security_object.file_hashes.get(number)
-        return listed is not None and self.security_object.hash_algorithm.digest(content) == listed
+        return self.is_as_listed(number, self.content(group_name(number)))
+
+    def is_as_listed(self, number: int, content: bytes) -> bool:
+        """Whether the content of a data group has the hash that the security object lists; each is hashed once.
+
+        Raises:
+            CheckNotPerformedError: 9.3 did not pass.
+        """
+        known = self._as_listed.get(number)
+        if known is None:
+            security_object = self.security_object
+            listed = security_object.file_hashes.get(number)
+            known = security_object.hash_algorithm.digest(content) == listed
+            self._as_listed[number] = known
+        return known

@@ -4,9 +4,10 @@ A holder is only as good as the verdict beside it: `verifier.inspection.report` 
 accepted card.
 """
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import date
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from card_layout.files.data_group_1 import DataGroup1
 from card_layout.files.data_group_2 import Portrait
@@ -82,73 +83,78 @@ class Holder:
         return document
 
 
-def read_holder(snapshot: CardSnapshot) -> Holder | None:
-    """The fields that the files read give; ``None`` where they give none. Nothing is judged here."""
-    holder = Holder()
-    if data_group_1 := _decode(snapshot, 1, DataGroup1):
+def read_holder(snapshot: CardSnapshot, decoded: Mapping[str, object]) -> Holder | None:
+    """The fields that the files read give; ``None`` where they give none. Nothing is judged here.
+
+    ``decoded`` holds the files that the checks have decoded already, by name.
+    """
+    fields_read: dict[str, Any] = {}
+    if data_group_1 := _value(snapshot, decoded, 1, DataGroup1):
         mrz = data_group_1.mrz
-        holder = replace(
-            holder,
-            document_number=mrz.document_number,
-            document_code=mrz.document_code,
-            issuing_state=mrz.issuing_state,
-            nationality=mrz.nationality,
-            sex=mrz.sex,
-        )
-    if portrait := _decode(snapshot, 2, Portrait):
-        facts = PortraitFacts(
+        fields_read |= {
+            "document_number": mrz.document_number,
+            "document_code": mrz.document_code,
+            "issuing_state": mrz.issuing_state,
+            "nationality": mrz.nationality,
+            "sex": mrz.sex,
+        }
+    if portrait := _value(snapshot, decoded, 2, Portrait):
+        fields_read["portrait"] = PortraitFacts(
             format=portrait.format.name,
             width=portrait.width,
             height=portrait.height,
             size_bytes=len(portrait.image),
         )
-        holder = replace(holder, portrait=facts)
-    if details := _decode(snapshot, 11, PersonalDetails):
-        holder = replace(
-            holder, birth_date=details.birth_date, place_of_birth=details.place_of_birth
-        )
-    if document := _decode(snapshot, 12, DocumentDetails):
-        holder = replace(
-            holder,
-            issuing_committee=document.issuing_committee,
-            date_of_issue=document.date_of_issue,
-        )
-    if record := _decode(snapshot, 13, MemberRecord):
-        holder = replace(
-            holder,
-            full_name=record.full_name,
-            primary_name=record.primary_name,
-            secondary_name=record.secondary_name,
-            card_number=f"{record.card_number[:2]}.{record.card_number[2:]}",
-            record_number=record.record_number,
-            citizen_number=record.citizen_number,
-            organisation_code=record.organisation_code,
-            organisation_name=record.organisation_name,
-            admission_date=record.admission_date,
-            recognition_date=record.recognition_date,
-            home_town=record.home_town,
-            ethnic_group=record.ethnic_group,
-            kind=record.kind.name.lower().replace("_", "-"),
-            ordinal=record.ordinal,
-            valid_from=record.valid_from,
-            valid_until=record.valid_until,
-        )
-    return None if holder == Holder() else holder
+    if details := _value(snapshot, decoded, 11, PersonalDetails):
+        fields_read |= {
+            "birth_date": details.birth_date,
+            "place_of_birth": details.place_of_birth,
+        }
+    if document := _value(snapshot, decoded, 12, DocumentDetails):
+        fields_read |= {
+            "issuing_committee": document.issuing_committee,
+            "date_of_issue": document.date_of_issue,
+        }
+    if record := _value(snapshot, decoded, 13, MemberRecord):
+        fields_read |= {
+            "full_name": record.full_name,
+            "primary_name": record.primary_name,
+            "secondary_name": record.secondary_name,
+            "card_number": f"{record.card_number[:2]}.{record.card_number[2:]}",
+            "record_number": record.record_number,
+            "citizen_number": record.citizen_number,
+            "organisation_code": record.organisation_code,
+            "organisation_name": record.organisation_name,
+            "admission_date": record.admission_date,
+            "recognition_date": record.recognition_date,
+            "home_town": record.home_town,
+            "ethnic_group": record.ethnic_group,
+            "kind": record.kind.name.lower().replace("_", "-"),
+            "ordinal": record.ordinal,
+            "valid_from": record.valid_from,
+            "valid_until": record.valid_until,
+        }
+    return Holder(**fields_read) if fields_read else None
 
 
 def read_portrait(snapshot: CardSnapshot) -> bytes | None:
     """The picture as it stands in EF.DG2 (JPEG or JPEG 2000), not decoded; ``None`` where there is none."""
-    portrait = _decode(snapshot, 2, Portrait)
+    portrait = _value(snapshot, {}, 2, Portrait)
     return None if portrait is None else portrait.image
 
 
-def _decode(snapshot: CardSnapshot, number: int, kind: type[Decoded]) -> Decoded | None:
+def _value(
+    snapshot: CardSnapshot, decoded: Mapping[str, object], number: int, kind: type[Decoded]
+) -> Decoded | None:
     """One data group; which ones cannot be decoded is said by check 9.14, not here."""
-    content = snapshot.content(group_name(number))
-    if content is None:
-        return None
-    try:
-        value = decode_file(group_name(number), content)
-    except Exception:  # noqa: BLE001 - what breaks here has broken check 9.14 too; the report must still be made
-        return None
+    name = group_name(number)
+    value = decoded.get(name)
+    if value is None:
+        content = snapshot.content(name)
+        if content is None:
+            return None
+        try:
+            value = decode_file(name, content)
+        except Exception:  # noqa: BLE001 - what breaks here has broken check 9.14 too; the report must still be made
+            return None
     return value if isinstance(value, kind) else None

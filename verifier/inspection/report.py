@@ -150,7 +150,7 @@ def inspect(
         required_checks=required,
         access=snapshot.access,
         chip=snapshot.chip.outcome,
-        unverified_holder=read_holder(snapshot),
+        unverified_holder=read_holder(snapshot, examination.decoded_files),
         judged_at=now,
         apdu_count=snapshot.apdu_count,
         phase_seconds=snapshot.phase_seconds,

@@ -138,6 +138,14 @@ class _Reading:
     ) -> None:
         self._password = password
         self._profile = profile
+        self._files = {
+            file.name: _FileName(
+                name=file.name,
+                short_identifier=file.short_identifier,
+                file_identifier=file.file_identifier,
+            )
+            for file in profile.application_files
+        }
         self._pace_parameter_ids = pace_parameter_ids
         self._deadline = deadline
         self.evidence = Evidence(monotonic)
@@ -304,8 +312,8 @@ class _Reading:
         """EF.COM, EF.SOD, every data group of the profile, and whatever else these two name."""
         self._read_file(channel, self._file(_COMMON_DATA))
         self._read_file(channel, self._file(_SECURITY_OBJECT))
-        for file in self._profile.application_files:
-            self._read_file(channel, self._file(file.name))
+        for file in self._files.values():
+            self._read_file(channel, file)
         for number in sorted(self._named_groups()):
             self._read_file(channel, self._file(f"EF.DG{number}"))
         if self._password.information is not None:
@@ -331,13 +339,9 @@ class _Reading:
         return named
 
     def _file(self, name: str) -> _FileName:
-        for file in self._profile.application_files:
-            if file.name == name:
-                return _FileName(
-                    name=name,
-                    short_identifier=file.short_identifier,
-                    file_identifier=file.file_identifier,
-                )
+        file = self._files.get(name)
+        if file is not None:
+            return file
         # ICAO 9303-10, 3.11: a data group's number is its short identifier, and the last byte of its FID.
         number = int(name.removeprefix("EF.DG"))
         return _FileName(name=name, short_identifier=number, file_identifier=0x0100 | number)

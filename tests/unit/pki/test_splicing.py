@@ -1,0 +1,235 @@
+"""Splicing against the readable encoder and the strict parser: the same bytes, and the same ones recognised."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
+
+from card_layout import tlv
+from pki.certificates.certificate import load_certificate
+from pki.errors import PkiError
+from pki.keys.algorithms import SignatureAlgorithm
+from pki.signed import signed_data, splicing
+from pki.signed.lds_content import LdsVersion
+from pki.signed.security_object import SecurityObjectError
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+CURVES = {
+    SignatureAlgorithm.ECDSA_SHA256: ec.SECP256R1(),
+    SignatureAlgorithm.ECDSA_SHA384: ec.BrainpoolP384R1(),
+    SignatureAlgorithm.ECDSA_SHA512: ec.SECP521R1(),
+}
+
+
+def _certificate(algorithm: SignatureAlgorithm, name: str, serial_number: int) -> bytes:
+    key = ec.generate_private_key(CURVES[algorithm])
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(serial_number)
+        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + timedelta(days=1))
+    )
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+CERTIFICATES = [
+    (algorithm, _certificate(algorithm, name, serial_number))
+    for algorithm in SignatureAlgorithm
+    # Issuers and serial numbers on both sides of the places where a length needs one byte more.
+    for name, serial_number in (("A", 1), ("B" * 64, 0x80), ("C" * 30, (1 << 158) + 5))
+]
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> dict[str, object]:
+    algorithm, certificate = draw(st.sampled_from(CERTIFICATES))
+    size = algorithm.hash_algorithm.digest_bytes
+    parsed = load_certificate(certificate)
+    return {
+        "algorithm": algorithm,
+        "certificate": certificate,
+        "issuer": parsed.issuer,
+        "serial_number": parsed.serial_number,
+        "file_hashes": draw(
+            st.dictionaries(
+                st.integers(1, 16),
+                st.one_of(
+                    st.binary(min_size=size, max_size=size),
+                    st.integers(0, 255).map(lambda value: bytes((value,)) * size),
+                ),
+                min_size=2,
+                max_size=16,
+            )
+        ),
+        "signing_time": draw(
+            st.datetimes(
+                min_value=datetime(1951, 1, 1),  # noqa: DTZ001 - the strategy adds the zone
+                max_value=datetime(2049, 12, 30),  # noqa: DTZ001 - the same
+                timezones=st.sampled_from((UTC, timezone(timedelta(hours=7)))),
+            )
+        ),
+        "list_id": draw(st.binary(min_size=8, max_size=8)),
+        "index": draw(
+            st.one_of(
+                st.sampled_from(
+                    [
+                        bound + step
+                        for bound in (0x80, 0x8000, 0x800000, 0x80000000)
+                        for step in (-1, 0)
+                    ]
+                ),
+                st.integers(0, 0xFFFFFFFF),
+            )
+        ),
+        "lds_version": draw(st.sampled_from(LdsVersion)),
+    }
+
+
+def readable(request: dict[str, object]) -> signed_data.PreparedSignedData:
+    return signed_data.prepare(**request)  # type: ignore[arg-type]
+
+
+def spliced(request: dict[str, object]) -> splicing.SplicedSignedData:
+    file_hashes = request["file_hashes"]
+    signing_time = request["signing_time"]
+    assert isinstance(file_hashes, dict)
+    assert isinstance(signing_time, datetime)
+    encoded_time = splicing.encode_signing_time(signing_time)
+    assert encoded_time is not None
+    groups = tuple(sorted(file_hashes))
+    template = splicing.template_of(
+        request["algorithm"],  # type: ignore[arg-type]
+        request["certificate"],  # type: ignore[arg-type]
+        groups,
+        request["lds_version"],  # type: ignore[arg-type]
+    )
+    return template.splice(
+        [file_hashes[number] for number in groups],
+        signing_time=encoded_time,
+        list_id=request["list_id"],  # type: ignore[arg-type]
+        index=request["index"],  # type: ignore[arg-type]
+    )
+
+
+signatures = st.one_of(st.binary(min_size=64, max_size=72), st.binary(max_size=300))
+
+
+@given(request=requests(), signature=signatures)
+def test_the_spliced_object_is_the_readable_encoders_byte_for_byte(
+    request: dict[str, object], signature: bytes
+) -> None:
+    expected = readable(request)
+    got = spliced(request)
+    assert got.to_be_signed == expected.to_be_signed
+    assert got.finish(signature) == expected.finish(signature)
+
+
+@given(request=requests(), signature=signatures)
+def test_what_is_recognised_is_what_the_strict_parser_finds(
+    request: dict[str, object], signature: bytes
+) -> None:
+    encoded = spliced(request).finish(signature)
+    recognised = splicing.recognise(encoded)
+    assert recognised is None or recognised == signed_data.parse(encoded)
+
+
+def _of_a_card(algorithm: SignatureAlgorithm = SignatureAlgorithm.ECDSA_SHA256) -> bytes:
+    certificate = next(der for item, der in CERTIFICATES if item is algorithm)
+    size = algorithm.hash_algorithm.digest_bytes
+    template = splicing.template_of(algorithm, certificate, (1, 2, 11, 12, 13, 14), LdsVersion.V1)
+    encoded_time = splicing.encode_signing_time(NOW)
+    assert encoded_time is not None
+    prepared = template.splice(
+        [bytes((number,)) * size for number in range(6)],
+        signing_time=encoded_time,
+        list_id=b"LIST0001",
+        index=4711,
+    )
+    return prepared.finish(bytes(71))
+
+
+CARD = _of_a_card()
+
+
+@pytest.mark.parametrize("algorithm", SignatureAlgorithm)
+def test_the_security_object_of_a_card_of_ours_is_recognised(algorithm: SignatureAlgorithm) -> None:
+    encoded = _of_a_card(algorithm)
+    assert splicing.recognise(encoded) == signed_data.parse(encoded)
+
+
+def agree(altered: bytes) -> None:
+    """What is recognised is what the strict parser makes of the same bytes; what it refuses is not recognised."""
+    recognised = splicing.recognise(altered)
+    try:
+        parsed = signed_data.parse(altered)
+    except PkiError:
+        assert recognised is None
+        return
+    assert recognised is None or recognised == parsed
+
+
+def test_no_flipped_bit_is_recognised_that_the_strict_parser_refuses() -> None:
+    for position in range(len(CARD)):
+        for bit in range(8):
+            altered = bytearray(CARD)
+            altered[position] ^= 1 << bit
+            agree(bytes(altered))
+
+
+def test_no_byte_left_out_or_put_in_is_recognised_that_the_strict_parser_refuses() -> None:
+    for position in range(len(CARD)):
+        agree(CARD[:position] + CARD[position + 1 :])
+        agree(CARD[:position] + CARD[position : position + 1] + CARD[position:])
+    for size in range(0, len(CARD), 7):
+        agree(CARD[:size])
+
+
+def _resized(encoded: bytes, depth: int) -> bytes:
+    """The object with a long form of a length at some depth of its first elements."""
+    if not depth:
+        header = tlv.read_header(encoded)
+        return encoded[:1] + b"\x84" + header.length.to_bytes(4, "big") + encoded[header.size :]
+    item = tlv.parse(encoded)
+    first, *rest = item.children()
+    last = rest[-1] if rest else first
+    inner = b"".join(part.to_bytes() for part in (first, *rest)[:-1])
+    return tlv.encode(item.tag, inner + _resized(last.to_bytes(), depth - 1))
+
+
+@pytest.mark.parametrize("depth", range(4))
+def test_a_length_that_is_not_in_its_shortest_form_is_refused_by_both(depth: int) -> None:
+    altered = _resized(CARD, depth)
+    assert splicing.recognise(altered) is None
+    with pytest.raises(SecurityObjectError):
+        signed_data.parse(altered)
+
+
+@given(data=st.binary(max_size=400))
+def test_any_bytes_are_left_to_the_strict_parser(data: bytes) -> None:
+    assert splicing.recognise(data) is None
+    assert splicing.recognise(CARD[:100] + data) is None
+
+
+@given(
+    position=st.integers(0, len(CARD) - 1),
+    removed=st.integers(0, 40),
+    inserted=st.binary(max_size=40),
+)
+def test_any_replaced_stretch_is_judged_alike(position: int, removed: int, inserted: bytes) -> None:
+    agree(CARD[:position] + inserted + CARD[position + removed :])
+
+
+@pytest.mark.parametrize("groups", [(), (1,), (2, 1), (1, 1), (0, 1), (1, 17), tuple(range(1, 18))])
+def test_data_groups_that_no_object_may_list_make_no_template(groups: tuple[int, ...]) -> None:
+    algorithm, certificate = CERTIFICATES[0]
+    with pytest.raises(ValueError, match="data groups"):
+        splicing.template_of(algorithm, certificate, groups, LdsVersion.V1)
