@@ -1,4 +1,4 @@
-"""The terminal's side of chip authentication, version 1, ECDH with AES-128 (SPEC.md, 5.4).
+"""The terminal's side of chip authentication, version 1, over elliptic curves (SPEC.md, 5.4 and 5.6).
 
 ICAO 9303-11, 6.2; TR-03110-3, B.2. It proves nothing by itself: the chip is proven by its first good answer
 under the new keys, which only the holder of the private key can compute.
@@ -11,12 +11,12 @@ from card_layout import der, tlv
 from card_layout.curves import NamedCurve
 from card_layout.errors import AccessError, CardDataError, CardRefusedError
 from card_layout.files.security_infos import (
-    ID_CA_ECDH_AES_128,
     ChipAuthenticationInfo,
     ChipAuthenticationPublicKeyInfo,
 )
 from card_layout.iso7816 import commands
 from card_layout.iso7816.channel import CardChannel
+from card_layout.protocols.algorithms import chip_authentication_cipher
 from card_layout.protocols.generic_mapping import EphemeralKey, draw_scalar
 from card_layout.protocols.session_keys import open_session
 
@@ -57,10 +57,11 @@ def perform_chip_authentication(
     """
     if channel.session is None:
         raise AccessError("chip authentication needs a secure messaging session, got none")
-    if info.protocol != ID_CA_ECDH_AES_128 or info.version != _VERSION:
+    cipher = chip_authentication_cipher(info.protocol)
+    if cipher is None or info.version != _VERSION:
         raise CardDataError(
             f"got chip authentication {info.protocol} version {info.version}, "
-            f"expected {ID_CA_ECDH_AES_128} version {_VERSION}",
+            f"expected ECDH with AES, version {_VERSION}",
             code=_NOT_PERFORMED,
         )
     if None not in (info.key_id, public_key_info.key_id) and info.key_id != public_key_info.key_id:
@@ -91,4 +92,4 @@ def perform_chip_authentication(
         raise ChipNotProvenError(
             f"the chip's authentication data have {len(answer)} bytes, expected an empty template"
         )
-    channel.session = open_session(own_key.shared_x(public_key_info.public_key.point))
+    channel.session = open_session(own_key.shared_x(public_key_info.public_key.point), cipher)

@@ -1,4 +1,4 @@
-"""The terminal's side of PACE: generic mapping over ECDH, AES-128 (ICAO 9303-11, 4.4; SPEC.md, 5.2)."""
+"""The terminal's side of PACE over elliptic curves (ICAO 9303-11, 4.4; SPEC.md, 5.2 and 5.6)."""
 
 import hmac
 import re
@@ -15,13 +15,14 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from card_layout import der, tlv
 from card_layout.curves import CurveError, NamedCurve, curve_for_pace_parameter, decode_point
 from card_layout.errors import AccessError, CardDataError, CardRefusedError
-from card_layout.files.security_infos import ID_PACE_ECDH_GM_AES_128, PaceInfo
+from card_layout.files.security_infos import PaceInfo
 from card_layout.iso7816 import commands
 from card_layout.iso7816.channel import CardChannel
 from card_layout.iso7816.commands import PasswordReference
 from card_layout.iso7816.secure_messaging import MAC_BYTES
 from card_layout.iso7816.status_words import StatusWord, describe
 from card_layout.mrz import password_from_information
+from card_layout.protocols.algorithms import PaceAlgorithm, SessionCipher, pace_algorithm
 from card_layout.protocols.generic_mapping import EphemeralKey, draw_scalar, map_generator
 from card_layout.protocols.session_keys import KeyPurpose, derive_key, open_session
 
@@ -36,7 +37,12 @@ __all__ = [
 ]
 
 _VERSION = 2
-_NONCE_BYTES = 16
+_NONCE_BYTES = {
+    SessionCipher.AES_128: (16,),
+    # The chip chooses a whole number of blocks (9303-11, 4.4.3.2); two make a nonce as long as the key.
+    SessionCipher.AES_192: (16, 32),
+    SessionCipher.AES_256: (16, 32),
+}
 _NO_INITIAL_VECTOR = bytes(16)
 
 
@@ -96,6 +102,7 @@ class PaceResult:
     pace_info: PaceInfo
     password: PasswordReference
     curve: NamedCurve
+    algorithm: PaceAlgorithm
 
 
 def _random_scalar(curve: NamedCurve) -> int:
@@ -120,7 +127,8 @@ def perform_pace(
         ReadingLimitError: a bound of the channel was reached.
         TransportError: the exchange broke off.
     """
-    curve = _supported_curve(pace_info)
+    curve, algorithm = _supported_parameters(pace_info)
+    cipher = algorithm.cipher
     protocol = der.encode_object_identifier(pace_info.protocol)
     try:
         channel.require(
@@ -128,7 +136,7 @@ def perform_pace(
                 protocol=protocol, password=password.reference, parameter_id=pace_info.parameter_id
             )
         )
-        nonce = _decrypt_nonce(_exchange(channel, b"", expected_tag=0x80), password)
+        nonce = _decrypt_nonce(_exchange(channel, b"", expected_tag=0x80), password, cipher)
         mapping_key = EphemeralKey(curve=curve, scalar=random_scalar(curve))
         generator = _map(channel, mapping_key, nonce)
         agreement_key = EphemeralKey(curve=curve, scalar=random_scalar(curve))
@@ -140,12 +148,14 @@ def perform_pace(
         raise PaceFailedError(f"the chip sent a key that cannot be used: {error}") from error
     except CardRefusedError as error:
         raise PaceFailedError(f"the chip broke off PACE: {error}") from error
-    mac_key = derive_key(shared_secret, KeyPurpose.MAC)
+    mac_key = derive_key(shared_secret, KeyPurpose.MAC, cipher)
     card_token = _exchange_tokens(channel, authentication_token(mac_key, protocol, card_public_key))
     if not hmac.compare_digest(card_token, authentication_token(mac_key, protocol, own_public_key)):
         raise PaceFailedError("the chip's authentication token is wrong")
-    channel.session = open_session(shared_secret)
-    return PaceResult(pace_info=pace_info, password=password.reference, curve=curve)
+    channel.session = open_session(shared_secret, cipher)
+    return PaceResult(
+        pace_info=pace_info, password=password.reference, curve=curve, algorithm=algorithm
+    )
 
 
 def authentication_token(mac_key: bytes, protocol: bytes, public_key: bytes) -> bytes:
@@ -155,27 +165,30 @@ def authentication_token(mac_key: bytes, protocol: bytes, public_key: bytes) -> 
     return mac.finalize()[:MAC_BYTES]
 
 
-def _supported_curve(pace_info: PaceInfo) -> NamedCurve:
-    if pace_info.protocol != ID_PACE_ECDH_GM_AES_128:
+def _supported_parameters(pace_info: PaceInfo) -> tuple[NamedCurve, PaceAlgorithm]:
+    algorithm = pace_algorithm(pace_info.protocol)
+    if algorithm is None:
         raise PaceUnsupportedError(
-            f"got PACE protocol {pace_info.protocol}, expected {ID_PACE_ECDH_GM_AES_128}"
+            f"got PACE protocol {pace_info.protocol}, expected ECDH with a mapping and AES that we speak"
         )
     if pace_info.version != _VERSION:
         raise PaceUnsupportedError(f"got PACE version {pace_info.version}, expected {_VERSION}")
     if pace_info.parameter_id is None:
         raise PaceUnsupportedError("PACE uses domain parameters of its own, expected standard ones")
     try:
-        return curve_for_pace_parameter(pace_info.parameter_id)
+        return curve_for_pace_parameter(pace_info.parameter_id), algorithm
     except CurveError as error:
         raise PaceUnsupportedError(str(error)) from error
 
 
-def _decrypt_nonce(encrypted: bytes, password: PacePassword) -> bytes:
-    if len(encrypted) != _NONCE_BYTES:
+def _decrypt_nonce(encrypted: bytes, password: PacePassword, cipher: SessionCipher) -> bytes:
+    expected = _NONCE_BYTES[cipher]
+    if len(encrypted) not in expected:
         raise PaceFailedError(
-            f"the encrypted nonce has {len(encrypted)} bytes, expected {_NONCE_BYTES}"
+            f"the encrypted nonce has {len(encrypted)} bytes, "
+            f"expected {' or '.join(map(str, expected))}"
         )
-    key = derive_key(password.secret, KeyPurpose.PASSWORD)
+    key = derive_key(password.secret, KeyPurpose.PASSWORD, cipher)
     decryptor = Cipher(AES(key), CBC(_NO_INITIAL_VECTOR)).decryptor()
     return decryptor.update(encrypted) + decryptor.finalize()
 

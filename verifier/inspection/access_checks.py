@@ -6,7 +6,8 @@ from card_layout.atr import LifeCycle, read_life_cycle
 from card_layout.errors import CardDataError
 from card_layout.files.card_access import CardAccess
 from card_layout.files.data_group_14 import SecurityOptions
-from card_layout.files.security_infos import ID_PACE_ECDH_GM_AES_128, PaceInfo
+from card_layout.files.security_infos import PaceInfo
+from card_layout.protocols.algorithms import pace_algorithm
 from verifier.inspection.checks import CheckFailedError, CheckName, CheckNotPerformedError
 from verifier.inspection.examination import Examination, group_name
 from verifier.inspection.snapshot import AccessEvidence, AccessOutcome, AccessPath, FileOutcome
@@ -24,7 +25,7 @@ def usable_pace_infos(
     return tuple(
         info
         for info in infos
-        if info.protocol == ID_PACE_ECDH_GM_AES_128
+        if pace_algorithm(info.protocol) is not None
         and info.version == _PACE_VERSION
         and info.parameter_id in parameter_ids
     )

@@ -1,7 +1,8 @@
 """The check that the chip is the original one: SPEC.md, 9.17."""
 
 from card_layout.files.data_group_14 import SecurityOptions
-from card_layout.files.security_infos import ID_CA_ECDH_AES_128, ChipAuthenticationPublicKeyInfo
+from card_layout.files.security_infos import ChipAuthenticationPublicKeyInfo
+from card_layout.protocols.algorithms import chip_authentication_cipher
 from verifier.inspection.checks import CheckFailedError, CheckNotPerformedError
 from verifier.inspection.examination import Examination, group_name
 from verifier.inspection.snapshot import ChipOutcome, FileOutcome
@@ -25,7 +26,7 @@ def check_chip_authentication(examination: Examination) -> str:
         )
     options = examination.decoded(name, SecurityOptions)
     if not any(
-        info.protocol == ID_CA_ECDH_AES_128
+        chip_authentication_cipher(info.protocol) is not None
         for info in options.security_infos.chip_authentication_infos
     ):
         raise CheckNotPerformedError(

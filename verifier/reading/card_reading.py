@@ -25,7 +25,6 @@ from card_layout.files.common_data import CommonData
 from card_layout.files.data_group_14 import SecurityOptions
 from card_layout.files.data_groups import GROUP_OF_TAG
 from card_layout.files.security_infos import (
-    ID_CA_ECDH_AES_128,
     ChipAuthenticationInfo,
     ChipAuthenticationPublicKeyInfo,
     PaceInfo,
@@ -34,6 +33,7 @@ from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths, ReadingLimitError
 from card_layout.iso7816.status_words import StatusWord
 from card_layout.profile import CardProfile
+from card_layout.protocols.algorithms import chip_authentication_cipher
 from card_layout.protocols.chip_authentication import perform_chip_authentication
 from card_layout.protocols.file_reading import (
     read_card_access,
@@ -293,7 +293,7 @@ class _Reading:
         except CardDataError:
             return None
         for info in infos.chip_authentication_infos:
-            if info.protocol != ID_CA_ECDH_AES_128:
+            if chip_authentication_cipher(info.protocol) is None:
                 continue
             for key in infos.chip_authentication_keys:
                 if info.key_id is None or key.key_id is None or info.key_id == key.key_id:

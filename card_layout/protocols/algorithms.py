@@ -1,0 +1,63 @@
+"""What a protocol's object identifier stands for: mapping, cipher and key length (ICAO 9303-11, 9.2; SPEC.md, 5.6)."""
+
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import Final
+
+__all__ = [
+    "PaceAlgorithm",
+    "PaceMapping",
+    "SessionCipher",
+    "chip_authentication_cipher",
+    "pace_algorithm",
+]
+
+_SMARTCARD: Final = "0.4.0.127.0.7.2.2"
+
+
+@unique
+class SessionCipher(Enum):
+    """The cipher of a session by its last arc, with the bytes of its keys (ICAO 9303-11, 9.7.1)."""
+
+    AES_128 = (2, 16)
+    AES_192 = (3, 24)
+    AES_256 = (4, 32)
+
+    def __init__(self, arc: int, key_bytes: int) -> None:
+        self.arc = arc
+        self.key_bytes = key_bytes
+
+
+@unique
+class PaceMapping(Enum):
+    """How PACE makes a generator out of the nonce, by its arc; over elliptic curves only (ICAO 9303-11, 4.4.3.3)."""
+
+    GENERIC = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceAlgorithm:
+    """One way of doing PACE."""
+
+    mapping: PaceMapping
+    cipher: SessionCipher
+
+
+_PACE_ALGORITHMS: Final = {
+    f"{_SMARTCARD}.4.{mapping.value}.{cipher.arc}": PaceAlgorithm(mapping=mapping, cipher=cipher)
+    for mapping in PaceMapping
+    for cipher in SessionCipher
+}
+_CHIP_AUTHENTICATION_CIPHERS: Final = {
+    f"{_SMARTCARD}.3.2.{cipher.arc}": cipher for cipher in SessionCipher
+}
+
+
+def pace_algorithm(protocol: str) -> PaceAlgorithm | None:
+    """What a PACEInfo's protocol asks for; ``None`` where we do not speak it."""
+    return _PACE_ALGORITHMS.get(protocol)
+
+
+def chip_authentication_cipher(protocol: str) -> SessionCipher | None:
+    """The cipher of chip authentication over elliptic curves; ``None`` where we do not speak it."""
+    return _CHIP_AUTHENTICATION_CIPHERS.get(protocol)
