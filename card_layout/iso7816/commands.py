@@ -21,8 +21,10 @@ __all__ = [
     "general_authenticate",
     "generate_key_pair",
     "get_card_reference",
+    "get_challenge",
     "get_response",
     "initialize_update",
+    "mutual_authenticate",
     "put_card_reference",
     "put_keys",
     "put_passwords",
@@ -143,6 +145,16 @@ def general_authenticate(objects: bytes, *, is_last: bool = True) -> CommandApdu
         data=tlv.encode(0x7C, objects),
         expected_length=MAX_SHORT,
     )
+
+
+def get_challenge(size: int) -> CommandApdu:
+    """GET CHALLENGE for ``size`` random bytes of the card (ICAO 9303-11, 4.3.4.1)."""
+    return CommandApdu(cla=0x00, ins=0x84, p1=0x00, p2=0x00, expected_length=size)
+
+
+def mutual_authenticate(data: bytes) -> CommandApdu:
+    """EXTERNAL AUTHENTICATE of basic access control, answered by as many bytes (ICAO 9303-11, 4.3.4.2)."""
+    return CommandApdu(cla=0x00, ins=0x82, p1=0x00, p2=0x00, data=data, expected_length=len(data))
 
 
 def initialize_update(*, key_version: int, host_challenge: bytes) -> CommandApdu:

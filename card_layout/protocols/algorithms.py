@@ -19,6 +19,8 @@ _SMARTCARD: Final = "0.4.0.127.0.7.2.2"
 class SessionCipher(Enum):
     """The cipher of a session by its last arc, with the bytes of its keys (ICAO 9303-11, 9.7.1)."""
 
+    TRIPLE_DES = (1, 16)
+    """Only where a policy names basic access control (SPEC.md, 5.7)."""
     AES_128 = (2, 16)
     AES_192 = (3, 24)
     AES_256 = (4, 32)
@@ -26,6 +28,9 @@ class SessionCipher(Enum):
     def __init__(self, arc: int, key_bytes: int) -> None:
         self.arc = arc
         self.key_bytes = key_bytes
+
+
+_MODERN_CIPHERS: Final = (SessionCipher.AES_128, SessionCipher.AES_192, SessionCipher.AES_256)
 
 
 @unique
@@ -46,10 +51,10 @@ class PaceAlgorithm:
 _PACE_ALGORITHMS: Final = {
     f"{_SMARTCARD}.4.{mapping.value}.{cipher.arc}": PaceAlgorithm(mapping=mapping, cipher=cipher)
     for mapping in PaceMapping
-    for cipher in SessionCipher
+    for cipher in _MODERN_CIPHERS
 }
 _CHIP_AUTHENTICATION_CIPHERS: Final = {
-    f"{_SMARTCARD}.3.2.{cipher.arc}": cipher for cipher in SessionCipher
+    f"{_SMARTCARD}.3.2.{cipher.arc}": cipher for cipher in _MODERN_CIPHERS
 }
 
 

@@ -4,6 +4,8 @@ import hashlib
 from enum import IntEnum
 
 from card_layout.iso7816.secure_messaging import SecureMessagingSession
+from card_layout.iso7816.session import CardSession
+from card_layout.iso7816.triple_des import TripleDesSession
 from card_layout.protocols.algorithms import SessionCipher
 
 __all__ = ["KeyPurpose", "derive_key", "open_session"]
@@ -34,9 +36,10 @@ def derive_key(
 
 def open_session(
     shared_secret: bytes, cipher: SessionCipher = SessionCipher.AES_128
-) -> SecureMessagingSession:
+) -> CardSession:
     """A secure messaging session under fresh keys, its send sequence counter at 0 (9303-11, 9.8.6.3)."""
-    return SecureMessagingSession(
-        derive_key(shared_secret, KeyPurpose.ENCRYPTION, cipher),
-        derive_key(shared_secret, KeyPurpose.MAC, cipher),
-    )
+    encryption_key = derive_key(shared_secret, KeyPurpose.ENCRYPTION, cipher)
+    mac_key = derive_key(shared_secret, KeyPurpose.MAC, cipher)
+    if cipher is SessionCipher.TRIPLE_DES:
+        return TripleDesSession(encryption_key, mac_key)
+    return SecureMessagingSession(encryption_key, mac_key)

@@ -23,6 +23,8 @@ class Severity(StrEnum):
     """It says nothing about the card: try again."""
     ERROR = "error"
     """No card was judged: the command, the reader or the trust directory is at fault."""
+    NOTE = "note"
+    """It says how the card was read, and stands beside whatever verdict the card gets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ _ROWS: Final = (
     ("access.pace-unsupported", Severity.REFUSED, "The chip offers PACE only in forms that the policy does not allow or this program does not know.", "Compare pace_parameter_ids in policy.toml with the card's profile; otherwise report the card.", "9.2"),
     ("access.pace-failed", Severity.REFUSED, "PACE broke off: the chip answered something that the protocol does not allow.", _DEFECT, "9.2"),
     ("access.wrong-password", Severity.UNREADABLE, "The chip did not take the password: the card access number or the machine-readable zone is not this card's.", "Read the six digits on the card again and type them anew; wrong ones never block a card.", "9.2"),
+    ("access.bac-failed", Severity.REFUSED, "Basic access control broke off: the chip answered something that the protocol does not allow.", _DEFECT, "9.2"),
+    ("access.bac-used", Severity.NOTE, "The chip offers no PACE and was opened by basic access control, which the policy allows: whoever recorded the exchange can try out machine-readable zones.", "Nothing, where such cards are expected. Otherwise take allow_bac out of policy.toml.", "5.7"),
     ("access.secure-messaging", Severity.REFUSED, "An answer of the chip was not protected as it must be: it was altered on the way, or the chip lost the session.", _DEFECT, "5.3"),
     ("access.failed", Severity.REFUSED, "An access protocol broke off.", _DEFECT, "5"),
     # SPEC.md, 9.3 to 9.5
@@ -154,6 +158,7 @@ def to_markdown() -> str:
         "rely on them. `membercard-verifier explain CODE` prints one entry. Clauses are those of `card_layout/SPEC.md`.",
         "",
         "*refused*: speaks against the card. *unreadable*: says nothing about the card. *error*: no card was judged.",
+        "*note*: how the card was read; it stands beside whatever verdict the card gets.",
         "",
         "This page is generated from `verifier/inspection/codes.py` (`membercard-verifier explain --all > docs/codes.md`).",
         "",

@@ -53,6 +53,7 @@ PROCEDURE: Final[tuple[Step, ...]] = (
             "access.card-access-malformed",
             "access.pace-unsupported",
             "access.wrong-password",
+            "access.bac-failed",
         ),
     ),
     Step(

@@ -65,6 +65,8 @@ class AccessPath(StrEnum):
     NONE = "none"
     PACE_CAN = "pace-can"
     PACE_MRZ = "pace-mrz"
+    BAC = "bac"
+    """Basic access control, which only a policy that names it allows (SPEC.md, 5.7)."""
 
 
 @unique

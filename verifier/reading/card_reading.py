@@ -34,6 +34,7 @@ from card_layout.iso7816.channel import CardChannel, ExtendedLengths, ReadingLim
 from card_layout.iso7816.status_words import StatusWord
 from card_layout.profile import CardProfile
 from card_layout.protocols.algorithms import chip_authentication_cipher
+from card_layout.protocols.basic_access_control import perform_basic_access_control
 from card_layout.protocols.chip_authentication import perform_chip_authentication
 from card_layout.protocols.file_reading import (
     read_card_access,
@@ -49,6 +50,7 @@ from verifier.inspection.access_checks import usable_pace_infos
 from verifier.inspection.snapshot import (
     MAX_FILE_BYTES,
     AccessOutcome,
+    AccessPath,
     CardSnapshot,
     ChipOutcome,
     FileOutcome,
@@ -101,6 +103,7 @@ def read_card(
     now: datetime,
     monotonic: Callable[[], float],
     max_seconds: float = MAX_SECONDS,
+    allow_bac: bool = False,
 ) -> CardSnapshot:
     """Read the card in the reader; nothing that it does raises.
 
@@ -112,6 +115,7 @@ def read_card(
         now: the time that the snapshot bears.
         monotonic: a clock in seconds, for the bounds and the durations.
         max_seconds: the end of patience.
+        allow_bac: whether policy names basic access control, for a chip without EF.CardAccess (SPEC.md, 5.7).
     """
     reading = _Reading(
         password=password,
@@ -119,6 +123,7 @@ def read_card(
         pace_parameter_ids=pace_parameter_ids,
         monotonic=monotonic,
         deadline=Deadline(max_seconds, monotonic),
+        allow_bac=allow_bac,
     )
     reading.run(reader)
     return reading.evidence.snapshot(profile=profile.name, read_at=now)
@@ -135,11 +140,13 @@ class _Reading:
         pace_parameter_ids: frozenset[int],
         monotonic: Callable[[], float],
         deadline: Deadline,
+        allow_bac: bool,
     ) -> None:
         self._password = password
         self._profile = profile
         self._pace_parameter_ids = pace_parameter_ids
         self._deadline = deadline
+        self._allow_bac = allow_bac
         self.evidence = Evidence(monotonic)
 
     def run(self, reader: CardReader) -> None:
@@ -166,8 +173,7 @@ class _Reading:
         with self.evidence.timed(Phase.ACCESS):
             pace_info = self._read_pace_info(channel)
             self._read_atr_info(channel)
-            self._open(channel, pace_info)
-            self._select_application(channel)
+            self._enter(channel, pace_info)
         with self.evidence.timed(Phase.CHIP):
             self._read_file(channel, self._file(_SECURITY_OPTIONS))
             is_proven = self._authenticate_chip(channel)
@@ -175,19 +181,28 @@ class _Reading:
             if not is_proven:
                 # The session went with the attempt. The data may still be genuine: read it in a new one.
                 channel.reset()
-                self._open(channel, pace_info)
-                self._select_application(channel)
+                self._enter(channel, pace_info)
             self._read_files(channel)
         self.evidence.complete()
 
-    def _read_pace_info(self, channel: CardChannel) -> PaceInfo:
-        """EF.CardAccess, and from it the way in; a card without one gets no other command (SPEC.md, 9.2)."""
+    def _read_pace_info(self, channel: CardChannel) -> PaceInfo | None:
+        """EF.CardAccess, and from it the way in; ``None`` means basic access control.
+
+        A card without the file gets no other command, unless the policy names basic access control and there is
+        a machine-readable zone to do it with (SPEC.md, 9.2).
+        """
         content = self.evidence.of_file(
             _CARD_ACCESS, lambda: read_card_access(channel, maximum_bytes=MAX_FILE_BYTES)
         )
         if self._life_cycle() not in _OPENING_STATES:
             raise _ReadingOverError("card.not-operational")
         outcome = self.evidence.outcome(_CARD_ACCESS)
+        if (
+            outcome is FileOutcome.ABSENT
+            and self._allow_bac
+            and self._password.information is not None
+        ):
+            return None
         if outcome in (FileOutcome.ABSENT, FileOutcome.REFUSED):
             raise _ReadingOverError("access.pace-required")
         if content is None:
@@ -229,6 +244,29 @@ class _Reading:
                 )
         except CardDataError:
             channel.extended = None
+
+    def _enter(self, channel: CardChannel, pace_info: PaceInfo | None) -> None:
+        """Open the card and select its application, in the order that the way in wants."""
+        if pace_info is None:
+            self._select_application(channel)
+            self._open_by_basic_access_control(channel, self._password.information or "")
+        else:
+            self._open(channel, pace_info)
+            self._select_application(channel)
+
+    def _open_by_basic_access_control(self, channel: CardChannel, information: str) -> None:
+        self.evidence.note_access(AccessPath.BAC, AccessOutcome.BROKEN_OFF, None)
+        try:
+            perform_basic_access_control(channel, information=information)
+        except (TransportError, ReadingLimitError):
+            raise
+        except WrongPasswordError:
+            self.evidence.note_access(AccessPath.BAC, AccessOutcome.WRONG_PASSWORD, None)
+            raise
+        except CardError as error:
+            self.evidence.note_access(AccessPath.BAC, AccessOutcome.FAILED, None)
+            raise _ReadingOverError("access.bac-failed") from error
+        self.evidence.note_access(AccessPath.BAC, AccessOutcome.SUCCEEDED, None)
 
     def _open(self, channel: CardChannel, pace_info: PaceInfo) -> None:
         self.evidence.note_access(self._password.path, AccessOutcome.BROKEN_OFF, pace_info)

@@ -112,9 +112,12 @@ class Evidence:
         """Keep what came of asking for a file."""
         self._files[name] = FileEvidence(name=name, outcome=outcome, content=content, code=code)
 
-    def note_access(self, path: AccessPath, outcome: AccessOutcome, pace_info: PaceInfo) -> None:
-        """Keep how far the way in led."""
-        self._access = AccessEvidence(path=path, outcome=outcome, pace_info=pace_info.to_bytes())
+    def note_access(
+        self, path: AccessPath, outcome: AccessOutcome, pace_info: PaceInfo | None
+    ) -> None:
+        """Keep how far the way in led; basic access control has no PACEInfo."""
+        encoded = None if pace_info is None else pace_info.to_bytes()
+        self._access = AccessEvidence(path=path, outcome=outcome, pace_info=encoded)
 
     def forget_access(self) -> None:
         """Nothing was sent: no way in was tried."""

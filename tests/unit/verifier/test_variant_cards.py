@@ -1,0 +1,454 @@
+"""Cards of the profile's variants, read and judged: basic access control, and never a silent way around PACE.
+
+The chip is a small one of the tests' own: it holds the files of an issued card and speaks what a test gives it.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
+from cryptography.hazmat.primitives.cmac import CMAC
+from rich.console import Console
+
+from card_layout import tlv
+from card_layout.curves import EcPublicKey, NamedCurve
+from card_layout.files.common_data import CommonData
+from card_layout.files.data_group_14 import SecurityOptions
+from card_layout.files.data_groups import TAG_OF_GROUP
+from card_layout.files.security_infos import (
+    ChipAuthenticationInfo,
+    ChipAuthenticationPublicKeyInfo,
+    PaceInfo,
+    SecurityInfos,
+)
+from card_layout.files.security_object_file import SecurityObjectFile
+from card_layout.iso7816 import triple_des
+from card_layout.mrz import password_from_information
+from card_layout.profile import CardProfile, load_profile
+from card_layout.protocols.algorithms import SessionCipher
+from card_layout.protocols.generic_mapping import EphemeralKey
+from card_layout.protocols.session_keys import KeyPurpose, derive_key
+from pki.certificates.trust import TrustAnchors
+from pki.signed.security_object import StatusReference, sign_security_object
+from simulators.authority import SignerKind, TestAuthority
+from simulators.image import CardImage
+from simulators.issued_image import data_groups
+from simulators.testing import TEST_CAN, TEST_TIME
+from verifier.inspection.checks import CheckName, CheckState
+from verifier.inspection.policy import Policy
+from verifier.inspection.report import Assurance, Report, Verdict, inspect
+from verifier.inspection.snapshot import (
+    AccessOutcome,
+    AccessPath,
+    CardSnapshot,
+    FileEvidence,
+    FileOutcome,
+)
+from verifier.presentation import batch_table, report_view
+from verifier.reading.card_reading import read_card
+from verifier.services.card_password import CardPassword
+from verifier.services.inspect_batch import BatchEntry
+from verifier.services.inspect_card import Inspection
+
+CHIP_SCALAR = 0xC0FFEE
+CURVE = NamedCurve.SECP256R1
+CHIP_KEY = EphemeralKey(curve=CURVE, scalar=CHIP_SCALAR)
+CHALLENGE = bytes(range(8))
+APPLICATION = "A0000002471001"
+
+
+class ChipSession:
+    """The chip's end of secure messaging, under 3DES or AES."""
+
+    def __init__(self, shared: bytes, cipher: SessionCipher, counter: int = 0) -> None:
+        self.is_triple = cipher is SessionCipher.TRIPLE_DES
+        self.block = 8 if self.is_triple else 16
+        self.encryption_key = derive_key(shared, KeyPurpose.ENCRYPTION, cipher)
+        self.mac_key = derive_key(shared, KeyPurpose.MAC, cipher)
+        self.counter = counter
+
+    def open(self, command: bytes) -> tuple[bytes, bytes, int]:
+        """Header, plain data and Le of a command whose MAC is right."""
+        self.counter += 1
+        header = command[:4]
+        if command[4]:
+            body = command[5 : 5 + command[4]]
+        else:
+            body = command[7 : 7 + int.from_bytes(command[5:7], "big")]
+        objects = tlv.parse_all(body)
+        covered = tlv.concatenate(objects[:-1])
+        assert objects[-1].value == self.mac(self.padded(header) + covered)
+        data, expected = b"", 0
+        for item in objects[:-1]:
+            if item.tag == 0x87:
+                data = self.crypt(item.value[1:], encrypt=False).rstrip(b"\x00")[:-1]
+            if item.tag == 0x97:
+                expected = int.from_bytes(item.value, "big") or 256 ** len(item.value)
+        return header, data, expected
+
+    def close(self, data: bytes, status_word: int) -> bytes:
+        """A protected answer."""
+        self.counter += 1
+        trailer = status_word.to_bytes(2, "big")
+        body = b""
+        if data:
+            body = tlv.encode(0x87, b"\x01" + self.crypt(self.padded(data), encrypt=True))
+        body += tlv.encode(0x99, trailer)
+        return body + tlv.encode(0x8E, self.mac(body)) + trailer
+
+    def padded(self, data: bytes) -> bytes:
+        return data + b"\x80" + bytes(-(len(data) + 1) % self.block)
+
+    def mac(self, covered: bytes) -> bytes:
+        message = self.padded(self.counter.to_bytes(self.block, "big") + covered)
+        if self.is_triple:
+            return triple_des.retail_mac(self.mac_key, message)
+        calculation = CMAC(AES(self.mac_key))
+        calculation.update(message)
+        return calculation.finalize()[:8]
+
+    def crypt(self, data: bytes, *, encrypt: bool) -> bytes:
+        if self.is_triple:
+            function = triple_des.encrypt if encrypt else triple_des.decrypt
+            return function(self.encryption_key, data)
+        vector = Cipher(AES(self.encryption_key), ECB()).encryptor()  # noqa: S305 - one block
+        cipher = Cipher(
+            AES(self.encryption_key), CBC(vector.update(self.counter.to_bytes(16, "big")))
+        )
+        context = cipher.encryptor() if encrypt else cipher.decryptor()
+        return context.update(data)
+
+
+@dataclass
+class VariantChip:
+    """A chip: files by path, an MRZ, and the key of `CHIP_KEY`; it is its own reader and connection."""
+
+    atr: bytes
+    files: Mapping[str, bytes]
+    information: str
+    name: str = "test chip"
+    session: ChipSession | None = None
+    next_session: ChipSession | None = None
+    folder: str = "3F00"
+    current: bytes = b""
+    commands: list[str] = field(default_factory=list)
+
+    def is_card_present(self) -> bool:
+        return True
+
+    def connect(self) -> "VariantChip":
+        return self
+
+    def close(self) -> None:
+        pass
+
+    def reset(self) -> bytes:
+        self.session, self.folder = None, "3F00"
+        return self.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        session = self.session
+        if session is None:
+            self.commands.append(command[:4].hex())
+            size = command[4] if len(command) > 5 else 0
+            expected = command[-1] or 256
+            data, status_word = self.answer(command[:4], command[5 : 5 + size], expected)
+            return data + status_word.to_bytes(2, "big")
+        header, plain, expected = session.open(command)
+        header = bytes((header[0] & 0xF0,)) + header[1:]
+        self.commands.append(header.hex())
+        answer = session.close(*self.answer(header, plain, expected))
+        self.session, self.next_session = self.next_session or session, None
+        return answer
+
+    def answer(self, header: bytes, data: bytes, expected: int) -> tuple[bytes, int]:
+        answers: dict[int, Callable[[], tuple[bytes, int]]] = {
+            0xA4: lambda: self.select(header, data),
+            0xB0: lambda: self.read(header, expected),
+            0x84: lambda: (CHALLENGE, 0x9000),
+            0x82: lambda: self.mutual_authenticate(data),
+            0x22: lambda: (b"", 0x9000),
+            0x86: lambda: self.authenticate(data),
+        }
+        return answers.get(header[1], lambda: (b"", 0x6D00))()
+
+    def select(self, header: bytes, data: bytes) -> tuple[bytes, int]:
+        if header[2] == 0x04:
+            self.folder = data.hex().upper()
+            return b"", 0x9000
+        if header[2] == 0x00:
+            self.folder = "3F00"
+            return b"", 0x9000
+        return self.open_file(f"{self.folder}/{data.hex().upper()}")
+
+    def open_file(self, path: str) -> tuple[bytes, int]:
+        if path not in self.files:
+            return b"", 0x6A82
+        if self.folder != "3F00" and self.session is None:
+            return b"", 0x6982
+        self.current = self.files[path]
+        return b"", 0x9000
+
+    def read(self, header: bytes, expected: int) -> tuple[bytes, int]:
+        offset = int.from_bytes(header[2:], "big")
+        if header[2] & 0x80:
+            short, offset = header[2] & 0x1F, header[3]
+            names = [f"01{short:02X}"] if self.folder != "3F00" else [f"01{short:02X}", "2F01"]
+            found = [name for name in names if f"{self.folder}/{name}" in self.files]
+            if short == 0x1C and self.folder == "3F00":
+                found = [name for name in found if name == "011C"]
+            if not found:
+                return b"", 0x6A82
+            _, status_word = self.open_file(f"{self.folder}/{found[0]}")
+            if status_word != 0x9000:
+                return b"", status_word
+        size = expected if self.session is None else min(expected, 220)
+        return self.current[offset : offset + size], 0x9000
+
+    def mutual_authenticate(self, data: bytes) -> tuple[bytes, int]:
+        seed = password_from_information(self.information)[:16]
+        triple = SessionCipher.TRIPLE_DES
+        encryption_key = derive_key(seed, KeyPurpose.ENCRYPTION, triple)
+        mac_key = derive_key(seed, KeyPurpose.MAC, triple)
+        if data[32:] != triple_des.retail_mac(mac_key, triple_des.pad(data[:32])):
+            return b"", 0x6300
+        plain = triple_des.decrypt(encryption_key, data[:32])
+        own = bytes(range(16, 32))
+        cryptogram = triple_des.encrypt(encryption_key, CHALLENGE + plain[:8] + own)
+        common = bytes(one ^ other for one, other in zip(plain[16:], own, strict=True))
+        counter = int.from_bytes(CHALLENGE[4:] + plain[4:8], "big")
+        self.session = ChipSession(common, triple, counter)
+        return cryptogram + triple_des.retail_mac(mac_key, triple_des.pad(cryptogram)), 0x9000
+
+    def authenticate(self, data: bytes) -> tuple[bytes, int]:
+        """Chip authentication: the answer goes out under the old keys, the new ones hold from then on."""
+        theirs = tlv.parse(tlv.parse(data, expected_tag=0x7C).value, expected_tag=0x80).value
+        self.next_session = ChipSession(CHIP_KEY.shared_x(theirs), SessionCipher.AES_128)
+        return b"\x7c\x00", 0x9000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What the tests of this file need to make, read and judge a card."""
+
+    image: CardImage
+    profile: CardProfile
+    authority: TestAuthority
+    anchors: TrustAnchors
+    policy: Policy
+    now: datetime
+
+    @property
+    def information(self) -> str:
+        assert self.image.secrets.mrz_information is not None
+        return self.image.secrets.mrz_information
+
+    def chip(
+        self, options: SecurityOptions, *, groups: Mapping[int, bytes] | None = None
+    ) -> VariantChip:
+        """A chip with the files of the issued card but EF.CardAccess, and this EF.DG14, all of it signed."""
+        contents = data_groups(self.image, self.profile) | {14: options.to_bytes()} | (groups or {})
+        contents = dict(sorted(contents.items()))
+        key = self.authority.signers[SignerKind.CURRENT]
+        security_object = sign_security_object(
+            signer=key.signer,
+            certificate_der=key.certificate,
+            file_hashes={
+                number: key.signer.algorithm.hash_algorithm.digest(data)
+                for number, data in contents.items()
+            },
+            signing_time=TEST_TIME,
+            status_reference=StatusReference(list_id=bytes(8), index=1),
+        )
+        files = {f"{APPLICATION}/01{number:02X}": data for number, data in contents.items()}
+        files[f"{APPLICATION}/011D"] = SecurityObjectFile(content_info=security_object).to_bytes()
+        files[f"{APPLICATION}/011E"] = CommonData(
+            data_group_tags=tuple(TAG_OF_GROUP[number] for number in contents)
+        ).to_bytes()
+        return VariantChip(atr=self.image.atr, files=files, information=self.information)
+
+    def read(self, chip: VariantChip, **changes: Any) -> CardSnapshot:
+        arguments: dict[str, Any] = {
+            "password": CardPassword.from_mrz(self.information),
+            "profile": self.profile,
+            "pace_parameter_ids": self.policy.pace_parameter_ids,
+            "now": self.now,
+            "monotonic": time.monotonic,
+            "allow_bac": True,
+        } | changes
+        return read_card(chip, **arguments)
+
+    def judge(self, snapshot: CardSnapshot, **changes: Any) -> Report:
+        policy = replace(self.policy, **({"allow_bac": True} | changes))
+        return inspect(snapshot, trust=self.anchors, policy=policy, now=self.now)
+
+
+@pytest.fixture
+def bench(
+    issued_card: CardImage,
+    test_pki: TestAuthority,
+    anchors: TrustAnchors,
+    policy: Policy,
+    now: datetime,
+) -> Bench:
+    return Bench(
+        image=issued_card,
+        profile=load_profile("membercard-1-icao"),
+        authority=test_pki,
+        anchors=anchors,
+        policy=policy,
+        now=now,
+    )
+
+
+def options(*infos: PaceInfo) -> SecurityOptions:
+    return SecurityOptions(
+        security_infos=SecurityInfos(
+            infos=(
+                *infos,
+                ChipAuthenticationInfo(key_id=1),
+                ChipAuthenticationPublicKeyInfo(
+                    public_key=EcPublicKey(curve=CURVE, point=CHIP_KEY.public_point()), key_id=1
+                ),
+            )
+        )
+    )
+
+
+def result(report: Report, name: CheckName) -> tuple[CheckState, str | None]:
+    (found,) = [check for check in report.checks if check.name is name]
+    return found.state, found.code
+
+
+def test_a_chip_without_pace_is_opened_where_the_policy_names_the_old_way(bench: Bench) -> None:
+    snapshot = bench.read(bench.chip(options()))
+    report = bench.judge(snapshot)
+    assert report.codes == ()
+    assert report.verdict is Verdict.ACCEPTED
+    assert report.assurance is Assurance.DATA_AND_CHIP
+    assert report.access.path is AccessPath.BAC
+    assert report.to_json()["access"] == {
+        "path": "bac",
+        "outcome": "succeeded",
+        "chip_authentication": "proven",
+    }
+
+
+def test_nothing_is_silent_about_it(bench: Bench) -> None:
+    snapshot = bench.read(bench.chip(options()))
+    report = bench.judge(snapshot)
+    assert report.notes == ("access.bac-used",)
+    assert report.to_json()["notes"] == ["access.bac-used"]
+    inspection = Inspection(snapshot=snapshot, report=report, judge_seconds=0.0)
+    console = Console(width=200, color_system=None)
+    with console.capture() as capture:
+        console.print(report_view(inspection, show_unverified=False, is_terminal=False))
+        entry = BatchEntry(label="1", password=CardPassword.from_mrz(bench.information))
+        console.print(batch_table([(entry, inspection)], show_unverified=False, is_terminal=False))
+    assert capture.get().count("access.bac-used") == 2
+
+
+def test_a_stored_snapshot_of_such_a_card_gives_the_same_report(bench: Bench) -> None:
+    snapshot = bench.read(bench.chip(options()))
+    assert bench.judge(CardSnapshot.from_json(snapshot.to_json())) == bench.judge(snapshot)
+
+
+def test_without_the_policys_word_nothing_of_it_is_sent(bench: Bench) -> None:
+    chip = bench.chip(options())
+    snapshot = bench.read(chip, allow_bac=False)
+    assert not {"00840000", "00820000", "00a4040c"} & set(chip.commands)
+    assert snapshot.access.outcome is AccessOutcome.NOT_ATTEMPTED
+    report = bench.judge(snapshot)
+    assert report.verdict is Verdict.REFUSED
+    assert "access.pace-required" in report.codes
+    assert report.notes == ()
+
+
+def test_a_card_access_number_cannot_open_such_a_chip(bench: Bench) -> None:
+    chip = bench.chip(options())
+    snapshot = bench.read(chip, password=CardPassword.from_can(TEST_CAN))
+    assert "00840000" not in chip.commands
+    assert "access.pace-required" in bench.judge(snapshot).codes
+
+
+def test_a_policy_that_does_not_name_it_refuses_the_evidence(bench: Bench) -> None:
+    report = bench.judge(bench.read(bench.chip(options())), allow_bac=False)
+    assert report.verdict is Verdict.REFUSED
+    assert result(report, CheckName.PACE) == (CheckState.FAILED, "access.pace-required")
+    assert report.notes == ("access.bac-used",)
+
+
+def test_a_chip_whose_signed_data_offers_pace_was_talked_down(bench: Bench) -> None:
+    report = bench.judge(bench.read(bench.chip(options(PaceInfo(parameter_id=12)))))
+    assert report.verdict is Verdict.REFUSED
+    assert report.codes == ("access.parameters-not-signed",)
+
+
+def test_the_zone_of_another_card_says_nothing_about_this_one(bench: Bench) -> None:
+    snapshot = bench.read(
+        bench.chip(options()), password=CardPassword.from_mrz("L898902C<369080619406236")
+    )
+    assert snapshot.access.outcome is AccessOutcome.WRONG_PASSWORD
+    report = bench.judge(snapshot)
+    assert report.verdict is Verdict.UNREADABLE
+    assert report.codes == ("access.wrong-password",)
+
+
+def test_a_chip_that_breaks_it_off_is_refused(bench: Bench) -> None:
+    chip = bench.chip(options())
+    chip.mutual_authenticate = lambda _data: (bytes(40), 0x9000)  # type: ignore[method-assign]
+    snapshot = bench.read(chip)
+    assert snapshot.access.outcome is AccessOutcome.FAILED
+    report = bench.judge(snapshot)
+    assert result(report, CheckName.PACE) == (CheckState.FAILED, "access.bac-failed")
+    assert report.verdict is Verdict.REFUSED
+
+
+@pytest.mark.parametrize("outcome", [FileOutcome.REFUSED, FileOutcome.MALFORMED])
+def test_only_a_chip_that_has_no_card_access_counts_as_one_without_pace(
+    bench: Bench, outcome: FileOutcome
+) -> None:
+    snapshot = bench.read(bench.chip(options()))
+    evidence = FileEvidence(name="EF.CardAccess", outcome=outcome)
+    changed = replace(snapshot, files={**snapshot.files, "EF.CardAccess": evidence})
+    assert result(bench.judge(changed), CheckName.PACE) == (
+        CheckState.FAILED,
+        "access.pace-required",
+    )
+
+
+def test_pace_that_failed_is_final(bench: Bench) -> None:
+    chip = bench.chip(options(PaceInfo(parameter_id=12)))
+    infos = SecurityInfos(infos=(PaceInfo(parameter_id=12),))
+    chip.files = {**chip.files, "3F00/011C": infos.to_bytes()}
+    chip.authenticate = lambda _data: (b"", 0x6985)  # type: ignore[method-assign]
+    snapshot = bench.read(chip)
+    assert snapshot.access.path is AccessPath.PACE_MRZ
+    assert snapshot.access.outcome is AccessOutcome.FAILED
+    assert "00840000" not in chip.commands
+
+
+Spoil = Callable[[CardSnapshot], CardSnapshot]
+SPOILS: dict[str, Spoil] = {
+    "no-outcome": lambda snapshot: replace(
+        snapshot, access=replace(snapshot.access, outcome=AccessOutcome.NOT_ATTEMPTED)
+    ),
+    "another-zone": lambda snapshot: replace(
+        snapshot, access=replace(snapshot.access, is_password_of_data=False)
+    ),
+    "zone-not-compared": lambda snapshot: replace(
+        snapshot, access=replace(snapshot.access, is_password_of_data=None)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPOILS)
+def test_nothing_is_gained_by_leaving_evidence_out(bench: Bench, name: str) -> None:
+    report = bench.judge(SPOILS[name](bench.read(bench.chip(options()))))
+    assert report.verdict is Verdict.REFUSED
