@@ -38,6 +38,9 @@ class PaceMapping(Enum):
     """How PACE makes a generator out of the nonce, by its arc; over elliptic curves only (ICAO 9303-11, 4.4.3.3)."""
 
     GENERIC = 2
+    INTEGRATED = 4
+    CHIP_AUTHENTICATION = 6
+    """Generic mapping that also proves the chip's static key (SPEC.md, 5.8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,18 @@ from card_layout.iso7816.commands import PasswordReference
 from card_layout.iso7816.secure_messaging import MAC_BYTES
 from card_layout.iso7816.status_words import StatusWord, describe
 from card_layout.mrz import password_from_information
-from card_layout.protocols.algorithms import PaceAlgorithm, SessionCipher, pace_algorithm
+from card_layout.protocols.algorithms import (
+    PaceAlgorithm,
+    PaceMapping,
+    SessionCipher,
+    pace_algorithm,
+)
+from card_layout.protocols.chip_authentication_mapping import (
+    ChipAuthenticationMapping,
+    decrypt_chip_authentication_data,
+)
 from card_layout.protocols.generic_mapping import EphemeralKey, draw_scalar, map_generator
+from card_layout.protocols.integrated_mapping import chip_nonce_bytes, integrate_nonces
 from card_layout.protocols.session_keys import KeyPurpose, derive_key, open_session
 
 __all__ = [
@@ -103,6 +113,8 @@ class PaceResult:
     password: PasswordReference
     curve: NamedCurve
     algorithm: PaceAlgorithm
+    chip_authentication_mapping: ChipAuthenticationMapping | None = field(default=None, repr=False)
+    """With chip-authentication mapping: what remains to be compared with the chip's signed key."""
 
 
 def _random_scalar(curve: NamedCurve) -> int:
@@ -115,10 +127,12 @@ def perform_pace(
     pace_info: PaceInfo,
     password: PacePassword,
     random_scalar: Callable[[NamedCurve], int] = _random_scalar,
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes,
 ) -> PaceResult:
     """Open a card that was just reset; on success the channel has a secure messaging session.
 
-    ``random_scalar`` gives the one-time private keys: first that of the mapping, then that of the agreement.
+    ``random_scalar`` gives the one-time private keys: first that of the mapping, then that of the agreement;
+    ``random_bytes`` the terminal's nonce of integrated mapping, which has no key of its own.
 
     Raises:
         PaceUnsupportedError: the info is not one that we speak; nothing was sent.
@@ -136,9 +150,13 @@ def perform_pace(
                 protocol=protocol, password=password.reference, parameter_id=pace_info.parameter_id
             )
         )
-        nonce = _decrypt_nonce(_exchange(channel, b"", expected_tag=0x80), password, cipher)
-        mapping_key = EphemeralKey(curve=curve, scalar=random_scalar(curve))
-        generator = _map(channel, mapping_key, nonce)
+        nonce = _decrypt_nonce(_exchange(channel, b"", expected_tag=0x80), password, algorithm)
+        mapping_public_key = None
+        if algorithm.mapping is PaceMapping.INTEGRATED:
+            generator = _integrate(channel, curve, cipher, nonce, random_bytes(cipher.key_bytes))
+        else:
+            mapping_key = EphemeralKey(curve=curve, scalar=random_scalar(curve))
+            mapping_public_key, generator = _map(channel, mapping_key, nonce)
         agreement_key = EphemeralKey(curve=curve, scalar=random_scalar(curve))
         own_public_key = agreement_key.multiply(generator)
         card_public_key = _exchange(channel, tlv.encode(0x83, own_public_key), expected_tag=0x84)
@@ -149,12 +167,26 @@ def perform_pace(
     except CardRefusedError as error:
         raise PaceFailedError(f"the chip broke off PACE: {error}") from error
     mac_key = derive_key(shared_secret, KeyPurpose.MAC, cipher)
-    card_token = _exchange_tokens(channel, authentication_token(mac_key, protocol, card_public_key))
+    card_token, encrypted_data = _exchange_tokens(
+        channel,
+        authentication_token(mac_key, protocol, card_public_key),
+        with_data=algorithm.mapping is PaceMapping.CHIP_AUTHENTICATION,
+    )
     if not hmac.compare_digest(card_token, authentication_token(mac_key, protocol, own_public_key)):
         raise PaceFailedError("the chip's authentication token is wrong")
+    mapping = None
+    if encrypted_data is not None and mapping_public_key is not None:
+        encryption_key = derive_key(shared_secret, KeyPurpose.ENCRYPTION, cipher)
+        mapping = _chip_authentication_mapping(
+            curve, mapping_public_key, encryption_key, encrypted_data
+        )
     channel.session = open_session(shared_secret, cipher)
     return PaceResult(
-        pace_info=pace_info, password=password.reference, curve=curve, algorithm=algorithm
+        pace_info=pace_info,
+        password=password.reference,
+        curve=curve,
+        algorithm=algorithm,
+        chip_authentication_mapping=mapping,
     )
 
 
@@ -181,8 +213,11 @@ def _supported_parameters(pace_info: PaceInfo) -> tuple[NamedCurve, PaceAlgorith
         raise PaceUnsupportedError(str(error)) from error
 
 
-def _decrypt_nonce(encrypted: bytes, password: PacePassword, cipher: SessionCipher) -> bytes:
+def _decrypt_nonce(encrypted: bytes, password: PacePassword, algorithm: PaceAlgorithm) -> bytes:
+    cipher = algorithm.cipher
     expected = _NONCE_BYTES[cipher]
+    if algorithm.mapping is PaceMapping.INTEGRATED:
+        expected = (chip_nonce_bytes(cipher),)
     if len(encrypted) not in expected:
         raise PaceFailedError(
             f"the encrypted nonce has {len(encrypted)} bytes, "
@@ -193,11 +228,27 @@ def _decrypt_nonce(encrypted: bytes, password: PacePassword, cipher: SessionCiph
     return decryptor.update(encrypted) + decryptor.finalize()
 
 
-def _map(channel: CardChannel, own_key: EphemeralKey, nonce: bytes) -> bytes:
+def _integrate(
+    channel: CardChannel,
+    curve: NamedCurve,
+    cipher: SessionCipher,
+    chip_nonce: bytes,
+    terminal_nonce: bytes,
+) -> bytes:
+    """Integrated mapping: the terminal sends a nonce, and the chip only says that it has it."""
+    answer = _exchange(channel, tlv.encode(0x81, terminal_nonce), expected_tag=0x82)
+    if answer:
+        raise PaceFailedError(f"the chip's mapping data have {len(answer)} bytes, expected none")
+    return integrate_nonces(curve, cipher, chip_nonce=chip_nonce, terminal_nonce=terminal_nonce)
+
+
+def _map(channel: CardChannel, own_key: EphemeralKey, nonce: bytes) -> tuple[bytes, bytes]:
+    """Generic mapping: the chip's public key of it, and the mapped generator."""
     own_point = own_key.public_point()
     card_point = _exchange(channel, tlv.encode(0x81, own_point), expected_tag=0x82)
     _require_other_point(own_key.curve, card_point, own_point)
-    return map_generator(own_key.curve, nonce=nonce, shared_point=own_key.multiply(card_point))
+    shared_point = own_key.multiply(card_point)
+    return card_point, map_generator(own_key.curve, nonce=nonce, shared_point=shared_point)
 
 
 def _require_other_point(curve: NamedCurve, card_point: bytes, own_point: bytes) -> None:
@@ -212,7 +263,20 @@ def _exchange(channel: CardChannel, objects: bytes, *, expected_tag: int) -> byt
     return _dynamic_object(channel.require(command), expected_tag)
 
 
-def _exchange_tokens(channel: CardChannel, own_token: bytes) -> bytes:
+def _chip_authentication_mapping(
+    curve: NamedCurve, mapping_public_key: bytes, encryption_key: bytes, encrypted: bytes
+) -> ChipAuthenticationMapping:
+    try:
+        data = decrypt_chip_authentication_data(encryption_key, encrypted, curve)
+    except CardDataError as error:
+        raise PaceFailedError(str(error)) from error
+    return ChipAuthenticationMapping(curve=curve, mapping_public_key=mapping_public_key, data=data)
+
+
+def _exchange_tokens(
+    channel: CardChannel, own_token: bytes, *, with_data: bool
+) -> tuple[bytes, bytes | None]:
+    """The chip's token, and ``with_data`` its encrypted chip authentication data."""
     response = channel.transmit(commands.general_authenticate(tlv.encode(0x85, own_token)))
     # 63Cx comes from chips that count tries of a password which they can block.
     if response.status_word >> 8 == StatusWord.AUTHENTICATION_FAILED >> 8:
@@ -224,13 +288,28 @@ def _exchange_tokens(channel: CardChannel, own_token: bytes) -> bytes:
             f"the chip broke off PACE ({describe(response.status_word)}): "
             f"status word {response.status_word:04X}"
         )
-    return _dynamic_object(response.data, 0x86)
+    if not with_data:
+        return _dynamic_object(response.data, 0x86), None
+    token, encrypted = _dynamic_objects(response.data, (0x86, 0x8A))
+    return token, encrypted
 
 
 def _dynamic_object(data: bytes, expected_tag: int) -> bytes:
     """The one object in ``[7C]``."""
+    (value,) = _dynamic_objects(data, (expected_tag,))
+    return value
+
+
+def _dynamic_objects(data: bytes, expected_tags: tuple[int, ...]) -> tuple[bytes, ...]:
+    """The objects in ``[7C]``, which are these in this order."""
     try:
-        inner = tlv.parse(data, expected_tag=0x7C)
-        return tlv.parse(inner.value, expected_tag=expected_tag).value
+        objects = tlv.parse_all(tlv.parse(data, expected_tag=0x7C).value)
     except tlv.TlvError as error:
         raise PaceFailedError(f"the chip's authentication data are malformed: {error}") from error
+    found = tuple(item.tag for item in objects)
+    if found != expected_tags:
+        raise PaceFailedError(
+            f"the chip's authentication data hold tags {[f'{tag:02X}' for tag in found[:4]]}, "
+            f"expected {[f'{tag:02X}' for tag in expected_tags]}"
+        )
+    return tuple(item.value for item in objects)

@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
 from cryptography.hazmat.primitives.cmac import CMAC
+from hypothesis import given
+from hypothesis import strategies as st
 
-from card_layout.curves import EcPublicKey, NamedCurve
+from card_layout.curves import CurveError, EcPublicKey, NamedCurve, decode_point
 from card_layout.files.security_infos import (
     ChipAuthenticationInfo,
     ChipAuthenticationPublicKeyInfo,
@@ -22,11 +24,20 @@ from card_layout.files.security_infos import (
 from card_layout.iso7816.channel import CardChannel
 from card_layout.iso7816.commands import read_binary
 from card_layout.protocols.chip_authentication import perform_chip_authentication
-from card_layout.protocols.pace import PaceFailedError, PacePassword, perform_pace
+from card_layout.protocols.integrated_mapping import encode_number
+from card_layout.protocols.pace import PaceFailedError, PacePassword, PaceResult, perform_pace
 
 ARC = "0.4.0.127.0.7.2.2"
 KEY_BYTES = {2: 16, 3: 24, 4: 32}
 OK = b"\x90\x00"
+C0 = {
+    16: bytes.fromhex("A668892A7C41E3CA739F40B057D85904"),
+    32: bytes.fromhex("D463D65234124EF7897054986DCA0A174E28DF758CBAA03F240616414D5A1676"),
+}
+C1 = {
+    16: bytes.fromhex("A4E136AC725F738B01C1F60217C188AD"),
+    32: bytes.fromhex("54BD7255F0AAF831BEC3423FCF39D69B6CBF066677D0FAAE5AADD99DF8E53517"),
+}
 
 Point = tuple[int, int] | None
 
@@ -150,7 +161,9 @@ class Chip:
 
     atr = b"\x3b\x80"
 
-    def __init__(self, curve: NamedCurve, arc: int, nonce: bytes) -> None:
+    def __init__(self, curve: NamedCurve, arc: int, nonce: bytes, mapping: int = 2) -> None:
+        self.curve = curve
+        self.mapping = mapping
         self.group = Group(curve)
         self.size = KEY_BYTES[arc]
         self.arc = arc
@@ -204,15 +217,53 @@ class Chip:
             return wrap_object("7C", wrap_object("84", self.own))
         assert unwrap_object("85", inner) == self.token(self.own)
         self.session = Protected(self.shared, self.size)
-        return wrap_object("7C", wrap_object("86", self.token(self.theirs)))
+        return wrap_object("7C", wrap_object("86", self.token(self.theirs)) + self.proof())
+
+    def proof(self) -> bytes:
+        """What chip-authentication mapping adds: the ephemeral scalar divided by the static one, encrypted."""
+        if self.mapping != 6:
+            return b""
+        order = self.curve.n
+        number = self.map_scalar * pow(self.static_scalar, -1, order) % order
+        key = derive(self.shared, 1, self.size)
+        vector = Cipher(AES(key), ECB()).encryptor().update(b"\xff" * 16)  # noqa: S305 - one block
+        data = pad(number.to_bytes(self.group.size, "big"))
+        return wrap_object("8A", Cipher(AES(key), CBC(vector)).encryptor().update(data))
 
     def map(self, inner: bytes) -> bytes:
-        scalar = next(self.secrets)
+        if self.mapping == 4:
+            self.mapped = self.encode_nonces(self.nonce, unwrap_object("81", inner))
+            return b"\x82\x00"
+        scalar = self.map_scalar = next(self.secrets)
         theirs = self.group.decode(unwrap_object("81", inner))
         nonce_point = self.group.multiply(int.from_bytes(self.nonce, "big"), self.group.generator)
         self.mapped = self.group.add(nonce_point, self.group.multiply(scalar, theirs))
         own = self.group.multiply(scalar, self.group.generator)
         return wrap_object("82", self.group.encode(own))
+
+    def encode_nonces(self, nonce: bytes, theirs: bytes) -> Point:
+        """9303-11, 4.4.3.3.2, and appendix B.1: the first of two candidates that is on the curve."""
+        p, a, b = self.curve.p, self.curve.a, self.curve.b
+        first, second = C0[len(nonce)], C1[len(nonce)]
+        zero = CBC(bytes(16))
+        key = Cipher(AES(theirs), zero).encryptor().update(nonce)[: self.size]
+        blocks = -(-(p.bit_length() + 64) // (8 * len(nonce)))
+        output = b""
+        for _ in range(blocks):
+            output += Cipher(AES(key), zero).encryptor().update(second)
+            key = Cipher(AES(key), zero).encryptor().update(first)[: self.size]
+        t = int.from_bytes(output, "big") % p
+        alpha = -t * t % p
+        x_2 = -b * pow(a, -1, p) * (1 + pow(alpha + alpha * alpha, -1, p)) % p
+        x_3 = alpha * x_2 % p
+        h_2, h_3 = ((x**3 + a * x + b) % p for x in (x_2, x_3))
+        if pow(h_2, (p - 1) // 2, p) == 1:
+            # The sign of the root: that of h2 to the power (p + 1) / 4.
+            return x_2, pow(h_2, (p + 1) // 4, p)
+        root = pow(h_3, (p + 1) // 4, p)
+        # Here y = A * t^3 * h2 with A^2 = 1 / h2 up to sign, and so one of the two roots of h3.
+        sign = pow(h_2, p - 1 - (p + 1) // 4, p) * pow(t, 3, p) * h_2 % p
+        return x_3, root if sign == root else p - root
 
     def token(self, public_key: bytes) -> bytes:
         template = wrap_object("06", self.protocol) + wrap_object("86", public_key)
@@ -225,23 +276,27 @@ class Chip:
         pass
 
 
-def open_chip(curve: NamedCurve, arc: int, nonce: bytes) -> tuple[Chip, CardChannel]:
-    chip = Chip(curve, arc, nonce)
+def open_chip(
+    curve: NamedCurve, arc: int, nonce: bytes, mapping: int = 2
+) -> tuple[Chip, CardChannel, PaceResult]:
+    chip = Chip(curve, arc, nonce, mapping)
     channel = CardChannel(chip)
     result = perform_pace(
         channel,
-        pace_info=PaceInfo(protocol=f"{ARC}.4.2.{arc}", parameter_id=curve.pace_parameter_id),
+        pace_info=PaceInfo(
+            protocol=f"{ARC}.4.{mapping}.{arc}", parameter_id=curve.pace_parameter_id
+        ),
         password=PacePassword.can("123456"),
     )
     assert result.curve is curve
     assert result.algorithm.cipher.key_bytes == KEY_BYTES[arc]
-    return chip, channel
+    return chip, channel, result
 
 
 @pytest.mark.parametrize("arc", KEY_BYTES)
 @pytest.mark.parametrize("curve", NamedCurve, ids=lambda curve: curve.label)
 def test_a_chip_is_opened_and_proves_its_key(curve: NamedCurve, arc: int) -> None:
-    chip, channel = open_chip(curve, arc, bytes(range(100, 116)))
+    chip, channel, _ = open_chip(curve, arc, bytes(range(100, 116)))
     assert channel.transmit(read_binary(0, 4)).data == b"file"
     perform_chip_authentication(
         channel,
@@ -256,7 +311,7 @@ def test_a_chip_is_opened_and_proves_its_key(curve: NamedCurve, arc: int) -> Non
 
 
 def test_a_nonce_of_two_blocks_is_taken_with_a_longer_key() -> None:
-    _, channel = open_chip(NamedCurve.SECP384R1, 4, bytes(range(32)))
+    _, channel, _ = open_chip(NamedCurve.SECP384R1, 4, bytes(range(32)))
     assert channel.transmit(read_binary(0, 4)).data == b"file"
 
 
@@ -264,3 +319,93 @@ def test_a_nonce_of_two_blocks_is_taken_with_a_longer_key() -> None:
 def test_a_nonce_of_another_length_is_refused(arc: int, size: int) -> None:
     with pytest.raises(PaceFailedError, match="encrypted nonce"):
         open_chip(NamedCurve.SECP256R1, arc, bytes(size))
+
+
+@pytest.mark.parametrize("arc", KEY_BYTES)
+@pytest.mark.parametrize("curve", NamedCurve, ids=lambda curve: curve.label)
+def test_integrated_mapping_opens_a_chip(curve: NamedCurve, arc: int) -> None:
+    nonce = bytes(range(16 if arc == 2 else 32))
+    _, channel, result = open_chip(curve, arc, nonce, mapping=4)
+    assert result.chip_authentication_mapping is None
+    assert channel.transmit(read_binary(0, 4)).data == b"file"
+
+
+@pytest.mark.parametrize("arc", KEY_BYTES)
+@pytest.mark.parametrize("curve", NamedCurve, ids=lambda curve: curve.label)
+def test_chip_authentication_mapping_proves_the_key(curve: NamedCurve, arc: int) -> None:
+    chip, channel, result = open_chip(curve, arc, bytes(range(16)), mapping=6)
+    assert channel.transmit(read_binary(0, 4)).data == b"file"
+    mapping = result.chip_authentication_mapping
+    assert mapping is not None
+    assert mapping.proves(EcPublicKey(curve=curve, point=chip.static_point))
+    assert not mapping.proves(EcPublicKey(curve=curve, point=curve.generator))
+    other = next(one for one in NamedCurve if one is not curve)
+    assert not mapping.proves(EcPublicKey(curve=other, point=other.generator))
+
+
+@pytest.mark.parametrize("arc", [3, 4])
+def test_a_short_nonce_is_no_nonce_of_integrated_mapping_with_longer_keys(arc: int) -> None:
+    with pytest.raises(PaceFailedError, match="encrypted nonce"):
+        open_chip(NamedCurve.SECP256R1, arc, bytes(16), mapping=4)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "step", "answer"),
+    [
+        (4, 3, "7C038201009000"),
+        (4, 3, "9000"),
+        (4, 3, "7C009000"),
+        (6, 5, "7C0A86080000000000000000" + "9000"),
+        (6, 5, "7C0C860800000000000000008A00" + "9000"),
+        (2, 5, "7C0C860800000000000000008A00" + "9000"),
+    ],
+    ids=["data", "plain", "empty", "no-proof", "empty-proof", "unasked-proof"],
+)
+def test_another_answer_than_the_mappings_own_is_refused(
+    mapping: int, step: int, answer: str
+) -> None:
+    class Changed(Chip):
+        def pace(self, header: bytes, data: bytes) -> bytes | None:
+            honest = super().pace(header, data)
+            return bytes.fromhex(answer)[:-2] if self.step == step else honest
+
+    channel = CardChannel(Changed(NamedCurve.SECP256R1, 2, bytes(16), mapping))
+    with pytest.raises(PaceFailedError):
+        perform_pace(
+            channel,
+            pace_info=PaceInfo(protocol=f"{ARC}.4.{mapping}.2", parameter_id=12),
+            password=PacePassword.can("123456"),
+        )
+    assert channel.session is None
+
+
+@pytest.mark.parametrize("proof", ["", "00" * 15, "00" * 16, "80" + "00" * 15, "FF" * 48])
+def test_a_proof_that_is_no_number_of_the_curve_is_refused(proof: str) -> None:
+    class Changed(Chip):
+        def proof(self) -> bytes:
+            key = derive(self.shared, 1, self.size)
+            vector = Cipher(AES(key), ECB()).encryptor().update(b"\xff" * 16)  # noqa: S305 - one block
+            encrypted = Cipher(AES(key), CBC(vector)).encryptor().update(bytes.fromhex(proof))
+            return wrap_object("8A", encrypted)
+
+    channel = CardChannel(Changed(NamedCurve.SECP256R1, 2, bytes(16), 6))
+    with pytest.raises(PaceFailedError):
+        perform_pace(
+            channel,
+            pace_info=PaceInfo(protocol=f"{ARC}.4.6.2", parameter_id=12),
+            password=PacePassword.can("123456"),
+        )
+    assert channel.session is None
+
+
+@pytest.mark.parametrize("number", [0, 1, -1])
+def test_a_number_without_a_point_is_refused(number: int) -> None:
+    curve = NamedCurve.SECP256R1
+    with pytest.raises(CurveError, match="no point"):
+        encode_number(curve, number % curve.p)
+
+
+@given(st.sampled_from(NamedCurve), st.integers(2, 1 << 256))
+def test_every_other_number_has_a_point_on_the_curve(curve: NamedCurve, number: int) -> None:
+    x, y = decode_point(curve, encode_number(curve, number % (curve.p - 3) + 2))
+    assert curve.contains(x, y)

@@ -220,14 +220,14 @@ def test_our_own_token_is_not_taken_back() -> None:
 @pytest.mark.parametrize(
     "pace_info",
     [
-        PaceInfo(protocol="0.4.0.127.0.7.2.2.4.4.2", parameter_id=12),
+        PaceInfo(protocol="0.4.0.127.0.7.2.2.4.3.2", parameter_id=12),
         PaceInfo(protocol="0.4.0.127.0.7.2.2.4.2.1", parameter_id=12),
         PaceInfo(version=1, parameter_id=12),
         PaceInfo(parameter_id=None),
         PaceInfo(parameter_id=0),
         PaceInfo(parameter_id=14),
     ],
-    ids=["integrated-mapping", "3des", "version-1", "own-domain", "dh-group", "p-320"],
+    ids=["finite-field", "3des", "version-1", "own-domain", "dh-group", "p-320"],
 )
 def test_what_we_do_not_speak_is_refused_before_anything_is_sent(pace_info: PaceInfo) -> None:
     card = CardPlayer()

@@ -74,6 +74,13 @@ INFOS = (
         key_id=st.none() | NUMBERS,
         explicit_parameters=st.booleans(),
     )
+    | st.builds(
+        ChipAuthenticationPublicKeyInfo,
+        public_key=KEYS,
+        key_id=st.none() | NUMBERS,
+        explicit_parameters=st.just(False),
+        standardised_parameters=st.just(True),
+    )
     | st.sampled_from(
         ["3009060104020101020102", "300706022A03040101", "300E060904007F000702020202020101"]
     ).map(lambda encoded: UnknownSecurityInfo.from_bytes(bytes.fromhex(encoded)))
