@@ -18,10 +18,12 @@ from card_layout.curves import CurveError, EcPublicKey, curve_for_pace_parameter
 from card_layout.files.malformed import CardAccessError, malformed_as
 
 __all__ = [
+    "ID_ACTIVE_AUTHENTICATION",
     "ID_CA_ECDH_AES_128",
     "ID_PACE_ECDH_GM_AES_128",
     "ID_PK_ECDH",
     "MAX_INFOS",
+    "ActiveAuthenticationInfo",
     "ChipAuthenticationInfo",
     "ChipAuthenticationPublicKeyInfo",
     "PaceInfo",
@@ -40,6 +42,9 @@ ID_CA_ECDH_AES_128 = f"{_SMARTCARD}.3.2.2"
 
 ID_PK_ECDH = f"{_SMARTCARD}.1.2"
 """id-PK-ECDH: an elliptic-curve key for chip authentication."""
+
+ID_ACTIVE_AUTHENTICATION = "2.23.136.1.1.5"
+"""id-icao-mrtd-security-aaProtocolObject."""
 
 _STANDARDISED_DOMAIN_PARAMETERS = "0.4.0.127.0.7.1.2"
 
@@ -177,6 +182,50 @@ class ChipAuthenticationPublicKeyInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveAuthenticationInfo:
+    """``ActiveAuthenticationInfo``: with which algorithm a key on a curve signs (9303-11, 9.2.4)."""
+
+    protocol: str = ID_ACTIVE_AUTHENTICATION
+    version: int = 1
+    signature_algorithm: str
+
+    def __post_init__(self) -> None:
+        _require_protocol(
+            self.protocol, frozenset((ID_ACTIVE_AUTHENTICATION,)), "ActiveAuthenticationInfo"
+        )
+
+    def to_bytes(self) -> bytes:
+        """The DER SEQUENCE."""
+        return tlv.encode(
+            der.SEQUENCE,
+            _encode_protocol(self.protocol)
+            + der.encode_integer(self.version)
+            + _encode_protocol(self.signature_algorithm),
+        )
+
+    @classmethod
+    def from_bytes(cls, encoded: bytes) -> Self:
+        """Read one DER SEQUENCE.
+
+        Raises:
+            CardAccessError: anything but an ActiveAuthenticationInfo in DER.
+        """
+        with malformed_as(CardAccessError, "ActiveAuthenticationInfo"):
+            parts = tlv.parse(encoded, expected_tag=der.SEQUENCE).children()
+            if [part.tag for part in parts] != [
+                der.OBJECT_IDENTIFIER,
+                der.INTEGER,
+                der.OBJECT_IDENTIFIER,
+            ]:
+                raise CardAccessError("it does not hold a protocol, a version and an algorithm")
+            return cls(
+                protocol=der.decode_object_identifier(parts[0].value),
+                version=der.decode_integer(parts[1].value),
+                signature_algorithm=der.decode_object_identifier(parts[2].value),
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownSecurityInfo:
     """An info that is kept and not understood; ``encoded`` is the whole DER SEQUENCE."""
 
@@ -202,7 +251,11 @@ class UnknownSecurityInfo:
 
 
 SecurityInfo = (
-    PaceInfo | ChipAuthenticationInfo | ChipAuthenticationPublicKeyInfo | UnknownSecurityInfo
+    PaceInfo
+    | ChipAuthenticationInfo
+    | ChipAuthenticationPublicKeyInfo
+    | ActiveAuthenticationInfo
+    | UnknownSecurityInfo
 )
 
 
@@ -244,6 +297,11 @@ class SecurityInfos:
             info for info in self.infos if isinstance(info, ChipAuthenticationPublicKeyInfo)
         )
 
+    @property
+    def active_authentication_infos(self) -> tuple[ActiveAuthenticationInfo, ...]:
+        """The algorithm of active authentication, where its key is on a curve."""
+        return tuple(info for info in self.infos if isinstance(info, ActiveAuthenticationInfo))
+
     def to_bytes(self) -> bytes:
         """The DER SET."""
         return tlv.encode(der.SET, b"".join(info.to_bytes() for info in self.infos))
@@ -271,6 +329,8 @@ def _decode_info(encoded: bytes) -> SecurityInfo:
         return PaceInfo.from_bytes(encoded)
     if protocol in _CHIP_AUTHENTICATION_PROTOCOLS:
         return ChipAuthenticationInfo.from_bytes(encoded)
+    if protocol == ID_ACTIVE_AUTHENTICATION:
+        return ActiveAuthenticationInfo.from_bytes(encoded)
     if protocol == ID_PK_ECDH:
         try:
             return ChipAuthenticationPublicKeyInfo.from_bytes(encoded)

@@ -24,6 +24,7 @@ __all__ = [
     "get_challenge",
     "get_response",
     "initialize_update",
+    "internal_authenticate",
     "mutual_authenticate",
     "put_card_reference",
     "put_keys",
@@ -150,6 +151,13 @@ def general_authenticate(objects: bytes, *, is_last: bool = True) -> CommandApdu
 def get_challenge(size: int) -> CommandApdu:
     """GET CHALLENGE for ``size`` random bytes of the card (ICAO 9303-11, 4.3.4.1)."""
     return CommandApdu(cla=0x00, ins=0x84, p1=0x00, p2=0x00, expected_length=size)
+
+
+def internal_authenticate(challenge: bytes, *, expected_length: int) -> CommandApdu:
+    """INTERNAL AUTHENTICATE of active authentication (ICAO 9303-11, 6.1.4)."""
+    return CommandApdu(
+        cla=0x00, ins=0x88, p1=0x00, p2=0x00, data=challenge, expected_length=expected_length
+    )
 
 
 def mutual_authenticate(data: bytes) -> CommandApdu:

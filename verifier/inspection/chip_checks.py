@@ -1,16 +1,29 @@
 """The check that the chip is the original one: SPEC.md, 9.17."""
 
+from card_layout.errors import CardDataError
+from card_layout.files.card_security import CardSecurity
 from card_layout.files.data_group_14 import SecurityOptions
-from card_layout.files.security_infos import ChipAuthenticationPublicKeyInfo
-from card_layout.protocols.algorithms import chip_authentication_cipher
+from card_layout.files.security_infos import (
+    ChipAuthenticationPublicKeyInfo,
+    PaceInfo,
+    SecurityInfos,
+)
+from card_layout.protocols.algorithms import (
+    PaceMapping,
+    chip_authentication_cipher,
+    pace_algorithm,
+)
+from pki.signed.card_security import CardSecurityObject
 from verifier.inspection.checks import CheckFailedError, CheckNotPerformedError
 from verifier.inspection.examination import Examination, group_name
-from verifier.inspection.snapshot import ChipOutcome, FileOutcome
+from verifier.inspection.snapshot import ChipEvidence, ChipOutcome, FileOutcome
 
 __all__ = ["check_chip_authentication"]
 
 _NOT_PERFORMED = "chip-authentication.not-performed"
 _NOT_PROVEN = "chip.not-proven"
+_CARD_SECURITY = "EF.CardSecurity"
+_CARD_SECURITY_NOT_PROVEN = "card-security.not-proven"
 
 
 def check_chip_authentication(examination: Examination) -> str:
@@ -25,6 +38,8 @@ def check_chip_authentication(examination: Examination) -> str:
             "data-group.altered", "EF.DG14 is not what was signed, so its key proves nothing."
         )
     options = examination.decoded(name, SecurityOptions)
+    if _is_opened_by_mapping(examination):
+        return _judge_mapping(examination, options.security_infos)
     if not any(
         chip_authentication_cipher(info.protocol) is not None
         for info in options.security_infos.chip_authentication_infos
@@ -33,6 +48,39 @@ def check_chip_authentication(examination: Examination) -> str:
             _NOT_PERFORMED, "EF.DG14 announces no chip authentication that this program knows."
         )
     return _judge_outcome(examination, options.security_infos.chip_authentication_keys)
+
+
+def _is_opened_by_mapping(examination: Examination) -> bool:
+    """Whether PACE itself was to prove the chip (SPEC.md, 5.8)."""
+    try:
+        used = PaceInfo.from_bytes(examination.snapshot.access.pace_info or b"")
+    except CardDataError:
+        return False
+    algorithm = pace_algorithm(used.protocol)
+    return algorithm is not None and algorithm.mapping is PaceMapping.CHIP_AUTHENTICATION
+
+
+def _judge_mapping(examination: Examination, proven_infos: SecurityInfos) -> str:
+    """The key that PACE proved is that of EF.CardSecurity, which EF.SOD's signer signed, and of the proven DG14."""
+    if examination.snapshot.chip.outcome is not ChipOutcome.PROVEN:
+        raise CheckFailedError(
+            _NOT_PROVEN, "The chip did not prove a key of EF.CardSecurity in PACE."
+        )
+    content = examination.content(_CARD_SECURITY, code=_CARD_SECURITY_NOT_PROVEN)
+    signed = CardSecurityObject.from_bytes(CardSecurity.from_bytes(content).content_info)
+    signed.verify_signature()
+    if signed.signer_certificate != examination.security_object.signer_certificate:
+        raise CheckFailedError(
+            _CARD_SECURITY_NOT_PROVEN, "EF.CardSecurity was signed by another signer than EF.SOD."
+        )
+    infos = SecurityInfos.from_bytes(signed.content)
+    if set(infos.pace_infos) != set(proven_infos.pace_infos):
+        raise CheckFailedError(
+            _CARD_SECURITY_NOT_PROVEN,
+            "EF.CardSecurity offers other PACE parameters than EF.DG14.",
+        )
+    _require_key(examination.snapshot.chip, infos.chip_authentication_keys)
+    return _require_key(examination.snapshot.chip, proven_infos.chip_authentication_keys)
 
 
 def _judge_outcome(
@@ -51,6 +99,11 @@ def _judge_outcome(
         raise CheckFailedError(
             _NOT_PROVEN, "The chip does not hold the private key that was signed for it."
         )
+    return _require_key(chip, keys)
+
+
+def _require_key(chip: ChipEvidence, keys: tuple[ChipAuthenticationPublicKeyInfo, ...]) -> str:
+    """The key that the chip proved is one of these."""
     if chip.public_key is None:
         raise CheckNotPerformedError(
             "evidence.missing", "The snapshot does not say which key the chip proved."

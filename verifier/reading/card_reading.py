@@ -28,6 +28,7 @@ from card_layout.files.security_infos import (
     ChipAuthenticationInfo,
     ChipAuthenticationPublicKeyInfo,
     PaceInfo,
+    SecurityInfos,
 )
 from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths, ReadingLimitError
@@ -36,6 +37,7 @@ from card_layout.profile import CardProfile
 from card_layout.protocols.algorithms import chip_authentication_cipher
 from card_layout.protocols.basic_access_control import perform_basic_access_control
 from card_layout.protocols.chip_authentication import perform_chip_authentication
+from card_layout.protocols.chip_authentication_mapping import ChipAuthenticationMapping
 from card_layout.protocols.file_reading import (
     read_card_access,
     read_file,
@@ -45,6 +47,7 @@ from card_layout.protocols.file_reading import (
 from card_layout.protocols.pace import PaceUnsupportedError, WrongPasswordError, perform_pace
 from card_layout.transport.connection import CardConnection, CardReader
 from pki.errors import PkiError
+from pki.signed.card_security import CardSecurityObject
 from pki.signed.security_object import SecurityObject
 from verifier.inspection.access_checks import usable_pace_infos
 from verifier.inspection.snapshot import (
@@ -84,6 +87,11 @@ class _FileName:
     name: str
     short_identifier: int | None
     file_identifier: int
+
+
+_CARD_SECURITY: Final = _FileName(
+    name="EF.CardSecurity", short_identifier=0x1D, file_identifier=0x011D
+)
 
 
 class _ReadingOverError(Exception):
@@ -147,6 +155,7 @@ class _Reading:
         self._pace_parameter_ids = pace_parameter_ids
         self._deadline = deadline
         self._allow_bac = allow_bac
+        self._is_chip_done = False
         self.evidence = Evidence(monotonic)
 
     def run(self, reader: CardReader) -> None:
@@ -271,7 +280,7 @@ class _Reading:
     def _open(self, channel: CardChannel, pace_info: PaceInfo) -> None:
         self.evidence.note_access(self._password.path, AccessOutcome.BROKEN_OFF, pace_info)
         try:
-            perform_pace(channel, pace_info=pace_info, password=self._password.secret)
+            result = perform_pace(channel, pace_info=pace_info, password=self._password.secret)
         except (TransportError, ReadingLimitError):
             raise
         except WrongPasswordError:
@@ -284,6 +293,25 @@ class _Reading:
             self.evidence.note_access(self._password.path, AccessOutcome.FAILED, pace_info)
             raise _ReadingOverError("access.pace-failed") from error
         self.evidence.note_access(self._password.path, AccessOutcome.SUCCEEDED, pace_info)
+        if result.chip_authentication_mapping is not None:
+            self._prove_by_mapping(channel, result.chip_authentication_mapping)
+
+    def _prove_by_mapping(self, channel: CardChannel, mapping: ChipAuthenticationMapping) -> None:
+        """Compare what PACE proved with EF.CardSecurity; whether that may be believed is judged later."""
+        # Until a key is found the chip counts as one that did not prove what it announced.
+        self.evidence.note_chip(ChipOutcome.FAILED, None)
+        self._is_chip_done = True
+        self._read_file(channel, _CARD_SECURITY)
+        content = self.evidence.content(_CARD_SECURITY.name)
+        try:
+            signed = CardSecurityObject.from_bytes(content or b"")
+            keys = SecurityInfos.from_bytes(signed.content).chip_authentication_keys
+        except (CardDataError, PkiError):
+            return
+        for key in keys:
+            if mapping.proves(key.public_key):
+                self.evidence.note_chip(ChipOutcome.PROVEN, key)
+                return
 
     def _select_application(self, channel: CardChannel) -> None:
         try:
@@ -297,7 +325,7 @@ class _Reading:
 
     def _authenticate_chip(self, channel: CardChannel) -> bool:
         """Chip authentication, and the read that proves it; false where it cost the session (SPEC.md, 5.4)."""
-        announced = self._announced_key()
+        announced = None if self._is_chip_done else self._announced_key()
         if announced is None:
             return True
         info, key = announced

@@ -135,8 +135,11 @@ class Evidence:
             return
         self._access = replace(self._access, is_password_of_data=on_card == information)
 
-    def note_chip(self, outcome: ChipOutcome, key: ChipAuthenticationPublicKeyInfo) -> None:
-        """Keep how far chip authentication led, and with which key."""
+    def note_chip(self, outcome: ChipOutcome, key: ChipAuthenticationPublicKeyInfo | None) -> None:
+        """Keep how far chip authentication led, and with which key, where one is known."""
+        if key is None:
+            self._chip = ChipEvidence(outcome=outcome)
+            return
         self._chip = ChipEvidence(
             outcome=outcome,
             public_key=key.public_key.to_subject_public_key_info(explicit=False),

@@ -1,4 +1,4 @@
-"""Cards of the profile's variants, read and judged: basic access control, and never a silent way around PACE.
+"""Cards of the profile's variants, read and judged: no silent way around PACE, and no proof of a chip that is none.
 
 The chip is a small one of the tests' own: it holds the files of an issued card and speaks what a test gives it.
 """
@@ -10,13 +10,17 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
 from cryptography.hazmat.primitives.cmac import CMAC
+from cryptography.x509 import ObjectIdentifier
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
-from card_layout import tlv
+from card_layout import der, tlv
 from card_layout.curves import EcPublicKey, NamedCurve
 from card_layout.files.common_data import CommonData
 from card_layout.files.data_group_14 import SecurityOptions
@@ -32,10 +36,25 @@ from card_layout.iso7816 import triple_des
 from card_layout.mrz import password_from_information
 from card_layout.profile import CardProfile, load_profile
 from card_layout.protocols.algorithms import SessionCipher
-from card_layout.protocols.generic_mapping import EphemeralKey
+from card_layout.protocols.generic_mapping import EphemeralKey, map_generator
+from card_layout.protocols.pace import authentication_token
 from card_layout.protocols.session_keys import KeyPurpose, derive_key
+from pki.certificates.certificate import load_certificate
 from pki.certificates.trust import TrustAnchors
+from pki.signed.card_security import CardSecurityObject, CardSecurityObjectError
+from pki.signed.decoding import algorithm_identifier
 from pki.signed.security_object import StatusReference, sign_security_object
+from pki.signed.structures import (
+    ID_CONTENT_TYPE,
+    ID_MESSAGE_DIGEST,
+    ID_SIGNED_DATA,
+    Attribute,
+    ContentInfo,
+    EncapsulatedContentInfo,
+    IssuerAndSerialNumber,
+    SignedData,
+    SignerInfo,
+)
 from simulators.authority import SignerKind, TestAuthority
 from simulators.image import CardImage
 from simulators.issued_image import data_groups
@@ -47,6 +66,7 @@ from verifier.inspection.snapshot import (
     AccessOutcome,
     AccessPath,
     CardSnapshot,
+    ChipOutcome,
     FileEvidence,
     FileOutcome,
 )
@@ -60,6 +80,8 @@ CHIP_SCALAR = 0xC0FFEE
 CURVE = NamedCurve.SECP256R1
 CHIP_KEY = EphemeralKey(curve=CURVE, scalar=CHIP_SCALAR)
 CHALLENGE = bytes(range(8))
+MAPPING = PaceInfo(protocol="0.4.0.127.0.7.2.2.4.6.2", parameter_id=12)
+MAPPING_PROTOCOL = der.encode_object_identifier(MAPPING.protocol)
 APPLICATION = "A0000002471001"
 
 
@@ -137,12 +159,14 @@ class VariantChip:
     next_session: ChipSession | None = None
     folder: str = "3F00"
     current: bytes = b""
+    chip_scalar: int = CHIP_SCALAR
     commands: list[str] = field(default_factory=list)
 
     def is_card_present(self) -> bool:
         return True
 
     def connect(self) -> "VariantChip":
+        self.reset()
         return self
 
     def close(self) -> None:
@@ -159,6 +183,7 @@ class VariantChip:
             size = command[4] if len(command) > 5 else 0
             expected = command[-1] or 256
             data, status_word = self.answer(command[:4], command[5 : 5 + size], expected)
+            self.session, self.next_session = self.next_session or self.session, None
             return data + status_word.to_bytes(2, "big")
         header, plain, expected = session.open(command)
         header = bytes((header[0] & 0xF0,)) + header[1:]
@@ -190,7 +215,7 @@ class VariantChip:
     def open_file(self, path: str) -> tuple[bytes, int]:
         if path not in self.files:
             return b"", 0x6A82
-        if self.folder != "3F00" and self.session is None:
+        if path not in ("3F00/011C", "3F00/2F01") and self.session is None:
             return b"", 0x6982
         self.current = self.files[path]
         return b"", 0x9000
@@ -199,13 +224,7 @@ class VariantChip:
         offset = int.from_bytes(header[2:], "big")
         if header[2] & 0x80:
             short, offset = header[2] & 0x1F, header[3]
-            names = [f"01{short:02X}"] if self.folder != "3F00" else [f"01{short:02X}", "2F01"]
-            found = [name for name in names if f"{self.folder}/{name}" in self.files]
-            if short == 0x1C and self.folder == "3F00":
-                found = [name for name in found if name == "011C"]
-            if not found:
-                return b"", 0x6A82
-            _, status_word = self.open_file(f"{self.folder}/{found[0]}")
+            _, status_word = self.open_file(f"{self.folder}/01{short:02X}")
             if status_word != 0x9000:
                 return b"", status_word
         size = expected if self.session is None else min(expected, 220)
@@ -228,9 +247,45 @@ class VariantChip:
 
     def authenticate(self, data: bytes) -> tuple[bytes, int]:
         """Chip authentication: the answer goes out under the old keys, the new ones hold from then on."""
+        if self.session is None:
+            return self.pace(tlv.parse(data, expected_tag=0x7C).value)
         theirs = tlv.parse(tlv.parse(data, expected_tag=0x7C).value, expected_tag=0x80).value
         self.next_session = ChipSession(CHIP_KEY.shared_x(theirs), SessionCipher.AES_128)
         return b"\x7c\x00", 0x9000
+
+    def pace(self, inner: bytes) -> tuple[bytes, int]:
+        """PACE with chip-authentication mapping on P-256, with AES-128."""
+        nonce, aes = bytes(range(16)), SessionCipher.AES_128
+        if not inner:
+            key = derive_key(password_from_information(self.information), KeyPurpose.PASSWORD)
+            encrypted = Cipher(AES(key), CBC(bytes(16))).encryptor().update(nonce)
+            return dynamic(0x80, encrypted), 0x9000
+        item = tlv.parse(inner)
+        if item.tag == 0x81:
+            own = EphemeralKey(curve=CURVE, scalar=0xABCDEF)
+            shared_point = own.multiply(item.value)
+            self.generator = map_generator(CURVE, nonce=nonce, shared_point=shared_point)
+            return dynamic(0x82, own.public_point()), 0x9000
+        if item.tag == 0x83:
+            own = EphemeralKey(curve=CURVE, scalar=0xFEDCBA)
+            self.theirs, self.public = item.value, own.multiply(self.generator)
+            self.shared = own.shared_x(self.theirs)
+            return dynamic(0x84, self.public), 0x9000
+        mac_key = derive_key(self.shared, KeyPurpose.MAC)
+        if item.value != authentication_token(mac_key, MAPPING_PROTOCOL, self.public):
+            return b"", 0x6300
+        number = 0xABCDEF * pow(self.chip_scalar, -1, CURVE.n) % CURVE.n
+        encryption_key = derive_key(self.shared, KeyPurpose.ENCRYPTION)
+        vector = Cipher(AES(encryption_key), ECB()).encryptor().update(b"\xff" * 16)  # noqa: S305 - one block
+        padded = number.to_bytes(32, "big") + b"\x80" + bytes(15)
+        encrypted = Cipher(AES(encryption_key), CBC(vector)).encryptor().update(padded)
+        token = authentication_token(mac_key, MAPPING_PROTOCOL, self.theirs)
+        self.next_session = ChipSession(self.shared, aes)
+        return tlv.encode(0x7C, tlv.encode(0x86, token) + tlv.encode(0x8A, encrypted)), 0x9000
+
+
+def dynamic(tag: int, value: bytes) -> bytes:
+    return tlv.encode(0x7C, tlv.encode(tag, value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,6 +328,24 @@ class Bench:
         ).to_bytes()
         return VariantChip(atr=self.image.atr, files=files, information=self.information)
 
+    def mapping_chip(
+        self,
+        *,
+        signed: SecurityInfos | None = None,
+        signer: SignerKind = SignerKind.CURRENT,
+        options: SecurityOptions | None = None,
+    ) -> VariantChip:
+        """A chip that proves its key in PACE; ``signed`` is what its EF.CardSecurity says."""
+        announced = (options or variant_options(MAPPING)).security_infos
+        chip = self.chip(options or variant_options(MAPPING))
+        access = SecurityInfos(infos=(MAPPING,))
+        chip.files = {
+            **chip.files,
+            "3F00/011C": access.to_bytes(),
+            "3F00/011D": signed_card_security(signed or announced, self.authority, signer),
+        }
+        return chip
+
     def read(self, chip: VariantChip, **changes: Any) -> CardSnapshot:
         arguments: dict[str, Any] = {
             "password": CardPassword.from_mrz(self.information),
@@ -287,6 +360,50 @@ class Bench:
     def judge(self, snapshot: CardSnapshot, **changes: Any) -> Report:
         policy = replace(self.policy, **({"allow_bac": True} | changes))
         return inspect(snapshot, trust=self.anchors, policy=policy, now=self.now)
+
+
+def signed_card_security(infos: SecurityInfos, authority: TestAuthority, kind: SignerKind) -> bytes:
+    """EF.CardSecurity as SPEC.md, 5.8 wants it."""
+    key = authority.signers[kind]
+    certificate = load_certificate(key.certificate)
+    content = infos.to_bytes()
+    hash_algorithm = key.signer.algorithm.hash_algorithm
+    content_type = ObjectIdentifier("0.4.0.127.0.7.3.2.1")
+
+    def attribute(kind: ObjectIdentifier, value: object) -> Attribute:
+        encoded = asn1.decode_der(asn1.TLV, asn1.encode_der(value))
+        return Attribute(kind=kind, values=asn1.SetOf([encoded]))
+
+    attributes = asn1.SetOf(
+        [
+            attribute(ID_CONTENT_TYPE, content_type),
+            attribute(ID_MESSAGE_DIGEST, hash_algorithm.digest(content)),
+        ]
+    )
+    digest_algorithm = algorithm_identifier(hash_algorithm.oid)
+    signer = SignerInfo(
+        version=1,
+        signer=IssuerAndSerialNumber(
+            issuer=asn1.decode_der(asn1.TLV, certificate.issuer),
+            serial_number=certificate.serial_number,
+        ),
+        digest_algorithm=digest_algorithm,
+        signed_attributes=attributes,
+        signature_algorithm=algorithm_identifier(key.signer.algorithm.oid),
+        signature=key.signer.sign(asn1.encode_der(attributes)),
+    )
+    return asn1.encode_der(
+        ContentInfo(
+            content_type=ID_SIGNED_DATA,
+            content=SignedData(
+                version=3,
+                digest_algorithms=asn1.SetOf([digest_algorithm]),
+                content_info=EncapsulatedContentInfo(content_type=content_type, content=content),
+                certificates=asn1.SetOf([asn1.decode_der(asn1.TLV, key.certificate)]),
+                signers=asn1.SetOf([signer]),
+            ),
+        )
+    )
 
 
 @pytest.fixture
@@ -307,7 +424,7 @@ def bench(
     )
 
 
-def options(*infos: PaceInfo) -> SecurityOptions:
+def variant_options(*infos: PaceInfo) -> SecurityOptions:
     return SecurityOptions(
         security_infos=SecurityInfos(
             infos=(
@@ -327,7 +444,7 @@ def result(report: Report, name: CheckName) -> tuple[CheckState, str | None]:
 
 
 def test_a_chip_without_pace_is_opened_where_the_policy_names_the_old_way(bench: Bench) -> None:
-    snapshot = bench.read(bench.chip(options()))
+    snapshot = bench.read(bench.chip(variant_options()))
     report = bench.judge(snapshot)
     assert report.codes == ()
     assert report.verdict is Verdict.ACCEPTED
@@ -341,7 +458,7 @@ def test_a_chip_without_pace_is_opened_where_the_policy_names_the_old_way(bench:
 
 
 def test_nothing_is_silent_about_it(bench: Bench) -> None:
-    snapshot = bench.read(bench.chip(options()))
+    snapshot = bench.read(bench.chip(variant_options()))
     report = bench.judge(snapshot)
     assert report.notes == ("access.bac-used",)
     assert report.to_json()["notes"] == ["access.bac-used"]
@@ -355,12 +472,12 @@ def test_nothing_is_silent_about_it(bench: Bench) -> None:
 
 
 def test_a_stored_snapshot_of_such_a_card_gives_the_same_report(bench: Bench) -> None:
-    snapshot = bench.read(bench.chip(options()))
+    snapshot = bench.read(bench.chip(variant_options()))
     assert bench.judge(CardSnapshot.from_json(snapshot.to_json())) == bench.judge(snapshot)
 
 
 def test_without_the_policys_word_nothing_of_it_is_sent(bench: Bench) -> None:
-    chip = bench.chip(options())
+    chip = bench.chip(variant_options())
     snapshot = bench.read(chip, allow_bac=False)
     assert not {"00840000", "00820000", "00a4040c"} & set(chip.commands)
     assert snapshot.access.outcome is AccessOutcome.NOT_ATTEMPTED
@@ -371,28 +488,28 @@ def test_without_the_policys_word_nothing_of_it_is_sent(bench: Bench) -> None:
 
 
 def test_a_card_access_number_cannot_open_such_a_chip(bench: Bench) -> None:
-    chip = bench.chip(options())
+    chip = bench.chip(variant_options())
     snapshot = bench.read(chip, password=CardPassword.from_can(TEST_CAN))
     assert "00840000" not in chip.commands
     assert "access.pace-required" in bench.judge(snapshot).codes
 
 
 def test_a_policy_that_does_not_name_it_refuses_the_evidence(bench: Bench) -> None:
-    report = bench.judge(bench.read(bench.chip(options())), allow_bac=False)
+    report = bench.judge(bench.read(bench.chip(variant_options())), allow_bac=False)
     assert report.verdict is Verdict.REFUSED
     assert result(report, CheckName.PACE) == (CheckState.FAILED, "access.pace-required")
     assert report.notes == ("access.bac-used",)
 
 
 def test_a_chip_whose_signed_data_offers_pace_was_talked_down(bench: Bench) -> None:
-    report = bench.judge(bench.read(bench.chip(options(PaceInfo(parameter_id=12)))))
+    report = bench.judge(bench.read(bench.chip(variant_options(PaceInfo(parameter_id=12)))))
     assert report.verdict is Verdict.REFUSED
     assert report.codes == ("access.parameters-not-signed",)
 
 
 def test_the_zone_of_another_card_says_nothing_about_this_one(bench: Bench) -> None:
     snapshot = bench.read(
-        bench.chip(options()), password=CardPassword.from_mrz("L898902C<369080619406236")
+        bench.chip(variant_options()), password=CardPassword.from_mrz("L898902C<369080619406236")
     )
     assert snapshot.access.outcome is AccessOutcome.WRONG_PASSWORD
     report = bench.judge(snapshot)
@@ -401,7 +518,7 @@ def test_the_zone_of_another_card_says_nothing_about_this_one(bench: Bench) -> N
 
 
 def test_a_chip_that_breaks_it_off_is_refused(bench: Bench) -> None:
-    chip = bench.chip(options())
+    chip = bench.chip(variant_options())
     chip.mutual_authenticate = lambda _data: (bytes(40), 0x9000)  # type: ignore[method-assign]
     snapshot = bench.read(chip)
     assert snapshot.access.outcome is AccessOutcome.FAILED
@@ -414,7 +531,7 @@ def test_a_chip_that_breaks_it_off_is_refused(bench: Bench) -> None:
 def test_only_a_chip_that_has_no_card_access_counts_as_one_without_pace(
     bench: Bench, outcome: FileOutcome
 ) -> None:
-    snapshot = bench.read(bench.chip(options()))
+    snapshot = bench.read(bench.chip(variant_options()))
     evidence = FileEvidence(name="EF.CardAccess", outcome=outcome)
     changed = replace(snapshot, files={**snapshot.files, "EF.CardAccess": evidence})
     assert result(bench.judge(changed), CheckName.PACE) == (
@@ -424,7 +541,7 @@ def test_only_a_chip_that_has_no_card_access_counts_as_one_without_pace(
 
 
 def test_pace_that_failed_is_final(bench: Bench) -> None:
-    chip = bench.chip(options(PaceInfo(parameter_id=12)))
+    chip = bench.chip(variant_options(PaceInfo(parameter_id=12)))
     infos = SecurityInfos(infos=(PaceInfo(parameter_id=12),))
     chip.files = {**chip.files, "3F00/011C": infos.to_bytes()}
     chip.authenticate = lambda _data: (b"", 0x6985)  # type: ignore[method-assign]
@@ -450,5 +567,120 @@ SPOILS: dict[str, Spoil] = {
 
 @pytest.mark.parametrize("name", SPOILS)
 def test_nothing_is_gained_by_leaving_evidence_out(bench: Bench, name: str) -> None:
-    report = bench.judge(SPOILS[name](bench.read(bench.chip(options()))))
+    report = bench.judge(SPOILS[name](bench.read(bench.chip(variant_options()))))
     assert report.verdict is Verdict.REFUSED
+
+
+def test_a_chip_that_proves_its_key_in_pace_needs_no_chip_authentication(bench: Bench) -> None:
+    chip = bench.mapping_chip()
+    snapshot = bench.read(chip)
+    report = bench.judge(snapshot, allow_bac=False)
+    assert report.codes == ()
+    assert report.verdict is Verdict.ACCEPTED
+    assert report.assurance is Assurance.DATA_AND_CHIP
+    assert report.notes == ()
+    assert "002241a4" not in chip.commands
+    assert bench.judge(CardSnapshot.from_json(snapshot.to_json()), allow_bac=False) == report
+
+
+def test_a_clone_that_knows_another_scalar_is_found_out(bench: Bench) -> None:
+    chip = bench.mapping_chip()
+    chip.chip_scalar = CHIP_SCALAR + 1
+    snapshot = bench.read(chip)
+    assert snapshot.chip.outcome is ChipOutcome.FAILED
+    report = bench.judge(snapshot)
+    assert report.codes == ("chip.not-proven",)
+    assert report.assurance is Assurance.DATA
+
+
+OTHER_KEY = EphemeralKey(curve=CURVE, scalar=0xBADC0DE)
+
+
+def infos_with_key(key: EphemeralKey, *infos: PaceInfo, key_id: int = 1) -> SecurityInfos:
+    public_key = EcPublicKey(curve=CURVE, point=key.public_point())
+    return SecurityInfos(
+        infos=(*infos, ChipAuthenticationPublicKeyInfo(public_key=public_key, key_id=key_id))
+    )
+
+
+def test_a_chip_with_a_key_of_its_own_is_found_out_by_the_signed_one(bench: Bench) -> None:
+    # The forger's EF.CardSecurity names the key that his chip holds.
+    chip = bench.mapping_chip(signed=infos_with_key(OTHER_KEY, MAPPING))
+    chip.chip_scalar = 0xBADC0DE
+    snapshot = bench.read(chip)
+    assert snapshot.chip.outcome is ChipOutcome.PROVEN
+    assert bench.judge(snapshot).codes == ("chip.not-proven",)
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        infos_with_key(CHIP_KEY, PaceInfo(parameter_id=12)),
+        infos_with_key(CHIP_KEY, MAPPING, PaceInfo(parameter_id=12)),
+        infos_with_key(CHIP_KEY),
+    ],
+    ids=["other", "more", "none"],
+)
+def test_card_security_that_names_other_parameters_is_refused(
+    bench: Bench, signed: SecurityInfos
+) -> None:
+    report = bench.judge(bench.read(bench.mapping_chip(signed=signed)))
+    assert report.codes == ("card-security.not-proven",)
+
+
+def test_a_key_under_another_number_is_another_key(bench: Bench) -> None:
+    signed = infos_with_key(CHIP_KEY, MAPPING, key_id=2)
+    assert bench.judge(bench.read(bench.mapping_chip(signed=signed))).codes == ("chip.not-proven",)
+
+
+def test_card_security_of_another_signer_is_refused(bench: Bench) -> None:
+    report = bench.judge(bench.read(bench.mapping_chip(signer=SignerKind.REVOKED)))
+    assert report.codes == ("card-security.not-proven",)
+
+
+def test_card_security_with_a_broken_signature_is_refused(bench: Bench) -> None:
+    chip = bench.mapping_chip()
+    content = chip.files["3F00/011D"]
+    key = CHIP_KEY.public_point()
+    for spoilt in (
+        content[:-1] + bytes((content[-1] ^ 1,)),
+        content.replace(b"\x02\x01\x01\x02\x01\x01", b"\x02\x01\x01\x02\x01\x02"),
+    ):
+        assert spoilt != content
+        chip.files = {**chip.files, "3F00/011D": spoilt}
+        assert key in spoilt
+        report = bench.judge(bench.read(chip))
+        assert report.codes == ("card-security.not-proven",)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x30\x00", b"\x30\x03\x02\x01\x00", b"\x31\x00"])
+def test_a_chip_that_hides_its_card_security_is_not_proven(
+    bench: Bench, content: bytes | None
+) -> None:
+    chip = bench.mapping_chip()
+    files = {path: data for path, data in chip.files.items() if path != "3F00/011D"}
+    chip.files = files if content is None else {**files, "3F00/011D": content}
+    snapshot = bench.read(chip)
+    assert snapshot.chip.outcome is ChipOutcome.FAILED
+    report = bench.judge(snapshot)
+    assert report.verdict is Verdict.REFUSED
+    assert report.codes == ("chip.not-proven",)
+    assert "002241a4" not in chip.commands
+
+
+def test_evidence_of_the_key_cannot_be_left_out(bench: Bench) -> None:
+    snapshot = bench.read(bench.mapping_chip())
+    without = {name: item for name, item in snapshot.files.items() if name != "EF.CardSecurity"}
+    for changed in (
+        replace(snapshot, files=without),
+        replace(snapshot, chip=replace(snapshot.chip, public_key=None)),
+        replace(snapshot, chip=replace(snapshot.chip, outcome=ChipOutcome.NOT_ATTEMPTED)),
+        replace(snapshot, access=replace(snapshot.access, pace_info=None)),
+    ):
+        assert bench.judge(changed).verdict is Verdict.REFUSED
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_card_security_object_or_its_own_error(data: bytes) -> None:
+    with pytest.raises(CardSecurityObjectError):
+        CardSecurityObject.from_bytes(data)
