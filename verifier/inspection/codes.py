@@ -95,6 +95,7 @@ _ROWS: Final = (
     ("chip-authentication.not-performed", Severity.REFUSED, "The chip did not prove that it is the original: it refused chip authentication, or announced none.", _HAND_OVER, "9.17"),
     ("chip.not-proven", Severity.REFUSED, "The chip does not hold the private key that was signed for it: the data is a copy on another chip.", _HAND_OVER, "9.17"),
     ("card-security.not-proven", Severity.REFUSED, "EF.CardSecurity, against which PACE proved the chip, is malformed, not signed by the card's signer, or names other parameters than the signed data.", _HAND_OVER, "9.17"),
+    ("active-authentication.not-performed", Severity.REFUSED, "The chip has a key for active authentication in EF.DG15, and did not sign with it.", _HAND_OVER, "9.17"),
     ("status.reference-missing", Severity.REFUSED, "The security object carries no well-formed status reference, so the card could never be looked up as revoked.", _ISSUER, "9.18"),
     # What can break a reading off, or speak against it in general.
     ("transport.lost", Severity.UNREADABLE, "The connection to the card broke off while it was being read.", _AGAIN, "9.19"),

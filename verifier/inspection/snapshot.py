@@ -22,6 +22,7 @@ __all__ = [
     "AccessEvidence",
     "AccessOutcome",
     "AccessPath",
+    "ActiveAuthenticationEvidence",
     "CardSnapshot",
     "ChipEvidence",
     "ChipOutcome",
@@ -152,6 +153,14 @@ class ChipEvidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveAuthenticationEvidence:
+    """The challenge that a chip with EF.DG15 was asked to sign, and what it answered; ``None``: it did not sign."""
+
+    challenge: bytes
+    signature: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingProblem:
     """What broke the reading off, and in which phase."""
 
@@ -173,6 +182,7 @@ class CardSnapshot:
     files: Mapping[str, FileEvidence] = field(repr=False)
     access: AccessEvidence = AccessEvidence()
     chip: ChipEvidence = ChipEvidence()
+    active_authentication: ActiveAuthenticationEvidence | None = None
     is_complete: bool = False
     problem: ReadingProblem | None = None
     apdu_count: int = 0
@@ -202,7 +212,7 @@ class CardSnapshot:
 
     def to_json(self) -> str:
         """The stored form: versioned, one JSON object, bytes in base64. It holds the holder's data, and no password."""
-        document = {
+        document: dict[str, object] = {
             "format": _FORMAT,
             "profile": self.profile,
             "read_at": self.read_at.astimezone(UTC).isoformat(),
@@ -236,6 +246,12 @@ class CardSnapshot:
                 phase.value: seconds for phase, seconds in self.phase_seconds.items()
             },
         }
+        if self.active_authentication is not None:
+            # Only cards of a variant have it: snapshots of all others stay as they were.
+            document["active_authentication"] = {
+                "challenge": _encode(self.active_authentication.challenge),
+                "signature": _encode(self.active_authentication.signature),
+            }
         return json.dumps(document, ensure_ascii=False, indent=1)
 
     @classmethod
@@ -255,7 +271,9 @@ class CardSnapshot:
             )
         except (ValueError, RecursionError) as error:
             raise SnapshotError("the snapshot is not JSON") from error
-        fields = _fields(document, "the snapshot", (*_SNAPSHOT_KEYS,))
+        has_signature = isinstance(document, dict) and _ACTIVE_AUTHENTICATION in document
+        optional = (_ACTIVE_AUTHENTICATION,) if has_signature else ()
+        fields = _fields(document, "the snapshot", (*_SNAPSHOT_KEYS, *optional))
         if fields["format"] != _FORMAT or isinstance(fields["format"], bool):
             raise SnapshotError(f"got format {fields['format']!r:.20}, expected {_FORMAT}")
         return cls(
@@ -264,6 +282,9 @@ class CardSnapshot:
             atr=_decode(fields["atr"], "atr", _MAX_ATR_BYTES),
             access=_access(fields["access"]),
             chip=_chip(fields["chip"]),
+            active_authentication=_active_authentication(fields[_ACTIVE_AUTHENTICATION])
+            if has_signature
+            else None,
             files=_files(fields["files"]),
             is_complete=_truth(fields["is_complete"], "is_complete"),
             problem=_problem(fields["problem"]),
@@ -272,6 +293,7 @@ class CardSnapshot:
         )
 
 
+_ACTIVE_AUTHENTICATION: Final = "active_authentication"
 _SNAPSHOT_KEYS: Final = (
     "format",
     "profile",
@@ -390,6 +412,16 @@ def _chip(value: object) -> ChipEvidence:
         outcome=_member(ChipOutcome, fields["outcome"], "the outcome of chip authentication"),
         public_key=_decode(fields["public_key"], "public_key", _MAX_KEY_BYTES),
         key_id=None if key_id is None else _number(key_id, "key_id"),
+    )
+
+
+def _active_authentication(value: object) -> ActiveAuthenticationEvidence:
+    fields = _fields(value, _ACTIVE_AUTHENTICATION, ("challenge", "signature"))
+    challenge = _decode(fields["challenge"], "challenge", _MAX_KEY_BYTES)
+    if challenge is None:
+        raise SnapshotError("active_authentication has no challenge")
+    return ActiveAuthenticationEvidence(
+        challenge=challenge, signature=_decode(fields["signature"], "signature", _MAX_KEY_BYTES)
     )
 
 

@@ -6,6 +6,7 @@ judged here. Whatever the chip does ends in a snapshot that says how far the rea
 """
 
 import logging
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ from card_layout.files.atr_info import AtrInfo
 from card_layout.files.card_access import CardAccess
 from card_layout.files.common_data import CommonData
 from card_layout.files.data_group_14 import SecurityOptions
+from card_layout.files.data_group_15 import ActiveAuthenticationKey
 from card_layout.files.data_groups import GROUP_OF_TAG
 from card_layout.files.security_infos import (
     ChipAuthenticationInfo,
@@ -34,6 +36,7 @@ from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths, ReadingLimitError
 from card_layout.iso7816.status_words import StatusWord
 from card_layout.profile import CardProfile
+from card_layout.protocols.active_authentication import CHALLENGE_BYTES, request_signature
 from card_layout.protocols.algorithms import chip_authentication_cipher
 from card_layout.protocols.basic_access_control import perform_basic_access_control
 from card_layout.protocols.chip_authentication import perform_chip_authentication
@@ -76,6 +79,7 @@ _CARD_ACCESS: Final = "EF.CardAccess"
 _COMMON_DATA: Final = "EF.COM"
 _SECURITY_OBJECT: Final = "EF.SOD"
 _SECURITY_OPTIONS: Final = "EF.DG14"
+_ACTIVE_AUTHENTICATION_KEY: Final = "EF.DG15"
 _MACHINE_READABLE_ZONE: Final = "EF.DG1"
 
 _OPENING_STATES: Final = (None, LifeCycle.OPERATIONAL, LifeCycle.PERSONALISED)
@@ -192,6 +196,7 @@ class _Reading:
                 channel.reset()
                 self._enter(channel, pace_info)
             self._read_files(channel)
+            self._request_signature(channel)
         self.evidence.complete()
 
     def _read_pace_info(self, channel: CardChannel) -> PaceInfo | None:
@@ -365,6 +370,25 @@ class _Reading:
                 if info.key_id is None or key.key_id is None or info.key_id == key.key_id:
                     return info, key
         return None
+
+    def _request_signature(self, channel: CardChannel) -> None:
+        """Active authentication, of a chip that has its key in EF.DG15 (SPEC.md, 5.9)."""
+        content = self.evidence.content(_ACTIVE_AUTHENTICATION_KEY)
+        if content is None:
+            return
+        challenge = secrets.token_bytes(CHALLENGE_BYTES)
+        self.evidence.note_active_authentication(challenge, None)
+        try:
+            public_key = ActiveAuthenticationKey.from_bytes(content).public_key
+            signature = request_signature(channel, public_key=public_key, challenge=challenge)
+        except CardRefusedError:
+            return
+        except (AccessError, ReadingLimitError):
+            raise
+        except CardDataError:
+            # Check 9.14 says so: with a key that cannot be decoded nothing can be verified.
+            return
+        self.evidence.note_active_authentication(challenge, signature)
 
     def _read_files(self, channel: CardChannel) -> None:
         """EF.COM, EF.SOD, every data group of the profile, and whatever else these two name."""

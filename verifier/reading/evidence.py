@@ -13,6 +13,7 @@ from verifier.inspection.snapshot import (
     AccessEvidence,
     AccessOutcome,
     AccessPath,
+    ActiveAuthenticationEvidence,
     CardSnapshot,
     ChipEvidence,
     ChipOutcome,
@@ -37,6 +38,7 @@ class Evidence:
         self._files: dict[str, FileEvidence] = {}
         self._access = AccessEvidence()
         self._chip = ChipEvidence()
+        self._active_authentication: ActiveAuthenticationEvidence | None = None
         self._is_complete = False
         self._problem: ReadingProblem | None = None
         self._atr: bytes | None = None
@@ -56,6 +58,7 @@ class Evidence:
             files=self._files,
             access=self._access,
             chip=self._chip,
+            active_authentication=self._active_authentication,
             is_complete=self._is_complete,
             problem=self._problem,
             apdu_count=0 if self._channel is None else self._channel.apdu_count,
@@ -144,6 +147,12 @@ class Evidence:
             outcome=outcome,
             public_key=key.public_key.to_subject_public_key_info(explicit=False),
             key_id=key.key_id,
+        )
+
+    def note_active_authentication(self, challenge: bytes, signature: bytes | None) -> None:
+        """Keep what the chip was asked to sign, and what it answered."""
+        self._active_authentication = ActiveAuthenticationEvidence(
+            challenge=challenge, signature=signature
         )
 
     def complete(self) -> None:

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat import asn1
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
@@ -24,8 +27,10 @@ from card_layout import der, tlv
 from card_layout.curves import EcPublicKey, NamedCurve
 from card_layout.files.common_data import CommonData
 from card_layout.files.data_group_14 import SecurityOptions
+from card_layout.files.data_group_15 import ActiveAuthenticationKey
 from card_layout.files.data_groups import TAG_OF_GROUP
 from card_layout.files.security_infos import (
+    ActiveAuthenticationInfo,
     ChipAuthenticationInfo,
     ChipAuthenticationPublicKeyInfo,
     PaceInfo,
@@ -160,6 +165,7 @@ class VariantChip:
     folder: str = "3F00"
     current: bytes = b""
     chip_scalar: int = CHIP_SCALAR
+    sign: Callable[[bytes], tuple[bytes, int]] = lambda _challenge: (b"", 0x6D00)
     commands: list[str] = field(default_factory=list)
 
     def is_card_present(self) -> bool:
@@ -200,6 +206,7 @@ class VariantChip:
             0x82: lambda: self.mutual_authenticate(data),
             0x22: lambda: (b"", 0x9000),
             0x86: lambda: self.authenticate(data),
+            0x88: lambda: self.sign(data),
         }
         return answers.get(header[1], lambda: (b"", 0x6D00))()
 
@@ -676,6 +683,94 @@ def test_evidence_of_the_key_cannot_be_left_out(bench: Bench) -> None:
         replace(snapshot, chip=replace(snapshot.chip, public_key=None)),
         replace(snapshot, chip=replace(snapshot.chip, outcome=ChipOutcome.NOT_ATTEMPTED)),
         replace(snapshot, access=replace(snapshot.access, pace_info=None)),
+    ):
+        assert bench.judge(changed).verdict is Verdict.REFUSED
+
+
+SIGNING_KEY = ec.generate_private_key(ec.SECP256R1())
+SIGNING_FILE = ActiveAuthenticationKey(
+    subject_public_key_info=EcPublicKey.from_cryptography(
+        SIGNING_KEY.public_key()
+    ).to_subject_public_key_info(explicit=True)
+).to_bytes()
+ALGORITHM = ActiveAuthenticationInfo(signature_algorithm="0.4.0.127.0.7.1.1.4.1.3")
+
+
+def plain_signature(challenge: bytes) -> tuple[bytes, int]:
+    r, s = decode_dss_signature(SIGNING_KEY.sign(challenge, ec.ECDSA(hashes.SHA256())))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big"), 0x9000
+
+
+def signing_chip(bench: Bench, *, announced: bool = True) -> VariantChip:
+    """A chip that only active authentication can prove."""
+    options = SecurityOptions(
+        security_infos=SecurityInfos(
+            infos=(ALGORITHM,) if announced else (PaceInfo(parameter_id=9),)
+        )
+    )
+    chip = bench.chip(options, groups={15: SIGNING_FILE})
+    chip.sign = plain_signature
+    return chip
+
+
+def test_a_chip_that_signs_is_proven(bench: Bench) -> None:
+    chip = signing_chip(bench)
+    snapshot = bench.read(chip)
+    assert chip.commands[-1] == "00880000"
+    report = bench.judge(snapshot)
+    assert report.codes == ()
+    assert report.verdict is Verdict.ACCEPTED
+    assert report.assurance is Assurance.DATA_AND_CHIP
+    assert bench.judge(CardSnapshot.from_json(snapshot.to_json())) == report
+
+
+def test_a_chip_with_both_proofs_must_pass_both(bench: Bench) -> None:
+    options = SecurityOptions(
+        security_infos=SecurityInfos(infos=(ALGORITHM, *variant_options().security_infos.infos))
+    )
+    chip = bench.chip(options, groups={15: SIGNING_FILE})
+    chip.sign = plain_signature
+    assert bench.judge(bench.read(chip)).verdict is Verdict.ACCEPTED
+    chip.sign = lambda _challenge: plain_signature(bytes(8))
+    assert bench.judge(bench.read(chip)).codes == ("chip.not-proven",)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ((b"", 0x6D00), "active-authentication.not-performed"),
+        ((b"", 0x6982), "active-authentication.not-performed"),
+        ((b"", 0x9000), "chip.not-proven"),
+        ((bytes(64), 0x9000), "chip.not-proven"),
+        (plain_signature(bytes(8)), "chip.not-proven"),
+    ],
+    ids=["unknown", "refused", "empty", "zeros", "replayed"],
+)
+def test_a_clone_without_the_signing_key_is_found_out(
+    bench: Bench, answer: tuple[bytes, int], code: str
+) -> None:
+    chip = signing_chip(bench)
+    chip.sign = lambda _challenge: answer
+    report = bench.judge(bench.read(chip))
+    assert report.codes == (code,)
+    assert report.assurance is Assurance.DATA
+
+
+def test_a_key_on_a_curve_needs_a_signed_algorithm(bench: Bench) -> None:
+    report = bench.judge(bench.read(signing_chip(bench, announced=False)))
+    assert "chip.not-proven" in report.codes
+
+
+def test_evidence_of_the_signature_cannot_be_left_out(bench: Bench) -> None:
+    snapshot = bench.read(signing_chip(bench))
+    absent = FileEvidence(name="EF.DG15", outcome=FileOutcome.ABSENT)
+    spoilt = FileEvidence(name="EF.DG15", outcome=FileOutcome.READ, content=SIGNING_FILE + b"\x00")
+    without = {name: item for name, item in snapshot.files.items() if name != "EF.DG15"}
+    for changed in (
+        replace(snapshot, active_authentication=None),
+        replace(snapshot, files=without),
+        replace(snapshot, files={**snapshot.files, "EF.DG15": absent}),
+        replace(snapshot, files={**snapshot.files, "EF.DG15": spoilt}),
     ):
         assert bench.judge(changed).verdict is Verdict.REFUSED
 
