@@ -31,11 +31,13 @@ __all__ = [
     "put_passwords",
     "read_binary",
     "read_binary_by_short_identifier",
+    "reset_retry_counter",
     "select_application",
     "select_elementary_file",
     "select_master_file",
     "set_authentication_template_for_chip_authentication",
     "set_authentication_template_for_pace",
+    "set_key_agreement_template",
     "set_status",
     "update_binary",
     "update_binary_by_short_identifier",
@@ -56,6 +58,8 @@ class PasswordReference(IntEnum):
 
     MRZ = 0x01
     CAN = 0x02
+    PIN = 0x03
+    PUK = 0x04
 
 
 def select_application(application_identifier: bytes) -> CommandApdu:
@@ -134,6 +138,19 @@ def set_authentication_template_for_chip_authentication(
     if key_id is not None:
         data += tlv.encode(0x84, _unsigned(key_id))
     return CommandApdu(cla=0x00, ins=0x22, p1=0x41, p2=0xA4, data=data)
+
+
+def set_key_agreement_template(*, public_key: bytes, key_id: int | None) -> CommandApdu:
+    """MSE:Set KAT: chip authentication with 3DES, in one command (ICAO 9303-11, 6.2.4.1; SPEC.md, 5.10)."""
+    data = tlv.encode(0x91, public_key)
+    if key_id is not None:
+        data += tlv.encode(0x84, _unsigned(key_id))
+    return CommandApdu(cla=0x00, ins=0x22, p1=0x41, p2=0xA6, data=data)
+
+
+def reset_retry_counter(password: PasswordReference) -> CommandApdu:
+    """RESET RETRY COUNTER without data: the password counts from the start again (TR-03110-3, B.11.8)."""
+    return CommandApdu(cla=0x00, ins=0x2C, p1=0x03, p2=password)
 
 
 def general_authenticate(objects: bytes, *, is_last: bool = True) -> CommandApdu:

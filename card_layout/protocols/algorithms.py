@@ -56,6 +56,7 @@ _PACE_ALGORITHMS: Final = {
     for mapping in PaceMapping
     for cipher in _MODERN_CIPHERS
 }
+_CHIP_AUTHENTICATION_TRIPLE_DES: Final = f"{_SMARTCARD}.3.2.{SessionCipher.TRIPLE_DES.arc}"
 _CHIP_AUTHENTICATION_CIPHERS: Final = {
     f"{_SMARTCARD}.3.2.{cipher.arc}": cipher for cipher in _MODERN_CIPHERS
 }
@@ -66,6 +67,13 @@ def pace_algorithm(protocol: str) -> PaceAlgorithm | None:
     return _PACE_ALGORITHMS.get(protocol)
 
 
-def chip_authentication_cipher(protocol: str) -> SessionCipher | None:
-    """The cipher of chip authentication over elliptic curves; ``None`` where we do not speak it."""
+def chip_authentication_cipher(
+    protocol: str, *, allow_triple_des: bool = False
+) -> SessionCipher | None:
+    """The cipher of chip authentication over elliptic curves; ``None`` where we do not speak it.
+
+    3DES is spoken only where it is allowed: in sessions of basic access control, which have nothing better.
+    """
+    if allow_triple_des and protocol == _CHIP_AUTHENTICATION_TRIPLE_DES:
+        return SessionCipher.TRIPLE_DES
     return _CHIP_AUTHENTICATION_CIPHERS.get(protocol)

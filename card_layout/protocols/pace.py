@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, unique
 from typing import Self
 
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -14,9 +15,10 @@ from cryptography.hazmat.primitives.cmac import CMAC
 
 from card_layout import der, tlv
 from card_layout.curves import CurveError, NamedCurve, curve_for_pace_parameter, decode_point
-from card_layout.errors import AccessError, CardDataError, CardRefusedError
+from card_layout.errors import AccessError, CardDataError, CardError, CardRefusedError
 from card_layout.files.security_infos import PaceInfo
 from card_layout.iso7816 import commands
+from card_layout.iso7816.apdu import CommandApdu
 from card_layout.iso7816.channel import CardChannel
 from card_layout.iso7816.commands import PasswordReference
 from card_layout.iso7816.secure_messaging import MAC_BYTES
@@ -41,12 +43,20 @@ __all__ = [
     "PacePassword",
     "PaceResult",
     "PaceUnsupportedError",
+    "PasswordState",
+    "PasswordUnusableError",
     "WrongPasswordError",
     "authentication_token",
     "perform_pace",
+    "unblock_pin",
 ]
 
 _VERSION = 2
+_COUNTER = 0xC0
+_WARNING_COUNTER = 0x63C0
+"""63Cx: the password is selected, and x tries are left."""
+_DEACTIVATED = 0x6283
+_BLOCKED = 0x6983
 _NONCE_BYTES = {
     SessionCipher.AES_128: (16,),
     # The chip chooses a whole number of blocks (9303-11, 4.4.3.2); two make a nonce as long as the key.
@@ -69,9 +79,35 @@ class PaceFailedError(AccessError):
 
 
 class WrongPasswordError(AccessError):
-    """The chip says that the password is not its own; trying another one is allowed."""
+    """The chip says that the password is not its own.
+
+    ``tries_left`` is what a chip that counts says: with 1 the password is suspended, with 0 blocked; ``None`` where
+    it does not count, and trying another one is always allowed. A wrong PIN is never retried by a machine.
+    """
 
     default_code = "access.wrong-password"
+
+    def __init__(self, message: str, *, tries_left: int | None = None) -> None:
+        super().__init__(message)
+        self.tries_left = tries_left
+
+
+@unique
+class PasswordState(Enum):
+    """Why a chip takes no try of a PIN or PUK (TR-03110-3, B.11.1)."""
+
+    SUSPENDED = "access.password-suspended"
+    """One try is left, and only for somebody who also opens the chip with the CAN in the same session."""
+    BLOCKED = "access.password-blocked"
+    DEACTIVATED = "access.password-deactivated"
+
+
+class PasswordUnusableError(AccessError):
+    """The chip takes no try of this password in its ``state``; none was spent."""
+
+    def __init__(self, state: PasswordState) -> None:
+        super().__init__(f"the password is {state.name.lower()}", code=state.value)
+        self.state = state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +140,38 @@ class PacePassword:
         """
         return cls(reference=PasswordReference.MRZ, secret=password_from_information(information))
 
+    @classmethod
+    def pin(cls, digits: str) -> Self:
+        """The holder's PIN of 5 to 16 digits; the chip counts wrong ones (SPEC.md, 5.10).
+
+        Raises:
+            CardDataError: other than digits, or another number of them; code ``access.password-malformed``.
+        """
+        return cls(reference=PasswordReference.PIN, secret=_secret_digits("PIN", digits, 5))
+
+    @classmethod
+    def puk(cls, digits: str) -> Self:
+        """The PUK of 8 to 16 digits, which unblocks the PIN.
+
+        Raises:
+            CardDataError: other than digits, or another number of them; code ``access.password-malformed``.
+        """
+        return cls(reference=PasswordReference.PUK, secret=_secret_digits("PUK", digits, 8))
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the chip counts wrong tries, and may block the password."""
+        return self.reference in (PasswordReference.PIN, PasswordReference.PUK)
+
+
+def _secret_digits(name: str, digits: str, least: int) -> bytes:
+    if not re.fullmatch(f"[0-9]{{{least},16}}", digits):
+        raise CardDataError(
+            f"the {name} has {len(digits)} characters, or others than digits, expected {least} to 16 digits",
+            code="access.password-malformed",
+        )
+    return digits.encode("ascii")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaceResult:
@@ -131,24 +199,48 @@ def perform_pace(
 ) -> PaceResult:
     """Open a card that was just reset; on success the channel has a secure messaging session.
 
+    With a session opened by the CAN, PACE with a suspended PIN runs inside it, and replaces it (SPEC.md, 5.10).
+
     ``random_scalar`` gives the one-time private keys: first that of the mapping, then that of the agreement;
     ``random_bytes`` the terminal's nonce of integrated mapping, which has no key of its own.
 
     Raises:
         PaceUnsupportedError: the info is not one that we speak; nothing was sent.
         WrongPasswordError: the chip rejected our token.
+        PasswordUnusableError: the PIN or PUK is suspended, blocked or deactivated; no try was spent.
         PaceFailedError: anything else that the chip did against the protocol.
         ReadingLimitError: a bound of the channel was reached.
         TransportError: the exchange broke off.
     """
     curve, algorithm = _supported_parameters(pace_info)
+    outer_session = channel.session
+    try:
+        return _perform(channel, pace_info, password, curve, algorithm, random_scalar, random_bytes)
+    except CardError:
+        # A failed PACE ends the session that it ran in as well (SPEC.md, 5.5).
+        if outer_session is not None:
+            outer_session.end()
+        raise
+
+
+def _perform(  # noqa: PLR0917 - what perform_pace was given, and what it made of it
+    channel: CardChannel,
+    pace_info: PaceInfo,
+    password: PacePassword,
+    curve: NamedCurve,
+    algorithm: PaceAlgorithm,
+    random_scalar: Callable[[NamedCurve], int],
+    random_bytes: Callable[[int], bytes],
+) -> PaceResult:
     cipher = algorithm.cipher
     protocol = der.encode_object_identifier(pace_info.protocol)
     try:
-        channel.require(
+        _select_password(
+            channel,
             commands.set_authentication_template_for_pace(
                 protocol=protocol, password=password.reference, parameter_id=pace_info.parameter_id
-            )
+            ),
+            password,
         )
         nonce = _decrypt_nonce(_exchange(channel, b"", expected_tag=0x80), password, algorithm)
         mapping_public_key = None
@@ -211,6 +303,36 @@ def _supported_parameters(pace_info: PaceInfo) -> tuple[NamedCurve, PaceAlgorith
         return curve_for_pace_parameter(pace_info.parameter_id), algorithm
     except CurveError as error:
         raise PaceUnsupportedError(str(error)) from error
+
+
+def _select_password(channel: CardChannel, command: CommandApdu, password: PacePassword) -> None:
+    """MSE:Set AT, whose answer tells the state of a password that the chip counts."""
+    if not password.is_counted:
+        channel.require(command)
+        return
+    status_word = channel.transmit(command).status_word
+    if status_word == _DEACTIVATED:
+        raise PasswordUnusableError(PasswordState.DEACTIVATED)
+    if status_word in (_WARNING_COUNTER, _BLOCKED):
+        raise PasswordUnusableError(PasswordState.BLOCKED)
+    if status_word == _WARNING_COUNTER + 1:
+        if channel.session is None:
+            raise PasswordUnusableError(PasswordState.SUSPENDED)
+        return
+    if status_word != StatusWord.SUCCESS and status_word & 0xFFF0 != _WARNING_COUNTER:
+        raise CardRefusedError("the card refused the password", status_word=status_word)
+
+
+def unblock_pin(channel: CardChannel) -> None:
+    """Let the PIN's counter begin again, in a session opened by the PUK (TR-03110-3, B.11.8).
+
+    Raises:
+        AccessError: there is no session.
+        CardRefusedError: the chip does not do it, for instance because the PUK may not be used any more.
+    """
+    if channel.session is None:
+        raise AccessError("unblocking the PIN needs a session opened by the PUK, got none")
+    channel.require(commands.reset_retry_counter(PasswordReference.PIN))
 
 
 def _decrypt_nonce(encrypted: bytes, password: PacePassword, algorithm: PaceAlgorithm) -> bytes:
@@ -280,8 +402,10 @@ def _exchange_tokens(
     response = channel.transmit(commands.general_authenticate(tlv.encode(0x85, own_token)))
     # 63Cx comes from chips that count tries of a password which they can block.
     if response.status_word >> 8 == StatusWord.AUTHENTICATION_FAILED >> 8:
+        counter = response.status_word & 0xFF
         raise WrongPasswordError(
-            f"the chip does not accept the password: status word {response.status_word:04X}"
+            f"the chip does not accept the password: status word {response.status_word:04X}",
+            tries_left=counter & 0x0F if counter >> 4 == _COUNTER >> 4 else None,
         )
     if response.status_word != StatusWord.SUCCESS:
         raise PaceFailedError(

@@ -21,7 +21,7 @@ from card_layout.protocols.algorithms import (
 from pki.signed.card_security import CardSecurityObject
 from verifier.inspection.checks import CheckFailedError, CheckNotPerformedError
 from verifier.inspection.examination import Examination, group_name
-from verifier.inspection.snapshot import ChipEvidence, ChipOutcome, FileOutcome
+from verifier.inspection.snapshot import AccessPath, ChipEvidence, ChipOutcome, FileOutcome
 
 __all__ = ["check_chip_authentication"]
 
@@ -50,8 +50,9 @@ def check_chip_authentication(examination: Examination) -> str:
     options = examination.decoded(name, SecurityOptions)
     if _is_opened_by_mapping(examination):
         return _judge_mapping(examination, options.security_infos)
+    is_opened_by_bac = examination.snapshot.access.path is AccessPath.BAC
     if not any(
-        chip_authentication_cipher(info.protocol) is not None
+        chip_authentication_cipher(info.protocol, allow_triple_des=is_opened_by_bac) is not None
         for info in options.security_infos.chip_authentication_infos
     ):
         if has_signed:

@@ -330,19 +330,26 @@ class _Reading:
 
     def _authenticate_chip(self, channel: CardChannel) -> bool:
         """Chip authentication, and the read that proves it; false where it cost the session (SPEC.md, 5.4)."""
-        announced = None if self._is_chip_done else self._announced_key()
-        if announced is None:
-            return True
-        info, key = announced
-        self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
-        try:
-            perform_chip_authentication(channel, info=info, public_key_info=key)
-        except CardRefusedError:
-            self.evidence.note_chip(ChipOutcome.REFUSED_BY_CHIP, key)
-            return True
-        except AccessError:
-            self.evidence.note_chip(ChipOutcome.FAILED, key)
-            return False
+        for info, key in () if self._is_chip_done else self._announced_keys():
+            self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
+            try:
+                perform_chip_authentication(
+                    channel,
+                    info=info,
+                    public_key_info=key,
+                    allow_triple_des=self.evidence.is_opened_by_bac,
+                )
+            except CardRefusedError:
+                # The old session goes on: a chip may have given up one of several keys.
+                self.evidence.note_chip(ChipOutcome.REFUSED_BY_CHIP, key)
+                continue
+            except AccessError:
+                self.evidence.note_chip(ChipOutcome.FAILED, key)
+                return False
+            return self._prove_by_reading(channel, key)
+        return True
+
+    def _prove_by_reading(self, channel: CardChannel, key: ChipAuthenticationPublicKeyInfo) -> bool:
         # EF.COM has to be read anyway: it is the first command under the new keys.
         try:
             self._read_file(channel, self._file(_COMMON_DATA))
@@ -352,24 +359,31 @@ class _Reading:
         self.evidence.note_chip(ChipOutcome.PROVEN, key)
         return True
 
-    def _announced_key(
+    def _announced_keys(
         self,
-    ) -> tuple[ChipAuthenticationInfo, ChipAuthenticationPublicKeyInfo] | None:
-        """What DG14 offers of what we speak; whether DG14 may be believed is judged later (SPEC.md, 9.17)."""
+    ) -> tuple[tuple[ChipAuthenticationInfo, ChipAuthenticationPublicKeyInfo], ...]:
+        """What DG14 offers of what we speak; whether DG14 may be believed is judged later (SPEC.md, 9.17).
+
+        With several keys each has a number, and goes with the info of that number only (9303-11, 9.2.5).
+        """
         content = self.evidence.content(_SECURITY_OPTIONS)
         if content is None:
-            return None
+            return ()
         try:
             infos = SecurityOptions.from_bytes(content).security_infos
         except CardDataError:
-            return None
-        for info in infos.chip_authentication_infos:
-            if chip_authentication_cipher(info.protocol) is None:
-                continue
-            for key in infos.chip_authentication_keys:
-                if info.key_id is None or key.key_id is None or info.key_id == key.key_id:
-                    return info, key
-        return None
+            return ()
+        keys = infos.chip_authentication_keys
+        is_only_key = len(keys) == 1
+        return tuple(
+            (info, key)
+            for info in infos.chip_authentication_infos
+            if chip_authentication_cipher(
+                info.protocol, allow_triple_des=self.evidence.is_opened_by_bac
+            )
+            for key in keys
+            if info.key_id == key.key_id or (is_only_key and None in (info.key_id, key.key_id))
+        )
 
     def _request_signature(self, channel: CardChannel) -> None:
         """Active authentication, of a chip that has its key in EF.DG15 (SPEC.md, 5.9)."""

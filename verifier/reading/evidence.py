@@ -122,6 +122,11 @@ class Evidence:
         encoded = None if pace_info is None else pace_info.to_bytes()
         self._access = AccessEvidence(path=path, outcome=outcome, pace_info=encoded)
 
+    @property
+    def is_opened_by_bac(self) -> bool:
+        """Whether basic access control opened the card: its session has 3DES and nothing better."""
+        return self._access.path is AccessPath.BAC
+
     def forget_access(self) -> None:
         """Nothing was sent: no way in was tried."""
         self._access = AccessEvidence()

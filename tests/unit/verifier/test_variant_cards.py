@@ -165,6 +165,7 @@ class VariantChip:
     folder: str = "3F00"
     current: bytes = b""
     chip_scalar: int = CHIP_SCALAR
+    key_id: int = 1
     sign: Callable[[bytes], tuple[bytes, int]] = lambda _challenge: (b"", 0x6D00)
     commands: list[str] = field(default_factory=list)
 
@@ -204,7 +205,7 @@ class VariantChip:
             0xB0: lambda: self.read(header, expected),
             0x84: lambda: (CHALLENGE, 0x9000),
             0x82: lambda: self.mutual_authenticate(data),
-            0x22: lambda: (b"", 0x9000),
+            0x22: lambda: self.set_template(header, data),
             0x86: lambda: self.authenticate(data),
             0x88: lambda: self.sign(data),
         }
@@ -218,6 +219,16 @@ class VariantChip:
             self.folder = "3F00"
             return b"", 0x9000
         return self.open_file(f"{self.folder}/{data.hex().upper()}")
+
+    def set_template(self, header: bytes, data: bytes) -> tuple[bytes, int]:
+        """MSE: with Set KAT chip authentication is done already; a key that is not `key_id` is not there."""
+        objects = {item.tag: item.value for item in tlv.parse_all(data)}
+        if header[2] == 0x41 and objects.get(0x84, b"\x01") != bytes((self.key_id,)):
+            return b"", 0x6A88
+        if header[3] == 0xA6:
+            shared = CHIP_KEY.shared_x(objects[0x91])
+            self.next_session = ChipSession(shared, SessionCipher.TRIPLE_DES)
+        return b"", 0x9000
 
     def open_file(self, path: str) -> tuple[bytes, int]:
         if path not in self.files:
@@ -779,3 +790,43 @@ def test_evidence_of_the_signature_cannot_be_left_out(bench: Bench) -> None:
 def test_any_bytes_are_a_card_security_object_or_its_own_error(data: bytes) -> None:
     with pytest.raises(CardSecurityObjectError):
         CardSecurityObject.from_bytes(data)
+
+
+TRIPLE_DES = ChipAuthenticationInfo(protocol="0.4.0.127.0.7.2.2.3.2.1", key_id=1)
+
+
+def test_a_chip_of_the_old_way_proves_its_key_with_3des(bench: Bench) -> None:
+    options = SecurityOptions(
+        security_infos=SecurityInfos(infos=(TRIPLE_DES, *infos_with_key(CHIP_KEY).infos))
+    )
+    chip = bench.chip(options)
+    report = bench.judge(bench.read(chip))
+    assert "002241a6" in chip.commands
+    assert report.codes == ()
+    assert report.assurance is Assurance.DATA_AND_CHIP
+
+
+@pytest.mark.parametrize("key_id", [1, 2])
+def test_of_several_keys_the_chip_proves_the_one_that_it_holds(bench: Bench, key_id: int) -> None:
+    keys = {1: OTHER_KEY, 2: OTHER_KEY, key_id: CHIP_KEY}
+    infos = [ChipAuthenticationInfo(key_id=number) for number in keys]
+    options = SecurityOptions(
+        security_infos=SecurityInfos(
+            infos=(
+                *infos,
+                *(infos_with_key(key, key_id=number).infos[0] for number, key in keys.items()),
+            )
+        )
+    )
+    chip = bench.chip(options)
+    chip.key_id = key_id
+    snapshot = bench.read(chip)
+    assert snapshot.chip.key_id == key_id
+    assert bench.judge(snapshot).codes == ()
+
+
+def test_a_chip_that_takes_none_of_its_keys_is_not_proven(bench: Bench) -> None:
+    chip = bench.chip(variant_options())
+    chip.key_id = 3
+    report = bench.judge(bench.read(chip))
+    assert report.codes == ("chip-authentication.not-performed",)
