@@ -6,7 +6,6 @@ judged here. Whatever the chip does ends in a snapshot that says how far the rea
 """
 
 import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,24 +22,17 @@ from card_layout.errors import (
 from card_layout.files.atr_info import AtrInfo
 from card_layout.files.card_access import CardAccess
 from card_layout.files.common_data import CommonData
-from card_layout.files.data_group_14 import SecurityOptions
-from card_layout.files.data_group_15 import ActiveAuthenticationKey
 from card_layout.files.data_groups import GROUP_OF_TAG
 from card_layout.files.security_infos import (
-    ChipAuthenticationInfo,
     ChipAuthenticationPublicKeyInfo,
     PaceInfo,
-    SecurityInfos,
 )
 from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths, ReadingLimitError
 from card_layout.iso7816.status_words import StatusWord
 from card_layout.profile import CardProfile
-from card_layout.protocols.active_authentication import CHALLENGE_BYTES, request_signature
-from card_layout.protocols.algorithms import chip_authentication_cipher
 from card_layout.protocols.basic_access_control import perform_basic_access_control
 from card_layout.protocols.chip_authentication import perform_chip_authentication
-from card_layout.protocols.chip_authentication_mapping import ChipAuthenticationMapping
 from card_layout.protocols.file_reading import (
     read_card_access,
     read_file,
@@ -50,7 +42,6 @@ from card_layout.protocols.file_reading import (
 from card_layout.protocols.pace import PaceUnsupportedError, WrongPasswordError, perform_pace
 from card_layout.transport.connection import CardConnection, CardReader
 from pki.errors import PkiError
-from pki.signed.card_security import CardSecurityObject
 from pki.signed.security_object import SecurityObject
 from verifier.inspection.access_checks import usable_pace_infos
 from verifier.inspection.snapshot import (
@@ -63,6 +54,12 @@ from verifier.inspection.snapshot import (
     Phase,
 )
 from verifier.reading.bounded import BoundedConnection, Deadline
+from verifier.reading.chip_proofs import (
+    CARD_SECURITY,
+    announced_keys,
+    collect_signature,
+    find_mapped_key,
+)
 from verifier.reading.evidence import Evidence
 from verifier.services.card_password import CardPassword
 
@@ -79,7 +76,6 @@ _CARD_ACCESS: Final = "EF.CardAccess"
 _COMMON_DATA: Final = "EF.COM"
 _SECURITY_OBJECT: Final = "EF.SOD"
 _SECURITY_OPTIONS: Final = "EF.DG14"
-_ACTIVE_AUTHENTICATION_KEY: Final = "EF.DG15"
 _MACHINE_READABLE_ZONE: Final = "EF.DG1"
 
 _OPENING_STATES: Final = (None, LifeCycle.OPERATIONAL, LifeCycle.PERSONALISED)
@@ -93,9 +89,7 @@ class _FileName:
     file_identifier: int
 
 
-_CARD_SECURITY: Final = _FileName(
-    name="EF.CardSecurity", short_identifier=0x1D, file_identifier=0x011D
-)
+_CARD_SECURITY: Final = _FileName(name=CARD_SECURITY, short_identifier=0x1D, file_identifier=0x011D)
 
 
 class _ReadingOverError(Exception):
@@ -196,7 +190,7 @@ class _Reading:
                 channel.reset()
                 self._enter(channel, pace_info)
             self._read_files(channel)
-            self._request_signature(channel)
+            collect_signature(self.evidence, channel)
         self.evidence.complete()
 
     def _read_pace_info(self, channel: CardChannel) -> PaceInfo | None:
@@ -299,24 +293,11 @@ class _Reading:
             raise _ReadingOverError("access.pace-failed") from error
         self.evidence.note_access(self._password.path, AccessOutcome.SUCCEEDED, pace_info)
         if result.chip_authentication_mapping is not None:
-            self._prove_by_mapping(channel, result.chip_authentication_mapping)
-
-    def _prove_by_mapping(self, channel: CardChannel, mapping: ChipAuthenticationMapping) -> None:
-        """Compare what PACE proved with EF.CardSecurity; whether that may be believed is judged later."""
-        # Until a key is found the chip counts as one that did not prove what it announced.
-        self.evidence.note_chip(ChipOutcome.FAILED, None)
-        self._is_chip_done = True
-        self._read_file(channel, _CARD_SECURITY)
-        content = self.evidence.content(_CARD_SECURITY.name)
-        try:
-            signed = CardSecurityObject.from_bytes(content or b"")
-            keys = SecurityInfos.from_bytes(signed.content).chip_authentication_keys
-        except (CardDataError, PkiError):
-            return
-        for key in keys:
-            if mapping.proves(key.public_key):
-                self.evidence.note_chip(ChipOutcome.PROVEN, key)
-                return
+            # Until a key is found the chip counts as one that did not prove what it announced.
+            self.evidence.note_chip(ChipOutcome.FAILED, None)
+            self._is_chip_done = True
+            self._read_file(channel, _CARD_SECURITY)
+            find_mapped_key(self.evidence, result.chip_authentication_mapping)
 
     def _select_application(self, channel: CardChannel) -> None:
         try:
@@ -330,7 +311,7 @@ class _Reading:
 
     def _authenticate_chip(self, channel: CardChannel) -> bool:
         """Chip authentication, and the read that proves it; false where it cost the session (SPEC.md, 5.4)."""
-        for info, key in () if self._is_chip_done else self._announced_keys():
+        for info, key in () if self._is_chip_done else announced_keys(self.evidence):
             self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
             try:
                 perform_chip_authentication(
@@ -358,51 +339,6 @@ class _Reading:
             return False
         self.evidence.note_chip(ChipOutcome.PROVEN, key)
         return True
-
-    def _announced_keys(
-        self,
-    ) -> tuple[tuple[ChipAuthenticationInfo, ChipAuthenticationPublicKeyInfo], ...]:
-        """What DG14 offers of what we speak; whether DG14 may be believed is judged later (SPEC.md, 9.17).
-
-        With several keys each has a number, and goes with the info of that number only (9303-11, 9.2.5).
-        """
-        content = self.evidence.content(_SECURITY_OPTIONS)
-        if content is None:
-            return ()
-        try:
-            infos = SecurityOptions.from_bytes(content).security_infos
-        except CardDataError:
-            return ()
-        keys = infos.chip_authentication_keys
-        is_only_key = len(keys) == 1
-        return tuple(
-            (info, key)
-            for info in infos.chip_authentication_infos
-            if chip_authentication_cipher(
-                info.protocol, allow_triple_des=self.evidence.is_opened_by_bac
-            )
-            for key in keys
-            if info.key_id == key.key_id or (is_only_key and None in (info.key_id, key.key_id))
-        )
-
-    def _request_signature(self, channel: CardChannel) -> None:
-        """Active authentication, of a chip that has its key in EF.DG15 (SPEC.md, 5.9)."""
-        content = self.evidence.content(_ACTIVE_AUTHENTICATION_KEY)
-        if content is None:
-            return
-        challenge = secrets.token_bytes(CHALLENGE_BYTES)
-        self.evidence.note_active_authentication(challenge, None)
-        try:
-            public_key = ActiveAuthenticationKey.from_bytes(content).public_key
-            signature = request_signature(channel, public_key=public_key, challenge=challenge)
-        except CardRefusedError:
-            return
-        except (AccessError, ReadingLimitError):
-            raise
-        except CardDataError:
-            # Check 9.14 says so: with a key that cannot be decoded nothing can be verified.
-            return
-        self.evidence.note_active_authentication(challenge, signature)
 
     def _read_files(self, channel: CardChannel) -> None:
         """EF.COM, EF.SOD, every data group of the profile, and whatever else these two name."""

@@ -170,6 +170,8 @@ def test_a_chip_that_does_not_sign_is_told_apart() -> None:
         (MODULUS, 4),
         (MODULUS, (1 << 32) + 1),
     ],
+    # The modulus is another one in every process.
+    ids=["even", "short", "long", "odd-bits", "exponent-1", "exponent-4", "long-exponent"],
 )
 def test_keys_of_other_sizes_are_refused(modulus: int, exponent: int) -> None:
     with pytest.raises(RsaKeyError):
