@@ -54,6 +54,7 @@ class Verifier:
             password=password,
             profile=self.profile,
             pace_parameter_ids=self.rules.policy.pace_parameter_ids,
+            allow_bac=self.rules.policy.allow_bac,
             now=self.clock.now(),
             monotonic=self.clock.monotonic,
         )

@@ -97,7 +97,7 @@ def report_view(
     """One card: verdict, checks with their clauses, codes with what to do, and the holder where there is one."""
     report = inspection.report
     parts: list[RenderableType] = [_headline(report, is_terminal), _checks(report, is_terminal)]
-    for code in report.codes:
+    for code in (*report.codes, *report.notes):
         entry = explain(code)
         parts += [
             Text.assemble((code, "bold"), "  ", entry.cause),
@@ -121,7 +121,9 @@ def batch_table(
     table.add_column("name", overflow="fold")
     table.add_column("card number", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
-    is_any_in_the_way = any(inspection.report.codes for _, inspection in results)
+    is_any_in_the_way = any(
+        inspection.report.codes or inspection.report.notes for _, inspection in results
+    )
     if is_any_in_the_way:
         table.add_column("why not", overflow="fold")
     for entry, inspection in results:
@@ -134,7 +136,7 @@ def batch_table(
             Text(printable((holder.full_name if holder else None) or "")),
             Text(printable((holder.card_number if holder else None) or "")),
             f"{sum(report.phase_seconds.values()) + inspection.judge_seconds:.2f}",
-            *([Text(", ".join(report.codes))] if is_any_in_the_way else []),
+            *([Text(", ".join((*report.codes, *report.notes)))] if is_any_in_the_way else []),
         )
     counts = dict.fromkeys(Verdict, 0)
     for _, inspection in results:

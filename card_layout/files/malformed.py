@@ -11,6 +11,7 @@ from card_layout.errors import CardDataError
 __all__ = [
     "AtrInfoError",
     "CardAccessError",
+    "CardSecurityError",
     "CommonDataError",
     "DataGroupError",
     "SecurityObjectFileError",
@@ -28,6 +29,12 @@ class CardAccessError(CardDataError):
     """SecurityInfos, as EF.CardAccess holds them, are malformed (SPEC.md, 9.2)."""
 
     default_code = "access.card-access-malformed"
+
+
+class CardSecurityError(CardDataError):
+    """EF.CardSecurity is not one object (SPEC.md, 5.8)."""
+
+    default_code = "card-security.not-proven"
 
 
 class CommonDataError(CardDataError):

@@ -7,6 +7,7 @@ from typing import Protocol, Self
 from card_layout.errors import CardDataError
 from card_layout.files.atr_info import AtrInfo
 from card_layout.files.card_access import CardAccess
+from card_layout.files.card_security import CardSecurity
 from card_layout.files.common_data import CommonData
 from card_layout.files.data_group_1 import DataGroup1
 from card_layout.files.data_group_2 import Portrait
@@ -14,6 +15,7 @@ from card_layout.files.data_group_11 import PersonalDetails
 from card_layout.files.data_group_12 import DocumentDetails
 from card_layout.files.data_group_13 import MemberRecord
 from card_layout.files.data_group_14 import SecurityOptions
+from card_layout.files.data_group_15 import ActiveAuthenticationKey
 from card_layout.files.data_groups import GROUP_OF_TAG, TAG_OF_GROUP
 from card_layout.files.security_object_file import SecurityObjectFile
 
@@ -39,6 +41,7 @@ FILE_TYPES: Mapping[str, type[CardFile]] = MappingProxyType(
     {
         "EF.ATR/INFO": AtrInfo,
         "EF.CardAccess": CardAccess,
+        "EF.CardSecurity": CardSecurity,
         "EF.COM": CommonData,
         "EF.SOD": SecurityObjectFile,
         "EF.DG1": DataGroup1,
@@ -47,6 +50,7 @@ FILE_TYPES: Mapping[str, type[CardFile]] = MappingProxyType(
         "EF.DG12": DocumentDetails,
         "EF.DG13": MemberRecord,
         "EF.DG14": SecurityOptions,
+        "EF.DG15": ActiveAuthenticationKey,
     }
 )
 """Name of a file -> the type of its content."""

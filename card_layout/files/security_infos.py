@@ -15,14 +15,16 @@ from functools import lru_cache
 from typing import Self
 
 from card_layout import der, tlv
-from card_layout.curves import CurveError, EcPublicKey
+from card_layout.curves import CurveError, EcPublicKey, curve_for_pace_parameter
 from card_layout.files.malformed import CardAccessError, malformed_as
 
 __all__ = [
+    "ID_ACTIVE_AUTHENTICATION",
     "ID_CA_ECDH_AES_128",
     "ID_PACE_ECDH_GM_AES_128",
     "ID_PK_ECDH",
     "MAX_INFOS",
+    "ActiveAuthenticationInfo",
     "ChipAuthenticationInfo",
     "ChipAuthenticationPublicKeyInfo",
     "PaceInfo",
@@ -41,6 +43,11 @@ ID_CA_ECDH_AES_128 = f"{_SMARTCARD}.3.2.2"
 
 ID_PK_ECDH = f"{_SMARTCARD}.1.2"
 """id-PK-ECDH: an elliptic-curve key for chip authentication."""
+
+ID_ACTIVE_AUTHENTICATION = "2.23.136.1.1.5"
+"""id-icao-mrtd-security-aaProtocolObject."""
+
+_STANDARDISED_DOMAIN_PARAMETERS = "0.4.0.127.0.7.1.2"
 
 MAX_INFOS = 16
 """The most infos that a reader takes in one set (SPEC.md, 3.4)."""
@@ -114,22 +121,29 @@ class ChipAuthenticationPublicKeyInfo:
     """``ChipAuthenticationPublicKeyInfo`` (9303-11, 9.2.6).
 
     ``explicit_parameters`` tells whether the key's domain parameters are written out, as issued cards do,
-    or named.
+    or named; ``standardised_parameters``, that they are named by the number that PACE gives them, as others'
+    EF.CardSecurity does (9303-11, 9.5).
     """
 
     protocol: str = ID_PK_ECDH
     public_key: EcPublicKey
     key_id: int | None
     explicit_parameters: bool = True
+    standardised_parameters: bool = False
 
     def __post_init__(self) -> None:
         _require_protocol(
             self.protocol, frozenset((ID_PK_ECDH,)), "ChipAuthenticationPublicKeyInfo"
         )
+        if self.explicit_parameters and self.standardised_parameters:
+            raise CardAccessError("domain parameters are both written out and numbered")
 
     def to_bytes(self) -> bytes:
         """The DER SEQUENCE."""
-        key = self.public_key.to_subject_public_key_info(explicit=self.explicit_parameters)
+        if self.standardised_parameters:
+            key = _encode_numbered_key(self.public_key)
+        else:
+            key = self.public_key.to_subject_public_key_info(explicit=self.explicit_parameters)
         return tlv.encode(
             der.SEQUENCE, _encode_protocol(self.protocol) + key + _encode_optional(self.key_id)
         )
@@ -147,8 +161,12 @@ class ChipAuthenticationPublicKeyInfo:
             _require_tags(parts, (der.OBJECT_IDENTIFIER, der.SEQUENCE, der.INTEGER))
             protocol = der.decode_object_identifier(parts[0].value)
             encoded_key = parts[1].to_bytes()
+            is_numbered = _has_numbered_parameters(parts[1])
         try:
-            public_key = EcPublicKey.from_subject_public_key_info(encoded_key)
+            if is_numbered:
+                public_key = _decode_numbered_key(parts[1])
+            else:
+                public_key = EcPublicKey.from_subject_public_key_info(encoded_key)
         except CurveError as error:
             if error.code == "curve.unsupported":
                 raise
@@ -160,6 +178,51 @@ class ChipAuthenticationPublicKeyInfo:
                 key_id=_decode_optional(parts),
                 explicit_parameters=encoded_key
                 == public_key.to_subject_public_key_info(explicit=True),
+                standardised_parameters=is_numbered,
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveAuthenticationInfo:
+    """``ActiveAuthenticationInfo``: with which algorithm a key on a curve signs (9303-11, 9.2.4)."""
+
+    protocol: str = ID_ACTIVE_AUTHENTICATION
+    version: int = 1
+    signature_algorithm: str
+
+    def __post_init__(self) -> None:
+        _require_protocol(
+            self.protocol, frozenset((ID_ACTIVE_AUTHENTICATION,)), "ActiveAuthenticationInfo"
+        )
+
+    def to_bytes(self) -> bytes:
+        """The DER SEQUENCE."""
+        return tlv.encode(
+            der.SEQUENCE,
+            _encode_protocol(self.protocol)
+            + der.encode_integer(self.version)
+            + _encode_protocol(self.signature_algorithm),
+        )
+
+    @classmethod
+    def from_bytes(cls, encoded: bytes) -> Self:
+        """Read one DER SEQUENCE.
+
+        Raises:
+            CardAccessError: anything but an ActiveAuthenticationInfo in DER.
+        """
+        with malformed_as(CardAccessError, "ActiveAuthenticationInfo"):
+            parts = tlv.parse(encoded, expected_tag=der.SEQUENCE).children()
+            if [part.tag for part in parts] != [
+                der.OBJECT_IDENTIFIER,
+                der.INTEGER,
+                der.OBJECT_IDENTIFIER,
+            ]:
+                raise CardAccessError("it does not hold a protocol, a version and an algorithm")
+            return cls(
+                protocol=der.decode_object_identifier(parts[0].value),
+                version=der.decode_integer(parts[1].value),
+                signature_algorithm=der.decode_object_identifier(parts[2].value),
             )
 
 
@@ -189,7 +252,11 @@ class UnknownSecurityInfo:
 
 
 SecurityInfo = (
-    PaceInfo | ChipAuthenticationInfo | ChipAuthenticationPublicKeyInfo | UnknownSecurityInfo
+    PaceInfo
+    | ChipAuthenticationInfo
+    | ChipAuthenticationPublicKeyInfo
+    | ActiveAuthenticationInfo
+    | UnknownSecurityInfo
 )
 
 
@@ -231,6 +298,11 @@ class SecurityInfos:
             info for info in self.infos if isinstance(info, ChipAuthenticationPublicKeyInfo)
         )
 
+    @property
+    def active_authentication_infos(self) -> tuple[ActiveAuthenticationInfo, ...]:
+        """The algorithm of active authentication, where its key is on a curve."""
+        return tuple(info for info in self.infos if isinstance(info, ActiveAuthenticationInfo))
+
     def to_bytes(self) -> bytes:
         """The DER SET."""
         return tlv.encode(der.SET, b"".join(info.to_bytes() for info in self.infos))
@@ -260,6 +332,8 @@ def _decode_info(encoded: bytes) -> SecurityInfo:
         return PaceInfo.from_bytes(encoded)
     if protocol in _CHIP_AUTHENTICATION_PROTOCOLS:
         return ChipAuthenticationInfo.from_bytes(encoded)
+    if protocol == ID_ACTIVE_AUTHENTICATION:
+        return ActiveAuthenticationInfo.from_bytes(encoded)
     if protocol == ID_PK_ECDH:
         try:
             return ChipAuthenticationPublicKeyInfo.from_bytes(encoded)
@@ -281,6 +355,40 @@ def _read_protocol(encoded: bytes) -> str:
 
 def _encode_protocol(protocol: str) -> bytes:
     return tlv.encode(der.OBJECT_IDENTIFIER, der.encode_object_identifier(protocol))
+
+
+def _has_numbered_parameters(key: tlv.Tlv) -> bool:
+    """Whether a SubjectPublicKeyInfo names its domain by a number."""
+    parts = key.children()
+    return bool(parts) and parts[0].value.startswith(
+        _encode_protocol(_STANDARDISED_DOMAIN_PARAMETERS)
+    )
+
+
+def _encode_numbered_key(public_key: EcPublicKey) -> bytes:
+    parameters = _encode_protocol(_STANDARDISED_DOMAIN_PARAMETERS) + der.encode_integer(
+        public_key.curve.pace_parameter_id
+    )
+    key = tlv.encode(der.BIT_STRING, b"\x00" + public_key.point)
+    return tlv.encode(der.SEQUENCE, tlv.encode(der.SEQUENCE, parameters) + key)
+
+
+def _decode_numbered_key(key: tlv.Tlv) -> EcPublicKey:
+    """The key of a SubjectPublicKeyInfo whose domain is named by a number.
+
+    Raises:
+        CurveError: the number is none of ours (``curve.unsupported``), or the point is not on its curve.
+    """
+    with malformed_as(CurveError, "a key with numbered domain parameters"):
+        parts = key.children()
+        numbers = parts[0].children()
+    if len(parts) != 2 or parts[1].tag != der.BIT_STRING or parts[1].value[:1] != b"\x00":
+        raise CurveError("subject public key info does not hold parameters and a whole bit string")
+    if len(numbers) != 2 or numbers[1].tag != der.INTEGER:
+        raise CurveError("the number of the domain parameters is missing, or not alone")
+    with malformed_as(CurveError, "the number of the domain parameters"):
+        curve = curve_for_pace_parameter(der.decode_integer(numbers[1].value))
+    return EcPublicKey(curve=curve, point=parts[1].value[1:])
 
 
 def _encode_optional(number: int | None) -> bytes:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from card_layout.errors import CardDataError, CardError, CardRefusedError
 from card_layout.iso7816 import commands
 from card_layout.iso7816.apdu import MAX_EXTENDED, MAX_SHORT, CommandApdu, ResponseApdu
-from card_layout.iso7816.secure_messaging import SecureMessagingError, SecureMessagingSession
+from card_layout.iso7816.secure_messaging import SecureMessagingError
+from card_layout.iso7816.session import CardSession
 from card_layout.iso7816.status_words import (
     StatusWord,
     bytes_waiting,
@@ -91,7 +92,7 @@ class CardChannel:
         deadline: Callable[[], None] | None = None,
     ) -> None:
         self.extended: ExtendedLengths | None = None
-        self.session: SecureMessagingSession | None = None
+        self.session: CardSession | None = None
         self._connection = connection
         self._limits = limits
         self._deadline = deadline

@@ -21,18 +21,23 @@ __all__ = [
     "general_authenticate",
     "generate_key_pair",
     "get_card_reference",
+    "get_challenge",
     "get_response",
     "initialize_update",
+    "internal_authenticate",
+    "mutual_authenticate",
     "put_card_reference",
     "put_keys",
     "put_passwords",
     "read_binary",
     "read_binary_by_short_identifier",
+    "reset_retry_counter",
     "select_application",
     "select_elementary_file",
     "select_master_file",
     "set_authentication_template_for_chip_authentication",
     "set_authentication_template_for_pace",
+    "set_key_agreement_template",
     "set_status",
     "update_binary",
     "update_binary_by_short_identifier",
@@ -53,6 +58,8 @@ class PasswordReference(IntEnum):
 
     MRZ = 0x01
     CAN = 0x02
+    PIN = 0x03
+    PUK = 0x04
 
 
 def select_application(application_identifier: bytes) -> CommandApdu:
@@ -133,6 +140,19 @@ def set_authentication_template_for_chip_authentication(
     return CommandApdu(cla=0x00, ins=0x22, p1=0x41, p2=0xA4, data=data)
 
 
+def set_key_agreement_template(*, public_key: bytes, key_id: int | None) -> CommandApdu:
+    """MSE:Set KAT: chip authentication with 3DES, in one command (ICAO 9303-11, 6.2.4.1; SPEC.md, 5.10)."""
+    data = tlv.encode(0x91, public_key)
+    if key_id is not None:
+        data += tlv.encode(0x84, _unsigned(key_id))
+    return CommandApdu(cla=0x00, ins=0x22, p1=0x41, p2=0xA6, data=data)
+
+
+def reset_retry_counter(password: PasswordReference) -> CommandApdu:
+    """RESET RETRY COUNTER without data: the password counts from the start again (TR-03110-3, B.11.8)."""
+    return CommandApdu(cla=0x00, ins=0x2C, p1=0x03, p2=password)
+
+
 def general_authenticate(objects: bytes, *, is_last: bool = True) -> CommandApdu:
     """GENERAL AUTHENTICATE with ``[7C] { objects }``; all but the last of a protocol set bit 5 of CLA."""
     return CommandApdu(
@@ -143,6 +163,23 @@ def general_authenticate(objects: bytes, *, is_last: bool = True) -> CommandApdu
         data=tlv.encode(0x7C, objects),
         expected_length=MAX_SHORT,
     )
+
+
+def get_challenge(size: int) -> CommandApdu:
+    """GET CHALLENGE for ``size`` random bytes of the card (ICAO 9303-11, 4.3.4.1)."""
+    return CommandApdu(cla=0x00, ins=0x84, p1=0x00, p2=0x00, expected_length=size)
+
+
+def internal_authenticate(challenge: bytes, *, expected_length: int) -> CommandApdu:
+    """INTERNAL AUTHENTICATE of active authentication (ICAO 9303-11, 6.1.4)."""
+    return CommandApdu(
+        cla=0x00, ins=0x88, p1=0x00, p2=0x00, data=challenge, expected_length=expected_length
+    )
+
+
+def mutual_authenticate(data: bytes) -> CommandApdu:
+    """EXTERNAL AUTHENTICATE of basic access control, answered by as many bytes (ICAO 9303-11, 4.3.4.2)."""
+    return CommandApdu(cla=0x00, ins=0x82, p1=0x00, p2=0x00, data=data, expected_length=len(data))
 
 
 def initialize_update(*, key_version: int, host_challenge: bytes) -> CommandApdu:

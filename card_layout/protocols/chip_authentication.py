@@ -1,4 +1,4 @@
-"""The terminal's side of chip authentication, version 1, ECDH with AES-128 (SPEC.md, 5.4).
+"""The terminal's side of chip authentication, version 1, over elliptic curves (SPEC.md, 5.4 and 5.6).
 
 ICAO 9303-11, 6.2; TR-03110-3, B.2. It proves nothing by itself: the chip is proven by its first good answer
 under the new keys, which only the holder of the private key can compute.
@@ -11,12 +11,12 @@ from card_layout import der, tlv
 from card_layout.curves import NamedCurve
 from card_layout.errors import AccessError, CardDataError, CardRefusedError
 from card_layout.files.security_infos import (
-    ID_CA_ECDH_AES_128,
     ChipAuthenticationInfo,
     ChipAuthenticationPublicKeyInfo,
 )
 from card_layout.iso7816 import commands
 from card_layout.iso7816.channel import CardChannel
+from card_layout.protocols.algorithms import SessionCipher, chip_authentication_cipher
 from card_layout.protocols.generic_mapping import EphemeralKey, draw_scalar
 from card_layout.protocols.session_keys import open_session
 
@@ -42,11 +42,13 @@ def perform_chip_authentication(
     info: ChipAuthenticationInfo,
     public_key_info: ChipAuthenticationPublicKeyInfo,
     random_scalar: Callable[[NamedCurve], int] = _random_scalar,
+    allow_triple_des: bool = False,
 ) -> None:
     """Agree on new session keys with the chip's static key; the channel then has a new session.
 
     The caller reads something next: only a verified answer proves the chip, and an ``AccessError`` with code
-    ``access.secure-messaging`` means that it is not proven.
+    ``access.secure-messaging`` means that it is not proven. ``allow_triple_des`` is for sessions of basic access
+    control only.
 
     Raises:
         CardRefusedError: the chip said no (code ``chip-authentication.not-performed``); the old session goes on.
@@ -57,10 +59,11 @@ def perform_chip_authentication(
     """
     if channel.session is None:
         raise AccessError("chip authentication needs a secure messaging session, got none")
-    if info.protocol != ID_CA_ECDH_AES_128 or info.version != _VERSION:
+    cipher = chip_authentication_cipher(info.protocol, allow_triple_des=allow_triple_des)
+    if cipher is None or info.version != _VERSION:
         raise CardDataError(
             f"got chip authentication {info.protocol} version {info.version}, "
-            f"expected {ID_CA_ECDH_AES_128} version {_VERSION}",
+            f"expected ECDH with a cipher that is allowed, version {_VERSION}",
             code=_NOT_PERFORMED,
         )
     if None not in (info.key_id, public_key_info.key_id) and info.key_id != public_key_info.key_id:
@@ -71,15 +74,23 @@ def perform_chip_authentication(
         curve=public_key_info.public_key.curve,
         scalar=random_scalar(public_key_info.public_key.curve),
     )
+    expected = b"" if cipher is SessionCipher.TRIPLE_DES else tlv.encode(0x7C, b"")
     try:
-        channel.require(
-            commands.set_authentication_template_for_chip_authentication(
-                protocol=der.encode_object_identifier(info.protocol), key_id=info.key_id
+        if cipher is SessionCipher.TRIPLE_DES:
+            answer = channel.require(
+                commands.set_key_agreement_template(
+                    public_key=own_key.public_point(), key_id=info.key_id
+                )
             )
-        )
-        answer = channel.require(
-            commands.general_authenticate(tlv.encode(0x80, own_key.public_point()))
-        )
+        else:
+            channel.require(
+                commands.set_authentication_template_for_chip_authentication(
+                    protocol=der.encode_object_identifier(info.protocol), key_id=info.key_id
+                )
+            )
+            answer = channel.require(
+                commands.general_authenticate(tlv.encode(0x80, own_key.public_point()))
+            )
     except CardRefusedError as error:
         raise CardRefusedError(
             "the chip refused chip authentication",
@@ -87,8 +98,8 @@ def perform_chip_authentication(
             code=_NOT_PERFORMED,
         ) from error
     channel.session.end()
-    if answer != tlv.encode(0x7C, b""):
+    if answer != expected:
         raise ChipNotProvenError(
-            f"the chip's authentication data have {len(answer)} bytes, expected an empty template"
+            f"the chip's authentication data have {len(answer)} bytes, expected {len(expected)}"
         )
-    channel.session = open_session(own_key.shared_x(public_key_info.public_key.point))
+    channel.session = open_session(own_key.shared_x(public_key_info.public_key.point), cipher)

@@ -7,7 +7,8 @@ from card_layout.atr import LifeCycle, read_life_cycle
 from card_layout.errors import CardDataError
 from card_layout.files.card_access import CardAccess
 from card_layout.files.data_group_14 import SecurityOptions
-from card_layout.files.security_infos import ID_PACE_ECDH_GM_AES_128, PaceInfo
+from card_layout.files.security_infos import PaceInfo
+from card_layout.protocols.algorithms import pace_algorithm
 from verifier.inspection.checks import CheckFailedError, CheckName, CheckNotPerformedError
 from verifier.inspection.examination import Examination, group_name
 from verifier.inspection.snapshot import AccessEvidence, AccessOutcome, AccessPath, FileOutcome
@@ -25,7 +26,7 @@ def usable_pace_infos(
     return tuple(
         info
         for info in infos
-        if info.protocol == ID_PACE_ECDH_GM_AES_128
+        if pace_algorithm(info.protocol) is not None
         and info.version == _PACE_VERSION
         and info.parameter_id in parameter_ids
     )
@@ -54,8 +55,13 @@ def check_life_cycle(examination: Examination) -> str:
 
 
 def check_pace(examination: Examination) -> str:
-    """9.2: EF.CardAccess offers a PACE that policy allows, and PACE with it succeeded."""
+    """9.2: EF.CardAccess offers a PACE that policy allows, and PACE with it succeeded.
+
+    A chip without the file may have been opened by basic access control, where the policy names that.
+    """
     access = examination.snapshot.access
+    if access.path is AccessPath.BAC:
+        return _check_basic_access_control(examination)
     if access.outcome is AccessOutcome.NOT_ATTEMPTED:
         # In another state a chip opens no session (SPEC.md, 6.2), so it is not asked to.
         examination.require(CheckName.LIFE_CYCLE)
@@ -82,9 +88,33 @@ def check_pace(examination: Examination) -> str:
     return f"PACE with domain parameters {used.parameter_id} succeeded."
 
 
+def _check_basic_access_control(examination: Examination) -> str:
+    is_absent = examination.evidence(_CARD_ACCESS).outcome is FileOutcome.ABSENT
+    if not (is_absent and examination.policy.allow_bac):
+        raise CheckFailedError(
+            "access.pace-required",
+            "The chip was opened by basic access control, which the policy does not allow for it.",
+        )
+    outcome = examination.snapshot.access.outcome
+    if outcome is AccessOutcome.WRONG_PASSWORD:
+        raise CheckFailedError(
+            "access.wrong-password", "The chip did not take the machine-readable zone."
+        )
+    if outcome is AccessOutcome.FAILED:
+        raise CheckFailedError("access.bac-failed", "The chip broke basic access control off.")
+    if outcome is not AccessOutcome.SUCCEEDED:
+        examination.require_complete_reading()
+        raise CheckNotPerformedError(
+            "evidence.missing", "The snapshot tells of no successful basic access control."
+        )
+    return "The chip offers no PACE; basic access control, which the policy allows, succeeded."
+
+
 def check_parameters_signed(examination: Examination) -> str:
     """9.13: the PACEInfos of EF.CardAccess are those of DG14, and the ones used are among them."""
     code = "access.parameters-not-signed"
+    if examination.snapshot.access.path is AccessPath.BAC:
+        return _check_no_parameters_signed(examination)
     if examination.snapshot.content(_CARD_ACCESS) is None:
         # Why there is no EF.CardAccess has been said in 9.2.
         examination.require(CheckName.PACE)
@@ -104,6 +134,19 @@ def check_parameters_signed(examination: Examination) -> str:
     if used not in signed:
         raise CheckFailedError(code, "PACE was done with parameters that nobody signed.")
     return "The access parameters announced before PACE are the signed ones."
+
+
+def _check_no_parameters_signed(examination: Examination) -> str:
+    """A chip that hides a signed PACE, or whose EF.CardAccess somebody hides, was talked down."""
+    examination.require(CheckName.PACE, CheckName.DATA_GROUPS_COVERAGE)
+    if examination.evidence(group_name(14)).outcome is not FileOutcome.ABSENT:
+        options = examination.decoded(group_name(14), SecurityOptions)
+        if options.security_infos.pace_infos:
+            raise CheckFailedError(
+                "access.parameters-not-signed",
+                "The signed EF.DG14 offers PACE, and the chip was opened without it.",
+            )
+    return "The chip announced no PACE, and none was signed."
 
 
 def _allowed_infos(examination: Examination) -> tuple[PaceInfo, ...]:

@@ -23,6 +23,8 @@ class Severity(StrEnum):
     """It says nothing about the card: try again."""
     ERROR = "error"
     """No card was judged: the command, the reader or the trust directory is at fault."""
+    NOTE = "note"
+    """It says how the card was read, and stands beside whatever verdict the card gets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ _ROWS: Final = (
     ("access.pace-unsupported", Severity.REFUSED, "The chip offers PACE only in forms that the policy does not allow or this program does not know.", "Compare pace_parameter_ids in policy.toml with the card's profile; otherwise report the card.", "9.2"),
     ("access.pace-failed", Severity.REFUSED, "PACE broke off: the chip answered something that the protocol does not allow.", _DEFECT, "9.2"),
     ("access.wrong-password", Severity.UNREADABLE, "The chip did not take the password: the card access number or the machine-readable zone is not this card's.", "Read the six digits on the card again and type them anew; wrong ones never block a card.", "9.2"),
+    ("access.bac-failed", Severity.REFUSED, "Basic access control broke off: the chip answered something that the protocol does not allow.", _DEFECT, "9.2"),
+    ("access.bac-used", Severity.NOTE, "The chip offers no PACE and was opened by basic access control, which the policy allows: whoever recorded the exchange can try out machine-readable zones.", "Nothing, where such cards are expected. Otherwise take allow_bac out of policy.toml.", "5.7"),
     ("access.secure-messaging", Severity.REFUSED, "An answer of the chip was not protected as it must be: it was altered on the way, or the chip lost the session.", _DEFECT, "5.3"),
     ("access.failed", Severity.REFUSED, "An access protocol broke off.", _DEFECT, "5"),
     # SPEC.md, 9.3 to 9.5
@@ -90,6 +94,8 @@ _ROWS: Final = (
     ("card.expired", Severity.REFUSED, "The card's date of expiry is past.", "The member needs a new card; if this computer's clock is wrong, set it and try again.", "9.16"),
     ("chip-authentication.not-performed", Severity.REFUSED, "The chip did not prove that it is the original: it refused chip authentication, or announced none.", _HAND_OVER, "9.17"),
     ("chip.not-proven", Severity.REFUSED, "The chip does not hold the private key that was signed for it: the data is a copy on another chip.", _HAND_OVER, "9.17"),
+    ("card-security.not-proven", Severity.REFUSED, "EF.CardSecurity, against which PACE proved the chip, is malformed, not signed by the card's signer, or names other parameters than the signed data.", _HAND_OVER, "9.17"),
+    ("active-authentication.not-performed", Severity.REFUSED, "The chip has a key for active authentication in EF.DG15, and did not sign with it.", _HAND_OVER, "9.17"),
     ("status.reference-missing", Severity.REFUSED, "The security object carries no well-formed status reference, so the card could never be looked up as revoked.", _ISSUER, "9.18"),
     # What can break a reading off, or speak against it in general.
     ("transport.lost", Severity.UNREADABLE, "The connection to the card broke off while it was being read.", _AGAIN, "9.19"),
@@ -154,6 +160,7 @@ def to_markdown() -> str:
         "rely on them. `membercard-verifier explain CODE` prints one entry. Clauses are those of `card_layout/SPEC.md`.",
         "",
         "*refused*: speaks against the card. *unreadable*: says nothing about the card. *error*: no card was judged.",
+        "*note*: how the card was read; it stands beside whatever verdict the card gets.",
         "",
         "This page is generated from `verifier/inspection/codes.py` (`membercard-verifier explain --all > docs/codes.md`).",
         "",

@@ -32,10 +32,15 @@ def group_name(number: int) -> str:
     return f"EF.DG{number}"
 
 
+_GROUPS_OF_VARIANTS: Final = frozenset({15})
+"""Only where EF.COM, EF.SOD or the profile names them: asking every card for them would cost a command each."""
+
 KNOWN_GROUPS: Final = tuple(
-    number for number in range(1, MAX_GROUP + 1) if group_name(number) in FILE_TYPES
+    number
+    for number in range(1, MAX_GROUP + 1)
+    if group_name(number) in FILE_TYPES and number not in _GROUPS_OF_VARIANTS
 )
-"""The data groups that this program decodes; a reading asks for every one of them."""
+"""The data groups that this program decodes on every card; a reading asks for every one of them."""
 
 
 class Examination:

@@ -67,7 +67,7 @@ def _six_digits(day: date) -> str:
 
 def _check_password(examination: Examination) -> None:
     access = examination.snapshot.access
-    if access.path is not AccessPath.PACE_MRZ:
+    if access.path not in (AccessPath.PACE_MRZ, AccessPath.BAC):
         return
     if access.is_password_of_data is None:
         raise CheckNotPerformedError(

@@ -32,6 +32,7 @@ _TOP_KEYS: Final = frozenset(
         "purposes",
     }
 )
+_OPTIONAL_KEYS: Final = frozenset({"allow_bac"})
 
 DATA_CHECKS: Final = (
     CheckName.SECURITY_OBJECT_SYNTAX,
@@ -71,6 +72,7 @@ class Policy:
     """The rules of one verifier; ``states`` maps a state in the MRZ to the country in certificates (VNM to VN)."""
 
     allow_test_authorities: bool = False
+    allow_bac: bool = False
     document_codes: frozenset[str] = frozenset()
     pace_parameter_ids: frozenset[int] = frozenset()
     states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -124,12 +126,9 @@ class Policy:
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> Self:
-        _check_keys(document, _TOP_KEYS, "the policy")
+        _check_keys(document, _TOP_KEYS, "the policy", optional=_OPTIONAL_KEYS)
         if document["format"] != _FORMAT or isinstance(document["format"], bool):
             raise _malformed(f"format is not {_FORMAT}")
-        allow_test_authorities = document["allow_test_authorities"]
-        if not isinstance(allow_test_authorities, bool):
-            raise _malformed("allow_test_authorities is neither true nor false")
         purposes = {
             name: Purpose(name=name, required_checks=_required_checks(name, table))
             for name, table in _table(document["purposes"], "purposes").items()
@@ -138,7 +137,9 @@ class Policy:
         if not isinstance(default_purpose, str):
             raise _malformed("default_purpose is not a text")
         return cls(
-            allow_test_authorities=allow_test_authorities,
+            allow_test_authorities=_truth(document, "allow_test_authorities"),
+            # Left out, the old way into chips stays shut: only a rule that is spelled out opens it.
+            allow_bac="allow_bac" in document and _truth(document, "allow_bac"),
             document_codes=frozenset(_texts(document["document_codes"], "document_codes", (1, 2))),
             pace_parameter_ids=_parameter_ids(document["pace_parameter_ids"]),
             states=_states(document["states"]),
@@ -151,8 +152,21 @@ def _malformed(message: str) -> TrustError:
     return TrustError(message, code="policy.malformed")
 
 
-def _check_keys(table: Mapping[str, Any], expected: frozenset[str], name: str) -> None:
-    unknown = sorted(set(table) - expected)
+def _truth(document: Mapping[str, Any], key: str) -> bool:
+    value = document[key]
+    if not isinstance(value, bool):
+        raise _malformed(f"{key} is neither true nor false")
+    return value
+
+
+def _check_keys(
+    table: Mapping[str, Any],
+    expected: frozenset[str],
+    name: str,
+    *,
+    optional: frozenset[str] = frozenset(),
+) -> None:
+    unknown = sorted(set(table) - expected - optional)
     if unknown:
         raise _malformed(f"{name} has an unknown key {unknown[0][:_MAX_NAME_CHARACTERS]!r}")
     missing = sorted(expected - set(table))

@@ -53,6 +53,7 @@ PROCEDURE: Final[tuple[Step, ...]] = (
             "access.card-access-malformed",
             "access.pace-unsupported",
             "access.wrong-password",
+            "access.bac-failed",
         ),
     ),
     Step(
@@ -153,7 +154,12 @@ PROCEDURE: Final[tuple[Step, ...]] = (
         clause="9.17",
         name=CheckName.CHIP_AUTHENTICATION,
         judge=chip_checks.check_chip_authentication,
-        codes=("chip-authentication.not-performed", "chip.not-proven"),
+        codes=(
+            "chip-authentication.not-performed",
+            "chip.not-proven",
+            "card-security.not-proven",
+            "active-authentication.not-performed",
+        ),
     ),
     Step(
         clause="9.18",

@@ -20,6 +20,7 @@ from verifier.inspection.policy import DATA_CHECKS, Policy
 from verifier.inspection.procedure import PROCEDURE, perform
 from verifier.inspection.snapshot import (
     AccessEvidence,
+    AccessPath,
     CardSnapshot,
     ChipOutcome,
     Phase,
@@ -50,15 +51,20 @@ class Assurance(StrEnum):
 
 
 _EMPTY_POLICY: Final = "policy.empty"
+_BAC_USED: Final = "access.bac-used"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One inspection's outcome; ``codes`` are those of whatever stood in the way, in the order of the procedure."""
+    """One inspection's outcome; ``codes`` are those of whatever stood in the way, in the order of the procedure.
+
+    ``notes`` are codes that say how the card was read, whatever the verdict, so that nothing is silent.
+    """
 
     verdict: Verdict
     assurance: Assurance
     codes: tuple[str, ...]
+    notes: tuple[str, ...]
     checks: tuple[CheckResult, ...]
     required_checks: frozenset[CheckName]
     access: AccessEvidence
@@ -87,6 +93,7 @@ class Report:
             "verdict": self.verdict.value,
             "assurance": self.assurance.value,
             "codes": list(self.codes),
+            "notes": list(self.notes),
             "checks": [
                 {
                     "name": check.name.value,
@@ -146,6 +153,7 @@ def inspect(
         verdict=verdict,
         assurance=_assurance(results),
         codes=codes,
+        notes=_notes(snapshot),
         checks=tuple(results.values()),
         required_checks=required,
         access=snapshot.access,
@@ -180,6 +188,10 @@ def _verdict(
         CODES[code].severity is not Severity.REFUSED for code in codes
     )
     return (Verdict.UNREADABLE if says_nothing else Verdict.REFUSED), codes
+
+
+def _notes(snapshot: CardSnapshot) -> tuple[str, ...]:
+    return (_BAC_USED,) if snapshot.access.path is AccessPath.BAC else ()
 
 
 def _assurance(results: Mapping[CheckName, CheckResult]) -> Assurance:

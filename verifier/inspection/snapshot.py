@@ -5,23 +5,35 @@ password. A file that was asked for leaves evidence even where the card does not
 tell a file that is not there from one whose evidence was taken away.
 """
 
-import base64
-import binascii
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum, unique
 from types import MappingProxyType
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Self
 
 from verifier.errors import SnapshotError
+from verifier.inspection.snapshot_values import (
+    MAX_CODE_CHARACTERS,
+    decode_bytes,
+    encode_bytes,
+    no_constant,
+    object_without_repeats,
+    read_fields,
+    read_member,
+    read_number,
+    read_optional_text,
+    read_text,
+    read_truth,
+)
 
 __all__ = [
     "MAX_FILE_BYTES",
     "AccessEvidence",
     "AccessOutcome",
     "AccessPath",
+    "ActiveAuthenticationEvidence",
     "CardSnapshot",
     "ChipEvidence",
     "ChipOutcome",
@@ -39,10 +51,7 @@ _MAX_FILES: Final = 32
 _MAX_JSON_CHARACTERS: Final = 4_000_000
 _MAX_ATR_BYTES: Final = 33
 _MAX_NAME_CHARACTERS: Final = 32
-_MAX_CODE_CHARACTERS: Final = 64
 _MAX_KEY_BYTES: Final = 2048
-
-Choice = TypeVar("Choice", bound=StrEnum)
 
 
 @unique
@@ -65,6 +74,8 @@ class AccessPath(StrEnum):
     NONE = "none"
     PACE_CAN = "pace-can"
     PACE_MRZ = "pace-mrz"
+    BAC = "bac"
+    """Basic access control, which only a policy that names it allows (SPEC.md, 5.7)."""
 
 
 @unique
@@ -150,6 +161,14 @@ class ChipEvidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveAuthenticationEvidence:
+    """The challenge that a chip with EF.DG15 was asked to sign, and what it answered; ``None``: it did not sign."""
+
+    challenge: bytes
+    signature: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingProblem:
     """What broke the reading off, and in which phase."""
 
@@ -171,6 +190,7 @@ class CardSnapshot:
     files: Mapping[str, FileEvidence] = field(repr=False)
     access: AccessEvidence = AccessEvidence()
     chip: ChipEvidence = ChipEvidence()
+    active_authentication: ActiveAuthenticationEvidence | None = None
     is_complete: bool = False
     problem: ReadingProblem | None = None
     apdu_count: int = 0
@@ -200,27 +220,27 @@ class CardSnapshot:
 
     def to_json(self) -> str:
         """The stored form: versioned, one JSON object, bytes in base64. It holds the holder's data, and no password."""
-        document = {
+        document: dict[str, object] = {
             "format": _FORMAT,
             "profile": self.profile,
             "read_at": self.read_at.astimezone(UTC).isoformat(),
-            "atr": _encode(self.atr),
+            "atr": encode_bytes(self.atr),
             "access": {
                 "path": self.access.path.value,
                 "outcome": self.access.outcome.value,
-                "pace_info": _encode(self.access.pace_info),
+                "pace_info": encode_bytes(self.access.pace_info),
                 "is_password_of_data": self.access.is_password_of_data,
             },
             "chip": {
                 "outcome": self.chip.outcome.value,
-                "public_key": _encode(self.chip.public_key),
+                "public_key": encode_bytes(self.chip.public_key),
                 "key_id": self.chip.key_id,
             },
             "files": [
                 {
                     "name": item.name,
                     "outcome": item.outcome.value,
-                    "content": _encode(item.content),
+                    "content": encode_bytes(item.content),
                     "code": item.code,
                 }
                 for item in self.files.values()
@@ -234,6 +254,12 @@ class CardSnapshot:
                 phase.value: seconds for phase, seconds in self.phase_seconds.items()
             },
         }
+        if self.active_authentication is not None:
+            # Only cards of a variant have it: snapshots of all others stay as they were.
+            document["active_authentication"] = {
+                "challenge": encode_bytes(self.active_authentication.challenge),
+                "signature": encode_bytes(self.active_authentication.signature),
+            }
         return json.dumps(document, ensure_ascii=False, indent=1)
 
     @classmethod
@@ -249,27 +275,33 @@ class CardSnapshot:
             )
         try:
             document = json.loads(
-                text, object_pairs_hook=_object_without_repeats, parse_constant=_no_constant
+                text, object_pairs_hook=object_without_repeats, parse_constant=no_constant
             )
         except (ValueError, RecursionError) as error:
             raise SnapshotError("the snapshot is not JSON") from error
-        fields = _fields(document, "the snapshot", (*_SNAPSHOT_KEYS,))
+        has_signature = isinstance(document, dict) and _ACTIVE_AUTHENTICATION in document
+        optional = (_ACTIVE_AUTHENTICATION,) if has_signature else ()
+        fields = read_fields(document, "the snapshot", (*_SNAPSHOT_KEYS, *optional))
         if fields["format"] != _FORMAT or isinstance(fields["format"], bool):
             raise SnapshotError(f"got format {fields['format']!r:.20}, expected {_FORMAT}")
         return cls(
-            profile=_text(fields["profile"], "profile", 256),
+            profile=read_text(fields["profile"], "profile", 256),
             read_at=_time(fields["read_at"]),
-            atr=_decode(fields["atr"], "atr", _MAX_ATR_BYTES),
+            atr=decode_bytes(fields["atr"], "atr", _MAX_ATR_BYTES),
             access=_access(fields["access"]),
             chip=_chip(fields["chip"]),
+            active_authentication=_active_authentication(fields[_ACTIVE_AUTHENTICATION])
+            if has_signature
+            else None,
             files=_files(fields["files"]),
-            is_complete=_truth(fields["is_complete"], "is_complete"),
+            is_complete=read_truth(fields["is_complete"], "is_complete"),
             problem=_problem(fields["problem"]),
-            apdu_count=_number(fields["apdu_count"], "apdu_count"),
+            apdu_count=read_number(fields["apdu_count"], "apdu_count"),
             phase_seconds=_phases(fields["phase_seconds"]),
         )
 
 
+_ACTIVE_AUTHENTICATION: Final = "active_authentication"
 _SNAPSHOT_KEYS: Final = (
     "format",
     "profile",
@@ -285,79 +317,9 @@ _SNAPSHOT_KEYS: Final = (
 )
 
 
-def _encode(data: bytes | None) -> str | None:
-    return None if data is None else base64.b64encode(data).decode("ascii")
-
-
-def _decode(value: object, name: str, maximum: int) -> bytes | None:
-    if value is None:
-        return None
-    text = _text(value, name, 4 * (maximum // 3 + 1))
-    try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise SnapshotError(f"{name} is not base64") from error
-    if len(data) > maximum:
-        raise SnapshotError(f"{name} has {len(data)} bytes, expected at most {maximum}")
-    # Unused bits of the last character could make two texts of one value.
-    if base64.b64encode(data).decode("ascii") != text:
-        raise SnapshotError(f"{name} is not in its only base64 form")
-    return data
-
-
-def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _fields(value: object, name: str, keys: Iterable[str]) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise SnapshotError(f"{name} is not an object")
-    expected = set(keys)
-    if set(value) != expected:
-        difference = min(set(value) ^ expected)
-        raise SnapshotError(f"{name} has a key too many or too few: {difference[:40]!r}")
-    return value
-
-
-def _text(value: object, name: str, maximum: int) -> str:
-    if not isinstance(value, str) or len(value) > maximum:
-        raise SnapshotError(f"{name} is not a text of at most {maximum} characters")
-    return value
-
-
-def _optional_text(value: object, name: str, maximum: int) -> str | None:
-    return None if value is None else _text(value, name, maximum)
-
-
-def _truth(value: object, name: str) -> bool:
-    if not isinstance(value, bool):
-        raise SnapshotError(f"{name} is neither true nor false")
-    return value
-
-
-def _number(value: object, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 0xFFFFFFFF:
-        raise SnapshotError(f"{name} is not a number from 0 to 4294967295")
-    return value
-
-
-def _member(choices: type[Choice], value: object, name: str) -> Choice:
-    try:
-        return choices(_text(value, name, _MAX_CODE_CHARACTERS))
-    except ValueError as error:
-        raise SnapshotError(f"{name} is none of {', '.join(choices)}") from error
-
-
 def _time(value: object) -> datetime:
     try:
-        moment = datetime.fromisoformat(_text(value, "read_at", 40))
+        moment = datetime.fromisoformat(read_text(value, "read_at", 40))
     except ValueError as error:
         raise SnapshotError("read_at is not a time as ISO 8601 writes it") from error
     if moment.tzinfo is None:
@@ -369,25 +331,36 @@ def _time(value: object) -> datetime:
 
 
 def _access(value: object) -> AccessEvidence:
-    fields = _fields(value, "access", ("path", "outcome", "pace_info", "is_password_of_data"))
+    fields = read_fields(value, "access", ("path", "outcome", "pace_info", "is_password_of_data"))
     is_password_of_data = fields["is_password_of_data"]
     return AccessEvidence(
-        path=_member(AccessPath, fields["path"], "the path of access"),
-        outcome=_member(AccessOutcome, fields["outcome"], "the outcome of access"),
-        pace_info=_decode(fields["pace_info"], "pace_info", _MAX_KEY_BYTES),
+        path=read_member(AccessPath, fields["path"], "the path of access"),
+        outcome=read_member(AccessOutcome, fields["outcome"], "the outcome of access"),
+        pace_info=decode_bytes(fields["pace_info"], "pace_info", _MAX_KEY_BYTES),
         is_password_of_data=None
         if is_password_of_data is None
-        else _truth(is_password_of_data, "is_password_of_data"),
+        else read_truth(is_password_of_data, "is_password_of_data"),
     )
 
 
 def _chip(value: object) -> ChipEvidence:
-    fields = _fields(value, "chip", ("outcome", "public_key", "key_id"))
+    fields = read_fields(value, "chip", ("outcome", "public_key", "key_id"))
     key_id = fields["key_id"]
     return ChipEvidence(
-        outcome=_member(ChipOutcome, fields["outcome"], "the outcome of chip authentication"),
-        public_key=_decode(fields["public_key"], "public_key", _MAX_KEY_BYTES),
-        key_id=None if key_id is None else _number(key_id, "key_id"),
+        outcome=read_member(ChipOutcome, fields["outcome"], "the outcome of chip authentication"),
+        public_key=decode_bytes(fields["public_key"], "public_key", _MAX_KEY_BYTES),
+        key_id=None if key_id is None else read_number(key_id, "key_id"),
+    )
+
+
+def _active_authentication(value: object) -> ActiveAuthenticationEvidence:
+    fields = read_fields(value, _ACTIVE_AUTHENTICATION, ("challenge", "signature"))
+    challenge = decode_bytes(fields["challenge"], "challenge", _MAX_KEY_BYTES)
+    if challenge is None:
+        raise SnapshotError("active_authentication has no challenge")
+    return ActiveAuthenticationEvidence(
+        challenge=challenge,
+        signature=decode_bytes(fields["signature"], "signature", _MAX_KEY_BYTES),
     )
 
 
@@ -396,15 +369,15 @@ def _files(value: object) -> dict[str, FileEvidence]:
         raise SnapshotError(f"files is not a list of at most {_MAX_FILES}")
     found: dict[str, FileEvidence] = {}
     for item in value:
-        fields = _fields(item, "a file", ("name", "outcome", "content", "code"))
-        name = _text(fields["name"], "a file's name", _MAX_NAME_CHARACTERS)
+        fields = read_fields(item, "a file", ("name", "outcome", "content", "code"))
+        name = read_text(fields["name"], "a file's name", _MAX_NAME_CHARACTERS)
         if name in found:
             raise SnapshotError(f"{name} stands twice among the files")
         found[name] = FileEvidence(
             name=name,
-            outcome=_member(FileOutcome, fields["outcome"], f"the outcome of {name}"),
-            content=_decode(fields["content"], name, MAX_FILE_BYTES),
-            code=_optional_text(fields["code"], f"the code of {name}", _MAX_CODE_CHARACTERS),
+            outcome=read_member(FileOutcome, fields["outcome"], f"the outcome of {name}"),
+            content=decode_bytes(fields["content"], name, MAX_FILE_BYTES),
+            code=read_optional_text(fields["code"], f"the code of {name}", MAX_CODE_CHARACTERS),
         )
     return found
 
@@ -412,10 +385,10 @@ def _files(value: object) -> dict[str, FileEvidence]:
 def _problem(value: object) -> ReadingProblem | None:
     if value is None:
         return None
-    fields = _fields(value, "problem", ("phase", "code"))
+    fields = read_fields(value, "problem", ("phase", "code"))
     return ReadingProblem(
-        phase=_member(Phase, fields["phase"], "the phase of the problem"),
-        code=_text(fields["code"], "the code of the problem", _MAX_CODE_CHARACTERS),
+        phase=read_member(Phase, fields["phase"], "the phase of the problem"),
+        code=read_text(fields["code"], "the code of the problem", MAX_CODE_CHARACTERS),
     )
 
 
@@ -424,7 +397,7 @@ def _phases(value: object) -> dict[Phase, float]:
         raise SnapshotError("phase_seconds is not an object of phases")
     found: dict[Phase, float] = {}
     for name, seconds in value.items():
-        phase = _member(Phase, name, "a phase")
+        phase = read_member(Phase, name, "a phase")
         if not isinstance(seconds, int | float) or isinstance(seconds, bool):
             raise SnapshotError(f"the duration of {phase.value} is not a number")
         if not 0 <= seconds <= 86400:

@@ -22,11 +22,8 @@ from card_layout.errors import (
 from card_layout.files.atr_info import AtrInfo
 from card_layout.files.card_access import CardAccess
 from card_layout.files.common_data import CommonData
-from card_layout.files.data_group_14 import SecurityOptions
 from card_layout.files.data_groups import GROUP_OF_TAG
 from card_layout.files.security_infos import (
-    ID_CA_ECDH_AES_128,
-    ChipAuthenticationInfo,
     ChipAuthenticationPublicKeyInfo,
     PaceInfo,
 )
@@ -34,6 +31,7 @@ from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths, ReadingLimitError
 from card_layout.iso7816.status_words import StatusWord
 from card_layout.profile import CardProfile
+from card_layout.protocols.basic_access_control import perform_basic_access_control
 from card_layout.protocols.chip_authentication import perform_chip_authentication
 from card_layout.protocols.file_reading import (
     read_card_access,
@@ -49,12 +47,19 @@ from verifier.inspection.access_checks import usable_pace_infos
 from verifier.inspection.snapshot import (
     MAX_FILE_BYTES,
     AccessOutcome,
+    AccessPath,
     CardSnapshot,
     ChipOutcome,
     FileOutcome,
     Phase,
 )
 from verifier.reading.bounded import BoundedConnection, Deadline
+from verifier.reading.chip_proofs import (
+    CARD_SECURITY,
+    announced_keys,
+    collect_signature,
+    find_mapped_key,
+)
 from verifier.reading.evidence import Evidence
 from verifier.services.card_password import CardPassword
 
@@ -84,6 +89,9 @@ class _FileName:
     file_identifier: int
 
 
+_CARD_SECURITY: Final = _FileName(name=CARD_SECURITY, short_identifier=0x1D, file_identifier=0x011D)
+
+
 class _ReadingOverError(Exception):
     """The reading ends here, in good order: ``code`` is what the snapshot says about it."""
 
@@ -101,6 +109,7 @@ def read_card(
     now: datetime,
     monotonic: Callable[[], float],
     max_seconds: float = MAX_SECONDS,
+    allow_bac: bool = False,
 ) -> CardSnapshot:
     """Read the card in the reader; nothing that it does raises.
 
@@ -112,6 +121,7 @@ def read_card(
         now: the time that the snapshot bears.
         monotonic: a clock in seconds, for the bounds and the durations.
         max_seconds: the end of patience.
+        allow_bac: whether policy names basic access control, for a chip without EF.CardAccess (SPEC.md, 5.7).
     """
     reading = _Reading(
         password=password,
@@ -119,6 +129,7 @@ def read_card(
         pace_parameter_ids=pace_parameter_ids,
         monotonic=monotonic,
         deadline=Deadline(max_seconds, monotonic),
+        allow_bac=allow_bac,
     )
     reading.run(reader)
     return reading.evidence.snapshot(profile=profile.name, read_at=now)
@@ -135,6 +146,7 @@ class _Reading:
         pace_parameter_ids: frozenset[int],
         monotonic: Callable[[], float],
         deadline: Deadline,
+        allow_bac: bool,
     ) -> None:
         self._password = password
         self._profile = profile
@@ -148,6 +160,8 @@ class _Reading:
         }
         self._pace_parameter_ids = pace_parameter_ids
         self._deadline = deadline
+        self._allow_bac = allow_bac
+        self._is_chip_done = False
         self.evidence = Evidence(monotonic)
 
     def run(self, reader: CardReader) -> None:
@@ -174,8 +188,7 @@ class _Reading:
         with self.evidence.timed(Phase.ACCESS):
             pace_info = self._read_pace_info(channel)
             self._read_atr_info(channel)
-            self._open(channel, pace_info)
-            self._select_application(channel)
+            self._enter(channel, pace_info)
         with self.evidence.timed(Phase.CHIP):
             self._read_file(channel, self._file(_SECURITY_OPTIONS))
             is_proven = self._authenticate_chip(channel)
@@ -183,19 +196,29 @@ class _Reading:
             if not is_proven:
                 # The session went with the attempt. The data may still be genuine: read it in a new one.
                 channel.reset()
-                self._open(channel, pace_info)
-                self._select_application(channel)
+                self._enter(channel, pace_info)
             self._read_files(channel)
+            collect_signature(self.evidence, channel)
         self.evidence.complete()
 
-    def _read_pace_info(self, channel: CardChannel) -> PaceInfo:
-        """EF.CardAccess, and from it the way in; a card without one gets no other command (SPEC.md, 9.2)."""
+    def _read_pace_info(self, channel: CardChannel) -> PaceInfo | None:
+        """EF.CardAccess, and from it the way in; ``None`` means basic access control.
+
+        A card without the file gets no other command, unless the policy names basic access control and there is
+        a machine-readable zone to do it with (SPEC.md, 9.2).
+        """
         content = self.evidence.of_file(
             _CARD_ACCESS, lambda: read_card_access(channel, maximum_bytes=MAX_FILE_BYTES)
         )
         if self._life_cycle() not in _OPENING_STATES:
             raise _ReadingOverError("card.not-operational")
         outcome = self.evidence.outcome(_CARD_ACCESS)
+        if (
+            outcome is FileOutcome.ABSENT
+            and self._allow_bac
+            and self._password.information is not None
+        ):
+            return None
         if outcome in (FileOutcome.ABSENT, FileOutcome.REFUSED):
             raise _ReadingOverError("access.pace-required")
         if content is None:
@@ -238,10 +261,33 @@ class _Reading:
         except CardDataError:
             channel.extended = None
 
+    def _enter(self, channel: CardChannel, pace_info: PaceInfo | None) -> None:
+        """Open the card and select its application, in the order that the way in wants."""
+        if pace_info is None:
+            self._select_application(channel)
+            self._open_by_basic_access_control(channel, self._password.information or "")
+        else:
+            self._open(channel, pace_info)
+            self._select_application(channel)
+
+    def _open_by_basic_access_control(self, channel: CardChannel, information: str) -> None:
+        self.evidence.note_access(AccessPath.BAC, AccessOutcome.BROKEN_OFF, None)
+        try:
+            perform_basic_access_control(channel, information=information)
+        except (TransportError, ReadingLimitError):
+            raise
+        except WrongPasswordError:
+            self.evidence.note_access(AccessPath.BAC, AccessOutcome.WRONG_PASSWORD, None)
+            raise
+        except CardError as error:
+            self.evidence.note_access(AccessPath.BAC, AccessOutcome.FAILED, None)
+            raise _ReadingOverError("access.bac-failed") from error
+        self.evidence.note_access(AccessPath.BAC, AccessOutcome.SUCCEEDED, None)
+
     def _open(self, channel: CardChannel, pace_info: PaceInfo) -> None:
         self.evidence.note_access(self._password.path, AccessOutcome.BROKEN_OFF, pace_info)
         try:
-            perform_pace(channel, pace_info=pace_info, password=self._password.secret)
+            result = perform_pace(channel, pace_info=pace_info, password=self._password.secret)
         except (TransportError, ReadingLimitError):
             raise
         except WrongPasswordError:
@@ -254,6 +300,12 @@ class _Reading:
             self.evidence.note_access(self._password.path, AccessOutcome.FAILED, pace_info)
             raise _ReadingOverError("access.pace-failed") from error
         self.evidence.note_access(self._password.path, AccessOutcome.SUCCEEDED, pace_info)
+        if result.chip_authentication_mapping is not None:
+            # Until a key is found the chip counts as one that did not prove what it announced.
+            self.evidence.note_chip(ChipOutcome.FAILED, None)
+            self._is_chip_done = True
+            self._read_file(channel, _CARD_SECURITY)
+            find_mapped_key(self.evidence, result.chip_authentication_mapping)
 
     def _select_application(self, channel: CardChannel) -> None:
         try:
@@ -267,19 +319,26 @@ class _Reading:
 
     def _authenticate_chip(self, channel: CardChannel) -> bool:
         """Chip authentication, and the read that proves it; false where it cost the session (SPEC.md, 5.4)."""
-        announced = self._announced_key()
-        if announced is None:
-            return True
-        info, key = announced
-        self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
-        try:
-            perform_chip_authentication(channel, info=info, public_key_info=key)
-        except CardRefusedError:
-            self.evidence.note_chip(ChipOutcome.REFUSED_BY_CHIP, key)
-            return True
-        except AccessError:
-            self.evidence.note_chip(ChipOutcome.FAILED, key)
-            return False
+        for info, key in () if self._is_chip_done else announced_keys(self.evidence):
+            self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
+            try:
+                perform_chip_authentication(
+                    channel,
+                    info=info,
+                    public_key_info=key,
+                    allow_triple_des=self.evidence.is_opened_by_bac,
+                )
+            except CardRefusedError:
+                # The old session goes on: a chip may have given up one of several keys.
+                self.evidence.note_chip(ChipOutcome.REFUSED_BY_CHIP, key)
+                continue
+            except AccessError:
+                self.evidence.note_chip(ChipOutcome.FAILED, key)
+                return False
+            return self._prove_by_reading(channel, key)
+        return True
+
+    def _prove_by_reading(self, channel: CardChannel, key: ChipAuthenticationPublicKeyInfo) -> bool:
         # EF.COM has to be read anyway: it is the first command under the new keys.
         try:
             self._read_file(channel, self._file(_COMMON_DATA))
@@ -288,25 +347,6 @@ class _Reading:
             return False
         self.evidence.note_chip(ChipOutcome.PROVEN, key)
         return True
-
-    def _announced_key(
-        self,
-    ) -> tuple[ChipAuthenticationInfo, ChipAuthenticationPublicKeyInfo] | None:
-        """What DG14 offers of what we speak; whether DG14 may be believed is judged later (SPEC.md, 9.17)."""
-        content = self.evidence.content(_SECURITY_OPTIONS)
-        if content is None:
-            return None
-        try:
-            infos = SecurityOptions.from_bytes(content).security_infos
-        except CardDataError:
-            return None
-        for info in infos.chip_authentication_infos:
-            if info.protocol != ID_CA_ECDH_AES_128:
-                continue
-            for key in infos.chip_authentication_keys:
-                if info.key_id is None or key.key_id is None or info.key_id == key.key_id:
-                    return info, key
-        return None
 
     def _read_files(self, channel: CardChannel) -> None:
         """EF.COM, EF.SOD, every data group of the profile, and whatever else these two name."""

@@ -13,6 +13,7 @@ from verifier.inspection.snapshot import (
     AccessEvidence,
     AccessOutcome,
     AccessPath,
+    ActiveAuthenticationEvidence,
     CardSnapshot,
     ChipEvidence,
     ChipOutcome,
@@ -37,6 +38,7 @@ class Evidence:
         self._files: dict[str, FileEvidence] = {}
         self._access = AccessEvidence()
         self._chip = ChipEvidence()
+        self._active_authentication: ActiveAuthenticationEvidence | None = None
         self._is_complete = False
         self._problem: ReadingProblem | None = None
         self._atr: bytes | None = None
@@ -56,6 +58,7 @@ class Evidence:
             files=self._files,
             access=self._access,
             chip=self._chip,
+            active_authentication=self._active_authentication,
             is_complete=self._is_complete,
             problem=self._problem,
             apdu_count=0 if self._channel is None else self._channel.apdu_count,
@@ -112,9 +115,17 @@ class Evidence:
         """Keep what came of asking for a file."""
         self._files[name] = FileEvidence(name=name, outcome=outcome, content=content, code=code)
 
-    def note_access(self, path: AccessPath, outcome: AccessOutcome, pace_info: PaceInfo) -> None:
-        """Keep how far the way in led."""
-        self._access = AccessEvidence(path=path, outcome=outcome, pace_info=pace_info.to_bytes())
+    def note_access(
+        self, path: AccessPath, outcome: AccessOutcome, pace_info: PaceInfo | None
+    ) -> None:
+        """Keep how far the way in led; basic access control has no PACEInfo."""
+        encoded = None if pace_info is None else pace_info.to_bytes()
+        self._access = AccessEvidence(path=path, outcome=outcome, pace_info=encoded)
+
+    @property
+    def is_opened_by_bac(self) -> bool:
+        """Whether basic access control opened the card: its session has 3DES and nothing better."""
+        return self._access.path is AccessPath.BAC
 
     def forget_access(self) -> None:
         """Nothing was sent: no way in was tried."""
@@ -132,12 +143,21 @@ class Evidence:
             return
         self._access = replace(self._access, is_password_of_data=on_card == information)
 
-    def note_chip(self, outcome: ChipOutcome, key: ChipAuthenticationPublicKeyInfo) -> None:
-        """Keep how far chip authentication led, and with which key."""
+    def note_chip(self, outcome: ChipOutcome, key: ChipAuthenticationPublicKeyInfo | None) -> None:
+        """Keep how far chip authentication led, and with which key, where one is known."""
+        if key is None:
+            self._chip = ChipEvidence(outcome=outcome)
+            return
         self._chip = ChipEvidence(
             outcome=outcome,
             public_key=key.public_key.to_subject_public_key_info(explicit=False),
             key_id=key.key_id,
+        )
+
+    def note_active_authentication(self, challenge: bytes, signature: bytes | None) -> None:
+        """Keep what the chip was asked to sign, and what it answered."""
+        self._active_authentication = ActiveAuthenticationEvidence(
+            challenge=challenge, signature=signature
         )
 
     def complete(self) -> None:

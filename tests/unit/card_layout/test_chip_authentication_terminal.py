@@ -9,6 +9,8 @@ from card_layout.files.security_infos import (
 from card_layout.iso7816.apdu import CommandApdu, ResponseApdu
 from card_layout.iso7816.channel import CardChannel
 from card_layout.iso7816.secure_messaging import SecureMessagingSession
+from card_layout.iso7816.triple_des import TripleDesSession
+from card_layout.protocols.algorithms import SessionCipher
 from card_layout.protocols.chip_authentication import (
     ChipNotProvenError,
     perform_chip_authentication,
@@ -129,6 +131,40 @@ def test_what_we_do_not_speak_is_not_sent(info: ChipAuthenticationInfo) -> None:
         perform(connection, info)
     assert caught.value.code == "chip-authentication.not-performed"
     assert not connection.commands
+
+
+TRIPLE_DES = ChipAuthenticationInfo(protocol="0.4.0.127.0.7.2.2.3.2.1", key_id=1)
+
+
+def test_with_3des_one_command_carries_the_key() -> None:
+    connection = ScriptedConnection("9000")
+    channel = CardChannel(connection)
+    channel.session = PlainSession()
+    perform_chip_authentication(
+        channel,
+        info=TRIPLE_DES,
+        public_key_info=KEY_INFO,
+        random_scalar=lambda _: TERMINAL_SCALAR,
+        allow_triple_des=True,
+    )
+    own = EphemeralKey(curve=CURVE, scalar=TERMINAL_SCALAR).public_point()
+    assert connection.commands == [f"002241A6469141{own.hex().upper()}840101"]
+    assert isinstance(channel.session, TripleDesSession)
+    assert channel.session.send_sequence_counter == 0
+    expected = open_session(CHIP_KEY.shared_x(own), SessionCipher.TRIPLE_DES)
+    command = CommandApdu(cla=0, ins=0xB0, p1=0x9E, p2=0, expected_length=16)
+    assert channel.session.wrap(command) == expected.wrap(command)
+
+
+def test_3des_is_allowed_by_name_only_and_answered_without_data() -> None:
+    with pytest.raises(CardDataError, match="allowed"):
+        perform(ScriptedConnection(), TRIPLE_DES)
+    channel = CardChannel(ScriptedConnection("6A80"))
+    channel.session = PlainSession()
+    with pytest.raises(CardRefusedError):
+        perform_chip_authentication(
+            channel, info=TRIPLE_DES, public_key_info=KEY_INFO, allow_triple_des=True
+        )
 
 
 def test_without_a_session_nothing_is_sent() -> None:

@@ -10,18 +10,23 @@ from hypothesis import strategies as st
 
 from card_layout import der, tlv
 from card_layout.curves import NamedCurve
-from card_layout.errors import CardDataError, CardError, TransportError
+from card_layout.errors import AccessError, CardDataError, CardError, TransportError
 from card_layout.files.security_infos import ID_PACE_ECDH_GM_AES_128, PaceInfo
+from card_layout.iso7816.apdu import CommandApdu, ResponseApdu
 from card_layout.iso7816.channel import CardChannel
 from card_layout.iso7816.commands import PasswordReference
+from card_layout.iso7816.secure_messaging import SecureMessagingSession
 from card_layout.protocols.generic_mapping import EphemeralKey, draw_scalar, map_generator
 from card_layout.protocols.pace import (
     PaceFailedError,
     PacePassword,
     PaceUnsupportedError,
+    PasswordState,
+    PasswordUnusableError,
     WrongPasswordError,
     authentication_token,
     perform_pace,
+    unblock_pin,
 )
 from card_layout.protocols.session_keys import KeyPurpose, derive_key
 
@@ -220,14 +225,14 @@ def test_our_own_token_is_not_taken_back() -> None:
 @pytest.mark.parametrize(
     "pace_info",
     [
-        PaceInfo(protocol="0.4.0.127.0.7.2.2.4.4.2", parameter_id=12),
+        PaceInfo(protocol="0.4.0.127.0.7.2.2.4.3.2", parameter_id=12),
         PaceInfo(protocol="0.4.0.127.0.7.2.2.4.2.1", parameter_id=12),
         PaceInfo(version=1, parameter_id=12),
         PaceInfo(parameter_id=None),
         PaceInfo(parameter_id=0),
         PaceInfo(parameter_id=14),
     ],
-    ids=["integrated-mapping", "3des", "version-1", "own-domain", "dh-group", "p-320"],
+    ids=["finite-field", "3des", "version-1", "own-domain", "dh-group", "p-320"],
 )
 def test_what_we_do_not_speak_is_refused_before_anything_is_sent(pace_info: PaceInfo) -> None:
     card = CardPlayer()
@@ -235,6 +240,114 @@ def test_what_we_do_not_speak_is_refused_before_anything_is_sent(pace_info: Pace
         perform_pace(CardChannel(card), pace_info=pace_info, password=CAN)
     assert caught.value.code == "access.pace-unsupported"
     assert not card.commands
+
+
+PIN = PacePassword.pin("123456")
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        ("6283", PasswordState.DEACTIVATED),
+        ("63C0", PasswordState.BLOCKED),
+        ("6983", PasswordState.BLOCKED),
+        ("63C1", PasswordState.SUSPENDED),
+    ],
+)
+def test_a_pin_that_takes_no_try_is_told_apart_and_none_is_spent(
+    answer: str, state: PasswordState
+) -> None:
+    card = at_step(1, bytes.fromhex(answer))
+    with pytest.raises(PasswordUnusableError) as caught:
+        perform_pace(CardChannel(card), pace_info=P256, password=PIN)
+    assert caught.value.state is state
+    assert caught.value.code == f"access.password-{state.name.lower()}"
+    assert len(card.commands) == 1
+
+
+@pytest.mark.parametrize("answer", ["9000", "63C2", "63C3"])
+def test_a_pin_with_tries_left_opens_the_card(answer: str) -> None:
+    card = at_step(1, bytes.fromhex(answer))
+    result = perform_pace(CardChannel(card), pace_info=P256, password=PIN)
+    assert result.password is PasswordReference.PIN
+    assert card.commands[0].hex().upper() == "0022C1A412800A04007F0007020204020283010384010C"
+
+
+@pytest.mark.parametrize(("answer", "left"), [("6300", None), ("63C2", 2), ("63C0", 0)])
+def test_the_tries_that_are_left_are_surfaced(answer: str, left: int | None) -> None:
+    with pytest.raises(WrongPasswordError) as caught:
+        perform_pace(CardChannel(at_step(5, bytes.fromhex(answer))), pace_info=P256, password=PIN)
+    assert caught.value.tries_left == left
+
+
+@pytest.mark.parametrize("answer", ["6A88", "6A80", "6300", "63D1"])
+def test_a_card_without_such_a_password_fails(answer: str) -> None:
+    with pytest.raises(PaceFailedError):
+        perform_pace(CardChannel(at_step(1, bytes.fromhex(answer))), pace_info=P256, password=PIN)
+
+
+def test_a_counter_says_nothing_about_a_password_that_is_not_counted() -> None:
+    with pytest.raises(PaceFailedError):
+        perform_pace(CardChannel(at_step(1, b"\x63\xc1")), pace_info=P256, password=CAN)
+
+
+class PlainSession(SecureMessagingSession):
+    """A session that protects nothing, so that a test sees what is said inside."""
+
+    def __init__(self) -> None:
+        super().__init__(bytes(16), bytes(16))
+
+    def wrap(self, command: CommandApdu) -> CommandApdu:
+        return command
+
+    def unwrap(self, response: ResponseApdu) -> ResponseApdu:
+        return response
+
+
+def test_a_suspended_pin_is_tried_inside_the_session_of_the_can() -> None:
+    channel = CardChannel(at_step(1, b"\x63\xc1"))
+    outer = channel.session = PlainSession()
+    perform_pace(channel, pace_info=P256, password=PIN)
+    assert channel.session is not None
+    assert channel.session is not outer
+
+
+def test_a_wrong_pin_inside_a_session_ends_it() -> None:
+    channel = CardChannel(at_step(5, b"\x63\xc0"))
+    outer = channel.session = PlainSession()
+    with pytest.raises(WrongPasswordError):
+        perform_pace(channel, pace_info=P256, password=PIN)
+    assert not outer.is_alive
+
+
+def test_a_session_of_the_puk_unblocks_the_pin() -> None:
+    class Obedient(CardPlayer):
+        def transmit(self, command: bytes) -> bytes:
+            self.commands.append(command)
+            return OK
+
+    card = Obedient()
+    channel = CardChannel(card)
+    with pytest.raises(AccessError, match="needs a session"):
+        unblock_pin(channel)
+    channel.session = PlainSession()
+    unblock_pin(channel)
+    assert [command.hex() for command in card.commands] == ["002c0303"]
+
+
+@pytest.mark.parametrize("digits", ["", "1234", "12345678901234567", "12345a", "１２３４５"])
+def test_a_pin_is_5_to_16_digits(digits: str) -> None:
+    with pytest.raises(CardDataError) as caught:
+        PacePassword.pin(digits)
+    assert caught.value.code == "access.password-malformed"
+    assert not digits or digits not in str(caught.value)
+
+
+def test_a_puk_is_8_to_16_digits() -> None:
+    assert PacePassword.puk("1234567890").reference is PasswordReference.PUK
+    assert "1234567890" not in repr(PacePassword.puk("1234567890"))
+    with pytest.raises(CardDataError):
+        PacePassword.puk("1234567")
 
 
 def test_a_card_that_goes_away_is_lost_not_failed() -> None:

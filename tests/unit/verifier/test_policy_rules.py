@@ -71,6 +71,8 @@ def edited(old: str, new: str) -> str:
         edited("format = 1", "format = 1\nallow_everything = true"),
         edited("allow_test_authorities = true", 'allow_test_authorities = "true"'),
         edited("allow_test_authorities = true", "allow_test_authority = true"),
+        edited("format = 1", 'format = 1\nallow_bac = "true"'),
+        edited("format = 1", "format = 1\nallow_bac = 1"),
         edited('document_codes = ["CM"]', 'document_codes = "CM"'),
         edited('document_codes = ["CM"]', "document_codes = []"),
         edited('document_codes = ["CM"]', 'document_codes = ["CM", "CM"]'),
@@ -98,6 +100,14 @@ def test_a_policy_that_is_not_as_documented_is_refused(text: str) -> None:
     with pytest.raises(TrustError) as caught:
         Policy.from_bytes(text.encode())
     assert caught.value.code == "policy.malformed"
+
+
+def test_the_old_way_in_is_shut_unless_the_policy_opens_it() -> None:
+    assert not Policy.from_bytes(TEST_POLICY.encode()).allow_bac
+    for value, expected in (("true", True), ("false", False)):
+        text = edited("format = 1", f"format = 1\nallow_bac = {value}")
+        jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(text))
+        assert Policy.from_bytes(text.encode()).allow_bac is expected
 
 
 @given(data=st.binary(max_size=100))

@@ -13,6 +13,7 @@ from card_layout.curves import EcPublicKey, NamedCurve
 from card_layout.errors import CardDataError
 from card_layout.files.atr_info import AtrInfo
 from card_layout.files.card_access import CardAccess
+from card_layout.files.card_security import CardSecurity
 from card_layout.files.common_data import CommonData
 from card_layout.files.data_group_1 import DataGroup1
 from card_layout.files.data_group_2 import Portrait
@@ -20,8 +21,10 @@ from card_layout.files.data_group_11 import PersonalDetails
 from card_layout.files.data_group_12 import DocumentDetails
 from card_layout.files.data_group_13 import CardKind, MemberRecord
 from card_layout.files.data_group_14 import SecurityOptions
+from card_layout.files.data_group_15 import ActiveAuthenticationKey
 from card_layout.files.registry import FILE_TYPES, GROUP_OF_TAG, TAG_OF_GROUP, CardFile, decode_file
 from card_layout.files.security_infos import (
+    ActiveAuthenticationInfo,
     ChipAuthenticationInfo,
     ChipAuthenticationPublicKeyInfo,
     PaceInfo,
@@ -30,10 +33,12 @@ from card_layout.files.security_infos import (
 )
 from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.mrz import MachineReadableZone
+from card_layout.rsa import RsaPublicKey
 
 CODES = {
     "EF.ATR/INFO": {"atr-info.malformed"},
     "EF.CardAccess": {"access.card-access-malformed"},
+    "EF.CardSecurity": {"card-security.not-proven"},
     "EF.COM": {"common-data.malformed"},
     "EF.SOD": {"security-object.malformed"},
 }
@@ -74,9 +79,35 @@ INFOS = (
         key_id=st.none() | NUMBERS,
         explicit_parameters=st.booleans(),
     )
+    | st.builds(
+        ChipAuthenticationPublicKeyInfo,
+        public_key=KEYS,
+        key_id=st.none() | NUMBERS,
+        explicit_parameters=st.just(False),
+        standardised_parameters=st.just(True),
+    )
+    | st.builds(
+        ActiveAuthenticationInfo,
+        version=NUMBERS,
+        signature_algorithm=st.sampled_from(["0.4.0.127.0.7.1.1.4.1.3", "1.2.3"]),
+    )
     | st.sampled_from(
         ["3009060104020101020102", "300706022A03040101", "300E060904007F000702020202020101"]
     ).map(lambda encoded: UnknownSecurityInfo.from_bytes(bytes.fromhex(encoded)))
+)
+RSA_KEYS = st.builds(
+    RsaPublicKey,
+    modulus=st.sampled_from([1024, 1792, 2048]).flatmap(
+        lambda bits: st.integers(1 << (bits - 1), (1 << bits) - 1).map(lambda number: number | 1)
+    ),
+    exponent=st.sampled_from([3, 65537]),
+)
+ACTIVE_AUTHENTICATION_KEYS = st.builds(
+    ActiveAuthenticationKey,
+    subject_public_key_info=RSA_KEYS.map(lambda key: key.to_subject_public_key_info())
+    | st.tuples(KEYS, st.booleans()).map(
+        lambda drawn: drawn[0].to_subject_public_key_info(explicit=drawn[1])
+    ),
 )
 SECURITY_INFOS = st.builds(
     SecurityInfos,
@@ -134,6 +165,10 @@ VALUES: dict[str, st.SearchStrategy[CardFile]] = {
     )
     | st.builds(AtrInfo, capabilities=st.binary(min_size=3, max_size=3)),
     "EF.CardAccess": st.builds(CardAccess, security_infos=SECURITY_INFOS),
+    "EF.CardSecurity": st.builds(
+        CardSecurity,
+        content_info=st.binary(max_size=200).map(lambda value: tlv.encode(0x30, value)),
+    ),
     "EF.COM": st.builds(
         CommonData,
         data_group_tags=st.sets(st.integers(1, 16)).map(
@@ -167,6 +202,7 @@ VALUES: dict[str, st.SearchStrategy[CardFile]] = {
     ),
     "EF.DG13": MEMBER_RECORDS,
     "EF.DG14": st.builds(SecurityOptions, security_infos=SECURITY_INFOS),
+    "EF.DG15": ACTIVE_AUTHENTICATION_KEYS,
 }
 
 each_file = pytest.mark.parametrize("name", list(FILE_TYPES))

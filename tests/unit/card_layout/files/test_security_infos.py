@@ -129,6 +129,46 @@ def test_a_named_curve_is_read_as_such() -> None:
     assert ChipAuthenticationPublicKeyInfo.from_bytes(KEY.to_bytes()) == KEY
 
 
+def numbered(parameters: str, key: bytes = b"\x00" + KEY.public_key.point) -> bytes:
+    algorithm = tlv.encode(der.SEQUENCE, bytes.fromhex("060704007F00070102" + parameters))
+    key_info = tlv.encode(der.SEQUENCE, algorithm + tlv.encode(der.BIT_STRING, key))
+    protocol = tlv.encode(der.OBJECT_IDENTIFIER, der.encode_object_identifier(ID_PK_ECDH))
+    return tlv.encode(der.SEQUENCE, protocol + key_info)
+
+
+def test_a_curve_that_is_named_by_its_number_is_read_as_such() -> None:
+    number = f"0201{KEY.public_key.curve.pace_parameter_id:02X}"
+    info = ChipAuthenticationPublicKeyInfo.from_bytes(numbered(number))
+    assert info.public_key == KEY.public_key
+    assert info.standardised_parameters
+    assert info.to_bytes() == numbered(number)
+    with pytest.raises(CardAccessError, match="both"):
+        ChipAuthenticationPublicKeyInfo(
+            public_key=KEY.public_key, key_id=None, standardised_parameters=True
+        )
+
+
+@pytest.mark.parametrize("parameters", ["", "0500", "02010C02010C", "0200"])
+def test_a_number_that_is_none_makes_the_info_malformed(parameters: str) -> None:
+    with pytest.raises(CardAccessError):
+        ChipAuthenticationPublicKeyInfo.from_bytes(numbered(parameters))
+
+
+@pytest.mark.parametrize("key", [b"", b"\x00", b"\x01" + KEY.public_key.point, bytes(66)])
+def test_a_numbered_curve_with_another_key_makes_the_info_malformed(key: bytes) -> None:
+    number = f"0201{KEY.public_key.curve.pace_parameter_id:02X}"
+    with pytest.raises(CardAccessError):
+        ChipAuthenticationPublicKeyInfo.from_bytes(numbered(number, key))
+
+
+def test_a_number_of_another_curve_is_kept_unknown() -> None:
+    with pytest.raises(CurveError) as raised:
+        ChipAuthenticationPublicKeyInfo.from_bytes(numbered("02010A"))
+    assert raised.value.code == "curve.unsupported"
+    infos = SecurityInfos.from_bytes(tlv.encode(der.SET, numbered("02010A")))
+    assert infos.chip_authentication_keys == ()
+
+
 @pytest.mark.parametrize(
     "encoded",
     [
