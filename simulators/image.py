@@ -24,6 +24,7 @@ from simulators.image_document import (
     PersonalisationKeysDocument,
     read_document,
 )
+from simulators.image_keys import EcKey, Keys, PersonalisationKeys, Secrets, SessionAlgorithm
 
 __all__ = [
     "MASTER_FILE",
@@ -35,6 +36,7 @@ __all__ = [
     "PersonalisationKeys",
     "ReadRule",
     "Secrets",
+    "SessionAlgorithm",
     "Timing",
     "WriteRule",
     "file_path",
@@ -75,48 +77,6 @@ class ImageFile:
     write: WriteRule = WriteRule.PERSONALISATION
     short_identifier: int | None = None
     capacity: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secrets:
-    """What opens the card: ``can`` has six digits, ``mrz_information`` 24 characters (SPEC.md, 3.6)."""
-
-    can: str | None = field(default=None, repr=False)
-    mrz_information: str | None = field(default=None, repr=False)
-    wrong_passwords: int = 0
-
-    @property
-    def are_set(self) -> bool:
-        """Whether both passwords are there."""
-        return self.can is not None and self.mrz_information is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EcKey:
-    """A private key of the chip."""
-
-    curve: NamedCurve
-    private_scalar: int = field(repr=False)
-    key_id: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonalisationKeys:
-    """The SCP03 keys of key version ``key_version``, and how many wrong authentications came in a row."""
-
-    key_version: int
-    enc: bytes = field(repr=False)
-    mac: bytes = field(repr=False)
-    dek: bytes = field(repr=False)
-    wrong_authentications: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
-    """All keys of the chip."""
-
-    chip_authentication: tuple[EcKey, ...] = ()
-    personalisation: PersonalisationKeys | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +194,7 @@ class CardImage:
                         curve=_CURVES[key.curve],
                         private_scalar=int(key.private_scalar, 16),
                         key_id=key.key_id,
+                        algorithms=tuple(map(SessionAlgorithm, key.algorithms)),
                     )
                     for key in document.keys.chip_authentication
                 ),
@@ -284,6 +245,7 @@ class CardImage:
                         "curve": key.curve.label,
                         "private_scalar": f"{key.private_scalar:0{2 * key.curve.field_bytes}X}",
                         "key_id": key.key_id,
+                        "algorithms": [str(algorithm) for algorithm in key.algorithms],
                     }
                     for key in self.keys.chip_authentication
                 ],

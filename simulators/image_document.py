@@ -99,12 +99,17 @@ class EcKeyDocument(_Model):
     ]
     private_scalar: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){1,66}$")]
     key_id: int = Field(ge=0, le=255)
+    algorithms: list[Literal["aes-128", "aes-192", "aes-256"]] = Field(
+        default=["aes-128"], min_length=1, max_length=3
+    )
 
     @model_validator(mode="after")
     def _check_scalar(self) -> Self:
         order = next(curve.n for curve in NamedCurve if curve.label == self.curve)
         if not 1 <= int(self.private_scalar, 16) < order:
             raise ValueError("private_scalar is not between 1 and the order of the curve")
+        if len(set(self.algorithms)) != len(self.algorithms):
+            raise ValueError("a key names an algorithm twice")
         return self
 
 

@@ -26,6 +26,7 @@ from simulators.image import (
     PersonalisationKeys,
     ReadRule,
     Secrets,
+    SessionAlgorithm,
     Timing,
     file_path,
 )
@@ -53,7 +54,10 @@ def ec_keys(draw: st.DrawFn) -> tuple[EcKey, ...]:
     for key_id in draw(st.sets(byte, max_size=3)):
         curve = draw(st.sampled_from(NamedCurve))
         scalar = draw(st.integers(1, curve.n - 1))
-        keys.append(EcKey(curve=curve, private_scalar=scalar, key_id=key_id))
+        algorithms = draw(st.lists(st.sampled_from(SessionAlgorithm), min_size=1, unique=True))
+        keys.append(
+            EcKey(curve=curve, private_scalar=scalar, key_id=key_id, algorithms=tuple(algorithms))
+        )
     return tuple(keys)
 
 

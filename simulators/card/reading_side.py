@@ -1,0 +1,182 @@
+"""What a terminal can do with the card: select, read, open and prove (SPEC.md, 4.3, 5 and 6.2)."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from card_layout.atr import LifeCycle
+from simulators.card import chip_authentication
+from simulators.card.chip_authentication import ChosenKey
+from simulators.card.command import Command
+from simulators.card.file_system import Selection, locate, may_read, read_binary, select
+from simulators.card.non_volatile import NonVolatileMemory
+from simulators.card.pace import PaceExchange, mrz_secret, password_key
+from simulators.card.pace_offers import PaceOffer, offered_parameters
+from simulators.card.reply import Reply
+from simulators.card.secure_messaging import SecureMessaging
+from simulators.card.status import Refused, StatusWord
+from simulators.card.templates import read_objects
+from simulators.image import CardImage, Timing, file_path
+
+__all__ = ["ReadingSide"]
+
+_STATES = frozenset({LifeCycle.PERSONALISED, LifeCycle.OPERATIONAL})
+"""States in which MSE and GENERAL AUTHENTICATE work (SPEC.md, 6.2)."""
+
+_MAX_DELAY_SECONDS = 10
+
+
+@dataclass(slots=True, kw_only=True)
+class ReadingSide:
+    """The session and everything else that a reset wipes; ``content`` is what reading a file gives.
+
+    Args:
+        memory: the non-volatile memory.
+        random: gives so many random bytes.
+        sleep: waits; called only with the timing profile of a chip.
+        content: gives the content of a file as this card shows it.
+    """
+
+    memory: NonVolatileMemory
+    random: Callable[[int], bytes] = field(repr=False)
+    sleep: Callable[[float], None] = time.sleep
+    content: Callable[[str, bytes], bytes]
+    selection: Selection = field(default_factory=Selection)
+    session: SecureMessaging | None = None
+    _pace: PaceExchange | None = None
+    _chip_key: ChosenKey | None = None
+    _next_session: SecureMessaging | None = None
+
+    @property
+    def _image(self) -> CardImage:
+        return self.memory.image
+
+    def end_session(self) -> None:
+        """Forget the session, its keys, and what was begun in it."""
+        self.session = self._next_session = self._chip_key = self._pace = None
+
+    def change_session(self) -> None:
+        """From the next command on new keys hold, where this one agreed on them (SPEC.md, 5.4)."""
+        if self._next_session is not None:
+            self.session, self._next_session = self._next_session, None
+
+    def carry_out(self, command: Command, room: int) -> Reply:
+        """One command that came in plain, or out of secure messaging.
+
+        Raises:
+            Refused: with the status word of SPEC.md, 4.4.
+        """
+        pace, self._pace = self._pace, None
+        match command.ins:
+            case 0xA4:
+                self.selection = select(self._image, self.selection, command)
+                return Reply()
+            case 0xB0:
+                return self._read_binary(command, room)
+            case 0x22:
+                return self._manage_security_environment(command)
+            case 0x86:
+                return self._general_authenticate(command, pace)
+            case 0xC0:
+                raise Refused(StatusWord.CONDITIONS_OF_USE)
+            case _:
+                raise Refused(StatusWord.UNKNOWN_INSTRUCTION)
+
+    def _read_binary(self, command: Command, room: int) -> Reply:
+        if command.data:
+            raise Refused(StatusWord.WRONG_LENGTH)
+        self.selection, path, offset = locate(self._image, self.selection, command)
+        file = self._image.files[path]
+        has_password = self.session is not None and self._image.state in _STATES
+        if not may_read(file, has_password=has_password):
+            raise Refused(StatusWord.SECURITY_STATUS)
+        return read_binary(self.content(path, file.data), offset, command, room=room)
+
+    def _manage_security_environment(self, command: Command) -> Reply:
+        self._require_state()
+        self._chip_key = None
+        if (command.p1, command.p2) == (0xC1, 0xA4):
+            self._pace = self._begin_pace(command.data)
+        elif (command.p1, command.p2) == (0x41, 0xA4):
+            if self.session is None:
+                raise Refused(StatusWord.SECURITY_STATUS)
+            if self.selection.application is None:
+                raise Refused(StatusWord.CONDITIONS_OF_USE)
+            self._chip_key = chip_authentication.choose_key(
+                command.data, self._image.keys.chip_authentication
+            )
+        else:
+            raise Refused(StatusWord.WRONG_PARAMETERS)
+        return Reply()
+
+    def _begin_pace(self, data: bytes) -> PaceExchange:
+        if self.session is not None or self.selection.application is not None:
+            raise Refused(StatusWord.CONDITIONS_OF_USE)
+        parts = read_objects(data, required=(0x80, 0x83), optional=(0x84,))
+        offer = self._choose_offer(parts[0x80], parts.get(0x84))
+        passwords = self._image.secrets
+        if parts[0x83] == b"\x01" and passwords.mrz_information is not None:
+            secret = mrz_secret(passwords.mrz_information)
+        elif parts[0x83] == b"\x02" and passwords.can is not None:
+            secret = passwords.can.encode("ascii")
+        else:
+            raise Refused(StatusWord.REFERENCE_NOT_FOUND)
+        return PaceExchange(
+            offer=offer, password_key=password_key(secret, offer.algorithm), random=self.random
+        )
+
+    def _choose_offer(self, protocol: bytes, parameter_id: bytes | None) -> PaceOffer:
+        """The one that MSE:Set AT names; the parameters may be left out where there is but one set for the protocol."""
+        card_access = self._image.files.get(file_path(None, 0x011C))
+        offers = () if card_access is None else offered_parameters(card_access.data)
+        fitting = [offer for offer in offers if offer.protocol == protocol]
+        if parameter_id is not None:
+            fitting = [offer for offer in fitting if bytes((offer.parameter_id,)) == parameter_id]
+        if not fitting:
+            raise Refused(StatusWord.WRONG_DATA)
+        if len(set(fitting)) > 1:
+            raise Refused(StatusWord.REFERENCE_NOT_FOUND)
+        return fitting[0]
+
+    def _general_authenticate(self, command: Command, pace: PaceExchange | None) -> Reply:
+        self._require_state()
+        if command.p1 or command.p2:
+            raise Refused(StatusWord.WRONG_PARAMETERS)
+        if pace is not None:
+            return self._step_pace(command, pace)
+        key, self._chip_key = self._chip_key, None
+        if key is None or self.session is None or command.is_chained:
+            raise Refused(StatusWord.CONDITIONS_OF_USE)
+        self._next_session = chip_authentication.agree(command.data, key)
+        return Reply(data=chip_authentication.ANSWER)
+
+    def _step_pace(self, command: Command, pace: PaceExchange) -> Reply:
+        if command.is_chained is pace.expects_last:
+            raise Refused(
+                StatusWord.LAST_OF_CHAIN_EXPECTED
+                if pace.expects_last
+                else StatusWord.CONDITIONS_OF_USE
+            )
+        if not pace.expects_last:
+            reply = Reply(data=pace.answer(command.data))
+            self._pace = pace
+            return reply
+        self._wait_after_wrong_passwords()
+        try:
+            reply = Reply(data=pace.answer(command.data))
+        except Refused as refusal:
+            if refusal.status_word == StatusWord.AUTHENTICATION_FAILED:
+                self.memory.count_wrong_password()
+            raise
+        self.memory.forget_wrong_passwords()
+        self.session = pace.secure_messaging()
+        return reply
+
+    def _wait_after_wrong_passwords(self) -> None:
+        """Each wrong password in a row makes the next answer a second slower (SPEC.md, 5.1)."""
+        if self._image.timing is Timing.CHIP:
+            self.sleep(min(self._image.secrets.wrong_passwords, _MAX_DELAY_SECONDS))
+
+    def _require_state(self) -> None:
+        if self._image.state not in _STATES:
+            raise Refused(StatusWord.CONDITIONS_OF_USE)

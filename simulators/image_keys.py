@@ -1,0 +1,65 @@
+"""The keys and passwords of a card image, as values."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from card_layout.curves import NamedCurve
+
+__all__ = [
+    "EcKey",
+    "Keys",
+    "PersonalisationKeys",
+    "Secrets",
+    "SessionAlgorithm",
+]
+
+
+class SessionAlgorithm(StrEnum):
+    """What protects a session of the reading side (9303-11, 9.8)."""
+
+    AES_128 = "aes-128"
+    AES_192 = "aes-192"
+    AES_256 = "aes-256"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What opens the card: ``can`` has six digits, ``mrz_information`` 24 characters (SPEC.md, 3.6)."""
+
+    can: str | None = field(default=None, repr=False)
+    mrz_information: str | None = field(default=None, repr=False)
+    wrong_passwords: int = 0
+
+    @property
+    def are_set(self) -> bool:
+        """Whether both passwords are there."""
+        return self.can is not None and self.mrz_information is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcKey:
+    """A private key of the chip; ``algorithms`` are those that chip authentication with it may lead to."""
+
+    curve: NamedCurve
+    private_scalar: int = field(repr=False)
+    key_id: int
+    algorithms: tuple[SessionAlgorithm, ...] = (SessionAlgorithm.AES_128,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalisationKeys:
+    """The SCP03 keys of key version ``key_version``, and how many wrong authentications came in a row."""
+
+    key_version: int
+    enc: bytes = field(repr=False)
+    mac: bytes = field(repr=False)
+    dek: bytes = field(repr=False)
+    wrong_authentications: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """All keys of the chip."""
+
+    chip_authentication: tuple[EcKey, ...] = ()
+    personalisation: PersonalisationKeys | None = None
