@@ -238,6 +238,7 @@ class CardImage:
                 "can": self.secrets.can,
                 "mrz_information": self.secrets.mrz_information,
                 "wrong_passwords": self.secrets.wrong_passwords,
+                "basic_access_control": self.secrets.basic_access_control,
             },
             "keys": {
                 "chip_authentication": [

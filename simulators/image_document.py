@@ -84,6 +84,13 @@ class SecretsDocument(_Model):
     can: Annotated[str, Field(pattern=r"^[0-9]{6}$")] | None = None
     mrz_information: Annotated[str, Field(pattern=r"^[0-9A-Z<]{24}$")] | None = None
     wrong_passwords: int = Field(default=0, ge=0, le=0xFFFF)
+    basic_access_control: bool = False
+
+    @model_validator(mode="after")
+    def _check_basic_access_control(self) -> Self:
+        if self.basic_access_control and self.mrz_information is None:
+            raise ValueError("basic access control needs an mrz_information")
+        return self
 
 
 class EcKeyDocument(_Model):
@@ -99,8 +106,8 @@ class EcKeyDocument(_Model):
     ]
     private_scalar: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){1,66}$")]
     key_id: int = Field(ge=0, le=255)
-    algorithms: list[Literal["aes-128", "aes-192", "aes-256"]] = Field(
-        default=["aes-128"], min_length=1, max_length=3
+    algorithms: list[Literal["3des", "aes-128", "aes-192", "aes-256"]] = Field(
+        default=["aes-128"], min_length=1, max_length=4
     )
 
     @model_validator(mode="after")

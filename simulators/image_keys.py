@@ -17,6 +17,7 @@ __all__ = [
 class SessionAlgorithm(StrEnum):
     """What protects a session of the reading side (9303-11, 9.8)."""
 
+    TRIPLE_DES = "3des"
     AES_128 = "aes-128"
     AES_192 = "aes-192"
     AES_256 = "aes-256"
@@ -24,11 +25,15 @@ class SessionAlgorithm(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """What opens the card: ``can`` has six digits, ``mrz_information`` 24 characters (SPEC.md, 3.6)."""
+    """What opens the card: ``can`` has six digits, ``mrz_information`` 24 characters (SPEC.md, 3.6).
+
+    ``basic_access_control`` lets the MRZ open it without PACE, too, as the variant ``dev-bac`` does.
+    """
 
     can: str | None = field(default=None, repr=False)
     mrz_information: str | None = field(default=None, repr=False)
     wrong_passwords: int = 0
+    basic_access_control: bool = False
 
     @property
     def are_set(self) -> bool:

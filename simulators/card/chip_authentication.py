@@ -10,7 +10,7 @@ from simulators.card.status import Refused, StatusWord
 from simulators.card.templates import read_objects, read_template
 from simulators.image import EcKey, SessionAlgorithm
 
-__all__ = ["ANSWER", "ChosenKey", "agree", "choose_key"]
+__all__ = ["ANSWER", "ChosenKey", "agree", "agree_in_one_step", "choose_key"]
 
 _ID_CA_ECDH = bytes.fromhex("04007F000702020302")
 """id-CA-ECDH, 0.4.0.127.0.7.2.2.3.2."""
@@ -64,12 +64,28 @@ def agree(data: bytes, chosen: ChosenKey) -> SecureMessaging:
         Refused: 6A80 where the data is wrong or the point is not on the key's curve.
     """
     encoded = read_template(data, 0x7C, required=(0x80,))[0x80]
-    key = chosen.key
+    return _agree(encoded, chosen.key, chosen.algorithm)
+
+
+def agree_in_one_step(data: bytes, keys: tuple[EcKey, ...]) -> SecureMessaging:
+    """The new session from MSE:Set KAT, which is for Triple DES alone (9303-11, 6.2.4.1).
+
+    Raises:
+        Refused: 6A80 where the data is wrong or the key is not for Triple DES, 6A88 where there is no such key.
+    """
+    objects = read_objects(data, required=(0x91,), optional=(0x84,))
+    key = _find(keys, objects.get(0x84))
+    if SessionAlgorithm.TRIPLE_DES not in key.algorithms:
+        raise Refused(StatusWord.WRONG_DATA)
+    return _agree(objects[0x91], key, SessionAlgorithm.TRIPLE_DES)
+
+
+def _agree(encoded: bytes, key: EcKey, algorithm: SessionAlgorithm) -> SecureMessaging:
     try:
         shared = Point.from_bytes(key.curve, encoded).times(key.private_scalar).x_bytes()
     except PointError as error:
         raise Refused(StatusWord.WRONG_DATA) from error
-    return SecureMessaging(open_cipher(shared, chosen.algorithm))
+    return SecureMessaging(open_cipher(shared, algorithm))
 
 
 ANSWER = tlv.encode(0x7C, b"")

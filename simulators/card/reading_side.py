@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from card_layout.atr import LifeCycle
-from simulators.card import chip_authentication
+from simulators.card import basic_access, chip_authentication
 from simulators.card.chip_authentication import ChosenKey
 from simulators.card.command import Command
 from simulators.card.file_system import Selection, locate, may_read, read_binary, select
@@ -46,6 +46,7 @@ class ReadingSide:
     _pace: PaceExchange | None = None
     _chip_key: ChosenKey | None = None
     _next_session: SecureMessaging | None = None
+    _challenge: bytes | None = None
 
     @property
     def _image(self) -> CardImage:
@@ -67,6 +68,7 @@ class ReadingSide:
             Refused: with the status word of SPEC.md, 4.4.
         """
         pace, self._pace = self._pace, None
+        challenge, self._challenge = self._challenge, None
         match command.ins:
             case 0xA4:
                 self.selection = select(self._image, self.selection, command)
@@ -77,6 +79,10 @@ class ReadingSide:
                 return self._manage_security_environment(command)
             case 0x86:
                 return self._general_authenticate(command, pace)
+            case 0x84 if self._has_basic_access_control:
+                return self._get_challenge(command)
+            case 0x82 if self._has_basic_access_control:
+                return self._external_authenticate(command, challenge)
             case 0xC0:
                 raise Refused(StatusWord.CONDITIONS_OF_USE)
             case _:
@@ -98,11 +104,13 @@ class ReadingSide:
         if (command.p1, command.p2) == (0xC1, 0xA4):
             self._pace = self._begin_pace(command.data)
         elif (command.p1, command.p2) == (0x41, 0xA4):
-            if self.session is None:
-                raise Refused(StatusWord.SECURITY_STATUS)
-            if self.selection.application is None:
-                raise Refused(StatusWord.CONDITIONS_OF_USE)
+            self._require_session_in_application()
             self._chip_key = chip_authentication.choose_key(
+                command.data, self._image.keys.chip_authentication
+            )
+        elif (command.p1, command.p2) == (0x41, 0xA6):
+            self._require_session_in_application()
+            self._next_session = chip_authentication.agree_in_one_step(
                 command.data, self._image.keys.chip_authentication
             )
         else:
@@ -171,6 +179,53 @@ class ReadingSide:
         self.memory.forget_wrong_passwords()
         self.session = pace.secure_messaging()
         return reply
+
+    @property
+    def _has_basic_access_control(self) -> bool:
+        passwords = self._image.secrets
+        return passwords.basic_access_control and passwords.mrz_information is not None
+
+    def _get_challenge(self, command: Command) -> Reply:
+        """The card's nonce, which serves for the next command alone."""
+        self._require_no_session_in_application(command)
+        if command.data or (
+            command.expected_length != basic_access.CHALLENGE_BYTES and not command.asks_for_all
+        ):
+            raise Refused(StatusWord.WRONG_LENGTH)
+        self._challenge = self.random(basic_access.CHALLENGE_BYTES)
+        return Reply(data=self._challenge)
+
+    def _external_authenticate(self, command: Command, challenge: bytes | None) -> Reply:
+        self._require_no_session_in_application(command)
+        information = self._image.secrets.mrz_information
+        if challenge is None or information is None:
+            raise Refused(StatusWord.CONDITIONS_OF_USE)
+        if len(command.data) != basic_access.CRYPTOGRAM_BYTES:
+            raise Refused(StatusWord.WRONG_LENGTH)
+        self._wait_after_wrong_passwords()
+        try:
+            answer, session = basic_access.authenticate(
+                command.data, information=information, challenge=challenge, random=self.random
+            )
+        except Refused:
+            self.memory.count_wrong_password()
+            raise
+        self.memory.forget_wrong_passwords()
+        self.session = session
+        return Reply(data=answer)
+
+    def _require_no_session_in_application(self, command: Command) -> None:
+        self._require_state()
+        if command.p1 or command.p2:
+            raise Refused(StatusWord.WRONG_PARAMETERS)
+        if self.session is not None or self.selection.application is None:
+            raise Refused(StatusWord.CONDITIONS_OF_USE)
+
+    def _require_session_in_application(self) -> None:
+        if self.session is None:
+            raise Refused(StatusWord.SECURITY_STATUS)
+        if self.selection.application is None:
+            raise Refused(StatusWord.CONDITIONS_OF_USE)
 
     def _wait_after_wrong_passwords(self) -> None:
         """Each wrong password in a row makes the next answer a second slower (SPEC.md, 5.1)."""

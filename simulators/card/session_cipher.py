@@ -4,6 +4,7 @@ import hashlib
 from typing import Protocol
 
 from simulators.card.aes import BLOCK, cmac, decrypt_cbc, encrypt_block, encrypt_cbc, pad, unpad
+from simulators.card.triple_des import TripleDesCipher
 from simulators.image import SessionAlgorithm
 
 __all__ = [
@@ -26,7 +27,10 @@ PASSWORD = 3
 CHECKSUM_BYTES = 8
 """Bytes of every MAC of secure messaging and of every token of PACE."""
 
+_SHA_1_KEY_BYTES = 16
+
 _KEY_BYTES = {
+    SessionAlgorithm.TRIPLE_DES: 16,
     SessionAlgorithm.AES_128: 16,
     SessionAlgorithm.AES_192: 24,
     SessionAlgorithm.AES_256: 32,
@@ -84,14 +88,15 @@ def derive_key(secret: bytes, counter: int, algorithm: SessionAlgorithm) -> byte
     """KDF of 9303-11, 9.7.1: SHA-1 for keys of 128 bits, SHA-256 for longer ones."""
     size = key_bytes(algorithm)
     message = secret + counter.to_bytes(4, "big")
-    if size == BLOCK:
+    if size == _SHA_1_KEY_BYTES:
         return hashlib.sha1(message).digest()[:size]  # noqa: S324 -- fixed by 9303-11
     return hashlib.sha256(message).digest()[:size]
 
 
 def open_cipher(secret: bytes, algorithm: SessionAlgorithm) -> SessionCipher:
     """The session keys of an agreed secret."""
-    return AesCipher(
+    kind = TripleDesCipher if algorithm is SessionAlgorithm.TRIPLE_DES else AesCipher
+    return kind(
         encryption_key=derive_key(secret, ENCRYPTION, algorithm),
         mac_key=derive_key(secret, MAC, algorithm),
     )

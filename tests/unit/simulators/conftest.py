@@ -175,7 +175,8 @@ def aes_mac(key: bytes, message: bytes) -> bytes:
 
 
 def des_cbc(key: bytes, data: bytes, *, decrypt: bool = False) -> bytes:
-    cipher = ciphers.Cipher(TripleDES(key), modes.CBC(bytes(8)))
+    whole = key * 3 if len(key) == 8 else key + key[:8]
+    cipher = ciphers.Cipher(TripleDES(whole), modes.CBC(bytes(8)))
     context = cipher.decryptor() if decrypt else cipher.encryptor()
     return context.update(data)
 
@@ -312,6 +313,44 @@ class Terminal:
         assert objects[0x86] == token(own)
         self.start_session(shared, algorithm)
         return objects
+
+    def basic_access(self, information: str, *, mac_flaw: int = 0, nonce_flaw: int = 0) -> None:
+        """Run BAC and start its session."""
+        seed = hashlib.sha1(information.encode()).digest()[:16]  # noqa: S324 -- fixed by 9303-11
+        encryption_key, mac_key = (derive(seed, n, "3des") for n in (1, 2))
+        challenge = bytearray(self.plain("00840000"))
+        if self.status != "9000":
+            return
+        assert len(challenge) == 8
+        challenge[-1] ^= nonce_flaw
+        own_challenge, own_key = secrets.token_bytes(8), secrets.token_bytes(16)
+        encrypted = des_cbc(encryption_key, own_challenge + bytes(challenge) + own_key)
+        mac = bytearray(retail_mac(mac_key, method_2(encrypted, 8)))
+        mac[0] ^= mac_flaw
+        answer = self.plain("00820000", encrypted + bytes(mac))
+        if self.status != "9000":
+            return
+        assert retail_mac(mac_key, method_2(answer[:32], 8)) == answer[32:]
+        opened = des_cbc(encryption_key, answer[:32], decrypt=True)
+        assert opened[:8] == bytes(challenge)
+        assert opened[8:16] == own_challenge
+        shared = bytes(a ^ b for a, b in zip(own_key, opened[16:], strict=True))
+        counter = int.from_bytes(bytes(challenge[4:]) + own_challenge[4:], "big")
+        self.start_session(shared, "3des", counter)
+
+    def prove_chip_with_triple_des(
+        self, public: AffinePoint, curve: NamedCurve, key_id: int | None
+    ) -> None:
+        """Chip authentication with MSE:Set KAT."""
+        private = secrets.randbelow(curve.n - 1) + 1
+        own = encode_affine(curve, multiply_point(curve, private, (curve.g_x, curve.g_y)))
+        data = tlv.encode(0x91, own)
+        if key_id is not None:
+            data += bytes((0x84, 1, key_id))
+        self.send("002241A6", data, le=False)
+        if self.status == "9000":
+            shared = multiply_point(curve, private, public)[0]
+            self.start_session(shared.to_bytes(curve.field_bytes, "big"), "3des")
 
     def _map(self, nonce: bytes, mapping: int, algorithm: str, curve: NamedCurve) -> AffinePoint:
         if mapping == 4:

@@ -80,6 +80,14 @@ def faults(draw: st.DrawFn) -> Fault:
     )
 
 
+extra_secrets = st.sampled_from(
+    [
+        {},
+        {"mrz_information": "T22000129364081251010318", "basic_access_control": True},
+    ]
+)
+
+
 @st.composite
 def images(draw: st.DrawFn) -> CardImage:
     applications = draw(st.dictionaries(aids, st.integers(0, 0xFFFF), max_size=3))
@@ -119,8 +127,11 @@ def images(draw: st.DrawFn) -> CardImage:
         files=files,
         secrets=Secrets(
             can=draw(st.none() | st.from_regex("[0-9]{6}", fullmatch=True)),
-            mrz_information=draw(st.none() | st.from_regex("[0-9A-Z<]{24}", fullmatch=True)),
             wrong_passwords=draw(st.integers(0, 0xFFFF)),
+            **{
+                "mrz_information": draw(st.none() | st.from_regex("[0-9A-Z<]{24}", fullmatch=True)),
+                **draw(extra_secrets),
+            },
         ),
         keys=Keys(
             chip_authentication=draw(ec_keys()), personalisation=draw(st.none() | personalisation)
@@ -211,6 +222,9 @@ REFUSED_BY_BOTH: list[Change] = [
     put("12345x", "secrets", "can"),
     put(123456, "secrets", "can"),
     put("t" * 24, "secrets", "mrz_information"),
+    put(1, "secrets", "basic_access_control"),
+    put(["des"], "keys", "chip_authentication", 0, "algorithms"),  # type: ignore[arg-type]
+    put([], "keys", "chip_authentication", 0, "algorithms"),  # type: ignore[arg-type]
     put(-1, "secrets", "wrong_passwords"),
     put("secp224r1", "keys", "chip_authentication", 0, "curve"),  # type: ignore[arg-type]
     put("", "keys", "chip_authentication", 0, "private_scalar"),  # type: ignore[arg-type]
@@ -233,6 +247,8 @@ REFUSED_BEYOND_THE_SCHEMA: list[Change] = [
     put(2, "files", FILE, "short_identifier"),
     put("00", "keys", "chip_authentication", 0, "private_scalar"),  # type: ignore[arg-type]
     put("FF" * 32, "keys", "chip_authentication", 0, "private_scalar"),  # type: ignore[arg-type]
+    put({"basic_access_control": True}, "secrets"),
+    put(["3des", "3des"], "keys", "chip_authentication", 0, "algorithms"),  # type: ignore[arg-type]
     put([{"kind": "overlong-length"}], "faults"),
     put([{"kind": "instruction-refused"}], "faults"),
 ]
