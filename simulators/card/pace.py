@@ -9,19 +9,33 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from card_layout import tlv
 from card_layout.curves import NamedCurve
-from simulators.card.aes import cmac, encrypt_cbc
-from simulators.card.pace_offers import PaceOffer
+from simulators.card.aes import BLOCK, cmac, encrypt_block, encrypt_cbc, pad
+from simulators.card.integrated_mapping import map_nonces, nonce_bytes
+from simulators.card.pace_offers import Mapping, PaceOffer
 from simulators.card.points import Point, PointError
 from simulators.card.secure_messaging import SecureMessaging
-from simulators.card.session_cipher import CHECKSUM_BYTES, MAC, PASSWORD, derive_key, open_cipher
+from simulators.card.session_cipher import (
+    CHECKSUM_BYTES,
+    ENCRYPTION,
+    MAC,
+    PASSWORD,
+    derive_key,
+    key_bytes,
+    open_cipher,
+)
 from simulators.card.status import Refused, StatusWord
 from simulators.card.templates import read_template
-from simulators.image import SessionAlgorithm
+from simulators.image import EcKey, SessionAlgorithm
 
-__all__ = ["PaceExchange", "mrz_secret", "password_key", "random_scalar"]
+__all__ = [
+    "PaceExchange",
+    "encrypt_chip_authentication_data",
+    "mrz_secret",
+    "password_key",
+    "random_scalar",
+]
 
 _DYNAMIC_AUTHENTICATION = 0x7C
-_NONCE_BYTES = 16
 
 
 class _Step(Enum):
@@ -36,14 +50,19 @@ class _Step(Enum):
 
 @dataclass(slots=True)
 class PaceExchange:
-    """One run of PACE: four GENERAL AUTHENTICATE; whatever it refuses ends it, and the caller drops the object."""
+    """One run of PACE: four GENERAL AUTHENTICATE; whatever it refuses ends it, and the caller drops the object.
+
+    ``chip_key`` is the key that chip authentication mapping proves, on the curve of the offer.
+    """
 
     offer: PaceOffer
     password_key: bytes = field(repr=False)
     random: Callable[[int], bytes] = field(repr=False)
+    chip_key: EcKey | None = field(default=None, repr=False)
     _step: _Step = field(default=_Step.NONCE, init=False)
     _nonce: bytes = field(default=b"", init=False, repr=False)
     _generator: Point | None = field(default=None, init=False, repr=False)
+    _mapping_scalar: int = field(default=0, init=False, repr=False)
     _shared_secret: bytes = field(default=b"", init=False, repr=False)
     _own_public: bytes = field(default=b"", init=False, repr=False)
     _other_public: bytes = field(default=b"", init=False, repr=False)
@@ -78,23 +97,38 @@ class PaceExchange:
 
     def _give_nonce(self, data: bytes) -> bytes:
         read_template(data, _DYNAMIC_AUTHENTICATION, required=())
-        self._nonce = self.random(_NONCE_BYTES)
+        is_integrated = self.offer.mapping is Mapping.INTEGRATED
+        size = nonce_bytes(key_bytes(self.offer.algorithm)) if is_integrated else BLOCK
+        self._nonce = self.random(size)
         self._step = _Step.MAP
         return tlv.encode(0x80, encrypt_cbc(self.password_key, self._nonce))
 
     def _map(self, data: bytes) -> bytes:
-        """Generic mapping: the new generator is s * G + H (9303-11, 4.4.3.3.1)."""
+        """The new generator (9303-11, 4.4.3.3), and what the terminal needs for it."""
         encoded = read_template(data, _DYNAMIC_AUTHENTICATION, required=(0x81,))[0x81]
-        generator = Point.generator(self.offer.curve)
-        private = random_scalar(self.offer.curve, self.random)
+        is_integrated = self.offer.mapping is Mapping.INTEGRATED
         try:
-            own = generator.times(private)
-            shared = self._read_point(encoded, own).times(private)
-            self._generator = generator.times(int.from_bytes(self._nonce, "big")).plus(shared)
+            answer = self._map_integrated(encoded) if is_integrated else self._map_generic(encoded)
         except PointError as error:
             raise Refused(StatusWord.WRONG_DATA) from error
         self._step = _Step.AGREE
-        return tlv.encode(0x82, own.to_bytes())
+        return tlv.encode(0x82, answer)
+
+    def _map_integrated(self, other_nonce: bytes) -> bytes:
+        """Nothing is given back: both sides compute alone (9303-11, 4.4.3.3.2)."""
+        if len(other_nonce) != key_bytes(self.offer.algorithm):
+            raise Refused(StatusWord.WRONG_DATA)
+        self._generator = map_nonces(self.offer.curve, self._nonce, other_nonce)
+        return b""
+
+    def _map_generic(self, encoded: bytes) -> bytes:
+        """The nonce times G, plus H (9303-11, 4.4.3.3.1); chip authentication mapping does the same and proves the scalar later."""
+        generator = Point.generator(self.offer.curve)
+        self._mapping_scalar = random_scalar(self.offer.curve, self.random)
+        own = generator.times(self._mapping_scalar)
+        shared = self._read_point(encoded, own).times(self._mapping_scalar)
+        self._generator = generator.times(int.from_bytes(self._nonce, "big")).plus(shared)
+        return own.to_bytes()
 
     def _agree(self, data: bytes) -> bytes:
         """Key agreement on the mapped generator, and the session keys (9303-11, 4.4.3.1 and 9.7)."""
@@ -117,7 +151,12 @@ class PaceExchange:
         if not bytes_eq(token, self._token(self._own_public)):
             raise Refused(StatusWord.AUTHENTICATION_FAILED)
         self._step = _Step.OVER
-        return tlv.encode(0x86, self._token(self._other_public))
+        answer = tlv.encode(0x86, self._token(self._other_public))
+        if self.offer.mapping is Mapping.CHIP_AUTHENTICATION and self.chip_key is not None:
+            key = derive_key(self._shared_secret, ENCRYPTION, self.offer.algorithm)
+            encrypted = encrypt_chip_authentication_data(key, self.chip_key, self._mapping_scalar)
+            answer += tlv.encode(0x8A, encrypted)
+        return answer
 
     def _read_point(self, encoded: bytes, own: Point) -> Point:
         point = Point.from_bytes(self.offer.curve, encoded)
@@ -129,6 +168,14 @@ class PaceExchange:
         authenticated = tlv.encode(0x06, self.offer.protocol) + tlv.encode(0x86, public_key)
         key = derive_key(self._shared_secret, MAC, self.offer.algorithm)
         return cmac(key, tlv.encode(0x7F49, authenticated))[:CHECKSUM_BYTES]
+
+
+def encrypt_chip_authentication_data(key: bytes, chip_key: EcKey, mapping_scalar: int) -> bytes:
+    """What proves the chip's key: the mapping's private key over the chip's own (9303-11, 4.4.3.5)."""
+    order = chip_key.curve.n
+    data = pow(chip_key.private_scalar, -1, order) * mapping_scalar % order
+    iv = encrypt_block(key, b"\xff" * BLOCK)
+    return encrypt_cbc(key, pad(data.to_bytes((order.bit_length() + 7) // 8, "big")), iv=iv)
 
 
 def mrz_secret(information: str) -> bytes:

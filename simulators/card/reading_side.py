@@ -5,18 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from card_layout.atr import LifeCycle
+from card_layout.curves import NamedCurve
 from simulators.card import basic_access, chip_authentication
 from simulators.card.chip_authentication import ChosenKey
 from simulators.card.command import Command
 from simulators.card.file_system import Selection, locate, may_read, read_binary, select
 from simulators.card.non_volatile import NonVolatileMemory
 from simulators.card.pace import PaceExchange, mrz_secret, password_key
-from simulators.card.pace_offers import PaceOffer, offered_parameters
+from simulators.card.pace_offers import Mapping, PaceOffer, offered_parameters
 from simulators.card.reply import Reply
 from simulators.card.secure_messaging import SecureMessaging
 from simulators.card.status import Refused, StatusWord
 from simulators.card.templates import read_objects
-from simulators.image import CardImage, Timing, file_path
+from simulators.image import CardImage, EcKey, Timing, file_path
 
 __all__ = ["ReadingSide"]
 
@@ -130,14 +131,27 @@ class ReadingSide:
         else:
             raise Refused(StatusWord.REFERENCE_NOT_FOUND)
         return PaceExchange(
-            offer=offer, password_key=password_key(secret, offer.algorithm), random=self.random
+            offer=offer,
+            password_key=password_key(secret, offer.algorithm),
+            random=self.random,
+            chip_key=self._mapping_key(offer.curve),
         )
+
+    def _mapping_key(self, curve: NamedCurve) -> EcKey | None:
+        """The chip authentication key that chip authentication mapping proves over a curve."""
+        keys = [key for key in self._image.keys.chip_authentication if key.curve is curve]
+        return keys[0] if keys else None
 
     def _choose_offer(self, protocol: bytes, parameter_id: bytes | None) -> PaceOffer:
         """The one that MSE:Set AT names; the parameters may be left out where there is but one set for the protocol."""
         card_access = self._image.files.get(file_path(None, 0x011C))
         offers = () if card_access is None else offered_parameters(card_access.data)
-        fitting = [offer for offer in offers if offer.protocol == protocol]
+        fitting = [
+            offer
+            for offer in offers
+            if offer.protocol == protocol
+            and (offer.mapping is not Mapping.CHIP_AUTHENTICATION or self._mapping_key(offer.curve))
+        ]
         if parameter_id is not None:
             fitting = [offer for offer in fitting if bytes((offer.parameter_id,)) == parameter_id]
         if not fitting:

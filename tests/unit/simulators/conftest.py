@@ -314,6 +314,12 @@ class Terminal:
         self.start_session(shared, algorithm)
         return objects
 
+    def open_chip_authentication_data(self, encrypted: bytes) -> bytes:
+        """What chip authentication mapping gave, under the key of the session."""
+        iv = aes_cbc(self.encryption_key, b"\xff" * 16)
+        opened = aes_cbc(self.encryption_key, encrypted, iv=iv, decrypt=True)
+        return opened.rstrip(b"\x00")[:-1]
+
     def basic_access(self, information: str, *, mac_flaw: int = 0, nonce_flaw: int = 0) -> None:
         """Run BAC and start its session."""
         seed = hashlib.sha1(information.encode()).digest()[:16]  # noqa: S324 -- fixed by 9303-11

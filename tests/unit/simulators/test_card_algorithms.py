@@ -132,3 +132,48 @@ def test_a_token_that_is_wrong_in_one_bit_opens_nothing(
     terminal.select_application()
     assert terminal.read(1) == b""
     assert terminal.status == "6982"
+
+
+@pytest.mark.parametrize("curve", NamedCurve)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_integrated_mapping_opens_the_card(
+    operational: CardImage,
+    open_terminal: Callable[[VirtualCard], Any],
+    curve: NamedCurve,
+    algorithm: SessionAlgorithm,
+) -> None:
+    terminal = open_terminal(VirtualCard(offering(operational, (4, algorithm, curve))))
+    objects = terminal.pace(CAN, mapping=4, algorithm=algorithm, curve=curve)
+    assert list(objects) == [0x86]
+    terminal.select_application()
+    assert b"EF.DG1" in terminal.read(1)
+
+
+@pytest.mark.parametrize("curve", NamedCurve)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_chip_authentication_mapping_opens_the_card_and_proves_its_key(
+    operational: CardImage,
+    open_terminal: Callable[[VirtualCard], Any],
+    curve: NamedCurve,
+    algorithm: SessionAlgorithm,
+) -> None:
+    key = EcKey(curve=curve, private_scalar=SCALAR, key_id=1)
+    image = offering(operational, (6, algorithm, curve), (2, algorithm, curve))
+    image = replace(image, keys=replace(image.keys, chip_authentication=(key,)))
+    image = image.with_file(
+        "3F00/011D", ImageFile(data=b"CARD SECURITY", short_identifier=0x1D, capacity=64)
+    )
+    terminal = open_terminal(VirtualCard(image))
+    assert terminal.plain("00B09D00") == b""
+    assert terminal.status == "6982"
+    objects = terminal.pace(CAN, mapping=6, algorithm=algorithm, curve=curve)
+    assert list(objects) == [0x86, 0x8A]
+    assert terminal.read(0x1D) == b"CARD SECURITY"
+    proven = terminal.open_chip_authentication_data(objects[0x8A])
+    size = (curve.n.bit_length() + 7) // 8
+    assert len(proven) == size
+    public = Point.generator(curve).times(SCALAR)
+    mapped = public.times(int.from_bytes(proven, "big"))
+    assert mapped.to_bytes() == terminal.chip_mapping_key
+    # Generic mapping with the same card proves nothing.
+    assert list(open_terminal(terminal.card).pace(CAN, algorithm=algorithm, curve=curve)) == [0x86]
