@@ -22,21 +22,37 @@ from simulators.image_document import (
     MAX_IMAGE_BYTES,
     WARNING,
     PersonalisationKeysDocument,
+    RsaKeyDocument,
+    SigningEcKeyDocument,
     read_document,
 )
-from simulators.image_keys import EcKey, Keys, PersonalisationKeys, Secrets, SessionAlgorithm
+from simulators.image_keys import (
+    ActiveAuthenticationKey,
+    EcKey,
+    HashAlgorithm,
+    Keys,
+    PersonalisationKeys,
+    RsaKey,
+    Secrets,
+    SessionAlgorithm,
+    SigningEcKey,
+)
 
 __all__ = [
     "MASTER_FILE",
+    "ActiveAuthenticationKey",
     "CardImage",
     "EcKey",
+    "HashAlgorithm",
     "ImageFile",
     "Keys",
     "Limits",
     "PersonalisationKeys",
     "ReadRule",
+    "RsaKey",
     "Secrets",
     "SessionAlgorithm",
+    "SigningEcKey",
     "Timing",
     "WriteRule",
     "file_path",
@@ -198,6 +214,7 @@ class CardImage:
                     )
                     for key in document.keys.chip_authentication
                 ),
+                active_authentication=_signing_key(document.keys.active_authentication),
                 personalisation=_personalisation_keys(document.keys.personalisation),
             ),
             trust_points=tuple(bytes.fromhex(item) for item in document.trust_points),
@@ -244,12 +261,13 @@ class CardImage:
                 "chip_authentication": [
                     {
                         "curve": key.curve.label,
-                        "private_scalar": f"{key.private_scalar:0{2 * key.curve.field_bytes}X}",
+                        "private_scalar": _scalar(key),
                         "key_id": key.key_id,
                         "algorithms": [str(algorithm) for algorithm in key.algorithms],
                     }
                     for key in self.keys.chip_authentication
                 ],
+                "active_authentication": _signing_json(self.keys.active_authentication),
                 "personalisation": _personalisation_json(self.keys.personalisation),
             },
             "trust_points": [_hex(certificate) for certificate in self.trust_points],
@@ -287,6 +305,45 @@ def _personalisation_keys(
         dek=bytes.fromhex(document.dek),
         wrong_authentications=document.wrong_authentications,
     )
+
+
+def _signing_key(
+    document: SigningEcKeyDocument | RsaKeyDocument | None,
+) -> ActiveAuthenticationKey | None:
+    match document:
+        case None:
+            return None
+        case SigningEcKeyDocument():
+            return SigningEcKey(
+                curve=_CURVES[document.curve],
+                private_scalar=int(document.private_scalar, 16),
+                hash_algorithm=HashAlgorithm(document.hash_algorithm),
+            )
+        case RsaKeyDocument():
+            return RsaKey(
+                modulus=int(document.modulus, 16),
+                private_exponent=int(document.private_exponent, 16),
+                hash_algorithm=HashAlgorithm(document.hash_algorithm),
+            )
+
+
+def _signing_json(key: ActiveAuthenticationKey | None) -> dict[str, object] | None:
+    match key:
+        case None:
+            return None
+        case SigningEcKey():
+            numbers = {"curve": key.curve.label, "private_scalar": _scalar(key)}
+        case RsaKey():
+            size = (key.modulus.bit_length() + 7) // 8
+            numbers = {
+                "modulus": f"{key.modulus:0{2 * size}X}",
+                "private_exponent": f"{key.private_exponent:0{2 * size}X}",
+            }
+    return {**numbers, "hash_algorithm": str(key.hash_algorithm)}
+
+
+def _scalar(key: EcKey | SigningEcKey) -> str:
+    return f"{key.private_scalar:0{2 * key.curve.field_bytes}X}"
 
 
 _CURVES = {curve.label: curve for curve in NamedCurve}

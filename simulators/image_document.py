@@ -18,6 +18,8 @@ __all__ = [
     "WARNING",
     "ImageDocument",
     "PersonalisationKeysDocument",
+    "RsaKeyDocument",
+    "SigningEcKeyDocument",
     "json_schema",
     "read_document",
 ]
@@ -40,6 +42,16 @@ _FileIdentifier = Annotated[str, Field(pattern=r"^[0-9A-F]{4}$")]
 _Path = Annotated[str, Field(pattern=r"^(3F00|([0-9A-F]{2}){5,16})/[0-9A-F]{4}$")]
 _Byte = Annotated[str, Field(pattern=r"^[0-9A-F]{2}$")]
 _Key = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{32}$")]
+
+
+_CurveLabel = Literal[
+    "secp256r1",
+    "secp384r1",
+    "secp521r1",
+    "brainpoolP256r1",
+    "brainpoolP384r1",
+    "brainpoolP512r1",
+]
 
 
 class _Model(BaseModel):
@@ -96,14 +108,7 @@ class SecretsDocument(_Model):
 class EcKeyDocument(_Model):
     """A private key; `private_scalar` in hexadecimal."""
 
-    curve: Literal[
-        "secp256r1",
-        "secp384r1",
-        "secp521r1",
-        "brainpoolP256r1",
-        "brainpoolP384r1",
-        "brainpoolP512r1",
-    ]
+    curve: _CurveLabel
     private_scalar: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){1,66}$")]
     key_id: int = Field(ge=0, le=255)
     algorithms: list[Literal["3des", "aes-128", "aes-192", "aes-256"]] = Field(
@@ -112,11 +117,39 @@ class EcKeyDocument(_Model):
 
     @model_validator(mode="after")
     def _check_scalar(self) -> Self:
-        order = next(curve.n for curve in NamedCurve if curve.label == self.curve)
-        if not 1 <= int(self.private_scalar, 16) < order:
-            raise ValueError("private_scalar is not between 1 and the order of the curve")
+        _check_private_scalar(self.curve, self.private_scalar)
         if len(set(self.algorithms)) != len(self.algorithms):
             raise ValueError("a key names an algorithm twice")
+        return self
+
+
+_HashAlgorithm = Literal["sha-1", "sha-224", "sha-256", "sha-384", "sha-512"]
+
+
+class SigningEcKeyDocument(_Model):
+    """The key of active authentication with ECDSA."""
+
+    curve: _CurveLabel
+    private_scalar: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){1,66}$")]
+    hash_algorithm: _HashAlgorithm = "sha-256"
+
+    @model_validator(mode="after")
+    def _check_scalar(self) -> Self:
+        _check_private_scalar(self.curve, self.private_scalar)
+        return self
+
+
+class RsaKeyDocument(_Model):
+    """The key of active authentication with RSA; the first bit of `modulus` is set."""
+
+    modulus: Annotated[str, Field(pattern=r"^[89A-Fa-f][0-9A-Fa-f]([0-9A-Fa-f]{2}){127,511}$")]
+    private_exponent: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){1,512}$")]
+    hash_algorithm: _HashAlgorithm = "sha-1"
+
+    @model_validator(mode="after")
+    def _check_exponent(self) -> Self:
+        if not 1 < int(self.private_exponent, 16) < int(self.modulus, 16):
+            raise ValueError("private_exponent is not between 1 and the modulus")
         return self
 
 
@@ -134,6 +167,7 @@ class KeysDocument(_Model):
     """All keys of the chip."""
 
     chip_authentication: list[EcKeyDocument] = Field(default_factory=list, max_length=_MAX_KEYS)
+    active_authentication: SigningEcKeyDocument | RsaKeyDocument | None = None
     personalisation: PersonalisationKeysDocument | None = None
 
     @model_validator(mode="after")
@@ -258,6 +292,12 @@ class ImageDocument(_Model):
                 found[path] = number
                 taken.add((directory, number))
         return found
+
+
+def _check_private_scalar(label: str, scalar: str) -> None:
+    order = next(curve.n for curve in NamedCurve if curve.label == label)
+    if not 1 <= int(scalar, 16) < order:
+        raise ValueError("private_scalar is not between 1 and the order of the curve")
 
 
 def read_document(encoded: str | bytes) -> ImageDocument:

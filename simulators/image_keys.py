@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from card_layout.curves import NamedCurve
 
 __all__ = [
+    "ActiveAuthenticationKey",
     "EcKey",
+    "HashAlgorithm",
     "Keys",
     "PersonalisationKeys",
+    "RsaKey",
     "Secrets",
     "SessionAlgorithm",
+    "SigningEcKey",
 ]
 
 
@@ -51,6 +56,37 @@ class EcKey:
     algorithms: tuple[SessionAlgorithm, ...] = (SessionAlgorithm.AES_128,)
 
 
+class HashAlgorithm(StrEnum):
+    """What active authentication hashes with."""
+
+    SHA_1 = "sha-1"
+    SHA_224 = "sha-224"
+    SHA_256 = "sha-256"
+    SHA_384 = "sha-384"
+    SHA_512 = "sha-512"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningEcKey:
+    """The key of active authentication with ECDSA."""
+
+    curve: NamedCurve
+    private_scalar: int = field(repr=False)
+    hash_algorithm: HashAlgorithm = HashAlgorithm.SHA_256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RsaKey:
+    """The key of active authentication with RSA, as older documents have it."""
+
+    modulus: int
+    private_exponent: int = field(repr=False)
+    hash_algorithm: HashAlgorithm = HashAlgorithm.SHA_1
+
+
+ActiveAuthenticationKey: TypeAlias = SigningEcKey | RsaKey
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonalisationKeys:
     """The SCP03 keys of key version ``key_version``, and how many wrong authentications came in a row."""
@@ -67,4 +103,5 @@ class Keys:
     """All keys of the chip."""
 
     chip_authentication: tuple[EcKey, ...] = ()
+    active_authentication: ActiveAuthenticationKey | None = None
     personalisation: PersonalisationKeys | None = None

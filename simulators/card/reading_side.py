@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from card_layout.atr import LifeCycle
 from card_layout.curves import NamedCurve
-from simulators.card import basic_access, chip_authentication
+from simulators.card import active_authentication, basic_access, chip_authentication
 from simulators.card.chip_authentication import ChosenKey
 from simulators.card.command import Command
 from simulators.card.file_system import Selection, locate, may_read, read_binary, select
@@ -73,21 +73,24 @@ class ReadingSide:
         match command.ins:
             case 0xA4:
                 self.selection = select(self._image, self.selection, command)
-                return Reply()
+                reply = Reply()
             case 0xB0:
-                return self._read_binary(command, room)
+                reply = self._read_binary(command, room)
             case 0x22:
-                return self._manage_security_environment(command)
+                reply = self._manage_security_environment(command)
             case 0x86:
-                return self._general_authenticate(command, pace)
+                reply = self._general_authenticate(command, pace)
             case 0x84 if self._has_basic_access_control:
-                return self._get_challenge(command)
+                reply = self._get_challenge(command)
             case 0x82 if self._has_basic_access_control:
-                return self._external_authenticate(command, challenge)
+                reply = self._external_authenticate(command, challenge)
+            case 0x88 if self._image.keys.active_authentication is not None:
+                reply = self._internal_authenticate(command)
             case 0xC0:
                 raise Refused(StatusWord.CONDITIONS_OF_USE)
             case _:
                 raise Refused(StatusWord.UNKNOWN_INSTRUCTION)
+        return reply
 
     def _read_binary(self, command: Command, room: int) -> Reply:
         if command.data:
@@ -193,6 +196,18 @@ class ReadingSide:
         self.memory.forget_wrong_passwords()
         self.session = pace.secure_messaging()
         return reply
+
+    def _internal_authenticate(self, command: Command) -> Reply:
+        key = self._image.keys.active_authentication
+        self._require_state()
+        if command.p1 or command.p2:
+            raise Refused(StatusWord.WRONG_PARAMETERS)
+        self._require_session_in_application()
+        if key is None:
+            raise Refused(StatusWord.UNKNOWN_INSTRUCTION)
+        if len(command.data) != active_authentication.CHALLENGE_BYTES:
+            raise Refused(StatusWord.WRONG_LENGTH)
+        return Reply(data=active_authentication.sign(key, command.data, self.random))
 
     @property
     def _has_basic_access_control(self) -> bool:

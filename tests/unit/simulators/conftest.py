@@ -211,8 +211,11 @@ class Terminal:
     def plain(self, header: str, data: bytes = b"", *, le: bool = True) -> bytes:
         body = bytes((len(data),)) + data if data else b""
         answer = self.card.process(bytes.fromhex(header) + body + (b"\x00" if le else b""))
-        self.status = answer[-2:].hex().upper()
-        return answer[:-2]
+        content, self.status = answer[:-2], answer[-2:].hex().upper()
+        while self.status.startswith("61"):
+            answer = self.card.process(bytes.fromhex("00C0000000"))
+            content, self.status = content + answer[:-2], answer[-2:].hex().upper()
+        return content
 
     def send(self, header: str, data: bytes = b"", *, le: bool = True) -> bytes:
         """In the session, where there is one."""

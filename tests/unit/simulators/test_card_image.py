@@ -20,13 +20,16 @@ from simulators.faults import Fault, FaultKind
 from simulators.image import (
     CardImage,
     EcKey,
+    HashAlgorithm,
     ImageFile,
     Keys,
     Limits,
     PersonalisationKeys,
     ReadRule,
+    RsaKey,
     Secrets,
     SessionAlgorithm,
+    SigningEcKey,
     Timing,
     file_path,
 )
@@ -59,6 +62,18 @@ def ec_keys(draw: st.DrawFn) -> tuple[EcKey, ...]:
             EcKey(curve=curve, private_scalar=scalar, key_id=key_id, algorithms=tuple(algorithms))
         )
     return tuple(keys)
+
+
+@st.composite
+def signing_keys(draw: st.DrawFn) -> SigningEcKey | RsaKey:
+    algorithm = draw(st.sampled_from(HashAlgorithm))
+    if draw(st.booleans()):
+        curve = draw(st.sampled_from(NamedCurve))
+        scalar = draw(st.integers(1, curve.n - 1))
+        return SigningEcKey(curve=curve, private_scalar=scalar, hash_algorithm=algorithm)
+    modulus = draw(st.integers(1 << 1023, (1 << 1024) - 1))
+    exponent = draw(st.integers(2, modulus - 1))
+    return RsaKey(modulus=modulus, private_exponent=exponent, hash_algorithm=algorithm)
 
 
 @st.composite
@@ -134,7 +149,9 @@ def images(draw: st.DrawFn) -> CardImage:
             },
         ),
         keys=Keys(
-            chip_authentication=draw(ec_keys()), personalisation=draw(st.none() | personalisation)
+            chip_authentication=draw(ec_keys()),
+            active_authentication=draw(st.none() | signing_keys()),
+            personalisation=draw(st.none() | personalisation),
         ),
         trust_points=tuple(draw(st.lists(st.binary(max_size=20), max_size=3))),
         current_date=draw(st.none() | st.just("20261121")),
@@ -229,6 +246,9 @@ REFUSED_BY_BOTH: list[Change] = [
     put("secp224r1", "keys", "chip_authentication", 0, "curve"),  # type: ignore[arg-type]
     put("", "keys", "chip_authentication", 0, "private_scalar"),  # type: ignore[arg-type]
     put(256, "keys", "chip_authentication", 0, "key_id"),  # type: ignore[arg-type]
+    put({}, "keys", "active_authentication"),
+    put({"modulus": "7F" * 128, "private_exponent": "03"}, "keys", "active_authentication"),
+    put({"curve": "secp256r1", "modulus": "FF" * 128}, "keys", "active_authentication"),
     put("00" * 15, "keys", "personalisation", "enc"),
     put(0, "keys", "personalisation", "key_version"),
     put([{"kind": "surprise"}], "faults"),
@@ -248,6 +268,8 @@ REFUSED_BEYOND_THE_SCHEMA: list[Change] = [
     put("00", "keys", "chip_authentication", 0, "private_scalar"),  # type: ignore[arg-type]
     put("FF" * 32, "keys", "chip_authentication", 0, "private_scalar"),  # type: ignore[arg-type]
     put({"basic_access_control": True}, "secrets"),
+    put({"modulus": "FF" * 128, "private_exponent": "FF" * 128}, "keys", "active_authentication"),
+    put({"curve": "secp256r1", "private_scalar": "00"}, "keys", "active_authentication"),
     put(["3des", "3des"], "keys", "chip_authentication", 0, "algorithms"),  # type: ignore[arg-type]
     put([{"kind": "overlong-length"}], "faults"),
     put([{"kind": "instruction-refused"}], "faults"),
