@@ -27,6 +27,8 @@ from simulators.image_document import (
     read_document,
 )
 from simulators.image_keys import (
+    PIN_TRIES,
+    PUK_TRIES,
     ActiveAuthenticationKey,
     EcKey,
     HashAlgorithm,
@@ -40,6 +42,8 @@ from simulators.image_keys import (
 
 __all__ = [
     "MASTER_FILE",
+    "PIN_TRIES",
+    "PUK_TRIES",
     "ActiveAuthenticationKey",
     "CardImage",
     "EcKey",
@@ -256,6 +260,10 @@ class CardImage:
                 "mrz_information": self.secrets.mrz_information,
                 "wrong_passwords": self.secrets.wrong_passwords,
                 "basic_access_control": self.secrets.basic_access_control,
+                "pin": self.secrets.pin,
+                "pin_tries_left": self.secrets.pin_tries_left,
+                "puk": self.secrets.puk,
+                "puk_tries_left": self.secrets.puk_tries_left,
             },
             "keys": {
                 "chip_authentication": [

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from card_layout.curves import NamedCurve
 from simulators.errors import ImageError
 from simulators.faults import Fault, FaultKind
+from simulators.image_keys import PIN_TRIES, PUK_TRIES
 
 __all__ = [
     "MAX_IMAGE_BYTES",
@@ -97,6 +98,10 @@ class SecretsDocument(_Model):
     mrz_information: Annotated[str, Field(pattern=r"^[0-9A-Z<]{24}$")] | None = None
     wrong_passwords: int = Field(default=0, ge=0, le=0xFFFF)
     basic_access_control: bool = False
+    pin: Annotated[str, Field(pattern=r"^[0-9]{5,12}$")] | None = None
+    pin_tries_left: int = Field(default=PIN_TRIES, ge=0, le=PIN_TRIES)
+    puk: Annotated[str, Field(pattern=r"^[0-9]{8,12}$")] | None = None
+    puk_tries_left: int = Field(default=PUK_TRIES, ge=0, le=PUK_TRIES)
 
     @model_validator(mode="after")
     def _check_basic_access_control(self) -> Self:

@@ -7,6 +7,8 @@ from typing import TypeAlias
 from card_layout.curves import NamedCurve
 
 __all__ = [
+    "PIN_TRIES",
+    "PUK_TRIES",
     "ActiveAuthenticationKey",
     "EcKey",
     "HashAlgorithm",
@@ -17,6 +19,13 @@ __all__ = [
     "SessionAlgorithm",
     "SigningEcKey",
 ]
+
+
+PIN_TRIES = 3
+"""How often in a row a wrong PIN may come; the last time only after the CAN."""
+
+PUK_TRIES = 10
+"""How often in a row a wrong PUK may come."""
 
 
 class SessionAlgorithm(StrEnum):
@@ -39,10 +48,14 @@ class Secrets:
     mrz_information: str | None = field(default=None, repr=False)
     wrong_passwords: int = 0
     basic_access_control: bool = False
+    pin: str | None = field(default=None, repr=False)
+    pin_tries_left: int = PIN_TRIES
+    puk: str | None = field(default=None, repr=False)
+    puk_tries_left: int = PUK_TRIES
 
     @property
     def are_set(self) -> bool:
-        """Whether both passwords are there."""
+        """Whether both passwords that every card has are there."""
         return self.can is not None and self.mrz_information is not None
 
 

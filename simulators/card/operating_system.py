@@ -153,12 +153,15 @@ class VirtualCard:
             raise Refused(StatusWord.UNKNOWN_CLASS)
         if cla & _PROPRIETARY and self._image.state not in _PERSONALISATION_SIDE:
             raise Refused(StatusWord.UNKNOWN_INSTRUCTION)
-        is_pace_step = (command.cla, command.ins) == (_PLAIN | CHAIN, _GENERAL_AUTHENTICATE)
+        is_pace_step = command.ins == _GENERAL_AUTHENTICATE and (
+            command.cla == _PLAIN | CHAIN
+            or (command.cla == _SECURE | CHAIN and volatile.reading.expects_pace_step)
+        )
         whole = wire.assemble(command, is_part=command.is_chained and not is_pace_step)
         return _status(StatusWord.SUCCESS) if whole is None else self._dispatch(volatile, whole)
 
     def _dispatch(self, volatile: _Volatile, command: Command) -> bytes:
-        if command.cla == _SECURE:
+        if command.cla & ~CHAIN == _SECURE:
             return self._carry_out_secure(volatile, command)
         if command.cla == _PROPRIETARY_SECURE:
             return self._carry_out_in_channel(volatile, command)

@@ -11,13 +11,21 @@ from simulators.card.chip_authentication import ChosenKey
 from simulators.card.command import Command
 from simulators.card.file_system import Selection, locate, may_read, read_binary, select
 from simulators.card.non_volatile import NonVolatileMemory
-from simulators.card.pace import PaceExchange, mrz_secret, password_key
+from simulators.card.pace import PaceExchange, password_key
 from simulators.card.pace_offers import Mapping, PaceOffer, offered_parameters
+from simulators.card.passwords import (
+    OPENING,
+    Password,
+    initial_tries,
+    secret_of,
+    tries_left,
+    tries_warning,
+)
 from simulators.card.reply import Reply
 from simulators.card.secure_messaging import SecureMessaging
 from simulators.card.status import Refused, StatusWord
 from simulators.card.templates import read_objects
-from simulators.image import CardImage, EcKey, Timing, file_path
+from simulators.image import PIN_TRIES, CardImage, EcKey, Timing, file_path
 
 __all__ = ["ReadingSide"]
 
@@ -25,6 +33,7 @@ _STATES = frozenset({LifeCycle.PERSONALISED, LifeCycle.OPERATIONAL})
 """States in which MSE and GENERAL AUTHENTICATE work (SPEC.md, 6.2)."""
 
 _MAX_DELAY_SECONDS = 10
+_PIN_REFERENCE = bytes((Password.PIN.value,))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,17 +57,29 @@ class ReadingSide:
     _chip_key: ChosenKey | None = None
     _next_session: SecureMessaging | None = None
     _challenge: bytes | None = None
+    _password: Password | None = None
+    _opened_by: Password | None = None
+    _pace_refusal: int = StatusWord.CONDITIONS_OF_USE
+    _is_session_over: bool = False
 
     @property
     def _image(self) -> CardImage:
         return self.memory.image
 
+    @property
+    def expects_pace_step(self) -> bool:
+        """Whether a run of PACE was begun, or refused for a blocked password."""
+        return self._pace is not None or self._pace_refusal == StatusWord.BLOCKED
+
     def end_session(self) -> None:
         """Forget the session, its keys, and what was begun in it."""
-        self.session = self._next_session = self._chip_key = self._pace = None
+        self.session = self._next_session = self._chip_key = self._pace = self._opened_by = None
+        self._is_session_over = False
 
     def change_session(self) -> None:
-        """From the next command on new keys hold, where this one agreed on them (SPEC.md, 5.4)."""
+        """From the next command on new keys hold, where this one agreed on them (SPEC.md, 5.4 and 5.5)."""
+        if self._is_session_over:
+            self.end_session()
         if self._next_session is not None:
             self.session, self._next_session = self._next_session, None
 
@@ -69,6 +90,7 @@ class ReadingSide:
             Refused: with the status word of SPEC.md, 4.4.
         """
         pace, self._pace = self._pace, None
+        refusal, self._pace_refusal = self._pace_refusal, StatusWord.CONDITIONS_OF_USE
         challenge, self._challenge = self._challenge, None
         match command.ins:
             case 0xA4:
@@ -79,13 +101,15 @@ class ReadingSide:
             case 0x22:
                 reply = self._manage_security_environment(command)
             case 0x86:
-                reply = self._general_authenticate(command, pace)
+                reply = self._general_authenticate(command, pace, refusal)
             case 0x84 if self._has_basic_access_control:
                 reply = self._get_challenge(command)
             case 0x82 if self._has_basic_access_control:
                 reply = self._external_authenticate(command, challenge)
             case 0x88 if self._image.keys.active_authentication is not None:
                 reply = self._internal_authenticate(command)
+            case 0x2C if self._image.secrets.puk is not None:
+                reply = self._reset_retry_counter(command)
             case 0xC0:
                 raise Refused(StatusWord.CONDITIONS_OF_USE)
             case _:
@@ -97,7 +121,7 @@ class ReadingSide:
             raise Refused(StatusWord.WRONG_LENGTH)
         self.selection, path, offset = locate(self._image, self.selection, command)
         file = self._image.files[path]
-        has_password = self.session is not None and self._image.state in _STATES
+        has_password = self._opened_by in OPENING and self._image.state in _STATES
         if not may_read(file, has_password=has_password):
             raise Refused(StatusWord.SECURITY_STATUS)
         return read_binary(self.content(path, file.data), offset, command, room=room)
@@ -106,8 +130,8 @@ class ReadingSide:
         self._require_state()
         self._chip_key = None
         if (command.p1, command.p2) == (0xC1, 0xA4):
-            self._pace = self._begin_pace(command.data)
-        elif (command.p1, command.p2) == (0x41, 0xA4):
+            return Reply(status_word=self._begin_pace(command.data))
+        if (command.p1, command.p2) == (0x41, 0xA4):
             self._require_session_in_application()
             self._chip_key = chip_authentication.choose_key(
                 command.data, self._image.keys.chip_authentication
@@ -121,24 +145,40 @@ class ReadingSide:
             raise Refused(StatusWord.WRONG_PARAMETERS)
         return Reply()
 
-    def _begin_pace(self, data: bytes) -> PaceExchange:
-        if self.session is not None or self.selection.application is not None:
+    def _begin_pace(self, data: bytes) -> int:
+        """Carry out MSE:Set AT; the status word warns of a password that was wrong before (TR-03110-3, B.11.1)."""
+        if self.selection.application is not None:
             raise Refused(StatusWord.CONDITIONS_OF_USE)
         parts = read_objects(data, required=(0x80, 0x83), optional=(0x84,))
+        is_resuming = self._opened_by is Password.CAN and parts[0x83] == _PIN_REFERENCE
+        if self.session is not None and not is_resuming:
+            raise Refused(StatusWord.CONDITIONS_OF_USE)
         offer = self._choose_offer(parts[0x80], parts.get(0x84))
-        passwords = self._image.secrets
-        if parts[0x83] == b"\x01" and passwords.mrz_information is not None:
-            secret = mrz_secret(passwords.mrz_information)
-        elif parts[0x83] == b"\x02" and passwords.can is not None:
-            secret = passwords.can.encode("ascii")
-        else:
-            raise Refused(StatusWord.REFERENCE_NOT_FOUND)
-        return PaceExchange(
+        password, secret = self._find_password(parts[0x83])
+        tries = tries_left(self._image.secrets, password)
+        if tries == 0:
+            self._pace_refusal = StatusWord.BLOCKED
+            return tries_warning(0)
+        if password is Password.PIN and tries == 1 and not is_resuming:
+            # The last try is suspended until the CAN shows that the card itself is at hand.
+            return tries_warning(1)
+        self._password = password
+        self._pace = PaceExchange(
             offer=offer,
             password_key=password_key(secret, offer.algorithm),
             random=self.random,
             chip_key=self._mapping_key(offer.curve),
         )
+        is_full = tries is None or tries == initial_tries(password)
+        return StatusWord.SUCCESS if is_full else tries_warning(tries or 0)
+
+    def _find_password(self, reference: bytes) -> tuple[Password, bytes]:
+        for password in Password:
+            if reference == bytes((password.value,)):
+                secret = secret_of(self._image.secrets, password)
+                if secret is not None:
+                    return password, secret
+        raise Refused(StatusWord.REFERENCE_NOT_FOUND)
 
     def _mapping_key(self, curve: NamedCurve) -> EcKey | None:
         """The chip authentication key that chip authentication mapping proves over a curve."""
@@ -163,15 +203,21 @@ class ReadingSide:
             raise Refused(StatusWord.REFERENCE_NOT_FOUND)
         return fitting[0]
 
-    def _general_authenticate(self, command: Command, pace: PaceExchange | None) -> Reply:
+    def _general_authenticate(
+        self, command: Command, pace: PaceExchange | None, refusal: int
+    ) -> Reply:
         self._require_state()
         if command.p1 or command.p2:
             raise Refused(StatusWord.WRONG_PARAMETERS)
         if pace is not None:
-            return self._step_pace(command, pace)
+            try:
+                return self._step_pace(command, pace)
+            except Refused:
+                self._is_session_over = self.session is not None
+                raise
         key, self._chip_key = self._chip_key, None
         if key is None or self.session is None or command.is_chained:
-            raise Refused(StatusWord.CONDITIONS_OF_USE)
+            raise Refused(refusal)
         self._next_session = chip_authentication.agree(command.data, key)
         return Reply(data=chip_authentication.ANSWER)
 
@@ -186,6 +232,20 @@ class ReadingSide:
             reply = Reply(data=pace.answer(command.data))
             self._pace = pace
             return reply
+        password = self._password
+        if password is None:
+            raise Refused(StatusWord.CONDITIONS_OF_USE)
+        confirm = self._confirm if tries_left(self._image.secrets, password) is None else self._try
+        reply = confirm(command, pace, password)
+        if self.session is None:
+            self.session = pace.secure_messaging()
+        else:
+            self._next_session = pace.secure_messaging()
+        self._opened_by = password
+        return reply
+
+    def _confirm(self, command: Command, pace: PaceExchange, _password: Password) -> Reply:
+        """The last step with a password that nothing blocks: each wrong one makes the card slower (SPEC.md, 5.1)."""
         self._wait_after_wrong_passwords()
         try:
             reply = Reply(data=pace.answer(command.data))
@@ -194,8 +254,33 @@ class ReadingSide:
                 self.memory.count_wrong_password()
             raise
         self.memory.forget_wrong_passwords()
-        self.session = pace.secure_messaging()
         return reply
+
+    def _try(self, command: Command, pace: PaceExchange, password: Password) -> Reply:
+        """The last step with a password that can be blocked: the try is spent before the token is looked at."""
+        before = tries_left(self._image.secrets, password) or 0
+        self.memory.set_tries(password, before - 1)
+        try:
+            reply = Reply(data=pace.answer(command.data))
+        except Refused as refusal:
+            if refusal.status_word != StatusWord.AUTHENTICATION_FAILED:
+                self.memory.set_tries(password, before)
+                raise
+            raise Refused(tries_warning(before - 1)) from refusal
+        self.memory.set_tries(password, initial_tries(password) or 0)
+        return reply
+
+    def _reset_retry_counter(self, command: Command) -> Reply:
+        """Unblock the PIN, in a session that the PUK opened (TR-03110-3, B.11.9)."""
+        self._require_state()
+        if (command.p1, command.p2) != (0x03, Password.PIN.value):
+            raise Refused(StatusWord.WRONG_PARAMETERS)
+        if command.data:
+            raise Refused(StatusWord.WRONG_LENGTH)
+        if self._opened_by is not Password.PUK or self._image.secrets.pin is None:
+            raise Refused(StatusWord.SECURITY_STATUS)
+        self.memory.set_tries(Password.PIN, PIN_TRIES)
+        return Reply()
 
     def _internal_authenticate(self, command: Command) -> Reply:
         key = self._image.keys.active_authentication
@@ -240,7 +325,7 @@ class ReadingSide:
             self.memory.count_wrong_password()
             raise
         self.memory.forget_wrong_passwords()
-        self.session = session
+        self.session, self._opened_by = session, Password.MRZ
         return Reply(data=answer)
 
     def _require_no_session_in_application(self, command: Command) -> None:
@@ -251,7 +336,7 @@ class ReadingSide:
             raise Refused(StatusWord.CONDITIONS_OF_USE)
 
     def _require_session_in_application(self) -> None:
-        if self.session is None:
+        if self._opened_by not in OPENING:
             raise Refused(StatusWord.SECURITY_STATUS)
         if self.selection.application is None:
             raise Refused(StatusWord.CONDITIONS_OF_USE)

@@ -287,7 +287,7 @@ class Terminal:
         set_at = tlv.encode(0x80, protocol) + bytes((0x83, 1, reference))
         set_at += bytes((0x84, 1, curve.pace_parameter_id))
         self.send("0022C1A4", set_at, le=False)
-        if self.status not in ("9000", "63C2", "63C1", "63C0"):
+        if self.status != "9000" and not self.status.startswith("63C"):
             return {}
         answer = self.authenticate(None)
         if not answer:

@@ -99,6 +99,7 @@ extra_secrets = st.sampled_from(
     [
         {},
         {"mrz_information": "T22000129364081251010318", "basic_access_control": True},
+        {"pin": "123456", "pin_tries_left": 0, "puk": "1234567890", "puk_tries_left": 9},
     ]
 )
 
@@ -240,6 +241,10 @@ REFUSED_BY_BOTH: list[Change] = [
     put(123456, "secrets", "can"),
     put("t" * 24, "secrets", "mrz_information"),
     put(1, "secrets", "basic_access_control"),
+    put("1234", "secrets", "pin"),
+    put(4, "secrets", "pin_tries_left"),
+    put("123456", "secrets", "puk"),
+    put(11, "secrets", "puk_tries_left"),
     put(["des"], "keys", "chip_authentication", 0, "algorithms"),  # type: ignore[arg-type]
     put([], "keys", "chip_authentication", 0, "algorithms"),  # type: ignore[arg-type]
     put(-1, "secrets", "wrong_passwords"),
