@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -58,6 +58,7 @@ __all__ = [
     "SessionAlgorithm",
     "SigningEcKey",
     "Timing",
+    "TimingFigures",
     "WriteRule",
     "file_path",
 ]
@@ -82,10 +83,24 @@ class WriteRule(StrEnum):
 
 
 class Timing(StrEnum):
-    """Whether the card answers as fast as it can, or as slowly as a chip."""
+    """Whether the card answers as fast as it can, or as slowly as a chip of a named profile."""
 
     OFF = "off"
     CHIP = "chip"
+    CONTACTLESS_FAST = "contactless-fast"
+    CONTACTLESS_SLOW = "contactless-slow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimingFigures:
+    """How long a chip takes; its named profiles and their sources stand in docs/performance.md."""
+
+    bits_per_second: int
+    command_milliseconds: float
+    written_byte_microseconds: float
+    multiplication_milliseconds: float
+    key_pair_milliseconds: float
+    rsa_milliseconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +144,7 @@ class CardImage:
     trust_points: tuple[bytes, ...] = ()
     current_date: str | None = None
     faults: tuple[Fault, ...] = ()
-    timing: Timing = Timing.OFF
+    timing: Timing | TimingFigures = Timing.OFF
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -224,7 +239,11 @@ class CardImage:
             trust_points=tuple(bytes.fromhex(item) for item in document.trust_points),
             current_date=document.current_date,
             faults=tuple(fault.to_fault() for fault in document.faults),
-            timing=Timing(document.timing),
+            timing=(
+                Timing(document.timing)
+                if isinstance(document.timing, str)
+                else TimingFigures(**document.timing.model_dump())
+            ),
         )
 
     def to_json(self) -> str:
@@ -281,7 +300,7 @@ class CardImage:
             "trust_points": [_hex(certificate) for certificate in self.trust_points],
             "current_date": self.current_date,
             "faults": [_fault_json(fault) for fault in self.faults],
-            "timing": str(self.timing),
+            "timing": str(self.timing) if isinstance(self.timing, Timing) else asdict(self.timing),
         }
         return json.dumps(document, indent=1) + "\n"
 

@@ -231,6 +231,17 @@ class FaultDocument(_Model):
         )
 
 
+class TimingFiguresDocument(_Model):
+    """How long this chip takes; every figure is that of one operation."""
+
+    bits_per_second: int = Field(ge=1_000, le=100_000_000)
+    command_milliseconds: float = Field(ge=0, le=10_000, allow_inf_nan=False)
+    written_byte_microseconds: float = Field(ge=0, le=10_000, allow_inf_nan=False)
+    multiplication_milliseconds: float = Field(ge=0, le=10_000, allow_inf_nan=False)
+    key_pair_milliseconds: float = Field(ge=0, le=100_000, allow_inf_nan=False)
+    rsa_milliseconds: float = Field(ge=0, le=10_000, allow_inf_nan=False)
+
+
 class ImageDocument(_Model):
     """The memory of a virtual membership card (docs/card-image.md)."""
 
@@ -255,7 +266,9 @@ class ImageDocument(_Model):
     trust_points: list[_Hex] = Field(default_factory=list, max_length=4)
     current_date: Annotated[str, Field(pattern=r"^[0-9]{8}$")] | None = None
     faults: list[FaultDocument] = Field(default_factory=list, max_length=_MAX_FAULTS)
-    timing: Literal["off", "chip"] = "off"
+    timing: (
+        Literal["off", "chip", "contactless-fast", "contactless-slow"] | TimingFiguresDocument
+    ) = "off"
 
     @model_validator(mode="after")
     def _check_files(self) -> Self:

@@ -133,7 +133,7 @@ class VirtualCard:
         except Refused as refusal:
             volatile.wire.drop_chain()
             answer = _status(refusal.status_word)
-        if self._image.timing is Timing.CHIP:
+        if self._image.timing is not Timing.OFF:
             self._sleep(answer_seconds(command, answer, stored_before, self._image))
         return answer
 

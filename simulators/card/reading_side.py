@@ -343,7 +343,7 @@ class ReadingSide:
 
     def _wait_after_wrong_passwords(self) -> None:
         """Each wrong password in a row makes the next answer a second slower (SPEC.md, 5.1)."""
-        if self._image.timing is Timing.CHIP:
+        if self._image.timing is not Timing.OFF:
             self.sleep(min(self._image.secrets.wrong_passwords, _MAX_DELAY_SECONDS))
 
     def _require_state(self) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from card_layout.atr import LifeCycle
 from card_layout.curves import NamedCurve
+from simulators.card.timing import PROFILES
 from simulators.errors import ImageError
 from simulators.faults import Fault, FaultKind
 from simulators.image import (
@@ -157,7 +158,7 @@ def images(draw: st.DrawFn) -> CardImage:
         trust_points=tuple(draw(st.lists(st.binary(max_size=20), max_size=3))),
         current_date=draw(st.none() | st.just("20261121")),
         faults=tuple(draw(st.lists(faults(), max_size=3))),
-        timing=draw(st.sampled_from(Timing)),
+        timing=draw(st.sampled_from([*Timing, *PROFILES.values()])),
     )
 
 
@@ -260,6 +261,7 @@ REFUSED_BY_BOTH: list[Change] = [
     put([{"kind": "drop", "at": 0}], "faults"),
     put([{"kind": "drop", "status_word": "9"}], "faults"),
     put("slow", "timing"),
+    put({"bits_per_second": 9600}, "timing"),
     put("2026-11-21", "current_date"),
     put(["0"], "trust_points"),
 ]
