@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -22,20 +22,43 @@ from simulators.image_document import (
     MAX_IMAGE_BYTES,
     WARNING,
     PersonalisationKeysDocument,
+    RsaKeyDocument,
+    SigningEcKeyDocument,
     read_document,
+)
+from simulators.image_keys import (
+    PIN_TRIES,
+    PUK_TRIES,
+    ActiveAuthenticationKey,
+    EcKey,
+    HashAlgorithm,
+    Keys,
+    PersonalisationKeys,
+    RsaKey,
+    Secrets,
+    SessionAlgorithm,
+    SigningEcKey,
 )
 
 __all__ = [
     "MASTER_FILE",
+    "PIN_TRIES",
+    "PUK_TRIES",
+    "ActiveAuthenticationKey",
     "CardImage",
     "EcKey",
+    "HashAlgorithm",
     "ImageFile",
     "Keys",
     "Limits",
     "PersonalisationKeys",
     "ReadRule",
+    "RsaKey",
     "Secrets",
+    "SessionAlgorithm",
+    "SigningEcKey",
     "Timing",
+    "TimingFigures",
     "WriteRule",
     "file_path",
 ]
@@ -60,10 +83,24 @@ class WriteRule(StrEnum):
 
 
 class Timing(StrEnum):
-    """Whether the card answers as fast as it can, or as slowly as a chip."""
+    """Whether the card answers as fast as it can, or as slowly as a chip of a named profile."""
 
     OFF = "off"
     CHIP = "chip"
+    CONTACTLESS_FAST = "contactless-fast"
+    CONTACTLESS_SLOW = "contactless-slow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimingFigures:
+    """How long a chip takes; its named profiles and their sources stand in docs/performance.md."""
+
+    bits_per_second: int
+    command_milliseconds: float
+    written_byte_microseconds: float
+    multiplication_milliseconds: float
+    key_pair_milliseconds: float
+    rsa_milliseconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,48 +112,6 @@ class ImageFile:
     write: WriteRule = WriteRule.PERSONALISATION
     short_identifier: int | None = None
     capacity: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secrets:
-    """What opens the card: ``can`` has six digits, ``mrz_information`` 24 characters (SPEC.md, 3.6)."""
-
-    can: str | None = field(default=None, repr=False)
-    mrz_information: str | None = field(default=None, repr=False)
-    wrong_passwords: int = 0
-
-    @property
-    def are_set(self) -> bool:
-        """Whether both passwords are there."""
-        return self.can is not None and self.mrz_information is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EcKey:
-    """A private key of the chip."""
-
-    curve: NamedCurve
-    private_scalar: int = field(repr=False)
-    key_id: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonalisationKeys:
-    """The SCP03 keys of key version ``key_version``, and how many wrong authentications came in a row."""
-
-    key_version: int
-    enc: bytes = field(repr=False)
-    mac: bytes = field(repr=False)
-    dek: bytes = field(repr=False)
-    wrong_authentications: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
-    """All keys of the chip."""
-
-    chip_authentication: tuple[EcKey, ...] = ()
-    personalisation: PersonalisationKeys | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +144,7 @@ class CardImage:
     trust_points: tuple[bytes, ...] = ()
     current_date: str | None = None
     faults: tuple[Fault, ...] = ()
-    timing: Timing = Timing.OFF
+    timing: Timing | TimingFigures = Timing.OFF
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -234,15 +229,21 @@ class CardImage:
                         curve=_CURVES[key.curve],
                         private_scalar=int(key.private_scalar, 16),
                         key_id=key.key_id,
+                        algorithms=tuple(map(SessionAlgorithm, key.algorithms)),
                     )
                     for key in document.keys.chip_authentication
                 ),
+                active_authentication=_signing_key(document.keys.active_authentication),
                 personalisation=_personalisation_keys(document.keys.personalisation),
             ),
             trust_points=tuple(bytes.fromhex(item) for item in document.trust_points),
             current_date=document.current_date,
             faults=tuple(fault.to_fault() for fault in document.faults),
-            timing=Timing(document.timing),
+            timing=(
+                Timing(document.timing)
+                if isinstance(document.timing, str)
+                else TimingFigures(**document.timing.model_dump())
+            ),
         )
 
     def to_json(self) -> str:
@@ -277,22 +278,29 @@ class CardImage:
                 "can": self.secrets.can,
                 "mrz_information": self.secrets.mrz_information,
                 "wrong_passwords": self.secrets.wrong_passwords,
+                "basic_access_control": self.secrets.basic_access_control,
+                "pin": self.secrets.pin,
+                "pin_tries_left": self.secrets.pin_tries_left,
+                "puk": self.secrets.puk,
+                "puk_tries_left": self.secrets.puk_tries_left,
             },
             "keys": {
                 "chip_authentication": [
                     {
                         "curve": key.curve.label,
-                        "private_scalar": f"{key.private_scalar:0{2 * key.curve.field_bytes}X}",
+                        "private_scalar": _scalar(key),
                         "key_id": key.key_id,
+                        "algorithms": [str(algorithm) for algorithm in key.algorithms],
                     }
                     for key in self.keys.chip_authentication
                 ],
+                "active_authentication": _signing_json(self.keys.active_authentication),
                 "personalisation": _personalisation_json(self.keys.personalisation),
             },
             "trust_points": [_hex(certificate) for certificate in self.trust_points],
             "current_date": self.current_date,
             "faults": [_fault_json(fault) for fault in self.faults],
-            "timing": str(self.timing),
+            "timing": str(self.timing) if isinstance(self.timing, Timing) else asdict(self.timing),
         }
         return json.dumps(document, indent=1) + "\n"
 
@@ -324,6 +332,45 @@ def _personalisation_keys(
         dek=bytes.fromhex(document.dek),
         wrong_authentications=document.wrong_authentications,
     )
+
+
+def _signing_key(
+    document: SigningEcKeyDocument | RsaKeyDocument | None,
+) -> ActiveAuthenticationKey | None:
+    match document:
+        case None:
+            return None
+        case SigningEcKeyDocument():
+            return SigningEcKey(
+                curve=_CURVES[document.curve],
+                private_scalar=int(document.private_scalar, 16),
+                hash_algorithm=HashAlgorithm(document.hash_algorithm),
+            )
+        case RsaKeyDocument():
+            return RsaKey(
+                modulus=int(document.modulus, 16),
+                private_exponent=int(document.private_exponent, 16),
+                hash_algorithm=HashAlgorithm(document.hash_algorithm),
+            )
+
+
+def _signing_json(key: ActiveAuthenticationKey | None) -> dict[str, object] | None:
+    match key:
+        case None:
+            return None
+        case SigningEcKey():
+            numbers = {"curve": key.curve.label, "private_scalar": _scalar(key)}
+        case RsaKey():
+            size = (key.modulus.bit_length() + 7) // 8
+            numbers = {
+                "modulus": f"{key.modulus:0{2 * size}X}",
+                "private_exponent": f"{key.private_exponent:0{2 * size}X}",
+            }
+    return {**numbers, "hash_algorithm": str(key.hash_algorithm)}
+
+
+def _scalar(key: EcKey | SigningEcKey) -> str:
+    return f"{key.private_scalar:0{2 * key.curve.field_bytes}X}"
 
 
 _CURVES = {curve.label: curve for curve in NamedCurve}

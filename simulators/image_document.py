@@ -12,12 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from card_layout.curves import NamedCurve
 from simulators.errors import ImageError
 from simulators.faults import Fault, FaultKind
+from simulators.image_keys import PIN_TRIES, PUK_TRIES
 
 __all__ = [
     "MAX_IMAGE_BYTES",
     "WARNING",
     "ImageDocument",
     "PersonalisationKeysDocument",
+    "RsaKeyDocument",
+    "SigningEcKeyDocument",
     "json_schema",
     "read_document",
 ]
@@ -40,6 +43,16 @@ _FileIdentifier = Annotated[str, Field(pattern=r"^[0-9A-F]{4}$")]
 _Path = Annotated[str, Field(pattern=r"^(3F00|([0-9A-F]{2}){5,16})/[0-9A-F]{4}$")]
 _Byte = Annotated[str, Field(pattern=r"^[0-9A-F]{2}$")]
 _Key = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{32}$")]
+
+
+_CurveLabel = Literal[
+    "secp256r1",
+    "secp384r1",
+    "secp521r1",
+    "brainpoolP256r1",
+    "brainpoolP384r1",
+    "brainpoolP512r1",
+]
 
 
 class _Model(BaseModel):
@@ -84,27 +97,64 @@ class SecretsDocument(_Model):
     can: Annotated[str, Field(pattern=r"^[0-9]{6}$")] | None = None
     mrz_information: Annotated[str, Field(pattern=r"^[0-9A-Z<]{24}$")] | None = None
     wrong_passwords: int = Field(default=0, ge=0, le=0xFFFF)
+    basic_access_control: bool = False
+    pin: Annotated[str, Field(pattern=r"^[0-9]{5,12}$")] | None = None
+    pin_tries_left: int = Field(default=PIN_TRIES, ge=0, le=PIN_TRIES)
+    puk: Annotated[str, Field(pattern=r"^[0-9]{8,12}$")] | None = None
+    puk_tries_left: int = Field(default=PUK_TRIES, ge=0, le=PUK_TRIES)
+
+    @model_validator(mode="after")
+    def _check_basic_access_control(self) -> Self:
+        if self.basic_access_control and self.mrz_information is None:
+            raise ValueError("basic access control needs an mrz_information")
+        return self
 
 
 class EcKeyDocument(_Model):
     """A private key; `private_scalar` in hexadecimal."""
 
-    curve: Literal[
-        "secp256r1",
-        "secp384r1",
-        "secp521r1",
-        "brainpoolP256r1",
-        "brainpoolP384r1",
-        "brainpoolP512r1",
-    ]
+    curve: _CurveLabel
     private_scalar: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){1,66}$")]
     key_id: int = Field(ge=0, le=255)
+    algorithms: list[Literal["3des", "aes-128", "aes-192", "aes-256"]] = Field(
+        default=["aes-128"], min_length=1, max_length=4
+    )
 
     @model_validator(mode="after")
     def _check_scalar(self) -> Self:
-        order = next(curve.n for curve in NamedCurve if curve.label == self.curve)
-        if not 1 <= int(self.private_scalar, 16) < order:
-            raise ValueError("private_scalar is not between 1 and the order of the curve")
+        _check_private_scalar(self.curve, self.private_scalar)
+        if len(set(self.algorithms)) != len(self.algorithms):
+            raise ValueError("a key names an algorithm twice")
+        return self
+
+
+_HashAlgorithm = Literal["sha-1", "sha-224", "sha-256", "sha-384", "sha-512"]
+
+
+class SigningEcKeyDocument(_Model):
+    """The key of active authentication with ECDSA."""
+
+    curve: _CurveLabel
+    private_scalar: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){1,66}$")]
+    hash_algorithm: _HashAlgorithm = "sha-256"
+
+    @model_validator(mode="after")
+    def _check_scalar(self) -> Self:
+        _check_private_scalar(self.curve, self.private_scalar)
+        return self
+
+
+class RsaKeyDocument(_Model):
+    """The key of active authentication with RSA; the first bit of `modulus` is set."""
+
+    modulus: Annotated[str, Field(pattern=r"^[89A-Fa-f][0-9A-Fa-f]([0-9A-Fa-f]{2}){127,511}$")]
+    private_exponent: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){1,512}$")]
+    hash_algorithm: _HashAlgorithm = "sha-1"
+
+    @model_validator(mode="after")
+    def _check_exponent(self) -> Self:
+        if not 1 < int(self.private_exponent, 16) < int(self.modulus, 16):
+            raise ValueError("private_exponent is not between 1 and the modulus")
         return self
 
 
@@ -122,6 +172,7 @@ class KeysDocument(_Model):
     """All keys of the chip."""
 
     chip_authentication: list[EcKeyDocument] = Field(default_factory=list, max_length=_MAX_KEYS)
+    active_authentication: SigningEcKeyDocument | RsaKeyDocument | None = None
     personalisation: PersonalisationKeysDocument | None = None
 
     @model_validator(mode="after")
@@ -180,6 +231,17 @@ class FaultDocument(_Model):
         )
 
 
+class TimingFiguresDocument(_Model):
+    """How long this chip takes; every figure is that of one operation."""
+
+    bits_per_second: int = Field(ge=1_000, le=100_000_000)
+    command_milliseconds: float = Field(ge=0, le=10_000, allow_inf_nan=False)
+    written_byte_microseconds: float = Field(ge=0, le=10_000, allow_inf_nan=False)
+    multiplication_milliseconds: float = Field(ge=0, le=10_000, allow_inf_nan=False)
+    key_pair_milliseconds: float = Field(ge=0, le=100_000, allow_inf_nan=False)
+    rsa_milliseconds: float = Field(ge=0, le=10_000, allow_inf_nan=False)
+
+
 class ImageDocument(_Model):
     """The memory of a virtual membership card (docs/card-image.md)."""
 
@@ -204,7 +266,9 @@ class ImageDocument(_Model):
     trust_points: list[_Hex] = Field(default_factory=list, max_length=4)
     current_date: Annotated[str, Field(pattern=r"^[0-9]{8}$")] | None = None
     faults: list[FaultDocument] = Field(default_factory=list, max_length=_MAX_FAULTS)
-    timing: Literal["off", "chip"] = "off"
+    timing: (
+        Literal["off", "chip", "contactless-fast", "contactless-slow"] | TimingFiguresDocument
+    ) = "off"
 
     @model_validator(mode="after")
     def _check_files(self) -> Self:
@@ -246,6 +310,12 @@ class ImageDocument(_Model):
                 found[path] = number
                 taken.add((directory, number))
         return found
+
+
+def _check_private_scalar(label: str, scalar: str) -> None:
+    order = next(curve.n for curve in NamedCurve if curve.label == label)
+    if not 1 <= int(scalar, 16) < order:
+        raise ValueError("private_scalar is not between 1 and the order of the curve")
 
 
 def read_document(encoded: str | bytes) -> ImageDocument:

@@ -1,6 +1,4 @@
-"""AES as the card uses it: padding, CBC, CMAC, and the two key derivations of its channels."""
-
-import hashlib
+"""AES as the card uses it: padding, CBC, CMAC, and the key derivation of the personalisation channel."""
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
@@ -9,7 +7,6 @@ __all__ = [
     "BLOCK",
     "cmac",
     "decrypt_cbc",
-    "derive_key",
     "derive_scp03",
     "encrypt_block",
     "encrypt_cbc",
@@ -23,15 +20,15 @@ BLOCK = 16
 ZERO_IV = bytes(BLOCK)
 
 
-def pad(data: bytes) -> bytes:
+def pad(data: bytes, block_bytes: int = BLOCK) -> bytes:
     """Padding method 2 of ISO/IEC 9797-1: 80, then zeros to the end of the block; always at least one byte."""
-    return data + b"\x80" + bytes(-(len(data) + 1) % BLOCK)
+    return data + b"\x80" + bytes(-(len(data) + 1) % block_bytes)
 
 
-def unpad(data: bytes) -> bytes | None:
+def unpad(data: bytes, block_bytes: int = BLOCK) -> bytes | None:
     """The data before the padding; ``None`` where there is no padding."""
     stripped = data.rstrip(b"\x00")
-    if not stripped.endswith(b"\x80") or len(data) - len(stripped) >= BLOCK:
+    if not stripped.endswith(b"\x80") or len(data) - len(stripped) >= block_bytes:
         return None
     return stripped[:-1]
 
@@ -59,12 +56,6 @@ def cmac(key: bytes, data: bytes) -> bytes:
     context = CMAC(algorithms.AES(key))
     context.update(data)
     return context.finalize()
-
-
-def derive_key(secret: bytes, counter: int) -> bytes:
-    """KDF of 9303-11, 9.7.1.2 for AES-128: counter 1 for encryption, 2 for MAC, 3 for a password."""
-    digest = hashlib.sha1(secret + counter.to_bytes(4, "big"))  # noqa: S324 -- fixed by 9303-11
-    return digest.digest()[:BLOCK]
 
 
 def derive_scp03(key: bytes, *, constant: int, context: bytes, bits: int) -> bytes:

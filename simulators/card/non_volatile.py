@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from card_layout.atr import LifeCycle
+from simulators.card.passwords import Password, with_tries
 from simulators.card.status import Refused, StatusWord
 from simulators.errors import ImageError
 from simulators.image import CardImage
@@ -48,6 +49,11 @@ class NonVolatileMemory:
     def forget_wrong_passwords(self) -> None:
         """A right one came."""
         self._set_wrong_passwords(0)
+
+    def set_tries(self, password: Password, number: int) -> None:
+        """How often a password that can be blocked may still be tried."""
+        image = self._image
+        self.commit(replace(image, secrets=with_tries(image.secrets, password, number)))
 
     def count_wrong_authentication(self) -> None:
         """One more wrong EXTERNAL AUTHENTICATE; the tenth in a row terminates the card (SPEC.md, 8.1)."""

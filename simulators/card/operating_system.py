@@ -7,35 +7,23 @@ answers. A command that is refused, or whose memory cannot be stored, has change
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from card_layout.atr import LifeCycle
-from simulators.card import chip_authentication, personalisation
+from simulators.card import personalisation
 from simulators.card.command import CHAIN, Command
 from simulators.card.defects import Defects
-from simulators.card.file_system import Selection, locate, may_read, read_binary, select
 from simulators.card.non_volatile import NonVolatileMemory
-from simulators.card.pace import (
-    PACE_ECDH_GM_AES_128,
-    PaceExchange,
-    can_secret,
-    mrz_secret,
-    offered_parameters,
-)
+from simulators.card.reading_side import ReadingSide
 from simulators.card.reply import Reply
 from simulators.card.scp03 import CHALLENGE_BYTES, SECURITY_LEVEL, Scp03Session
-from simulators.card.secure_messaging import SecureMessaging
 from simulators.card.status import Refused, StatusWord
-from simulators.card.templates import read_objects
 from simulators.card.timing import answer_seconds
 from simulators.card.transmission import Transmission
 from simulators.faults import Fault
-from simulators.image import CardImage, EcKey, Timing, file_path
+from simulators.image import CardImage, Timing
 
 __all__ = ["VirtualCard"]
-
-_READING_SIDE = frozenset({LifeCycle.PERSONALISED, LifeCycle.OPERATIONAL})
-"""States in which MSE and GENERAL AUTHENTICATE work (SPEC.md, 6.2)."""
 
 _PERSONALISATION_SIDE = frozenset(
     {
@@ -46,9 +34,6 @@ _PERSONALISATION_SIDE = frozenset(
     }
 )
 
-_SELECT = 0xA4
-_READ_BINARY = 0xB0
-_MANAGE_SECURITY_ENVIRONMENT = 0x22
 _GENERAL_AUTHENTICATE = 0x86
 _GET_RESPONSE = 0xC0
 _INITIALIZE_UPDATE = 0x50
@@ -60,19 +45,13 @@ _PROPRIETARY = 0x80
 _PROPRIETARY_SECURE = 0x84
 _CLASSES = frozenset({_PLAIN, _SECURE, _PROPRIETARY, _PROPRIETARY_SECURE})
 
-_MAX_DELAY_SECONDS = 10
-
 
 @dataclass(slots=True)
 class _Volatile:
     """What a reset wipes."""
 
     wire: Transmission
-    selection: Selection = field(default_factory=Selection)
-    pace: PaceExchange | None = None
-    session: SecureMessaging | None = None
-    chip_key: EcKey | None = None
-    next_session: SecureMessaging | None = None
+    reading: ReadingSide
     channel: Scp03Session | None = None
 
 
@@ -119,7 +98,15 @@ class VirtualCard:
 
     def power_on(self) -> bytes:
         """Power and reset the card; gives its ATR."""
-        self._volatile = _Volatile(wire=Transmission(self._image.limits))
+        self._volatile = _Volatile(
+            wire=Transmission(self._image.limits),
+            reading=ReadingSide(
+                memory=self._memory,
+                random=self._random,
+                sleep=self._sleep,
+                content=self._defects.content,
+            ),
+        )
         return self._image.atr
 
     def reset(self) -> bytes:
@@ -146,7 +133,7 @@ class VirtualCard:
         except Refused as refusal:
             volatile.wire.drop_chain()
             answer = _status(refusal.status_word)
-        if self._image.timing is Timing.CHIP:
+        if self._image.timing is not Timing.OFF:
             self._sleep(answer_seconds(command, answer, stored_before, self._image))
         return answer
 
@@ -159,19 +146,22 @@ class VirtualCard:
             return wire.give_waiting(command)
         wire.drop_waiting()
         cla = command.cla & ~CHAIN
-        if volatile.session is not None and cla != _SECURE:
-            self._end_session(volatile)
+        if volatile.reading.session is not None and cla != _SECURE:
+            volatile.reading.end_session()
             raise Refused(StatusWord.SECURE_MESSAGING_MISSING)
         if cla not in _CLASSES:
             raise Refused(StatusWord.UNKNOWN_CLASS)
         if cla & _PROPRIETARY and self._image.state not in _PERSONALISATION_SIDE:
             raise Refused(StatusWord.UNKNOWN_INSTRUCTION)
-        is_pace_step = (command.cla, command.ins) == (_PLAIN | CHAIN, _GENERAL_AUTHENTICATE)
+        is_pace_step = command.ins == _GENERAL_AUTHENTICATE and (
+            command.cla == _PLAIN | CHAIN
+            or (command.cla == _SECURE | CHAIN and volatile.reading.expects_pace_step)
+        )
         whole = wire.assemble(command, is_part=command.is_chained and not is_pace_step)
         return _status(StatusWord.SUCCESS) if whole is None else self._dispatch(volatile, whole)
 
     def _dispatch(self, volatile: _Volatile, command: Command) -> bytes:
-        if command.cla == _SECURE:
+        if command.cla & ~CHAIN == _SECURE:
             return self._carry_out_secure(volatile, command)
         if command.cla == _PROPRIETARY_SECURE:
             return self._carry_out_in_channel(volatile, command)
@@ -185,132 +175,25 @@ class VirtualCard:
     # The reading side.
 
     def _carry_out_secure(self, volatile: _Volatile, command: Command) -> bytes:
-        session = volatile.session
+        session = volatile.reading.session
         if session is None:
             raise Refused(StatusWord.SECURE_MESSAGING_WRONG)
         try:
             inner = session.unwrap(command)
         except Refused:
-            self._end_session(volatile)
+            volatile.reading.end_session()
             raise
-        room = SecureMessaging.room(volatile.wire.room(command))
         try:
-            reply = self._carry_out(volatile, inner, room)
+            reply = self._carry_out(volatile, inner, session.room(volatile.wire.room(command)))
         except Refused as refusal:
             reply = Reply(status_word=refusal.status_word)
         answer = session.wrap(reply)
-        if volatile.next_session is not None:
-            # The answer to chip authentication is the last one under the old keys (SPEC.md, 5.4).
-            volatile.session, volatile.next_session = volatile.next_session, None
+        volatile.reading.change_session()
         return volatile.wire.deliver(command, answer, reply.status_word)
-
-    @staticmethod
-    def _end_session(volatile: _Volatile) -> None:
-        volatile.session = volatile.next_session = volatile.chip_key = volatile.pace = None
 
     def _carry_out(self, volatile: _Volatile, command: Command, room: int) -> Reply:
         self._defects.check(command, self._command_number)
-        pace, volatile.pace = volatile.pace, None
-        match command.ins:
-            case 0xA4:
-                volatile.selection = select(self._image, volatile.selection, command)
-                return Reply()
-            case 0xB0:
-                return self._read_binary(volatile, command, room)
-            case 0x22:
-                return self._manage_security_environment(volatile, command)
-            case 0x86:
-                return self._general_authenticate(volatile, command, pace)
-            case 0xC0:
-                raise Refused(StatusWord.CONDITIONS_OF_USE)
-            case _:
-                raise Refused(StatusWord.UNKNOWN_INSTRUCTION)
-
-    def _read_binary(self, volatile: _Volatile, command: Command, room: int) -> Reply:
-        if command.data:
-            raise Refused(StatusWord.WRONG_LENGTH)
-        volatile.selection, path, offset = locate(self._image, volatile.selection, command)
-        file = self._image.files[path]
-        has_password = volatile.session is not None and self._image.state in _READING_SIDE
-        if not may_read(file, has_password=has_password):
-            raise Refused(StatusWord.SECURITY_STATUS)
-        return read_binary(self._defects.content(path, file.data), offset, command, room=room)
-
-    def _manage_security_environment(self, volatile: _Volatile, command: Command) -> Reply:
-        if self._image.state not in _READING_SIDE:
-            raise Refused(StatusWord.CONDITIONS_OF_USE)
-        volatile.chip_key = None
-        if (command.p1, command.p2) == (0xC1, 0xA4):
-            volatile.pace = self._begin_pace(volatile, command.data)
-        elif (command.p1, command.p2) == (0x41, 0xA4):
-            if volatile.session is None:
-                raise Refused(StatusWord.SECURITY_STATUS)
-            if volatile.selection.application is None:
-                raise Refused(StatusWord.CONDITIONS_OF_USE)
-            volatile.chip_key = chip_authentication.choose_key(
-                command.data, self._image.keys.chip_authentication
-            )
-        else:
-            raise Refused(StatusWord.WRONG_PARAMETERS)
-        return Reply()
-
-    def _begin_pace(self, volatile: _Volatile, data: bytes) -> PaceExchange:
-        if volatile.session is not None or volatile.selection.application is not None:
-            raise Refused(StatusWord.CONDITIONS_OF_USE)
-        parts = read_objects(data, required=(0x80, 0x83), optional=(0x84,))
-        card_access = self._image.files.get(file_path(None, 0x011C))
-        offers = () if card_access is None else offered_parameters(card_access.data)
-        if 0x84 in parts:
-            offers = tuple(o for o in offers if bytes((o.parameter_id,)) == parts[0x84])
-        if parts[0x80] != PACE_ECDH_GM_AES_128 or not offers:
-            raise Refused(StatusWord.WRONG_DATA)
-        passwords = self._image.secrets
-        if parts[0x83] == b"\x01" and passwords.mrz_information is not None:
-            key = mrz_secret(passwords.mrz_information)
-        elif parts[0x83] == b"\x02" and passwords.can is not None:
-            key = can_secret(passwords.can)
-        else:
-            raise Refused(StatusWord.REFERENCE_NOT_FOUND)
-        return PaceExchange(curve=offers[0].curve, password_key=key, random=self._random)
-
-    def _general_authenticate(
-        self, volatile: _Volatile, command: Command, pace: PaceExchange | None
-    ) -> Reply:
-        if self._image.state not in _READING_SIDE:
-            raise Refused(StatusWord.CONDITIONS_OF_USE)
-        if command.p1 or command.p2:
-            raise Refused(StatusWord.WRONG_PARAMETERS)
-        if pace is not None:
-            return self._step_pace(volatile, command, pace)
-        key, volatile.chip_key = volatile.chip_key, None
-        if key is None or volatile.session is None or command.is_chained:
-            raise Refused(StatusWord.CONDITIONS_OF_USE)
-        volatile.next_session = chip_authentication.agree(command.data, key)
-        return Reply(data=chip_authentication.ANSWER)
-
-    def _step_pace(self, volatile: _Volatile, command: Command, pace: PaceExchange) -> Reply:
-        if command.is_chained is pace.expects_last:
-            raise Refused(
-                StatusWord.LAST_OF_CHAIN_EXPECTED
-                if pace.expects_last
-                else StatusWord.CONDITIONS_OF_USE
-            )
-        passwords = self._image.secrets
-        if not pace.expects_last:
-            reply = Reply(data=pace.answer(command.data))
-            volatile.pace = pace
-            return reply
-        if self._image.timing is Timing.CHIP:
-            self._sleep(min(passwords.wrong_passwords, _MAX_DELAY_SECONDS))
-        try:
-            reply = Reply(data=pace.answer(command.data))
-        except Refused as refusal:
-            if refusal.status_word == StatusWord.AUTHENTICATION_FAILED:
-                self._memory.count_wrong_password()
-            raise
-        self._memory.forget_wrong_passwords()
-        volatile.session = pace.secure_messaging()
-        return reply
+        return volatile.reading.carry_out(command, room)
 
     # The personalisation side.
 
@@ -353,7 +236,7 @@ class VirtualCard:
             self._defects.check(inner, self._command_number)
             memory = personalisation.carry_out(
                 inner,
-                personalisation.Memory(image=self._image, selection=volatile.selection),
+                personalisation.Memory(image=self._image, selection=volatile.reading.selection),
                 dek=channel.dek,
                 random=self._random,
             )
@@ -361,7 +244,7 @@ class VirtualCard:
         except Refused as refusal:
             reply = Reply(status_word=refusal.status_word)
         else:
-            volatile.selection = memory.selection
+            volatile.reading.selection = memory.selection
             reply = Reply(data=memory.answer)
         return volatile.wire.deliver(command, channel.wrap(reply), reply.status_word)
 

@@ -1,4 +1,4 @@
-"""PACE with generic mapping over elliptic curves, card's end (9303-11, 4.4; SPEC.md, 5.2)."""
+"""PACE over elliptic curves, card's end (9303-11, 4.4; SPEC.md, 5.2)."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,41 +9,33 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from card_layout import tlv
 from card_layout.curves import NamedCurve
-from simulators.card.aes import cmac, derive_key, encrypt_cbc
+from simulators.card.aes import BLOCK, cmac, encrypt_block, encrypt_cbc, pad
+from simulators.card.integrated_mapping import map_nonces, nonce_bytes
+from simulators.card.pace_offers import Mapping, PaceOffer
 from simulators.card.points import Point, PointError
 from simulators.card.secure_messaging import SecureMessaging
+from simulators.card.session_cipher import (
+    CHECKSUM_BYTES,
+    ENCRYPTION,
+    MAC,
+    PASSWORD,
+    derive_key,
+    key_bytes,
+    open_cipher,
+)
 from simulators.card.status import Refused, StatusWord
 from simulators.card.templates import read_template
+from simulators.image import EcKey, SessionAlgorithm
 
 __all__ = [
-    "PACE_ECDH_GM_AES_128",
     "PaceExchange",
-    "PaceOffer",
-    "can_secret",
+    "encrypt_chip_authentication_data",
     "mrz_secret",
-    "offered_parameters",
+    "password_key",
     "random_scalar",
 ]
 
-PACE_ECDH_GM_AES_128 = bytes.fromhex("04007F00070202040202")
-"""id-PACE-ECDH-GM-AES-CBC-CMAC-128, the value of the OBJECT IDENTIFIER."""
-
 _DYNAMIC_AUTHENTICATION = 0x7C
-_NONCE_BYTES = 16
-_TOKEN_BYTES = 8
-_CURVES = (NamedCurve.SECP256R1, NamedCurve.BRAINPOOLP256R1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaceOffer:
-    """One PACEInfo of EF.CardAccess that the card can carry out."""
-
-    curve: NamedCurve
-
-    @property
-    def parameter_id(self) -> int:
-        """The standardised domain parameters (9303-11, 9.5.1)."""
-        return self.curve.pace_parameter_id
 
 
 class _Step(Enum):
@@ -58,16 +50,20 @@ class _Step(Enum):
 
 @dataclass(slots=True)
 class PaceExchange:
-    """One run of PACE: four GENERAL AUTHENTICATE; whatever it refuses ends it, and the caller drops the object."""
+    """One run of PACE: four GENERAL AUTHENTICATE; whatever it refuses ends it, and the caller drops the object.
 
-    curve: NamedCurve
+    ``chip_key`` is the key that chip authentication mapping proves, on the curve of the offer.
+    """
+
+    offer: PaceOffer
     password_key: bytes = field(repr=False)
     random: Callable[[int], bytes] = field(repr=False)
+    chip_key: EcKey | None = field(default=None, repr=False)
     _step: _Step = field(default=_Step.NONCE, init=False)
     _nonce: bytes = field(default=b"", init=False, repr=False)
     _generator: Point | None = field(default=None, init=False, repr=False)
-    _encryption_key: bytes = field(default=b"", init=False, repr=False)
-    _mac_key: bytes = field(default=b"", init=False, repr=False)
+    _mapping_scalar: int = field(default=0, init=False, repr=False)
+    _shared_secret: bytes = field(default=b"", init=False, repr=False)
     _own_public: bytes = field(default=b"", init=False, repr=False)
     _other_public: bytes = field(default=b"", init=False, repr=False)
 
@@ -97,41 +93,55 @@ class PaceExchange:
 
     def secure_messaging(self) -> SecureMessaging:
         """The session that a successful run opens."""
-        return SecureMessaging(encryption_key=self._encryption_key, mac_key=self._mac_key)
+        return SecureMessaging(open_cipher(self._shared_secret, self.offer.algorithm))
 
     def _give_nonce(self, data: bytes) -> bytes:
         read_template(data, _DYNAMIC_AUTHENTICATION, required=())
-        self._nonce = self.random(_NONCE_BYTES)
+        is_integrated = self.offer.mapping is Mapping.INTEGRATED
+        size = nonce_bytes(key_bytes(self.offer.algorithm)) if is_integrated else BLOCK
+        self._nonce = self.random(size)
         self._step = _Step.MAP
         return tlv.encode(0x80, encrypt_cbc(self.password_key, self._nonce))
 
     def _map(self, data: bytes) -> bytes:
-        """Generic mapping: the new generator is s * G + H (9303-11, 4.4.3.3.1)."""
+        """The new generator (9303-11, 4.4.3.3), and what the terminal needs for it."""
         encoded = read_template(data, _DYNAMIC_AUTHENTICATION, required=(0x81,))[0x81]
-        generator = Point.generator(self.curve)
-        private = random_scalar(self.curve, self.random)
+        is_integrated = self.offer.mapping is Mapping.INTEGRATED
         try:
-            own = generator.times(private)
-            shared = self._read_point(encoded, own).times(private)
-            self._generator = generator.times(int.from_bytes(self._nonce, "big")).plus(shared)
+            answer = self._map_integrated(encoded) if is_integrated else self._map_generic(encoded)
         except PointError as error:
             raise Refused(StatusWord.WRONG_DATA) from error
         self._step = _Step.AGREE
-        return tlv.encode(0x82, own.to_bytes())
+        return tlv.encode(0x82, answer)
+
+    def _map_integrated(self, other_nonce: bytes) -> bytes:
+        """Nothing is given back: both sides compute alone (9303-11, 4.4.3.3.2)."""
+        if len(other_nonce) != key_bytes(self.offer.algorithm):
+            raise Refused(StatusWord.WRONG_DATA)
+        self._generator = map_nonces(self.offer.curve, self._nonce, other_nonce)
+        return b""
+
+    def _map_generic(self, encoded: bytes) -> bytes:
+        """The nonce times G, plus H (9303-11, 4.4.3.3.1); chip authentication mapping does the same and proves the scalar later."""
+        generator = Point.generator(self.offer.curve)
+        self._mapping_scalar = random_scalar(self.offer.curve, self.random)
+        own = generator.times(self._mapping_scalar)
+        shared = self._read_point(encoded, own).times(self._mapping_scalar)
+        self._generator = generator.times(int.from_bytes(self._nonce, "big")).plus(shared)
+        return own.to_bytes()
 
     def _agree(self, data: bytes) -> bytes:
         """Key agreement on the mapped generator, and the session keys (9303-11, 4.4.3.1 and 9.7)."""
         encoded = read_template(data, _DYNAMIC_AUTHENTICATION, required=(0x83,))[0x83]
         if self._generator is None:
             raise Refused(StatusWord.CONDITIONS_OF_USE)
-        private = random_scalar(self.curve, self.random)
+        private = random_scalar(self.offer.curve, self.random)
         try:
             own = self._generator.times(private)
-            shared = self._read_point(encoded, own).times(private).x_bytes()
+            self._shared_secret = self._read_point(encoded, own).times(private).x_bytes()
         except PointError as error:
             raise Refused(StatusWord.WRONG_DATA) from error
         self._own_public, self._other_public = own.to_bytes(), encoded
-        self._encryption_key, self._mac_key = derive_key(shared, 1), derive_key(shared, 2)
         self._step = _Step.TOKEN
         return tlv.encode(0x84, self._own_public)
 
@@ -141,28 +151,41 @@ class PaceExchange:
         if not bytes_eq(token, self._token(self._own_public)):
             raise Refused(StatusWord.AUTHENTICATION_FAILED)
         self._step = _Step.OVER
-        return tlv.encode(0x86, self._token(self._other_public))
+        answer = tlv.encode(0x86, self._token(self._other_public))
+        if self.offer.mapping is Mapping.CHIP_AUTHENTICATION and self.chip_key is not None:
+            key = derive_key(self._shared_secret, ENCRYPTION, self.offer.algorithm)
+            encrypted = encrypt_chip_authentication_data(key, self.chip_key, self._mapping_scalar)
+            answer += tlv.encode(0x8A, encrypted)
+        return answer
 
     def _read_point(self, encoded: bytes, own: Point) -> Point:
-        point = Point.from_bytes(self.curve, encoded)
+        point = Point.from_bytes(self.offer.curve, encoded)
         if point == own:
             raise PointError("the terminal sent back the card's own key")
         return point
 
     def _token(self, public_key: bytes) -> bytes:
-        authenticated = tlv.encode(0x06, PACE_ECDH_GM_AES_128) + tlv.encode(0x86, public_key)
-        return cmac(self._mac_key, tlv.encode(0x7F49, authenticated))[:_TOKEN_BYTES]
+        authenticated = tlv.encode(0x06, self.offer.protocol) + tlv.encode(0x86, public_key)
+        key = derive_key(self._shared_secret, MAC, self.offer.algorithm)
+        return cmac(key, tlv.encode(0x7F49, authenticated))[:CHECKSUM_BYTES]
 
 
-def can_secret(can: str) -> bytes:
-    """The key that encrypts the nonce under the card access number (9303-11, 9.7.3)."""
-    return derive_key(can.encode("ascii"), 3)
+def encrypt_chip_authentication_data(key: bytes, chip_key: EcKey, mapping_scalar: int) -> bytes:
+    """What proves the chip's key: the mapping's private key over the chip's own (9303-11, 4.4.3.5)."""
+    order = chip_key.curve.n
+    data = pow(chip_key.private_scalar, -1, order) * mapping_scalar % order
+    iv = encrypt_block(key, b"\xff" * BLOCK)
+    return encrypt_cbc(key, pad(data.to_bytes((order.bit_length() + 7) // 8, "big")), iv=iv)
 
 
 def mrz_secret(information: str) -> bytes:
-    """The key that encrypts the nonce under the MRZ information (9303-11, 9.7.3)."""
-    digest = hashlib.sha1(information.encode("ascii"))  # noqa: S324 -- fixed by 9303-11
-    return derive_key(digest.digest(), 3)
+    """What stands for the MRZ as a password (9303-11, 9.7.3)."""
+    return hashlib.sha1(information.encode("ascii")).digest()  # noqa: S324 -- fixed by 9303-11
+
+
+def password_key(secret: bytes, algorithm: SessionAlgorithm) -> bytes:
+    """The key that encrypts the nonce under a password."""
+    return derive_key(secret, PASSWORD, algorithm)
 
 
 def random_scalar(curve: NamedCurve, random: Callable[[int], bytes]) -> int:
@@ -173,26 +196,3 @@ def random_scalar(curve: NamedCurve, random: Callable[[int], bytes]) -> int:
         scalar = int.from_bytes(random(size), "big") >> surplus_bits
         if 1 <= scalar < curve.n:
             return scalar
-
-
-def offered_parameters(card_access: bytes) -> tuple[PaceOffer, ...]:
-    """What EF.CardAccess offers and the card can do; nothing where the file is not a SET of SecurityInfo."""
-    try:
-        infos = tlv.parse(card_access, expected_tag=0x31).children()
-        return tuple(
-            PaceOffer(curve=curve)
-            for info in infos
-            for curve in _CURVES
-            if info.value == _pace_info(curve)
-        )
-    except tlv.TlvError:
-        return ()
-
-
-def _pace_info(curve: NamedCurve) -> bytes:
-    """The content of PACEInfo: protocol, version 2, parameterId (9303-11, 9.2.1)."""
-    return (
-        tlv.encode(0x06, PACE_ECDH_GM_AES_128)
-        + tlv.encode(0x02, b"\x02")
-        + tlv.encode(0x02, bytes((curve.pace_parameter_id,)))
-    )

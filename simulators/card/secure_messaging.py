@@ -5,9 +5,10 @@ from dataclasses import replace
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from card_layout import tlv
-from simulators.card.aes import BLOCK, cmac, decrypt_cbc, encrypt_block, encrypt_cbc, pad, unpad
-from simulators.card.command import Command
+from simulators.card.aes import pad
+from simulators.card.command import CHAIN, Command
 from simulators.card.reply import Reply
+from simulators.card.session_cipher import CHECKSUM_BYTES, SessionCipher
 from simulators.card.status import Refused, StatusWord
 
 __all__ = ["SecureMessaging"]
@@ -17,29 +18,29 @@ _CRYPTOGRAM_OF_ODD_INSTRUCTION = 0x85
 _EXPECTED_LENGTH = 0x97
 _STATUS_WORD = 0x99
 _MAC = 0x8E
-_MAC_BYTES = 8
-_ANSWER_OVERHEAD = 4 + 2 + _MAC_BYTES
+_ANSWER_OVERHEAD = 4 + 2 + CHECKSUM_BYTES
 """Bytes of DO 99 and DO 8E, which stand in every answer."""
 
 
 class SecureMessaging:
-    """One session: AES-128 keys and the send sequence counter, which begins at 0.
+    """One session: its keys, and the send sequence counter, which begins at 0 but for BAC.
 
     Whatever ``unwrap`` refuses ends the session: the caller drops the object.
     """
 
-    def __init__(self, *, encryption_key: bytes, mac_key: bytes) -> None:
-        self._encryption_key = encryption_key
-        self._mac_key = mac_key
-        self._send_sequence_counter = 0
+    def __init__(self, cipher: SessionCipher, *, send_sequence_counter: int = 0) -> None:
+        self._cipher = cipher
+        self._send_sequence_counter = send_sequence_counter
+        self._answers_odd_instruction = False
 
     def unwrap(self, command: Command) -> Command:
-        """The command inside, with CLA 00.
+        """The command inside, with CLA 00, or 10 where the terminal announces more (9303-11, 4.4.4).
 
         Raises:
             Refused: 6987 where objects are missing, 6988 where they are wrong.
         """
         self._send_sequence_counter += 1
+        self._answers_odd_instruction = bool(command.ins & 1)
         try:
             objects = tlv.parse_all(command.data)
         except tlv.TlvError as error:
@@ -53,7 +54,7 @@ class SecureMessaging:
             raise Refused(StatusWord.SECURE_MESSAGING_WRONG)
         values = {item.tag: item.value for item in objects}
         protected = tlv.concatenate(objects[:-1])
-        if not bytes_eq(values[_MAC], self._mac(pad(command.header) + protected)):
+        if not bytes_eq(values[_MAC], self._checksum(self._pad(command.header) + protected)):
             raise Refused(StatusWord.SECURE_MESSAGING_WRONG)
         data = (
             self._decrypt(values[cryptogram_tag], cryptogram_tag)
@@ -63,7 +64,7 @@ class SecureMessaging:
         expected_length, asks_for_all = _read_expected_length(values.get(_EXPECTED_LENGTH))
         return replace(
             command,
-            cla=0x00,
+            cla=command.cla & CHAIN,
             data=data,
             expected_length=expected_length,
             asks_for_all=asks_for_all,
@@ -74,18 +75,22 @@ class SecureMessaging:
         self._send_sequence_counter += 1
         objects = b""
         if reply.data:
-            cryptogram = encrypt_cbc(self._encryption_key, pad(reply.data), iv=self._iv())
-            objects = tlv.encode(_CRYPTOGRAM, b"\x01" + cryptogram)
+            cryptogram = self._cipher.encrypt(reply.data, self._send_sequence_counter)
+            objects = (
+                tlv.encode(_CRYPTOGRAM_OF_ODD_INSTRUCTION, cryptogram)
+                if self._answers_odd_instruction
+                else tlv.encode(_CRYPTOGRAM, b"\x01" + cryptogram)
+            )
         objects += tlv.encode(_STATUS_WORD, reply.status_word.to_bytes(2, "big"))
-        return objects + tlv.encode(_MAC, self._mac(objects))
+        return objects + tlv.encode(_MAC, self._checksum(objects))
 
-    @staticmethod
-    def room(limit: int) -> int:
+    def room(self, limit: int) -> int:
         """How many bytes of data fit into a protected answer of ``limit`` bytes, status word not counted."""
-        blocks = (limit - _ANSWER_OVERHEAD) // BLOCK
-        while _cryptogram_bytes(blocks) > limit - _ANSWER_OVERHEAD:
+        block_bytes = self._cipher.block_bytes
+        blocks = (limit - _ANSWER_OVERHEAD) // block_bytes
+        while _cryptogram_bytes(blocks * block_bytes) > limit - _ANSWER_OVERHEAD:
             blocks -= 1
-        return blocks * BLOCK - 1
+        return blocks * block_bytes - 1
 
     def _decrypt(self, value: bytes, tag: int) -> bytes:
         cryptogram = value
@@ -93,21 +98,18 @@ class SecureMessaging:
             if value[:1] != b"\x01":
                 raise Refused(StatusWord.SECURE_MESSAGING_WRONG)
             cryptogram = value[1:]
-        if not cryptogram or len(cryptogram) % BLOCK:
+        if not cryptogram or len(cryptogram) % self._cipher.block_bytes:
             raise Refused(StatusWord.SECURE_MESSAGING_WRONG)
-        data = unpad(decrypt_cbc(self._encryption_key, cryptogram, iv=self._iv()))
+        data = self._cipher.decrypt(cryptogram, self._send_sequence_counter)
         if data is None:
             raise Refused(StatusWord.SECURE_MESSAGING_WRONG)
         return data
 
-    def _iv(self) -> bytes:
-        return encrypt_block(self._encryption_key, self._counter_block())
+    def _checksum(self, message: bytes) -> bytes:
+        return self._cipher.checksum(message, self._send_sequence_counter)
 
-    def _mac(self, message: bytes) -> bytes:
-        return cmac(self._mac_key, pad(self._counter_block() + message))[:_MAC_BYTES]
-
-    def _counter_block(self) -> bytes:
-        return self._send_sequence_counter.to_bytes(BLOCK, "big")
+    def _pad(self, data: bytes) -> bytes:
+        return pad(data, self._cipher.block_bytes)
 
 
 def _read_expected_length(value: bytes | None) -> tuple[int | None, bool]:
@@ -119,6 +121,6 @@ def _read_expected_length(value: bytes | None) -> tuple[int | None, bool]:
     return number or 1 << 8 * len(value), number == 0
 
 
-def _cryptogram_bytes(blocks: int) -> int:
-    """Bytes of DO 87 around so many blocks."""
-    return len(tlv.encode(_CRYPTOGRAM, bytes(1 + blocks * BLOCK)))
+def _cryptogram_bytes(size: int) -> int:
+    """Bytes of DO 87 around so many encrypted ones."""
+    return len(tlv.encode(_CRYPTOGRAM, bytes(1 + size)))

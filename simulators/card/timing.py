@@ -1,27 +1,74 @@
-"""How long a real chip takes: the figures of a common dual-interface chip, for stations that want a rehearsal."""
+"""How long a real chip takes: transfer, processing, writing and cryptography of one command (docs/performance.md)."""
 
-from simulators.image import CardImage
+from simulators.image import CardImage, RsaKey, Timing, TimingFigures
 
-__all__ = ["answer_seconds"]
+__all__ = ["PROFILES", "answer_seconds", "figures_of"]
 
-_COMMAND_SECONDS = 0.004
-_BIT_SECONDS = 1 / 424_000
-_WRITTEN_BYTE_SECONDS = 0.000_011
-_POINT_MULTIPLICATION_SECONDS = 0.040
-_KEY_PAIR_SECONDS = 0.100
+PROFILES = {
+    Timing.CHIP: TimingFigures(
+        bits_per_second=424_000,
+        command_milliseconds=4.0,
+        written_byte_microseconds=11.0,
+        multiplication_milliseconds=40.0,
+        key_pair_milliseconds=100.0,
+        rsa_milliseconds=200.0,
+    ),
+    Timing.CONTACTLESS_FAST: TimingFigures(
+        bits_per_second=848_000,
+        command_milliseconds=4.0,
+        written_byte_microseconds=11.0,
+        multiplication_milliseconds=24.0,
+        key_pair_milliseconds=24.0,
+        rsa_milliseconds=53.0,
+    ),
+    Timing.CONTACTLESS_SLOW: TimingFigures(
+        bits_per_second=106_000,
+        command_milliseconds=4.0,
+        written_byte_microseconds=11.0,
+        multiplication_milliseconds=127.0,
+        key_pair_milliseconds=285.0,
+        rsa_milliseconds=500.0,
+    ),
+}
+"""The figures of the named profiles; their sources stand in docs/performance.md."""
 
+_MSE = 0x22
 _GENERAL_AUTHENTICATE = 0x86
+_INTERNAL_AUTHENTICATE = 0x88
 _GENERATE_KEY_PAIR = 0x47
+
+_LONGER_THAN_A_TOKEN = 32
+"""Answers that hold a point are longer, those that hold a nonce or a token are not."""
+
+
+def figures_of(image: CardImage) -> TimingFigures | None:
+    """The figures that hold for a card; ``None`` where it answers as fast as it can."""
+    timing = image.timing
+    return timing if isinstance(timing, TimingFigures) else PROFILES.get(timing)
 
 
 def answer_seconds(command: bytes, answer: bytes, before: CardImage, after: CardImage) -> float:
-    """Transfer, processing and writing of one command, in seconds."""
-    seconds = _COMMAND_SECONDS + 8 * (len(command) + len(answer)) * _BIT_SECONDS
+    """What the card's figures account for, in seconds; nothing where it has none.
+
+    Cryptography is counted by the instruction that is seen on the wire: under secure messaging each GENERAL
+    AUTHENTICATE counts as one multiplication, in plain those whose answer holds a point.
+    """
+    figures = figures_of(before)
+    if figures is None:
+        return 0.0
+    seconds = figures.command_milliseconds / 1_000
+    seconds += 8 * (len(command) + len(answer)) / figures.bits_per_second
     if before is not after:
-        seconds += _WRITTEN_BYTE_SECONDS * len(command)
+        seconds += figures.written_byte_microseconds * len(command) / 1_000_000
     instruction = command[1] if len(command) > 1 else None
-    if instruction == _GENERAL_AUTHENTICATE and len(answer) > 32:
-        seconds += _POINT_MULTIPLICATION_SECONDS
-    if instruction == _GENERATE_KEY_PAIR:
-        seconds += _KEY_PAIR_SECONDS
+    gives_point = instruction == _GENERAL_AUTHENTICATE and len(answer) > _LONGER_THAN_A_TOKEN
+    sets_key_agreement = instruction == _MSE and command[3:4] == b"\xa6"
+    if gives_point or sets_key_agreement:
+        seconds += figures.multiplication_milliseconds / 1_000
+    elif instruction == _INTERNAL_AUTHENTICATE:
+        is_rsa = isinstance(before.keys.active_authentication, RsaKey)
+        cost = figures.rsa_milliseconds if is_rsa else figures.multiplication_milliseconds
+        seconds += cost / 1_000
+    elif instruction == _GENERATE_KEY_PAIR:
+        seconds += figures.key_pair_milliseconds / 1_000
     return seconds

@@ -15,17 +15,22 @@ from hypothesis import strategies as st
 
 from card_layout.atr import LifeCycle
 from card_layout.curves import NamedCurve
+from simulators.card.timing import PROFILES
 from simulators.errors import ImageError
 from simulators.faults import Fault, FaultKind
 from simulators.image import (
     CardImage,
     EcKey,
+    HashAlgorithm,
     ImageFile,
     Keys,
     Limits,
     PersonalisationKeys,
     ReadRule,
+    RsaKey,
     Secrets,
+    SessionAlgorithm,
+    SigningEcKey,
     Timing,
     file_path,
 )
@@ -53,8 +58,23 @@ def ec_keys(draw: st.DrawFn) -> tuple[EcKey, ...]:
     for key_id in draw(st.sets(byte, max_size=3)):
         curve = draw(st.sampled_from(NamedCurve))
         scalar = draw(st.integers(1, curve.n - 1))
-        keys.append(EcKey(curve=curve, private_scalar=scalar, key_id=key_id))
+        algorithms = draw(st.lists(st.sampled_from(SessionAlgorithm), min_size=1, unique=True))
+        keys.append(
+            EcKey(curve=curve, private_scalar=scalar, key_id=key_id, algorithms=tuple(algorithms))
+        )
     return tuple(keys)
+
+
+@st.composite
+def signing_keys(draw: st.DrawFn) -> SigningEcKey | RsaKey:
+    algorithm = draw(st.sampled_from(HashAlgorithm))
+    if draw(st.booleans()):
+        curve = draw(st.sampled_from(NamedCurve))
+        scalar = draw(st.integers(1, curve.n - 1))
+        return SigningEcKey(curve=curve, private_scalar=scalar, hash_algorithm=algorithm)
+    modulus = draw(st.integers(1 << 1023, (1 << 1024) - 1))
+    exponent = draw(st.integers(2, modulus - 1))
+    return RsaKey(modulus=modulus, private_exponent=exponent, hash_algorithm=algorithm)
 
 
 @st.composite
@@ -74,6 +94,15 @@ def faults(draw: st.DrawFn) -> Fault:
         bit=draw(st.integers(0, 99999)),
         milliseconds=draw(st.integers(0, 60000)),
     )
+
+
+extra_secrets = st.sampled_from(
+    [
+        {},
+        {"mrz_information": "T22000129364081251010318", "basic_access_control": True},
+        {"pin": "123456", "pin_tries_left": 0, "puk": "1234567890", "puk_tries_left": 9},
+    ]
+)
 
 
 @st.composite
@@ -115,16 +144,21 @@ def images(draw: st.DrawFn) -> CardImage:
         files=files,
         secrets=Secrets(
             can=draw(st.none() | st.from_regex("[0-9]{6}", fullmatch=True)),
-            mrz_information=draw(st.none() | st.from_regex("[0-9A-Z<]{24}", fullmatch=True)),
             wrong_passwords=draw(st.integers(0, 0xFFFF)),
+            **{
+                "mrz_information": draw(st.none() | st.from_regex("[0-9A-Z<]{24}", fullmatch=True)),
+                **draw(extra_secrets),
+            },
         ),
         keys=Keys(
-            chip_authentication=draw(ec_keys()), personalisation=draw(st.none() | personalisation)
+            chip_authentication=draw(ec_keys()),
+            active_authentication=draw(st.none() | signing_keys()),
+            personalisation=draw(st.none() | personalisation),
         ),
         trust_points=tuple(draw(st.lists(st.binary(max_size=20), max_size=3))),
         current_date=draw(st.none() | st.just("20261121")),
         faults=tuple(draw(st.lists(faults(), max_size=3))),
-        timing=draw(st.sampled_from(Timing)),
+        timing=draw(st.sampled_from([*Timing, *PROFILES.values()])),
     )
 
 
@@ -207,16 +241,27 @@ REFUSED_BY_BOTH: list[Change] = [
     put("12345x", "secrets", "can"),
     put(123456, "secrets", "can"),
     put("t" * 24, "secrets", "mrz_information"),
+    put(1, "secrets", "basic_access_control"),
+    put("1234", "secrets", "pin"),
+    put(4, "secrets", "pin_tries_left"),
+    put("123456", "secrets", "puk"),
+    put(11, "secrets", "puk_tries_left"),
+    put(["des"], "keys", "chip_authentication", 0, "algorithms"),  # type: ignore[arg-type]
+    put([], "keys", "chip_authentication", 0, "algorithms"),  # type: ignore[arg-type]
     put(-1, "secrets", "wrong_passwords"),
     put("secp224r1", "keys", "chip_authentication", 0, "curve"),  # type: ignore[arg-type]
     put("", "keys", "chip_authentication", 0, "private_scalar"),  # type: ignore[arg-type]
     put(256, "keys", "chip_authentication", 0, "key_id"),  # type: ignore[arg-type]
+    put({}, "keys", "active_authentication"),
+    put({"modulus": "7F" * 128, "private_exponent": "03"}, "keys", "active_authentication"),
+    put({"curve": "secp256r1", "modulus": "FF" * 128}, "keys", "active_authentication"),
     put("00" * 15, "keys", "personalisation", "enc"),
     put(0, "keys", "personalisation", "key_version"),
     put([{"kind": "surprise"}], "faults"),
     put([{"kind": "drop", "at": 0}], "faults"),
     put([{"kind": "drop", "status_word": "9"}], "faults"),
     put("slow", "timing"),
+    put({"bits_per_second": 9600}, "timing"),
     put("2026-11-21", "current_date"),
     put(["0"], "trust_points"),
 ]
@@ -229,6 +274,10 @@ REFUSED_BEYOND_THE_SCHEMA: list[Change] = [
     put(2, "files", FILE, "short_identifier"),
     put("00", "keys", "chip_authentication", 0, "private_scalar"),  # type: ignore[arg-type]
     put("FF" * 32, "keys", "chip_authentication", 0, "private_scalar"),  # type: ignore[arg-type]
+    put({"basic_access_control": True}, "secrets"),
+    put({"modulus": "FF" * 128, "private_exponent": "FF" * 128}, "keys", "active_authentication"),
+    put({"curve": "secp256r1", "private_scalar": "00"}, "keys", "active_authentication"),
+    put(["3des", "3des"], "keys", "chip_authentication", 0, "algorithms"),  # type: ignore[arg-type]
     put([{"kind": "overlong-length"}], "faults"),
     put([{"kind": "instruction-refused"}], "faults"),
 ]

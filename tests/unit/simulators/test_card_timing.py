@@ -1,34 +1,60 @@
-"""The timing profile of a chip: every command takes its time, and nothing else changes."""
+"""Timing profiles: what the figures account for, and that the card takes just that long (docs/performance.md)."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from simulators.card.operating_system import VirtualCard
-from simulators.card.timing import answer_seconds
-from simulators.image import CardImage, Timing
+from simulators.card.timing import PROFILES, figures_of
+from simulators.image import CardImage, Timing, TimingFigures
 
-READ = bytes.fromhex("00B0810000")
+FIGURES = TimingFigures(
+    bits_per_second=8_000,
+    command_milliseconds=100,
+    written_byte_microseconds=0,
+    multiplication_milliseconds=10_000,
+    key_pair_milliseconds=0,
+    rsa_milliseconds=0,
+)
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "performance.md"
 
 
-def test_a_card_with_the_timing_of_a_chip_waits_before_each_answer(operational: CardImage) -> None:
+def test_a_command_takes_its_own_time_and_that_of_every_byte(operational: CardImage) -> None:
     slept: list[float] = []
-    fast = VirtualCard(operational, sleep=slept.append)
-    fast.power_on()
-    answer = fast.process(READ)
-    assert slept == []
-    slow = VirtualCard(replace(operational, timing=Timing.CHIP), sleep=slept.append)
-    slow.power_on()
-    assert slow.process(READ) == answer
-    assert slow.process(b"") == b"\x67\x00"
-    assert len(slept) == 2
-    assert slept[0] > slept[1] > 0.004
+    card = VirtualCard(replace(operational, timing=FIGURES), sleep=slept.append)
+    card.power_on()
+    command = bytes.fromhex("00B0810000")
+    answer = card.process(command)
+    assert slept == [pytest.approx(0.1 + (len(command) + len(answer)) / 1_000)]
 
 
-def test_longer_transfers_writes_and_points_take_longer(
-    operational: CardImage, blank: CardImage
+def test_points_take_the_time_of_a_multiplication(
+    operational: CardImage, open_terminal: Callable[[VirtualCard], Any]
 ) -> None:
-    short = answer_seconds(READ, bytes(2), blank, blank)
-    assert answer_seconds(READ, bytes(258), blank, blank) > short
-    assert answer_seconds(READ, bytes(2), blank, operational) > short
-    authenticate = bytes.fromhex("10860000027C0000")
-    assert answer_seconds(authenticate, bytes(71), blank, blank) > 0.04
-    assert answer_seconds(bytes.fromhex("84478000"), bytes(2), blank, blank) > 0.1
+    slept: list[float] = []
+    card = VirtualCard(replace(operational, timing=FIGURES), sleep=slept.append)
+    open_terminal(card).pace(b"123456")
+    assert [seconds > 10 for seconds in slept if seconds] == [False, False, True, True, False]
+
+
+def test_without_timing_nothing_waits(
+    operational: CardImage, open_terminal: Callable[[VirtualCard], Any]
+) -> None:
+    slept: list[float] = []
+    open_terminal(VirtualCard(operational, sleep=slept.append)).pace(b"123456")
+    assert slept == []
+    assert figures_of(operational) is None
+
+
+def test_every_profile_stands_in_the_document_with_its_figures() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    rows = {
+        cells[1].strip(" `"): [cell.split("(")[0].strip().replace(",", "") for cell in cells[2:-1]]
+        for cells in (line.split("|") for line in text.splitlines() if line.startswith("| `"))
+    }
+    assert set(PROFILES) == set(Timing) - {Timing.OFF}
+    for name in TimingFigures.__dataclass_fields__:
+        assert rows[name] == [f"{getattr(figures, name):g}" for figures in PROFILES.values()]
