@@ -11,6 +11,7 @@ from enum import Enum
 
 from pki.errors import RecordError
 from pki.record.journal import JournalEntry
+from pki.services.authorisation_state import AuthorisationState
 
 __all__ = ["EntryKind", "PkiState", "SignerRecord"]
 
@@ -29,6 +30,12 @@ class EntryKind(Enum):
     CRL_INTENDED = "crl.intended"
     CRL_ISSUED = "crl.issued"
     SECURITY_OBJECT_SIGNED = "security-object.signed"
+    OPERATOR_ROOT_INTENDED = "operator-root.intended"
+    OPERATOR_ROOT_ISSUED = "operator-root.issued"
+    OPERATOR_INTENDED = "operator-certificate.intended"
+    OPERATOR_ENROLLED = "operator-certificate.issued"
+    OPERATOR_REVOKED = "operator.revoked"
+    AUTHORISATION_ACCEPTED = "authorisation.accepted"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +62,7 @@ class PkiState:
         self.serial_numbers: set[int] = set()
         self.crl_number = 0
         self.crl: bytes | None = None
+        self.authorisations = AuthorisationState()
         self._references: Counter[bytes] = Counter()
 
     def is_reference_used(self, reference: bytes) -> bool:
@@ -80,6 +88,8 @@ class PkiState:
         if kind is EntryKind.SECURITY_OBJECT_SIGNED:
             self.signers[entry.text("signer")].objects_signed += 1
             self._references[bytes.fromhex(entry.text("reference"))] += 1
+            if "batch" in entry.fields:
+                self.authorisations.batches[bytes.fromhex(entry.text("batch"))].signed += 1
         elif kind is EntryKind.AUTHORITY_INTENDED:
             self.authority_id = entry.text("key")
             self.authority_name = entry.text("name")
@@ -103,3 +113,19 @@ class PkiState:
             self.crl_number = max(self.crl_number, entry.number("number"))
         elif kind is EntryKind.CRL_ISSUED:
             self.crl = bytes.fromhex(entry.text("crl"))
+        else:
+            self._apply_authorising(kind, entry)
+
+    def _apply_authorising(self, kind: EntryKind, entry: JournalEntry) -> None:
+        if kind is EntryKind.OPERATOR_ROOT_INTENDED:
+            self.serial_numbers.add(self.authorisations.root_was_intended(entry))
+        elif kind is EntryKind.OPERATOR_ROOT_ISSUED:
+            self.authorisations.root_was_issued(entry)
+        elif kind is EntryKind.OPERATOR_INTENDED:
+            self.serial_numbers.add(self.authorisations.operator_was_intended(entry))
+        elif kind is EntryKind.OPERATOR_ENROLLED:
+            self.authorisations.operator_was_enrolled(entry)
+        elif kind is EntryKind.OPERATOR_REVOKED:
+            self.authorisations.operator_was_revoked(entry)
+        elif kind is EntryKind.AUTHORISATION_ACCEPTED:
+            self.authorisations.batch_was_accepted(entry)
