@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from pki.errors import PkiDataError, PkiError, PkiRefusedError
+from pki.errors import KeystoreError, PkiDataError, PkiError, PkiRefusedError
 from pki.services.authorising import accept_authorisation
 from pki.services.document_signer import InProcessDocumentSigner, PreparedBatch, SigningTally
 from pki.services.recorder import Recorder
@@ -123,6 +123,11 @@ class Desk:
         Raises:
             KeystoreError: ``keystore.process-failed``: the keys are gone; any other failure is the order's answer.
         """
+        if not self._with_keys:
+            # Nobody asked for anything: what comes from there can only be the end.
+            raise KeystoreError(
+                "the process that holds the keys has ended", code="keystore.process-failed"
+            )
         done = self._with_keys.popleft()
         try:
             signatures = self._keys.collect()
