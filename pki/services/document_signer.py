@@ -20,8 +20,8 @@ from pki.keys.signer import Signer
 from pki.services.authorising import check_batch
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind, SignerRecord
-from pki.signed.security_object import StatusReference, prepare_security_object
-from pki.signed.signed_data import PreparedSignedData
+from pki.signed.assembling import SecurityObjectTemplate, UnsignedSecurityObject
+from pki.signed.security_object import StatusReference
 
 __all__ = [
     "DocumentSigner",
@@ -73,7 +73,7 @@ class PreparedBatch:
     """Security objects that were checked: to be recorded first, then signed, then finished."""
 
     records: Sequence[tuple[EntryKind, dict[str, str | int | None]]] = field(repr=False)
-    items: Sequence[PreparedSignedData] = field(repr=False)
+    items: Sequence[UnsignedSecurityObject] = field(repr=False)
 
     @property
     def messages(self) -> list[bytes]:
@@ -138,6 +138,11 @@ class InProcessDocumentSigner:
         self._limits = limits if limits is not None else SigningLimits()
         self._certificate = DocumentSignerCertificate.from_bytes(record.certificate)
         self._on_close = on_close
+        self._template = SecurityObjectTemplate(
+            algorithm=signer.algorithm,
+            public_key=signer.public_key,
+            certificate_der=record.certificate,
+        )
         self._lock = Lock()
         if self._certificate.certificate.public_key != signer.public_key:
             raise PkiRefusedError(
@@ -299,11 +304,8 @@ class InProcessDocumentSigner:
                 )
             seen.add(request.reference)
 
-    def _prepare(self, request: SigningRequest) -> PreparedSignedData:
-        prepared = prepare_security_object(
-            algorithm=self._signer.algorithm,
-            public_key=self._signer.public_key,
-            certificate_der=self.certificate,
+    def _prepare(self, request: SigningRequest) -> UnsignedSecurityObject:
+        prepared = self._template.prepare(
             file_hashes=request.file_hashes,
             signing_time=request.signing_time,
             status_reference=request.status_reference,
@@ -320,7 +322,7 @@ class InProcessDocumentSigner:
         return prepared
 
     def _fields(
-        self, request: SigningRequest, prepared: PreparedSignedData, batch: bytes | None
+        self, request: SigningRequest, prepared: UnsignedSecurityObject, batch: bytes | None
     ) -> dict[str, str | int | None]:
         counted: dict[str, str | int | None] = {} if batch is None else {"batch": batch.hex()}
         return counted | {

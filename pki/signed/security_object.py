@@ -31,6 +31,7 @@ __all__ = [
     "SecurityObject",
     "SecurityObjectError",
     "StatusReference",
+    "check_file_hashes",
     "prepare_security_object",
     "sign_security_object",
 ]
@@ -213,7 +214,7 @@ def prepare_security_object(
     Raises:
         PkiRefusedError: ``signing.request-invalid`` or ``signing.key-mismatch``.
     """
-    _check_file_hashes(file_hashes, algorithm.hash_algorithm)
+    check_file_hashes(file_hashes, algorithm.hash_algorithm)
     if signing_time.tzinfo is None:
         raise PkiRefusedError(
             "signing time has no time zone, expected an aware time", code="signing.request-invalid"
@@ -236,7 +237,12 @@ def prepare_security_object(
     )
 
 
-def _check_file_hashes(file_hashes: Mapping[int, bytes], hash_algorithm: HashAlgorithm) -> None:
+def check_file_hashes(file_hashes: Mapping[int, bytes], hash_algorithm: HashAlgorithm) -> None:
+    """Whether these can be the hashes of a security object (Doc 9303-10, 4.6.2.3).
+
+    Raises:
+        PkiRefusedError: ``signing.request-invalid``.
+    """
     code = "signing.request-invalid"
     if not 2 <= len(file_hashes) <= 16:
         raise PkiRefusedError(f"got {len(file_hashes)} file hashes, expected 2 to 16", code=code)

@@ -10,9 +10,13 @@ from rich.table import Table
 
 from tests.benchmarks.inspecting import measure_inspecting
 from tests.benchmarks.measure import Record
+from tests.benchmarks.signing_service import measure_signing_service
 
 RESULTS = Path("bench/results.json")
-MEASURES: tuple[Callable[[], Iterator[Record]], ...] = (measure_inspecting,)
+MEASURES: tuple[Callable[[], Iterator[Record]], ...] = (
+    measure_inspecting,
+    measure_signing_service,
+)
 
 
 def main() -> int:
