@@ -40,7 +40,10 @@ from pki.keys.open import (
     open_keystore,
     read_pin_file,
 )
+from pki.services.document_signer import DocumentSigner
 from pki.services.open_signer import open_document_signer
+from pki.signed.authorisation import MAX_AUTHORISATION_BYTES
+from pki.signer_service.client import SocketDocumentSigner
 
 __all__ = [
     "KeystoreSummary",
@@ -97,27 +100,51 @@ class ProductionHome:
     def signing(
         self, *, pki: Path, pin_file: Path | None, signer_id: str | None
     ) -> Iterator[CardSigning]:
-        """The use case that signs cards, over a PKI home that nobody else uses meanwhile.
+        """The use case that signs cards in this process, over a test PKI's home that nobody else uses meanwhile.
 
         Raises:
+            PkiRefusedError: ``authorisation.missing``: it is no test authority.
             PkiError: the PKI cannot be opened.
         """
         # From here on no key of the issuer is needed, and one PKCS#11 library serves one thread.
         self.keystore.close()
         with open_document_signer(pki, pin_file=pin_file, signer_id=signer_id) as signer:
-            yield CardSigning(
-                cards=self.cards,
-                chips=self.station_ledger,
-                register=self.opened.register,
-                portraits=self.opened.portraits,
-                signer=signer,
-                profile=self.profile,
-                policy=CardPolicy(
-                    validity_years=self.opened.settings.card_validity_years,
-                    personalisation_system=self.opened.settings.personalisation_system,
-                ),
-                clock=_now,
-            )
+            if not signer.is_test:
+                raise IssuerRefusedError(
+                    f"{pki} is no test authority: its cards are signed with an authorisation by two",
+                    code="authorisation.missing",
+                    hint="cards sign --signer-socket PATH --authorisation FILE",
+                )
+            yield self._signing_with(signer)
+
+    @contextlib.contextmanager
+    def signing_through(self, socket: Path, *, authorisation: Path) -> Iterator[CardSigning]:
+        """The use case that signs cards through the signer process, under an authorisation.
+
+        Raises:
+            IssuerUnavailableError: ``authorisation.unavailable``: the file cannot be read.
+            PkiError: the signer cannot be reached, or refuses.
+        """
+        self.keystore.close()
+        with SocketDocumentSigner(
+            socket, authorisation=_read_authorisation(authorisation)
+        ) as signer:
+            yield self._signing_with(signer)
+
+    def _signing_with(self, signer: DocumentSigner) -> CardSigning:
+        return CardSigning(
+            cards=self.cards,
+            chips=self.station_ledger,
+            register=self.opened.register,
+            portraits=self.opened.portraits,
+            signer=signer,
+            profile=self.profile,
+            policy=CardPolicy(
+                validity_years=self.opened.settings.card_validity_years,
+                personalisation_system=self.opened.settings.personalisation_system,
+            ),
+            clock=_now,
+        )
 
     def station(
         self,
@@ -266,6 +293,17 @@ def _read_transport_key(path: Path) -> bytes:
         f"{path} is not a transport key, expected {_TRANSPORT_KEY_CHARACTERS} hexadecimal digits",
         code="transport-key.malformed",
     )
+
+
+def _read_authorisation(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_AUTHORISATION_BYTES + 1)
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"authorisation {path} cannot be read: {error.strerror}",
+            code="authorisation.unavailable",
+        ) from error
 
 
 def _now() -> datetime:

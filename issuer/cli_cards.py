@@ -5,6 +5,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +32,7 @@ from issuer.domain.card import CardState
 from issuer.domain.chip import parse_serial
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.hand_over import hand_over_cards
+from issuer.services.sign_cards import CardSigning
 
 __all__ = ["cards_app"]
 
@@ -90,13 +92,24 @@ def bind_command(
     "sign",
     epilog="""\b
 Examples:
+  membercard-issuer --home office cards sign --all --signer-socket /run/membercard/signer.sock --authorisation batch.json
   membercard-issuer --home office cards sign --all --pki pki --pki-pin-file secrets/pki.pin --signer ds-1
 """,
 )
 def sign_command(
     context: typer.Context,
     *,
-    pki: Annotated[Path, typer.Option(help="The home directory of the PKI.")],
+    signer_socket: Annotated[
+        Path | None, typer.Option(help="The socket of the PKI's signer process.")
+    ] = None,
+    authorisation: Annotated[
+        Path | None,
+        typer.Option(help="The batch authorisation, signed by two operators; with a socket."),
+    ] = None,
+    pki: Annotated[
+        Path | None,
+        typer.Option(help="The home directory of a test PKI, to be signed with in this process."),
+    ] = None,
     pki_pin_file: Annotated[
         Path | None,
         typer.Option(help="The file of the PKI's PIN; the PKI remembers it where not given."),
@@ -110,14 +123,22 @@ def sign_command(
 ) -> None:
     """Build the files of every bound card and have them signed, each card once.
 
-    The exit status is 1 where a card was refused.
+    Cards are signed by the PKI's signer process, under an authorisation by two operators. Only a test PKI's
+    home can be opened here instead. The exit status is 1 where a card was refused.
     """
     _require_choice(every=every, limit=limit)
     signed = 0
     refused: list[dict[str, str | None]] = []
     with (
         open_production_home(command_context(context).home) as home,
-        home.signing(pki=pki, pin_file=pki_pin_file, signer_id=signer) as signing,
+        _signing(
+            home,
+            pki=pki,
+            pin_file=pki_pin_file,
+            signer_id=signer,
+            socket=signer_socket,
+            authorisation=authorisation,
+        ) as signing,
     ):
         for outcome in signing.sign_all(limit=limit):
             if outcome.code is None:
@@ -261,6 +282,29 @@ def hand_over_command(
 def _require_choice(*, every: bool, limit: int | None) -> None:
     if every == (limit is not None):
         raise typer.BadParameter("give either --all or --limit")
+
+
+def _signing(
+    home: ProductionHome,
+    *,
+    pki: Path | None,
+    pin_file: Path | None,
+    signer_id: str | None,
+    socket: Path | None,
+    authorisation: Path | None,
+) -> AbstractContextManager[CardSigning]:
+    if pki is not None and socket is None and authorisation is None:
+        standard_error().print(
+            "warning: signing in this process, without an authorisation by two: only test authorities allow it",
+            markup=False,
+            soft_wrap=True,
+        )
+        return home.signing(pki=pki, pin_file=pin_file, signer_id=signer_id)
+    if pki is None and pin_file is None and signer_id is None and socket and authorisation:
+        return home.signing_through(socket, authorisation=authorisation)
+    raise typer.BadParameter(
+        "give --signer-socket with --authorisation, or --pki (with --signer, --pki-pin-file)"
+    )
 
 
 def _print_data(home: ProductionHome) -> Iterable[tuple[str, ...]]:

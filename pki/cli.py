@@ -4,7 +4,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,9 +16,12 @@ from pki.bootstrap import open_authority, prepare_home, read_state, write_trust
 from pki.certificates.certificate import load_certificate_list
 from pki.certificates.crl import MAX_CRL_LIFETIME
 from pki.certificates.profile import load_certificate_profile
+from pki.cli_authorising import authorisation_app, operator_app, signer_serve
+from pki.cli_context import CliContext as _Context
+from pki.cli_context import PinFileOption
+from pki.cli_context import cli_context as _context
 from pki.cli_terminal import terminal_app
 from pki.errors import PkiError
-from pki.home import Home
 from pki.keys.open import KeystoreKind, keystore_warning
 from pki.lint_command import LINT_EXAMPLES, lint_command
 from pki.log_commands import log_app
@@ -53,26 +55,6 @@ signer_app = typer.Typer(help="Document signers, which sign cards.", rich_markup
 crl_app = typer.Typer(help="Certificate revocation lists.", rich_markup_mode=None)
 trust_app = typer.Typer(help="What verifiers trust.", rich_markup_mode=None)
 journal_app = typer.Typer(help="The record of every signature.", rich_markup_mode=None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Context:
-    given_home: Path | None
-
-    @property
-    def home(self) -> Home:
-        if self.given_home is None:
-            raise typer.BadParameter(
-                "missing; give it before the object, or set MEMBERCARD_PKI_HOME",
-                param_hint="--home",
-            )
-        return Home(self.given_home)
-
-
-PinFileOption = Annotated[
-    Path | None,
-    typer.Option(help="File with the keystore's PIN; the one given at creation is remembered."),
-]
 
 
 @app.callback(
@@ -316,6 +298,14 @@ def journal_verify(
     )
 
 
+signer_app.command(
+    "serve",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki signer serve --socket /run/membercard/signer.sock
+""",
+)(signer_serve)
+
 for _name, _commands in (
     ("authority", authority_app),
     ("signer", signer_app),
@@ -324,6 +314,8 @@ for _name, _commands in (
     ("journal", journal_app),
     ("log", log_app),
     ("terminal", terminal_app),
+    ("operator", operator_app),
+    ("authorisation", authorisation_app),
 ):
     app.add_typer(_commands, name=_name)
 app.command("lint", epilog=LINT_EXAMPLES)(lint_command)
@@ -354,13 +346,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     # The library turns an interruption into status 130; ours has one meaning for everything not done.
     return _NOT_DONE if status == 130 else status if isinstance(status, int) else 0
-
-
-def _context(context: typer.Context) -> _Context:
-    found = context.find_object(_Context)
-    if found is None:
-        raise TypeError("the command was not called through the root command")
-    return found
 
 
 def _fail(sentence: str, code: str, hint: str | None, status: int) -> int:

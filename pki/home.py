@@ -2,6 +2,7 @@
 
 settings.toml   where the PIN file is
 keystore/       the keys (pki.keys.open)
+operators/      NAME/: each operator's own key, under the operator's own PIN
 journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
 log/            the transparency log's hashes (pki.record.transparency_store)
 checkpoint      the log's newest signed checkpoint, for others to keep
@@ -53,6 +54,11 @@ class Home:
     def keystore(self) -> Path:
         """The keystore's directory."""
         return self.directory / "keystore"
+
+    @property
+    def operators(self) -> Path:
+        """Where operators' keys lie by default, each in a keystore of its own."""
+        return self.directory / "operators"
 
     @property
     def exists(self) -> bool:

@@ -30,6 +30,10 @@ DEMO = Path("demo")
 MARK = DEMO / ".rehearsal"
 """Stands in a demo folder that we made, so that we never remove somebody else's."""
 
+OPERATORS = ("an", "binh")
+BATCH = "demo/batch.json"
+SOCKET = "demo/run/signer.sock"
+
 FORGERIES = {
     "altered-data-group": "data-group.altered",
     "unlisted-file": "data-group.not-covered",
@@ -108,6 +112,42 @@ class Rehearsal:
                 server.wait(timeout=10)
 
 
+@contextmanager
+def signer_running(demo: Rehearsal) -> Iterator[None]:
+    """The signer process in the background, from when it is ready until the block ends."""
+    words = ["membercard-pki", "--home", "demo/pki", "signer", "serve", "--socket", SOCKET]
+    demo.console.print(f"[bold cyan]$[/] {shlex.join(words)} &", soft_wrap=True, highlight=False)
+    program = Path(sys.executable).parent / words[0]
+    with (DEMO / "signer.log").open("w") as log:
+        signer = subprocess.Popen(  # noqa: S603 - our own script
+            [str(program), *words[1:]], stdout=subprocess.PIPE, stderr=log, text=True
+        )
+    try:
+        if signer.stdout is None or not signer.stdout.readline().startswith("ready"):
+            raise RehearsalError("the signer did not start; see demo/signer.log")
+        yield
+    finally:
+        signer.terminate()
+        signer.wait(timeout=10)
+
+
+def authorise_batch(demo: Rehearsal) -> None:
+    """Two people sign for how many cards may be signed; each has a key and a PIN of their own."""
+    pki = ("membercard-pki", "--home", "demo/pki")
+    demo.run(
+        *pki, "authorisation", "create", "--signer", "ds-1", "--cards", str(CARD_COUNT), "--until", "8h",
+        "--out", BATCH,
+        quiet=True,
+    )  # fmt: skip
+    for operator in OPERATORS:
+        demo.run(
+            *pki, "authorisation", "sign", BATCH, "--operator", operator,
+            "--operator-pin-file", f"demo/secrets/{operator}.pin",
+            quiet=True,
+        )  # fmt: skip
+    demo.run(*pki, "authorisation", "show", BATCH)
+
+
 def find_readers(console: Console) -> list[str]:
     """The virtual PC/SC readers of this machine; fewer than two mean that in-process readers are used."""
     program = Path(sys.executable).parent / "membercard-verifier"
@@ -126,7 +166,7 @@ def find_readers(console: Console) -> list[str]:
 
 
 def certification_authority(demo: Rehearsal) -> None:
-    """1: a test CA, one document signer, its CRL, and the trust directory of the terminals."""
+    """1: a test CA, one document signer, its CRL, two operators, and the trust directory of the terminals."""
     demo.step(1, "A test certification authority signs card records")
     demo.run(
         "membercard-pki", "--home", "demo/pki", "authority", "create", "--test",
@@ -134,6 +174,12 @@ def certification_authority(demo: Rehearsal) -> None:
     )  # fmt: skip
     demo.run("membercard-pki", "--home", "demo/pki", "signer", "create", "--id", "ds-1")
     demo.run("membercard-pki", "--home", "demo/pki", "crl", "issue")
+    for operator in OPERATORS:
+        demo.run(
+            "membercard-pki", "--home", "demo/pki", "operator", "enrol", operator,
+            "--operator-pin-file", f"demo/secrets/{operator}.pin",
+            quiet=True,
+        )  # fmt: skip
     demo.run("membercard-pki", "--home", "demo/pki", "trust", "export", "demo/trust")
 
 
@@ -176,20 +222,25 @@ def production(demo: Rehearsal) -> None:
     )  # fmt: skip
     demo.run(*issuer, "keys", "import-transport", "demo/secrets/transport.key")
     demo.run(*issuer, "stock", "receive", "demo/cards/delivery.csv")
-    for verb, before in (
-        ("initialise", ()),
-        (
-            "personalise",
-            (("bind", "--all"), ("sign", "--all", "--pki", "demo/pki", "--signer", "ds-1")),
-        ),
-    ):
-        for words in before:
-            demo.run(*issuer, "cards", *words)
+    for verb in ("initialise", "personalise"):
+        if verb == "personalise":
+            demo.run(*issuer, "cards", "bind", "--all")
+            sign_cards(demo)
         with demo.cards_in_readers(*hoppers) as readers:
             places = [word for reader in readers for word in ("--reader", reader)]
             demo.run(*issuer, "station", verb, *places, "--count", str(CARD_COUNT))
     demo.run(*issuer, "cards", "print-data", "demo/secrets/print-data.csv")
     demo.run(*issuer, "cards", "hand-over", "--all", "--to", "cell secretary")
+
+
+def sign_cards(demo: Rehearsal) -> None:
+    """3c: two operators authorise the batch; the signer process, which alone has the key, signs it."""
+    authorise_batch(demo)
+    with signer_running(demo):
+        demo.run(
+            "membercard-issuer", "--home", "demo/issuer", "cards", "sign", "--all",
+            "--signer-socket", SOCKET, "--authorisation", BATCH,
+        )  # fmt: skip
 
 
 def batch_file(name: str, rows: Sequence[tuple[str, str]]) -> str:

@@ -1,6 +1,6 @@
 """Sign bound cards: build every data group, keep what will be signed, have it signed once, keep EF.SOD."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from card_layout.errors import CardDataError
@@ -17,8 +17,12 @@ from pki.errors import PkiDataError, PkiRefusedError
 from pki.services.document_signer import DocumentSigner, SigningRequest
 from pki.signed.security_object import SecurityObject, StatusReference
 
-__all__ = ["CardPolicy", "CardSigning", "SigningOutcome"]
+__all__ = ["CARDS_IN_REQUEST", "CardPolicy", "CardSigning", "SigningOutcome"]
 
+CARDS_IN_REQUEST = 100
+"""How many cards the signer is asked for at once."""
+
+_REFUSALS = (IssuerRefusedError, PkiRefusedError, CardDataError, PkiDataError)
 _LOST = "the issuer was cut off before it kept the first security object"
 
 
@@ -45,8 +49,17 @@ class _Committees:
     issuing_committee: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A card whose files are kept; ``was_prepared`` where they were before, so that the signer may know it."""
+
+    card: Card
+    job: CardJob
+    was_prepared: bool
+
+
 class CardSigning:
-    """The use case; one card after another, each in transactions of its own."""
+    """The use case; the signer is asked for many cards at once, each is kept in transactions of its own."""
 
     def __init__(
         self,
@@ -73,16 +86,21 @@ class CardSigning:
     def sign_all(self, *, limit: int | None = None) -> Iterator[SigningOutcome]:
         """Every bound card, in the order of binding; a refusal of one does not stop the next.
 
+        Many cards go to the signer in one request. It takes all of them or none: after a refusal each of them is
+        asked for by itself, so that only those are left out that are the reason.
+
         Raises:
             IssuerUnavailableError, KeystoreError, RecordError: nothing can be signed any more.
         """
-        for card in self._cards.cards(states=[CardState.BOUND])[:limit]:
-            try:
-                self.sign(card)
-            except (IssuerRefusedError, PkiRefusedError, CardDataError, PkiDataError) as error:
-                yield SigningOutcome(reference=card.reference, code=error.code, message=str(error))
-            else:
-                yield SigningOutcome(reference=card.reference)
+        cards = self._cards.cards(states=[CardState.BOUND])[:limit]
+        for start in range(0, len(cards), CARDS_IN_REQUEST):
+            prepared: list[_Prepared] = []
+            for card in cards[start : start + CARDS_IN_REQUEST]:
+                try:
+                    prepared.append(self._prepare(card))
+                except _REFUSALS as error:
+                    yield _refused(card, error)
+            yield from self._sign_together(prepared)
 
     def sign(self, card: Card) -> None:
         """One card.
@@ -98,25 +116,57 @@ class CardSigning:
             PkiRefusedError: the signer refuses.
             PkiDataError: the signer's answer is not what was asked for.
         """
+        self._sign_alone(self._prepare(card))
+
+    def _sign_together(self, prepared: Sequence[_Prepared]) -> Iterator[SigningOutcome]:
+        if not prepared:
+            return
+        requests = [self._request(each) for each in prepared]
+        try:
+            signed: Sequence[bytes | None] = self._signer.sign_many(requests)
+        except PkiRefusedError:
+            signed = [None] * len(prepared)
+        for each, request, content_info in zip(prepared, requests, signed, strict=True):
+            try:
+                if content_info is None:
+                    self._sign_alone(each)
+                else:
+                    self._keep(request, content_info)
+            except _REFUSALS as error:
+                yield _refused(each.card, error)
+            else:
+                yield SigningOutcome(reference=each.card.reference)
+
+    def _sign_alone(self, prepared: _Prepared) -> None:
+        request = self._request(prepared)
+        try:
+            content_info = self._signer.sign(request)
+        except PkiRefusedError as error:
+            if error.code != "signing.reference-used" or not prepared.was_prepared:
+                raise
+            # We were cut off between the signature and our commit. The files are the ones that were kept then,
+            # so this is the same card once more, and the signer records that it is.
+            content_info = self._signer.sign(replace(request, re_signing_of=_LOST))
+        self._keep(request, content_info)
+
+    def _prepare(self, card: Card) -> _Prepared:
         job = self._cards.prepared(card.reference)
         was_prepared = job is not None
         if job is None:
             job = self._build(card)
             self._cards.prepare_signing(job)
-        request = SigningRequest(
-            reference=card.reference,
-            file_hashes=self._hashes(job),
-            status_reference=StatusReference(list_id=card.status.list_id, index=card.status.index),
+        return _Prepared(card=card, job=job, was_prepared=was_prepared)
+
+    def _request(self, prepared: _Prepared) -> SigningRequest:
+        status = prepared.card.status
+        return SigningRequest(
+            reference=prepared.card.reference,
+            file_hashes=self._hashes(prepared.job),
+            status_reference=StatusReference(list_id=status.list_id, index=status.index),
             signing_time=self._clock().replace(microsecond=0),
         )
-        try:
-            content_info = self._signer.sign(request)
-        except PkiRefusedError as error:
-            if error.code != "signing.reference-used" or not was_prepared:
-                raise
-            # We were cut off between the signature and our commit. The files are the ones that were kept then,
-            # so this is the same card once more, and the signer records that it is.
-            content_info = self._signer.sign(replace(request, re_signing_of=_LOST))
+
+    def _keep(self, request: SigningRequest, content_info: bytes) -> None:
         _require_signed(content_info, request)
         security_object_file = SecurityObjectFile(content_info=content_info).to_bytes()
         capacity = self._profile.file("EF.SOD").capacity
@@ -125,7 +175,7 @@ class CardSigning:
                 f"EF.SOD has {len(security_object_file)} bytes, expected at most {capacity}",
                 code="personalisation.file-size",
             )
-        self._cards.record_signed(card.reference, security_object_file)
+        self._cards.record_signed(CardReference(request.reference), security_object_file)
 
     def _build(self, card: Card) -> CardJob:
         if card.profile != self._profile.name:
@@ -177,6 +227,12 @@ class CardSigning:
             for file in self._profile.application_files
             if file.data_group is not None
         }
+
+
+def _refused(
+    card: Card, error: IssuerRefusedError | PkiRefusedError | CardDataError | PkiDataError
+) -> SigningOutcome:
+    return SigningOutcome(reference=card.reference, code=error.code, message=str(error))
 
 
 def _require_signed(content_info: bytes, request: SigningRequest) -> None:

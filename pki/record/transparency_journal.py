@@ -175,6 +175,14 @@ class LoggedJournal:
                 raise
         return entries
 
+    def fileno(self) -> int:
+        """The journal's descriptor, see ``Journal.fileno``.
+
+        Raises:
+            RecordError: ``record.closed``.
+        """
+        return self._journal.fileno()
+
     def close(self) -> None:
         """Let go of journal, log and lock; closing twice is harmless."""
         self._log.close()

@@ -5,6 +5,7 @@ signer can be listed although nobody here knows what a card is. No raw digest is
 object is composed here from the hashes of the files.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,19 +17,22 @@ from pki.certificates.trust import DocumentSignerCertificate
 from pki.errors import PkiRefusedError
 from pki.keys.algorithms import HashAlgorithm
 from pki.keys.signer import Signer
+from pki.services.authorising import check_batch
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind, SignerRecord
 from pki.signed.security_object import (
     PreparedSecurityObject,
+    SecurityObjectComposer,
     StatusReference,
-    prepare_security_object,
 )
 
 __all__ = [
     "DocumentSigner",
     "InProcessDocumentSigner",
+    "PreparedBatch",
     "SigningLimits",
     "SigningRequest",
+    "SigningTally",
 ]
 
 REFERENCE_BYTES = 16
@@ -56,6 +60,34 @@ class SigningRequest:
     status_reference: StatusReference
     signing_time: datetime
     re_signing_of: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class SigningTally:
+    """What was checked but is not on record yet: it counts as well, where several batches are recorded at once."""
+
+    references: set[bytes] = field(default_factory=set)
+    by_signer: Counter[str] = field(default_factory=Counter)
+    by_batch: Counter[bytes] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedBatch:
+    """Security objects that were checked: to be recorded first, then signed, then finished."""
+
+    records: Sequence[tuple[EntryKind, dict[str, str | int | None]]] = field(repr=False)
+    items: Sequence[PreparedSecurityObject] = field(repr=False)
+
+    @property
+    def messages(self) -> list[bytes]:
+        """What the key signs, in order."""
+        return [item.to_be_signed for item in self.items]
+
+    def finish(self, signatures: Sequence[bytes]) -> list[bytes]:
+        """The security objects."""
+        return [
+            item.finish(signature) for item, signature in zip(self.items, signatures, strict=True)
+        ]
 
 
 class DocumentSigner(Protocol):
@@ -109,6 +141,11 @@ class InProcessDocumentSigner:
         self._limits = limits if limits is not None else SigningLimits()
         self._certificate = DocumentSignerCertificate.from_bytes(record.certificate)
         self._on_close = on_close
+        self._composer = SecurityObjectComposer(
+            algorithm=signer.algorithm,
+            public_key=signer.public_key,
+            certificate_der=record.certificate,
+        )
         self._lock = Lock()
         if self._certificate.certificate.public_key != signer.public_key:
             raise PkiRefusedError(
@@ -120,6 +157,11 @@ class InProcessDocumentSigner:
     def signer_id(self) -> str:
         """Which signer it is."""
         return self._record.signer_id
+
+    @property
+    def is_test(self) -> bool:
+        """Whether a test authority stands behind it, whose cards are signed without an authorisation, too."""
+        return self._certificate.is_test
 
     @property
     def hash_algorithm(self) -> HashAlgorithm:
@@ -145,16 +187,36 @@ class InProcessDocumentSigner:
             KeystoreError: the key failed; what was recorded counts as signed.
         """
         with self._lock:
-            self._check_signer(len(requests))
-            self._check_references(requests)
-            prepared = [self._prepare(request) for request in requests]
-            self._recorder.record_many(
-                [
-                    (EntryKind.SECURITY_OBJECT_SIGNED, self._fields(request, item))
-                    for request, item in zip(requests, prepared, strict=True)
-                ]
-            )
-            return [item.finish(self._signer.sign(item.to_be_signed)) for item in prepared]
+            prepared = self.prepare(requests, tally=SigningTally())
+            self._recorder.record_many(prepared.records)
+            return prepared.finish([self._signer.sign(each) for each in prepared.messages])
+
+    def prepare(
+        self, requests: Sequence[SigningRequest], *, tally: SigningTally, batch: bytes | None = None
+    ) -> PreparedBatch:
+        """Check requests all or none, against the record and what is in ``tally``, to which they are added.
+
+        ``batch`` is the accepted authorisation (16 bytes) that they are counted against. Without one, only a test
+        authority's cards are signed.
+
+        Raises:
+            PkiRefusedError: as ``sign_many``; ``authorisation.missing``, and those of ``check_batch``.
+        """
+        self._check_signer(len(requests), tally)
+        self._check_batch(len(requests), tally, batch)
+        self._check_references(requests, tally)
+        items = [self._prepare(request) for request in requests]
+        tally.references.update(request.reference for request in requests)
+        tally.by_signer[self.signer_id] += len(requests)
+        if batch is not None:
+            tally.by_batch[batch] += len(requests)
+        return PreparedBatch(
+            records=[
+                (EntryKind.SECURITY_OBJECT_SIGNED, self._fields(request, item, batch))
+                for request, item in zip(requests, items, strict=True)
+            ],
+            items=items,
+        )
 
     def close(self) -> None:
         """Let go of keystore and journal; closing twice is harmless."""
@@ -173,13 +235,13 @@ class InProcessDocumentSigner:
     ) -> None:
         self.close()
 
-    def _check_signer(self, count: int) -> None:
+    def _check_signer(self, count: int, tally: SigningTally) -> None:
         if self._record.revoked_at is not None:
             raise PkiRefusedError(
                 f"signer {self.signer_id} was revoked at {self._record.revoked_at:%Y-%m-%d %H:%M:%S}Z",
                 code="signer.revoked",
             )
-        signed = self._record.objects_signed
+        signed = self._record.objects_signed + tally.by_signer[self.signer_id]
         if signed + count > self._limits.max_objects:
             raise PkiRefusedError(
                 f"signer {self.signer_id} has signed {signed} security objects, "
@@ -188,6 +250,22 @@ class InProcessDocumentSigner:
                 hint="create the next signer: membercard-pki signer create",
             )
         self._check_key_use(self._recorder.now())
+
+    def _check_batch(self, count: int, tally: SigningTally, batch: bytes | None) -> None:
+        if batch is not None:
+            check_batch(
+                self._recorder.state.authorisations,
+                batch,
+                signer_id=self.signer_id,
+                count=count + tally.by_batch[batch],
+                now=self._recorder.now(),
+            )
+        elif not self._certificate.is_test:
+            raise PkiRefusedError(
+                f"signer {self.signer_id} signs no card without an authorisation by two operators",
+                code="authorisation.missing",
+                hint="membercard-pki authorisation create, and signer serve",
+            )
 
     def _check_key_use(self, moment: datetime) -> None:
         start, end = self._certificate.key_use_not_before, self._certificate.key_use_not_after
@@ -199,7 +277,7 @@ class InProcessDocumentSigner:
                 hint="create the next signer: membercard-pki signer create",
             )
 
-    def _check_references(self, requests: Sequence[SigningRequest]) -> None:
+    def _check_references(self, requests: Sequence[SigningRequest], tally: SigningTally) -> None:
         seen: set[bytes] = set()
         for request in requests:
             if len(request.reference) != REFERENCE_BYTES:
@@ -215,7 +293,8 @@ class InProcessDocumentSigner:
                     code="signing.request-invalid",
                 )
             is_used = self._recorder.state.is_reference_used(request.reference)
-            if request.reference in seen or (is_used and reason is None):
+            is_twice = request.reference in seen or request.reference in tally.references
+            if is_twice or (is_used and reason is None):
                 raise PkiRefusedError(
                     f"there may be a security object for reference {request.reference.hex()} already",
                     code="signing.reference-used",
@@ -229,10 +308,7 @@ class InProcessDocumentSigner:
             seen.add(request.reference)
 
     def _prepare(self, request: SigningRequest) -> PreparedSecurityObject:
-        prepared = prepare_security_object(
-            algorithm=self._signer.algorithm,
-            public_key=self._signer.public_key,
-            certificate_der=self.certificate,
+        prepared = self._composer.prepare(
             file_hashes=request.file_hashes,
             signing_time=request.signing_time,
             status_reference=request.status_reference,
@@ -249,9 +325,10 @@ class InProcessDocumentSigner:
         return prepared
 
     def _fields(
-        self, request: SigningRequest, prepared: PreparedSecurityObject
+        self, request: SigningRequest, prepared: PreparedSecurityObject, batch: bytes | None
     ) -> dict[str, str | int | None]:
-        return {
+        counted: dict[str, str | int | None] = {} if batch is None else {"batch": batch.hex()}
+        return counted | {
             "signer": self.signer_id,
             "reference": request.reference.hex(),
             "digest": HashAlgorithm.SHA256.digest(prepared.to_be_signed).hex(),

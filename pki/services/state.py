@@ -11,6 +11,7 @@ from enum import Enum
 
 from pki.errors import PkiDataError, RecordError
 from pki.record.journal import JournalEntry
+from pki.services.authorisation_state import AuthorisationState
 from pki.services.card_verifiable_state import CardVerifiableState
 
 __all__ = ["SIGNATURE_KINDS", "EntryKind", "PkiState", "SignerRecord"]
@@ -35,6 +36,12 @@ class EntryKind(Enum):
     TERMINAL_BLOCKED = "terminal.blocked"
     TERMINAL_REQUEST_INTENDED = "terminal-request.intended"
     TERMINAL_REQUEST_MADE = "terminal-request.made"
+    OPERATOR_ROOT_INTENDED = "operator-root.intended"
+    OPERATOR_ROOT_ISSUED = "operator-root.issued"
+    OPERATOR_INTENDED = "operator-certificate.intended"
+    OPERATOR_ENROLLED = "operator-certificate.issued"
+    OPERATOR_REVOKED = "operator.revoked"
+    AUTHORISATION_ACCEPTED = "authorisation.accepted"
     LOG_STARTED = "log.started"
     CHECKPOINT_INTENDED = "checkpoint.intended"
 
@@ -48,6 +55,8 @@ SIGNATURE_KINDS = frozenset(
         EntryKind.SECURITY_OBJECT_SIGNED,
         EntryKind.CV_CERTIFICATE_INTENDED,
         EntryKind.TERMINAL_REQUEST_INTENDED,
+        EntryKind.OPERATOR_ROOT_INTENDED,
+        EntryKind.OPERATOR_INTENDED,
         EntryKind.CHECKPOINT_INTENDED,
     )
 )
@@ -91,6 +100,7 @@ class PkiState:
             EntryKind.TERMINAL_REQUEST_INTENDED: self.card_verifiable.request_intended,
             EntryKind.TERMINAL_REQUEST_MADE: self.card_verifiable.request_made,
         }
+        self.authorisations = AuthorisationState()
         self._references: Counter[bytes] = Counter()
 
     def is_reference_used(self, reference: bytes) -> bool:
@@ -118,8 +128,7 @@ class PkiState:
 
     def _apply(self, kind: EntryKind, entry: JournalEntry) -> None:
         if kind is EntryKind.SECURITY_OBJECT_SIGNED:
-            self.signers[entry.text("signer")].objects_signed += 1
-            self._references[bytes.fromhex(entry.text("reference"))] += 1
+            self._apply_security_object(entry)
         elif kind is EntryKind.AUTHORITY_INTENDED:
             self.authority_id = entry.text("key")
             self.authority_name = entry.text("name")
@@ -146,3 +155,25 @@ class PkiState:
         elif kind is EntryKind.LOG_STARTED:
             self.log_origin = entry.text("origin")
             self.log_key = bytes.fromhex(entry.text("public_key"))
+        else:
+            self._apply_authorising(kind, entry)
+
+    def _apply_security_object(self, entry: JournalEntry) -> None:
+        self.signers[entry.text("signer")].objects_signed += 1
+        self._references[bytes.fromhex(entry.text("reference"))] += 1
+        if "batch" in entry.fields:
+            self.authorisations.batches[bytes.fromhex(entry.text("batch"))].signed += 1
+
+    def _apply_authorising(self, kind: EntryKind, entry: JournalEntry) -> None:
+        if kind is EntryKind.OPERATOR_ROOT_INTENDED:
+            self.serial_numbers.add(self.authorisations.root_was_intended(entry))
+        elif kind is EntryKind.OPERATOR_ROOT_ISSUED:
+            self.authorisations.root_was_issued(entry)
+        elif kind is EntryKind.OPERATOR_INTENDED:
+            self.serial_numbers.add(self.authorisations.operator_was_intended(entry))
+        elif kind is EntryKind.OPERATOR_ENROLLED:
+            self.authorisations.operator_was_enrolled(entry)
+        elif kind is EntryKind.OPERATOR_REVOKED:
+            self.authorisations.operator_was_revoked(entry)
+        elif kind is EntryKind.AUTHORISATION_ACCEPTED:
+            self.authorisations.batch_was_accepted(entry)

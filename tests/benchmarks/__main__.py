@@ -12,6 +12,7 @@ from tests.benchmarks.inspecting import measure_inspecting
 from tests.benchmarks.measure import Announce, Record
 from tests.benchmarks.personalising import measure_personalising
 from tests.benchmarks.signing import measure_signing
+from tests.benchmarks.signing_service import measure_signing_service
 from tests.benchmarks.transport import measure_transport
 
 _TABLE_WIDTH = 120
@@ -21,6 +22,7 @@ MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
     measure_inspecting,
     measure_personalising,
     measure_transport,
+    measure_signing_service,
 )
 
 

@@ -3,7 +3,10 @@
 import csv
 import json
 import stat
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,9 +91,9 @@ def office(commands: Commands, workshop: Any, portrait_image: bytes) -> Commands
     return commands
 
 
-def make_pki(directory: Path) -> Path:
+def make_pki(directory: Path, *options: str) -> Path:
     home, pin = directory / "pki", directory / "pki.pin"
-    arguments = ["--test", "--name", "Test", "--keystore", "file", "--pin-file", str(pin)]
+    arguments = [*options, "--name", "Test", "--keystore", "file", "--pin-file", str(pin)]
     assert pki(["--home", str(home), "authority", "create", *arguments]) == 0
     assert pki(["--home", str(home), "signer", "create", "--id", "ds-1"]) == 0
     return home
@@ -105,7 +108,7 @@ def test_two_members_get_their_cards(office: Commands) -> None:
         "members_left": 0,
         "chips_left": 0,
     }
-    home = make_pki(office.directory)
+    home = make_pki(office.directory, "--test")
     assert office.json("cards", "sign", "--all", "--pki", home) == {"signed": 2, "refused": []}
     made = office.json("station", "personalise", *readers, "--count", 2, "--timeout", 5)
     assert made["done"] == 2
@@ -263,3 +266,83 @@ def test_every_command_shows_examples(capsys: pytest.CaptureFixture[str]) -> Non
         help_text = capsys.readouterr().out
         assert "Examples:" in help_text
         assert f"membercard-issuer --home office {words}" in help_text
+
+
+@contextmanager
+def signer_process(directory: Path, home: Path) -> Iterator[Path]:
+    path = directory / "run" / "s"
+    program = Path(sys.executable).with_name("membercard-pki")
+    process = subprocess.Popen(
+        [str(program), "--home", str(home), "signer", "serve", "--socket", str(path)],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ready")
+        yield path
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def authorise(directory: Path, home: Path, cards: int) -> Path:
+    path = directory / f"{cards}.json"
+    words = ["--home", str(home)]
+    terms = ["--cards", str(cards), "--until", "8h", "--out", str(path)]
+    assert pki([*words, "authorisation", "create", *terms]) == 0
+    for name in ("an", "binh"):
+        pin_file = ["--operator-pin-file", str(directory / f"{name}.pin")]
+        if not (home / "operators" / name).exists():
+            assert pki([*words, "operator", "enrol", name, *pin_file]) == 0
+        sign = ["authorisation", "sign", str(path), "--operator", name, *pin_file]
+        assert pki([*words, *sign]) == 0
+    return path
+
+
+@pytest.fixture
+def bound(office: Commands) -> Commands:
+    """Two cards that wait to be signed."""
+    readers = [f"--reader=sim:{office.image(number)}" for number in (1, 2)]
+    office.json("station", "initialise", *readers, "--count", 2, "--timeout", 5)
+    assert office.json("cards", "bind", "--all")["bound"] == 2
+    return office
+
+
+@pytest.mark.parametrize("options", [("--test",), ()])
+def test_cards_are_signed_through_the_signer_process(
+    bound: Commands, options: tuple[str, ...]
+) -> None:
+    home = make_pki(bound.directory, *options)
+    one = authorise(bound.directory, home, 1)
+    two = authorise(bound.directory, home, 2)
+    with signer_process(bound.directory, home) as path:
+        sign = ("cards", "sign", "--all", "--signer-socket", path, "--authorisation")
+        found = bound.json(*sign, one, status=1)
+        assert found["signed"] == 1
+        assert [each["code"] for each in found["refused"]] == ["authorisation.overdrawn"]
+        assert bound.json(*sign, two) == {"signed": 1, "refused": []}
+        assert bound.error(*sign, bound.directory / "none.json")[0] == 2
+        assert "[authorisation.malformed]" in bound.error(*sign, bound.image(1))[1]
+    assert {each["state"] for each in bound.json("cards", "list")} == {"signed"}
+    assert "[signer.unreachable]" in bound.error(*sign, two)[1]
+
+
+def test_only_a_test_authority_signs_without_an_authorisation_and_says_so(bound: Commands) -> None:
+    home = make_pki(bound.directory)
+    status, error = bound.error("cards", "sign", "--all", "--pki", home)
+    assert status == 1
+    assert "warning: signing in this process, without an authorisation by two" in error
+    assert "[authorisation.missing]" in error
+    assert {each["state"] for each in bound.json("cards", "list")} == {"bound"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (), ("--signer-socket", "s"), ("--authorisation", "a"), ("--pki", "p", "--authorisation", "a"),
+        ("--pki", "p", "--signer-socket", "s", "--authorisation", "a"),
+        ("--signer", "ds-1", "--signer-socket", "s", "--authorisation", "a"),
+    ],
+)  # fmt: skip
+def test_where_to_sign_is_one_of_two_ways(office: Commands, options: tuple[str, ...]) -> None:
+    assert office.error("cards", "sign", "--all", *options)[0] == 64

@@ -1,0 +1,185 @@
+"""Puts operators and authorisations together from a home: whose keys are where, and what the journal says of them."""
+
+import contextlib
+import secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from card_layout.curves import NamedCurve
+from pki.certificates.certificate import load_certificate
+from pki.durable import create_file, replace_file
+from pki.errors import PkiRefusedError, RecordError
+from pki.home import Home
+from pki.keys.open import create_pin_file, open_keystore, read_pin_file
+from pki.keys.software import SoftwareKeystore
+from pki.services.authorisation_state import OperatorRecord
+from pki.services.open_record import open_record
+from pki.services.operators import HomeOperatorRoot, OperatorService
+from pki.services.recorder import Recorder
+from pki.services.state import PkiState
+from pki.signed.authorisation import (
+    BATCH_BYTES,
+    MAX_AUTHORISATION_BYTES,
+    BatchAuthorisation,
+)
+
+__all__ = [
+    "create_authorisation",
+    "enrol_operator",
+    "read_authorisation",
+    "revoke_operator",
+    "sign_authorisation",
+]
+
+_KEY_ID: Final = "operator"
+
+
+def enrol_operator(
+    home: Home, name: str, *, keys: Path | None, operator_pin_file: Path, pin_file: Path | None
+) -> OperatorRecord:
+    """Make an operator's key, under the operator's PIN, and its certificate.
+
+    Args:
+        home: the authority's home.
+        name: the operator's name, a plain word.
+        keys: the directory for the key; ``None`` for ``operators/NAME`` in the home.
+        operator_pin_file: the operator's own PIN; the file is made with a random one if absent.
+        pin_file: the PIN of the home's keystore.
+
+    Raises:
+        PkiRefusedError: ``operator.exists``, ``operator.name-invalid``, ``operator.pin-shared``.
+        KeystoreError, RecordError: it is not, or not wholly, enrolled.
+    """
+    pin = home.read_pin(pin_file)
+    state = PkiState()
+    with open_record(home, replay=state.apply) as journal:
+        recorder = Recorder(journal=journal, state=state, now=_now)
+        with contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore:
+            service = OperatorService(
+                certification=HomeOperatorRoot(
+                    keystore=keystore, recorder=recorder, random_bytes=secrets.token_bytes
+                ),
+                recorder=recorder,
+            )
+            service.check_new(name)
+            operator_pin = create_pin_file(operator_pin_file)
+            if operator_pin == pin:
+                raise PkiRefusedError(
+                    "the operator's PIN is the one of the authority's keystore",
+                    code="operator.pin-shared",
+                    hint="give every operator a PIN file of their own",
+                )
+            directory = keys if keys is not None else home.operators / name
+            with contextlib.closing(
+                SoftwareKeystore.create(directory, passphrase=operator_pin.encode())
+            ) as own:
+                own.create_signing_key(key_id=_KEY_ID, curve=NamedCurve.SECP256R1)
+                return service.enrol(name, own.signer(_KEY_ID).public_key)
+
+
+def revoke_operator(home: Home, name: str, *, reason: str, pin_file: Path | None) -> OperatorRecord:
+    """Revoke an operator; see ``OperatorService.revoke``."""
+    pin = home.read_pin(pin_file)
+    state = PkiState()
+    with open_record(home, replay=state.apply) as journal:
+        recorder = Recorder(journal=journal, state=state, now=_now)
+        with contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore:
+            root = HomeOperatorRoot(
+                keystore=keystore, recorder=recorder, random_bytes=secrets.token_bytes
+            )
+            return OperatorService(certification=root, recorder=recorder).revoke(
+                name, reason=reason
+            )
+
+
+def create_authorisation(
+    path: Path, *, signer_id: str, cards: int, until: datetime | timedelta
+) -> BatchAuthorisation:
+    """Write a new authorisation that nobody has signed yet, over no other file.
+
+    Raises:
+        AuthorisationError: ``authorisation.malformed``: terms that cannot be.
+        RecordError: ``authorisation.unwritable``.
+    """
+    end = (_now() + until) if isinstance(until, timedelta) else until
+    authorisation = BatchAuthorisation(
+        batch=secrets.token_bytes(BATCH_BYTES),
+        signer_id=signer_id,
+        cards=cards,
+        until=end.astimezone(UTC).replace(microsecond=0),
+    )
+    try:
+        create_file(path, authorisation.to_bytes(), mode=0o644)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return authorisation
+
+
+def read_authorisation(path: Path) -> BatchAuthorisation:
+    """Read an authorisation's file.
+
+    Raises:
+        AuthorisationError: ``authorisation.malformed``.
+        RecordError: ``authorisation.unreadable``.
+    """
+    try:
+        with path.open("rb") as file:
+            return BatchAuthorisation.from_bytes(file.read(MAX_AUTHORISATION_BYTES + 1))
+    except OSError as error:
+        raise RecordError(
+            f"authorisation {path} cannot be read: {error.strerror}",
+            code="authorisation.unreadable",
+        ) from error
+
+
+def sign_authorisation(
+    path: Path, operator: OperatorRecord, *, keys: Path, operator_pin_file: Path
+) -> BatchAuthorisation:
+    """Add an operator's signature to the file.
+
+    Raises:
+        PkiRefusedError: ``operator.revoked``, ``operator.unfinished``, ``authorisation.same-operator``,
+            ``signing.key-mismatch``.
+        KeystoreError: the operator's key or PIN is wrong.
+        RecordError: ``authorisation.unreadable``, ``authorisation.unwritable``.
+    """
+    authorisation = read_authorisation(path)
+    if operator.revoked_at is not None:
+        raise PkiRefusedError(f"operator {operator.name} is revoked", code="operator.revoked")
+    if operator.certificate is None:
+        raise PkiRefusedError(
+            f"whether operator {operator.name} has a certificate is unknown",
+            code="operator.unfinished",
+            hint="enrol another name",
+        )
+    if any(each.certificate == operator.certificate for each in authorisation.signatures):
+        raise PkiRefusedError(
+            f"operator {operator.name} has signed already, expected different operators",
+            code="authorisation.same-operator",
+        )
+    passphrase = read_pin_file(operator_pin_file).encode()
+    with contextlib.closing(SoftwareKeystore(keys, passphrase=passphrase)) as keystore:
+        signer = keystore.signer(_KEY_ID)
+        if signer.public_key != load_certificate(operator.certificate).public_key:
+            raise PkiRefusedError(
+                f"the key is not the one in the certificate of operator {operator.name}",
+                code="signing.key-mismatch",
+            )
+        signed = authorisation.signed_with(signer, certificate=operator.certificate)
+    try:
+        replace_file(path, signed.to_bytes(), mode=0o644)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return signed
+
+
+def _unwritable(path: Path, error: OSError) -> RecordError:
+    return RecordError(
+        f"authorisation {path} cannot be written: {error.strerror}",
+        code="authorisation.unwritable",
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

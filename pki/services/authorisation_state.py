@@ -1,0 +1,83 @@
+"""Operators, and the batches that they authorised: the part of the PKI's state that two people stand behind."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pki.record.journal import JournalEntry
+
+__all__ = ["AuthorisationState", "BatchRecord", "OperatorRecord"]
+
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(slots=True, kw_only=True)
+class OperatorRecord:
+    """One operator; ``certificate`` is ``None`` where a crash left it unknown whether one exists."""
+
+    name: str
+    serial_number: int
+    certificate: bytes | None = field(default=None, repr=False)
+    revoked_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class BatchRecord:
+    """One accepted authorisation; ``signed`` counts security objects recorded against it."""
+
+    batch: bytes
+    digest: bytes
+    signer_id: str
+    cards: int
+    until: datetime
+    operators: tuple[str, ...]
+    signed: int = 0
+
+
+class AuthorisationState:
+    """Built from journal entries, by ``pki.services.state``."""
+
+    def __init__(self) -> None:
+        self.root_intended: int | None = None
+        self.root_certificate: bytes | None = None
+        self.operators: dict[str, OperatorRecord] = {}
+        self.batches: dict[bytes, BatchRecord] = {}
+
+    def root_was_intended(self, entry: JournalEntry) -> int:
+        """The root of operators may exist; its serial number."""
+        self.root_intended = int(entry.text("serial"), 16)
+        return self.root_intended
+
+    def root_was_issued(self, entry: JournalEntry) -> None:
+        """The root of operators exists."""
+        self.root_certificate = bytes.fromhex(entry.text("certificate"))
+
+    def operator_was_intended(self, entry: JournalEntry) -> int:
+        """An operator's certificate may exist; its serial number."""
+        serial_number = int(entry.text("serial"), 16)
+        name = entry.text("operator")
+        self.operators[name] = OperatorRecord(name=name, serial_number=serial_number)
+        return serial_number
+
+    def operator_was_enrolled(self, entry: JournalEntry) -> None:
+        """An operator's certificate exists."""
+        certificate = bytes.fromhex(entry.text("certificate"))
+        self.operators[entry.text("operator")].certificate = certificate
+
+    def operator_was_revoked(self, entry: JournalEntry) -> None:
+        """An operator authorises nothing any more."""
+        operator = self.operators[entry.text("operator")]
+        operator.revoked_at = entry.time
+        operator.reason = entry.text("reason")
+
+    def batch_was_accepted(self, entry: JournalEntry) -> None:
+        """Cards may be signed against an authorisation from here on."""
+        batch = bytes.fromhex(entry.text("batch"))
+        self.batches[batch] = BatchRecord(
+            batch=batch,
+            digest=bytes.fromhex(entry.text("digest")),
+            signer_id=entry.text("signer"),
+            cards=entry.number("cards"),
+            until=datetime.strptime(entry.text("until"), _TIME_FORMAT).replace(tzinfo=UTC),
+            operators=tuple(entry.text("operators").split(",")),
+        )

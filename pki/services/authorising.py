@@ -1,0 +1,181 @@
+"""Judging batch authorisations: two different operators, enrolled and not revoked, for a signer, for a time."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pki.certificates.operator_certificates import check_operator_certificate
+from pki.errors import PkiRefusedError
+from pki.keys.algorithms import SignatureAlgorithm
+from pki.services.authorisation_state import AuthorisationState, BatchRecord
+from pki.services.recorder import Recorder
+from pki.services.state import EntryKind
+from pki.signed.authorisation import BatchAuthorisation, OperatorSignature
+
+__all__ = [
+    "MAX_AUTHORISED_TIME",
+    "REQUIRED_OPERATORS",
+    "accept_authorisation",
+    "check_batch",
+    "operators_behind",
+]
+
+REQUIRED_OPERATORS: Final = 2
+MAX_AUTHORISED_TIME: Final = timedelta(days=93)
+"""No document signer's key signs for longer than three months."""
+
+
+def accept_authorisation(authorisation: BatchAuthorisation, recorder: Recorder) -> BatchRecord:
+    """Judge an authorisation and record it; one that was accepted before stays as it is.
+
+    Raises:
+        PkiRefusedError: ``authorisation.expired``, ``authorisation.too-long``, ``authorisation.batch-used``,
+            ``authorisation.same-operator``, ``authorisation.signatures-missing``, ``authorisation.signature-wrong``,
+            ``operator.unknown``, ``operator.revoked``, ``operator.expired``, ``operator.certificate-invalid``,
+            ``signer.unknown``.
+        RecordError: it is not recorded.
+    """
+    state = recorder.state
+    now = recorder.now()
+    known = state.authorisations.batches.get(authorisation.batch)
+    if known is not None and known.digest != authorisation.digest:
+        raise PkiRefusedError(
+            f"batch {authorisation.batch.hex()} was authorised on other terms already",
+            code="authorisation.batch-used",
+        )
+    if authorisation.signer_id not in state.signers:
+        raise PkiRefusedError(
+            f"there is no signer {authorisation.signer_id!r}, only {sorted(state.signers)}",
+            code="signer.unknown",
+        )
+    _check_time(authorisation.until, now)
+    if authorisation.until - now > MAX_AUTHORISED_TIME:
+        raise PkiRefusedError(
+            f"the authorisation holds until {authorisation.until:%Y-%m-%d %H:%M:%S}Z, "
+            f"expected at most {MAX_AUTHORISED_TIME.days} days from now",
+            code="authorisation.too-long",
+        )
+    names = operators_behind(authorisation, state.authorisations, now=now)
+    if len(names) < REQUIRED_OPERATORS:
+        raise PkiRefusedError(
+            f"the authorisation is signed by {len(names)} operators, expected {REQUIRED_OPERATORS}",
+            code="authorisation.signatures-missing",
+            hint="membercard-pki authorisation sign FILE --operator NAME",
+        )
+    if known is not None:
+        return known
+    recorder.record(
+        EntryKind.AUTHORISATION_ACCEPTED,
+        batch=authorisation.batch.hex(),
+        digest=authorisation.digest.hex(),
+        signer=authorisation.signer_id,
+        cards=authorisation.cards,
+        until=authorisation.until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        operators=",".join(names),
+    )
+    return state.authorisations.batches[authorisation.batch]
+
+
+def operators_behind(
+    authorisation: BatchAuthorisation, state: AuthorisationState, *, now: datetime
+) -> tuple[str, ...]:
+    """The names of those who signed, each known to be an operator now, in the order of signing.
+
+    Raises:
+        PkiRefusedError: a signature that does not hold makes the whole authorisation void.
+    """
+    names: list[str] = []
+    for signature in authorisation.signatures:
+        name = _operator_of(signature, state)
+        if name in names:
+            raise PkiRefusedError(
+                f"operator {name} has signed twice, expected different operators",
+                code="authorisation.same-operator",
+            )
+        if state.root_certificate is None:
+            raise PkiRefusedError("there is no root of operators", code="operator.unknown")
+        certificate = check_operator_certificate(
+            signature.certificate, root_certificate=state.root_certificate, now=now
+        )
+        _verify(certificate.public_key, authorisation.to_be_signed, signature.signature, name)
+        names.append(name)
+    return tuple(names)
+
+
+def check_batch(
+    state: AuthorisationState, batch: bytes, *, signer_id: str, count: int, now: datetime
+) -> None:
+    """Whether so many more cards may be signed against a batch.
+
+    Args:
+        state: what was accepted so far.
+        batch: which batch, 16 bytes.
+        signer_id: the document signer that is asked.
+        count: how many more, with what is under way but not recorded yet.
+        now: the time.
+
+    Raises:
+        PkiRefusedError: ``authorisation.unknown``, ``authorisation.other-signer``, ``authorisation.expired``,
+            ``authorisation.overdrawn``, ``operator.revoked``.
+    """
+    record = state.batches.get(batch)
+    if record is None:
+        raise PkiRefusedError(
+            f"no authorisation for batch {batch.hex()} was accepted",
+            code="authorisation.unknown",
+            hint="present the authorisation first",
+        )
+    if record.signer_id != signer_id:
+        raise PkiRefusedError(
+            f"the authorisation is for signer {record.signer_id}, got {signer_id}",
+            code="authorisation.other-signer",
+        )
+    _check_time(record.until, now)
+    for name in record.operators:
+        if state.operators[name].revoked_at is not None:
+            raise _revoked(name)
+    if record.signed + count > record.cards:
+        raise PkiRefusedError(
+            f"{record.signed} of {record.cards} authorised cards are signed, got {count} more",
+            code="authorisation.overdrawn",
+            hint="have another authorisation signed",
+        )
+
+
+def _operator_of(signature: OperatorSignature, state: AuthorisationState) -> str:
+    for record in state.operators.values():
+        if record.certificate == signature.certificate:
+            if record.revoked_at is not None:
+                raise _revoked(record.name)
+            return record.name
+    raise PkiRefusedError(
+        "the authorisation is signed by somebody who is not enrolled as an operator",
+        code="operator.unknown",
+    )
+
+
+def _verify(
+    public_key: ec.EllipticCurvePublicKey, message: bytes, signature: bytes, name: str
+) -> None:
+    algorithm = SignatureAlgorithm.for_curve(public_key.curve)
+    try:
+        public_key.verify(signature, message, ec.ECDSA(algorithm.hash_algorithm.to_cryptography()))
+    except InvalidSignature as error:
+        raise PkiRefusedError(
+            f"the signature of operator {name} does not hold over these terms",
+            code="authorisation.signature-wrong",
+        ) from error
+
+
+def _check_time(until: datetime, now: datetime) -> None:
+    if now > until:
+        raise PkiRefusedError(
+            f"the authorisation ended at {until:%Y-%m-%d %H:%M:%S}Z, got {now:%Y-%m-%d %H:%M:%S}Z",
+            code="authorisation.expired",
+        )
+
+
+def _revoked(name: str) -> PkiRefusedError:
+    return PkiRefusedError(f"operator {name} is revoked", code="operator.revoked")

@@ -1,0 +1,168 @@
+"""The signer's desk: what clients ask for is judged, recorded together with one write, signed, and given back.
+
+Nothing here knows of sockets. The desk is used by one thread. Between ``record`` and ``collect`` the keys' process
+signs, so that the next orders are judged meanwhile.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from pki.errors import KeystoreError, PkiDataError, PkiError, PkiRefusedError
+from pki.services.authorising import accept_authorisation
+from pki.services.document_signer import InProcessDocumentSigner, PreparedBatch, SigningTally
+from pki.services.recorder import Recorder
+from pki.services.state import EntryKind
+from pki.signed.authorisation import BatchAuthorisation
+from pki.signer_service.protocol import AuthorisedAnswer, SignRequest
+
+__all__ = ["Desk", "KeyProcess", "Order"]
+
+MAX_JOBS_WITH_KEYS: Final = 2
+"""One that is being signed and the next one; what the pipe to the keys must hold stays small."""
+
+
+class KeyProcess(Protocol):
+    """Signs elsewhere, in the order of asking (``pki.keys.token_process.TokenProcess``)."""
+
+    def submit(self, key_id: str, messages: Sequence[bytes]) -> None:
+        """Ask for signatures."""
+
+    def collect(self) -> list[bytes]:
+        """The signatures for the oldest ``submit``."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Order:
+    """One client's request; ``answer`` holds the security objects or an error once it is done."""
+
+    request: SignRequest
+    answer: list[bytes] | PkiError | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recorded:
+    order: Order
+    signer_id: str
+    batch: PreparedBatch
+
+
+class Desk:
+    """Judges and records orders, and passes them to the keys."""
+
+    def __init__(
+        self,
+        *,
+        recorder: Recorder,
+        signers: Mapping[str, InProcessDocumentSigner],
+        keys: KeyProcess,
+    ) -> None:
+        self._recorder = recorder
+        self._signers = signers
+        self._keys = keys
+        self._recorded: deque[_Recorded] = deque()
+        self._with_keys: deque[_Recorded] = deque()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether recorded orders wait for signatures."""
+        return bool(self._recorded or self._with_keys)
+
+    @property
+    def wants_orders(self) -> bool:
+        """Whether the keys would soon be idle; until then, orders are better collected for one write."""
+        return not self._recorded
+
+    def authorise(self, content: bytes) -> AuthorisedAnswer:
+        """Accept a batch authorisation.
+
+        Raises:
+            AuthorisationError: ``authorisation.malformed``.
+            PkiRefusedError: as ``accept_authorisation``; ``signer.unknown``, ``signer.revoked``.
+            RecordError: it is not recorded.
+        """
+        authorisation = BatchAuthorisation.from_bytes(content)
+        signer = self._signer(authorisation.signer_id)
+        record = accept_authorisation(authorisation, self._recorder)
+        return AuthorisedAnswer(
+            batch=record.batch,
+            signer_id=record.signer_id,
+            cards=record.cards,
+            signed=record.signed,
+            hash_algorithm=signer.hash_algorithm,
+            certificate=signer.certificate,
+        )
+
+    def record(self, orders: Sequence[Order]) -> None:
+        """Judge each order by itself, then record all that are good with one write.
+
+        Refused orders have their answer at once.
+
+        Raises:
+            RecordError: nothing was recorded for certain, and nothing is signed.
+            KeystoreError: ``keystore.process-failed``.
+        """
+        tally = SigningTally()
+        accepted: list[_Recorded] = []
+        for order in orders:
+            try:
+                accepted.append(self._prepare(order, tally))
+            except (PkiRefusedError, PkiDataError) as error:
+                order.answer = error
+        records: list[tuple[EntryKind, dict[str, str | int | None]]] = []
+        for each in accepted:
+            records += each.batch.records
+        self._recorder.record_many(records)
+        self._recorded += accepted
+        self._feed()
+
+    def collect(self) -> Order:
+        """The oldest order that is with the keys, answered.
+
+        Raises:
+            KeystoreError: ``keystore.process-failed``: the keys are gone; any other failure is the order's answer.
+        """
+        if not self._with_keys:
+            # Nobody asked for anything: what comes from there can only be the end.
+            raise KeystoreError(
+                "the process that holds the keys has ended", code="keystore.process-failed"
+            )
+        done = self._with_keys.popleft()
+        try:
+            signatures = self._keys.collect()
+            done.order.answer = done.batch.finish(signatures)
+        except PkiError as error:
+            done.order.answer = error
+            if error.code == "keystore.process-failed":
+                raise
+        self._feed()
+        return done.order
+
+    def _feed(self) -> None:
+        while self._recorded and len(self._with_keys) < MAX_JOBS_WITH_KEYS:
+            job = self._recorded.popleft()
+            self._with_keys.append(job)
+            self._keys.submit(job.signer_id, job.batch.messages)
+
+    def _prepare(self, order: Order, tally: SigningTally) -> _Recorded:
+        record = self._recorder.state.authorisations.batches.get(order.request.batch)
+        if record is None:
+            raise PkiRefusedError(
+                f"no authorisation for batch {order.request.batch.hex()} was accepted",
+                code="authorisation.unknown",
+                hint="present the authorisation first",
+            )
+        signer = self._signer(record.signer_id)
+        batch = signer.prepare(order.request.cards, tally=tally, batch=record.batch)
+        return _Recorded(order=order, signer_id=record.signer_id, batch=batch)
+
+    def _signer(self, signer_id: str) -> InProcessDocumentSigner:
+        signer = self._signers.get(signer_id)
+        if signer is None:
+            raise PkiRefusedError(
+                f"this process signs for {sorted(self._signers)}, got {signer_id!r}",
+                code="signer.unknown",
+                hint="membercard-pki signer list",
+            )
+        return signer
