@@ -14,7 +14,7 @@ from card_layout.transport.readers import list_readers, open_reader, wait_for_ca
 from simulators.errors import SimulatorError
 from simulators.hopper import Hopper
 from simulators.image import CardImage
-from simulators.vpcd import Serving, VirtualIcc
+from simulators.vpcd import FIRST_PORT, Serving, VirtualIcc
 from tests.benchmarks.inspecting import CardStream
 from tests.benchmarks.measure import Announce, Record, compare, wall_seconds
 
@@ -85,7 +85,13 @@ def _card_in(slot: int, kind: type[VirtualIcc], image: CardImage) -> Iterator[Ca
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "card.json"
         image.save(path)
-        icc = kind(slot=slot, hopper=Hopper([path]), report=lambda _: None, stop=stop)
+        icc = kind(
+            slot=slot,
+            port=FIRST_PORT + slot,
+            hopper=Hopper([path]),
+            report=lambda _: None,
+            stop=stop,
+        )
         service = Serving([icc], stop=stop)
         thread = threading.Thread(target=lambda: service.run(until_empty=True))
         thread.start()

@@ -14,7 +14,7 @@ from card_layout.transport.transcript import RecordingConnection
 from simulators.connection import SimulatedReader
 from simulators.hopper import Hopper
 from simulators.image import CardImage
-from simulators.vpcd import VirtualIcc
+from simulators.vpcd import FIRST_PORT, VirtualIcc
 
 SLOT = 1
 PCSC_READER = "Virtual PCD 00 01"
@@ -47,7 +47,13 @@ def behind_pcsc(path: Path) -> Iterator[CardReader]:
     if PCSC_READER not in list_readers():
         pytest.skip(f"pcscd does not run, or has no reader {PCSC_READER!r} (vsmartcard-vpcd)")
     stop = threading.Event()
-    slot = VirtualIcc(slot=SLOT, hopper=Hopper([path]), report=lambda _line: None, stop=stop)
+    slot = VirtualIcc(
+        slot=SLOT,
+        port=FIRST_PORT + SLOT,
+        hopper=Hopper([path]),
+        report=lambda _line: None,
+        stop=stop,
+    )
     thread = threading.Thread(target=slot.run)
     thread.start()
     reader = open_reader(PCSC_READER)

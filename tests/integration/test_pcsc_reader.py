@@ -35,7 +35,7 @@ from simulators.faults import Fault, FaultKind
 from simulators.hopper import Hopper
 from simulators.image import CardImage
 from simulators.testing import TEST_CAN
-from simulators.vpcd import VirtualIcc
+from simulators.vpcd import FIRST_PORT, VirtualIcc
 
 pytestmark = pytest.mark.pcsc
 
@@ -59,7 +59,13 @@ def serve(tmp_path: Path) -> Serve:
         for path, image in zip(paths, images, strict=True):
             image.save(path)
         stop = threading.Event()
-        slot = VirtualIcc(slot=SLOT, hopper=Hopper(paths), report=lambda _line: None, stop=stop)
+        slot = VirtualIcc(
+            slot=SLOT,
+            port=FIRST_PORT + SLOT,
+            hopper=Hopper(paths),
+            report=lambda _line: None,
+            stop=stop,
+        )
         thread = threading.Thread(target=slot.run)
         thread.start()
         reader = open_reader(READER_NAME)
