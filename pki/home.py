@@ -3,7 +3,7 @@
 settings.toml   where the PIN file is
 keystore/       the keys (pki.keys.open)
 journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
-certificates/   NAME.cer, and crl/NAME.crl: copies of what the journal holds, for others to fetch
+certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop: copies of what the journal holds, for others to fetch
 """
 
 import json
@@ -113,6 +113,10 @@ class Home:
     def publish_crl(self, name: str, der: bytes) -> None:
         """See ``pki.services.authority.Publication``."""
         self._publish(self.directory / "crl" / f"{name}.crl", der)
+
+    def publish_stop_list(self, name: str, der: bytes) -> None:
+        """See ``pki.services.authority.Publication``."""
+        self._publish(self.directory / "stop" / f"{name}.stop", der)
 
     def _publish(self, path: Path, der: bytes) -> None:
         try:

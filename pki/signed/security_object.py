@@ -13,12 +13,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Self
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from pki.certificates.certificate import Certificate, CertificateError, load_certificate
 from pki.errors import PkiDataError, PkiRefusedError
-from pki.keys.algorithms import HashAlgorithm, SignatureAlgorithm
+from pki.keys.algorithms import HashAlgorithm, PublicKey, SignatureAlgorithm
 from pki.keys.signer import Signer
 from pki.signed import signed_data
 from pki.signed.decoding import SecurityObjectError
@@ -131,16 +128,10 @@ class SecurityObject:
                 f"the certificate carried has {signer.serial_number:x} or another issuer",
                 code=code,
             )
-        try:
-            signer.public_key.verify(
-                self.signature,
-                self.signed_attributes,
-                ec.ECDSA(self.hash_algorithm.to_cryptography()),
-            )
-        except InvalidSignature as error:
-            raise SecurityObjectError(
-                "signature of the security object does not verify", code=code
-            ) from error
+        if not self.signature_algorithm.verifies(
+            signer.public_key, signature=self.signature, message=self.signed_attributes
+        ):
+            raise SecurityObjectError("signature of the security object does not verify", code=code)
 
     def check_signing_time(self, *, now: datetime) -> datetime:
         """The signing time, once it is there and not after ``now`` (SPEC.md, 9.5).
@@ -201,7 +192,7 @@ def sign_security_object(
 def prepare_security_object(
     *,
     algorithm: SignatureAlgorithm,
-    public_key: ec.EllipticCurvePublicKey,
+    public_key: PublicKey,
     certificate_der: bytes,
     file_hashes: Mapping[int, bytes],
     signing_time: datetime,

@@ -99,7 +99,7 @@ def test_from_nothing_to_a_signed_card_that_a_verifier_trusts(
     assert authority.is_test
     listed = run("signer", "list", "--format", "json").json
     assert [(item["id"], item["objects_signed"]) for item in listed] == [("ds-1", 1)]
-    assert run("journal", "verify", "--format", "json").json["entries"] == 11
+    assert run("journal", "verify", "--format", "json").json["entries"] == 14
 
 
 def test_a_revoked_signer_is_in_the_next_export_and_signs_no_more(
@@ -158,7 +158,8 @@ def test_text_and_json_tell_the_same(made: Run) -> None:
     text = made("authority", "show").out
     for name, value in document.items():
         assert any(
-            line.startswith(name.replace("_", " ")) and line.endswith(str(value))
+            line.startswith(name.replace("_", " "))
+            and line.endswith("-" if value is None else str(value))
             for line in text.splitlines()
         )
     assert "ds-1  usable" in made("signer", "list").out
@@ -252,6 +253,9 @@ def test_only_one_process_works_at_a_time(made: Run, home: Path) -> None:
         ("crl", "issue", "--days", "x"),
         ("authority", "create", "--name", "x", "--pin-file", "p", "--keystore", "paper"),
         ("authority", "show", "--format", "xml"),
+        ("authority", "create", "--name", "x", "--pin-file", "p", "--profile", "paper"),
+        ("signer", "compromise", "--reason", "x"),
+        ("stop-list", "issue", "--days", "91"),
     ],
 )
 def test_wrong_usage_is_status_64(run: Run, words: tuple[str, ...]) -> None:
@@ -272,8 +276,9 @@ def test_without_a_home_the_command_says_so(capfd: pytest.CaptureFixture[str]) -
         ("--name", "new\nline"),
         ("--name", "Trial", "--country", "vn"),
         ("--name", "Trial", "--crl-uri", "é"),
-        ("--name", "Trial", "--profile", "nobody"),
-        ("--name", "Trial", "--profile", "document-signer"),
+        ("--name", "Trial", "--certificate-profile", "nobody"),
+        ("--name", "Trial", "--certificate-profile", "document-signer"),
+        ("--name", "Trial", "--key", "rsa2048"),
     ],
 )
 def test_an_authority_that_cannot_be_leaves_nothing_behind(
@@ -299,6 +304,15 @@ def test_an_authority_that_cannot_be_leaves_nothing_behind(
         ("crl", "issue"),
         ("trust", "export"),
         ("journal", "verify"),
+        ("authority", "rollover"),
+        ("signer", "compromise"),
+        ("signer", "destroy"),
+        ("stop-list", "issue"),
+        ("service", "create-root"),
+        ("service", "issue"),
+        ("service", "list"),
+        ("service", "revoke"),
+        ("service", "crl"),
     ],
 )
 def test_every_help_has_examples(run: Run, words: tuple[str, ...]) -> None:
