@@ -159,7 +159,7 @@ class RevocationService:
                 "there is no stop-list signer that may sign now",
                 code="stop-list.no-signer",
                 hint="membercard-pki signer create --id stop-1 --profile stop-list-signer, "
-                "then stop-list issue",
+                "then the same command again",
             )
         return max(usable, key=lambda item: item.key_use_not_before)
 

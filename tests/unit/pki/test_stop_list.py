@@ -178,6 +178,22 @@ def test_an_authority_of_the_same_name_cannot_stop_anything(
     assert code_of(lambda: anchors(authority, foreign)) == "stop-list.untrusted"
 
 
+def test_a_signer_that_names_the_authority_and_has_another_ones_signature_is_not_believed(
+    authority: Any, scene: Scene, make_authority: Callable[..., Any]
+) -> None:
+    forged = issue_signer_certificate(
+        authority_signer=make_authority().signer,
+        authority_certificate=authority.certificate,
+        public_key=scene.key.public_key(),
+        profile=load_certificate_profile("stop-list-signer"),
+        name=DistinguishedName(country="VN", common_name="TEST stop"),
+        serial_number=2**110,
+        not_before=authority.start,
+    )
+    stop_list = scene.make(scene.serial, certificate=forged)
+    assert code_of(lambda: anchors(authority, stop_list)) == "stop-list.untrusted"
+
+
 def test_a_revoked_stop_list_signer_is_not_believed(authority: Any, scene: Scene) -> None:
     action = lambda: anchors(authority, scene.make(), revoked=(scene.stop_serial,))  # noqa: E731 - one of many alike
     assert code_of(action) == "stop-list.untrusted"
