@@ -19,10 +19,13 @@ from pki.record.journal import read_journal
 from pki.record.transparency_journal import LeafCollector
 from pki.record.transparency_note import NoteKey
 from pki.record.transparency_tree import MemoryLevels
-from pki.services.authority import AuthorityService
+from pki.services.authority import AUTHORITY_KEY_ID, AuthorityService, link_name
 from pki.services.log_keeper import LogKeeper, check_checkpoint, log_key_of, read_checkpoint
 from pki.services.open_record import open_record, rebuild_log
 from pki.services.recorder import Recorder
+from pki.services.revocation import references_signed_by
+from pki.services.rule_linter import RuleLinter
+from pki.services.service_authority import SERVICE_AUTHORITY_KEY_ID
 from pki.services.state import PkiState
 from pki.services.trust_export import export_trust
 
@@ -32,6 +35,7 @@ __all__ = [
     "prepare_home",
     "read_state",
     "rebuild",
+    "write_references",
     "write_trust",
 ]
 
@@ -81,6 +85,7 @@ def open_authority(home: Home, *, pin_file: Path | None = None) -> Iterator[Auth
                 recorder=Recorder(journal=journal, state=state, now=_utc_now),
                 publication=home,
                 random_bytes=secrets.token_bytes,
+                linter=RuleLinter(),
             )
         finally:
             keystore.close()
@@ -169,15 +174,48 @@ def write_trust(home: Home, directory: Path) -> list[tuple[Path, bool]]:
     return results
 
 
+def write_references(home: Home, signer_id: str, path: Path) -> int:
+    """Write the references of all cards that a signer signed, or may have, as CSV; give back how many.
+
+    Raises:
+        RecordError: ``home.missing``, ``record.damaged``, ``references.unwritable``.
+    """
+    lines = ["reference,signing_time,digest"]
+    lines.extend(
+        f"{item.reference},{item.signing_time},{item.digest}"
+        for item in references_signed_by(read_journal(home.journal), signer_id)
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, ("\n".join(lines) + "\n").encode())
+    except OSError as error:
+        raise RecordError(
+            f"list of references {path} cannot be written: {error.strerror}",
+            code="references.unwritable",
+        ) from error
+    return len(lines) - 1
+
+
 def _publish_again(home: Home, state: PkiState) -> None:
     """Publish what a crash kept from being published; the journal has it all."""
-    if state.authority_id is not None and state.authority_certificate is not None:
-        home.publish_certificate(state.authority_id, state.authority_certificate)
-        if state.crl is not None:
-            home.publish_crl(state.authority_id, state.crl)
-    for signer_id, record in state.signers.items():
-        if record.certificate is not None:
-            home.publish_certificate(signer_id, record.certificate)
+    certificates: list[tuple[str, bytes | None]] = [
+        *((key_id, item.certificate) for key_id, item in state.authorities.items()),
+        *((link_name(key_id), item.link) for key_id, item in state.authorities.items()),
+        *((signer_id, item.certificate) for signer_id, item in state.signers.items()),
+        *((f"service-{name}", item.certificate) for name, item in state.services.items()),
+        (SERVICE_AUTHORITY_KEY_ID, state.service_authority_certificate),
+    ]
+    for name, certificate in certificates:
+        if certificate is not None:
+            home.publish_certificate(name, certificate)
+    for name, crl in (
+        (AUTHORITY_KEY_ID, state.crl),
+        (SERVICE_AUTHORITY_KEY_ID, state.service_crl),
+    ):
+        if crl is not None:
+            home.publish_crl(name, crl)
+    if state.stop_list is not None:
+        home.publish_stop_list(AUTHORITY_KEY_ID, state.stop_list)
 
 
 def _utc_now() -> datetime:

@@ -11,6 +11,7 @@ from pki.certificates.certificate import load_certificate
 from pki.durable import create_file, replace_file
 from pki.errors import PkiRefusedError, RecordError
 from pki.home import Home
+from pki.keys.algorithms import elliptic_curve_key
 from pki.keys.open import create_pin_file, open_keystore, read_pin_file
 from pki.keys.software import SoftwareKeystore
 from pki.services.authorisation_state import OperatorRecord
@@ -75,7 +76,7 @@ def enrol_operator(
                 SoftwareKeystore.create(directory, passphrase=operator_pin.encode())
             ) as own:
                 own.create_signing_key(key_id=_KEY_ID, curve=NamedCurve.SECP256R1)
-                return service.enrol(name, own.signer(_KEY_ID).public_key)
+                return service.enrol(name, elliptic_curve_key(own.signer(_KEY_ID).public_key))
 
 
 def revoke_operator(home: Home, name: str, *, reason: str, pin_file: Path | None) -> OperatorRecord:

@@ -15,11 +15,10 @@ from rich.text import Text
 from pki.bootstrap import open_authority, prepare_home, read_state, write_trust
 from pki.certificates.certificate import load_certificate_list
 from pki.certificates.crl import MAX_CRL_LIFETIME
-from pki.certificates.profile import load_certificate_profile
+from pki.certificates.profile import ProfileVariant
 from pki.cli_authorising import authorisation_app, operator_app, signer_serve
-from pki.cli_context import CliContext as _Context
-from pki.cli_context import PinFileOption
-from pki.cli_context import cli_context as _context
+from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_context, load_profile
+from pki.cli_hierarchy import mount
 from pki.cli_terminal import terminal_app
 from pki.errors import PkiError
 from pki.keys.open import KeystoreKind, keystore_warning
@@ -80,7 +79,7 @@ def root(
 
     Exit status: 0 done, 1 refused, 2 could not read or do, 64 wrong usage.
     """
-    context.obj = _Context(home)
+    context.obj = CommandContext(home)
 
 
 @authority_app.command(
@@ -88,7 +87,7 @@ def root(
     epilog="""\b
 Examples:
   membercard-pki --home pki authority create --test --name Trial --pin-file secrets/pki.pin
-  membercard-pki --home pki authority create --name "Card signing" --keystore pkcs11 --pin-file /run/pin
+  membercard-pki --home pki authority create --name "Card signing" --keystore pkcs11 --pin-file /run/pin --profile icao
 """,
 )
 def authority_create(
@@ -111,21 +110,30 @@ def authority_create(
         str, typer.Option(help="Where the CRL will be published; stands in every certificate.")
     ] = "http://pki.example/csca-1.crl",
     profile: Annotated[
+        ProfileVariant,
+        typer.Option(
+            help="Explicit domain parameters as Doc 9303-12 asks (icao), or named curves."
+        ),
+    ] = ProfileVariant.PRIVATE,
+    certificate_profile: Annotated[
         str, typer.Option(help="Certificate profile: a name or a TOML file.")
     ] = "csca",
+    key: KeyOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Make a country signing authority: keystore, key, self-signed certificate, journal."""
-    home = _context(context).home
-    request = AuthorityRequest(name=name, country=country, is_test=test, distribution_point=crl_uri)
-    certificate_profile = load_certificate_profile(profile)
-    request.check(certificate_profile)
+    home = command_context(context).home
+    request = AuthorityRequest(
+        name=name, country=country, is_test=test, distribution_point=crl_uri, variant=profile
+    )
+    chosen = load_profile(certificate_profile, key)
+    request.check(chosen)
     prepare_home(home, kind=keystore, pin_file=pin_file)
     warning = keystore_warning(home.keystore)
     if warning is not None:
         print_warning(warning)
     with open_authority(home, pin_file=pin_file) as authority:
-        authority.create_authority(request, profile=certificate_profile)
+        authority.create_authority(request, profile=chosen)
     print_document(authority_document(read_state(home)), output_format)
 
 
@@ -141,7 +149,7 @@ def authority_show(
     context: typer.Context, *, output_format: FormatOption = OutputFormat.TEXT
 ) -> None:
     """Show the authority, its certificate's validity and its CRL."""
-    print_document(authority_document(read_state(_context(context).home)), output_format)
+    print_document(authority_document(read_state(command_context(context).home)), output_format)
 
 
 @signer_app.command(
@@ -150,6 +158,7 @@ def authority_show(
 Examples:
   membercard-pki --home pki signer create --id ds-1
   membercard-pki --home pki signer create --id ds-2 --format json
+  membercard-pki --home pki signer create --id stop-1 --profile stop-list-signer
 """,
 )
 def signer_create(
@@ -161,12 +170,13 @@ def signer_create(
     profile: Annotated[
         str, typer.Option(help="Certificate profile: a name or a TOML file.")
     ] = "document-signer",
+    key: KeyOption = None,
     pin_file: PinFileOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Make a document signer: its key and its certificate."""
-    certificate_profile = load_certificate_profile(profile)
-    with open_authority(_context(context).home, pin_file=pin_file) as authority:
+    """Make a signer of documents, or of lists, bundles or journals: its key and its certificate."""
+    certificate_profile = load_profile(profile, key)
+    with open_authority(command_context(context).home, pin_file=pin_file) as authority:
         record = authority.create_signer(signer_id, profile=certificate_profile)
     print_document(signer_document(record), output_format)
 
@@ -180,14 +190,14 @@ Examples:
 """,
 )
 def signer_list(context: typer.Context, *, output_format: FormatOption = OutputFormat.TEXT) -> None:
-    """List the document signers and how much each has signed."""
-    state = read_state(_context(context).home)
+    """List the signers and how much each has signed."""
+    state = read_state(command_context(context).home)
     documents = [signer_document(record) for record in state.signers.values()]
     if output_format is OutputFormat.JSON:
         print_json(documents)
         return
     table = Table(box=None, pad_edge=False)
-    names = ("id", "state", "key_use_until", "valid_until", "objects_signed")
+    names = ("id", "state", "kind", "key_use_until", "valid_until", "objects_signed")
     for name in names:
         table.add_column(name.replace("_", " "), overflow="fold")
     for document in documents:
@@ -213,7 +223,7 @@ def signer_revoke(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Revoke a document signer and issue the CRL that lists it: every card that it signed is refused."""
-    with open_authority(_context(context).home, pin_file=pin_file) as authority:
+    with open_authority(command_context(context).home, pin_file=pin_file) as authority:
         record = authority.revoke_signer(signer_id, reason=reason)
         authority.issue_crl()
     print_document(signer_document(record), output_format)
@@ -238,7 +248,7 @@ def crl_issue(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Issue a certificate revocation list with the next number."""
-    with open_authority(_context(context).home, pin_file=pin_file) as authority:
+    with open_authority(command_context(context).home, pin_file=pin_file) as authority:
         crl = authority.issue_crl(lifetime=timedelta(days=days))
     print_document(crl_document(load_certificate_list(crl)), output_format)
 
@@ -257,7 +267,7 @@ def trust_export(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Write the authority's certificate, its CRL and a policy for verifiers; an existing policy is kept."""
-    files = write_trust(_context(context).home, directory)
+    files = write_trust(command_context(context).home, directory)
     if output_format is OutputFormat.JSON:
         print_json([{"file": str(path), "written": is_written} for path, is_written in files])
         return
@@ -283,7 +293,7 @@ def journal_verify(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Check every entry of the journal; print its head, to be written down elsewhere."""
-    home = _context(context).home
+    home = command_context(context).home
     home.settings()
     known = None if head is None else JournalHead.from_text(head)
     found = verify_journal(home.journal, known_head=known)
@@ -319,6 +329,7 @@ for _name, _commands in (
 ):
     app.add_typer(_commands, name=_name)
 app.command("lint", epilog=LINT_EXAMPLES)(lint_command)
+mount(app, authority=authority_app, signer=signer_app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

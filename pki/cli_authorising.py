@@ -20,7 +20,7 @@ from pki.bootstrap_operators import (
     sign_authorisation,
 )
 from pki.certificates.certificate import load_certificate
-from pki.cli_context import PinFileOption, cli_context
+from pki.cli_context import PinFileOption, command_context
 from pki.errors import PkiError, PkiRefusedError
 from pki.presentation import FormatOption, OutputFormat, print_document, print_json
 from pki.services.authorisation_state import AuthorisationState, OperatorRecord
@@ -65,7 +65,7 @@ def signer_serve(
     pin_file: PinFileOption = None,
 ) -> None:
     """Own the keys, and sign for clients what two operators authorised, until interrupted."""
-    home = cli_context(context).home
+    home = command_context(context).home
     # Keys and PIN must not end up in a file because something crashed.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -103,7 +103,7 @@ def operator_enrol(
 ) -> None:
     """Make an operator's key, which only the operator's PIN opens, and its certificate."""
     record = enrol_operator(
-        cli_context(context).home,
+        command_context(context).home,
         name,
         keys=keys,
         operator_pin_file=operator_pin_file,
@@ -128,7 +128,7 @@ def operator_revoke(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Revoke an operator: nothing more is signed under authorisations that carry this signature."""
-    record = revoke_operator(cli_context(context).home, name, reason=reason, pin_file=pin_file)
+    record = revoke_operator(command_context(context).home, name, reason=reason, pin_file=pin_file)
     print_document(_operator_document(record), output_format)
 
 
@@ -143,7 +143,7 @@ def operator_list(
     context: typer.Context, *, output_format: FormatOption = OutputFormat.TEXT
 ) -> None:
     """List the operators."""
-    state = read_state(cli_context(context).home)
+    state = read_state(command_context(context).home)
     documents = [_operator_document(each) for each in state.authorisations.operators.values()]
     if output_format is OutputFormat.JSON:
         print_json(documents)
@@ -174,7 +174,7 @@ def authorisation_create(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Write down what is to be authorised; two operators sign it then."""
-    state = read_state(cli_context(context).home)
+    state = read_state(command_context(context).home)
     usable = [
         each.signer_id
         for each in state.signers.values()
@@ -206,7 +206,7 @@ def authorisation_sign(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Sign an authorisation with an operator's key; read it first with authorisation show."""
-    home = cli_context(context).home
+    home = command_context(context).home
     state = read_state(home)
     record = state.authorisations.operators.get(operator)
     if record is None:
@@ -235,7 +235,7 @@ def authorisation_show(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Show the terms, whose signatures hold, and how many cards are signed against it."""
-    state = read_state(cli_context(context).home)
+    state = read_state(command_context(context).home)
     _show(read_authorisation(file), state.authorisations, output_format)
 
 

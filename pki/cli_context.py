@@ -1,4 +1,4 @@
-"""What the commands share: the home they work in, and the option for its PIN."""
+"""What the commands of ``membercard-pki`` share: the home they work in, and options that several of them have."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,28 +6,24 @@ from typing import Annotated
 
 import typer
 
+from pki.certificates.profile import CertificateProfile, load_certificate_profile
 from pki.home import Home
 
-__all__ = ["CliContext", "PinFileOption", "cli_context"]
-
-PinFileOption = Annotated[
-    Path | None,
-    typer.Option(help="File with the keystore's PIN; the one given at creation is remembered."),
-]
+__all__ = ["CommandContext", "KeyOption", "PinFileOption", "command_context", "load_profile"]
 
 
 @dataclass(frozen=True, slots=True)
-class CliContext:
-    """What stands before the object of a command."""
+class CommandContext:
+    """What was given before the object of a command."""
 
     given_home: Path | None
 
     @property
     def home(self) -> Home:
-        """The home.
+        """The home to work in.
 
         Raises:
-            typer.BadParameter: none was given.
+            BadParameter: none was given.
         """
         if self.given_home is None:
             raise typer.BadParameter(
@@ -37,9 +33,33 @@ class CliContext:
         return Home(self.given_home)
 
 
-def cli_context(context: typer.Context) -> CliContext:
-    """The context that the root command made."""
-    found = context.find_object(CliContext)
+PinFileOption = Annotated[
+    Path | None,
+    typer.Option(help="File with the keystore's PIN; the one given at creation is remembered."),
+]
+
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Another key than the profile's: secp256r1, secp384r1, secp521r1, brainpoolP256r1, "
+        "brainpoolP384r1, brainpoolP512r1, rsa3072 or rsa4096 (RSASSA-PSS)."
+    ),
+]
+
+
+def command_context(context: typer.Context) -> CommandContext:
+    """The context that the root command has set."""
+    found = context.find_object(CommandContext)
     if found is None:
         raise TypeError("the command was not called through the root command")
     return found
+
+
+def load_profile(name_or_path: str, key: str | None) -> CertificateProfile:
+    """A certificate profile, for another kind of key where one is given.
+
+    Raises:
+        PkiDataError: ``profile.invalid``.
+    """
+    profile = load_certificate_profile(name_or_path)
+    return profile if key is None else profile.with_key(key)

@@ -7,6 +7,7 @@ journal.jsonl   everything that was signed, or was about to be (pki.record.journ
 log/            the transparency log's hashes (pki.record.transparency_store)
 checkpoint      the log's newest signed checkpoint, for others to keep
 certificates/   NAME.cer, and crl/NAME.crl, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
+certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop: copies of what the journal holds, for others to fetch
 """
 
 import json
@@ -150,6 +151,10 @@ class Home:
     def publish_cv_certificate(self, name: str, content: bytes) -> None:
         """See ``pki.services.terminal_authority.CvPublication``."""
         self._publish(self.directory / "card-verifiable" / f"{name}.cvcert", content)
+
+    def publish_stop_list(self, name: str, der: bytes) -> None:
+        """See ``pki.services.authority.Publication``."""
+        self._publish(self.directory / "stop" / f"{name}.stop", der)
 
     def _publish(self, path: Path, der: bytes) -> None:
         try:

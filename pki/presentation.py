@@ -11,11 +11,15 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from pki.certificates import extensions as ext
-from pki.certificates.certificate import CertificateList
+from pki.certificates.certificate import CertificateList, load_certificate
 from pki.certificates.certificate import load_certificate_list as load_list
+from pki.certificates.list_signer import ListSignerCertificate
+from pki.certificates.names import name_text
+from pki.certificates.profile import ProfileKind
 from pki.certificates.trust import Authority, DocumentSignerCertificate
 from pki.errors import PkiRefusedError
 from pki.services.state import PkiState, SignerRecord
+from pki.signed.stop_list import StopList
 
 __all__ = [
     "Document",
@@ -27,7 +31,9 @@ __all__ = [
     "print_json",
     "print_table",
     "print_warning",
+    "service_document",
     "signer_document",
+    "stop_list_document",
 ]
 
 _PLAIN_WIDTH = 200
@@ -73,16 +79,19 @@ def authority_document(state: PkiState) -> Document:
         "valid_from": _moment(authority.not_before),
         "valid_until": _moment(authority.not_after),
         "key_use_until": None if period is None else _moment(period[1]),
+        "profile": None if state.authority is None else state.authority.variant.value,
         "signers": len(state.signers),
         "crl_number": None if crl is None else ext.decode_crl_number(crl.extensions),
         "crl_next_update": None if crl is None else _moment(crl.next_update),
+        "crl_due": _moment(state.crl_due),
     }
 
 
 def signer_document(record: SignerRecord) -> Document:
-    """One document signer; the state is *usable*, *revoked* or *unfinished*."""
+    """One signer; the state is *usable*, *destroyed*, *revoked*, *compromised* or *unfinished*."""
     document: Document = {
         "id": record.signer_id,
+        "kind": record.kind.value,
         "state": "usable",
         "serial_number": f"{record.serial_number:x}",
         "objects_signed": record.objects_signed,
@@ -90,16 +99,22 @@ def signer_document(record: SignerRecord) -> Document:
     if record.certificate is None:
         document["state"] = "unfinished"
     else:
-        certificate = DocumentSignerCertificate.from_bytes(record.certificate)
+        certificate = (
+            DocumentSignerCertificate.from_bytes(record.certificate)
+            if record.kind is ProfileKind.DOCUMENT_SIGNER
+            else ListSignerCertificate.from_bytes(record.certificate, kind=record.kind)
+        )
         document |= {
             "name": certificate.name,
             "valid_from": _moment(certificate.not_before),
             "valid_until": _moment(certificate.not_after),
             "key_use_until": _moment(certificate.key_use_not_after),
         }
+    if record.destroyed_at is not None:
+        document |= {"state": "destroyed", "destroyed_at": _moment(record.destroyed_at)}
     if record.revoked_at is not None:
         document |= {
-            "state": "revoked",
+            "state": "revoked" if record.compromised_at is None else "compromised",
             "revoked_at": _moment(record.revoked_at),
             "reason": record.reason,
         }
@@ -114,6 +129,42 @@ def crl_document(crl: CertificateList) -> Document:
         "next_update": _moment(crl.next_update),
         "revoked": len(crl.revoked),
     }
+
+
+def stop_list_document(stop_list: StopList) -> Document:
+    """One stop list."""
+    return {
+        "number": stop_list.number,
+        "this_update": _moment(stop_list.this_update),
+        "next_update": _moment(stop_list.next_update),
+        "stopped": len(stop_list.stopped),
+    }
+
+
+def service_document(state: PkiState, service_id: str | None) -> Document:
+    """The certificate of one service or operator, or of their root; the state is *usable*, *revoked*, *unfinished*."""
+    record = None if service_id is None else state.services[service_id]
+    der = state.service_authority_certificate if record is None else record.certificate
+    document: Document = {
+        "id": state.service_authority_id if record is None else record.service_id,
+        "kind": ProfileKind.SERVICE_AUTHORITY.value if record is None else record.kind.value,
+        "state": "unfinished" if der is None else "usable",
+    }
+    if der is not None:
+        certificate = load_certificate(der)
+        document |= {
+            "name": name_text(certificate.subject),
+            "serial_number": f"{certificate.serial_number:x}",
+            "valid_from": _moment(certificate.not_before),
+            "valid_until": _moment(certificate.not_after),
+        }
+    if record is not None and record.revoked_at is not None:
+        document |= {
+            "state": "revoked",
+            "revoked_at": _moment(record.revoked_at),
+            "reason": record.reason,
+        }
+    return document
 
 
 def print_document(document: Document, output_format: OutputFormat) -> None:

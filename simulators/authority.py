@@ -6,7 +6,7 @@ Its keys lie in clear in memory and on disk. Every certificate is marked as a te
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -27,9 +27,15 @@ from pki.certificates.certificate import load_certificate
 from pki.certificates.crl import issue_crl
 from pki.certificates.issue import issue_authority_certificate, issue_signer_certificate
 from pki.certificates.names import DistinguishedName
-from pki.certificates.profile import CertificateProfile, add_months, load_certificate_profile
+from pki.certificates.profile import (
+    CertificateProfile,
+    ProfileVariant,
+    add_months,
+    load_certificate_profile,
+)
 from pki.errors import PkiError
-from pki.keys.software import SoftwareSigner
+from pki.keys.keystore import RSA_PUBLIC_EXPONENT
+from pki.keys.software import PrivateKey, SoftwareSigner
 from simulators.errors import SimulatorError
 
 __all__ = ["CertifiedKey", "SignerKind", "TestAuthority"]
@@ -62,7 +68,7 @@ class SignerKind(StrEnum):
 class CertifiedKey:
     """A private key in clear, and the DER certificate over its public half."""
 
-    private_key: ec.EllipticCurvePrivateKey = field(repr=False)
+    private_key: PrivateKey = field(repr=False)
     certificate: bytes = field(repr=False)
 
     @property
@@ -73,7 +79,7 @@ class CertifiedKey:
 
 @dataclass(frozen=True, kw_only=True)
 class TestAuthority:
-    """A CSCA (P-384) with its document signers (P-256).
+    """A CSCA (P-384 unless told otherwise) with its document signers (P-256).
 
     Attributes:
         created_at: when it was made; cards that it issues are signed at this time unless told otherwise, so
@@ -90,25 +96,41 @@ class TestAuthority:
     signers: Mapping[SignerKind, CertifiedKey]
 
     @classmethod
-    def create(cls, *, now: datetime, name: str = "TEST CSCA of the simulator") -> Self:
+    def create(
+        cls,
+        *,
+        now: datetime,
+        name: str = "TEST CSCA of the simulator",
+        variant: ProfileVariant = ProfileVariant.PRIVATE,
+        root_key_label: str = "secp384r1",
+        signer_key_label: str = "secp256r1",
+    ) -> Self:
         """Make keys and certificates.
 
         Args:
             now: aware; whole seconds are kept.
             name: common name of the CSCA; it holds the word TEST.
+            variant: whether domain parameters are written out in the certificates.
+            root_key_label: the CSCA's kind of key: a curve, ``rsa3072`` or ``rsa4096``.
+            signer_key_label: the document signers' kind of key.
         """
         created_at = now.replace(microsecond=0)
-        root_key = ec.generate_private_key(ec.SECP384R1())
+        root_profile = load_certificate_profile("csca").with_key(root_key_label)
+        root_key = _draw_key(root_profile)
         certificate = issue_authority_certificate(
             signer=SoftwareSigner(root_key),
-            profile=load_certificate_profile("csca"),
+            profile=root_profile.in_variant(variant),
             name=_name(name),
             serial_number=_serial_number(),
             not_before=add_months(created_at, -_AUTHORITY_AGE_MONTHS),
             is_test=True,
         )
         root = CertifiedKey(private_key=root_key, certificate=certificate)
-        profile = load_certificate_profile("document-signer")
+        profile = (
+            load_certificate_profile("document-signer")
+            .with_key(signer_key_label)
+            .in_variant(variant)
+        )
         recently = created_at - _CURRENT_SIGNER_AGE
         long_ago = add_months(created_at, -_EXPIRED_SIGNER_AGE_MONTHS)
         return cls(
@@ -201,7 +223,7 @@ class TestAuthority:
 def _issue(
     root: CertifiedKey, profile: CertificateProfile, kind: SignerKind, not_before: datetime
 ) -> CertifiedKey:
-    private_key = ec.generate_private_key(ec.SECP256R1())
+    private_key = _draw_key(profile)
     certificate = issue_signer_certificate(
         authority_signer=root.signer,
         authority_certificate=root.certificate,
@@ -214,14 +236,18 @@ def _issue(
     return CertifiedKey(private_key=private_key, certificate=certificate)
 
 
+def _draw_key(profile: CertificateProfile) -> PrivateKey:
+    if profile.curve is not None:
+        return ec.generate_private_key(profile.curve.to_cryptography())
+    return rsa.generate_private_key(RSA_PUBLIC_EXPONENT, profile.rsa_bits or 0)
+
+
 def _short_lived(profile: CertificateProfile) -> CertificateProfile:
-    return CertificateProfile(
-        kind=profile.kind,
-        curve=profile.curve,
+    return replace(
+        profile,
         validity_months=_EXPIRED_SIGNER_VALIDITY_MONTHS,
         private_key_use_months=_EXPIRED_SIGNER_VALIDITY_MONTHS - 1,
         card_validity_months=1,
-        document_codes=profile.document_codes,
     )
 
 
@@ -234,7 +260,7 @@ def _serial_number() -> int:
     return 1 << 127 | secrets.randbits(127)
 
 
-def _encode_key(private_key: ec.EllipticCurvePrivateKey) -> bytes:
+def _encode_key(private_key: PrivateKey) -> bytes:
     return private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -254,7 +280,7 @@ def _read(directory: Path, stem: str) -> CertifiedKey:
             f"{stem} of test authority {directory} cannot be read", code="authority.malformed"
         ) from error
     if (
-        not isinstance(private_key, ec.EllipticCurvePrivateKey)
+        not isinstance(private_key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
         or private_key.public_key() != public_key
     ):
         raise SimulatorError(

@@ -21,7 +21,7 @@ from pki.card_verifiable.chain import JudgedCertificate
 from pki.card_verifiable.public_key import CvPublicKey, sign_plainly, verify_plain_signature
 from pki.card_verifiable.references import HolderReference
 from pki.errors import PkiRefusedError
-from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.algorithms import SignatureAlgorithm, elliptic_curve_key
 from pki.keys.signer import Signer
 
 __all__ = [
@@ -162,7 +162,10 @@ def sign_certificate(
         KeystoreError: the key or its token failed.
         PkiDataError: ``cv-certificate.signature-invalid``: what came out does not verify.
     """
-    if EcPublicKey.from_cryptography(signer.public_key) != key or signer.algorithm is not algorithm:
+    if (
+        EcPublicKey.from_cryptography(elliptic_curve_key(signer.public_key)) != key
+        or signer.algorithm is not algorithm
+    ):
         raise PkiRefusedError(
             f"the key of {body.authority_reference.text} is not the one in its certificate",
             code="signing.key-mismatch",

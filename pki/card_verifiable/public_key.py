@@ -20,7 +20,7 @@ from card_layout.errors import CardDataError
 from card_layout.tlv import Tlv
 from pki.card_verifiable.structure import Tag, malformed
 from pki.errors import PkiDataError
-from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.algorithms import SignatureAlgorithm, elliptic_curve_key
 from pki.keys.signer import Signer
 
 __all__ = ["CvPublicKey", "sign_plainly", "verify_plain_signature"]
@@ -97,7 +97,7 @@ class CvPublicKey:
             PkiDataError: ``cv-certificate.curve-not-allowed``.
         """
         try:
-            key = EcPublicKey.from_cryptography(signer.public_key)
+            key = EcPublicKey.from_cryptography(elliptic_curve_key(signer.public_key))
         except CurveError as error:
             raise _curve_not_allowed(str(error)) from error
         return cls(
@@ -178,7 +178,7 @@ def sign_plainly(signer: Signer, message: bytes) -> bytes:
         PkiDataError: ``cv-certificate.curve-not-allowed``.
     """
     try:
-        curve = EcPublicKey.from_cryptography(signer.public_key).curve
+        curve = EcPublicKey.from_cryptography(elliptic_curve_key(signer.public_key)).curve
     except CurveError as error:
         raise _curve_not_allowed(str(error)) from error
     size = _order_bytes(curve)

@@ -1,129 +1,42 @@
-"""Trust anchors: the authorities of a trust directory, admitted as roots or through links (Doc 9303-12, 7.1.1)."""
+"""Trust anchors: the authorities of a trust directory, and what they and their stop-list signers say of signers."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Self
 
-from pki.certificates import extensions as ext
-from pki.certificates.certificate import (
-    Certificate,
-    CertificateError,
-    CertificateList,
-    load_certificate,
-    load_certificate_list,
-)
-from pki.certificates.extensions import KeyUsageBit
-from pki.certificates.names import country_of, name_text
-from pki.certificates.profile_checks import (
-    check_critical,
-    check_key_usage,
-    is_issued_by,
-    is_test_certificate,
-    required,
-)
+from pki.certificates.authority_certificate import Authority, no_authority
+from pki.certificates.certificate import CertificateError, CertificateList, load_certificate_list
+from pki.certificates.stop_lists import admit_stop_list
 from pki.errors import PkiDataError
+from pki.signed.stop_list import StopList
 
 __all__ = ["Authority", "TrustAnchors"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Authority:
-    """A country signing certificate authority that is trusted because it stands in the trust directory."""
-
-    der: bytes = field(repr=False)
-    country: str
-    is_test: bool
-    name: str
-    key_identifier: bytes = field(repr=False)
-    not_before: datetime
-    not_after: datetime
-    certificate: Certificate = field(repr=False, compare=False)
-
-    @property
-    def is_self_signed(self) -> bool:
-        """Whether it is a root; a link certificate is signed with an earlier key instead."""
-        return self.certificate.issuer == self.certificate.subject and self.certificate.verify_by(
-            self.certificate.public_key
-        )
-
-    @classmethod
-    def from_bytes(cls, der: bytes) -> Self:
-        """Read a DER certificate that is a self-signed CSCA as Doc 9303-12, 7.1.1 profiles it.
-
-        Raises:
-            PkiDataError: ``trust.authority-invalid``.
-        """
-        authority = cls.read_unproven(der)
-        if not authority.is_self_signed:
-            raise _no_authority(f"{authority.name} is not signed with its own key")
-        return authority
-
-    @classmethod
-    def from_link(cls, der: bytes, authorities: Iterable["Authority"]) -> Self | None:
-        """Read a DER link certificate, with which a trusted authority vouches for its next key or name.
-
-        It admits that key as an authority of its own; a card's path stays one certificate long. ``None`` means
-        that none of the authorities signed it.
-
-        Raises:
-            PkiDataError: ``trust.authority-invalid``: it is no CSCA's certificate, or changes country or test mark.
-        """
-        link = cls.read_unproven(der)
-        identifier = ext.decode_authority_key_identifier(link.certificate.extensions)
-        for authority in authorities:
-            if (
-                authority.certificate.subject == link.certificate.issuer
-                and authority.key_identifier == identifier
-                and is_issued_by(der, authority.der)
-            ):
-                if (authority.country, authority.is_test) != (link.country, link.is_test):
-                    raise _no_authority(
-                        f"link certificate {link.name} changes the country or the test mark"
-                    )
-                return link
-        return None
-
-    @classmethod
-    def read_unproven(cls, der: bytes) -> Self:
-        """Read the certificate of a CSCA without asking who signed it: trust nothing of it.
-
-        Raises:
-            PkiDataError: ``trust.authority-invalid``.
-        """
-        try:
-            certificate = load_certificate(der)
-            _check_authority(certificate)
-            return cls(
-                der=der,
-                country=country_of(certificate.subject),
-                is_test=is_test_certificate(certificate),
-                name=name_text(certificate.subject),
-                key_identifier=required(
-                    ext.decode_subject_key_identifier(certificate.extensions),
-                    "subject key identifier",
-                ),
-                not_before=certificate.not_before,
-                not_after=certificate.not_after,
-                certificate=certificate,
-            )
-        except PkiDataError as error:
-            raise _no_authority(str(error)) from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustAnchors:
-    """The authorities that are trusted, and the CRLs at hand; a CRL counts only where its authority signed it."""
+    """The authorities that are trusted, the CRLs at hand, and the stop lists, each of which an authority vouches for.
+
+    A CRL counts only where its authority signed it.
+    """
 
     authorities: tuple[Authority, ...]
     revocation_lists: tuple[CertificateList, ...] = ()
+    stop_lists: tuple[StopList, ...] = ()
 
     @classmethod
-    def from_bytes(cls, *, certificates: Iterable[bytes], crls: Iterable[bytes]) -> Self:
-        """Read DER certificates, roots and links in any order, and DER CRLs.
+    def from_bytes(
+        cls,
+        *,
+        certificates: Iterable[bytes],
+        crls: Iterable[bytes],
+        stop_lists: Iterable[bytes] = (),
+    ) -> Self:
+        """Read DER certificates, roots and links in any order, DER CRLs, and stop lists.
 
         Raises:
-            PkiDataError: ``trust.authority-invalid`` or ``trust.crl-malformed``.
+            PkiDataError: ``trust.authority-invalid``, ``trust.crl-malformed``, ``stop-list.malformed`` or
+                ``stop-list.untrusted``: nothing is judged without a list that was meant to stop something.
         """
         try:
             lists = tuple(load_certificate_list(der) for der in crls)
@@ -131,9 +44,19 @@ class TrustAnchors:
             raise PkiDataError(
                 f"a CRL cannot be read: {error}", code="trust.crl-malformed"
             ) from error
-        return cls(
+        anchors = cls(
             authorities=_read_authorities(dict.fromkeys(certificates)), revocation_lists=lists
         )
+        admitted = tuple(anchors.admit_stop_list(der) for der in stop_lists)
+        return replace(anchors, stop_lists=admitted)
+
+    def admit_stop_list(self, der: bytes) -> StopList:
+        """Read a stop list whose signer one of these authorities has certified.
+
+        Raises:
+            PkiDataError: ``stop-list.malformed``, ``stop-list.untrusted``.
+        """
+        return admit_stop_list(der, authorities=self.authorities, lists=self.revocation_lists)
 
 
 def _read_authorities(certificates: Iterable[bytes]) -> tuple[Authority, ...]:
@@ -144,26 +67,9 @@ def _read_authorities(certificates: Iterable[bytes]) -> tuple[Authority, ...]:
     while waiting:
         links = [item for item in waiting if Authority.from_link(item.der, admitted) is not None]
         if not links:
-            raise _no_authority(
+            raise no_authority(
                 f"{waiting[0].name} is neither signed with its own key nor linked to an authority that is"
             )
         admitted += links
         waiting = [item for item in waiting if item not in links]
     return tuple(admitted)
-
-
-def _check_authority(certificate: Certificate) -> None:
-    """Doc 9303-12, 7.1.1: a CSCA, by a root or by a link certificate, signs end entities and CRLs only."""
-    constraints = ext.decode_basic_constraints(certificate.extensions)
-    if constraints != (True, 0) or not certificate.extensions[ext.BASIC_CONSTRAINTS].critical:
-        raise CertificateError(
-            "basic constraints are not those of an authority above end entities, or not critical"
-        )
-    check_key_usage(certificate.extensions, {KeyUsageBit.CERTIFICATE_SIGN, KeyUsageBit.CRL_SIGN})
-    check_critical(certificate.extensions)
-
-
-def _no_authority(reason: str) -> PkiDataError:
-    return PkiDataError(
-        f"an authority's certificate cannot be trusted: {reason}", code="trust.authority-invalid"
-    )

@@ -12,21 +12,18 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat import asn1
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from card_layout.curves import CurveError, EcPublicKey
+from pki.certificates.public_keys import decode_public_key
 from pki.certificates.structures import (
     CertificateContent,
     CertificateListContent,
-    EcdsaIdentifier,
     EncodedExtension,
     EncodedTime,
     Signed,
 )
 from pki.errors import PkiDataError
-from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.algorithms import PublicKey, SignatureAlgorithm
 
 __all__ = [
     "MAX_CERTIFICATE_BYTES",
@@ -75,14 +72,16 @@ class Certificate:
     subject: bytes = field(repr=False)
     not_before: datetime
     not_after: datetime
-    public_key: ec.EllipticCurvePublicKey = field(repr=False, compare=False)
+    public_key: PublicKey = field(repr=False, compare=False)
     public_key_info: bytes = field(repr=False)
     extensions: Mapping[str, Extension] = field(repr=False)
     signature: bytes = field(repr=False)
 
-    def verify_by(self, public_key: ec.EllipticCurvePublicKey) -> bool:
+    def verify_by(self, public_key: PublicKey) -> bool:
         """Whether this key signed the certificate."""
-        return _verifies(public_key, self.signature_algorithm, self.signed_content, self.signature)
+        return self.signature_algorithm.verifies(
+            public_key, signature=self.signature, message=self.signed_content
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +99,11 @@ class CertificateList:
     extensions: Mapping[str, Extension] = field(repr=False)
     signature: bytes = field(repr=False)
 
-    def verify_by(self, public_key: ec.EllipticCurvePublicKey) -> bool:
+    def verify_by(self, public_key: PublicKey) -> bool:
         """Whether this key signed the list."""
-        return _verifies(public_key, self.signature_algorithm, self.signed_content, self.signature)
+        return self.signature_algorithm.verifies(
+            public_key, signature=self.signature, message=self.signed_content
+        )
 
 
 @lru_cache(maxsize=512)
@@ -182,26 +183,22 @@ def _algorithm(inner: asn1.TLV, outer: asn1.TLV) -> SignatureAlgorithm:
     encoded = asn1.encode_der(outer)
     if asn1.encode_der(inner) != encoded:
         raise CertificateError("the two signature algorithms differ")
-    try:
-        identifier = asn1.decode_der(EcdsaIdentifier, encoded)
-        return SignatureAlgorithm(identifier.algorithm.dotted_string)
-    except ValueError as error:
+    algorithm = SignatureAlgorithm.from_identifier(encoded)
+    if algorithm is None:
         raise CertificateError(
-            "signature algorithm is not ECDSA with SHA-256, SHA-384 or SHA-512",
+            "signature algorithm is neither ECDSA with SHA-256, SHA-384 or SHA-512 "
+            "nor RSASSA-PSS with SHA-256 throughout and a salt of 32 bytes",
             code="certificate.algorithm-not-allowed",
-        ) from error
+        )
+    return algorithm
 
 
-def _public_key(encoded: bytes) -> ec.EllipticCurvePublicKey:
-    """A key with named parameters, or explicit ones that equal a named curve's in every value."""
+def _public_key(encoded: bytes) -> PublicKey:
+    """An RSA key, or an elliptic one whose parameters are those of a named curve in every value."""
     try:
-        return EcPublicKey.from_subject_public_key_info(encoded).to_cryptography()
-    except CurveError as error:
-        is_unsupported = error.code == "curve.unsupported"
-        raise CertificateError(
-            f"public key cannot be used: {error}",
-            code="certificate.algorithm-not-allowed" if is_unsupported else None,
-        ) from error
+        return decode_public_key(encoded)
+    except PkiDataError as error:
+        raise CertificateError(str(error), code=error.code) from error
 
 
 def _extensions(items: list[EncodedExtension] | None) -> Mapping[str, Extension]:
@@ -229,19 +226,6 @@ def _octets(bits: asn1.BitString) -> bytes:
     if bits.padding_bits():
         raise CertificateError("signature is not a whole number of bytes")
     return bits.as_bytes()
-
-
-def _verifies(
-    public_key: ec.EllipticCurvePublicKey,
-    algorithm: SignatureAlgorithm,
-    content: bytes,
-    signature: bytes,
-) -> bool:
-    try:
-        public_key.verify(signature, content, ec.ECDSA(algorithm.hash_algorithm.to_cryptography()))
-    except InvalidSignature:
-        return False
-    return True
 
 
 _Decoded = TypeVar("_Decoded")

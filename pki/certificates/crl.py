@@ -1,15 +1,20 @@
 """Certificate revocation lists as Doc 9303-12, 7.1.4 wants them: version 2, numbered, without reason codes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography.hazmat import asn1
 
 from pki.certificates import extensions as ext
-from pki.certificates.issue import assemble, encode_algorithm, encode_extensions, encode_time
+from pki.certificates.certificate import load_certificate
+from pki.certificates.extensions import KeyUsageBit
+from pki.certificates.prepared import (
+    PreparedCertificateList,
+    encode_algorithm,
+    encode_extensions,
+    encode_time,
+)
 from pki.certificates.structures import CertificateListContent, RevokedEntry, element
-from pki.certificates.trust import Authority
 from pki.errors import PkiRefusedError
 from pki.keys.algorithms import SignatureAlgorithm
 from pki.keys.signer import Signer
@@ -18,24 +23,6 @@ __all__ = ["MAX_CRL_LIFETIME", "PreparedCertificateList", "issue_crl", "prepare_
 
 MAX_CRL_LIFETIME = timedelta(days=90)
 """Doc 9303-12, 4.2: a CRL is issued at least every 90 days."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedCertificateList:
-    """A CRL that lacks nothing but the signature over ``to_be_signed``."""
-
-    number: int
-    algorithm: SignatureAlgorithm
-    to_be_signed: bytes = field(repr=False)
-
-    def sign(self, signer: Signer) -> bytes:
-        """The DER CRL.
-
-        Raises:
-            PkiRefusedError: ``signing.key-mismatch``.
-            KeystoreError: the key failed.
-        """
-        return assemble(self.to_be_signed, algorithm=self.algorithm, signer=signer)
 
 
 def prepare_crl(
@@ -49,7 +36,7 @@ def prepare_crl(
     """Everything of a CRL but its signature; ``revoked`` maps serial numbers to the time of revocation.
 
     Raises:
-        PkiDataError: ``trust.authority-invalid``.
+        PkiDataError: ``certificate.malformed``.
         PkiRefusedError: ``crl.request-invalid``.
     """
     if not timedelta(0) < next_update - this_update <= MAX_CRL_LIFETIME:
@@ -62,8 +49,14 @@ def prepare_crl(
             f"CRL number has {number.bit_length()} bits, expected a positive number of at most 20 octets",
             code="crl.request-invalid",
         )
-    authority = Authority.from_bytes(authority_certificate)
-    algorithm = SignatureAlgorithm.for_curve(authority.certificate.public_key.curve)
+    authority = load_certificate(authority_certificate)
+    identifier = ext.decode_subject_key_identifier(authority.extensions)
+    usage = ext.decode_key_usage(authority.extensions) or frozenset()
+    if identifier is None or KeyUsageBit.CRL_SIGN not in usage:
+        raise PkiRefusedError(
+            "the certificate is not one of an authority that signs CRLs", code="crl.request-invalid"
+        )
+    algorithm = SignatureAlgorithm.for_key(authority.public_key)
     entries = [
         RevokedEntry(serial_number=serial_number, revoked_at=encode_time(moment), extensions=None)
         for serial_number, moment in sorted(revoked.items())
@@ -71,14 +64,14 @@ def prepare_crl(
     content = CertificateListContent(
         version=1,
         signature_algorithm=encode_algorithm(algorithm),
-        issuer=element(authority.certificate.subject),
+        issuer=element(authority.subject),
         this_update=encode_time(this_update),
         next_update=encode_time(next_update),
         # RFC 5280, 5.1.2.6: where nothing is revoked, the list is absent.
         revoked=entries or None,
         extensions=encode_extensions(
             [
-                ext.encode_authority_key_identifier(authority.key_identifier),
+                ext.encode_authority_key_identifier(identifier),
                 ext.encode_crl_number(number),
             ]
         ),

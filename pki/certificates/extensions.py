@@ -32,6 +32,7 @@ __all__ = [
     "decode_basic_constraints",
     "decode_crl_number",
     "decode_document_types",
+    "decode_extended_key_usage",
     "decode_key_usage",
     "decode_policies",
     "decode_private_key_usage_period",
@@ -42,6 +43,8 @@ __all__ = [
     "encode_crl_number",
     "encode_distribution_point",
     "encode_document_types",
+    "encode_extended_key_usage",
+    "encode_host_names",
     "encode_key_usage",
     "encode_policies",
     "encode_private_key_usage_period",
@@ -67,6 +70,7 @@ TEST_POLICY: Final = "1.3.6.1.4.1.32473.51.3.1"
 
 
 _MAX_DOCUMENT_TYPES = 32
+_MAX_PURPOSES = 16
 
 
 class KeyUsageBit(IntEnum):
@@ -105,6 +109,11 @@ class _PolicyInformation:
 @asn1.sequence
 class _Policies:
     items: list[_PolicyInformation]
+
+
+@asn1.sequence
+class _Purposes:
+    items: list[ObjectIdentifier]
 
 
 @asn1.sequence
@@ -182,6 +191,18 @@ def encode_document_types(codes: frozenset[str]) -> Extension:
         version=0, codes=asn1.SetOf([asn1.PrintableString(code) for code in sorted(codes)])
     )
     return Extension(oid=DOCUMENT_TYPE_LIST, critical=False, value=asn1.encode_der(value))
+
+
+def encode_extended_key_usage(purposes: tuple[str, ...], *, critical: bool) -> Extension:
+    """What the key is for and nothing else (RFC 5280, 4.2.1.12)."""
+    value = x509.ExtendedKeyUsage([ObjectIdentifier(purpose) for purpose in purposes])
+    return _extension(EXTENDED_KEY_USAGE, value, critical=critical)
+
+
+def encode_host_names(names: tuple[str, ...]) -> Extension:
+    """The names under which a service is reached (RFC 5280, 4.2.1.6: dNSName); ASCII."""
+    value = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    return _extension(SUBJECT_ALTERNATIVE_NAME, value)
 
 
 def encode_crl_number(number: int) -> Extension:
@@ -267,6 +288,20 @@ def decode_document_types(extensions: Mapping[str, Extension]) -> frozenset[str]
             f"expected version 0 and 1 to {_MAX_DOCUMENT_TYPES} codes"
         )
     return frozenset(codes)
+
+
+def decode_extended_key_usage(extensions: Mapping[str, Extension]) -> frozenset[str] | None:
+    """What the key is for."""
+    value = _value(extensions, EXTENDED_KEY_USAGE)
+    if value is None:
+        return None
+    # A SEQUENCE OF without a type of its own: the holder makes it a field.
+    purposes = _decode(_Purposes, tlv.encode(0x30, value), "extended key usage").items
+    if not 1 <= len(purposes) <= _MAX_PURPOSES:
+        raise CertificateError(
+            f"extended key usage names {len(purposes)} purposes, expected 1 to {_MAX_PURPOSES}"
+        )
+    return frozenset(purpose.dotted_string for purpose in purposes)
 
 
 def decode_crl_number(extensions: Mapping[str, Extension]) -> int | None:

@@ -1,74 +1,54 @@
-"""Issuing certificates of authorities and document signers (Doc 9303-12, 7.1.1; RFC 5280, 4.1).
+"""Composing certificates of authorities and of those who sign under them (Doc 9303-12, 7.1.1; RFC 5280, 4.1).
 
-Two steps, so that what will be signed can be recorded before it is: ``prepare_...`` composes everything but
-the signature, ``PreparedCertificate.sign`` signs exactly that.
+Two steps, so that what will be signed can be linted and recorded before it is: ``prepare_...`` composes
+everything but the signature, ``PreparedCertificate.sign`` signs exactly that, once.
 Time and serial number are arguments.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat import asn1
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509 import ObjectIdentifier
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from card_layout.curves import CurveError, EcPublicKey
 from pki.certificates import extensions as ext
-from pki.certificates.certificate import Extension
+from pki.certificates.authority_certificate import Authority
+from pki.certificates.certificate import Certificate, Extension
 from pki.certificates.extensions import KeyUsageBit
 from pki.certificates.names import DistinguishedName
-from pki.certificates.profile import CertificateProfile, ProfileKind, add_months
-from pki.certificates.structures import (
-    CertificateContent,
-    EcdsaIdentifier,
-    EncodedExtension,
-    EncodedTime,
-    Signed,
-    Validity,
-    element,
+from pki.certificates.prepared import (
+    PreparedCertificate,
+    encode_algorithm,
+    encode_extensions,
+    encode_time,
 )
-from pki.certificates.trust import Authority
-from pki.errors import KeystoreError, PkiRefusedError
-from pki.keys.algorithms import SignatureAlgorithm
+from pki.certificates.profile import CertificateProfile, ProfileKind, add_months
+from pki.certificates.public_keys import encode_public_key, key_identifier
+from pki.certificates.structures import CertificateContent, Validity, element
+from pki.errors import PkiRefusedError
+from pki.keys.algorithms import PublicKey, SignatureAlgorithm
 from pki.keys.signer import Signer
 
 __all__ = [
     "LOCATIONS",
     "PreparedCertificate",
-    "assemble",
-    "encode_algorithm",
-    "encode_extensions",
-    "encode_time",
+    "check_key",
+    "check_period",
+    "check_test_mark",
+    "compose",
     "issue_authority_certificate",
+    "issue_link_certificate",
     "issue_signer_certificate",
     "key_identifier",
+    "mark_policies",
     "prepare_authority_certificate",
+    "prepare_link_certificate",
     "prepare_signer_certificate",
+    "start_of_validity",
 ]
 
 LOCATIONS = {"VN": "VNM"}
 """Three-letter codes for MRZs of the countries that certificates are issued for (Doc 9303-3, 5)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedCertificate:
-    """A certificate that lacks nothing but the signature over ``to_be_signed``."""
-
-    serial_number: int
-    algorithm: SignatureAlgorithm
-    to_be_signed: bytes = field(repr=False)
-
-    def sign(self, signer: Signer) -> bytes:
-        """The DER certificate, its signature verified before it gets out.
-
-        Raises:
-            PkiRefusedError: ``signing.key-mismatch``: the signer's algorithm is another one.
-            KeystoreError: ``keystore.signature-wrong``: the key gave a signature that does not verify.
-        """
-        return assemble(self.to_be_signed, algorithm=self.algorithm, signer=signer)
 
 
 def issue_authority_certificate(
@@ -98,7 +78,7 @@ def issue_signer_certificate(
     *,
     authority_signer: Signer,
     authority_certificate: bytes,
-    public_key: ec.EllipticCurvePublicKey,
+    public_key: PublicKey,
     profile: CertificateProfile,
     name: DistinguishedName,
     serial_number: int,
@@ -118,9 +98,29 @@ def issue_signer_certificate(
     return prepared.sign(authority_signer)
 
 
+def issue_link_certificate(
+    *,
+    authority_signer: Signer,
+    authority_certificate: bytes,
+    successor_certificate: bytes,
+    profile: CertificateProfile,
+    serial_number: int,
+    not_before: datetime,
+) -> bytes:
+    """Prepare and sign a link certificate with the old key; see ``prepare_link_certificate``."""
+    prepared = prepare_link_certificate(
+        authority_certificate=authority_certificate,
+        successor_certificate=successor_certificate,
+        profile=profile,
+        serial_number=serial_number,
+        not_before=not_before,
+    )
+    return prepared.sign(authority_signer)
+
+
 def prepare_authority_certificate(
     *,
-    public_key: ec.EllipticCurvePublicKey,
+    public_key: PublicKey,
     profile: CertificateProfile,
     name: DistinguishedName,
     serial_number: int,
@@ -133,13 +133,18 @@ def prepare_authority_certificate(
     Raises:
         PkiRefusedError: ``certificate.request-invalid``: key, name, time or number do not fit the profile.
     """
-    start = _start(not_before)
-    _check_request(profile, ProfileKind.AUTHORITY, public_key, serial_number)
-    _check_test_mark(name, is_test=is_test)
+    start = start_of_validity(not_before)
+    if profile.kind is not ProfileKind.AUTHORITY:
+        raise _invalid(
+            f"profile is for {profile.kind.value}, expected {ProfileKind.AUTHORITY.value}"
+        )
+    check_test_mark(name, is_test=is_test)
+    check_key(profile, public_key)
     identifier = key_identifier(public_key)
-    return _compose(
+    return compose(
+        profile=profile,
         public_key=public_key,
-        algorithm=SignatureAlgorithm.for_curve(public_key.curve),
+        algorithm=SignatureAlgorithm.for_key(public_key),
         issuer=name.to_bytes(),
         subject=name.to_bytes(),
         serial_number=serial_number,
@@ -152,7 +157,7 @@ def prepare_authority_certificate(
             ext.encode_private_key_usage_period(
                 start, add_months(start, profile.private_key_use_months)
             ),
-            *_policies(is_test=is_test),
+            *mark_policies(is_test=is_test),
             *_alternative_names(name.country),
             ext.encode_basic_constraints(),
             *_distribution_point(distribution_point),
@@ -163,34 +168,39 @@ def prepare_authority_certificate(
 def prepare_signer_certificate(
     *,
     authority_certificate: bytes,
-    public_key: ec.EllipticCurvePublicKey,
+    public_key: PublicKey,
     profile: CertificateProfile,
     name: DistinguishedName,
     serial_number: int,
     not_before: datetime,
     distribution_point: str | None = None,
 ) -> PreparedCertificate:
-    """A document signer's certificate under an authority; test marks are the authority's.
+    """The certificate of a document signer, or of a signer of lists, bundles or journals, under an authority.
+
+    Test marks are the authority's.
 
     Raises:
         PkiDataError: ``trust.authority-invalid``.
         PkiRefusedError: ``certificate.request-invalid``; ``authority.key-usage-period``: the authority's key no
             longer signs certificates; ``authority.expired``: the signer would outlive its authority.
     """
-    start = _start(not_before)
-    _check_request(profile, ProfileKind.DOCUMENT_SIGNER, public_key, serial_number)
+    start = start_of_validity(not_before)
+    if profile.kind.is_authority or profile.kind.is_under_service_authority:
+        raise _invalid(f"profile is for {profile.kind.value}, expected a signer's")
+    check_key(profile, public_key)
     authority = Authority.from_bytes(authority_certificate)
-    _check_test_mark(name, is_test=authority.is_test)
+    check_test_mark(name, is_test=authority.is_test)
     if name.country != authority.country:
         raise PkiRefusedError(
             f"country of the signer is {name.country}, expected its authority's {authority.country}",
             code="certificate.request-invalid",
         )
     end = add_months(start, profile.validity_months)
-    _check_authority_period(authority, start=start, end=end)
-    return _compose(
+    check_period(authority.certificate, start=start, end=end)
+    return compose(
+        profile=profile,
         public_key=public_key,
-        algorithm=SignatureAlgorithm.for_curve(authority.certificate.public_key.curve),
+        algorithm=SignatureAlgorithm.for_key(authority.certificate.public_key),
         issuer=authority.certificate.subject,
         subject=name.to_bytes(),
         serial_number=serial_number,
@@ -203,75 +213,80 @@ def prepare_signer_certificate(
             ext.encode_private_key_usage_period(
                 start, add_months(start, profile.private_key_use_months)
             ),
-            *_policies(is_test=authority.is_test),
+            *mark_policies(is_test=authority.is_test),
             *_alternative_names(name.country),
             *_distribution_point(distribution_point),
-            ext.encode_document_types(profile.document_codes),
+            *_purpose(profile),
         ],
     )
 
 
-def key_identifier(public_key: ec.EllipticCurvePublicKey) -> bytes:
-    """SHA-1 over the public point, as a name for it and nothing more (RFC 5280, 4.2.1.2, method 1)."""
-    context = hashes.Hash(hashes.SHA1())  # noqa: S303 - the method is the standard's; no signature rests on it
-    context.update(_public_key_value(public_key).point)
-    return context.finalize()
+def prepare_link_certificate(
+    *,
+    authority_certificate: bytes,
+    successor_certificate: bytes,
+    profile: CertificateProfile,
+    serial_number: int,
+    not_before: datetime,
+) -> PreparedCertificate:
+    """A link certificate: the authority's last signature, over the key that follows it (Doc 9303-12, 7.1.1).
 
-
-def assemble(content: bytes, *, algorithm: SignatureAlgorithm, signer: Signer) -> bytes:
-    """Sign a finished ``TBSCertificate`` or ``TBSCertList`` and put the three parts together.
+    It says of the new key what the new key's own certificate says, and ends with the authority that signed it.
 
     Raises:
-        PkiRefusedError: ``signing.key-mismatch``.
-        KeystoreError: ``keystore.signature-wrong``.
+        PkiDataError: ``trust.authority-invalid``.
+        PkiRefusedError: ``certificate.request-invalid``: name, country or test mark change;
+            ``authority.key-usage-period``, ``authority.expired``.
     """
-    if signer.algorithm is not algorithm:
-        raise PkiRefusedError(
-            f"the key signs with {signer.algorithm.name}, expected {algorithm.name}",
-            code="signing.key-mismatch",
+    start = start_of_validity(not_before)
+    authority = Authority.read_unproven(authority_certificate)
+    successor = Authority.from_bytes(successor_certificate)
+    subject = successor.certificate
+    if (authority.certificate.subject, authority.is_test) != (subject.subject, successor.is_test):
+        raise _invalid(
+            f"authority {successor.name} follows {authority.name}, expected name and test mark to stay"
         )
-    signature = signer.sign(content)
-    try:
-        signer.public_key.verify(
-            signature, content, ec.ECDSA(algorithm.hash_algorithm.to_cryptography())
-        )
-    except InvalidSignature as error:
-        # A signature made with a faulty computation can give the private key away: it must not get out.
-        raise KeystoreError(
-            "the key gave a signature that its public key does not verify",
-            code="keystore.signature-wrong",
-        ) from error
-    return asn1.encode_der(
-        Signed(
-            content=element(content),
-            signature_algorithm=encode_algorithm(algorithm),
-            signature=asn1.BitString(signature, 0),
-        )
+    end = min(authority.not_after, successor.not_after)
+    check_period(authority.certificate, start=start, end=end)
+    period = ext.decode_private_key_usage_period(subject.extensions)
+    first, last = period or (None, None)
+    return compose(
+        profile=profile,
+        public_key=subject.public_key,
+        algorithm=SignatureAlgorithm.for_key(authority.certificate.public_key),
+        issuer=authority.certificate.subject,
+        subject=subject.subject,
+        serial_number=serial_number,
+        not_before=start,
+        not_after=end,
+        extensions=[
+            ext.encode_authority_key_identifier(authority.key_identifier),
+            ext.encode_subject_key_identifier(successor.key_identifier),
+            ext.encode_key_usage(frozenset({KeyUsageBit.CERTIFICATE_SIGN, KeyUsageBit.CRL_SIGN})),
+            ext.encode_private_key_usage_period(first or start, last or end),
+            *mark_policies(is_test=successor.is_test),
+            *_alternative_names(successor.country),
+            ext.encode_basic_constraints(),
+            *_copied(subject.extensions.get(ext.CRL_DISTRIBUTION_POINTS)),
+        ],
     )
 
 
-def encode_algorithm(algorithm: SignatureAlgorithm) -> asn1.TLV:
-    """The ``AlgorithmIdentifier``, ready to be placed."""
-    return element(asn1.encode_der(EcdsaIdentifier(algorithm=algorithm.oid)))
+def _purpose(profile: CertificateProfile) -> list[Extension]:
+    """Doc 9303-12, 7.1.1: a document type list for document signers, a critical extended key usage for others."""
+    if profile.kind is ProfileKind.DOCUMENT_SIGNER:
+        return [ext.encode_document_types(profile.document_codes)]
+    return [ext.encode_extended_key_usage(profile.kind.extended_key_usage, critical=True)]
 
 
-def encode_extensions(items: Iterable[Extension]) -> list[EncodedExtension]:
-    """The extensions as structures."""
-    return [
-        EncodedExtension(oid=ObjectIdentifier(item.oid), critical=item.critical, value=item.value)
-        for item in items
-    ]
+def _copied(extension: Extension | None) -> list[Extension]:
+    return [] if extension is None else [extension]
 
 
-def encode_time(moment: datetime) -> EncodedTime:
-    """UTCTime through the year 2049, GeneralizedTime from 2050 on (RFC 5280, 4.1.2.5); whole seconds."""
-    whole = moment.astimezone(UTC).replace(microsecond=0)
-    return asn1.UTCTime(whole) if whole.year < 2050 else asn1.GeneralizedTime(whole)
-
-
-def _compose(
+def compose(
     *,
-    public_key: ec.EllipticCurvePublicKey,
+    profile: CertificateProfile,
+    public_key: PublicKey,
     algorithm: SignatureAlgorithm,
     issuer: bytes,
     subject: bytes,
@@ -280,7 +295,18 @@ def _compose(
     not_after: datetime,
     extensions: list[Extension],
 ) -> PreparedCertificate:
-    public_key_info = _public_key_value(public_key).to_subject_public_key_info(explicit=False)
+    """Put a certificate of version 3 together; key and serial number must fit.
+
+    Raises:
+        PkiRefusedError: ``certificate.request-invalid``.
+    """
+    # Doc 9303-12, 7.1.1: positive, at most 20 octets; CA/Browser practice: at least 64 random bits.
+    if not 64 <= serial_number.bit_length() <= 159 or serial_number < 0:
+        raise _invalid(
+            f"serial number has {serial_number.bit_length()} bits, expected 64 to 159, positive"
+        )
+    check_key(profile, public_key)
+    public_key_info = encode_public_key(public_key, explicit=profile.has_explicit_parameters)
     content = asn1.encode_der(
         CertificateContent(
             version=2,
@@ -300,25 +326,27 @@ def _compose(
     )
 
 
-def _check_request(
-    profile: CertificateProfile,
-    kind: ProfileKind,
-    public_key: ec.EllipticCurvePublicKey,
-    serial_number: int,
-) -> None:
-    if profile.kind is not kind:
-        raise _invalid(f"profile is for {profile.kind.value}, expected {kind.value}")
-    curve = _public_key_value(public_key).curve
-    if curve is not profile.curve:
-        raise _invalid(f"key is on {curve.label}, expected {profile.curve.label}")
-    # Doc 9303-12, 7.1.1: positive, at most 20 octets; CA/Browser practice: at least 64 random bits.
-    if not 64 <= serial_number.bit_length() <= 159 or serial_number < 0:
-        raise _invalid(
-            f"serial number has {serial_number.bit_length()} bits, expected 64 to 159, positive"
-        )
+def check_key(profile: CertificateProfile, public_key: PublicKey) -> None:
+    """Whether the key is of the kind that the profile asks for.
+
+    Raises:
+        PkiRefusedError: ``certificate.request-invalid``.
+    """
+    found = _key_label(public_key)
+    if found != profile.key_label:
+        raise _invalid(f"key is {found}, expected {profile.key_label}")
 
 
-def _check_test_mark(name: DistinguishedName, *, is_test: bool) -> None:
+def _key_label(public_key: PublicKey) -> str:
+    if isinstance(public_key, rsa.RSAPublicKey):
+        return f"rsa{public_key.key_size}"
+    try:
+        return EcPublicKey.from_cryptography(public_key).curve.label
+    except CurveError as error:
+        raise _invalid(f"public key cannot be used: {error}") from error
+
+
+def check_test_mark(name: DistinguishedName, *, is_test: bool) -> None:
     """SPEC.md, 7.5: certificates of a test authority carry TEST in every name, and no others do."""
     if name.is_test != is_test:
         raise _invalid(
@@ -326,8 +354,13 @@ def _check_test_mark(name: DistinguishedName, *, is_test: bool) -> None:
         )
 
 
-def _check_authority_period(authority: Authority, *, start: datetime, end: datetime) -> None:
-    period = ext.decode_private_key_usage_period(authority.certificate.extensions)
+def check_period(authority: Certificate, *, start: datetime, end: datetime) -> None:
+    """The authority's key may sign at the start, and its certificate lasts until the end.
+
+    Raises:
+        PkiRefusedError: ``authority.key-usage-period``, ``authority.expired``.
+    """
+    period = ext.decode_private_key_usage_period(authority.extensions)
     first, last = period or (None, None)
     if (first is not None and start < first) or (last is not None and start > last):
         raise PkiRefusedError(
@@ -336,18 +369,24 @@ def _check_authority_period(authority: Authority, *, start: datetime, end: datet
         )
     if end > authority.not_after:
         raise PkiRefusedError(
-            f"the signer would be valid until {end}, its authority until {authority.not_after}",
+            f"the certificate would be valid until {end}, its authority until {authority.not_after}",
             code="authority.expired",
         )
 
 
-def _start(not_before: datetime) -> datetime:
+def start_of_validity(not_before: datetime) -> datetime:
+    """An aware time of whole seconds.
+
+    Raises:
+        PkiRefusedError: ``certificate.request-invalid``.
+    """
     if not_before.tzinfo is None:
         raise _invalid("start of validity has no time zone, expected an aware time")
     return not_before.astimezone(UTC).replace(microsecond=0)
 
 
-def _policies(*, is_test: bool) -> list[Extension]:
+def mark_policies(*, is_test: bool) -> list[Extension]:
+    """The mark of a test authority (SPEC.md, 7.5), or nothing."""
     return [ext.encode_policies((ext.TEST_POLICY,))] if is_test else []
 
 
@@ -364,13 +403,6 @@ def _alternative_names(country: str) -> list[Extension]:
 
 def _distribution_point(uri: str | None) -> list[Extension]:
     return [] if uri is None else [ext.encode_distribution_point(uri)]
-
-
-def _public_key_value(public_key: ec.EllipticCurvePublicKey) -> EcPublicKey:
-    try:
-        return EcPublicKey.from_cryptography(public_key)
-    except CurveError as error:
-        raise _invalid(f"public key cannot be used: {error}") from error
 
 
 def _invalid(message: str) -> PkiRefusedError:

@@ -18,16 +18,14 @@ from pki.certificates.certificate import Certificate, CertificateError, Extensio
 from pki.certificates.extensions import KeyUsageBit
 from pki.certificates.issue import (
     PreparedCertificate,
-    encode_algorithm,
-    encode_extensions,
-    encode_time,
     key_identifier,
 )
 from pki.certificates.names import DistinguishedName
+from pki.certificates.prepared import encode_algorithm, encode_extensions, encode_time
 from pki.certificates.profile import add_months
 from pki.certificates.structures import CertificateContent, Validity, element
 from pki.errors import PkiRefusedError
-from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.algorithms import SignatureAlgorithm, elliptic_curve_key
 
 __all__ = [
     "OPERATOR_MONTHS",
@@ -104,7 +102,7 @@ def prepare_operator_certificate(
         name=name.to_bytes(),
         public_key=public_key,
         issuer=root.subject,
-        issuer_key=root.public_key,
+        issuer_key=elliptic_curve_key(root.public_key),
     )
     return _compose(
         subject,

@@ -36,13 +36,15 @@ def check_key_usage(extensions: Mapping[str, Extension], expected: set[int]) -> 
         )
 
 
-def check_critical(extensions: Mapping[str, Extension]) -> None:
-    """No critical extension that is not understood.
+def check_critical(
+    extensions: Mapping[str, Extension], *, also: frozenset[str] = frozenset()
+) -> None:
+    """No critical extension that is not understood; the caller understands those of ``also``.
 
     Raises:
         CertificateError: ``certificate.malformed``.
     """
-    unknown = ext.unknown_critical(extensions, known=_KNOWN_IN_CERTIFICATES)
+    unknown = ext.unknown_critical(extensions, known=_KNOWN_IN_CERTIFICATES | also)
     if unknown is not None:
         raise CertificateError(f"critical extension {unknown} is not understood")
 

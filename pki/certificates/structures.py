@@ -8,7 +8,6 @@ from cryptography.x509 import ObjectIdentifier
 __all__ = [
     "CertificateContent",
     "CertificateListContent",
-    "EcdsaIdentifier",
     "EncodedExtension",
     "EncodedTime",
     "RevokedEntry",
@@ -83,13 +82,6 @@ class CertificateListContent:
     next_update: EncodedTime
     revoked: list[RevokedEntry] | None
     extensions: Annotated[list[EncodedExtension] | None, asn1.Explicit(0)]
-
-
-@asn1.sequence
-class EcdsaIdentifier:
-    """``AlgorithmIdentifier`` of ECDSA: the parameters are absent (RFC 5758, 3.2)."""
-
-    algorithm: ObjectIdentifier
 
 
 def element(encoded: bytes) -> asn1.TLV:

@@ -18,7 +18,6 @@ from pki.certificates.certificate import (
     Certificate,
     CertificateError,
     load_certificate,
-    load_certificate_list,
 )
 from pki.certificates.extensions import KeyUsageBit
 from pki.certificates.names import country_of, name_text
@@ -29,6 +28,7 @@ from pki.certificates.profile_checks import (
     is_test_certificate,
     required,
 )
+from pki.certificates.revocation_lists import is_understood, lists_for
 from pki.errors import PkiDataError, PkiRefusedError
 
 __all__ = [
@@ -41,8 +41,6 @@ __all__ = [
     "find_authority",
     "load_signer",
 ]
-
-_KNOWN_IN_LISTS = frozenset({ext.CRL_NUMBER, ext.AUTHORITY_KEY_IDENTIFIER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,9 +196,9 @@ def check_validity(
 def check_revocation(
     certificate_der: bytes, authority: Authority, anchors: TrustAnchors, *, now: datetime
 ) -> None:
-    """A current CRL of the authority that does not list the signer (SPEC.md, 9.9).
+    """No stop list names the signer, and a current CRL of the authority does not list it (SPEC.md, 9.9).
 
-    A signer that any CRL of its authority lists is revoked, however old that list and whenever the card was
+    A signer that any CRL or stop list of its authority lists is revoked, however old that list and whenever the card was
     signed: the signer itself claims the time of signing.
 
     Raises:
@@ -208,7 +206,8 @@ def check_revocation(
         PkiRefusedError: ``signer.revoked``, ``signer.revocation-unknown``.
     """
     signer = load_signer(certificate_der)
-    lists = [item for item in anchors.revocation_lists if _is_list_of(item.der, authority.der)]
+    _check_stop_lists(signer, authority, anchors, now=now)
+    lists = lists_for(authority, authorities=anchors.authorities, lists=anchors.revocation_lists)
     for item in lists:
         if signer.serial_number in item.revoked:
             raise PkiRefusedError(
@@ -217,7 +216,7 @@ def check_revocation(
                 code="signer.revoked",
             )
     if not any(
-        item.this_update <= now <= item.next_update and _is_understood(item.der) for item in lists
+        item.this_update <= now <= item.next_update and is_understood(item) for item in lists
     ):
         raise PkiRefusedError(
             f"{len(lists)} CRLs of {authority.name} are at hand, expected one that is current "
@@ -226,14 +225,27 @@ def check_revocation(
         )
 
 
-@lru_cache(maxsize=64)
-def _is_understood(crl_der: bytes) -> bool:
-    """RFC 5280, 5.2 and 5.3: a list with critical extensions that are not understood proves no absence."""
-    item = load_certificate_list(crl_der)
-    return (
-        not item.has_critical_entry_extensions
-        and ext.unknown_critical(item.extensions, known=_KNOWN_IN_LISTS) is None
-    )
+def _check_stop_lists(
+    signer: DocumentSignerCertificate, authority: Authority, anchors: TrustAnchors, *, now: datetime
+) -> None:
+    """A signer that any stop list names is stopped; where there are stop lists, the newest must be current."""
+    found = [item for item in anchors.stop_lists if item.issuer == authority.certificate.subject]
+    for item in found:
+        stopped_at = item.stopped.get(signer.serial_number)
+        if stopped_at is not None:
+            raise PkiRefusedError(
+                f"the signer {signer.name} is on stop list {item.number}: "
+                f"it was stopped at {stopped_at:%Y-%m-%d %H:%M:%S}Z",
+                code="signer.revoked",
+            )
+    newest = max(found, key=lambda item: (item.number, item.this_update), default=None)
+    if newest is not None and not newest.is_current(now):
+        raise PkiRefusedError(
+            f"stop list {newest.number} of {authority.name} is current from "
+            f"{newest.this_update:%Y-%m-%d %H:%M:%S}Z to {newest.next_update:%Y-%m-%d %H:%M:%S}Z, "
+            f"got {now:%Y-%m-%d %H:%M:%S}Z",
+            code="signer.revocation-unknown",
+        )
 
 
 @lru_cache(maxsize=256)
@@ -244,24 +256,6 @@ def load_signer(der: bytes) -> DocumentSignerCertificate:
         PkiDataError: ``signer.profile``.
     """
     return DocumentSignerCertificate.from_bytes(der)
-
-
-@lru_cache(maxsize=1024)
-def _is_list_of(crl_der: bytes, authority_der: bytes) -> bool:
-    """Whether this authority signed the list, under its own name and key identifier."""
-    crl = load_certificate_list(crl_der)
-    authority = load_certificate(authority_der)
-    try:
-        identifier = ext.decode_authority_key_identifier(crl.extensions)
-        own = ext.decode_subject_key_identifier(authority.extensions)
-    except CertificateError:
-        return False
-    return (
-        crl.issuer == authority.subject
-        and identifier is not None
-        and identifier == own
-        and crl.verify_by(authority.public_key)
-    )
 
 
 def _check_signer(certificate: Certificate) -> None:

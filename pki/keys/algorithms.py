@@ -1,16 +1,40 @@
-"""The algorithms that may sign anything here (Circular 15/2025/TT-BKHCN; Doc 9303-12, 4.1.6)."""
+"""The algorithms that may sign anything here (Circular 15/2025/TT-BKHCN; Doc 9303-12, 4.1.6).
+
+An algorithm identifier is compared as a whole encoding with those of the algorithms below, so that no
+parameter of RSASSA-PSS can be overlooked: its hash, its mask and its salt are what they are here or refused.
+"""
 
 import hashlib
 from collections.abc import Callable, Mapping
 from enum import Enum
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509 import ObjectIdentifier
 
+from card_layout import der, tlv
 from pki.errors import PkiRefusedError
 
-__all__ = ["HashAlgorithm", "SignatureAlgorithm"]
+__all__ = [
+    "MIN_RSA_BITS",
+    "RSASSA_PSS",
+    "HashAlgorithm",
+    "PublicKey",
+    "SignatureAlgorithm",
+    "elliptic_curve_key",
+]
+
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+"""What a signature can be verified with."""
+
+RSASSA_PSS = "1.2.840.113549.1.1.10"
+"""RFC 4055, 3.1; the same identifier for every hash."""
+
+MIN_RSA_BITS = 3072
+"""The shortest RSA key that is made here: as strong as P-256 (NIST SP 800-57-1, 5.6.1.1)."""
+
+_MGF1 = "1.2.840.113549.1.1.8"
 
 
 _HASHES: dict[str, tuple[hashes.HashAlgorithm, Callable[[bytes], "hashlib._Hash"]]] = {
@@ -56,11 +80,13 @@ class HashAlgorithm(Enum):
 
 
 class SignatureAlgorithm(Enum):
-    """A signature algorithm; the value is its object identifier (RFC 5758, 3.2)."""
+    """A signature algorithm; the value is its object identifier (RFC 5758, 3.2; RFC 4055, 3.1)."""
 
     ECDSA_SHA256 = "1.2.840.10045.4.3.2"
     ECDSA_SHA384 = "1.2.840.10045.4.3.3"
     ECDSA_SHA512 = "1.2.840.10045.4.3.4"
+    RSA_PSS_SHA256 = RSASSA_PSS
+    """RSASSA-PSS with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes."""
 
     @property
     def oid(self) -> ObjectIdentifier:
@@ -71,6 +97,56 @@ class SignatureAlgorithm(Enum):
     def hash_algorithm(self) -> HashAlgorithm:
         """The hash that it signs."""
         return _HASH_OF[self]
+
+    @property
+    def identifier(self) -> bytes:
+        """The DER ``AlgorithmIdentifier`` as it is written."""
+        return _WRITTEN[self]
+
+    @classmethod
+    def from_identifier(cls, encoded: bytes) -> "SignatureAlgorithm | None":
+        """The algorithm of a DER ``AlgorithmIdentifier``, or ``None`` for any other, or other parameters."""
+        return _READ.get(encoded)
+
+    def verifies(self, public_key: PublicKey, *, signature: bytes, message: bytes) -> bool:
+        """Whether the key made the signature over the message with this algorithm."""
+        hash_algorithm = self.hash_algorithm.to_cryptography()
+        is_rsa = self is SignatureAlgorithm.RSA_PSS_SHA256
+        try:
+            if isinstance(public_key, rsa.RSAPublicKey) and is_rsa:
+                public_key.verify(signature, message, self.padding(), hash_algorithm)
+                return True
+            if isinstance(public_key, ec.EllipticCurvePublicKey) and not is_rsa:
+                public_key.verify(signature, message, ec.ECDSA(hash_algorithm))
+                return True
+        except InvalidSignature:
+            return False
+        # The key is of another family than the algorithm: nothing can be its signature.
+        return False
+
+    def padding(self) -> padding.PSS:
+        """The padding of RSASSA-PSS: mask and salt of the hash's own (RFC 4055, 3.1)."""
+        hash_algorithm = self.hash_algorithm
+        return padding.PSS(
+            mgf=padding.MGF1(hash_algorithm.to_cryptography()),
+            salt_length=hash_algorithm.digest_bytes,
+        )
+
+    @classmethod
+    def for_key(cls, public_key: PublicKey) -> "SignatureAlgorithm":
+        """The algorithm that a key of this kind signs with.
+
+        Raises:
+            PkiRefusedError: ``key.too-short``.
+        """
+        if isinstance(public_key, ec.EllipticCurvePublicKey):
+            return cls.for_curve(public_key.curve)
+        if public_key.key_size < MIN_RSA_BITS:
+            raise PkiRefusedError(
+                f"RSA key has {public_key.key_size} bits, expected at least {MIN_RSA_BITS}",
+                code="key.too-short",
+            )
+        return cls.RSA_PSS_SHA256
 
     @classmethod
     def for_curve(cls, curve: ec.EllipticCurve) -> "SignatureAlgorithm":
@@ -93,8 +169,66 @@ _HASH_OF = {
     SignatureAlgorithm.ECDSA_SHA256: HashAlgorithm.SHA256,
     SignatureAlgorithm.ECDSA_SHA384: HashAlgorithm.SHA384,
     SignatureAlgorithm.ECDSA_SHA512: HashAlgorithm.SHA512,
+    SignatureAlgorithm.RSA_PSS_SHA256: HashAlgorithm.SHA256,
 }
 
 _OIDS: dict[str, ObjectIdentifier] = {
     item.value: ObjectIdentifier(item.value) for item in (*HashAlgorithm, *SignatureAlgorithm)
 }
+
+
+def _pss_identifier(hash_parameters: bytes, mask_parameters: bytes) -> bytes:
+    """RFC 4055, 3.1: hash [0], mask generation [1] and salt length [2]; the trailer field is the default."""
+    sha256 = tlv.encode(
+        der.OBJECT_IDENTIFIER, der.encode_object_identifier(HashAlgorithm.SHA256.value)
+    )
+    mask = tlv.encode(der.OBJECT_IDENTIFIER, der.encode_object_identifier(_MGF1)) + tlv.encode(
+        der.SEQUENCE, sha256 + mask_parameters
+    )
+    parameters = tlv.encode(
+        der.SEQUENCE,
+        tlv.encode(0xA0, tlv.encode(der.SEQUENCE, sha256 + hash_parameters))
+        + tlv.encode(0xA1, tlv.encode(der.SEQUENCE, mask))
+        + tlv.encode(0xA2, der.encode_integer(HashAlgorithm.SHA256.digest_bytes)),
+    )
+    name = tlv.encode(der.OBJECT_IDENTIFIER, der.encode_object_identifier(RSASSA_PSS))
+    return tlv.encode(der.SEQUENCE, name + parameters)
+
+
+def _plain_identifier(oid: str) -> bytes:
+    """RFC 5758, 3.2: ECDSA has no parameters, not even NULL."""
+    return tlv.encode(
+        der.SEQUENCE, tlv.encode(der.OBJECT_IDENTIFIER, der.encode_object_identifier(oid))
+    )
+
+
+_NULL = b"\x05\x00"
+
+_WRITTEN = {
+    # RFC 4055, 2.1: NULL is written as the parameters of the hashes inside RSASSA-PSS.
+    item: _pss_identifier(_NULL, _NULL)
+    if item is SignatureAlgorithm.RSA_PSS_SHA256
+    else _plain_identifier(item.value)
+    for item in SignatureAlgorithm
+}
+
+_READ = {encoded: item for item, encoded in _WRITTEN.items()} | {
+    # The same: whoever reads takes hashes without parameters, too.
+    _pss_identifier(hash_parameters, mask_parameters): SignatureAlgorithm.RSA_PSS_SHA256
+    for hash_parameters in (b"", _NULL)
+    for mask_parameters in (b"", _NULL)
+}
+
+
+def elliptic_curve_key(public_key: PublicKey) -> ec.EllipticCurvePublicKey:
+    """The key where only ECDSA will do: CV certificates, log checkpoints, operators.
+
+    Raises:
+        PkiRefusedError: ``certificate.algorithm-not-allowed``: it is an RSA key.
+    """
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
+        return public_key
+    raise PkiRefusedError(
+        "the key is an RSA key, expected one on an elliptic curve",
+        code="certificate.algorithm-not-allowed",
+    )

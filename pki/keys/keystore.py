@@ -7,10 +7,24 @@ from card_layout.curves import NamedCurve
 from pki.errors import KeystoreError
 from pki.keys.signer import Signer
 
-__all__ = ["MASTER_KEY_BYTES", "Keystore", "check_key_id", "check_master_key", "kdf_blocks"]
+__all__ = [
+    "MASTER_KEY_BYTES",
+    "RSA_KEY_BITS",
+    "RSA_PUBLIC_EXPONENT",
+    "Keystore",
+    "check_key_id",
+    "check_master_key",
+    "check_rsa_bits",
+    "kdf_blocks",
+]
 
 MASTER_KEY_BYTES = 32
 """A master key is an AES-256 key."""
+
+RSA_KEY_BITS = (3072, 4096)
+"""The lengths of RSA keys that are made; the shortest is as strong as P-256."""
+
+RSA_PUBLIC_EXPONENT = 65537
 
 _BLOCK_BYTES = 16
 _MAX_DERIVED_BYTES = 64
@@ -26,6 +40,13 @@ class Keystore(Protocol):
 
         Raises:
             KeystoreError: ``keystore.key-exists``, ``keystore.key-id-invalid``, or the token failed.
+        """
+
+    def create_rsa_signing_key(self, *, key_id: str, bits: int) -> None:
+        """Generate an RSA private key of ``bits`` (3072 or 4096) that signs with RSASSA-PSS.
+
+        Raises:
+            KeystoreError: as ``create_signing_key``; ``keystore.key-invalid`` for another length.
         """
 
     def signer(self, key_id: str) -> Signer:
@@ -96,6 +117,20 @@ def check_master_key(value: bytes) -> bytes:
             code="keystore.key-invalid",
         )
     return value
+
+
+def check_rsa_bits(bits: int) -> int:
+    """The length itself, once it is one that is made.
+
+    Raises:
+        KeystoreError: ``keystore.key-invalid``.
+    """
+    if bits not in RSA_KEY_BITS:
+        raise KeystoreError(
+            f"RSA key would have {bits} bits, expected one of {RSA_KEY_BITS}",
+            code="keystore.key-invalid",
+        )
+    return bits
 
 
 def kdf_blocks(*, label: bytes, context: bytes, length: int) -> tuple[bytes, ...]:

@@ -11,18 +11,23 @@ from pathlib import Path
 from typing import Any, Final
 
 import pkcs11
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
+from pkcs11 import MGF, Attribute, KeyType, Mechanism, ObjectClass
 
 from card_layout import tlv
 from card_layout.curves import CurveError, EcPublicKey, NamedCurve
 from card_layout.tlv import TlvError
 from pki.durable import sync_directory
 from pki.errors import KeystoreError
-from pki.keys.algorithms import SignatureAlgorithm
-from pki.keys.keystore import check_key_id, check_master_key, kdf_blocks
+from pki.keys.algorithms import PublicKey, SignatureAlgorithm
+from pki.keys.keystore import (
+    RSA_PUBLIC_EXPONENT,
+    check_key_id,
+    check_master_key,
+    check_rsa_bits,
+    kdf_blocks,
+)
 from pki.keys.token_library import TOKEN_LOCK, TokenSession, initialise_token
 
 __all__ = ["Pkcs11Keystore", "Pkcs11Signer"]
@@ -55,27 +60,29 @@ class Pkcs11Signer:
         self,
         *,
         key_id: str,
-        public_key: ec.EllipticCurvePublicKey,
+        public_key: PublicKey,
         sign_digest: Callable[[bytes], bytes],
     ) -> None:
         self._key_id = key_id
         self._public_key = public_key
-        self._algorithm = SignatureAlgorithm.for_curve(public_key.curve)
+        self._algorithm = SignatureAlgorithm.for_key(public_key)
         self._sign_digest = sign_digest
 
     @property
     def algorithm(self) -> SignatureAlgorithm:
-        """The algorithm that fits the key's curve."""
+        """The algorithm that fits the key."""
         return self._algorithm
 
     @property
-    def public_key(self) -> ec.EllipticCurvePublicKey:
+    def public_key(self) -> PublicKey:
         """The public half."""
         return self._public_key
 
     def sign(self, message: bytes) -> bytes:
-        """A DER signature over ``message``; the token gives r and s side by side (PKCS#11, CKM_ECDSA)."""
+        """A signature over ``message``; for ECDSA the token gives r and s side by side (PKCS#11, CKM_ECDSA)."""
         octets = self._sign_digest(self._algorithm.hash_algorithm.digest(message))
+        if isinstance(self._public_key, rsa.RSAPublicKey):
+            return octets
         half = len(octets) // 2
         if not octets or len(octets) % 2:
             raise KeystoreError(
@@ -164,7 +171,40 @@ class Pkcs11Keystore:
                 private_template=dict(_ONLY_SIGNS),
             )
             try:
-                _check_generated(key_id, public, private, curve)
+                value = _elliptic_key(key_id, public)
+                if value.curve is not curve:
+                    raise _wrong(key_id, f"is on {value.curve.label}, expected {curve.label}")
+                _check_generated(key_id, value.to_cryptography(), private)
+            except KeystoreError:
+                public.destroy()
+                private.destroy()
+                raise
+        self._make_durable()
+
+    def create_rsa_signing_key(self, *, key_id: str, bits: int) -> None:
+        """Generate an RSA key pair in the token, then check length, exponent, origin and usage."""
+        identifier = check_key_id(key_id).encode()
+        check_rsa_bits(bits)
+        with self._use() as session:
+            self._require_new(key_id)
+            public, private = session.generate_keypair(
+                KeyType.RSA,
+                bits,
+                store=True,
+                id=identifier,
+                label=key_id,
+                public_template={
+                    Attribute.VERIFY: True,
+                    Attribute.ENCRYPT: False,
+                    Attribute.WRAP: False,
+                },
+                private_template=dict(_ONLY_SIGNS),
+            )
+            try:
+                public_key = _rsa_key(key_id, public)
+                if public_key.key_size != bits:
+                    raise _wrong(key_id, f"has {public_key.key_size} bits, expected {bits}")
+                _check_generated(key_id, public_key, private)
             except KeystoreError:
                 public.destroy()
                 private.destroy()
@@ -177,12 +217,14 @@ class Pkcs11Keystore:
         with self._use():
             public = self._find(key_id, ObjectClass.PUBLIC_KEY)
             self._find(key_id, ObjectClass.PRIVATE_KEY)
-            public_key = _public_key(key_id, public).to_cryptography()
+            public_key = _public_key(key_id, public)
+        is_rsa = isinstance(public_key, rsa.RSAPublicKey)
 
         def sign_digest(digest: bytes) -> bytes:
             with self._use():
-                private = self._find(key_id, ObjectClass.PRIVATE_KEY)
-                return bytes(private.sign(digest, mechanism=Mechanism.ECDSA))
+                return _sign_digest(
+                    self._find(key_id, ObjectClass.PRIVATE_KEY), digest, is_rsa=is_rsa
+                )
 
         return Pkcs11Signer(key_id=key_id, public_key=public_key, sign_digest=sign_digest)
 
@@ -315,26 +357,33 @@ class Pkcs11Keystore:
             raise KeystoreError(f"the token cannot be made durable: {error.strerror}") from error
 
 
-def _check_generated(key_id: str, public: Any, private: Any, curve: NamedCurve) -> None:
-    """What was asked for is what was made: curve, point, origin, secrecy, and a signature that verifies."""
-    value = _public_key(key_id, public)
-    if value.curve is not curve:
-        raise _wrong(key_id, f"is on {value.curve.label}, expected {curve.label}")
+def _check_generated(key_id: str, public_key: PublicKey, private: Any) -> None:
+    """What was asked for is what was made: origin, secrecy, and a signature that verifies."""
     _check_secret(key_id, private, is_local=True)
     signer = Pkcs11Signer(
         key_id=key_id,
-        public_key=value.to_cryptography(),
-        sign_digest=lambda digest: bytes(private.sign(digest, mechanism=Mechanism.ECDSA)),
+        public_key=public_key,
+        sign_digest=lambda digest: _sign_digest(
+            private, digest, is_rsa=isinstance(public_key, rsa.RSAPublicKey)
+        ),
     )
     message = b"membercard: does this key sign what its public key verifies?"
-    try:
-        signer.public_key.verify(
-            signer.sign(message),
-            message,
-            ec.ECDSA(signer.algorithm.hash_algorithm.to_cryptography()),
+    if not signer.algorithm.verifies(public_key, signature=signer.sign(message), message=message):
+        raise _wrong(key_id, "gives signatures that its public key does not verify")
+
+
+def _sign_digest(private: Any, digest: bytes, *, is_rsa: bool) -> bytes:
+    """PKCS#11, CKM_ECDSA and CKM_RSA_PKCS_PSS: the token signs a digest that was made outside."""
+    if is_rsa:
+        return bytes(
+            private.sign(
+                digest,
+                mechanism=Mechanism.RSA_PKCS_PSS,
+                # The same hash in the mask, and a salt as long as it (RFC 4055, 3.1).
+                mechanism_param=(Mechanism.SHA256, MGF.SHA256, len(digest)),
+            )
         )
-    except InvalidSignature as error:
-        raise _wrong(key_id, "gives signatures that its public key does not verify") from error
+    return bytes(private.sign(digest, mechanism=Mechanism.ECDSA))
 
 
 def _check_secret(key_id: str, key: Any, *, is_local: bool) -> None:
@@ -351,7 +400,24 @@ def _check_secret(key_id: str, key: Any, *, is_local: bool) -> None:
             raise _wrong(key_id, f"is not {name}")
 
 
-def _public_key(key_id: str, public: Any) -> EcPublicKey:
+def _public_key(key_id: str, public: Any) -> PublicKey:
+    if public[Attribute.KEY_TYPE] == KeyType.RSA:
+        return _rsa_key(key_id, public)
+    return _elliptic_key(key_id, public).to_cryptography()
+
+
+def _rsa_key(key_id: str, public: Any) -> rsa.RSAPublicKey:
+    exponent = int.from_bytes(bytes(public[Attribute.PUBLIC_EXPONENT]), "big")
+    if exponent != RSA_PUBLIC_EXPONENT:
+        raise _wrong(key_id, f"has public exponent {exponent}, expected {RSA_PUBLIC_EXPONENT}")
+    modulus = int.from_bytes(bytes(public[Attribute.MODULUS]), "big")
+    try:
+        return rsa.RSAPublicNumbers(exponent, modulus).public_key()
+    except ValueError as error:
+        raise _wrong(key_id, "has a modulus that is none") from error
+
+
+def _elliptic_key(key_id: str, public: Any) -> EcPublicKey:
     """The point, known to lie on one of our curves (PKCS#11, CKA_EC_POINT: a DER OCTET STRING)."""
     try:
         oid = tlv.parse(bytes(public[Attribute.EC_PARAMS]), expected_tag=_OBJECT_IDENTIFIER).value

@@ -2,9 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.algorithms import PublicKey, SignatureAlgorithm
 
 __all__ = ["Signer"]
 
@@ -18,11 +16,11 @@ class Signer(Protocol):
         """The one algorithm that this key signs with."""
 
     @property
-    def public_key(self) -> ec.EllipticCurvePublicKey:
+    def public_key(self) -> PublicKey:
         """The public half."""
 
     def sign(self, message: bytes) -> bytes:
-        """Hash and sign ``message``; the signature is a DER ``ECDSA-Sig-Value`` (RFC 3279, 2.2.3).
+        """Hash and sign ``message``; an ECDSA signature is a DER ``ECDSA-Sig-Value`` (RFC 3279, 2.2.3).
 
         Raises:
             KeystoreError: the key or its token failed.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
@@ -27,10 +27,17 @@ from cryptography.hazmat.primitives.serialization import (
 from card_layout.curves import NamedCurve
 from pki.durable import create_file, sync_directory
 from pki.errors import KeystoreError
-from pki.keys.algorithms import SignatureAlgorithm
-from pki.keys.keystore import MASTER_KEY_BYTES, check_key_id, check_master_key, kdf_blocks
+from pki.keys.algorithms import PublicKey, SignatureAlgorithm
+from pki.keys.keystore import (
+    MASTER_KEY_BYTES,
+    RSA_PUBLIC_EXPONENT,
+    check_key_id,
+    check_master_key,
+    check_rsa_bits,
+    kdf_blocks,
+)
 
-__all__ = ["SoftwareKeystore", "SoftwareSigner"]
+__all__ = ["PrivateKey", "SoftwareKeystore", "SoftwareSigner"]
 
 _FORMAT: Final = 1
 _SCRYPT_LOG2_N: Final = 15
@@ -38,7 +45,12 @@ _SCRYPT_LOG2_N: Final = 15
 
 _CHECK: Final = b"membercard keystore"
 _NONCE_BYTES: Final = 12
-_MAX_FILE_BYTES: Final = 4096
+_MAX_FILE_BYTES: Final = 16384
+"""An RSA key of 4096 bits takes 5 kB in hexadecimal."""
+
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+"""What signs in this process's memory."""
 
 
 class _Kind(Enum):
@@ -49,25 +61,27 @@ class _Kind(Enum):
 class SoftwareSigner:
     """A ``Signer`` over a private key of the cryptography library."""
 
-    def __init__(self, private_key: ec.EllipticCurvePrivateKey) -> None:
+    def __init__(self, private_key: PrivateKey) -> None:
         self._private_key = private_key
         self._public_key = private_key.public_key()
-        self._algorithm = SignatureAlgorithm.for_curve(private_key.curve)
-        self._ecdsa = ec.ECDSA(self._algorithm.hash_algorithm.to_cryptography())
+        self._algorithm = SignatureAlgorithm.for_key(self._public_key)
+        self._hash = self._algorithm.hash_algorithm.to_cryptography()
 
     @property
     def algorithm(self) -> SignatureAlgorithm:
-        """The algorithm that fits the key's curve."""
+        """The algorithm that fits the key."""
         return self._algorithm
 
     @property
-    def public_key(self) -> ec.EllipticCurvePublicKey:
+    def public_key(self) -> PublicKey:
         """The public half."""
         return self._public_key
 
     def sign(self, message: bytes) -> bytes:
-        """A DER signature over ``message``."""
-        return self._private_key.sign(message, self._ecdsa)
+        """A signature over ``message``."""
+        if isinstance(self._private_key, rsa.RSAPrivateKey):
+            return self._private_key.sign(message, self._algorithm.padding(), self._hash)
+        return self._private_key.sign(message, ec.ECDSA(self._hash))
 
 
 class SoftwareKeystore:
@@ -118,8 +132,13 @@ class SoftwareKeystore:
     def create_signing_key(self, *, key_id: str, curve: NamedCurve) -> None:
         """Generate a private key and seal it into a file."""
         private_key = ec.generate_private_key(curve.to_cryptography())
-        encoded = private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        self._store(key_id, _Kind.SIGNING, encoded)
+        self._store(key_id, _Kind.SIGNING, _encode(private_key))
+
+    def create_rsa_signing_key(self, *, key_id: str, bits: int) -> None:
+        """Generate an RSA private key and seal it into a file."""
+        check_key_id(key_id)
+        private_key = rsa.generate_private_key(RSA_PUBLIC_EXPONENT, check_rsa_bits(bits))
+        self._store(key_id, _Kind.SIGNING, _encode(private_key))
 
     def signer(self, key_id: str) -> SoftwareSigner:
         """The private key, unsealed into memory."""
@@ -130,9 +149,10 @@ class SoftwareKeystore:
             raise KeystoreError(
                 f"key {key_id} cannot be read", code="keystore.key-damaged"
             ) from error
-        if not isinstance(private_key, ec.EllipticCurvePrivateKey):
+        if not isinstance(private_key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
             raise KeystoreError(
-                f"key {key_id} is not on an elliptic curve", code="keystore.key-damaged"
+                f"key {key_id} is neither on an elliptic curve nor an RSA key",
+                code="keystore.key-damaged",
             )
         return SoftwareSigner(private_key)
 
@@ -215,6 +235,10 @@ class SoftwareKeystore:
                 f"the seal of key {key_id} does not hold", code="keystore.key-damaged"
             )
         return value
+
+
+def _encode(private_key: PrivateKey) -> bytes:
+    return private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _open(directory: Path, passphrase: bytes) -> AESGCM:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pki.errors import PkiDataError, PkiRefusedError
-from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.algorithms import SignatureAlgorithm, elliptic_curve_key
 from pki.keys.signer import Signer
 from pki.record.transparency_tree import HASH_BYTES
 
@@ -269,7 +269,7 @@ def sign_note(text: str, *, name: str, signer: Signer) -> NoteSignature:
             f"key signs with {signer.algorithm.name}, expected ECDSA_SHA256",
             code="signing.key-mismatch",
         )
-    key = NoteKey.from_public_key(name, signer.public_key)
+    key = NoteKey.from_public_key(name, elliptic_curve_key(signer.public_key))
     return NoteSignature(name=name, key_id=key.key_id, signature=signer.sign(text.encode()))
 
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki.certificates.operator_certificates import check_operator_certificate
 from pki.errors import PkiRefusedError
-from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.algorithms import SignatureAlgorithm, elliptic_curve_key
 from pki.services.authorisation_state import AuthorisationState, BatchRecord
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
@@ -99,7 +99,12 @@ def operators_behind(
         certificate = check_operator_certificate(
             signature.certificate, root_certificate=state.root_certificate, now=now
         )
-        _verify(certificate.public_key, authorisation.to_be_signed, signature.signature, name)
+        _verify(
+            elliptic_curve_key(certificate.public_key),
+            authorisation.to_be_signed,
+            signature.signature,
+            name,
+        )
         names.append(name)
     return tuple(names)
 

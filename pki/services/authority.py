@@ -1,9 +1,10 @@
-"""The authority's own work: its certificate, signers, revocations and CRLs.
+"""The authority's own work: its certificates and their roll-over, signers, revocations and CRLs.
 
-Every signature goes the same way: reserve the number, prepare, lint, record what will be signed, sign once, compare
-with what was linted, record what came out, publish. A crash anywhere leaves a record of what may exist, and nothing is signed twice.
+Every signature goes through the issuance cycle (pki.services.issuance): a crash anywhere leaves a record of what
+may exist, and nothing is signed twice.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,28 +13,38 @@ from typing import Protocol
 from pki.certificates.crl import MAX_CRL_LIFETIME, prepare_crl
 from pki.certificates.issue import (
     LOCATIONS,
+    check_period,
     prepare_authority_certificate,
+    prepare_link_certificate,
     prepare_signer_certificate,
 )
-from pki.certificates.lint.findings import LintProfile
 from pki.certificates.names import TEST_WORD, DistinguishedName
-from pki.certificates.profile import CertificateProfile, ProfileKind
+from pki.certificates.profile import CertificateProfile, ProfileKind, ProfileVariant
 from pki.certificates.trust import Authority
 from pki.errors import PkiRefusedError
-from pki.keys.algorithms import HashAlgorithm
 from pki.keys.keystore import Keystore, check_key_id
 from pki.keys.signer import Signer
-from pki.services.key_making import LOG_KEY_ID, create_key
-from pki.services.linted_issuance import lint_prepared
+from pki.services.issuance import DraftKind, IssuanceCycle, Linter
+from pki.services.key_making import LOG_KEY_ID
+from pki.services.key_room import KeyRoom
 from pki.services.recorder import Recorder
-from pki.services.state import EntryKind, PkiState, SignerRecord
+from pki.services.state import CRL_SERIES, AuthorityRecord, EntryKind, PkiState, SignerRecord
 
-__all__ = ["AUTHORITY_KEY_ID", "AuthorityRequest", "AuthorityService", "Publication"]
+__all__ = [
+    "AUTHORITY_KEY_ID",
+    "AuthorityRequest",
+    "AuthorityService",
+    "Publication",
+    "check_reason",
+    "distinguished_name",
+    "link_name",
+    "require_signer",
+]
 
 AUTHORITY_KEY_ID = "csca-1"
-"""The first CSCA's key; a roll-over makes the next."""
+"""The first CSCA's key, after which its one CRL and its one stop list are called; a roll-over makes the next key."""
 
-_SERIAL_NUMBER_BYTES = 16
+_KEPT_IDS = re.compile(rf"csca-[0-9]+(-link)?|service-root-[0-9]+|operators-[0-9]+|{LOG_KEY_ID}")
 _MAX_REASON_CHARACTERS = 200
 _MAX_URI_CHARACTERS = 200
 _AUTHORITY_PART = "CSCA"
@@ -48,6 +59,9 @@ class Publication(Protocol):
     def publish_crl(self, name: str, der: bytes) -> None:
         """Publish a CRL under a plain name, over the one before."""
 
+    def publish_stop_list(self, name: str, der: bytes) -> None:
+        """Publish a stop list under a plain name, over the one before."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorityRequest:
@@ -57,6 +71,7 @@ class AuthorityRequest:
     country: str
     is_test: bool
     distribution_point: str
+    variant: ProfileVariant = ProfileVariant.PRIVATE
 
     def check(self, profile: CertificateProfile) -> None:
         """Whether all this can stand in a certificate of the profile, before anything is made.
@@ -70,7 +85,7 @@ class AuthorityRequest:
                 f"expected an authority's and one of {sorted(LOCATIONS)}",
                 code="certificate.request-invalid",
             )
-        _distinguished_name(self.name, _AUTHORITY_PART, self.country, is_test=self.is_test)
+        distinguished_name(self.name, _AUTHORITY_PART, self.country, is_test=self.is_test)
         uri = self.distribution_point
         if not (uri.isascii() and uri.isprintable() and 8 <= len(uri) <= _MAX_URI_CHARACTERS):
             raise PkiRefusedError(
@@ -89,11 +104,32 @@ class AuthorityService:
         recorder: Recorder,
         publication: Publication,
         random_bytes: Callable[[int], bytes],
+        linter: Linter | None = None,
     ) -> None:
-        self._keystore = keystore
         self._recorder = recorder
         self._publication = publication
-        self._random_bytes = random_bytes
+        self._keys = KeyRoom(keystore=keystore, recorder=recorder)
+        self._cycle = IssuanceCycle(recorder=recorder, random_bytes=random_bytes, linter=linter)
+
+    @property
+    def recorder(self) -> Recorder:
+        """Journal, state and clock, for the other services of the same authority."""
+        return self._recorder
+
+    @property
+    def keys(self) -> KeyRoom:
+        """The keys, for the same."""
+        return self._keys
+
+    @property
+    def cycle(self) -> IssuanceCycle:
+        """The one way to sign, for the same."""
+        return self._cycle
+
+    @property
+    def publication(self) -> Publication:
+        """Where things are published, for the same."""
+        return self._publication
 
     @property
     def state(self) -> PkiState:
@@ -114,40 +150,52 @@ class AuthorityService:
                 code="authority.exists",
             )
         request.check(profile)
-        name = _distinguished_name(
-            request.name, _AUTHORITY_PART, request.country, is_test=request.is_test
-        )
-        signer = create_key(self._keystore, self._recorder, AUTHORITY_KEY_ID, profile.curve)
-        serial_number = self._draw_serial_number()
-        prepared = prepare_authority_certificate(
-            public_key=signer.public_key,
-            profile=profile,
-            name=name,
-            serial_number=serial_number,
-            not_before=self._recorder.now(),
+        return self._issue_root(
+            AuthorityRecord(
+                key_id=AUTHORITY_KEY_ID,
+                name=request.name,
+                distribution_point=request.distribution_point,
+                variant=request.variant,
+            ),
+            country=request.country,
             is_test=request.is_test,
-            distribution_point=request.distribution_point,
+            profile=profile,
         )
-        linted = lint_prepared(prepared, profile=LintProfile.CSCA_ROOT)
-        self._recorder.record(
-            EntryKind.AUTHORITY_INTENDED,
-            key=AUTHORITY_KEY_ID,
-            name=request.name,
-            serial=f"{serial_number:x}",
-            distribution_point=request.distribution_point,
-            digest=_digest(prepared.to_be_signed),
-        )
-        certificate = prepared.sign(signer)
-        linted.check_signed(certificate)
-        Authority.from_bytes(certificate)
-        self._recorder.record(
-            EntryKind.AUTHORITY_ISSUED, key=AUTHORITY_KEY_ID, certificate=certificate.hex()
-        )
-        self._publication.publish_certificate(AUTHORITY_KEY_ID, certificate)
-        return certificate
+
+    def roll_over(self, *, profile: CertificateProfile) -> AuthorityRecord:
+        """Make the CSCA's next key, its self-signed certificate, and the link certificate of the key before.
+
+        A roll-over that broke off is taken up where that is safe; otherwise its key is destroyed, and its name is
+        not given again. The earlier key signs nothing any more: destroy it when the new one is backed up.
+
+        Raises:
+            PkiRefusedError: ``authority.missing``, ``authority.unfinished``, ``authority.key-usage-period``: the
+                key in use can vouch for no other any more; ``certificate.request-invalid``.
+            KeystoreError, RecordError: it is unfinished, or not begun.
+        """
+        authority = self._require_authority()
+        record = self._require_record()
+        now = self._recorder.now()
+        check_period(authority.certificate, start=now, end=now)
+        successor = list(self.state.authorities.values())[-1]
+        if successor is record or successor.certificate is None:
+            if successor is not record and successor.destroyed_at is None:
+                self._keys.destroy(successor.key_id)
+            successor = AuthorityRecord(
+                key_id=f"csca-{len(self.state.authorities) + 1}",
+                name=record.name,
+                distribution_point=record.distribution_point,
+                variant=record.variant,
+            )
+            self._issue_root(
+                successor, country=authority.country, is_test=authority.is_test, profile=profile
+            )
+            successor = self.state.authorities[successor.key_id]
+        self._issue_link(authority, record.key_id, successor, profile)
+        return self.state.authorities[successor.key_id]
 
     def create_signer(self, signer_id: str, *, profile: CertificateProfile) -> SignerRecord:
-        """Make a document signer's key and certificate.
+        """Make the key and the certificate of a signer of documents, lists, bundles or journals.
 
         Raises:
             PkiRefusedError: ``authority.missing``, ``signer.exists``, ``authority.key-usage-period``,
@@ -155,23 +203,19 @@ class AuthorityService:
             KeystoreError, RecordError: it is unfinished, or not begun.
         """
         authority = self._require_authority()
-        if (
-            check_key_id(signer_id) in (AUTHORITY_KEY_ID, LOG_KEY_ID)
-            or signer_id in self.state.signers
-        ):
+        if _KEPT_IDS.fullmatch(check_key_id(signer_id)) or signer_id in self.state.signers:
             raise PkiRefusedError(
-                f"there is, or may be, a certificate for {signer_id} already",
+                f"there is, or may be, a certificate for {signer_id} already, or the name is kept for authorities",
                 code="signer.exists",
                 hint="choose the next identifier: a signer's name is given once",
             )
-        name = _distinguished_name(
-            self.state.authority_name or "",
-            signer_id,
-            authority.country,
-            is_test=authority.is_test,
+        record = self._require_record()
+        profile = profile.in_variant(record.variant)
+        name = distinguished_name(
+            record.name, signer_id, authority.country, is_test=authority.is_test
         )
-        signer = create_key(self._keystore, self._recorder, signer_id, profile.curve)
-        serial_number = self._draw_serial_number()
+        signer = self._keys.create(signer_id, profile)
+        serial_number = self._cycle.reserve_serial_number()
         prepared = prepare_signer_certificate(
             authority_certificate=authority.der,
             public_key=signer.public_key,
@@ -179,17 +223,24 @@ class AuthorityService:
             name=name,
             serial_number=serial_number,
             not_before=self._recorder.now(),
-            distribution_point=self.state.distribution_point,
+            distribution_point=record.distribution_point,
         )
-        linted = lint_prepared(prepared, profile=LintProfile.DOCUMENT_SIGNER)
-        self._recorder.record(
-            EntryKind.SIGNER_INTENDED,
-            signer=signer_id,
-            serial=f"{serial_number:x}",
-            digest=_digest(prepared.to_be_signed),
+        certificate = self._cycle.sign(
+            prepared,
+            signer=self._authority_signer(authority),
+            kind=DraftKind.SIGNER,
+            profile=profile.kind,
+            issuer=authority.der,
+            intent=(
+                EntryKind.SIGNER_INTENDED,
+                {
+                    "signer": signer_id,
+                    "serial": f"{serial_number:x}",
+                    "profile": profile.kind.value,
+                    "authority": record.key_id,
+                },
+            ),
         )
-        certificate = prepared.sign(self._authority_signer(authority))
-        linted.check_signed(certificate)
         self._recorder.record(
             EntryKind.SIGNER_ISSUED, signer=signer_id, certificate=certificate.hex()
         )
@@ -203,22 +254,13 @@ class AuthorityService:
             PkiRefusedError: ``signer.unknown``, ``signer.revoked``, ``signing.request-invalid``.
             RecordError: it is not recorded.
         """
-        record = self.state.signers.get(signer_id)
-        if record is None:
-            raise PkiRefusedError(
-                f"there is no signer {signer_id[:80]!r}, only {sorted(self.state.signers)}",
-                code="signer.unknown",
-            )
+        record = require_signer(self.state, signer_id)
         if record.revoked_at is not None:
             raise PkiRefusedError(
                 f"signer {signer_id} was revoked at {record.revoked_at:%Y-%m-%d %H:%M:%S}Z",
                 code="signer.revoked",
             )
-        if not (1 <= len(reason) <= _MAX_REASON_CHARACTERS and reason.isprintable()):
-            raise PkiRefusedError(
-                f"reason has {len(reason)} characters, expected 1 to {_MAX_REASON_CHARACTERS} printable ones",
-                code="signing.request-invalid",
-            )
+        check_reason(reason)
         self._recorder.record(EntryKind.SIGNER_REVOKED, signer=signer_id, reason=reason)
         return record
 
@@ -230,8 +272,9 @@ class AuthorityService:
             KeystoreError, RecordError: it is unfinished, or not begun; its number stays used.
         """
         authority = self._require_authority()
-        number = self.state.crl_number + 1
+        number = self._cycle.reserve_list_number(CRL_SERIES)
         this_update = self._recorder.now().replace(microsecond=0)
+        # The current key's CRL covers the signers of earlier keys, too (Doc 9303-12, 4.2).
         revoked: dict[int, datetime] = {
             record.serial_number: record.revoked_at
             for record in self.state.signers.values()
@@ -244,15 +287,95 @@ class AuthorityService:
             next_update=this_update + lifetime,
             revoked=revoked,
         )
-        linted = lint_prepared(prepared, profile=LintProfile.CRL)
-        self._recorder.record(
-            EntryKind.CRL_INTENDED, number=number, digest=_digest(prepared.to_be_signed)
+        crl = self._cycle.sign(
+            prepared,
+            signer=self._authority_signer(authority),
+            kind=DraftKind.CRL,
+            issuer=authority.der,
+            intent=(EntryKind.CRL_INTENDED, {"number": number}),
         )
-        crl = prepared.sign(self._authority_signer(authority))
-        linted.check_signed(crl)
         self._recorder.record(EntryKind.CRL_ISSUED, number=number, crl=crl.hex())
         self._publication.publish_crl(AUTHORITY_KEY_ID, crl)
         return crl
+
+    def _issue_root(
+        self, record: AuthorityRecord, *, country: str, is_test: bool, profile: CertificateProfile
+    ) -> bytes:
+        profile = profile.in_variant(record.variant)
+        name = distinguished_name(record.name, _AUTHORITY_PART, country, is_test=is_test)
+        if profile.kind is not ProfileKind.AUTHORITY:
+            raise PkiRefusedError(
+                f"profile is for {profile.kind.value}, expected an authority's",
+                code="certificate.request-invalid",
+            )
+        signer = self._keys.create(record.key_id, profile)
+        serial_number = self._cycle.reserve_serial_number()
+        prepared = prepare_authority_certificate(
+            public_key=signer.public_key,
+            profile=profile,
+            name=name,
+            serial_number=serial_number,
+            not_before=self._recorder.now(),
+            is_test=is_test,
+            distribution_point=record.distribution_point,
+        )
+        certificate = self._cycle.sign(
+            prepared,
+            signer=signer,
+            kind=DraftKind.AUTHORITY,
+            profile=profile.kind,
+            intent=(
+                EntryKind.AUTHORITY_INTENDED,
+                {
+                    "key": record.key_id,
+                    "name": record.name,
+                    "serial": f"{serial_number:x}",
+                    "distribution_point": record.distribution_point,
+                    "variant": record.variant.value,
+                },
+            ),
+        )
+        Authority.from_bytes(certificate)
+        self._recorder.record(
+            EntryKind.AUTHORITY_ISSUED, key=record.key_id, certificate=certificate.hex()
+        )
+        self._publication.publish_certificate(record.key_id, certificate)
+        return certificate
+
+    def _issue_link(
+        self,
+        authority: Authority,
+        authority_id: str,
+        successor: AuthorityRecord,
+        profile: CertificateProfile,
+    ) -> None:
+        serial_number = self._cycle.reserve_serial_number()
+        prepared = prepare_link_certificate(
+            authority_certificate=authority.der,
+            successor_certificate=successor.certificate or b"",
+            profile=profile.in_variant(successor.variant),
+            serial_number=serial_number,
+            not_before=self._recorder.now(),
+        )
+        link = self._cycle.sign(
+            prepared,
+            signer=self._authority_signer(authority),
+            kind=DraftKind.LINK,
+            profile=profile.kind,
+            issuer=authority.der,
+            intent=(
+                EntryKind.LINK_INTENDED,
+                {"key": successor.key_id, "by": authority_id, "serial": f"{serial_number:x}"},
+            ),
+        )
+        self._recorder.record(EntryKind.LINK_ISSUED, key=successor.key_id, certificate=link.hex())
+        self._publication.publish_certificate(link_name(successor.key_id), link)
+
+    def _require_record(self) -> AuthorityRecord:
+        record = self.state.authority
+        if record is None:
+            raise PkiRefusedError("there is no authority yet", code="authority.missing")
+        return record
 
     def _require_authority(self) -> Authority:
         if self.state.authority_id is None:
@@ -271,28 +394,47 @@ class AuthorityService:
         return Authority.from_bytes(self.state.authority_certificate)
 
     def _authority_signer(self, authority: Authority) -> Signer:
-        signer = self._keystore.signer(AUTHORITY_KEY_ID)
-        if signer.public_key != authority.certificate.public_key:
-            raise PkiRefusedError(
-                "the authority's key is not the one in its certificate",
-                code="signing.key-mismatch",
-            )
-        return signer
-
-    def _draw_serial_number(self) -> int:
-        """Positive, 127 bits, mostly random, never used before (Doc 9303-12, 7.1.1; RFC 5280, 4.1.2.2)."""
-        while True:
-            drawn = int.from_bytes(self._random_bytes(_SERIAL_NUMBER_BYTES), "big")
-            # The top bits are fixed, so that the number is positive and always equally long.
-            serial_number = drawn & (2**126 - 1) | 2**126
-            if serial_number not in self.state.serial_numbers:
-                return serial_number
+        return self._keys.signer(self._require_record().key_id, authority.certificate.public_key)
 
 
-def _distinguished_name(name: str, part: str, country: str, *, is_test: bool) -> DistinguishedName:
+def link_name(key_id: str) -> str:
+    """What the link certificate of an authority's key is called."""
+    return f"{key_id}-link"
+
+
+def require_signer(state: PkiState, signer_id: str) -> SignerRecord:
+    """The record of a signer.
+
+    Raises:
+        PkiRefusedError: ``signer.unknown``.
+    """
+    record = state.signers.get(signer_id)
+    if record is None:
+        raise PkiRefusedError(
+            f"there is no signer {signer_id[:80]!r}, only {sorted(state.signers)}",
+            code="signer.unknown",
+        )
+    return record
+
+
+def check_reason(reason: str) -> None:
+    """Whether the reason for a revocation can be recorded.
+
+    Raises:
+        PkiRefusedError: ``signing.request-invalid``.
+    """
+    if not (1 <= len(reason) <= _MAX_REASON_CHARACTERS and reason.isprintable()):
+        raise PkiRefusedError(
+            f"reason has {len(reason)} characters, expected 1 to {_MAX_REASON_CHARACTERS} printable ones",
+            code="signing.request-invalid",
+        )
+
+
+def distinguished_name(name: str, part: str, country: str, *, is_test: bool) -> DistinguishedName:
+    """The name of one certificate of the authority.
+
+    Raises:
+        PkiRefusedError: ``certificate.name-invalid``.
+    """
     prefix = f"{TEST_WORD} " if is_test else ""
     return DistinguishedName(country=country, common_name=f"{prefix}{name} {part}")
-
-
-def _digest(to_be_signed: bytes) -> str:
-    return HashAlgorithm.SHA256.digest(to_be_signed).hex()

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from card_layout.curves import NamedCurve
 from pki.certificates.trust import Authority
 from pki.errors import PkiRefusedError
+from pki.keys.algorithms import elliptic_curve_key
 from pki.keys.keystore import Keystore
 from pki.keys.signer import Signer
 from pki.record.transparency_note import Checkpoint, NoteKey, SignedNote, sign_note
@@ -131,7 +132,7 @@ class LogKeeper:
             )
         key = log_key_of(state)
         signer = self._keystore.signer(LOG_KEY_ID)
-        if NoteKey.from_public_key(key.name, signer.public_key) != key:
+        if NoteKey.from_public_key(key.name, elliptic_curve_key(signer.public_key)) != key:
             raise PkiRefusedError(
                 "the log's key is not the one in the journal", code="signing.key-mismatch"
             )

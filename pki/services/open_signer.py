@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pki.certificates.profile import ProfileKind
 from pki.certificates.trust import DocumentSignerCertificate
 from pki.errors import PkiRefusedError
 from pki.home import Home
@@ -41,7 +42,7 @@ def open_document_signer(
     Raises:
         RecordError: ``home.missing``, ``record.locked``, ``record.damaged``.
         KeystoreError: the PIN or the keystore is wrong.
-        PkiRefusedError: ``signer.unknown``, ``signer.unfinished``.
+        PkiRefusedError: ``signer.unknown``, ``signer.unfinished``, ``signer.destroyed``.
     """
     place = Home(home)
     pin = place.read_pin(pin_file)
@@ -71,11 +72,24 @@ def _choose(state: PkiState, signer_id: str | None, moment: datetime) -> SignerR
                 f"there is no signer {signer_id[:80]!r}, only {sorted(state.signers)}",
                 code="signer.unknown",
             )
+        if record.kind is not ProfileKind.DOCUMENT_SIGNER:
+            raise PkiRefusedError(
+                f"{signer_id} is a {record.kind.value}, expected a document signer",
+                code="signer.unknown",
+            )
+        if record.destroyed_at is not None:
+            raise PkiRefusedError(
+                f"the key of signer {signer_id} was destroyed at {record.destroyed_at:%Y-%m-%d %H:%M:%S}Z",
+                code="signer.destroyed",
+            )
         return record
     usable = [
         (certificate.key_use_not_before, record)
         for record in state.signers.values()
-        if record.certificate is not None and record.revoked_at is None
+        if record.kind is ProfileKind.DOCUMENT_SIGNER
+        and record.certificate is not None
+        and record.revoked_at is None
+        and record.destroyed_at is None
         for certificate in (DocumentSignerCertificate.from_bytes(record.certificate),)
         if certificate.key_use_not_before <= moment <= certificate.key_use_not_after
     ]

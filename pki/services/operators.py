@@ -18,7 +18,7 @@ from pki.certificates.operator_certificates import (
 )
 from pki.certificates.trust import Authority
 from pki.errors import PkiRefusedError
-from pki.keys.algorithms import HashAlgorithm
+from pki.keys.algorithms import HashAlgorithm, elliptic_curve_key
 from pki.keys.keystore import Keystore, check_key_id
 from pki.keys.signer import Signer
 from pki.services.authorisation_state import OperatorRecord
@@ -116,7 +116,7 @@ class HomeOperatorRoot:
         signer = self._keystore.signer(OPERATOR_ROOT_KEY_ID)
         serial_number = self._draw_serial_number()
         prepared = prepare_operator_root(
-            public_key=signer.public_key,
+            public_key=elliptic_curve_key(signer.public_key),
             name=name,
             serial_number=serial_number,
             not_before=self._recorder.now(),

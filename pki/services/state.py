@@ -5,16 +5,33 @@ after a crash the state knows what may exist: its serial numbers, CRL numbers an
 """
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from pki.certificates.profile import ProfileKind, ProfileVariant
 from pki.errors import PkiDataError, RecordError
 from pki.record.journal import JournalEntry
 from pki.services.authorisation_state import AuthorisationState
 from pki.services.card_verifiable_state import CardVerifiableState
 
-__all__ = ["SIGNATURE_KINDS", "EntryKind", "PkiState", "SignerRecord"]
+__all__ = [
+    "CRL_SERIES",
+    "SERVICE_CRL_SERIES",
+    "SIGNATURE_KINDS",
+    "STOP_LIST_SERIES",
+    "AuthorityRecord",
+    "EntryKind",
+    "PkiState",
+    "ServiceRecord",
+    "SignerRecord",
+]
+
+CRL_SERIES = "crl"
+SERVICE_CRL_SERIES = "service-crl"
+STOP_LIST_SERIES = "stop-list"
+"""What is counted: each series of lists has numbers of its own, which only grow."""
 
 
 class EntryKind(Enum):
@@ -22,14 +39,31 @@ class EntryKind(Enum):
 
     KEY_INTENDED = "key.intended"
     KEY_CREATED = "key.created"
+    KEY_DESTRUCTION_INTENDED = "key.destruction-intended"
     KEY_DESTROYED = "key.destroyed"
+    SERIAL_RESERVED = "serial.reserved"
+    NUMBER_RESERVED = "number.reserved"
+    LINT_REFUSED = "lint.refused"
     AUTHORITY_INTENDED = "authority-certificate.intended"
     AUTHORITY_ISSUED = "authority-certificate.issued"
+    LINK_INTENDED = "link-certificate.intended"
+    LINK_ISSUED = "link-certificate.issued"
     SIGNER_INTENDED = "signer-certificate.intended"
     SIGNER_ISSUED = "signer-certificate.issued"
     SIGNER_REVOKED = "signer.revoked"
+    SIGNER_COMPROMISED = "signer.compromised"
+    CRL_STAGED = "crl.staged"
     CRL_INTENDED = "crl.intended"
     CRL_ISSUED = "crl.issued"
+    STOP_LIST_INTENDED = "stop-list.intended"
+    STOP_LIST_ISSUED = "stop-list.issued"
+    SERVICE_AUTHORITY_INTENDED = "service-authority-certificate.intended"
+    SERVICE_AUTHORITY_ISSUED = "service-authority-certificate.issued"
+    SERVICE_INTENDED = "service-certificate.intended"
+    SERVICE_ISSUED = "service-certificate.issued"
+    SERVICE_REVOKED = "service.revoked"
+    SERVICE_CRL_INTENDED = "service-crl.intended"
+    SERVICE_CRL_ISSUED = "service-crl.issued"
     SECURITY_OBJECT_SIGNED = "security-object.signed"
     CV_CERTIFICATE_INTENDED = "cv-certificate.intended"
     CV_CERTIFICATE_ISSUED = "cv-certificate.issued"
@@ -50,8 +84,13 @@ SIGNATURE_KINDS = frozenset(
     kind.value
     for kind in (
         EntryKind.AUTHORITY_INTENDED,
+        EntryKind.LINK_INTENDED,
         EntryKind.SIGNER_INTENDED,
         EntryKind.CRL_INTENDED,
+        EntryKind.STOP_LIST_INTENDED,
+        EntryKind.SERVICE_AUTHORITY_INTENDED,
+        EntryKind.SERVICE_INTENDED,
+        EntryKind.SERVICE_CRL_INTENDED,
         EntryKind.SECURITY_OBJECT_SIGNED,
         EntryKind.CV_CERTIFICATE_INTENDED,
         EntryKind.TERMINAL_REQUEST_INTENDED,
@@ -64,48 +103,114 @@ SIGNATURE_KINDS = frozenset(
 
 
 @dataclass(slots=True, kw_only=True)
+class AuthorityRecord:
+    """One key of the CSCA; its certificates are ``None`` where a crash left it unknown whether they exist.
+
+    ``link`` is the certificate with which the key before vouches for this one; the first key has none.
+    """
+
+    key_id: str
+    name: str
+    distribution_point: str
+    variant: ProfileVariant
+    certificate: bytes | None = field(default=None, repr=False)
+    link: bytes | None = field(default=None, repr=False)
+    destroyed_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class SignerRecord:
-    """One document signer; ``certificate`` is ``None`` where a crash left it unknown whether one exists."""
+    """One signer under the CSCA; ``certificate`` is ``None`` where a crash left it unknown whether one exists.
+
+    ``revoked_at`` is set for a compromised signer, too.
+    """
 
     signer_id: str
     serial_number: int
+    kind: ProfileKind = ProfileKind.DOCUMENT_SIGNER
+    certificate: bytes | None = field(default=None, repr=False)
+    revoked_at: datetime | None = None
+    compromised_at: datetime | None = None
+    destroyed_at: datetime | None = None
+    reason: str | None = None
+    objects_signed: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class ServiceRecord:
+    """One certificate of a service or an operator."""
+
+    service_id: str
+    serial_number: int
+    kind: ProfileKind
     certificate: bytes | None = field(default=None, repr=False)
     revoked_at: datetime | None = None
     reason: str | None = None
-    objects_signed: int = 0
 
 
 class PkiState:
     """The sum of all journal entries so far; ``apply`` adds one."""
 
     def __init__(self) -> None:
-        self.authority_id: str | None = None
-        self.authority_certificate: bytes | None = None
-        self.authority_name: str | None = None
-        self.distribution_point: str | None = None
+        self.authorities: dict[str, AuthorityRecord] = {}
         self.signers: dict[str, SignerRecord] = {}
+        self.services: dict[str, ServiceRecord] = {}
+        self.service_authority_id: str | None = None
+        self.service_authority_certificate: bytes | None = None
         self.serial_numbers: set[int] = set()
-        self.crl_number = 0
+        self.list_numbers: dict[str, int] = {}
         self.crl: bytes | None = None
+        self.crl_due: datetime | None = None
+        self.stop_list: bytes | None = None
+        self.service_crl: bytes | None = None
+        self.references: Counter[bytes] = Counter()
         self.log_origin: str | None = None
         self.log_key: bytes | None = None
         self.is_sealed = False
         """Whether nothing was recorded behind the last checkpoint."""
 
         self.card_verifiable = CardVerifiableState()
-        self._card_verifiable_entries = {
-            EntryKind.CV_CERTIFICATE_INTENDED: self.card_verifiable.certificate_intended,
-            EntryKind.CV_CERTIFICATE_ISSUED: self.card_verifiable.certificate_issued,
-            EntryKind.TERMINAL_BLOCKED: self.card_verifiable.terminal_blocked,
-            EntryKind.TERMINAL_REQUEST_INTENDED: self.card_verifiable.request_intended,
-            EntryKind.TERMINAL_REQUEST_MADE: self.card_verifiable.request_made,
-        }
         self.authorisations = AuthorisationState()
-        self._references: Counter[bytes] = Counter()
+
+    @property
+    def authority(self) -> AuthorityRecord | None:
+        """The current authority: the newest that is complete, or the first while that one is not."""
+        records = list(self.authorities.values())
+        complete = [
+            record
+            for record in records
+            if record.certificate is not None and (record is records[0] or record.link is not None)
+        ]
+        return complete[-1] if complete else records[0] if records else None
+
+    @property
+    def authority_id(self) -> str | None:
+        """The key of the current authority."""
+        return None if self.authority is None else self.authority.key_id
+
+    @property
+    def authority_certificate(self) -> bytes | None:
+        """The current authority's own certificate."""
+        return None if self.authority is None else self.authority.certificate
+
+    @property
+    def authority_name(self) -> str | None:
+        """What the authority is called."""
+        return None if self.authority is None else self.authority.name
+
+    @property
+    def distribution_point(self) -> str | None:
+        """Where the current authority's CRL is published."""
+        return None if self.authority is None else self.authority.distribution_point
+
+    @property
+    def crl_number(self) -> int:
+        """The highest CRL number that was given."""
+        return self.list_numbers.get(CRL_SERIES, 0)
 
     def is_reference_used(self, reference: bytes) -> bool:
         """Whether a security object may exist for this reference."""
-        return reference in self._references
+        return reference in self.references
 
     def apply(self, entry: JournalEntry) -> None:
         """Take one entry in, in the journal's order.
@@ -115,10 +220,9 @@ class PkiState:
         """
         try:
             kind = EntryKind(entry.kind)
-            if kind in self._card_verifiable_entries:
-                self._card_verifiable_entries[kind](entry)
-            else:
-                self._apply(kind, entry)
+            apply = _APPLIED.get(kind)
+            if apply is not None:
+                apply(self, entry)
             self.is_sealed = kind is EntryKind.CHECKPOINT_INTENDED
         except (ValueError, LookupError, PkiDataError) as error:
             raise RecordError(
@@ -126,54 +230,200 @@ class PkiState:
                 code="record.damaged",
             ) from error
 
-    def _apply(self, kind: EntryKind, entry: JournalEntry) -> None:
-        if kind is EntryKind.SECURITY_OBJECT_SIGNED:
-            self._apply_security_object(entry)
-        elif kind is EntryKind.AUTHORITY_INTENDED:
-            self.authority_id = entry.text("key")
-            self.authority_name = entry.text("name")
-            self.distribution_point = entry.text("distribution_point")
-            self.serial_numbers.add(int(entry.text("serial"), 16))
-        elif kind is EntryKind.AUTHORITY_ISSUED:
-            self.authority_certificate = bytes.fromhex(entry.text("certificate"))
-        elif kind is EntryKind.SIGNER_INTENDED:
-            serial_number = int(entry.text("serial"), 16)
-            self.serial_numbers.add(serial_number)
-            signer_id = entry.text("signer")
-            self.signers[signer_id] = SignerRecord(signer_id=signer_id, serial_number=serial_number)
-        elif kind is EntryKind.SIGNER_ISSUED:
-            certificate = bytes.fromhex(entry.text("certificate"))
-            self.signers[entry.text("signer")].certificate = certificate
-        elif kind is EntryKind.SIGNER_REVOKED:
-            signer = self.signers[entry.text("signer")]
-            signer.revoked_at = entry.time
-            signer.reason = entry.text("reason")
-        elif kind is EntryKind.CRL_INTENDED:
-            self.crl_number = max(self.crl_number, entry.number("number"))
-        elif kind is EntryKind.CRL_ISSUED:
-            self.crl = bytes.fromhex(entry.text("crl"))
-        elif kind is EntryKind.LOG_STARTED:
-            self.log_origin = entry.text("origin")
-            self.log_key = bytes.fromhex(entry.text("public_key"))
-        else:
-            self._apply_authorising(kind, entry)
 
-    def _apply_security_object(self, entry: JournalEntry) -> None:
-        self.signers[entry.text("signer")].objects_signed += 1
-        self._references[bytes.fromhex(entry.text("reference"))] += 1
-        if "batch" in entry.fields:
-            self.authorisations.batches[bytes.fromhex(entry.text("batch"))].signed += 1
+def _security_object_signed(state: PkiState, entry: JournalEntry) -> None:
+    state.signers[entry.text("signer")].objects_signed += 1
+    state.references[bytes.fromhex(entry.text("reference"))] += 1
+    if "batch" in entry.fields:
+        state.authorisations.batches[bytes.fromhex(entry.text("batch"))].signed += 1
 
-    def _apply_authorising(self, kind: EntryKind, entry: JournalEntry) -> None:
-        if kind is EntryKind.OPERATOR_ROOT_INTENDED:
-            self.serial_numbers.add(self.authorisations.root_was_intended(entry))
-        elif kind is EntryKind.OPERATOR_ROOT_ISSUED:
-            self.authorisations.root_was_issued(entry)
-        elif kind is EntryKind.OPERATOR_INTENDED:
-            self.serial_numbers.add(self.authorisations.operator_was_intended(entry))
-        elif kind is EntryKind.OPERATOR_ENROLLED:
-            self.authorisations.operator_was_enrolled(entry)
-        elif kind is EntryKind.OPERATOR_REVOKED:
-            self.authorisations.operator_was_revoked(entry)
-        elif kind is EntryKind.AUTHORISATION_ACCEPTED:
-            self.authorisations.batch_was_accepted(entry)
+
+def _serial_reserved(state: PkiState, entry: JournalEntry) -> None:
+    state.serial_numbers.add(int(entry.text("serial"), 16))
+
+
+def _number_reserved(state: PkiState, entry: JournalEntry) -> None:
+    _count(state, entry.text("series"), entry)
+
+
+def _authority_intended(state: PkiState, entry: JournalEntry) -> None:
+    _serial_reserved(state, entry)
+    key_id = entry.text("key")
+    state.authorities[key_id] = AuthorityRecord(
+        key_id=key_id,
+        name=entry.text("name"),
+        distribution_point=entry.text("distribution_point"),
+        # Journals of before there was a choice have named curves.
+        variant=ProfileVariant(entry.fields.get("variant", ProfileVariant.PRIVATE.value)),
+    )
+
+
+def _authority_issued(state: PkiState, entry: JournalEntry) -> None:
+    state.authorities[entry.text("key")].certificate = _der(entry)
+
+
+def _link_intended(state: PkiState, entry: JournalEntry) -> None:
+    _serial_reserved(state, entry)
+
+
+def _link_issued(state: PkiState, entry: JournalEntry) -> None:
+    state.authorities[entry.text("key")].link = _der(entry)
+
+
+def _signer_intended(state: PkiState, entry: JournalEntry) -> None:
+    _serial_reserved(state, entry)
+    signer_id = entry.text("signer")
+    state.signers[signer_id] = SignerRecord(
+        signer_id=signer_id,
+        serial_number=int(entry.text("serial"), 16),
+        # Journals of before there were others know document signers only.
+        kind=ProfileKind(entry.fields.get("profile", ProfileKind.DOCUMENT_SIGNER.value)),
+    )
+
+
+def _signer_issued(state: PkiState, entry: JournalEntry) -> None:
+    state.signers[entry.text("signer")].certificate = _der(entry)
+
+
+def _signer_revoked(state: PkiState, entry: JournalEntry) -> None:
+    signer = state.signers[entry.text("signer")]
+    if signer.revoked_at is None:
+        signer.revoked_at = entry.time
+        signer.reason = entry.text("reason")
+
+
+def _signer_compromised(state: PkiState, entry: JournalEntry) -> None:
+    _signer_revoked(state, entry)
+    state.signers[entry.text("signer")].compromised_at = entry.time
+
+
+def _key_destroyed(state: PkiState, entry: JournalEntry) -> None:
+    key_id = entry.text("key")
+    # A key that no certificate names is residue of a crash, and nobody's.
+    record = state.signers.get(key_id) or state.authorities.get(key_id)
+    if record is not None:
+        record.destroyed_at = entry.time
+
+
+def _crl_staged(state: PkiState, entry: JournalEntry) -> None:
+    due = datetime.fromisoformat(entry.text("due"))
+    state.crl_due = due if state.crl_due is None else min(due, state.crl_due)
+
+
+def _crl_intended(state: PkiState, entry: JournalEntry) -> None:
+    _count(state, CRL_SERIES, entry)
+
+
+def _crl_issued(state: PkiState, entry: JournalEntry) -> None:
+    state.crl = bytes.fromhex(entry.text("crl"))
+    state.crl_due = None
+
+
+def _stop_list_issued(state: PkiState, entry: JournalEntry) -> None:
+    state.stop_list = bytes.fromhex(entry.text("list"))
+
+
+def _service_authority_intended(state: PkiState, entry: JournalEntry) -> None:
+    _serial_reserved(state, entry)
+    state.service_authority_id = entry.text("key")
+
+
+def _service_authority_issued(state: PkiState, entry: JournalEntry) -> None:
+    state.service_authority_certificate = _der(entry)
+
+
+def _service_intended(state: PkiState, entry: JournalEntry) -> None:
+    _serial_reserved(state, entry)
+    service_id = entry.text("service")
+    state.services[service_id] = ServiceRecord(
+        service_id=service_id,
+        serial_number=int(entry.text("serial"), 16),
+        kind=ProfileKind(entry.text("profile")),
+    )
+
+
+def _service_issued(state: PkiState, entry: JournalEntry) -> None:
+    state.services[entry.text("service")].certificate = _der(entry)
+
+
+def _service_revoked(state: PkiState, entry: JournalEntry) -> None:
+    service = state.services[entry.text("service")]
+    service.revoked_at = entry.time
+    service.reason = entry.text("reason")
+
+
+def _service_crl_issued(state: PkiState, entry: JournalEntry) -> None:
+    state.service_crl = bytes.fromhex(entry.text("crl"))
+
+
+def _operator_root_intended(state: PkiState, entry: JournalEntry) -> None:
+    state.serial_numbers.add(state.authorisations.root_was_intended(entry))
+
+
+def _operator_intended(state: PkiState, entry: JournalEntry) -> None:
+    state.serial_numbers.add(state.authorisations.operator_was_intended(entry))
+
+
+def _log_started(state: PkiState, entry: JournalEntry) -> None:
+    state.log_origin = entry.text("origin")
+    state.log_key = bytes.fromhex(entry.text("public_key"))
+
+
+def _count(state: PkiState, series: str, entry: JournalEntry) -> None:
+    state.list_numbers[series] = max(state.list_numbers.get(series, 0), entry.number("number"))
+
+
+def _der(entry: JournalEntry) -> bytes:
+    return bytes.fromhex(entry.text("certificate"))
+
+
+_APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
+    EntryKind.SECURITY_OBJECT_SIGNED: _security_object_signed,
+    EntryKind.SERIAL_RESERVED: _serial_reserved,
+    EntryKind.NUMBER_RESERVED: _number_reserved,
+    EntryKind.AUTHORITY_INTENDED: _authority_intended,
+    EntryKind.AUTHORITY_ISSUED: _authority_issued,
+    EntryKind.LINK_INTENDED: _link_intended,
+    EntryKind.LINK_ISSUED: _link_issued,
+    EntryKind.SIGNER_INTENDED: _signer_intended,
+    EntryKind.SIGNER_ISSUED: _signer_issued,
+    EntryKind.SIGNER_REVOKED: _signer_revoked,
+    EntryKind.SIGNER_COMPROMISED: _signer_compromised,
+    EntryKind.KEY_DESTROYED: _key_destroyed,
+    EntryKind.CRL_STAGED: _crl_staged,
+    EntryKind.CRL_INTENDED: _crl_intended,
+    EntryKind.CRL_ISSUED: _crl_issued,
+    EntryKind.STOP_LIST_ISSUED: _stop_list_issued,
+    EntryKind.SERVICE_AUTHORITY_INTENDED: _service_authority_intended,
+    EntryKind.SERVICE_AUTHORITY_ISSUED: _service_authority_issued,
+    EntryKind.SERVICE_INTENDED: _service_intended,
+    EntryKind.SERVICE_ISSUED: _service_issued,
+    EntryKind.SERVICE_REVOKED: _service_revoked,
+    EntryKind.SERVICE_CRL_ISSUED: _service_crl_issued,
+    EntryKind.CV_CERTIFICATE_INTENDED: lambda state, entry: (
+        state.card_verifiable.certificate_intended(entry)
+    ),
+    EntryKind.CV_CERTIFICATE_ISSUED: lambda state, entry: state.card_verifiable.certificate_issued(
+        entry
+    ),
+    EntryKind.TERMINAL_BLOCKED: lambda state, entry: state.card_verifiable.terminal_blocked(entry),
+    EntryKind.TERMINAL_REQUEST_INTENDED: lambda state, entry: (
+        state.card_verifiable.request_intended(entry)
+    ),
+    EntryKind.TERMINAL_REQUEST_MADE: lambda state, entry: state.card_verifiable.request_made(entry),
+    EntryKind.OPERATOR_ROOT_INTENDED: _operator_root_intended,
+    EntryKind.OPERATOR_ROOT_ISSUED: lambda state, entry: state.authorisations.root_was_issued(
+        entry
+    ),
+    EntryKind.OPERATOR_INTENDED: _operator_intended,
+    EntryKind.OPERATOR_ENROLLED: lambda state, entry: state.authorisations.operator_was_enrolled(
+        entry
+    ),
+    EntryKind.OPERATOR_REVOKED: lambda state, entry: state.authorisations.operator_was_revoked(
+        entry
+    ),
+    EntryKind.AUTHORISATION_ACCEPTED: lambda state, entry: state.authorisations.batch_was_accepted(
+        entry
+    ),
+    EntryKind.LOG_STARTED: _log_started,
+}

@@ -6,6 +6,7 @@ from pki.card_verifiable.certificate import CvCertificate
 from pki.card_verifiable.references import HolderReference
 from pki.card_verifiable.request import AuthenticatedRequest, CertificateRequest
 from pki.errors import PkiRefusedError
+from pki.keys.algorithms import elliptic_curve_key
 from pki.keys.keystore import Keystore
 from pki.services.cv_issuer import cv_key_id, next_reference
 from pki.services.key_making import create_key
@@ -63,7 +64,7 @@ class TerminalRequestService:
                 code="terminal-request.not-a-terminal",
             )
         signer = self._keystore.signer(cv_key_id(body.holder_reference))
-        key = EcPublicKey.from_cryptography(signer.public_key)
+        key = EcPublicKey.from_cryptography(elliptic_curve_key(signer.public_key))
         if key.point != body.public_key.point:
             raise PkiRefusedError(
                 f"the key of {body.holder_reference.text} is not the one in its certificate",

@@ -1,10 +1,11 @@
-"""What verifiers need of an authority: its certificate, its CRL, and the policy that demands everything."""
+"""What verifiers need of an authority: its certificates and links, CRL, stop list, and a policy that demands everything."""
 
 from dataclasses import dataclass, field
 from typing import Final
 
 from pki.certificates.trust import Authority
 from pki.errors import PkiRefusedError
+from pki.services.authority import AUTHORITY_KEY_ID, link_name
 from pki.services.state import PkiState
 
 __all__ = ["TrustFile", "export_trust"]
@@ -60,9 +61,21 @@ def export_trust(state: PkiState) -> tuple[TrustFile, ...]:
             hint="membercard-pki crl issue",
         )
     authority = Authority.from_bytes(state.authority_certificate)
+    certificates = [
+        (name, certificate)
+        for key_id, record in state.authorities.items()
+        for name, certificate in ((key_id, record.certificate), (link_name(key_id), record.link))
+        # A key whose roll-over broke off before the link is nobody's authority yet.
+        if certificate is not None and (record.link is not None or key_id == AUTHORITY_KEY_ID)
+    ]
     return (
-        TrustFile(path=f"csca/{state.authority_id}.cer", content=authority.der),
-        TrustFile(path=f"crl/{state.authority_id}.crl", content=state.crl),
+        *(TrustFile(path=f"csca/{name}.cer", content=der) for name, der in certificates),
+        TrustFile(path=f"crl/{AUTHORITY_KEY_ID}.crl", content=state.crl),
+        *(
+            ()
+            if state.stop_list is None
+            else (TrustFile(path=f"stop/{AUTHORITY_KEY_ID}.stop", content=state.stop_list),)
+        ),
         TrustFile(
             path="policy.toml",
             content=_policy(is_test=authority.is_test).encode(),

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ObjectIdentifier
 
 from pki.certificates.certificate import CertificateError, load_certificate
-from pki.errors import PkiDataError
-from pki.keys.algorithms import HashAlgorithm
+from pki.errors import PkiDataError, PkiRefusedError
+from pki.keys.algorithms import HashAlgorithm, elliptic_curve_key
 from pki.signed.decoding import (
     SecurityObjectError,
     decode,
@@ -118,12 +118,12 @@ class CardSecurityObject:
         if (certificate.issuer, certificate.serial_number) != self.signer_name:
             raise CardSecurityObjectError("the certificate carried is not the signer's")
         try:
-            certificate.public_key.verify(
+            elliptic_curve_key(certificate.public_key).verify(
                 self.signature,
                 self.signed_attributes,
                 ec.ECDSA(self.hash_algorithm.to_cryptography()),
             )
-        except InvalidSignature as error:
+        except (InvalidSignature, PkiRefusedError) as error:
             raise CardSecurityObjectError("the signature does not verify") from error
 
 

@@ -7,7 +7,7 @@ from cryptography.x509 import ObjectIdentifier
 
 from card_layout import tlv
 from pki.errors import PkiDataError
-from pki.keys.algorithms import HashAlgorithm, SignatureAlgorithm
+from pki.keys.algorithms import RSASSA_PSS, HashAlgorithm, SignatureAlgorithm
 from pki.signed.structures import AlgorithmIdentifier
 
 __all__ = [
@@ -33,18 +33,21 @@ class SecurityObjectError(PkiDataError):
 def read_signature_algorithm(element: asn1.TLV) -> SignatureAlgorithm:
     """The algorithm that an AlgorithmIdentifier names."""
     oid = _algorithm_oid("signature algorithm", element)
-    try:
-        algorithm = SignatureAlgorithm(oid.dotted_string)
-    except ValueError as error:
+    algorithm = SignatureAlgorithm.from_identifier(whole(element))
+    if algorithm is not None:
+        return algorithm
+    if oid.dotted_string not in {item.value for item in SignatureAlgorithm}:
         raise SecurityObjectError(
-            f"signature algorithm {oid.dotted_string} is not allowed, "
-            "expected ECDSA with SHA-256, SHA-384 or SHA-512",
+            f"signature algorithm {oid.dotted_string} is not allowed, expected ECDSA with SHA-256, "
+            "SHA-384 or SHA-512, or RSASSA-PSS with SHA-256",
             code="security-object.algorithm-not-allowed",
-        ) from error
-    identifier = decode(AlgorithmIdentifier, whole(element), "signature algorithm")
-    if identifier.parameters is not None:
-        raise SecurityObjectError("the ECDSA signature algorithm has parameters, expected none")
-    return algorithm
+        )
+    if oid.dotted_string == RSASSA_PSS:
+        raise SecurityObjectError(
+            "RSASSA-PSS has other parameters than SHA-256 throughout and a salt of 32 bytes",
+            code="security-object.algorithm-not-allowed",
+        )
+    raise SecurityObjectError("the ECDSA signature algorithm has parameters, expected none")
 
 
 def read_hash_algorithm(name: str, element: asn1.TLV) -> HashAlgorithm:

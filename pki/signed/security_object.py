@@ -13,12 +13,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol, Self
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from pki.certificates.certificate import Certificate, CertificateError, load_certificate
 from pki.errors import PkiDataError, PkiRefusedError
-from pki.keys.algorithms import HashAlgorithm, SignatureAlgorithm
+from pki.keys.algorithms import HashAlgorithm, PublicKey, SignatureAlgorithm
 from pki.keys.signer import Signer
 from pki.signed import signed_data, splicing
 from pki.signed.decoding import SecurityObjectError
@@ -135,16 +132,10 @@ class SecurityObject:
                 f"the certificate carried has {signer.serial_number:x} or another issuer",
                 code=code,
             )
-        try:
-            signer.public_key.verify(
-                self.signature,
-                self.signed_attributes,
-                ec.ECDSA(self.hash_algorithm.to_cryptography()),
-            )
-        except InvalidSignature as error:
-            raise SecurityObjectError(
-                "signature of the security object does not verify", code=code
-            ) from error
+        if not self.signature_algorithm.verifies(
+            signer.public_key, signature=self.signature, message=self.signed_attributes
+        ):
+            raise SecurityObjectError("signature of the security object does not verify", code=code)
 
     def check_signing_time(self, *, now: datetime) -> datetime:
         """The signing time, once it is there and not after ``now`` (SPEC.md, 9.5).
@@ -216,7 +207,7 @@ def sign_security_object(
 def prepare_security_object(
     *,
     algorithm: SignatureAlgorithm,
-    public_key: ec.EllipticCurvePublicKey,
+    public_key: PublicKey,
     certificate_der: bytes,
     file_hashes: Mapping[int, bytes],
     signing_time: datetime,
@@ -246,7 +237,7 @@ class SecurityObjectComposer:
         self,
         *,
         algorithm: SignatureAlgorithm,
-        public_key: ec.EllipticCurvePublicKey,
+        public_key: PublicKey,
         certificate_der: bytes,
         lds_version: LdsVersion = LdsVersion.V1,
     ) -> None:
@@ -284,7 +275,7 @@ class SecurityObjectComposer:
                 code="signing.request-invalid",
             )
         encoded_time = splicing.encode_signing_time(signing_time)
-        if encoded_time is None:
+        if encoded_time is None or self._algorithm not in splicing.ALGORITHMS:
             return self._prepare_readably(file_hashes, signing_time, status_reference)
         groups = tuple(sorted(file_hashes))
         template = splicing.template_of(
@@ -303,7 +294,7 @@ class SecurityObjectComposer:
         signing_time: datetime,
         status_reference: StatusReference,
     ) -> PreparedSecurityObject:
-        """The same by the readable encoder, which knows every time that there is."""
+        """The same by the readable encoder, which knows every time and algorithm that there is."""
         return signed_data.prepare(
             algorithm=self._algorithm,
             certificate=self._certificate.der,

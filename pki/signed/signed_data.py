@@ -110,7 +110,7 @@ class PreparedSignedData:
             ),
             digest_algorithm=digest_algorithm,
             signed_attributes=self.attributes,
-            signature_algorithm=algorithm_identifier(self.algorithm.oid),
+            signature_algorithm=element(self.algorithm.identifier),
             signature=signature,
         )
         return asn1.encode_der(

@@ -36,7 +36,21 @@ from pki.signed.structures import (
     ID_STATUS_REFERENCE,
 )
 
-__all__ = ["SignerTemplate", "SplicedSignedData", "encode_signing_time", "recognise", "template_of"]
+__all__ = [
+    "ALGORITHMS",
+    "SignerTemplate",
+    "SplicedSignedData",
+    "encode_signing_time",
+    "recognise",
+    "template_of",
+]
+
+ALGORITHMS: Final = (
+    SignatureAlgorithm.ECDSA_SHA256,
+    SignatureAlgorithm.ECDSA_SHA384,
+    SignatureAlgorithm.ECDSA_SHA512,
+)
+"""What is spliced; RSASSA-PSS is rare, and its parameters are left to the readable encoder."""
 
 _UTC_TIME: Final = 0x17
 _CONTEXT_0: Final = 0xA0
@@ -305,7 +319,7 @@ _INDEX_OFFSET: Final = _LIST_OFFSET + _LIST_BYTES + len(_STATUS_REFERENCES[1][1]
 
 _ALGORITHMS: Final = {
     encode_object_identifier(algorithm.hash_algorithm.oid.dotted_string)[-1]: algorithm
-    for algorithm in SignatureAlgorithm
+    for algorithm in ALGORITHMS
 }
 _VERSIONS: Final = {0: (LdsVersion.V0, 0), 1: (LdsVersion.V1, 16)}
 """With the bytes that the version's information takes behind the list of digests."""

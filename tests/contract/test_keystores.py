@@ -7,12 +7,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from card_layout.curves import NamedCurve
 from pki.errors import KeystoreError
+from pki.keys.algorithms import SignatureAlgorithm
 from pki.keys.keystore import Keystore
 from pki.keys.open import (
     KeystoreKind,
@@ -55,6 +57,7 @@ def code_of(action: Callable[[], object]) -> str:
 
 def verify(signer: Signer, message: bytes, signature: bytes) -> None:
     hash_algorithm = signer.algorithm.hash_algorithm.to_cryptography()
+    assert isinstance(signer.public_key, ec.EllipticCurvePublicKey)
     signer.public_key.verify(signature, message, ec.ECDSA(hash_algorithm))
 
 
@@ -70,6 +73,37 @@ def test_a_key_signs_what_its_public_key_verifies(keystore: Keystore, curve: Nam
     assert isinstance(signer, Signer)
     assert signer.public_key.curve.name == curve.to_cryptography().name
     verify(signer, b"a message", signer.sign(b"a message"))
+
+
+def test_an_rsa_key_signs_with_rsassa_pss_and_is_still_there_after_opening_again(
+    keystore: Keystore, tmp_path: Path
+) -> None:
+    keystore.create_rsa_signing_key(key_id="ds-rsa", bits=3072)
+    signer = keystore.signer("ds-rsa")
+    assert isinstance(signer, Signer)
+    assert signer.algorithm is SignatureAlgorithm.RSA_PSS_SHA256
+    assert isinstance(signer.public_key, rsa.RSAPublicKey)
+    assert (signer.public_key.key_size, signer.public_key.public_numbers().e) == (3072, 65537)
+    # Verified by the library with everything spelt out, so that a wrong mask or salt would show.
+    signer.public_key.verify(
+        signer.sign(b"a message"),
+        b"a message",
+        padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32),
+        hashes.SHA256(),
+    )
+    keystore.close()
+    again = open_keystore(tmp_path / "keystore", pin=PIN)
+    assert again.signer("ds-rsa").public_key == signer.public_key
+    again.destroy("ds-rsa")
+    assert again.key_ids() == ()
+    again.close()
+
+
+@pytest.mark.parametrize("bits", [0, 1024, 2048, 3071, 8192])
+def test_an_rsa_key_of_another_length_is_refused(keystore: Keystore, bits: int) -> None:
+    action = lambda: keystore.create_rsa_signing_key(key_id="ds-1", bits=bits)  # noqa: E731 - one of many alike
+    assert code_of(action) == "keystore.key-invalid"
+    assert keystore.key_ids() == ()
 
 
 def test_keys_are_still_there_after_the_keystore_was_opened_again(

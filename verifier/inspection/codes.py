@@ -78,8 +78,8 @@ _ROWS: Final = (
     ("signer.expired", Severity.REFUSED, "The signer's certificate has expired since the card was signed.", "The member needs a new card.", "9.8"),
     ("signer.key-usage-period", Severity.REFUSED, "The signer's key was used outside the period in which it may sign cards.", _HAND_OVER, "9.8"),
     ("signer.authority-expired", Severity.REFUSED, "The authority's certificate was not valid when the card was signed.", _TRUST, "9.8"),
-    ("signer.revoked", Severity.REFUSED, "The authority has revoked the signer's certificate.", _HAND_OVER, "9.9"),
-    ("signer.revocation-unknown", Severity.REFUSED, "The trust directory holds no current revocation list of the authority, so nobody knows whether the signer still counts.", _TRUST, "9.9"),
+    ("signer.revoked", Severity.REFUSED, "The authority has revoked the signer's certificate, or a stop list names it.", _HAND_OVER, "9.9"),
+    ("signer.revocation-unknown", Severity.REFUSED, "The trust directory holds no current revocation list of the authority, or its stop list is out of date, so nobody knows whether the signer still counts.", _TRUST, "9.9"),
     # SPEC.md, 9.10 to 9.15
     ("data-group.altered", Severity.REFUSED, "A file on the chip is not the one that was signed.", _HAND_OVER, "9.10"),
     ("data-group.not-covered", Severity.REFUSED, "The chip holds a file that the security object does not list: nobody signed it.", _HAND_OVER, "9.11"),

@@ -91,7 +91,7 @@ def check_signer_validity(examination: Examination) -> str:
 
 
 def check_revocation(examination: Examination) -> str:
-    """9.9: a current revocation list of the authority does not name the signer."""
+    """9.9: no stop list names the signer, and a current revocation list of the authority does not either."""
     signer_trust.check_revocation(
         examination.security_object.signer_certificate,
         examination.authority,

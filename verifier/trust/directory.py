@@ -1,4 +1,4 @@
-"""The trust directory: ``csca/*.cer`` (DER), ``crl/*.crl`` (DER) and ``policy.toml`` (docs/policy.md).
+"""The trust directory: ``csca/*.cer``, ``crl/*.crl``, ``stop/*.stop`` (all DER) and ``policy.toml`` (docs/policy.md).
 
 A broken file is an error that names it: nothing is judged with a part of what was meant to be trusted. What is not
 there is not trusted: an empty directory refuses every card.
@@ -6,13 +6,14 @@ there is not trusted: an empty directory refuses every card.
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from pki.certificates.certificate import MAX_CERTIFICATE_BYTES
-from pki.certificates.trust import TrustAnchors
+from pki.certificates.trust import Authority, TrustAnchors
 from pki.errors import PkiError
+from pki.signed.stop_list import MAX_STOP_LIST_BYTES
 from verifier.errors import TrustError
 from verifier.inspection.policy import MAX_POLICY_BYTES, Policy
 
@@ -52,15 +53,35 @@ def load_trust(directory: Path) -> Trust:
     crls = [
         _checked_crl(path, data) for path, data in _files(directory / "crl", ".crl", _MAX_CRL_BYTES)
     ]
+    anchors = _anchors(directory / "csca", certificates, crls)
     return Trust(
-        anchors=TrustAnchors.from_bytes(certificates=certificates, crls=crls),
+        anchors=_with_stop_lists(directory / "stop", anchors),
         policy=_policy(directory / _POLICY_FILE),
     )
 
 
+def _anchors(path: Path, certificates: list[bytes], crls: list[bytes]) -> TrustAnchors:
+    """Together, because a link certificate is admitted by another certificate of the directory."""
+    try:
+        return TrustAnchors.from_bytes(certificates=certificates, crls=crls)
+    except PkiError as error:
+        raise _malformed(path, str(error)) from error
+
+
+def _with_stop_lists(directory: Path, anchors: TrustAnchors) -> TrustAnchors:
+    """A stop list that cannot be believed stops everything: somebody meant to stop something with it."""
+    stop_lists = []
+    for path, data in _files(directory, ".stop", MAX_STOP_LIST_BYTES):
+        try:
+            stop_lists.append(anchors.admit_stop_list(data))
+        except PkiError as error:
+            raise _malformed(path, str(error)) from error
+    return replace(anchors, stop_lists=tuple(stop_lists))
+
+
 def _checked_certificate(path: Path, data: bytes) -> bytes:
     try:
-        TrustAnchors.from_bytes(certificates=(data,), crls=())
+        Authority.read_unproven(data)
     except PkiError as error:
         raise _malformed(path, str(error)) from error
     return data

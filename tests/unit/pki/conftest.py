@@ -1,17 +1,29 @@
 """A small authority in memory for the tests of this package."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from card_layout.curves import NamedCurve
 from pki.certificates.crl import issue_crl
 from pki.certificates.issue import issue_authority_certificate, issue_signer_certificate
 from pki.certificates.names import DistinguishedName
 from pki.certificates.profile import load_certificate_profile
-from pki.keys.software import SoftwareSigner
+from pki.certificates.trust import TrustAnchors
+from pki.keys.algorithms import PublicKey, SignatureAlgorithm
+from pki.keys.software import PrivateKey, SoftwareSigner
+from pki.record.journal import Journal, JournalEntry, Record, read_journal
+from pki.services.authority import AuthorityService
+from pki.services.issuance import Linter
+from pki.services.recorder import JournalPort, Recorder
+from pki.services.state import PkiState
+from pki.services.trust_export import export_trust
 
 FIXED_NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 FIRST_SERIAL = 2**100
@@ -93,3 +105,177 @@ def authority() -> MemoryAuthority:
 @pytest.fixture(scope="session")
 def fixed_now() -> datetime:
     return FIXED_NOW
+
+
+class CrashError(Exception):
+    """The process died."""
+
+
+class CrashPoint:
+    """Kills the process at the n-th event of its kind; 0 never."""
+
+    def __init__(self, at: int = 0) -> None:
+        self.at = at
+        self.count = 0
+
+    def reached(self) -> bool:
+        self.count += 1
+        return self.count == self.at
+
+
+class MemoryKeystore:
+    """A keystore that outlives a crash; its signers may die before or after a signature."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, PrivateKey] = {}
+        self.signatures: list[bytes] = []
+        self.before = CrashPoint()
+        self.after = CrashPoint()
+
+    def create_signing_key(self, *, key_id: str, curve: NamedCurve) -> None:
+        assert key_id not in self.keys
+        self.keys[key_id] = ec.generate_private_key(curve.to_cryptography())
+
+    def create_rsa_signing_key(self, *, key_id: str, bits: int) -> None:
+        assert key_id not in self.keys
+        self.keys[key_id] = rsa.generate_private_key(65537, bits)
+
+    def signer(self, key_id: str) -> "MemorySigner":
+        return MemorySigner(self, self.keys[key_id])
+
+    def key_ids(self) -> tuple[str, ...]:
+        return tuple(sorted(self.keys))
+
+    def destroy(self, key_id: str) -> None:
+        del self.keys[key_id]
+
+    def close(self) -> None:
+        pass
+
+    def create_master_key(self, *, key_id: str) -> None:
+        raise AssertionError(key_id)
+
+    def import_master_key(self, *, key_id: str, value: bytes) -> None:
+        raise AssertionError(key_id, len(value))
+
+    def derive(self, key_id: str, *, label: bytes, context: bytes, length: int) -> bytes:
+        raise AssertionError(key_id, label, context, length)
+
+
+class MemorySigner:
+    """One key of a ``MemoryKeystore``."""
+
+    def __init__(self, keystore: MemoryKeystore, key: PrivateKey) -> None:
+        self._keystore = keystore
+        self._inner = SoftwareSigner(key)
+
+    @property
+    def algorithm(self) -> SignatureAlgorithm:
+        return self._inner.algorithm
+
+    @property
+    def public_key(self) -> PublicKey:
+        return self._inner.public_key
+
+    def sign(self, message: bytes) -> bytes:
+        if self._keystore.before.reached():
+            raise CrashError
+        signature = self._inner.sign(message)
+        self._keystore.signatures.append(message)
+        if self._keystore.after.reached():
+            raise CrashError
+        return signature
+
+
+class DyingJournal:
+    """A journal whose process dies before, or right after, its n-th write."""
+
+    def __init__(self, inner: JournalPort, *, before: CrashPoint, after: CrashPoint) -> None:
+        self._inner = inner
+        self._before = before
+        self._after = after
+
+    def append_many(self, records: Sequence[Record]) -> tuple[JournalEntry, ...]:
+        if self._before.reached():
+            raise CrashError
+        entries = self._inner.append_many(records)
+        if self._after.reached():
+            raise CrashError
+        return entries
+
+
+class Shelf:
+    """A publication in memory."""
+
+    def __init__(self) -> None:
+        self.certificates: dict[str, bytes] = {}
+        self.crls: dict[str, bytes] = {}
+        self.stop_lists: dict[str, bytes] = {}
+
+    def publish_certificate(self, name: str, der: bytes) -> None:
+        self.certificates[name] = der
+
+    def publish_crl(self, name: str, der: bytes) -> None:
+        self.crls[name] = der
+
+    def publish_stop_list(self, name: str, der: bytes) -> None:
+        self.stop_lists[name] = der
+
+
+class MemoryOffice:
+    """An authority whose keys are in memory and whose journal is a file; ``open`` starts a process."""
+
+    def __init__(self, directory: Path) -> None:
+        self.journal = directory / "journal"
+        self.keystore = MemoryKeystore()
+        self.shelf = Shelf()
+        self.now = FIXED_NOW
+        self.drawn = itertools.count(1)
+        self.linter: Linter | None = None
+        self.before_write = CrashPoint()
+        self.after_write = CrashPoint()
+
+    def random_bytes(self, count: int) -> bytes:
+        return next(self.drawn).to_bytes(count, "big")
+
+    @contextmanager
+    def open(self) -> Iterator[AuthorityService]:
+        state = PkiState()
+        with Journal.open(self.journal, replay=state.apply) as journal:
+            port = DyingJournal(journal, before=self.before_write, after=self.after_write)
+            yield AuthorityService(
+                keystore=self.keystore,
+                recorder=Recorder(journal=port, state=state, now=lambda: self.now),
+                publication=self.shelf,
+                random_bytes=self.random_bytes,
+                linter=self.linter,
+            )
+
+    def entries(self, kind: str = "") -> list[JournalEntry]:
+        return [entry for entry in read_journal(self.journal) if kind in {"", entry.kind}]
+
+    @property
+    def state(self) -> PkiState:
+        state = PkiState()
+        for entry in self.entries():
+            state.apply(entry)
+        return state
+
+    def anchors(self) -> TrustAnchors:
+        """What a terminal trusts after an export."""
+        files = export_trust(self.state)
+        return TrustAnchors.from_bytes(
+            certificates=[item.content for item in files if item.path.startswith("csca/")],
+            crls=[item.content for item in files if item.path.startswith("crl/")],
+            stop_lists=[item.content for item in files if item.path.startswith("stop/")],
+        )
+
+
+@pytest.fixture
+def memory_office(tmp_path: Path) -> MemoryOffice:
+    return MemoryOffice(tmp_path)
+
+
+@pytest.fixture
+def crash_error() -> type[Exception]:
+    return CrashError

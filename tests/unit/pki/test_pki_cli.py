@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.certificates.trust import TrustAnchors, check_revocation, find_authority
 from pki.cli import main
@@ -99,7 +103,7 @@ def test_from_nothing_to_a_signed_card_that_a_verifier_trusts(
     assert authority.is_test
     listed = run("signer", "list", "--format", "json").json
     assert [(item["id"], item["objects_signed"]) for item in listed] == [("ds-1", 1)]
-    assert run("journal", "verify", "--format", "json").json["entries"] == 11
+    assert run("journal", "verify", "--format", "json").json["entries"] == 14
 
 
 def test_a_revoked_signer_is_in_the_next_export_and_signs_no_more(
@@ -158,7 +162,8 @@ def test_text_and_json_tell_the_same(made: Run) -> None:
     text = made("authority", "show").out
     for name, value in document.items():
         assert any(
-            line.startswith(name.replace("_", " ")) and line.endswith(str(value))
+            line.startswith(name.replace("_", " "))
+            and line.endswith("-" if value is None else str(value))
             for line in text.splitlines()
         )
     assert "ds-1  usable" in made("signer", "list").out
@@ -252,6 +257,9 @@ def test_only_one_process_works_at_a_time(made: Run, home: Path) -> None:
         ("crl", "issue", "--days", "x"),
         ("authority", "create", "--name", "x", "--pin-file", "p", "--keystore", "paper"),
         ("authority", "show", "--format", "xml"),
+        ("authority", "create", "--name", "x", "--pin-file", "p", "--profile", "paper"),
+        ("signer", "compromise", "--reason", "x"),
+        ("stop-list", "issue", "--days", "91"),
     ],
 )
 def test_wrong_usage_is_status_64(run: Run, words: tuple[str, ...]) -> None:
@@ -272,8 +280,9 @@ def test_without_a_home_the_command_says_so(capfd: pytest.CaptureFixture[str]) -
         ("--name", "new\nline"),
         ("--name", "Trial", "--country", "vn"),
         ("--name", "Trial", "--crl-uri", "é"),
-        ("--name", "Trial", "--profile", "nobody"),
-        ("--name", "Trial", "--profile", "document-signer"),
+        ("--name", "Trial", "--certificate-profile", "nobody"),
+        ("--name", "Trial", "--certificate-profile", "document-signer"),
+        ("--name", "Trial", "--key", "rsa2048"),
     ],
 )
 def test_an_authority_that_cannot_be_leaves_nothing_behind(
@@ -299,6 +308,15 @@ def test_an_authority_that_cannot_be_leaves_nothing_behind(
         ("crl", "issue"),
         ("trust", "export"),
         ("journal", "verify"),
+        ("authority", "rollover"),
+        ("signer", "compromise"),
+        ("signer", "destroy"),
+        ("stop-list", "issue"),
+        ("service", "create-root"),
+        ("service", "issue"),
+        ("service", "list"),
+        ("service", "revoke"),
+        ("service", "crl"),
     ],
 )
 def test_every_help_has_examples(run: Run, words: tuple[str, ...]) -> None:
@@ -319,3 +337,128 @@ def test_the_newest_usable_signer_is_taken(made: Run, home: Path) -> None:
         with pytest.raises(PkiError) as caught:
             open_document_signer(home, None, signer_id, now=lambda moment=moment: moment)
         assert caught.value.code == "signer.unknown"
+
+
+def test_an_authority_of_the_icao_profile_has_a_life_on_the_command_line(
+    run: Run, home: Path, tmp_path: Path
+) -> None:
+    outcome = run(
+        "authority", "create", "--test", "--name", "Trial", "--keystore", "file", "--profile",
+        "icao", "--key", "brainpoolP384r1", "--pin-file", str(tmp_path / "pin"), "--format", "json",
+    )  # fmt: skip
+    assert outcome.json["profile"] == "icao"
+    for signer_id, profile in (
+        ("ds-1", "document-signer"),
+        ("stop-1", "stop-list-signer"),
+        ("ml-1", "master-list-signer"),
+    ):
+        made = run("signer", "create", "--id", signer_id, "--profile", profile, "--format", "json")
+        assert (made.json["kind"], made.json["state"]) == (profile, "usable")
+    assert run("crl", "issue").status == 0
+    assert run("authority", "rollover", "--format", "json").json["id"] == "csca-2"
+    assert run("signer", "create", "--id", "ds-2", "--key", "rsa3072").status == 0
+    with open_document_signer(home, None, "ds-1") as signer:
+        signer.sign(
+            SigningRequest(
+                reference=bytes(15) + b"\x07",
+                file_hashes={1: bytes(32), 2: bytes(32)},
+                status_reference=StatusReference(list_id=bytes(8), index=1),
+                signing_time=datetime.now(UTC),
+            )
+        )
+    references = tmp_path / "out" / "cards.csv"
+    outcome = run(
+        "signer", "compromise", "ds-1", "--reason", "token stolen",
+        "--references", str(references), "--format", "json",
+    )  # fmt: skip
+    assert (outcome.json["state"], outcome.json["references_written"]) == ("compromised", 1)
+    assert "the CRL that lists it is due until" in outcome.err
+    lines = references.read_text().splitlines()
+    assert lines[0] == "reference,signing_time,digest"
+    assert [line.partition(",")[0] for line in lines[1:]] == ["00" * 15 + "07"]
+    assert stat.S_IMODE(references.stat().st_mode) == 0o600
+    assert run("authority", "show", "--format", "json").json["crl_due"] is not None
+
+    trust = tmp_path / "trust"
+    assert run("trust", "export", str(trust)).status == 0
+    anchors = load_trust_files(trust)
+    assert len(anchors.authorities) == 3
+    now = datetime.now(UTC)
+    for signer_id, code in (("ds-1", "signer.revoked"), ("ds-2", None)):
+        certificate = (home / f"certificates/{signer_id}.cer").read_bytes()
+        authority = find_authority(certificate, anchors)
+        if code is None:
+            check_revocation(certificate, authority, anchors, now=now)
+        else:
+            with pytest.raises(PkiError, match="stop list 1") as caught:
+                check_revocation(certificate, authority, anchors, now=now)
+            assert caught.value.code == code
+
+    assert run("signer", "destroy", "ds-2").status == 1
+    assert run("signer", "destroy", "ds-2", "--early").status == 0
+    assert run("signer", "destroy", "csca-1").status == 0
+    with pytest.raises(PkiError) as caught:
+        open_document_signer(home, None, "ds-2")
+    assert caught.value.code == "signer.destroyed"
+    with pytest.raises(PkiError) as caught:
+        open_document_signer(home, None, "stop-1")
+    assert caught.value.code == "signer.unknown"
+    assert run("crl", "issue").status == 0
+    shown = run("authority", "show", "--format", "json").json
+    assert (shown["id"], shown["crl_due"]) == ("csca-2", None)
+    assert run("stop-list", "issue", "--days", "7", "--format", "json").json["number"] == 2
+    states = {item["id"]: item["state"] for item in run("signer", "list", "--format", "json").json}
+    assert states == {
+        "ds-1": "compromised", "ds-2": "destroyed", "stop-1": "usable", "ml-1": "usable",
+    }  # fmt: skip
+    assert "stop-1  usable" in run("signer", "list").out
+    # What a crash left unpublished is published next time, links and stop lists, too.
+    for name in ("certificates/csca-2-link.cer", "stop/csca-1.stop"):
+        before = (home / name).read_bytes()
+        (home / name).unlink()
+        assert run("crl", "issue").status == 0
+        assert (home / name).read_bytes() == before
+
+
+def load_trust_files(trust: Path) -> TrustAnchors:
+    return TrustAnchors.from_bytes(
+        certificates=[path.read_bytes() for path in sorted((trust / "csca").iterdir())],
+        crls=[path.read_bytes() for path in (trust / "crl").iterdir()],
+        stop_lists=[path.read_bytes() for path in (trust / "stop").iterdir()],
+    )
+
+
+def test_services_and_operators_get_certificates_for_their_own_keys(
+    made: Run, home: Path, tmp_path: Path
+) -> None:
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    key = ec.generate_private_key(ec.SECP256R1())
+    path = tmp_path / "request.csr"
+    path.write_bytes(request.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    issue = ("service", "issue", "--request", str(path), "--name", "Somebody")
+    outcome = made(*issue, "--id", "api", "--host", "pki.example", "--out", str(tmp_path / "x.cer"))
+    assert (outcome.status, "[service.authority-missing]" in outcome.err) == (1, True)
+    assert made("service", "create-root", "--format", "json").json["kind"] == "service-authority"
+    out = tmp_path / "api.cer"
+    document = made(
+        *issue, "--id", "api", "--host", "pki.example", "--out", str(out), "--format", "json"
+    ).json
+    assert (document["kind"], document["name"]) == ("service", "C=VN, CN=TEST Somebody")
+    assert x509.load_der_x509_certificate(out.read_bytes()).public_key() == key.public_key()
+    assert made(*issue, "--id", "lan", "--operator", "--out", str(tmp_path / "lan.cer")).status == 0
+    assert made("service", "revoke", "--id", "lan", "--reason", "left").status == 0
+    assert made("service", "crl", "--format", "json").json["revoked"] == 1
+    listed = made("service", "list", "--format", "json").json
+    assert [(item["id"], item["state"]) for item in listed] == [
+        ("api", "usable"),
+        ("lan", "revoked"),
+    ]
+    assert "api  service   usable" in made("service", "list").out
+    # Nothing of it is what verifiers of cards trust.
+    assert made("trust", "export", str(tmp_path / "trust")).status == 0
+    assert [path.name for path in (tmp_path / "trust/csca").iterdir()] == ["csca-1.cer"]
+    lost = made(*issue, "--id", "z", "--operator", "--out", str(tmp_path / "no" / "z.cer"))
+    assert (lost.status, "service-z.cer in the home" in lost.err) == (2, True)
+    assert (home / "certificates" / "service-z.cer").exists()
+    gone = made("service", "issue", "--request", "no", "--name", "n", "--id", "q", "--out", "q")
+    assert (gone.status, "[service.request-malformed]" in gone.err) == (2, True)

@@ -1,0 +1,52 @@
+"""The rules of `pki.certificates.lint` as the linter of the issuance cycle: what breaks a *shall* is never signed."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pki.certificates.lint.findings import Dialect, Finding, LintProfile, Severity
+from pki.certificates.lint.linter import lint
+from pki.certificates.profile import ProfileKind
+from pki.services.issuance import Draft, DraftKind, StrictProfileLinter
+
+__all__ = ["RuleLinter"]
+
+_PROFILES: Final = {
+    DraftKind.AUTHORITY: LintProfile.CSCA_ROOT,
+    DraftKind.LINK: LintProfile.CSCA_LINK,
+    DraftKind.CRL: LintProfile.CRL,
+}
+"""Drafts that Doc 9303-12 has a profile for, but for signers, whose kinds differ."""
+
+_ONLY_SIGNED_BY_THE_REAL_KEY: Final = frozenset({"lint.csca-root.self-signature"})
+"""A draft is signed with a throw-away key, so this rule can only be kept by what is issued."""
+
+
+class RuleLinter:
+    """The strict checks of our own readers, and then the published rules where they have a profile."""
+
+    def __init__(self) -> None:
+        self._strict = StrictProfileLinter()
+
+    def findings(self, draft: Draft) -> Sequence[str]:
+        """See ``Linter``."""
+        strict = self._strict.findings(draft)
+        profile = _profile_of(draft)
+        if strict or profile is None:
+            return strict
+        # A certificate keeps to one of the two ways to write a curve down; which, its authority's variant says.
+        by_dialect = [_errors(draft.der, profile, dialect) for dialect in Dialect]
+        return [f"{item.message} [{item.rule}]" for item in min(by_dialect, key=len)]
+
+
+def _profile_of(draft: Draft) -> LintProfile | None:
+    if draft.kind is DraftKind.SIGNER:
+        return LintProfile.DOCUMENT_SIGNER if draft.profile is ProfileKind.DOCUMENT_SIGNER else None
+    return _PROFILES.get(draft.kind)
+
+
+def _errors(der: bytes, profile: LintProfile, dialect: Dialect) -> list[Finding]:
+    return [
+        item
+        for item in lint(der, profile=profile, dialect=dialect).findings
+        if item.severity is Severity.ERROR and item.rule not in _ONLY_SIGNED_BY_THE_REAL_KEY
+    ]

@@ -1,0 +1,230 @@
+"""The stop list: signers that may no longer be believed, told at once (SPEC.md, 9.9).
+
+A CRL waits for the quorum of the root's key; this list is signed with an online key of its own, which the
+authority has certified for nothing else. It stops signers of that authority, and only those.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Final, Self
+
+from cryptography.hazmat import asn1
+from cryptography.x509 import ObjectIdentifier
+
+from pki.certificates.list_signer import ListSignerCertificate
+from pki.certificates.profile import ProfileKind
+from pki.errors import PkiDataError, PkiRefusedError
+from pki.keys.algorithms import PublicKey
+from pki.signed.decoding import SecurityObjectError, decode, element, whole
+from pki.signed.signed_list import MAX_LIST_BYTES, PreparedSignedList, SignedList
+
+__all__ = [
+    "ID_STOP_LIST",
+    "MAX_STOP_LIST_BYTES",
+    "MAX_STOP_LIST_LIFETIME",
+    "StopList",
+    "prepare_stop_list",
+]
+
+ID_STOP_LIST: Final = ObjectIdentifier("1.3.6.1.4.1.32473.51.2.1")
+
+MAX_STOP_LIST_BYTES: Final = MAX_LIST_BYTES
+
+MAX_STOP_LIST_LIFETIME: Final = timedelta(days=90)
+"""As long as a CRL: whoever has the one has the other."""
+
+_VERSION: Final = 1
+_MAX_ENTRIES: Final = 4096
+_MAX_NUMBER_BITS: Final = 63
+
+
+@asn1.sequence
+class _StoppedCertificate:
+    issuer: asn1.TLV
+    serial_number: int
+    stopped_at: asn1.GeneralizedTime
+
+
+@asn1.sequence
+class _StopListContent:
+    version: int
+    number: int
+    this_update: asn1.GeneralizedTime
+    next_update: asn1.GeneralizedTime
+    stopped: list[_StoppedCertificate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopList:
+    """A parsed stop list; ``stopped`` maps serial numbers of ``issuer``'s certificates to when they were stopped.
+
+    The signature is that of ``signer``; whether an authority certified that one is for the trust anchors to say.
+    """
+
+    der: bytes = field(repr=False)
+    number: int
+    this_update: datetime
+    next_update: datetime
+    issuer: bytes = field(repr=False)
+    stopped: Mapping[int, datetime] = field(repr=False)
+    signer: ListSignerCertificate
+
+    @classmethod
+    def from_bytes(cls, der: bytes) -> Self:
+        """Read a DER ``ContentInfo``, its signature by the certificate that it carries included.
+
+        Raises:
+            PkiDataError: ``stop-list.malformed``.
+        """
+        return cls._read(der, SignedList.from_bytes)
+
+    @classmethod
+    def read_unproven(cls, der: bytes) -> Self:
+        """Read a DER ``ContentInfo`` without verifying its signature: trust nothing of it.
+
+        Raises:
+            PkiDataError: ``stop-list.malformed``.
+        """
+        return cls._read(der, SignedList.read_unproven)
+
+    @classmethod
+    def _read(cls, der: bytes, read: Callable[..., SignedList]) -> Self:
+        try:
+            signed = read(der, content_type=ID_STOP_LIST)
+            signer = ListSignerCertificate.from_bytes(
+                signed.signer_certificate, kind=ProfileKind.STOP_LIST_SIGNER
+            )
+            content = decode(_StopListContent, signed.content, "content of the stop list")
+            found = cls(
+                der=der,
+                number=_number(content),
+                this_update=_moment(content.this_update),
+                next_update=_moment(content.next_update),
+                issuer=signer.certificate.issuer,
+                stopped=MappingProxyType(_stopped(content, signer.certificate.issuer)),
+                signer=signer,
+            )
+            _check_times(found, signed.signing_time)
+        except PkiDataError as error:
+            raise PkiDataError(
+                f"a stop list cannot be read: {error}", code="stop-list.malformed"
+            ) from error
+        return found
+
+    def is_current(self, now: datetime) -> bool:
+        """Whether it may be relied on now."""
+        return self.this_update <= now <= self.next_update
+
+
+def prepare_stop_list(
+    *,
+    signer_certificate: bytes,
+    public_key: PublicKey,
+    number: int,
+    this_update: datetime,
+    next_update: datetime,
+    stopped: Mapping[int, datetime],
+) -> PreparedSignedList:
+    """Everything of a stop list but its signature; ``stopped`` maps serial numbers to when they were stopped.
+
+    Raises:
+        PkiDataError: ``signer.profile``.
+        PkiRefusedError: ``stop-list.request-invalid``, ``signing.key-mismatch``.
+    """
+    signer = ListSignerCertificate.from_bytes(signer_certificate, kind=ProfileKind.STOP_LIST_SIGNER)
+    start = this_update.astimezone(UTC).replace(microsecond=0)
+    end = next_update.astimezone(UTC).replace(microsecond=0)
+    if not timedelta(0) < end - start <= MAX_STOP_LIST_LIFETIME:
+        raise _refused(
+            f"the stop list would be current for {end - start}, expected at most {MAX_STOP_LIST_LIFETIME}"
+        )
+    if not 1 <= number < 1 << _MAX_NUMBER_BITS or len(stopped) > _MAX_ENTRIES:
+        raise _refused(
+            f"number is {number} with {len(stopped)} entries, expected a positive number "
+            f"and at most {_MAX_ENTRIES} entries"
+        )
+    content = _StopListContent(
+        version=_VERSION,
+        number=number,
+        this_update=asn1.GeneralizedTime(start),
+        next_update=asn1.GeneralizedTime(end),
+        stopped=[
+            _StoppedCertificate(
+                issuer=element(signer.certificate.issuer),
+                serial_number=serial_number,
+                stopped_at=asn1.GeneralizedTime(moment.astimezone(UTC).replace(microsecond=0)),
+            )
+            for serial_number, moment in sorted(stopped.items())
+        ],
+    )
+    return PreparedSignedList.compose(
+        content_type=ID_STOP_LIST,
+        content=asn1.encode_der(content),
+        certificate=signer_certificate,
+        public_key=public_key,
+        signing_time=start,
+    )
+
+
+def _check_times(found: StopList, signing_time: datetime) -> None:
+    """It was signed when it says it was made, for at most as long as allowed, with a key that might."""
+    if signing_time != found.this_update:
+        raise SecurityObjectError(
+            f"signing time is {signing_time}, expected {found.this_update}, when the list was made"
+        )
+    if not timedelta(0) < found.next_update - found.this_update <= MAX_STOP_LIST_LIFETIME:
+        raise SecurityObjectError(
+            f"it is current for {found.next_update - found.this_update}, "
+            f"expected at most {MAX_STOP_LIST_LIFETIME}"
+        )
+    signer = found.signer
+    start = max(signer.not_before, signer.key_use_not_before)
+    end = min(signer.not_after, signer.key_use_not_after)
+    if not start <= found.this_update <= end:
+        raise SecurityObjectError(
+            f"it was made at {found.this_update}, its signer's key signs from {start} to {end}"
+        )
+
+
+def _number(content: _StopListContent) -> int:
+    if content.version != _VERSION or not 1 <= content.number < 1 << _MAX_NUMBER_BITS:
+        raise SecurityObjectError(
+            f"the stop list has version {content.version:x}, expected {_VERSION}, "
+            "or a number that is not positive or too long"
+        )
+    return content.number
+
+
+def _stopped(content: _StopListContent, issuer: bytes) -> dict[int, datetime]:
+    """Ascending serial numbers of one issuer, each once: a list has one encoding."""
+    if len(content.stopped) > _MAX_ENTRIES:
+        raise SecurityObjectError(
+            f"the stop list has {len(content.stopped)} entries, expected at most {_MAX_ENTRIES}"
+        )
+    found: dict[int, datetime] = {}
+    last = 0
+    for item in content.stopped:
+        if whole(item.issuer) != issuer:
+            raise SecurityObjectError(
+                "the stop list names a certificate of another issuer than its signer's"
+            )
+        if item.serial_number <= last or item.serial_number.bit_length() > 159:
+            raise SecurityObjectError(
+                "serial numbers in the stop list are not positive, ascending and of at most 20 octets"
+            )
+        last = item.serial_number
+        found[item.serial_number] = _moment(item.stopped_at)
+    return found
+
+
+def _moment(time: asn1.GeneralizedTime) -> datetime:
+    moment = time.as_datetime()
+    if moment.microsecond:
+        raise SecurityObjectError("a time in the stop list has a fraction of a second")
+    return moment
+
+
+def _refused(message: str) -> PkiRefusedError:
+    return PkiRefusedError(message, code="stop-list.request-invalid")
