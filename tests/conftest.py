@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 pytest_plugins = ["simulators.testing"]
 
@@ -17,6 +18,11 @@ _SHARED_VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors"
 _NEVER_SKIPPED_IN_CI = ("pcsc", "hsm")
 _PCSC_LOCK = Path(tempfile.gettempdir()) / "membercard-pcsc.lock"
 _IS_CI = os.environ.get("CI") == "true"
+
+if not _IS_CI:
+    # Time is measured in benchmarks, never asserted; in CI Hypothesis takes a profile of its own without deadline.
+    settings.register_profile("house", deadline=None)
+    settings.load_profile("house")
 
 _WITH_YUBIKEY_MANAGER = ["unit/simulators/test_card_scp03.py", "vectors/test_scp03_vectors.py"]
 """Tests with a counterpart that brings pyscard, and so is there only where PC/SC is."""
