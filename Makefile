@@ -30,6 +30,7 @@ check: setup         ## format, lint, types, import contracts, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases tests/benchmarks
 	$(BIN)/lint-imports
 	$(BIN)/membercard-issuer database check
 

@@ -18,6 +18,7 @@ from card_layout.profile import load_profile
 from pki.certificates.trust import TrustAnchors
 from simulators.card.reply import Reply
 from simulators.card.secure_messaging import SecureMessaging
+from simulators.card.session_cipher import AesCipher
 from simulators.card.status import StatusWord
 from simulators.image import CardImage
 from simulators.issued_image import TestAuthority, issue_image
@@ -209,7 +210,7 @@ _KEY = bytes(range(16))
 
 def _measure_secure_messaging(reader: WatchedReader) -> Record:
     """Wrap and unwrap of the exchanges of an inspection, against their AES and CMAC calls."""
-    card = SecureMessaging(encryption_key=_KEY, mac_key=_KEY)
+    card = SecureMessaging(AesCipher(encryption_key=_KEY, mac_key=_KEY))
     chance = Random(4)
     commands: list[CommandApdu] = []
     answers: list[ResponseApdu] = []
