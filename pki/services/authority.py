@@ -229,6 +229,7 @@ class AuthorityService:
             signer=self._authority_signer(authority),
             kind=DraftKind.SIGNER,
             profile=profile.kind,
+            variant=record.variant,
             issuer=authority.der,
             intent=(
                 EntryKind.SIGNER_INTENDED,
@@ -323,6 +324,7 @@ class AuthorityService:
             signer=signer,
             kind=DraftKind.AUTHORITY,
             profile=profile.kind,
+            variant=record.variant,
             intent=(
                 EntryKind.AUTHORITY_INTENDED,
                 {
@@ -361,6 +363,7 @@ class AuthorityService:
             signer=self._authority_signer(authority),
             kind=DraftKind.LINK,
             profile=profile.kind,
+            variant=successor.variant,
             issuer=authority.der,
             intent=(
                 EntryKind.LINK_INTENDED,
