@@ -1,0 +1,71 @@
+"""What a trust anchor is trusted for: a purpose, and for documents the states and document codes (SPEC.md, 9.7).
+
+A passport's authority is real, and its chain holds; what keeps a passport from being a member card is that nobody
+bound its authority to member cards. An anchor that is bound to nothing is trusted for nothing.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+__all__ = ["NO_SCOPE", "AnchorScope", "TrustDemand", "TrustPurpose"]
+
+
+class TrustPurpose(Enum):
+    """What somebody below an anchor may do; the value stands in ``policy.toml``."""
+
+    DOCUMENTS = "documents"
+    """Certify document signers."""
+
+    STOP_LISTS = "stop-lists"
+    """Certify who stops document signers."""
+
+    MASTER_LISTS = "master-lists"
+    """Certify who signs lists of other states' authorities."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustDemand:
+    """What is asked of an anchor: a purpose; for a document its state (as in the MRZ) and document code, too."""
+
+    purpose: TrustPurpose
+    state: str | None = None
+    document_code: str | None = None
+
+    def __str__(self) -> str:
+        """For people: ``documents CM of VNM``."""
+        parts = [self.purpose.value]
+        if self.document_code is not None:
+            parts.append(self.document_code)
+        if self.state is not None:
+            parts.append(f"of {self.state}")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorScope:
+    """What one anchor is bound to; states and document codes count for the purpose ``DOCUMENTS`` alone."""
+
+    purposes: frozenset[TrustPurpose]
+    states: frozenset[str] = frozenset()
+    document_codes: frozenset[str] = frozenset()
+
+    def admits(self, demand: TrustDemand) -> bool:
+        """Whether everything that is asked for is in the scope; a document without state or code never is."""
+        if demand.purpose not in self.purposes:
+            return False
+        if demand.purpose is not TrustPurpose.DOCUMENTS:
+            return True
+        return demand.state in self.states and demand.document_code in self.document_codes
+
+    def __str__(self) -> str:
+        """For people."""
+        purposes = ", ".join(sorted(item.value for item in self.purposes)) or "nothing"
+        if TrustPurpose.DOCUMENTS not in self.purposes:
+            return purposes
+        codes = ", ".join(sorted(self.document_codes)) or "none"
+        return f"{purposes} (codes {codes}; states {', '.join(sorted(self.states)) or 'none'})"
+
+
+NO_SCOPE: Final = AnchorScope(purposes=frozenset())
+"""Trusted for nothing."""
