@@ -4,11 +4,13 @@ A passport's authority is real, and its chain holds; what keeps a passport from 
 bound its authority to member cards. An anchor that is bound to nothing is trusted for nothing.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import Final
 
-__all__ = ["NO_SCOPE", "AnchorScope", "TrustDemand", "TrustPurpose"]
+__all__ = ["NO_SCOPE", "AnchorScope", "AnchorScopes", "TrustDemand", "TrustPurpose"]
 
 
 class TrustPurpose(Enum):
@@ -44,11 +46,15 @@ class TrustDemand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorScope:
-    """What one anchor is bound to; states and document codes count for the purpose ``DOCUMENTS`` alone."""
+    """What one anchor is bound to; states and document codes count for the purpose ``DOCUMENTS`` alone.
+
+    ``None`` leaves the document code to whoever compares it with policy (SPEC.md, 9.6), and the state to whoever
+    compares it with the certificates' countries (9.15).
+    """
 
     purposes: frozenset[TrustPurpose]
-    states: frozenset[str] = frozenset()
-    document_codes: frozenset[str] = frozenset()
+    states: frozenset[str] | None = frozenset()
+    document_codes: frozenset[str] | None = frozenset()
 
     def admits(self, demand: TrustDemand) -> bool:
         """Whether everything that is asked for is in the scope; a document without state or code never is."""
@@ -56,16 +62,33 @@ class AnchorScope:
             return False
         if demand.purpose is not TrustPurpose.DOCUMENTS:
             return True
-        return demand.state in self.states and demand.document_code in self.document_codes
+        is_state = self.states is None or demand.state in self.states
+        return is_state and (
+            self.document_codes is None or demand.document_code in self.document_codes
+        )
 
     def __str__(self) -> str:
         """For people."""
         purposes = ", ".join(sorted(item.value for item in self.purposes)) or "nothing"
         if TrustPurpose.DOCUMENTS not in self.purposes:
             return purposes
-        codes = ", ".join(sorted(self.document_codes)) or "none"
-        return f"{purposes} (codes {codes}; states {', '.join(sorted(self.states)) or 'none'})"
+        return f"{purposes} (codes {_shown(self.document_codes)}; states {_shown(self.states)})"
+
+
+def _shown(texts: frozenset[str] | None) -> str:
+    return "any" if texts is None else ", ".join(sorted(texts)) or "none"
 
 
 NO_SCOPE: Final = AnchorScope(purposes=frozenset())
 """Trusted for nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorScopes:
+    """The scopes of all anchors: ``named`` by the SHA-256 fingerprint of a certificate in hex, ``otherwise`` for the rest."""
+
+    named: Mapping[str, AnchorScope] = field(default_factory=lambda: MappingProxyType({}))
+    otherwise: AnchorScope = NO_SCOPE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "named", MappingProxyType(dict(self.named)))

@@ -16,7 +16,13 @@ from pki.certificates.certificate import (
     load_certificate,
     load_certificate_list,
 )
-from pki.certificates.path_judgement import Judgement, PathStep, ValidPath, check_path_times
+from pki.certificates.path_judgement import (
+    Judgement,
+    PathStep,
+    ValidPath,
+    check_certificate_time,
+    check_path_times,
+)
 from pki.certificates.path_rules import (
     DOC_9303_RULES,
     Path,
@@ -36,6 +42,7 @@ __all__ = [
     "PathValidator",
     "ValidPath",
     "WorkBudget",
+    "check_certificate_time",
     "check_path_times",
 ]
 

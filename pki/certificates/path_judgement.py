@@ -22,7 +22,7 @@ from pki.certificates.path_state import check_path
 from pki.certificates.profile_checks import is_issued_by
 from pki.errors import PkiDataError, PkiError, PkiRefusedError
 
-__all__ = ["Judgement", "PathStep", "ValidPath", "check_path_times"]
+__all__ = ["Judgement", "PathStep", "ValidPath", "check_certificate_time", "check_path_times"]
 
 _WORK_EXCEEDED: Final = "path.work-exceeded"
 _MAX_LIST_SIGNER_DEPTH: Final = 2
@@ -51,22 +51,30 @@ class ValidPath:
 
 
 def check_path_times(path: Path, *, at: datetime) -> None:
-    """Every certificate of the path, its anchor's included, is valid at a time; both ends of a validity belong to it.
+    """Every certificate of the path, its anchor's included, is valid at a time.
 
     Raises:
         PkiRefusedError: ``path.not-yet-valid``, ``path.expired``.
     """
-    # RFC 5280, 4.1.2.5: whole seconds.
-    moment = at.replace(microsecond=0)
     for certificate in (path.anchor.certificate, *path.certificates):
-        period = (
-            f"expected {certificate.not_before:%Y-%m-%d %H:%M:%S}Z "
-            f"to {certificate.not_after:%Y-%m-%d %H:%M:%S}Z, got {moment:%Y-%m-%d %H:%M:%S}Z"
-        )
-        if moment < certificate.not_before:
-            raise refused("not-yet-valid", f"{described(certificate)} is not valid yet, {period}")
-        if moment > certificate.not_after:
-            raise refused("expired", f"{described(certificate)} has expired, {period}")
+        check_certificate_time(certificate, at=at)
+
+
+def check_certificate_time(certificate: Certificate, *, at: datetime) -> None:
+    """A certificate is valid at a time; both ends belong to its validity, which counts whole seconds (RFC 5280, 4.1.2.5).
+
+    Raises:
+        PkiRefusedError: ``path.not-yet-valid``, ``path.expired``.
+    """
+    moment = at.replace(microsecond=0)
+    period = (
+        f"expected {certificate.not_before:%Y-%m-%d %H:%M:%S}Z "
+        f"to {certificate.not_after:%Y-%m-%d %H:%M:%S}Z, got {moment:%Y-%m-%d %H:%M:%S}Z"
+    )
+    if moment < certificate.not_before:
+        raise refused("not-yet-valid", f"{described(certificate)} is not valid yet, {period}")
+    if moment > certificate.not_after:
+        raise refused("expired", f"{described(certificate)} has expired, {period}")
 
 
 class Judgement:
@@ -152,7 +160,11 @@ class Judgement:
             waiting += [(*chain, item) for item in issuers if self._is_issued(top, item)]
 
     def _is_named_issuer(self, certificate: Certificate, issuer: Certificate) -> bool:
-        return is_same_name(certificate.issuer, issuer.subject, self._rules.profile)
+        """By name; under Doc 9303 by the key identifier, too, so that no signature is checked in vain."""
+        profile = self._rules.profile
+        return is_same_name(certificate.issuer, issuer.subject, profile) and (
+            profile is not PathProfile.DOC_9303 or _is_named_key(certificate, issuer)
+        )
 
     def _is_issued(self, certificate: Certificate, issuer: Certificate) -> bool:
         """Whether the issuer's key signed the certificate; other reasons against it are noted, and it is not."""

@@ -26,6 +26,7 @@ from pki.certificates.certificate import load_certificate
 from pki.certificates.issue import issue_signer_certificate
 from pki.certificates.names import DistinguishedName
 from pki.certificates.profile import load_certificate_profile
+from pki.certificates.authority_path import issuing_anchor
 from pki.certificates.profile_checks import is_issued_by
 from pki.certificates.trust import TrustAnchors
 from pki.keys.algorithms import elliptic_curve_key
@@ -367,6 +368,7 @@ _SIGNERS = 20
 _CACHES_OF_SIGNERS = (
     load_certificate,
     is_issued_by,
+    issuing_anchor,
     splicing.template_of,
     trust.load_signer,
 )
