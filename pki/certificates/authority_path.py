@@ -100,8 +100,7 @@ def issuing_anchor(
     )
     validator = PathValidator(
         anchors=[
-            PathAnchor(certificate=load_certificate(anchor), scope=scope)
-            for anchor, scope in bound
+            PathAnchor(certificate=load_certificate(anchor), scope=scope) for anchor, scope in bound
         ],
         rules=rules,
     )

@@ -43,8 +43,10 @@ def check_conformance(certificate: Certificate) -> None:
     signs_certificates = usage is None or KeyUsageBit.CERTIFICATE_SIGN in usage
     if usage is not None and signs_certificates and not is_authority:
         raise _not_conforming("an end entity's key usage is to sign certificates", "4.2.1.3")
-    if constraints is not None and constraints[1] is not None and not (
-        is_authority and signs_certificates
+    if (
+        constraints is not None
+        and constraints[1] is not None
+        and not (is_authority and signs_certificates)
     ):
         raise _not_conforming("a path length stands where no certificates are signed", "4.2.1.9")
 

@@ -42,15 +42,13 @@ class NameConstraints:
         """
         try:
             parts = tlv.parse(encoded, expected_tag=der.SEQUENCE).children()
-            if [part.tag for part in parts] not in (
-                [_PERMITTED],
-                [_EXCLUDED],
-                [_PERMITTED, _EXCLUDED],
-            ):
-                raise ValueError("neither permitted nor excluded subtrees")
             trees = {part.tag: tuple(_base(item) for item in part.children()) for part in parts}
         except (CardDataError, ValueError) as error:
-            raise CertificateError("name constraints are not what RFC 5280, 4.2.1.10 says") from error
+            raise CertificateError(
+                "name constraints are not what RFC 5280, 4.2.1.10 says"
+            ) from error
+        if [part.tag for part in parts] not in ([_PERMITTED], [_EXCLUDED], [_PERMITTED, _EXCLUDED]):
+            raise CertificateError("name constraints hold neither permitted nor excluded subtrees")
         if not all(trees.values()):
             raise CertificateError("name constraints hold no subtree")
         return cls(permitted=trees.get(_PERMITTED, ()), excluded=trees.get(_EXCLUDED, ()))

@@ -46,6 +46,7 @@ __all__ = [
     "check_path_times",
 ]
 
+
 class PathValidator:
     """Anchors, other people's certificates and lists, and the rules under which certificates are judged by them.
 

@@ -113,7 +113,9 @@ class Judgement:
                 if at is not None:
                     stage, check = 3, "validity"
                     check_path_times(path, at=at)
-                    self._note(name, check, f"every certificate is valid at {at:%Y-%m-%d %H:%M:%S}Z")
+                    self._note(
+                        name, check, f"every certificate is valid at {at:%Y-%m-%d %H:%M:%S}Z"
+                    )
                 if at is not None and self._rules.require_revocation:
                     stage, check = 4, "revocation"
                     self._check_revocation(path, at=at, suspects=())
@@ -224,9 +226,7 @@ class Judgement:
         self, signer: Certificate, path: Path, *, at: datetime, suspects: tuple[Certificate, ...]
     ) -> bool:
         """6.3.3 (f): the path of who signed the list ends at the same anchor."""
-        rules = PathRules(
-            max_path_length=self._rules.max_path_length, profile=self._rules.profile
-        )
+        rules = PathRules(max_path_length=self._rules.max_path_length, profile=self._rules.profile)
         for candidate in self._paths(signer):
             if candidate.anchor.certificate.der != path.anchor.certificate.der:
                 continue
@@ -255,9 +255,7 @@ class Judgement:
 
     def _note(self, subject: str, check: str, sentence: str, code: str | None = None) -> None:
         if len(self._trace) < _MAX_STEPS_SHOWN:
-            self._trace.append(
-                PathStep(subject=subject, check=check, sentence=sentence, code=code)
-            )
+            self._trace.append(PathStep(subject=subject, check=check, sentence=sentence, code=code))
 
     @staticmethod
     def _stop_if_exhausted(error: PkiError) -> None:
@@ -282,6 +280,4 @@ def _is_named_key(certificate: Certificate, issuer: Certificate) -> bool:
 
 
 def _shown(path: Path) -> str:
-    return " <- ".join(
-        described(item) for item in (path.anchor.certificate, *path.certificates)
-    )
+    return " <- ".join(described(item) for item in (path.anchor.certificate, *path.certificates))

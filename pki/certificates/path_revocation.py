@@ -108,7 +108,9 @@ def check_status(
     for item in found:
         if certificate.serial_number in item.revoked and not _is_indirect(item):
             moment = item.revoked[certificate.serial_number]
-            raise refused("revoked", f"{described(certificate)} was revoked at {moment:%Y-%m-%d %H:%M:%S}Z")
+            raise refused(
+                "revoked", f"{described(certificate)} was revoked at {moment:%Y-%m-%d %H:%M:%S}Z"
+            )
     if not any(
         item.this_update <= now <= item.next_update and _speaks_of(item, certificate, profile)
         for item in found

@@ -34,6 +34,8 @@ __all__ = ["check_path"]
 
 _KNOWN: Final = frozenset(
     {
+        ext.AUTHORITY_KEY_IDENTIFIER,
+        ext.SUBJECT_KEY_IDENTIFIER,
         ext.KEY_USAGE,
         ext.BASIC_CONSTRAINTS,
         ext.SUBJECT_ALTERNATIVE_NAME,
@@ -63,9 +65,7 @@ def check_path(path: Path, rules: PathRules, budget: WorkBudget) -> frozenset[st
         path.anchor.scope is None or not path.anchor.scope.admits(rules.demand)
     ):
         scope = "nothing" if path.anchor.scope is None else str(path.anchor.scope)
-        raise refused(
-            "anchor-scope", f"its anchor is trusted for {scope}, expected {rules.demand}"
-        )
+        raise refused("anchor-scope", f"its anchor is trusted for {scope}, expected {rules.demand}")
     if len(path.certificates) > rules.max_path_length:
         raise refused(
             "too-long",
@@ -116,7 +116,9 @@ class _State:
         else:
             self._graph.end()
         if self._explicit_policy == 0 and self._graph.is_null:
-            raise refused("policy", f"{described(certificate)} has none of the policies that must hold")
+            raise refused(
+                "policy", f"{described(certificate)} has none of the policies that must hold"
+            )
 
     def prepare_for_next(self, certificate: Certificate) -> None:
         """6.1.4: from one authority to what it signed."""
@@ -125,9 +127,7 @@ class _State:
             mappings = decode_policy_mappings(extensions[POLICY_MAPPINGS].value)
             self._budget.count_steps(len(mappings))
             self._graph.apply_mappings(mappings, is_allowed=self._policy_mapping > 0)
-        is_self_issued = is_same_name(
-            certificate.issuer, certificate.subject, self._rules.profile
-        )
+        is_self_issued = is_same_name(certificate.issuer, certificate.subject, self._rules.profile)
         if not is_self_issued:
             # (h): self-issued certificates do not count.
             self._explicit_policy = max(self._explicit_policy - 1, 0)
@@ -180,19 +180,11 @@ class _State:
                 )
 
     def _take_authority(self, certificate: Certificate, *, is_counted: bool) -> None:
-        """(g), (i) to (n)."""
+        """(g) and (k) to (n)."""
         extensions = certificate.extensions
         if NAME_CONSTRAINTS in extensions:
             self._constraints.append(NameConstraints.from_bytes(extensions[NAME_CONSTRAINTS].value))
-        if POLICY_CONSTRAINTS in extensions:
-            required, inhibited = decode_policy_constraints(extensions[POLICY_CONSTRAINTS].value)
-            if required is not None:
-                self._explicit_policy = min(self._explicit_policy, required)
-            if inhibited is not None:
-                self._policy_mapping = min(self._policy_mapping, inhibited)
-        if INHIBIT_ANY_POLICY in extensions:
-            skipped = decode_inhibit_any_policy(extensions[INHIBIT_ANY_POLICY].value)
-            self._any_policy = min(self._any_policy, skipped)
+        self._take_policy_limits(certificate)
         constraints = ext.decode_basic_constraints(extensions)
         if constraints is None or not constraints[0]:
             raise refused("not-an-authority", f"{described(certificate)} is no authority")
@@ -207,7 +199,22 @@ class _State:
             self._path_length = min(self._path_length, constraints[1])
         usage = ext.decode_key_usage(extensions)
         if usage is not None and KeyUsageBit.CERTIFICATE_SIGN not in usage:
-            raise refused("key-usage", f"the key of {described(certificate)} is not for certificates")
+            raise refused(
+                "key-usage", f"the key of {described(certificate)} is not for certificates"
+            )
+
+    def _take_policy_limits(self, certificate: Certificate) -> None:
+        """(i), (j)."""
+        extensions = certificate.extensions
+        if POLICY_CONSTRAINTS in extensions:
+            required, inhibited = decode_policy_constraints(extensions[POLICY_CONSTRAINTS].value)
+            if required is not None:
+                self._explicit_policy = min(self._explicit_policy, required)
+            if inhibited is not None:
+                self._policy_mapping = min(self._policy_mapping, inhibited)
+        if INHIBIT_ANY_POLICY in extensions:
+            skipped = decode_inhibit_any_policy(extensions[INHIBIT_ANY_POLICY].value)
+            self._any_policy = min(self._any_policy, skipped)
 
 
 def _check_key_identifier(
@@ -225,4 +232,3 @@ def _check_key_identifier(
             )
     elif named != own:
         raise refused("key-identifier", f"{described(certificate)} names another key of its issuer")
-

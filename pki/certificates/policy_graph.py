@@ -6,6 +6,7 @@ the work is bounded by the sizes of the certificates.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from cryptography.hazmat import asn1
@@ -16,9 +17,9 @@ from pki.certificates.certificate import CertificateError
 
 __all__ = [
     "ANY_POLICY",
+    "INHIBIT_ANY_POLICY",
     "POLICY_CONSTRAINTS",
     "POLICY_MAPPINGS",
-    "INHIBIT_ANY_POLICY",
     "PolicyGraph",
     "decode_inhibit_any_policy",
     "decode_policy_constraints",
@@ -90,7 +91,7 @@ class PolicyGraph:
         reachable = self._reachable()
         authority: set[str] = {
             policy
-            for before, level in zip(reachable, reachable[1:], strict=False)
+            for before, level in pairwise(reachable)
             for policy, node in level.items()
             if policy != ANY_POLICY and ANY_POLICY in node.parents and ANY_POLICY in before
         }
@@ -121,11 +122,11 @@ def decode_policy_mappings(encoded: bytes) -> dict[str, set[str]]:
     try:
         for pair in tlv.parse(encoded, expected_tag=der.SEQUENCE).children():
             issuer, subject = (_policy(item) for item in pair.children())
-            if ANY_POLICY in {issuer, subject}:
-                raise CertificateError("a policy is mapped to or from any policy")
             found.setdefault(issuer, set()).add(subject)
     except (CardDataError, ValueError) as error:
         raise CertificateError("policy mappings are not what RFC 5280, 4.2.1.5 says") from error
+    if ANY_POLICY in found or any(ANY_POLICY in subjects for subjects in found.values()):
+        raise CertificateError("a policy is mapped to or from any policy")
     return found
 
 
@@ -135,18 +136,14 @@ def decode_policy_constraints(encoded: bytes) -> tuple[int | None, int | None]:
     Raises:
         CertificateError: ``certificate.malformed``.
     """
+    known = ([_REQUIRE_EXPLICIT_POLICY], [_INHIBIT_POLICY_MAPPING])
     try:
         parts = tlv.parse(encoded, expected_tag=der.SEQUENCE).children()
-        tags = [part.tag for part in parts]
-        if (
-            not tags
-            or tags != sorted(set(tags))
-            or not set(tags) <= {_REQUIRE_EXPLICIT_POLICY, _INHIBIT_POLICY_MAPPING}
-        ):
-            raise ValueError("no policy constraint, or another one")
         values = {part.tag: der.decode_integer(part.value) for part in parts}
     except (CardDataError, ValueError) as error:
         raise CertificateError("policy constraints are not what RFC 5280, 4.2.1.11 says") from error
+    if [part.tag for part in parts] not in (*known, known[0] + known[1]):
+        raise CertificateError("policy constraints hold none, or another one")
     return values.get(_REQUIRE_EXPLICIT_POLICY), values.get(_INHIBIT_POLICY_MAPPING)
 
 

@@ -92,9 +92,7 @@ def key_identifier(public_key: PublicKey) -> bytes:
     return context.finalize()
 
 
-def _decode_rsa(
-    info: _PublicKeyInfo, encoded: bytes, least_exponent: int
-) -> rsa.RSAPublicKey:
+def _decode_rsa(info: _PublicKeyInfo, encoded: bytes, least_exponent: int) -> rsa.RSAPublicKey:
     value = asn1.decode_der(_RsaPublicKey, info.key.as_bytes())
     bits, exponent = value.modulus.bit_length(), value.exponent
     if not _MIN_RSA_BITS <= bits <= _MAX_RSA_BITS:

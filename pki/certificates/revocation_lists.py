@@ -19,6 +19,7 @@ from pki.certificates.profile_checks import is_issued_by
 
 __all__ = ["lists_for"]
 
+
 def lists_for(
     authority: Authority, *, authorities: Iterable[Authority], lists: Iterable[CertificateList]
 ) -> list[CertificateList]:

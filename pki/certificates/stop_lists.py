@@ -37,7 +37,9 @@ def admit_stop_list(
         )
         check_certificate_time(authority.certificate, at=found.this_update)
     except PkiError as error:
-        raise _untrusted(f"no trusted authority certified its signer {signer.name}: {error}") from error
+        raise _untrusted(
+            f"no trusted authority certified its signer {signer.name}: {error}"
+        ) from error
     if authority.is_test != signer.is_test:
         raise _untrusted(f"the test marks of its signer {signer.name} and of its authority differ")
     for item in lists_for(authority, authorities=authorities, lists=lists):

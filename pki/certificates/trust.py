@@ -22,14 +22,14 @@ from pki.certificates.certificate import (
 )
 from pki.certificates.extensions import KeyUsageBit
 from pki.certificates.names import country_of, name_text
+from pki.certificates.path import PathProfile, check_certificate_time
+from pki.certificates.path_revocation import check_status
 from pki.certificates.profile_checks import (
     check_critical,
     check_key_usage,
     is_test_certificate,
     required,
 )
-from pki.certificates.path import PathProfile, check_certificate_time
-from pki.certificates.path_revocation import check_status
 from pki.certificates.revocation_lists import lists_for
 from pki.errors import PkiDataError, PkiError, PkiRefusedError
 
@@ -207,9 +207,7 @@ def check_revocation(
     try:
         check_status(signer.certificate, lists, now=now, profile=PathProfile.DOC_9303)
     except PkiRefusedError as error:
-        raise PkiRefusedError(
-            str(error), code=error.code.replace("path.", "signer.", 1)
-        ) from error
+        raise PkiRefusedError(str(error), code=error.code.replace("path.", "signer.", 1)) from error
 
 
 def _check_stop_lists(

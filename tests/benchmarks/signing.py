@@ -22,11 +22,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from card_layout.curves import NamedCurve
 from card_layout.files.security_object_file import SecurityObjectFile
 from pki.certificates import trust
+from pki.certificates.authority_path import issuing_anchor
 from pki.certificates.certificate import load_certificate
 from pki.certificates.issue import issue_signer_certificate
 from pki.certificates.names import DistinguishedName
 from pki.certificates.profile import load_certificate_profile
-from pki.certificates.authority_path import issuing_anchor
 from pki.certificates.profile_checks import is_issued_by
 from pki.certificates.trust import TrustAnchors
 from pki.keys.algorithms import elliptic_curve_key

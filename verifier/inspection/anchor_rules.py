@@ -37,7 +37,7 @@ def read_anchors(
 def _anchor(
     item: object, *, states: Mapping[str, str], document_codes: Collection[str]
 ) -> tuple[str, AnchorScope]:
-    if not isinstance(item, dict) or not _REQUIRED_KEYS <= set(item):
+    if not isinstance(item, dict) or not set(item) >= _REQUIRED_KEYS:
         raise _malformed("an anchor is not a table with certificate and purposes")
     unknown = sorted(set(item) - _REQUIRED_KEYS - _DOCUMENT_KEYS)
     if unknown:
@@ -53,7 +53,9 @@ def _anchor(
     if has_documents != (set(item) >= _DOCUMENT_KEYS) or (
         not has_documents and set(item) & _DOCUMENT_KEYS
     ):
-        raise _malformed("an anchor has states and document_codes exactly where it is for documents")
+        raise _malformed(
+            "an anchor has states and document_codes exactly where it is for documents"
+        )
     scope = AnchorScope(
         purposes=purposes,
         states=_subset(item, "states", states),
@@ -66,7 +68,9 @@ def _subset(item: Mapping[str, object], key: str, known: Collection[str]) -> fro
     found = _texts(item[key], key) if key in item else frozenset()
     unknown = sorted(found - set(known))
     if unknown:
-        raise _malformed(f"{key} of an anchor holds {unknown[0][:40]!r}, which the policy does not know")
+        raise _malformed(
+            f"{key} of an anchor holds {unknown[0][:40]!r}, which the policy does not know"
+        )
     return found
 
 
