@@ -29,6 +29,7 @@ from pki.keys.foreign_algorithms import ForeignAlgorithm, UnknownAlgorithm
 
 __all__ = [
     "MAX_CERTIFICATE_BYTES",
+    "MAX_LIST_BYTES",
     "Certificate",
     "CertificateError",
     "CertificateList",

@@ -27,6 +27,7 @@ from pki.certificates.path_revocation import check_status
 from pki.certificates.profile_checks import (
     check_critical,
     check_key_usage,
+    check_strength,
     is_test_certificate,
     required,
 )
@@ -245,6 +246,7 @@ def load_signer(der: bytes) -> DocumentSignerCertificate:
 
 def _check_signer(certificate: Certificate) -> None:
     """Doc 9303-12, 7.1.1, column *document signer*."""
+    check_strength(certificate)
     extensions = certificate.extensions
     check_critical(extensions)
     constraints = ext.decode_basic_constraints(extensions)
