@@ -8,25 +8,16 @@ from pki.certificates.profile import load_certificate_profile
 from pki.errors import PkiRefusedError
 from pki.keys.weak_keys import weakness_of
 
-# Two primes of 1536 bits of which the second is the next one after the first.
-FIRST = 1 << 1535
-
-
-def next_prime(number: int) -> int:
-    while pow(2, number - 1, number) != 1:
-        number += 2
-    return number
-
 
 @pytest.fixture(scope="module")
-def close_primes() -> rsa.RSAPublicKey:
-    one = next_prime(FIRST | 0xC0FFEE1 | 1 << 1534)
-    two = next_prime(one + 2)
-    return rsa.RSAPublicNumbers(65537, one * two).public_key()
+def close_factors() -> rsa.RSAPublicKey:
+    """A modulus of 3072 bits whose two factors are neighbours; that they are no primes does not matter here."""
+    factor = (1 << 1535) | (1 << 1534) | 0xC0FFEE1
+    return rsa.RSAPublicNumbers(65537, factor * (factor + 2)).public_key()
 
 
-def test_close_primes_are_found(close_primes: rsa.RSAPublicKey) -> None:
-    assert weakness_of(close_primes) == "its primes stand too close together"
+def test_close_factors_are_found(close_factors: rsa.RSAPublicKey) -> None:
+    assert weakness_of(close_factors) == "its primes stand too close together"
 
 
 def test_an_ordinary_key_has_nothing_against_it() -> None:
@@ -42,10 +33,10 @@ def test_a_private_key_that_anybody_would_try_first_is_found(curve: ec.EllipticC
     assert weakness_of(opposite) is not None
 
 
-def test_no_certificate_is_made_for_a_weak_key(close_primes: rsa.RSAPublicKey) -> None:
+def test_no_certificate_is_made_for_a_weak_key(close_factors: rsa.RSAPublicKey) -> None:
     profile = load_certificate_profile("document-signer")
     for chosen, key in (
-        (profile.with_key("rsa3072"), close_primes),
+        (profile.with_key("rsa3072"), close_factors),
         (profile, ec.derive_private_key(1, ec.SECP256R1()).public_key()),
     ):
         with pytest.raises(PkiRefusedError) as caught:
