@@ -67,14 +67,15 @@ def check_certificate_time(certificate: Certificate, *, at: datetime) -> None:
         PkiRefusedError: ``path.not-yet-valid``, ``path.expired``.
     """
     moment = at.replace(microsecond=0)
-    period = (
+    if certificate.not_before <= moment <= certificate.not_after:
+        return
+    is_early = moment < certificate.not_before
+    raise refused(
+        "not-yet-valid" if is_early else "expired",
+        f"{described(certificate)} {'is not valid yet' if is_early else 'has expired'}, "
         f"expected {certificate.not_before:%Y-%m-%d %H:%M:%S}Z "
-        f"to {certificate.not_after:%Y-%m-%d %H:%M:%S}Z, got {moment:%Y-%m-%d %H:%M:%S}Z"
+        f"to {certificate.not_after:%Y-%m-%d %H:%M:%S}Z, got {moment:%Y-%m-%d %H:%M:%S}Z",
     )
-    if moment < certificate.not_before:
-        raise refused("not-yet-valid", f"{described(certificate)} is not valid yet, {period}")
-    if moment > certificate.not_after:
-        raise refused("expired", f"{described(certificate)} has expired, {period}")
 
 
 class Judgement:
@@ -173,7 +174,12 @@ class Judgement:
         name = described(certificate)
         self._budget.count_signature()
         try:
-            is_issued = is_issued_by(certificate.der, issuer.der, self._rules.profile.reading)
+            is_issued = (
+                # A terminal judges the same signers all day: their signatures are checked once.
+                is_issued_by(certificate.der, issuer.der)
+                if self._rules.profile is PathProfile.DOC_9303
+                else certificate.verify_by(issuer.public_key)
+            )
         except PkiDataError as error:
             self._fail(1, name, "signature", error)
             return False
