@@ -837,6 +837,14 @@ def wrong_signing_key() -> Scene:
     return Scene(leaf(one), (one, two), crls=(crl(two, issuer=one.subject),))
 
 
+@case("own::crl::a-namesake-under-another-anchor-signs-no-list-of-ours", NO_LIST)
+def namesake() -> Scene:
+    above, other = root(), issue("CN=other")
+    imitation = issue("CN=root", other, key="namesake")
+    lists = (crl(imitation), crl(other))
+    return Scene(leaf(above), (above, other), (imitation,), crls=lists)
+
+
 @case("rfc5280::crl::certificate-serial-on-crl-different-issuer", None)
 def serial_of_another_issuer() -> Scene:
     one, two = root(), issue("CN=root two")
