@@ -17,6 +17,7 @@ from pki.certificates.certificate import load_certificate_list
 from pki.certificates.crl import MAX_CRL_LIFETIME
 from pki.certificates.profile import ProfileVariant
 from pki.cli_authorising import authorisation_app, operator_app, signer_serve
+from pki.cli_certificate import certificate_app
 from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_context, load_profile
 from pki.cli_hierarchy import mount
 from pki.cli_terminal import terminal_app
@@ -326,6 +327,7 @@ for _name, _commands in (
     ("terminal", terminal_app),
     ("operator", operator_app),
     ("authorisation", authorisation_app),
+    ("certificate", certificate_app),
 ):
     app.add_typer(_commands, name=_name)
 app.command("lint", epilog=LINT_EXAMPLES)(lint_command)
