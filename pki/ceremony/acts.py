@@ -92,6 +92,7 @@ class RootActs:
                 request = authority_request(wish)
                 profile = wished_profile(wish)
                 request.check(profile)
+                self._check_place()
                 return {
                     **before,
                     "name": f"{'TEST ' if request.is_test else ''}{request.name}",
@@ -172,11 +173,11 @@ class RootActs:
         ceremonies = self.state.ceremonies
         if self.state.authority_certificate is not None:
             raise PkiRefusedError("there is an authority already", code="authority.exists")
+        self._check_place()
         if quorum not in {ceremonies.quorum, ceremonies.next_quorum}:
             self._choose(quorum)
         if not self.open_root(secret, quorum):
-            if self.directory.exists():
-                shutil.rmtree(self.directory)
+            self._remove_residue()
             kind = KeystoreKind(self.opening.wish["keystore"])
             self.keystore.open_root(
                 create_keystore(self.directory, kind=kind, pin=secret.pin(quorum.ceremony))
@@ -299,6 +300,22 @@ class RootActs:
         return self.authority.create_signer(
             f"journal-{number}", profile=load_certificate_profile("journal-signer")
         )
+
+    def _check_place(self) -> None:
+        """The root's keystore goes where nothing is yet, except what an earlier try of this home left."""
+        is_first = not self.state.ceremonies.identifiers
+        if is_first and self.directory.exists() and any(self.directory.iterdir()):
+            raise KeystoreError(
+                f"{self.directory} is not empty: the root's keystore cannot be made there",
+                code="keystore.exists",
+            )
+
+    def _remove_residue(self) -> None:
+        """What a try that broke off has left of a keystore, which holds no certified key; nothing else is touched."""
+        for pattern in ("token.json", "softhsm2.conf", "keystore.json", "*.key"):
+            for path in self.directory.glob(pattern):
+                path.unlink()
+        shutil.rmtree(self.directory / "tokens", ignore_errors=True)
 
     def _choose(self, quorum: Quorum) -> None:
         self.authority.recorder.record(

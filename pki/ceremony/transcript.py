@@ -278,23 +278,28 @@ class Transcript:
         Raises:
             RecordError: it cannot be written.
         """
-        transcript = cls.resume(path, now=now, is_new=True)
-        transcript.write(OPENED, opening.to_fields())
-        return transcript
+        return cls._open(path, now=now, first=(OPENED, opening.to_fields()))
 
     @classmethod
-    def resume(cls, path: Path, *, now: Callable[[], datetime], is_new: bool = False) -> Self:
+    def resume(cls, path: Path, *, now: Callable[[], datetime]) -> Self:
         """One that broke off: what was only in memory will be done again.
 
         Raises:
             RecordError: ``ceremony.transcript-damaged``, ``ceremony.out-of-order``, ``record.damaged``.
         """
+        return cls._open(path, now=now, first=(RESUMED, {}))
+
+    @classmethod
+    def _open(cls, path: Path, *, now: Callable[[], datetime], first: tuple[str, Fields]) -> Self:
         progress = Progress()
-        journal = Journal.open(path, replay=progress.apply)
-        transcript = cls(journal, progress, now)
-        is_at_work = progress.closed is None and progress.abandoned is None
-        if not is_new and is_at_work and progress.opening is not None:
-            transcript.write(RESUMED, {})
+        transcript = cls(Journal.open(path, replay=progress.apply), progress, now)
+        try:
+            # Behind the closing nothing is resumed: only the signature is missing.
+            if progress.closed is None and not progress.is_over:
+                transcript.write(*first)
+        except BaseException:
+            transcript.close()
+            raise
         return transcript
 
     @property
