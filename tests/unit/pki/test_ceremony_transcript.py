@@ -21,6 +21,7 @@ from pki.bootstrap_ceremony import (
 )
 from pki.ceremony.console import AnswersConsole
 from pki.ceremony.script import CeremonyKind, Text
+from pki.ceremony.shares import combine, read_sheet
 from pki.ceremony.surroundings import Surroundings, check_offline, check_sheet_directory
 from pki.ceremony.transcript import Opening
 from pki.ceremony.transcript_check import verify_transcript
@@ -48,8 +49,13 @@ class Rehearsed(AnswersConsole):
         super().__init__(ANSWERS)
         self.first = first
         self.lines: list[str] = []
-        if known is not None:
-            self._sheets = dict(known._sheets)
+        self.sets: dict[str, dict[int, tuple[str, ...]]] = {} if known is None else known.sets
+
+    def fact(self, name: str, value: str) -> None:
+        super().fact(name, value)
+        if "/ set" in name or "/ new set" in name:
+            # Everybody has the sheets of this set in hand now.
+            self._sheets = self.sets.setdefault(value, {})
 
     def ask(self, question: str, prompt: Text) -> str:
         waiting = self.first.get(question.replace(".", "_"))
@@ -60,7 +66,7 @@ class Rehearsed(AnswersConsole):
 
 
 def opening(kind: CeremonyKind = CeremonyKind.ROOT, **wish: str) -> Opening:
-    is_root = kind is CeremonyKind.ROOT
+    is_root = kind in {CeremonyKind.ROOT, CeremonyKind.RESHARE}
     return Opening(
         ceremony=new_ceremony_id(kind),
         kind=kind,
@@ -283,7 +289,8 @@ def test_what_is_typed_wrongly_is_typed_again_and_nothing_is_lost(
     made: tuple[Home, Rehearsed, CeremonyResult],
 ) -> None:
     home, known, _ = made
-    words = list(known._sheets[1])
+    (sheets,) = known.sets.values()
+    words = list(sheets[1])
     wrong = next(word for word in ("academic", "zero") if word != words[11])
     console = Rehearsed(
         known,
@@ -295,7 +302,7 @@ def test_what_is_typed_wrongly_is_typed_again_and_nothing_is_lost(
             " ".join([*words[:11], wrong, *words[12:]]),
         ],
         correction_1_12=["nonsense", words[11]],
-        sheet_3=[" ".join(words), " ".join(known._sheets[3][:5]), " ".join(known._sheets[3][5:])],
+        sheet_3=[" ".join(words), " ".join(sheets[3][:5]), " ".join(sheets[3][5:])],
     )
     begin_ceremony(home, opening(CeremonyKind.CRL, days="30"), console=console, sheets=None)
     assert not any(console.first.values())
@@ -330,6 +337,46 @@ def test_what_was_shown_is_what_is_signed(tmp_path: Path) -> None:
         resume_ceremony(home, is_rehearsal=True, console=Rehearsed(known), sheets=None)
     assert caught.value.code == "ceremony.wish-differs"
     assert read_state(home).crl_number == 1
+
+
+@pytest.mark.parametrize(
+    "kind", ["quorum.chosen", "quorum.set", "step.done", "ceremony-transcript.intended"]
+)
+def test_a_resharing_killed_around_the_change_ends_with_the_new_sheets(
+    tmp_path: Path, kind: str
+) -> None:
+    home = Home(tmp_path / "pki")
+    console = Rehearsed()
+    make_root(home, console)
+    (old,) = console.sets
+    whole = Journal.append_many
+
+    def append_many(self: Journal, records: list[Record]) -> tuple[JournalEntry, ...]:
+        for record in records:
+            if record.kind == kind and record.fields.get("step", "pin-change") == "pin-change":
+                raise KilledError
+        return whole(self, records)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "append_many", append_many)
+        with pytest.raises(KilledError):
+            begin_ceremony(home, opening(CeremonyKind.RESHARE), console=console, sheets=None)
+    result = resume_ceremony(home, is_rehearsal=True, console=Rehearsed(console), sheets=None)
+    assert verify_transcript(result.transcript, certificate=None).kind is CeremonyKind.RESHARE
+    quorum = read_state(home).ceremonies.quorum
+    assert quorum is not None
+    assert str(quorum.identifier) in set(console.sets) - {old}
+    begin_ceremony(
+        home, opening(CeremonyKind.CRL, days="30"), console=Rehearsed(console), sheets=None
+    )
+    secret = combine(
+        [read_sheet(console.sets[old][number], number=number, quorum=None) for number in (1, 2)]
+    )
+    with pytest.raises(PkiError, match="does not open"):
+        SoftwareKeystore(
+            home.directory / "root-keystore",
+            passphrase=secret.pin(read_state(home).ceremonies.begun[0]).encode(),
+        )
 
 
 def test_no_ceremony_on_a_machine_with_a_network() -> None:
