@@ -77,6 +77,13 @@ def begin_root_ceremony(
     place = root_keystore if root_keystore is not None else home.directory / "root-keystore"
     kind = KeystoreKind(opening.wish["keystore"])
     prepare_home(home, kind=kind, pin_file=pin_file, root_keystore=place)
+    settled = home.settings().root_keystore
+    if settled is not None and settled != place.resolve():
+        raise PkiRefusedError(
+            f"the root's keystore of this home was settled as {settled}, got {place}",
+            code="ceremony.home-ordinary",
+            hint="--root-keystore as in the ceremony before, or another home",
+        )
     return begin_ceremony(home, opening, console=console, sheets=sheets)
 
 

@@ -1,10 +1,12 @@
 """The conductor: carries out a ceremony's script, one recorded step after the other, and signs the transcript."""
 
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 from pki.ceremony.acts import RootActs, fingerprint_groups
 from pki.ceremony.console import Console
@@ -29,6 +31,9 @@ from pki.record.journal import Fields
 from pki.services.state import EntryKind
 
 __all__ = ["Conductor"]
+
+_PAGE: Final = re.compile(r"sheet-[0-9]{1,2}\.pdf|\.sheet-[0-9]{1,2}\.pdf\.[0-9a-f]{8}")
+"""A page that was printed, or one that a crash left half written; nobody else's file is touched."""
 
 
 @dataclass(kw_only=True)
@@ -373,7 +378,9 @@ class Conductor:
         if self.sheets_directory is None:
             return
         try:
-            for path in self.sheets_directory.glob("*sheet-*.pdf*"):
+            for path in self.sheets_directory.iterdir():
+                if not _PAGE.fullmatch(path.name):
+                    continue
                 with path.open("r+b") as file:
                     file.write(bytes(path.stat().st_size))
                     file.flush()

@@ -15,16 +15,14 @@ from tests.e2e.ceremony_stage import PEOPLE, PROGRAM, ROOT, Stage
 
 STEPS_OF_ROOT = 14
 
-KEYSTORES = [
-    "file",
-    pytest.param(
-        "pkcs11",
-        marks=[
-            pytest.mark.hsm,
-            pytest.mark.skipif(find_softhsm() is None, reason="there is no SoftHSM2 here"),
-        ],
-    ),
+NEEDS_TOKEN = [
+    pytest.mark.hsm,
+    pytest.mark.skipif(find_softhsm() is None, reason="there is no SoftHSM2 here"),
 ]
+KEYSTORES = ["file", pytest.param("pkcs11", marks=NEEDS_TOKEN)]
+
+
+TOKEN_SLOWLY = pytest.param("pkcs11", marks=[*NEEDS_TOKEN, pytest.mark.slow])
 
 
 @pytest.fixture
@@ -112,7 +110,7 @@ def sheet_in_hand(stage: Stage, old: dict[int, list[str]], number: int, text: st
     return old[number] if "Kích hoạt khoá gốc" in step else stage.sheets[number]
 
 
-@pytest.mark.parametrize("keystore", KEYSTORES)
+@pytest.mark.parametrize("keystore", ["file", TOKEN_SLOWLY])
 def test_a_ceremony_that_is_killed_at_every_step_ends_with_one_root(
     stage: Stage, keystore: str
 ) -> None:

@@ -396,6 +396,49 @@ def test_sheets_are_kept_out_of_disks_and_of_others(tmp_path: Path) -> None:
     assert caught.value.code == "ceremony.sheets-on-disk"
 
 
+def test_pages_that_a_crash_left_are_swept_and_nobody_elses_files(tmp_path: Path) -> None:
+    home = Home(tmp_path / "pki")
+    pages = check_sheet_directory(tmp_path / "sheets", is_rehearsal=True)
+    left = [pages / "sheet-7.pdf", pages / ".sheet-12.pdf.0123abcd"]
+    others = [pages / "datasheet-1.pdf", pages / "sheet-1.pdf.txt"]
+    for path in (*left, *others):
+        path.write_bytes(b"words")
+    begin_root_ceremony(
+        home,
+        opening(),
+        pin_file=tmp_path / "pin",
+        root_keystore=None,
+        console=Rehearsed(),
+        sheets=pages,
+    )
+    assert sorted(pages.iterdir()) == sorted(others)
+    assert all(path.read_bytes() == b"words" for path in others)
+
+
+def test_the_roots_keystore_goes_where_nothing_is(tmp_path: Path) -> None:
+    medium = tmp_path / "medium"
+    medium.mkdir()
+    (medium / "letter.txt").write_text("somebody else's")
+
+    def make(place: Path) -> CeremonyResult:
+        return begin_root_ceremony(
+            Home(tmp_path / "pki"),
+            opening(),
+            pin_file=tmp_path / "pin",
+            root_keystore=place,
+            console=Rehearsed(),
+            sheets=None,
+        )
+
+    with pytest.raises(PkiError) as caught:
+        make(medium)
+    assert caught.value.code == "keystore.exists"
+    with pytest.raises(PkiRefusedError) as moved:
+        make(tmp_path / "elsewhere")
+    assert moved.value.code == "ceremony.home-ordinary"
+    assert [path.name for path in medium.iterdir()] == ["letter.txt"]
+
+
 def test_people_of_a_ceremony_are_different_people() -> None:
     for people in ({"administrator": "An"}, {"witnesses": ("Chi",)}, {"witnesses": ()}):
         with pytest.raises(PkiError) as caught:
