@@ -59,8 +59,6 @@ CustodianOption = Annotated[
 ]
 ThresholdOption = Annotated[int, typer.Option(help="How many sheets open the root.")]
 
-mount_reading(ceremony_app)
-
 _DAYS: Final = str(MAX_CRL_LIFETIME.days)
 
 
@@ -377,3 +375,6 @@ def _tell(result: CeremonyResult, output_format: OutputFormat) -> None:
         output_format,
     )
     print_warning("read the digest aloud; every witness writes it down on paper and signs")
+
+
+mount_reading(ceremony_app)
