@@ -15,6 +15,7 @@ from pki.errors import PkiDataError, RecordError
 from pki.record.journal import JournalEntry
 from pki.services.authorisation_state import AuthorisationState
 from pki.services.card_verifiable_state import CardVerifiableState
+from pki.services.master_key_state import MASTER_KEY_ENTRIES, MasterKeyState
 
 __all__ = [
     "CRL_SERIES",
@@ -76,6 +77,11 @@ class EntryKind(Enum):
     OPERATOR_ENROLLED = "operator-certificate.issued"
     OPERATOR_REVOKED = "operator.revoked"
     AUTHORISATION_ACCEPTED = "authorisation.accepted"
+    MASTER_KEY_INTENDED = "master-key.intended"
+    MASTER_KEY_CREATED = "master-key.created"
+    MASTER_KEY_RETIREMENT_INTENDED = "master-key.retirement-intended"
+    MASTER_KEY_RETIRED = "master-key.retired"
+    CHIP_KEYS_WRAPPED = "chip-keys.wrapped"
     LOG_STARTED = "log.started"
     CHECKPOINT_INTENDED = "checkpoint.intended"
 
@@ -171,6 +177,7 @@ class PkiState:
 
         self.card_verifiable = CardVerifiableState()
         self.authorisations = AuthorisationState()
+        self.master_keys = MasterKeyState()
 
     @property
     def authority(self) -> AuthorityRecord | None:
@@ -426,4 +433,8 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
         entry
     ),
     EntryKind.LOG_STARTED: _log_started,
+    **{
+        EntryKind(kind): lambda state, entry: state.master_keys.apply(entry)
+        for kind in MASTER_KEY_ENTRIES
+    },
 }

@@ -346,7 +346,8 @@ def test_a_token_without_its_library_is_told_as_such(
         '{"format": 1, "module": "/nowhere.so", "token_label": "membercard"}'
     )
     monkeypatch.setitem(sys.modules, "pkcs11", None)
-    monkeypatch.delitem(sys.modules, "pki.keys.pkcs11", raising=False)
+    for name in ("pki.keys.pkcs11", "pki.keys.token_keystore"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     action = lambda: open_keystore(tmp_path, pin=PIN)  # noqa: E731 - one of many alike
     assert code_of(action) == "keystore.no-token-library"
     assert find_softhsm() is None
