@@ -67,7 +67,7 @@ def signer_serve(
     """Own the keys, and sign for clients what two operators authorised, until interrupted."""
     home = command_context(context).home
     # Keys and PIN must not end up in a file because something crashed.
-    protect_memory()
+    protect_memory(for_good=True)
 
     def ready(server: SignerServer, signers: tuple[str, ...]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -207,7 +207,7 @@ def main(descriptor: int) -> int:
     """The process itself: serve the other end until it closes."""
     # Whoever stops both from a terminal means the other one, which lets us finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    protect_memory()
+    protect_memory(for_good=True)
     with socket.socket(fileno=descriptor) as connection:
         connection.settimeout(None)
         opening = _read_frame(connection)
