@@ -165,7 +165,13 @@ def test_requests_sent_ahead_are_answered_in_order(signer_home: Home, card: Card
                 assert SecurityObject.from_bytes(signed).file_hashes == asked.file_hashes
 
 
-def test_eight_clients_at_once_meet_no_error(signer_home: Home, card: Card) -> None:
+@pytest.mark.parametrize(
+    "fixture", ["signer_home", pytest.param("token_home", marks=pytest.mark.hsm)]
+)
+def test_eight_clients_at_once_meet_no_error(
+    fixture: str, request: pytest.FixtureRequest, card: Card
+) -> None:
+    signer_home = request.getfixturevalue(fixture)
     authorisation = signer_home.authorise(8 * 6 * 20)
     signer_home.start()
     errors: list[BaseException] = []
