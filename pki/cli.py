@@ -17,10 +17,11 @@ from pki.certificates.certificate import load_certificate_list
 from pki.certificates.crl import MAX_CRL_LIFETIME
 from pki.certificates.profile import ProfileVariant
 from pki.cli_authorising import authorisation_app, operator_app, signer_serve
-from pki.cli_certificate import certificate_app
 from pki.cli_ceremony import ceremony_app
+from pki.cli_certificate import certificate_app
 from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_context, load_profile
 from pki.cli_hierarchy import mount
+from pki.cli_master_keys import master_key_app
 from pki.cli_terminal import terminal_app
 from pki.errors import PkiError
 from pki.keys.open import KeystoreKind, keystore_warning
@@ -330,6 +331,7 @@ for _name, _commands in (
     ("authorisation", authorisation_app),
     ("certificate", certificate_app),
     ("ceremony", ceremony_app),
+    ("master-key", master_key_app),
 ):
     app.add_typer(_commands, name=_name)
 app.command("lint", epilog=LINT_EXAMPLES)(lint_command)

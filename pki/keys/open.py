@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from pki.durable import create_file, replace_file
 from pki.errors import KeystoreError
-from pki.keys.keystore import Keystore
+from pki.keys.keystore import AgreementKeystore
 from pki.keys.software import SoftwareKeystore
 from pki.keys.token_library import find_softhsm
 
 if TYPE_CHECKING:
-    from pki.keys.pkcs11 import Pkcs11Keystore
+    from pki.keys.token_keystore import TokenKeystore
 
 __all__ = [
     "KeystoreKind",
@@ -46,7 +46,7 @@ class KeystoreKind(Enum):
     FILE = "file"
 
 
-def create_keystore(directory: Path, *, kind: KeystoreKind, pin: str) -> Keystore:
+def create_keystore(directory: Path, *, kind: KeystoreKind, pin: str) -> AgreementKeystore:
     """Make a keystore in a directory that has none.
 
     Raises:
@@ -67,7 +67,7 @@ def create_keystore(directory: Path, *, kind: KeystoreKind, pin: str) -> Keystor
     return SoftwareKeystore.create(directory, passphrase=pin.encode())
 
 
-def open_keystore(directory: Path, *, pin: str) -> Keystore:
+def open_keystore(directory: Path, *, pin: str) -> AgreementKeystore:
     """Open the keystore in a directory, whatever its kind.
 
     Raises:
@@ -174,28 +174,28 @@ def _check_pin(pin: str) -> None:
         )
 
 
-def _token_keystore() -> "type[Pkcs11Keystore]":
+def _token_keystore() -> "type[TokenKeystore]":
     """The class for tokens; its library comes with an extra, and verifying cards must not need it.
 
     Raises:
         KeystoreError: ``keystore.no-token-library``.
     """
     try:
-        from pki.keys.pkcs11 import Pkcs11Keystore  # noqa: PLC0415 - see above
+        from pki.keys.token_keystore import TokenKeystore  # noqa: PLC0415 - see above
     except ImportError as error:
         raise KeystoreError(
             "the keys are in a token, and python-pkcs11 is not installed",
             code="keystore.no-token-library",
             hint="install the extra membercard[hsm]",
         ) from error
-    return Pkcs11Keystore
+    return TokenKeystore
 
 
 def _is_token(directory: Path) -> bool:
     return (directory / _DESCRIPTION).exists()
 
 
-def _create_token(directory: Path, *, module: Path, pin: str) -> Keystore:
+def _create_token(directory: Path, *, module: Path, pin: str) -> AgreementKeystore:
     tokens = directory / "tokens"
     configuration = directory / "softhsm2.conf"
     try:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import pkcs11
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -136,7 +136,7 @@ class Pkcs11Keystore:
         pin: str,
         configuration: Path,
         token_directory: Path,
-    ) -> "Pkcs11Keystore":
+    ) -> Self:
         """Make a new SoftHSM2 token and open it.
 
         Raises:

@@ -35,6 +35,7 @@ from pki.keys.keystore import (
     check_master_key,
     check_rsa_bits,
     kdf_blocks,
+    master_key_check_value,
 )
 
 __all__ = ["PrivateKey", "SoftwareKeystore", "SoftwareSigner"]
@@ -79,6 +80,11 @@ class SoftwareSigner:
     def public_key(self) -> PublicKey:
         """The public half."""
         return self._public_key
+
+    @property
+    def private_key(self) -> PrivateKey:
+        """The private half, which is in this process's memory anyway."""
+        return self._private_key
 
     def sign(self, message: bytes) -> bytes:
         """A signature over ``message``."""
@@ -197,6 +203,27 @@ class SoftwareKeystore:
             mac.update(block)
             derived += mac.finalize()
         return bytes(derived[:length])
+
+    def check_value(self, key_id: str) -> bytes:
+        """The master key's check value."""
+        return master_key_check_value(self._load(key_id, _Kind.MASTER))
+
+    def create_agreement_key(self, *, key_id: str, curve: NamedCurve) -> None:
+        """Generate a private key and seal it into a file."""
+        private_key = ec.generate_private_key(curve.to_cryptography())
+        self._store(key_id, _Kind.SIGNING, _encode(private_key))
+
+    def agree(self, key_id: str, public_key: ec.EllipticCurvePublicKey) -> bytes:
+        """ECDH in memory."""
+        private_key = self.signer(key_id).private_key
+        if (
+            not isinstance(private_key, ec.EllipticCurvePrivateKey)
+            or private_key.curve.name != public_key.curve.name
+        ):
+            raise KeystoreError(
+                f"key {key_id} is not on the curve of the other key", code="keystore.key-invalid"
+            )
+        return private_key.exchange(ec.ECDH(), public_key)
 
     def key_ids(self) -> tuple[str, ...]:
         """The names of the key files."""

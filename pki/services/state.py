@@ -15,6 +15,7 @@ from pki.record.journal import JournalEntry
 from pki.services.authorisation_state import AuthorisationState
 from pki.services.card_verifiable_state import CardVerifiableState
 from pki.services.ceremony_state import CeremonyState
+from pki.services.master_key_state import MASTER_KEY_ENTRIES, MasterKeyState
 from pki.services.records import AuthorityRecord, ServiceRecord, SignerRecord
 
 __all__ = [
@@ -77,6 +78,11 @@ class EntryKind(Enum):
     OPERATOR_ENROLLED = "operator-certificate.issued"
     OPERATOR_REVOKED = "operator.revoked"
     AUTHORISATION_ACCEPTED = "authorisation.accepted"
+    MASTER_KEY_INTENDED = "master-key.intended"
+    MASTER_KEY_CREATED = "master-key.created"
+    MASTER_KEY_RETIREMENT_INTENDED = "master-key.retirement-intended"
+    MASTER_KEY_RETIRED = "master-key.retired"
+    CHIP_KEYS_WRAPPED = "chip-keys.wrapped"
     LOG_STARTED = "log.started"
     CHECKPOINT_INTENDED = "checkpoint.intended"
     CEREMONY_BEGUN = "ceremony.begun"
@@ -132,6 +138,7 @@ class PkiState:
         self.card_verifiable = CardVerifiableState()
         self.authorisations = AuthorisationState()
         self.ceremonies = CeremonyState()
+        self.master_keys = MasterKeyState()
 
     @property
     def authority(self) -> AuthorityRecord | None:
@@ -397,4 +404,8 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
     EntryKind.CEREMONY_BEGUN: lambda state, entry: state.ceremonies.begin(entry),
     EntryKind.QUORUM_CHOSEN: lambda state, entry: state.ceremonies.choose(entry),
     EntryKind.QUORUM_SET: lambda state, entry: state.ceremonies.set(entry),
+    **{
+        EntryKind(kind): lambda state, entry: state.master_keys.apply(entry)
+        for kind in MASTER_KEY_ENTRIES
+    },
 }

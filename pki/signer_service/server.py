@@ -20,11 +20,13 @@ from pki.signer_service.protocol import (
     MAX_REQUEST_BYTES,
     AuthoriseRequest,
     ProtocolError,
+    WrapRequest,
     frame,
     frame_length,
     read_request,
     write_error,
     write_signed,
+    write_wrapped,
 )
 
 __all__ = ["ServerLimits", "SignerServer"]
@@ -221,7 +223,7 @@ class SignerServer:
         orders: list[Order] = []
         cards = 0
         while self._waiting:
-            cards += len(self._waiting[0].request.cards)
+            cards += self._waiting[0].size
             if orders and cards > self._limits.cards_together:
                 break
             order = self._waiting.popleft()
@@ -253,11 +255,12 @@ class SignerServer:
             if isinstance(first, Order):
                 if first.answer is None:
                     break
-                content = (
-                    write_error(first.answer)
-                    if isinstance(first.answer, PkiError)
-                    else write_signed(first.answer)
-                )
+                if isinstance(first.answer, PkiError):
+                    content = write_error(first.answer)
+                elif isinstance(first.request, WrapRequest):
+                    content = write_wrapped(first.answer[0])
+                else:
+                    content = write_signed(first.answer)
             else:
                 content = first
             client.under_way.popleft()
