@@ -211,6 +211,7 @@ class Shelf:
         self.certificates: dict[str, bytes] = {}
         self.crls: dict[str, bytes] = {}
         self.stop_lists: dict[str, bytes] = {}
+        self.master_lists: dict[str, bytes] = {}
 
     def publish_certificate(self, name: str, der: bytes) -> None:
         self.certificates[name] = der
@@ -220,6 +221,9 @@ class Shelf:
 
     def publish_stop_list(self, name: str, der: bytes) -> None:
         self.stop_lists[name] = der
+
+    def publish_master_list(self, name: str, der: bytes) -> None:
+        self.master_lists[name] = der
 
 
 class MemoryOffice:
