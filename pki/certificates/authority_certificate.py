@@ -48,6 +48,15 @@ class Authority:
             self.certificate.public_key
         )
 
+    @property
+    def issuing_key_identifier(self) -> bytes | None:
+        """Which key signed it, if it says so.
+
+        Raises:
+            CertificateError: ``certificate.malformed``.
+        """
+        return ext.decode_authority_key_identifier(self.certificate.extensions)
+
     @classmethod
     def from_bytes(cls, der: bytes) -> Self:
         """Read a DER certificate that is a self-signed CSCA as Doc 9303-12, 7.1.1 profiles it.
