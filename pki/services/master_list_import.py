@@ -27,10 +27,12 @@ MAX_AUTHORITIES: Final = 256
 class DirectoryContents:
     """What a trust directory holds but for the import of this name.
 
-    ``anchors`` is what policy.toml and the other imports bind, ``previous`` what the last import of this name left.
+    ``certificates`` are those that people put there, ``imported`` counts those of other imports; ``anchors`` is what
+    policy.toml and the other imports bind, ``previous`` what the last import of this name left.
     """
 
     certificates: tuple[bytes, ...] = field(default=(), repr=False)
+    imported: int = 0
     anchors: Mapping[str, AnchorScope] = field(default_factory=dict, repr=False)
     previous: ImportedAnchors | None = None
 
@@ -101,15 +103,16 @@ def plan_import(
         ((item, rule) for item, authority, rule in usable if authority in admitted),
         key=lambda pair: (bool(pair[0].is_link), pair[0].fingerprint),
     )
-    if len(chosen) + len(present.certificates) > MAX_AUTHORITIES:
+    before = {} if present.previous is None else present.previous.anchors
+    after = {item.fingerprint: rule.scope for item, rule in chosen}
+    # While an import is put into effect, what goes still stands beside what comes.
+    total = len(set(before) | set(after)) + len(present.certificates) + present.imported
+    if total > MAX_AUTHORITIES:
         raise PkiRefusedError(
-            f"there would be {len(chosen) + len(present.certificates)} authorities in csca/, "
-            f"expected at most {MAX_AUTHORITIES}",
+            f"there would be {total} authorities in csca/, expected at most {MAX_AUTHORITIES}",
             code="master-list.too-many",
             hint="name fewer countries or certificates in import.toml",
         )
-    before = {} if present.previous is None else present.previous.anchors
-    after = {item.fingerprint: rule.scope for item, rule in chosen}
     return ImportPlan(
         record=ImportedAnchors(
             name=policy.name,
