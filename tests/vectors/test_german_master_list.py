@@ -100,6 +100,9 @@ def test_every_country_can_be_imported_as_far_as_terminals_read_it(
         "master-list.not-valid",
         "master-list.link-unproven",
     }
+    kinds = [item.is_link for item in plan.certificates]
+    assert kinds == sorted(kinds, key=bool)
+    assert set(kinds) == {False, True}
     again = ImportedAnchors.from_bytes(plan.record.to_bytes())
     assert combine_anchors({}, [again.anchors]) == plan.record.anchors
 

@@ -306,6 +306,29 @@ def test_an_import_that_breaks_off_leaves_the_old_binding_or_the_new_one(
     assert sorted(ended) == sorted(others)
 
 
+def test_links_go_before_the_roots_that_admit_them(
+    run: Run, home: Path, tmp_path: Path, disk: Callable[..., None]
+) -> None:
+    assert run("--home", home, "authority", "rollover").status == 0
+    assert (
+        run("--home", home, "master-list", "export", "--output", tmp_path / "list.ml").status == 0
+    )
+    shutil.copy(home / "certificates" / "csca-1.cer", tmp_path / "root.cer")
+    (tmp_path / "import.toml").write_text(POLICY)
+    output = tmp_path / "output"
+    assert do_import(run, tmp_path, "--output", output).status == 0
+    assert len(listing(output)) == 6
+    text = POLICY.replace('country = "VN"\npurposes', 'country = "DE"\npurposes')
+    (tmp_path / "import.toml").write_text(text)
+    # The record is the first, then both links, then the first root.
+    disk(4)
+    assert do_import(run, tmp_path, "--output", output).status == 2
+    disk(0)
+    left = [name for name in listing(output) if name.endswith(".cer")]
+    assert len(left) == 3
+    assert all(name.endswith("_root.cer") for name in left)
+
+
 def test_a_directory_that_cannot_be_written_is_an_error(files: Path) -> None:
     (files / "file").write_text("")
     with pytest.raises(RecordError) as caught, TrustDirectory(files / "file").locked():

@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pki.certificates.anchor_policy import combine_anchors
+from pki.certificates.anchor_policy import combine_anchors, read_anchors
 from pki.certificates.anchor_scope import AnchorScope, TrustDemand, TrustPurpose
 from pki.certificates.authority_path import fingerprint
 from pki.certificates.import_policy import ImportPolicy
 from pki.certificates.imported_anchors import ImportedAnchors
 from pki.certificates.master_list_signer import ListAuthorities
+from pki.certificates.profile import load_certificate_profile
 from pki.errors import PkiDataError, PkiError
+from pki.services.authority import AuthorityRequest
 from pki.services.master_list_import import DirectoryContents, ImportPlan, plan_import
 from pki.services.master_list_reading import verify_master_list
 
@@ -204,9 +207,7 @@ def test_no_list_from_before_the_last_is_imported(list_office: Any, make_authori
     for moment in (NOW - 2 * DAY, NOW - DAY):
         # Another list of the same second is no newer one, either.
         other = make_authority(common_name="TEST another").certificate
-        action = lambda moment=moment, other=other: plan(  # noqa: E731 - one call, named
-            list_office, other, signed=moment, present=present
-        )
+        action = partial(plan, list_office, other, signed=moment, present=present)
         assert code_of(action) == "master-list.older"
 
 
@@ -275,8 +276,6 @@ def test_what_a_terminal_could_not_use_is_left_out_with_a_reason(
 
 
 def test_a_link_comes_with_its_root_or_not_at_all(memory_office: Any, list_office: Any) -> None:
-    from pki.certificates.profile import load_certificate_profile  # noqa: PLC0415 - this test alone
-    from pki.services.authority import AuthorityRequest  # noqa: PLC0415 - this test alone
 
     with memory_office.open() as service:
         profile = load_certificate_profile("csca")
@@ -308,16 +307,16 @@ SCOPES = st.one_of(
 
 @given(
     signer=TEXTS,
-    moment=st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis adds the zone
+    seconds=st.integers(0, 4_000_000_000),
     anchors=st.dictionaries(st.binary(min_size=32, max_size=32).map(bytes.hex), SCOPES, max_size=4),
 )
 def test_imported_anchors_are_read_back_as_they_were_written(
-    signer: str, moment: datetime, anchors: dict[str, AnchorScope]
+    signer: str, seconds: int, anchors: dict[str, AnchorScope]
 ) -> None:
     written = ImportedAnchors(
         name="trial",
         list_fingerprint="a" * 64,
-        signing_time=moment.replace(microsecond=0),
+        signing_time=datetime.fromtimestamp(seconds, UTC),
         authority="b" * 64,
         signer="".join(each if each.isprintable() else "?" for each in signer),
         anchors=anchors,
@@ -354,6 +353,19 @@ def test_any_bytes_are_imported_anchors_or_a_data_error(data: bytes) -> None:
     for read in (ImportedAnchors.from_bytes, ImportPolicy.from_bytes):
         with pytest.raises(PkiDataError):
             read(data)
+
+
+def test_one_binding_is_for_member_cards_or_for_travel_documents() -> None:
+    both = {
+        "certificate": f"sha256:{'a' * 64}",
+        "purposes": ["documents", "travel-documents"],
+        "states": ["VNM"],
+        "document_codes": ["CM"],
+    }
+    known = {"states": {"VNM"}, "document_codes": {"CM"}}
+    with pytest.raises(PkiDataError, match="one of them"):
+        read_anchors([both], **known)
+    assert read_anchors([{**both, "purposes": ["documents"]}], **known)
 
 
 def test_bindings_of_one_certificate_add_up_and_never_contradict() -> None:

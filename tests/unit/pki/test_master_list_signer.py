@@ -4,6 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from asn1crypto import cms, x509
+from asn1crypto.core import OctetBitString
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki.certificates.anchor_scope import AnchorScope, TrustPurpose
 from pki.certificates.authority_path import fingerprint
@@ -104,10 +108,6 @@ class _Forger:
         self._office, self._key, self._certificate = office, key, certificate
 
     def make(self, *, at: datetime) -> bytes:
-        from asn1crypto import cms, x509  # noqa: PLC0415 - only forgers need it
-        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - as above
-        from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - as above
-
         info = cms.ContentInfo.load(self._office.make(at=at))
         signer = info["content"]["signer_infos"][0]
         certificate = x509.Certificate.load(self._certificate)
@@ -163,6 +163,23 @@ def test_a_crl_of_a_namesake_proves_nothing(list_office: Any, make_authority: An
     )
     report = judged(list_office, trusted=trusted, requires_crl=True)
     assert report.code == "master-list.revocation-unknown"
+
+
+def test_an_authority_certifies_no_signer_of_another_country(
+    list_office: Any, authority: Any
+) -> None:
+    parsed = x509.Certificate.load(list_office.certificate)
+    content = parsed["tbs_certificate"].dump()
+    subject = parsed.subject.dump()
+    abroad = content.replace(subject, subject.replace(b"\x13\x02VN", b"\x13\x02DE"))
+    assert abroad != content
+    parsed["tbs_certificate"] = x509.TbsCertificate.load(abroad)
+    parsed["signature_value"] = OctetBitString(
+        authority.key.sign(abroad, ec.ECDSA(hashes.SHA384()))
+    )
+    report = judged(forged(list_office, list_office.key, parsed.dump(force=True)))
+    assert report.code == "master-list.signer-untrusted"
+    assert "country" in (report.reason or "")
 
 
 def test_what_cannot_be_read_of_those_who_are_trusted_stops_everything(authority: Any) -> None:
