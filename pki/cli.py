@@ -19,6 +19,7 @@ from pki.certificates.profile import ProfileVariant
 from pki.cli_authorising import authorisation_app, operator_app, signer_serve
 from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_context, load_profile
 from pki.cli_hierarchy import mount
+from pki.cli_service import mount_service
 from pki.cli_terminal import terminal_app
 from pki.errors import PkiError
 from pki.keys.open import KeystoreKind, keystore_warning
@@ -330,6 +331,7 @@ for _name, _commands in (
     app.add_typer(_commands, name=_name)
 app.command("lint", epilog=LINT_EXAMPLES)(lint_command)
 mount(app, authority=authority_app, signer=signer_app)
+mount_service(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -77,6 +77,7 @@ class EntryKind(Enum):
     OPERATOR_REVOKED = "operator.revoked"
     AUTHORISATION_ACCEPTED = "authorisation.accepted"
     LOG_STARTED = "log.started"
+    REQUEST_TAKEN = "request.taken"
     CHECKPOINT_INTENDED = "checkpoint.intended"
 
 
@@ -426,4 +427,5 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
         entry
     ),
     EntryKind.LOG_STARTED: _log_started,
+    EntryKind.REQUEST_TAKEN: lambda state, entry: state.authorisations.request_was_taken(entry),
 }
