@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from pki.certificates.operator_roles import OperatorRole
 from pki.db.base import Database
 from pki.db.projection import SqlProjection
 from pki.db.request_ledger import SqlRequestLedger
@@ -20,6 +21,7 @@ from pki.record.journal_tail import JournalPosition
 from pki.services.authority import AuthorityService
 from pki.services.cv_issuer import CvIssuer
 from pki.services.open_record import open_record
+from pki.services.operator_identity import CallingOperator, identify_operator, require_role
 from pki.services.operator_requests import OperatorRequest, RequestDesk, RequestState
 from pki.services.operators import HomeOperatorRoot, OperatorService
 from pki.services.projection import catch_up
@@ -59,6 +61,17 @@ class ServiceDatabase:
     def newest_requests(self, state: RequestState | None, *, limit: int) -> list[OperatorRequest]:
         """The newest requests, of one state where one is given."""
         return self.ledger.page(state=state, after=None, limit=limit, now=_utc_now())
+
+    def operator(self, certificate: bytes, *, allowed: frozenset[OperatorRole]) -> CallingOperator:
+        """The operator in good standing whose certificate this is, with one of the roles.
+
+        Raises:
+            PkiRefusedError: as ``identify_operator`` and ``require_role``.
+        """
+        self.catch_up()
+        found = identify_operator(certificate, look_up=self.projection, now=_utc_now)
+        require_role(found, allowed)
+        return found
 
     def catch_up(self) -> JournalPosition:
         """Follow the home's journal to its end as of now; see ``pki.services.projection.catch_up``."""

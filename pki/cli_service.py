@@ -1,5 +1,6 @@
 """Commands of the service: its database, operators' requests, and the HTTP API."""
 
+import json
 import uuid
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from pki.bootstrap_operators import prove_operator
 from pki.bootstrap_service import (
     ServiceDatabase,
     carry_out_request,
@@ -27,7 +29,9 @@ from pki.presentation import (
     print_json,
     print_table,
 )
-from pki.services.operator_requests import OperatorRequest, RequestState
+from pki.services.operator_identity import ASKING_ROLES, DECIDING_ROLES
+from pki.services.operator_requests import Decision, OperatorRequest, RequestState
+from pki.services.request_contents import MAX_CONTENT_CHARACTERS, RequestContent, RequestKind
 
 __all__ = ["DatabaseFileOption", "DatabaseOption", "mount_service"]
 
@@ -196,6 +200,97 @@ def request_show(
     print_document(document, output_format)
 
 
+OperatorOption = Annotated[str, typer.Option(help="Who asks or decides.")]
+OperatorPinOption = Annotated[Path, typer.Option(help="File with the operator's own PIN.")]
+KeysOption = Annotated[
+    Path | None,
+    typer.Option(help="Directory of the operator's key; operators/NAME in the home if absent."),
+]
+
+
+@request_app.command(
+    "create",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki request create crl.issue crl.json --operator an --operator-pin-file secrets/an.pin
+""",
+)
+def request_create(
+    context: typer.Context,
+    kind: Annotated[RequestKind, typer.Argument(help="What is asked for.")],
+    content: Annotated[Path, typer.Argument(help="Its fields, as a JSON object (docs/pki.md).")],
+    *,
+    operator: OperatorOption,
+    operator_pin_file: OperatorPinOption,
+    keys: KeysOption = None,
+    database: DatabaseOption = None,
+    database_file: DatabaseFileOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Ask for something, as an operator who opens the operator's key here."""
+    wanted = RequestContent.from_document(kind.value, _read_json(content))
+    home = command_context(context).home
+    certificate = prove_operator(home, operator, keys=keys, operator_pin_file=operator_pin_file)
+    with open_service_database(home, url=database, url_file=database_file) as service:
+        asker = service.operator(certificate, allowed=ASKING_ROLES)
+        stored = service.desk.create(wanted, requester=asker.name, key=uuid.uuid4().hex)
+        document = _document(service, stored)
+    print_document(document, output_format)
+
+
+@request_app.command(
+    "approve",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki request approve 6b0f1c5e-9d3a-4c0e-8f3e-1b2a3c4d5e6f --operator binh --operator-pin-file binh.pin
+""",
+)
+def request_approve(
+    context: typer.Context,
+    request_id: RequestArgument,
+    *,
+    operator: OperatorOption,
+    operator_pin_file: OperatorPinOption,
+    keys: KeysOption = None,
+    database: DatabaseOption = None,
+    database_file: DatabaseFileOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Approve a request of somebody else; read it first with request show."""
+    home, wanted = command_context(context).home, _id(request_id)
+    certificate = prove_operator(home, operator, keys=keys, operator_pin_file=operator_pin_file)
+    with open_service_database(home, url=database, url_file=database_file) as service:
+        decided = _decide(service, wanted, certificate, Decision.APPROVE, None)
+    print_document(decided, output_format)
+
+
+@request_app.command(
+    "reject",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki request reject 6b0f1c5e-9d3a-4c0e-8f3e-1b2a3c4d5e6f --operator binh --operator-pin-file binh.pin --reason "wrong host"
+""",
+)
+def request_reject(
+    context: typer.Context,
+    request_id: RequestArgument,
+    *,
+    operator: OperatorOption,
+    operator_pin_file: OperatorPinOption,
+    reason: Annotated[str, typer.Option(help="Why; everybody who reads the request sees it.")],
+    keys: KeysOption = None,
+    database: DatabaseOption = None,
+    database_file: DatabaseFileOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Reject a request of somebody else; that ends it."""
+    home, wanted = command_context(context).home, _id(request_id)
+    certificate = prove_operator(home, operator, keys=keys, operator_pin_file=operator_pin_file)
+    with open_service_database(home, url=database, url_file=database_file) as service:
+        decided = _decide(service, wanted, certificate, Decision.REJECT, reason)
+    print_document(decided, output_format)
+
+
 @request_app.command(
     "execute",
     epilog="""\b
@@ -238,6 +333,35 @@ def request_execute(
         },
         output_format,
     )
+
+
+def _decide(
+    service: ServiceDatabase,
+    request_id: uuid.UUID,
+    certificate: bytes,
+    decision: Decision,
+    reason: str | None,
+) -> Document:
+    operator = service.operator(certificate, allowed=DECIDING_ROLES)
+    decided = service.desk.decide(
+        request_id,
+        decision,
+        operator=operator.name,
+        reason=reason,
+        key=uuid.uuid4().hex,
+        version=None,
+    )
+    return _document(service, decided)
+
+
+def _read_json(path: Path) -> object:
+    try:
+        with path.open("rb") as file:
+            return json.loads(file.read(MAX_CONTENT_CHARACTERS + 1))
+    except (OSError, ValueError, RecursionError) as error:
+        raise PkiDataError(
+            f"{path} cannot be read as JSON", code="request.content-invalid"
+        ) from error
 
 
 def _document(service: ServiceDatabase, request: OperatorRequest) -> Document:

@@ -12,9 +12,18 @@ from pki.errors import PkiDataError, PkiRefusedError
 from pki.keys.algorithms import HashAlgorithm
 from pki.services.look_up import LookUp
 
-__all__ = ["MAX_CLIENT_CERTIFICATE_BYTES", "CallingOperator", "identify_operator", "require_role"]
+__all__ = [
+    "ASKING_ROLES",
+    "DECIDING_ROLES",
+    "MAX_CLIENT_CERTIFICATE_BYTES",
+    "CallingOperator",
+    "identify_operator",
+    "require_role",
+]
 
 MAX_CLIENT_CERTIFICATE_BYTES: Final = 4096
+ASKING_ROLES: Final = frozenset({OperatorRole.REGISTRAR, OperatorRole.OFFICER})
+DECIDING_ROLES: Final = frozenset({OperatorRole.OFFICER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

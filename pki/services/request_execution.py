@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from pki.card_verifiable.authorisation import FileRights
 from pki.certificates.operator_certificates import check_operator_certificate
@@ -17,6 +16,7 @@ from pki.certificates.profile import load_certificate_profile
 from pki.errors import PkiRefusedError
 from pki.keys.algorithms import elliptic_curve_key
 from pki.services.authority import AuthorityService
+from pki.services.operator_identity import ASKING_ROLES, DECIDING_ROLES
 from pki.services.operator_requests import OperatorRequest, RequestState
 from pki.services.operators import OperatorService
 from pki.services.recorder import Recorder
@@ -30,9 +30,6 @@ from pki.services.state import EntryKind
 from pki.services.terminals import TerminalService
 
 __all__ = ["Outcome", "RequestExecution"]
-
-_ASKERS: Final = frozenset({OperatorRole.REGISTRAR, OperatorRole.OFFICER})
-_DECIDERS: Final = frozenset({OperatorRole.OFFICER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +95,7 @@ class RequestExecution:
                 f"request {request.id} is {state.value}, expected an approved one",
                 code="request.not-approved",
             )
-        self._check_standing(request.requester, _ASKERS, now)
+        self._check_standing(request.requester, ASKING_ROLES, now)
         approvers = set(request.approvers) - {request.requester}
         if len(approvers) < request.content.approvals:
             raise PkiRefusedError(
@@ -106,7 +103,7 @@ class RequestExecution:
                 code="request.approvals-missing",
             )
         for name in request.approvers:
-            self._check_standing(name, _DECIDERS, now)
+            self._check_standing(name, DECIDING_ROLES, now)
 
     def _check_standing(self, name: str, roles: frozenset[OperatorRole], now: datetime) -> None:
         """Whoever left in between does not stand behind it any more."""
