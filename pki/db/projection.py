@@ -145,7 +145,7 @@ class SqlProjection:
                     blocked_at=None if block is None else block.blocked_at,
                     reason=None if block is None else block.reason,
                 )
-                for row, block in session.execute(query).tuples()
+                for row, block in session.execute(query)
             ]
 
     def newest_list(self, series: str) -> ListView | None:

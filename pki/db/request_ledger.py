@@ -176,7 +176,7 @@ def _select(
             .where(*conditions)
             .order_by(RequestRow.number.desc())
             .limit(limit)
-        ).tuples()
+        )
     )
     decisions: dict[int, list[DecisionRow]] = {row.number: [] for row, _ in rows}
     query = sa.select(DecisionRow).where(DecisionRow.request_number.in_(decisions))
