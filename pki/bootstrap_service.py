@@ -37,6 +37,7 @@ __all__ = [
     "check_database",
     "open_service_database",
     "rebuild_projection",
+    "require_current_schema",
     "upgrade_database",
 ]
 
@@ -127,6 +128,16 @@ def check_database(service: ServiceDatabase | None) -> JournalPosition | None:
     check_migrations()
     if service is None:
         return None
+    require_current_schema(service)
+    return service.catch_up()
+
+
+def require_current_schema(service: ServiceDatabase) -> None:
+    """Whether the database has the tables of this version.
+
+    Raises:
+        RecordError: ``database.not-upgraded``; the database does not answer.
+    """
     revision = current_revision(service.database)
     if revision != latest_revision():
         raise RecordError(
@@ -134,7 +145,6 @@ def check_database(service: ServiceDatabase | None) -> JournalPosition | None:
             code="database.not-upgraded",
             hint="membercard-pki --home DIR database upgrade",
         )
-    return service.catch_up()
 
 
 def rebuild_projection(service: ServiceDatabase) -> JournalPosition:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pki.bootstrap_service import check_database, open_service_database
+from pki.bootstrap_service import open_service_database, require_current_schema
 from pki.cli_context import command_context
 from pki.cli_service import DatabaseFileOption, DatabaseOption
 
@@ -68,7 +68,7 @@ def api_serve(
 
     home = command_context(context).home
     with open_service_database(home, url=database, url_file=database_file) as service:
-        check_database(service)
+        require_current_schema(service)
         serve(
             service,
             socket_path,

@@ -33,6 +33,7 @@ REQUEST_LIFETIME: Final = timedelta(days=14)
 MAX_OPEN_REQUESTS: Final = 1000
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _MAX_REASON_CHARACTERS: Final = 200
+_ATTEMPTS: Final = 3
 
 
 class RequestState(StrEnum):
@@ -160,6 +161,9 @@ class RequestDesk:
             RecordError: the database fails: whether it is stored is unknown, so ask again under the same key.
         """
         _check_key(key)
+        return _without_conflict(lambda: self._create(content, requester=requester, key=key))
+
+    def _create(self, content: RequestContent, *, requester: str, key: str) -> OperatorRequest:
         now = self._now()
         with self._ledger.writing() as transaction:
             earlier = transaction.find_by_key(requester, key)
@@ -219,6 +223,22 @@ class RequestDesk:
         """
         _check_key(key)
         _check_reason(decision, reason)
+        return _without_conflict(
+            lambda: self._decide(
+                request_id, decision, operator=operator, reason=reason, key=key, version=version
+            )
+        )
+
+    def _decide(
+        self,
+        request_id: uuid.UUID,
+        decision: Decision,
+        *,
+        operator: str,
+        reason: str | None,
+        key: str,
+        version: int | None,
+    ) -> OperatorRequest:
         with self._ledger.writing() as transaction:
             request = _known(transaction.find(request_id), request_id)
             earlier = transaction.find_decision_by_key(operator, key)
@@ -264,6 +284,17 @@ class RequestDesk:
                 code="request.changed",
                 hint="read it again, then decide",
             )
+
+
+def _without_conflict(write: Callable[[], OperatorRequest]) -> OperatorRequest:
+    """Write; where somebody else wrote the same at the same moment, look again what stands there now."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return write()
+        except PkiRefusedError as error:
+            if error.code != "database.conflict":
+                raise
+    return write()
 
 
 def _state_after(request: OperatorRequest, decision: Decision) -> RequestState:

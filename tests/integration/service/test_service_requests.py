@@ -192,7 +192,7 @@ def test_a_content_that_is_not_as_its_table_says_is_refused(
     [
         (b'{"kind": "crl.issue", "kind": "crl.issue", "content": {"days": 1}}', "application/json", (400, "api.body-malformed")),
         (b'{"kind": "crl.issue", "content": {"days": NaN}}', "application/json", (400, "api.body-malformed")),
-        (b'\xff\xfe{}', "application/json", (400, "api.body-malformed")),
+        (b"\xff\xfe{}", "application/json", (400, "api.body-malformed")),
         (b"[" * 60000, "application/json", (400, "api.body-malformed")),
         (b" " * 65537, "application/json", (413, "api.body-too-large")),
         (b'{"kind": "crl.issue", "content": {"days": 1}}', "text/plain", (415, "api.media-type")),
