@@ -39,6 +39,11 @@ def describe() -> dict[str, Any]:
     return _build().openapi()
 
 
+def _problem(description: str) -> dict[str, Any]:
+    schema = Problem.model_json_schema()
+    return {"description": description, "content": {PROBLEM_MEDIA_TYPE: {"schema": schema}}}
+
+
 def _build() -> FastAPI:
     app = FastAPI(
         title="membercard PKI",
@@ -49,16 +54,8 @@ def _build() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         responses={
-            "4XX": {
-                "model": Problem,
-                "description": "A problem; its code says which.",
-                "content": {PROBLEM_MEDIA_TYPE: {}},
-            },
-            "5XX": {
-                "model": Problem,
-                "description": "The service cannot answer now.",
-                "content": {PROBLEM_MEDIA_TYPE: {}},
-            },
+            "4XX": _problem("A problem; its code says which."),
+            "5XX": _problem("The service cannot answer now."),
         },
     )
     for router in (request_router, file_router, service_router):

@@ -108,7 +108,7 @@ class Caller:
         self._headers = {} if certificate is None else {"Client-Cert": f":{encoded}:"}
 
     def send(self, method: str, path: str, **values: Any) -> httpx.Response:
-        headers = self._headers | values.pop("headers", {})
+        headers = self._headers | dict(values.pop("headers", {}))
 
         async def go() -> httpx.Response:
             async with httpx.AsyncClient(

@@ -2,6 +2,8 @@
 
 import base64
 import contextlib
+import http.client
+import json
 import os
 import random
 import signal
@@ -13,10 +15,10 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -50,30 +52,67 @@ class Program:
         return process.returncode, errors
 
 
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket, which is closed whatever happens."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("api", timeout=60)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    status_code: int
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
 class Person:
     """A client over the socket with one person's certificate."""
 
-    def __init__(self, path: Path, certificate: bytes | None, seconds: float = 30) -> None:
-        self._path, self._seconds = path, seconds
+    def __init__(self, path: Path, certificate: bytes | None) -> None:
+        self._path = path
         encoded = base64.b64encode(certificate or b"").decode()
         self._headers = {} if certificate is None else {"Client-Cert": f":{encoded}:"}
 
-    def send(self, method: str, path: str, headers: Any = None, **values: Any) -> httpx.Response:
-        transport = httpx.HTTPTransport(uds=str(self._path))
-        with httpx.Client(
-            transport=transport, base_url="http://api", timeout=self._seconds
-        ) as client:
-            given = self._headers | (headers or {})
-            return client.request(method, path, headers=given, **values)
+    def send(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        *,
+        document: Any = None,
+        content: bytes | None = None,
+    ) -> Answer:
+        given = self._headers | (headers or {})
+        if document is not None:
+            given["Content-Type"], content = "application/json", json.dumps(document).encode()
+        with contextlib.closing(UnixConnection(self._path)) as connection:
+            connection.request(method, path, body=content, headers=given)
+            response = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(status_code=response.status, headers=found, content=response.read())
 
-    def ask(self, days: int, key: str) -> httpx.Response:
+    def ask(self, days: int, key: str) -> Answer:
         body = {"kind": "crl.issue", "content": {"days": days}}
-        return self.send("POST", "/v1/requests", {"Idempotency-Key": key}, json=body)
+        return self.send("POST", "/v1/requests", {"Idempotency-Key": key}, document=body)
 
-    def approve(self, request_id: str, etag: str, key: str) -> httpx.Response:
+    def approve(self, request_id: str, etag: str, key: str) -> Answer:
         path = f"/v1/requests/{request_id}/decisions"
         headers = {"Idempotency-Key": key, "If-Match": etag}
-        return self.send("POST", path, headers, json={"decision": "approve"})
+        return self.send("POST", path, headers, document={"decision": "approve"})
 
 
 @pytest.fixture
@@ -157,7 +196,7 @@ def test_a_user_who_is_not_the_proxy_is_not_heard(short_directory: Path) -> None
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         answer = None
-        with contextlib.suppress(httpx.TransportError):
+        with contextlib.suppress(OSError, http.client.HTTPException):
             answer = Person(path, None).send("GET", "/")
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
@@ -203,7 +242,7 @@ def test_a_killed_service_has_everything_that_it_acknowledged(
         stopped = threading.Event()
 
         def work(stopped: threading.Event = stopped) -> None:
-            with contextlib.suppress(httpx.TransportError):
+            with contextlib.suppress(OSError, http.client.HTTPException):
                 while not stopped.is_set():
                     asked = an.ask(drawn.randint(1, 90), uuid.uuid4().hex)
                     assert asked.status_code == 201, asked.text
@@ -262,7 +301,7 @@ def _next_request(service_home: Any, certificate: Path) -> bytes:
     return out.read_bytes()
 
 
-def _renew(path: Path, request: bytes) -> httpx.Response:
+def _renew(path: Path, request: bytes) -> Answer:
     headers = {"Content-Type": "application/octet-stream"}
     return Person(path, None).send("POST", "/v1/terminal-renewals", headers, content=request)
 
