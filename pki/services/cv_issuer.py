@@ -20,7 +20,7 @@ from pki.keys.algorithms import HashAlgorithm
 from pki.keys.keystore import Keystore
 from pki.keys.signer import Signer
 from pki.services.card_verifiable_state import CardVerifiableState, CvRecord
-from pki.services.key_making import create_key
+from pki.services.key_room import KeyRoom
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
 
@@ -148,7 +148,8 @@ class CvIssuer:
         """
         if self._keystore is None:
             raise KeystoreError("this process makes no keys", code="keystore.read-only")
-        return create_key(self._keystore, self.recorder, cv_key_id(reference), curve)
+        keys = KeyRoom(keystore=self._keystore, recorder=self.recorder)
+        return keys.create(cv_key_id(reference), curve=curve)
 
     def sign(self, body: CertificateBody, *, issuer: JudgedCertificate | None) -> CvCertificate:
         """Record, sign once, record; ``issuer`` is ``None`` for a self-signed certificate.
