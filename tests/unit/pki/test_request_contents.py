@@ -43,8 +43,7 @@ def test_what_is_accepted_has_one_encoding_and_the_rest_is_refused(
     kind, values = case
     try:
         content = RequestContent.from_document(kind.value, values)
-    except PkiDataError as error:
-        assert error.code == "request.content-invalid"
+    except PkiDataError:
         return
     text = content.to_json()
     assert json.loads(text) == values
