@@ -16,12 +16,14 @@ from pki.bootstrap import open_authority, prepare_home, read_state, write_trust
 from pki.certificates.certificate import load_certificate_list
 from pki.certificates.crl import MAX_CRL_LIFETIME
 from pki.certificates.profile import ProfileVariant
+from pki.cli_api import mount_api
 from pki.cli_authorising import authorisation_app, operator_app, signer_serve
 from pki.cli_ceremony import ceremony_app
 from pki.cli_certificate import certificate_app
 from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_context, load_profile
 from pki.cli_hierarchy import mount
 from pki.cli_master_keys import master_key_app
+from pki.cli_service import mount_service
 from pki.cli_terminal import terminal_app
 from pki.errors import PkiError
 from pki.keys.open import KeystoreKind, keystore_warning
@@ -336,6 +338,8 @@ for _name, _commands in (
     app.add_typer(_commands, name=_name)
 app.command("lint", epilog=LINT_EXAMPLES)(lint_command)
 mount(app, authority=authority_app, signer=signer_app)
+mount_service(app)
+mount_api(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -84,6 +84,7 @@ class EntryKind(Enum):
     MASTER_KEY_RETIRED = "master-key.retired"
     CHIP_KEYS_WRAPPED = "chip-keys.wrapped"
     LOG_STARTED = "log.started"
+    REQUEST_TAKEN = "request.taken"
     CHECKPOINT_INTENDED = "checkpoint.intended"
     CEREMONY_BEGUN = "ceremony.begun"
     QUORUM_CHOSEN = "quorum.chosen"
@@ -408,4 +409,5 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
         EntryKind(kind): lambda state, entry: state.master_keys.apply(entry)
         for kind in MASTER_KEY_ENTRIES
     },
+    EntryKind.REQUEST_TAKEN: lambda state, entry: state.authorisations.request_was_taken(entry),
 }
