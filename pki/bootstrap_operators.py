@@ -172,7 +172,7 @@ def revoke_operator(home: Home, name: str, *, reason: str, pin_file: Path | None
 
 
 def create_authorisation(
-    path: Path, *, signer_id: str, cards: int, until: datetime | timedelta
+    path: Path, *, signer_id: str, cards: int, until: datetime | timedelta, chips: int = 0
 ) -> BatchAuthorisation:
     """Write a new authorisation that nobody has signed yet, over no other file.
 
@@ -186,6 +186,7 @@ def create_authorisation(
         signer_id=signer_id,
         cards=cards,
         until=end.astimezone(UTC).replace(microsecond=0),
+        chips=chips,
     )
     try:
         create_file(path, authorisation.to_bytes(), mode=0o644)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from pki.certificates.certificate import load_certificate
 from pki.certificates.operator_roles import OperatorRole
 from pki.cli_context import PinFileOption, command_context
 from pki.errors import PkiError, PkiRefusedError
+from pki.keys.process_protection import protect_memory
 from pki.presentation import FormatOption, OutputFormat, print_document, print_json
 from pki.services.authorisation_state import AuthorisationState, OperatorRecord
 from pki.services.authorising import REQUIRED_OPERATORS, operators_behind
@@ -69,7 +69,7 @@ def signer_serve(
     """Own the keys, and sign for clients what two operators authorised, until interrupted."""
     home = command_context(context).home
     # Keys and PIN must not end up in a file because something crashed.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    protect_memory(for_good=True)
 
     def ready(server: SignerServer, signers: tuple[str, ...]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -180,6 +180,7 @@ def operator_list(
     epilog="""\b
 Examples:
   membercard-pki --home pki authorisation create --signer ds-1 --cards 500 --until 3d --out batch.json
+  membercard-pki --home pki authorisation create --signer ds-1 --cards 500 --chips 500 --until 3d --out batch.json
   membercard-pki --home pki authorisation create --signer ds-1 --cards 18 --until 2026-12-01T17:00:00Z --out batch.json
 """,
 )
@@ -194,6 +195,10 @@ def authorisation_create(
     signer: Annotated[
         str | None, typer.Option(help="Which document signer; the newest usable one if absent.")
     ] = None,
+    chips: Annotated[
+        int,
+        typer.Option(min=0, max=MAX_CARDS, help="Of how many chips keys are sealed to stations."),
+    ] = 0,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Write down what is to be authorised; two operators sign it then."""
@@ -208,7 +213,9 @@ def authorisation_create(
         raise PkiRefusedError(
             f"there is no usable signer {chosen[:80]!r}, only {usable}", code="signer.unknown"
         )
-    authorisation = create_authorisation(out, signer_id=chosen, cards=cards, until=_until(until))
+    authorisation = create_authorisation(
+        out, signer_id=chosen, cards=cards, until=_until(until), chips=chips
+    )
     _show(authorisation, state.authorisations, output_format)
 
 
@@ -283,6 +290,7 @@ def _show(
             "digest": authorisation.digest.hex(),
             "signer": authorisation.signer_id,
             "cards": authorisation.cards,
+            "chips": authorisation.chips,
             "until": f"{authorisation.until:%Y-%m-%dT%H:%M:%SZ}",
             "operators": ", ".join(names),
             "signed": 0 if accepted is None else accepted.signed,

@@ -23,7 +23,10 @@ class OperatorRecord:
 
 @dataclass(slots=True, kw_only=True)
 class BatchRecord:
-    """One accepted authorisation; ``signed`` counts security objects recorded against it."""
+    """One accepted authorisation; ``signed`` counts security objects recorded against it.
+
+    ``chips`` is of how many chips the keys may be sealed to stations.
+    """
 
     batch: bytes
     digest: bytes
@@ -32,6 +35,7 @@ class BatchRecord:
     until: datetime
     operators: tuple[str, ...]
     signed: int = 0
+    chips: int = 0
 
 
 class AuthorisationState:
@@ -85,4 +89,6 @@ class AuthorisationState:
             cards=entry.number("cards"),
             until=datetime.strptime(entry.text("until"), _TIME_FORMAT).replace(tzinfo=UTC),
             operators=tuple(entry.text("operators").split(",")),
+            # Authorisations without chips do not mention them, as journals of before there were any.
+            chips=entry.number("chips") if "chips" in entry.fields else 0,
         )

@@ -21,12 +21,14 @@ from pki.signer_service.protocol import (
     AuthoriseRequest,
     ProtocolError,
     RenewRequest,
+    WrapRequest,
     frame,
     frame_length,
     read_request,
     write_error,
     write_renewed,
     write_signed,
+    write_wrapped,
 )
 
 __all__ = ["ServerLimits", "SignerServer"]
@@ -240,7 +242,7 @@ class SignerServer:
         orders: list[Order] = []
         cards = 0
         while self._waiting:
-            cards += len(self._waiting[0].request.cards)
+            cards += self._waiting[0].size
             if orders and cards > self._limits.cards_together:
                 break
             order = self._waiting.popleft()
@@ -290,13 +292,13 @@ class SignerServer:
             elif first.answer is None:
                 break
             elif isinstance(first, _Renewal):
-                content = first.answer or b""
+                content = first.answer
+            elif isinstance(first.answer, PkiError):
+                content = write_error(first.answer)
+            elif isinstance(first.request, WrapRequest):
+                content = write_wrapped(first.answer[0])
             else:
-                content = (
-                    write_error(first.answer)
-                    if isinstance(first.answer, PkiError)
-                    else write_signed(first.answer)
-                )
+                content = write_signed(first.answer)
             client.under_way.popleft()
             client.outgoing += frame(content)
         self._write(client)

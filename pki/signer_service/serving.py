@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pki.card_verifiable.authorisation import Role
+from pki.certificates.profile import ProfileKind
 from pki.errors import PkiError, PkiRefusedError, RecordError
 from pki.home import Home
 from pki.keys.token_process import TokenProcess
@@ -76,7 +77,11 @@ def serve_signer(
                 limits=limits,
             )
             for record in state.signers.values()
-            if record.certificate is not None and record.revoked_at is None
+            # Lists have signers, too, and a key at the end of its use was destroyed: neither is served here.
+            if record.kind is ProfileKind.DOCUMENT_SIGNER
+            and record.certificate is not None
+            and record.revoked_at is None
+            and record.destroyed_at is None
         }
         verifiers = state.card_verifiable.issued(role=Role.DOCUMENT_VERIFIER)
         issuer = CvIssuer(keystore=None, signing_keys=keys, recorder=recorder, publication=home)

@@ -182,7 +182,8 @@ def test_a_card_that_is_not_whole_is_not_personalised(make_image: Maker, missing
         ("D8FF80", put_key(), 0x6A86),
         ("D83081", put_key(), 0x6A86),
         ("D8FF81", put_key()[:-1], 0x6700),
-        ("D8FF81", put_key(version=0x31), 0x6A80),
+        ("D8FF81", put_key(version=0x2F), 0x6A80),
+        ("D8FF81", put_key(version=0x40), 0x6A80),
         ("D8FF81", put_key(dek=b"z" * 16), 0x6A80),
         ("D8FF81", put_key(check=bytes(3)), 0x6A80),
         ("D8FF81", put_key().replace(b"\x88\x11\x10", b"\x80\x11\x10"), 0x6A80),
@@ -220,7 +221,8 @@ def test_wrong_commands_of_a_blank(
 @pytest.mark.parametrize(
     ("header", "data", "expected"),
     [
-        ("DA0103", b"", 0x6A86),
+        ("DA0103", b"", 0x6A82),
+        ("DA0104", b"", 0x6A86),
         ("DA0102", b"r" * 15, 0x6700),
         ("CA0101", b"", 0x6A86),
         ("CA0102", b"\xaa", 0x6700),
