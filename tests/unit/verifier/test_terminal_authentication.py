@@ -9,7 +9,9 @@ from random import Random
 import pytest
 
 from card_layout.curves import NamedCurve
-from card_layout.errors import TransportError
+from card_layout.errors import CardDataError, TransportError
+from card_layout.iso7816.apdu import CommandApdu, ResponseApdu
+from card_layout.iso7816.channel import CardChannel
 from card_layout.transport.connection import CardConnection
 from pki.card_verifiable.certificate import CvCertificate
 from pki.card_verifiable.credentials import TerminalCredentials
@@ -484,3 +486,53 @@ def test_a_card_taken_or_swapped_at_any_command_gives_no_right_and_no_crash(
             # Before PACE two cards are one; after a lost chip authentication the other one is opened anew.
             assert snapshot.content("EF.DG13") is None or at <= 3
             assert report.verdict is Verdict.REFUSED or at <= 3
+
+
+_TA_COMMANDS = ((0x22, 0x81), (0x2A, 0x00), (0x84, 0x00), (0x82, 0x00))
+
+
+@pytest.mark.parametrize("at", range(7))
+@pytest.mark.parametrize(
+    "answer", ["", "00", "9000", "0102030405060708090a0b0c9000", "6f00", "ffff"]
+)
+def test_garbage_under_good_protection_gives_no_right_and_a_code(  # noqa: PLR0917 - four fixtures and two answers
+    issue: Issue,
+    hierarchy: Hierarchy,
+    judge: Callable[[CardSnapshot], Report],
+    monkeypatch: pytest.MonkeyPatch,
+    at: int,
+    answer: str,
+) -> None:
+    genuine = CardChannel.transmit
+    count = 0
+
+    def transmit(channel: CardChannel, command: CommandApdu) -> ResponseApdu:
+        nonlocal count
+        response = genuine(channel, command)
+        if (command.ins, command.p1) not in _TA_COMMANDS:
+            return response
+        count += 1
+        if count != at + 1:
+            return response
+        spoilt = ResponseApdu.from_bytes(bytes.fromhex(answer))
+        if len(spoilt.data) > (command.expected_length or 0):
+            raise CardDataError("longer than asked for", code="card.malformed-response")
+        return spoilt
+
+    monkeypatch.setattr(CardChannel, "transmit", transmit)
+    snapshot = read(issue(hierarchy.root()), hierarchy.credentials())
+    assert snapshot.problem is None
+    report = judge(snapshot)
+    is_good_answer = answer == "9000" and at != 5
+    if is_good_answer:
+        assert outcome(snapshot) == (TerminalOutcome.SUCCEEDED, None)
+        return
+    code = outcome(snapshot)[1]
+    assert code in {
+        "terminal-authentication.chain-refused",
+        "terminal-authentication.refused",
+        "terminal-authentication.malformed",
+    }
+    assert snapshot.content("EF.DG13") is None
+    assert code in report.notes
+    assert (report.verdict, report.assurance) == (Verdict.ACCEPTED, Assurance.DATA_AND_CHIP)
