@@ -209,8 +209,7 @@ class AccessMachine(RuleBasedStateMachine):
         self.reset()
         self.pace(name, 0)
         self.select_application()
-        for number in SHORT_IDENTIFIERS:
-            self.read(number, by_selection=False)
+        self.read_everything()
 
     @rule()
     def prove_chip(self) -> None:
@@ -259,16 +258,56 @@ class AccessMachine(RuleBasedStateMachine):
     @rule(
         password=st.sampled_from(["can", "mrz", "pin"]),
         name=st.sampled_from(["terminal", "foreign_terminal", "narrow", "mute"]),
+        intruder=st.sampled_from([None, None, "rogue", "usurper", "kin"]),
+        flaw=st.sampled_from([0, 0, 0, 1]),
+        afterwards=st.sampled_from(["nothing", "chip", "chip again", "application", "master file"]),
     )
-    def authenticate_from_the_beginning(self, password: str, name: str) -> None:
+    def authenticate_from_the_beginning(
+        self, *, password: str, name: str, intruder: str | None, flaw: int, afterwards: str
+    ) -> None:
         """What a terminal with rights does, so that the rules above meet a session that has them."""
         self.reset()
         self.pace(password, 0)
         self.select_application()
         self.prove_chip()
+        if intruder is not None:
+            self.present(intruder)
+            self.prove_terminal("usurper", 0)
+        self.present(ROLES[name][0])
+        self.present(name)
+        if intruder == "kin":
+            self.present(intruder)
+        self.prove_terminal(name, flaw)
+        self.read_everything()
+        match afterwards:
+            case "chip":
+                self.prove_chip()
+            case "chip again":
+                self.prove_chip()
+                self.present(ROLES[name][0])
+                self.present(name)
+                self.prove_terminal(name, 0)
+            case "application":
+                self.select_application()
+            case "master file":
+                self.select_master_file()
+                self.select_application()
+        self.read_everything()
+
+    @rule(name=st.sampled_from(["terminal", "foreign_terminal", "narrow"]))
+    def authenticate_after_basic_access(self, name: str) -> None:
+        """The chip would be named by what is printed on the card: no terminal proves itself to that."""
+        self.reset()
+        self.select_application()
+        self.basic_access({})
+        self.prove_chip()
         self.present(ROLES[name][0])
         self.present(name)
         self.prove_terminal(name, 0)
+        self.read_everything()
+
+    def read_everything(self) -> None:
+        """Every file by its short identifier."""
         for number in SHORT_IDENTIFIERS:
             self.read(number, by_selection=False)
 
@@ -335,7 +374,7 @@ def explore(machine: type[AccessMachine], *, examples: int, steps: int) -> None:
 def test_no_sequence_reads_what_the_model_does_not_allow(
     machine: type[AccessMachine],
 ) -> None:
-    explore(machine, examples=40, steps=25)
+    explore(machine, examples=50, steps=30)
 
 
 @pytest.mark.slow
