@@ -40,9 +40,11 @@ CHIP_KEY_ID = 1
 """The key identifier of the chip-authentication key (SPEC.md 3.11)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceKeys:
-    """Put our personalisation keys in the place of the transport keys."""
+    """Put our personalisation keys, of this version, in the place of the transport keys."""
+
+    key_version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,7 @@ def initialisation_plan(
     profile: CardProfile,
     *,
     master_file_contents: Mapping[str, bytes],
-    holds_transport_keys: bool,
+    replace_keys_by: int | None,
 ) -> tuple[Step, ...]:
     """Everything from a blank chip to one that made its key (SPEC.md 8.5).
 
@@ -143,9 +145,11 @@ def initialisation_plan(
     Args:
         profile: the files to make.
         master_file_contents: what the files of the master file hold, by name; they are the same on all cards.
-        holds_transport_keys: whether the keys are still to be replaced.
+        replace_keys_by: the version of the keys that replace the transport keys; ``None`` where that was done.
     """
-    steps: list[Step] = [ReplaceKeys()] if holds_transport_keys else []
+    steps: list[Step] = (
+        [] if replace_keys_by is None else [ReplaceKeys(key_version=replace_keys_by)]
+    )
     for file in profile.master_files:
         steps.append(CreateFile(file=file))
         steps.append(_write(file, master_file_contents))

@@ -243,7 +243,12 @@ class Visit:
             return
         self._report("initialise")
         try:
-            initialise_chip(opened, profile=self._bench.profile, ledger=self._ledger)
+            initialise_chip(
+                opened,
+                profile=self._bench.profile,
+                ledger=self._ledger,
+                chip_keys=self._bench.chip_keys,
+            )
         except (AccessError, TransportError):
             raise
         except CardDataError as error:

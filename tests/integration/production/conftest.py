@@ -69,6 +69,8 @@ PORTRAIT = portrait()
 class DerivedKeys:
     """The keys that the master keys of the test give, derived as the chip maker's side derives them."""
 
+    personalisation_version = 0x30
+
     def key_set(self, serial: Serial, key_version: int) -> ChipKeySet:
         label = key_label(key_version).decode()
         master = TRANSPORT_KEY if key_version == 0xFF else PERSONALISATION_KEY
