@@ -1,0 +1,29 @@
+"""The rows of the inspection systems' catalogue: every case that there is a vector for, and why the others have none."""
+
+from conformance_vectors.bench import Case
+from conformance_vectors.ids_inspection import IDS, SUITE
+from conformance_vectors.inspection_open import NOT_APPLICABLE, OPEN
+from conformance_vectors.security_object_cases import SECURITY_OBJECT_CASES
+from conformance_vectors.table import Row, State, vector_name
+
+FILE = "test_conformance_inspection.py"
+TEST = "test_the_verdict_is_the_one_owed"
+
+CASES: dict[str, Case] = {
+    **SECURITY_OBJECT_CASES,
+}
+
+
+def _row(case_id: str) -> Row:
+    state, vector = State.OPEN, ""
+    if case_id in CASES:
+        state, vector = State.COVERED, vector_name(FILE, TEST, case_id)
+        reason = CASES[case_id].reason
+    elif case_id in NOT_APPLICABLE:
+        state, reason = State.NOT_APPLICABLE, NOT_APPLICABLE[case_id]
+    else:
+        reason = OPEN.get(case_id, "no vector yet")
+    return Row(suite=SUITE, id=case_id, state=state, vector=vector, reason=reason)
+
+
+ROWS = tuple(_row(case_id) for case_id in IDS)
