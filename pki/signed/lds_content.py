@@ -6,10 +6,12 @@ from enum import Enum
 from cryptography.hazmat import asn1
 
 from pki.keys.algorithms import HashAlgorithm
+from pki.keys.other_algorithms import Digest
 from pki.signed.decoding import (
     SecurityObjectError,
     algorithm_identifier,
     decode,
+    read_any_hash_algorithm,
     read_hash_algorithm,
 )
 from pki.signed.structures import DataGroupHash, LdsSecurityObject, LdsVersionInfo
@@ -49,18 +51,23 @@ def encode_content(
     )
 
 
-def parse_content(content: bytes, hash_algorithm: HashAlgorithm) -> dict[int, bytes]:
-    """The digests by data group number, of whichever version.
+def parse_content(
+    content: bytes, signed_hash: Digest, *, allow_others: bool = False
+) -> tuple[Digest, dict[int, bytes]]:
+    """The hash of the files, and their digests by data group number, of whichever version.
+
+    The hash is the one that is signed, unless ``allow_others``: Doc 9303 does not want it to be.
 
     Raises:
         SecurityObjectError: with the codes of SPEC.md, 9.3.
     """
     lds = decode(LdsSecurityObject, content, "LDSSecurityObject")
     _check_version(lds)
-    found = read_hash_algorithm("hash algorithm of LDSSecurityObject", lds.hash_algorithm)
-    if found is not hash_algorithm:
+    read = read_any_hash_algorithm if allow_others else read_hash_algorithm
+    hash_algorithm = read("hash algorithm of LDSSecurityObject", lds.hash_algorithm)
+    if hash_algorithm is not signed_hash and not allow_others:
         raise SecurityObjectError(
-            f"hash algorithm of LDSSecurityObject is {found.name}, expected {hash_algorithm.name}"
+            f"hash algorithm of LDSSecurityObject is {hash_algorithm.name}, expected {signed_hash.name}"
         )
     if not 2 <= len(lds.hashes) <= 16:
         raise SecurityObjectError(
@@ -81,7 +88,7 @@ def parse_content(content: bytes, hash_algorithm: HashAlgorithm) -> dict[int, by
         )
     if numbers != sorted(numbers):
         raise SecurityObjectError(f"data group numbers {numbers} are not ascending")
-    return {item.number: item.digest for item in lds.hashes}
+    return hash_algorithm, {item.number: item.digest for item in lds.hashes}
 
 
 def _check_version(lds: LdsSecurityObject) -> None:

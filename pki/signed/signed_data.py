@@ -4,7 +4,7 @@ The structures are declared once and serve both directions: what is parsed is en
 so there is exactly one encoding of everything that is accepted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
@@ -12,7 +12,8 @@ from typing import NamedTuple, TypeVar
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
 
-from pki.keys.algorithms import HashAlgorithm, SignatureAlgorithm
+from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.other_algorithms import Digest, VerifyingAlgorithm
 from pki.signed.decoding import (
     SecurityObjectError,
     algorithm_identifier,
@@ -21,6 +22,8 @@ from pki.signed.decoding import (
     expect,
     expect_oid,
     only,
+    read_any_hash_algorithm,
+    read_any_signature_algorithm,
     read_hash_algorithm,
     read_signature_algorithm,
     whole,
@@ -70,8 +73,9 @@ class ParsedStatusReference:
 class ParsedSignedData(NamedTuple):
     """What one well-formed security object says; nothing of it is proven."""
 
-    hash_algorithm: HashAlgorithm
-    signature_algorithm: SignatureAlgorithm
+    hash_algorithm: Digest
+    signature_algorithm: VerifyingAlgorithm
+    file_hash_algorithm: Digest
     file_hashes: dict[int, bytes]
     signing_time: datetime | None
     status_reference: ParsedStatusReference | None
@@ -162,8 +166,10 @@ def prepare(
     )
 
 
-def parse(content_info: bytes) -> ParsedSignedData:
+def parse(content_info: bytes, *, allow_others: bool = False) -> ParsedSignedData:
     """Take a DER ``ContentInfo`` apart and check every *shall* of SPEC.md, 7 that needs no key.
+
+    ``allow_others`` takes the further algorithms of Doc 9303 as well (SPEC.md, 7.6).
 
     Raises:
         SecurityObjectError: with the codes of SPEC.md, 9.3.
@@ -186,19 +192,12 @@ def parse(content_info: bytes) -> ParsedSignedData:
 
     # The algorithms come before everything that depends on them, so that a well-made security object of
     # another family is refused for what it is.
-    signature_algorithm = read_signature_algorithm(signer.signature_algorithm)
-    hash_algorithm = read_hash_algorithm("digest algorithm of the signer", signer.digest_algorithm)
-    for name, found in (
-        (
-            "digest algorithm of SignedData",
-            read_hash_algorithm("digest algorithm", digest_identifier),
-        ),
-        ("hash of the signature algorithm", signature_algorithm.hash_algorithm),
-    ):
-        if found is not hash_algorithm:
-            raise SecurityObjectError(f"{name} is {found.name}, expected {hash_algorithm.name}")
-
-    file_hashes = parse_content(signed.content_info.content, hash_algorithm)
+    hash_algorithm, signature_algorithm = _algorithms(
+        signer, digest_identifier, allow_others=allow_others
+    )
+    file_hash_algorithm, file_hashes = parse_content(
+        signed.content_info.content, hash_algorithm, allow_others=allow_others
+    )
     attributes = _attributes(signer.signed_attributes.as_list())
     content_type = _required(attributes, ID_CONTENT_TYPE, ObjectIdentifier, "content type")
     expect_oid("content type attribute", content_type, ID_LDS_SECURITY_OBJECT)
@@ -207,6 +206,7 @@ def parse(content_info: bytes) -> ParsedSignedData:
     return ParsedSignedData(
         hash_algorithm=hash_algorithm,
         signature_algorithm=signature_algorithm,
+        file_hash_algorithm=file_hash_algorithm,
         file_hashes=file_hashes,
         signing_time=_signing_time(attributes),
         status_reference=_status_reference(attributes),
@@ -218,6 +218,30 @@ def parse(content_info: bytes) -> ParsedSignedData:
         signed_attributes=asn1.encode_der(signer.signed_attributes),
         signature=signer.signature,
     )
+
+
+def _algorithms(
+    signer: SignerInfo, digest_identifier: asn1.TLV, *, allow_others: bool
+) -> tuple[Digest, VerifyingAlgorithm]:
+    """The hash and the signature algorithm, which name each other."""
+    read: Callable[[str, asn1.TLV], Digest] = read_hash_algorithm
+    signature_algorithm: VerifyingAlgorithm
+    if allow_others:
+        read = read_any_hash_algorithm
+        hash_algorithm = read("digest algorithm of the signer", signer.digest_algorithm)
+        signature_algorithm = read_any_signature_algorithm(
+            signer.signature_algorithm, hash_algorithm
+        )
+    else:
+        signature_algorithm = read_signature_algorithm(signer.signature_algorithm)
+        hash_algorithm = read("digest algorithm of the signer", signer.digest_algorithm)
+    for name, found in (
+        ("digest algorithm of SignedData", read("digest algorithm", digest_identifier)),
+        ("hash of the signature algorithm", signature_algorithm.hash_algorithm),
+    ):
+        if found is not hash_algorithm:
+            raise SecurityObjectError(f"{name} is {found.name}, expected {hash_algorithm.name}")
+    return hash_algorithm, signature_algorithm
 
 
 def _attributes(items: list[Attribute]) -> dict[ObjectIdentifier, asn1.TLV]:

@@ -219,6 +219,6 @@ class Examination:
         if known is None:
             security_object = self.security_object
             listed = security_object.file_hashes.get(number)
-            known = security_object.hash_algorithm.digest(content) == listed
+            known = security_object.file_hash_algorithm.digest(content) == listed
             self._as_listed[number] = known
         return known

@@ -80,6 +80,7 @@ class CardDraft:
     """A right card and how it is inspected; whatever differs from the defaults is what a vector is about."""
 
     files: dict[str, bytes | None] = field(default_factory=dict)
+    signed_as: dict[str, bytes] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
     security_object: SecurityObjectDraft = field(default_factory=SecurityObjectDraft)
     security_object_file: Callable[[bytes], bytes] | None = None
@@ -114,7 +115,7 @@ class CardDraft:
         """The card's memory."""
         contents = self.contents()
         groups = {
-            number: contents[f"EF.DG{number}"]
+            number: self.signed_as.get(f"EF.DG{number}", contents[f"EF.DG{number}"])
             for number in TAG_OF_GROUP
             if f"EF.DG{number}" in contents and f"EF.DG{number}" not in self.unlisted
         }

@@ -1,9 +1,11 @@
 """The rows of the inspection systems' catalogue: every case that there is a vector for, and why the others have none."""
 
+from conformance_vectors.algorithm_cases import ALGORITHM_CASES
 from conformance_vectors.bench import Case
 from conformance_vectors.ids_inspection import IDS, SUITE
 from conformance_vectors.inspection_open import NOT_APPLICABLE, OPEN
 from conformance_vectors.security_object_cases import SECURITY_OBJECT_CASES
+from conformance_vectors.signer_cases import SIGNER_CASES
 from conformance_vectors.table import Row, State, vector_name
 
 FILE = "test_conformance_inspection.py"
@@ -11,7 +13,12 @@ TEST = "test_the_verdict_is_the_one_owed"
 
 CASES: dict[str, Case] = {
     **SECURITY_OBJECT_CASES,
+    **ALGORITHM_CASES,
+    **SIGNER_CASES,
 }
+
+BY_LEAVE = tuple(name for name, case in CASES.items() if "allow_other_signatures" in case.reason)
+"""What is accepted only because the policy of the vector names it."""
 
 
 def _row(case_id: str) -> Row:

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lint_vectors import drafts
 from lint_vectors.drafts import (
-    CSCA_NAME,
     algorithm,
     integer,
     key,
@@ -201,11 +200,14 @@ class SecurityObjectDraft:
 
     def to_bytes(self, files: dict[int, bytes]) -> bytes:
         """The whole of EF.SOD over these data groups."""
-        content = self.lds_content(files)
+        return self.finish(self.lds_content(files))
+
+    def finish(self, content: bytes) -> bytes:
+        """The whole of EF.SOD over this LDSSecurityObject."""
         signed = self.signed_attributes(content)
         identifier = self.signer_identifier
         if identifier is None:
-            identifier = seq(CSCA_NAME, self.signer.serial)
+            identifier = seq(self.signer.issuer, self.signer.serial)
         sign = in_octets(self.scheme.sign) if self.signature is None else self.signature
         algorithm_used = self.signature_algorithm
         signer_info = seq(
