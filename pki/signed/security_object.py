@@ -63,6 +63,7 @@ class SecurityObject:
     content_info: bytes = field(repr=False)
     hash_algorithm: Digest
     signature_algorithm: VerifyingAlgorithm
+    lds_version: LdsVersion
     file_hash_algorithm: Digest
     file_hashes: Mapping[int, bytes] = field(repr=False)
     signing_time: datetime | None
@@ -92,6 +93,7 @@ class SecurityObject:
             content_info=content_info,
             hash_algorithm=parsed.hash_algorithm,
             signature_algorithm=parsed.signature_algorithm,
+            lds_version=parsed.lds_version,
             file_hash_algorithm=parsed.file_hash_algorithm,
             file_hashes=MappingProxyType(parsed.file_hashes),
             signing_time=parsed.signing_time,

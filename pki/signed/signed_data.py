@@ -75,6 +75,7 @@ class ParsedSignedData(NamedTuple):
 
     hash_algorithm: Digest
     signature_algorithm: VerifyingAlgorithm
+    lds_version: LdsVersion
     file_hash_algorithm: Digest
     file_hashes: dict[int, bytes]
     signing_time: datetime | None
@@ -195,9 +196,7 @@ def parse(content_info: bytes, *, allow_others: bool = False) -> ParsedSignedDat
     hash_algorithm, signature_algorithm = _algorithms(
         signer, digest_identifier, allow_others=allow_others
     )
-    file_hash_algorithm, file_hashes = parse_content(
-        signed.content_info.content, hash_algorithm, allow_others=allow_others
-    )
+    lds = parse_content(signed.content_info.content, hash_algorithm, allow_others=allow_others)
     attributes = _attributes(signer.signed_attributes.as_list())
     content_type = _required(attributes, ID_CONTENT_TYPE, ObjectIdentifier, "content type")
     expect_oid("content type attribute", content_type, ID_LDS_SECURITY_OBJECT)
@@ -206,8 +205,9 @@ def parse(content_info: bytes, *, allow_others: bool = False) -> ParsedSignedDat
     return ParsedSignedData(
         hash_algorithm=hash_algorithm,
         signature_algorithm=signature_algorithm,
-        file_hash_algorithm=file_hash_algorithm,
-        file_hashes=file_hashes,
+        lds_version=lds.version,
+        file_hash_algorithm=lds.hash_algorithm,
+        file_hashes=lds.file_hashes,
         signing_time=_signing_time(attributes),
         status_reference=_status_reference(attributes),
         certificate=whole(certificate),

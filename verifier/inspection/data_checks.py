@@ -72,8 +72,9 @@ def check_coverage(examination: Examination) -> str:
 
 
 def check_common_data(examination: Examination) -> str:
-    """9.12: EF.COM names the groups that the security object lists."""
-    listed = examination.security_object.file_hashes
+    """9.12: EF.COM names the groups that the security object lists, and the versions that it states."""
+    security_object = examination.security_object
+    listed = security_object.file_hashes
     evidence = examination.evidence(_COMMON_DATA)
     if evidence.content is None:
         raise CheckFailedError(
@@ -85,7 +86,14 @@ def check_common_data(examination: Examination) -> str:
             "common-data.inconsistent",
             "EF.COM does not name exactly the data groups that the security object lists.",
         )
-    return "EF.COM names the data groups that the security object lists."
+    signed = security_object.lds_version.stated
+    if signed is not None and signed != (common_data.lds_version, common_data.unicode_version):
+        raise CheckFailedError(
+            "common-data.inconsistent",
+            f"EF.COM states LDS {common_data.lds_version} and Unicode {common_data.unicode_version}, "
+            f"the security object {signed[0]} and {signed[1]}.",
+        )
+    return "EF.COM names the data groups that the security object lists, and its versions."
 
 
 def check_content(examination: Examination) -> str:

@@ -32,7 +32,7 @@ def group_name(number: int) -> str:
     return f"EF.DG{number}"
 
 
-_GROUPS_OF_VARIANTS: Final = frozenset({15})
+_GROUPS_OF_VARIANTS: Final = frozenset({3, 4, 15})
 """Only where EF.COM, EF.SOD or the profile names them: asking every card for them would cost a command each."""
 
 KNOWN_GROUPS: Final = tuple(

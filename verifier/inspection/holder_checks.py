@@ -47,7 +47,7 @@ def _differences(
 ) -> list[str]:
     """What disagrees, by the names of the fields: values stay out of reports."""
     differences: list[str] = []
-    if mrz.birth_date != _six_digits(details.birth_date):
+    if not _may_be(mrz.birth_date, details.birth_date):
         differences.append("birth date (EF.DG1, EF.DG11)")
     if mrz.expiry_date != _six_digits(record.valid_until):
         differences.append("date of expiry (EF.DG1, EF.DG13)")
@@ -59,6 +59,13 @@ def _differences(
     ) != (to_nfc(record.primary_name), to_nfc(record.secondary_name)):
         differences.append("name (EF.DG11, EF.DG13)")
     return differences
+
+
+def _may_be(birth_date: str, day: date) -> bool:
+    """Whether what the MRZ knows of a birth date is of this day; unknown parts stand as fillers (9303-3, 4.7)."""
+    return all(
+        known in ("<", digit) for known, digit in zip(birth_date, _six_digits(day), strict=True)
+    )
 
 
 def _six_digits(day: date) -> str:

@@ -2,8 +2,11 @@
 
 from conformance_vectors.algorithm_cases import ALGORITHM_CASES
 from conformance_vectors.bench import Case
+from conformance_vectors.biometric_cases import FINGER_CASES, IRIS_CASES, PORTRAIT_CASES
+from conformance_vectors.common_data_cases import COMMON_DATA_CASES
 from conformance_vectors.ids_inspection import IDS, SUITE
 from conformance_vectors.inspection_open import NOT_APPLICABLE, OPEN
+from conformance_vectors.machine_readable_zone_cases import MACHINE_READABLE_ZONE_CASES
 from conformance_vectors.security_object_cases import SECURITY_OBJECT_CASES
 from conformance_vectors.signer_cases import SIGNER_CASES
 from conformance_vectors.table import Row, State, vector_name
@@ -12,6 +15,11 @@ FILE = "test_conformance_inspection.py"
 TEST = "test_the_verdict_is_the_one_owed"
 
 CASES: dict[str, Case] = {
+    **COMMON_DATA_CASES,
+    **MACHINE_READABLE_ZONE_CASES,
+    **PORTRAIT_CASES,
+    **FINGER_CASES,
+    **IRIS_CASES,
     **SECURITY_OBJECT_CASES,
     **ALGORITHM_CASES,
     **SIGNER_CASES,
