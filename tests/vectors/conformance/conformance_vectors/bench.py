@@ -21,7 +21,6 @@ from pki.certificates.trust import TrustAnchors
 from simulators.authority import TestAuthority
 from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
-from simulators.faults import Fault
 from simulators.image import CardImage, ImageFile
 from simulators.issued_image import issue_image
 from simulators.population.member import draw_member
@@ -86,8 +85,8 @@ class CardDraft:
     security_object_file: Callable[[bytes], bytes] | None = None
     tag_list: tuple[int, ...] | None = None
     image: Callable[[CardImage], CardImage] = lambda image: image
-    faults: tuple[Fault, ...] = ()
     answers: Callable[[], Answers] | None = None
+    chip: Callable[[CardImage], VirtualCard] = VirtualCard
     password: CardPassword = field(default_factory=lambda: CardPassword.from_can(TEST_CAN))
     authority: drafts.CertificateDraft = field(default_factory=drafts.csca_root)
     revocation_list: drafts.CrlDraft = field(default_factory=drafts.crl)
@@ -138,9 +137,7 @@ class CardDraft:
 
     def inspect(self) -> Report:
         """Read and judge it."""
-        reader = SimulatedReader(
-            VirtualCard(self.to_image()), faults=self.faults, sleep=lambda _seconds: None
-        )
+        reader = SimulatedReader(self.chip(self.to_image()))
         snapshot = read_card(
             reader if self.answers is None else MeddledReader(reader, self.answers()),
             password=self.password,
@@ -188,14 +185,18 @@ class MeddledReader:
 class Case:
     """One vector: a card, the verdict owed, and the codes of every check that fails on it."""
 
-    card: Callable[[], CardDraft]
+    card: Callable[[], CardDraft | tuple[CardDraft, ...]]
     verdict: Verdict
     codes: frozenset[str]
     reason: str
 
     def run(self) -> None:
-        """Inspect the card; a vector that shows anything else than its one fault raises."""
-        report = self.card().inspect()
+        """Inspect the card, or each of several; one that shows anything else than its one fault raises."""
+        cards = self.card()
+        for card in cards if isinstance(cards, tuple) else (cards,):
+            self._judge(card.inspect())
+
+    def _judge(self, report: Report) -> None:
         failed = {check.code for check in report.checks if check.state is CheckState.FAILED}
         assert report.verdict is self.verdict, (report.verdict, report.codes)
         if self.verdict is Verdict.ACCEPTED:
@@ -212,6 +213,11 @@ def accepted(card: Callable[[], CardDraft], reason: str) -> Case:
 
 def refused(card: Callable[[], CardDraft], *codes: str, reason: str) -> Case:
     return Case(card=card, verdict=Verdict.REFUSED, codes=frozenset(codes), reason=reason)
+
+
+def unreadable(card: Callable[[], CardDraft], *codes: str, reason: str) -> Case:
+    """The reading broke off for a reason that says nothing about the card: no verdict on it."""
+    return Case(card=card, verdict=Verdict.UNREADABLE, codes=frozenset(codes), reason=reason)
 
 
 def signed(**fields: object) -> Callable[[], CardDraft]:

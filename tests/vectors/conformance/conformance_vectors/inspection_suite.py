@@ -3,10 +3,16 @@
 from conformance_vectors.algorithm_cases import ALGORITHM_CASES
 from conformance_vectors.bench import Case
 from conformance_vectors.biometric_cases import FINGER_CASES, IRIS_CASES, PORTRAIT_CASES
+from conformance_vectors.chip_cases import (
+    ACTIVE_AUTHENTICATION_CASES,
+    CARD_SECURITY_CASES,
+    CHIP_AUTHENTICATION_CASES,
+)
 from conformance_vectors.common_data_cases import COMMON_DATA_CASES
 from conformance_vectors.ids_inspection import IDS, SUITE
 from conformance_vectors.inspection_open import NOT_APPLICABLE, OPEN
 from conformance_vectors.machine_readable_zone_cases import MACHINE_READABLE_ZONE_CASES
+from conformance_vectors.pace_cases import PACE_CASES
 from conformance_vectors.security_object_cases import SECURITY_OBJECT_CASES
 from conformance_vectors.signer_cases import SIGNER_CASES
 from conformance_vectors.table import Row, State, vector_name
@@ -15,6 +21,10 @@ FILE = "test_conformance_inspection.py"
 TEST = "test_the_verdict_is_the_one_owed"
 
 CASES: dict[str, Case] = {
+    **CHIP_AUTHENTICATION_CASES,
+    **ACTIVE_AUTHENTICATION_CASES,
+    **CARD_SECURITY_CASES,
+    **PACE_CASES,
     **COMMON_DATA_CASES,
     **MACHINE_READABLE_ZONE_CASES,
     **PORTRAIT_CASES,
