@@ -13,6 +13,12 @@ from conformance_vectors.ids_inspection import IDS, SUITE
 from conformance_vectors.inspection_open import NOT_APPLICABLE, OPEN
 from conformance_vectors.machine_readable_zone_cases import MACHINE_READABLE_ZONE_CASES
 from conformance_vectors.pace_cases import PACE_CASES
+from conformance_vectors.reading_cases import (
+    BASIC_ACCESS_CASES,
+    LENGTH_CASES,
+    READING_CASES,
+    SECURE_MESSAGING_CASES,
+)
 from conformance_vectors.security_object_cases import SECURITY_OBJECT_CASES
 from conformance_vectors.signer_cases import SIGNER_CASES
 from conformance_vectors.table import Row, State, vector_name
@@ -21,6 +27,10 @@ FILE = "test_conformance_inspection.py"
 TEST = "test_the_verdict_is_the_one_owed"
 
 CASES: dict[str, Case] = {
+    **BASIC_ACCESS_CASES,
+    **SECURE_MESSAGING_CASES,
+    **READING_CASES,
+    **LENGTH_CASES,
     **CHIP_AUTHENTICATION_CASES,
     **ACTIVE_AUTHENTICATION_CASES,
     **CARD_SECURITY_CASES,
