@@ -1,4 +1,4 @@
-"""EF.DG3 and EF.DG4: fingers and irises (ICAO 9303-10, 4.7.3 and 4.7.4; SPEC.md, 3.12).
+"""EF.DG3 and EF.DG4: fingers and irises (ICAO 9303-10, 4.7.3 and 4.7.4; SPEC.md, 3.14).
 
 [63 or 76] { [7F61] { [02] n || n times [7F60] { [A1] header || [5F2E or 7F2E] record } } }
 

@@ -18,6 +18,7 @@ __all__ = [
     "create_application",
     "create_elementary_file",
     "external_authenticate",
+    "external_authenticate_terminal",
     "general_authenticate",
     "generate_key_pair",
     "get_card_reference",
@@ -38,10 +39,13 @@ __all__ = [
     "select_master_file",
     "set_authentication_template_for_chip_authentication",
     "set_authentication_template_for_pace",
+    "set_authentication_template_for_terminal_authentication",
+    "set_digital_signature_template",
     "set_key_agreement_template",
     "set_status",
     "update_binary",
     "update_binary_by_short_identifier",
+    "verify_certificate",
 ]
 
 MAX_BINARY_OFFSET = 0x7FFF
@@ -206,6 +210,32 @@ def internal_authenticate(challenge: bytes, *, expected_length: int) -> CommandA
 def mutual_authenticate(data: bytes) -> CommandApdu:
     """EXTERNAL AUTHENTICATE of basic access control, answered by as many bytes (ICAO 9303-11, 4.3.4.2)."""
     return CommandApdu(cla=0x00, ins=0x82, p1=0x00, p2=0x00, data=data, expected_length=len(data))
+
+
+def set_digital_signature_template(authority_reference: bytes) -> CommandApdu:
+    """MSE:Set DST: the key that signed the certificate that follows (TR-03110-3, B.3)."""
+    return CommandApdu(
+        cla=0x00, ins=0x22, p1=0x81, p2=0xB6, data=tlv.encode(0x83, authority_reference)
+    )
+
+
+def verify_certificate(content: bytes) -> CommandApdu:
+    """PSO:Verify Certificate; ``content`` is the value of 7F21: body and signature (TR-03110-3, B.3)."""
+    return CommandApdu(cla=0x00, ins=0x2A, p1=0x00, p2=0xBE, data=content)
+
+
+def set_authentication_template_for_terminal_authentication(
+    holder_reference: bytes,
+) -> CommandApdu:
+    """MSE:Set AT for terminal authentication: the terminal's own key (TR-03110-3, B.3)."""
+    return CommandApdu(
+        cla=0x00, ins=0x22, p1=0x81, p2=0xA4, data=tlv.encode(0x83, holder_reference)
+    )
+
+
+def external_authenticate_terminal(signature: bytes) -> CommandApdu:
+    """EXTERNAL AUTHENTICATE of terminal authentication: r || s, answered without data (TR-03110-3, B.3)."""
+    return CommandApdu(cla=0x00, ins=0x82, p1=0x00, p2=0x00, data=signature)
 
 
 def initialize_update(*, key_version: int, host_challenge: bytes) -> CommandApdu:

@@ -16,7 +16,7 @@ from lint_vectors import drafts
 
 from card_layout.files.common_data import CommonData
 from card_layout.files.data_groups import TAG_OF_GROUP
-from card_layout.profile import load_profile
+from card_layout.profile import CardProfile, load_profile
 from pki.certificates.trust import TrustAnchors
 from simulators.authority import TestAuthority
 from simulators.card.operating_system import VirtualCard
@@ -30,6 +30,7 @@ from verifier.inspection.checks import CheckState
 from verifier.inspection.policy import Policy
 from verifier.inspection.report import Report, Verdict, inspect
 from verifier.reading.card_reading import read_card
+from verifier.reading.terminal_proof import TerminalAccess
 from verifier.services.card_password import CardPassword
 
 NOW = TEST_TIME + timedelta(days=1)
@@ -91,6 +92,8 @@ class CardDraft:
     authority: drafts.CertificateDraft = field(default_factory=drafts.csca_root)
     revocation_list: drafts.CrlDraft = field(default_factory=drafts.crl)
     policy: Policy = POLICY
+    profile: CardProfile = PROFILE
+    terminal: TerminalAccess = field(default_factory=TerminalAccess)
 
     def having(self, **fields: object) -> "CardDraft":
         return replace(self, **fields)
@@ -141,11 +144,12 @@ class CardDraft:
         snapshot = read_card(
             reader if self.answers is None else MeddledReader(reader, self.answers()),
             password=self.password,
-            profile=PROFILE,
+            profile=self.profile,
             pace_parameter_ids=self.policy.pace_parameter_ids,
             now=NOW,
             monotonic=time.monotonic,
             allow_bac=self.policy.allow_bac,
+            terminal=self.terminal,
         )
         trust = TrustAnchors.from_bytes(
             certificates=(self.authority.to_bytes(),), crls=(self.revocation_list.to_bytes(),)
@@ -189,6 +193,8 @@ class Case:
     verdict: Verdict
     codes: frozenset[str]
     reason: str
+    notes: frozenset[str] = frozenset()
+    """What the report must say beside its verdict."""
 
     def run(self) -> None:
         """Inspect the card, or each of several; one that shows anything else than its one fault raises."""
@@ -199,6 +205,7 @@ class Case:
     def _judge(self, report: Report) -> None:
         failed = {check.code for check in report.checks if check.state is CheckState.FAILED}
         assert report.verdict is self.verdict, (report.verdict, report.codes)
+        assert self.notes <= set(report.notes), report.notes
         if self.verdict is Verdict.ACCEPTED:
             assert report.codes == ()
         else:
@@ -207,8 +214,16 @@ class Case:
             assert report.codes
 
 
-def accepted(card: Callable[[], CardDraft], reason: str) -> Case:
-    return Case(card=card, verdict=Verdict.ACCEPTED, codes=frozenset(), reason=reason)
+def accepted(
+    card: Callable[[], CardDraft | tuple[CardDraft, ...]], reason: str, *notes: str
+) -> Case:
+    return Case(
+        card=card,
+        verdict=Verdict.ACCEPTED,
+        codes=frozenset(),
+        reason=reason,
+        notes=frozenset(notes),
+    )
 
 
 def refused(card: Callable[[], CardDraft], *codes: str, reason: str) -> Case:

@@ -22,6 +22,7 @@ from conformance_vectors.reading_cases import (
 from conformance_vectors.security_object_cases import SECURITY_OBJECT_CASES
 from conformance_vectors.signer_cases import SIGNER_CASES
 from conformance_vectors.table import Row, State, vector_name
+from conformance_vectors.terminal_cases import TERMINAL_CASES, TRUST_POINT_CASES
 
 FILE = "test_conformance_inspection.py"
 TEST = "test_the_verdict_is_the_one_owed"
@@ -32,6 +33,8 @@ CASES: dict[str, Case] = {
     **READING_CASES,
     **LENGTH_CASES,
     **CHIP_AUTHENTICATION_CASES,
+    **TERMINAL_CASES,
+    **TRUST_POINT_CASES,
     **ACTIVE_AUTHENTICATION_CASES,
     **CARD_SECURITY_CASES,
     **PACE_CASES,
