@@ -5,6 +5,8 @@ CLA and its own objects into the data field. Commands whose answer has data carr
 that a card need not answer ``61xx``.
 """
 
+from collections.abc import Iterable
+from datetime import date
 from enum import IntEnum
 
 from card_layout import tlv
@@ -30,6 +32,7 @@ __all__ = [
     "put_card_reference",
     "put_keys",
     "put_passwords",
+    "put_trust_points",
     "read_binary",
     "read_binary_by_offset_object",
     "read_binary_by_short_identifier",
@@ -350,6 +353,12 @@ def put_passwords(*, mrz_information: str, can: str) -> CommandApdu:
     return CommandApdu(
         cla=_GLOBAL_PLATFORM, ins=0xDA, p1=0x01, p2=0x01, data=tlv.encode(0xA0, objects)
     )
+
+
+def put_trust_points(*, certificates: Iterable[bytes], current_date: date) -> CommandApdu:
+    """PUT DATA of current date and trust points, the newest first; the chip writes EF.CVCA (SPEC.md, 8.3)."""
+    data = tlv.encode(0x81, f"{current_date:%Y%m%d}".encode("ascii")) + b"".join(certificates)
+    return CommandApdu(cla=0x00, ins=0xDA, p1=0x01, p2=0x03, data=tlv.encode(0xA1, data))
 
 
 def update_binary(offset: int, content: bytes) -> CommandApdu:
