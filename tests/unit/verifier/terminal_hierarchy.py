@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -114,6 +114,7 @@ def protected_card(
     authority: TestAuthority,
     current_date: date = DAY - timedelta(days=5),
     profile: CardProfile = DEFAULT,
+    signing_time: datetime = TEST_TIME,
 ) -> CardImage:
     """An issued card of ``membercard-1`` that trusts these keys, the newest first."""
     options_path = profile.file("EF.DG14").path
@@ -147,7 +148,7 @@ def protected_card(
         changed,
         profile=profile,
         authority=authority,
-        signing_time=TEST_TIME,
+        signing_time=signing_time,
         status_reference=signed.status_reference,
     )
 

@@ -31,6 +31,7 @@ from verifier.inspection.report import Assurance, Report, Verdict, inspect
 from verifier.inspection.snapshot import CardSnapshot, FileOutcome
 from verifier.inspection.terminal_evidence import TerminalOutcome
 from verifier.reading.card_reading import read_card
+from verifier.reading.least import least_apdus
 from verifier.reading.terminal_proof import TerminalAccess
 from verifier.services.card_password import CardPassword
 
@@ -142,6 +143,20 @@ def test_a_purpose_that_needs_no_protected_file_costs_no_command(
     assert judge(without).notes == ("data-group.not-needed",)
     # Two certificates, each named and shown; key, challenge, proof; and the file itself.
     assert read(card, hierarchy.credentials()).apdu_count == without.apdu_count + 8
+
+
+@pytest.mark.parametrize("has_right", [False, True])
+def test_no_card_takes_more_commands_than_it_must(
+    issue: Issue,
+    hierarchy: Hierarchy,
+    has_right: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    card = issue(hierarchy.root())
+    snapshot = read(card, hierarchy.credentials() if has_right else None)
+    sizes = {file.name: len(card.files[file.path].data) for file in DEFAULT.files}
+    assert snapshot.apdu_count == least_apdus(
+        DEFAULT, sizes, shown_certificates=2 if has_right else 0
+    )
 
 
 @pytest.mark.parametrize("curve", list(NamedCurve))
