@@ -3,18 +3,33 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from card_layout import tlv
 from simulators.card.command import Command
 from simulators.card.reply import Reply
 from simulators.card.status import Refused, StatusWord
+from simulators.card.templates import read_objects
 from simulators.image import MASTER_FILE, CardImage, ImageFile, ReadRule, file_path
 
-__all__ = ["Selection", "locate", "may_read", "read_binary", "select"]
+__all__ = [
+    "Selection",
+    "locate",
+    "locate_by_object",
+    "may_read",
+    "read_binary",
+    "read_binary_as_object",
+    "select",
+]
 
 _SELECT_MASTER_FILE = 0x00
 _SELECT_ELEMENTARY_FILE = 0x02
 _SELECT_BY_NAME = 0x04
 _NO_ANSWER = 0x0C
 _FIRST_OCCURRENCE = 0x00
+
+_OFFSET = 0x54
+_DISCRETIONARY_DATA = 0x53
+_MAX_OFFSET_BYTES = 4
+_LAST_SHORT_IDENTIFIER = 0x1E
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +79,42 @@ def locate(image: CardImage, selection: Selection, command: Command) -> tuple[Se
     identifier = command.p1 & 0x1F
     if command.p1 & 0x60 or identifier in (0, 0x1F):
         raise Refused(StatusWord.WRONG_PARAMETERS)
+    path = _find_short(image, selection, identifier)
+    return replace(selection, file=path), path, command.p2
+
+
+def locate_by_object(
+    image: CardImage, selection: Selection, command: Command
+) -> tuple[Selection, str, int]:
+    """The file that P1-P2 of the odd READ BINARY names, and the offset in DO 54 (ISO/IEC 7816-4, 11.3.3).
+
+    P1-P2 is 0 for the selected file, at most 1E a short identifier, else a file identifier of the current DF.
+
+    Raises:
+        Refused: 6A80 without one offset object, 6A82 where there is no such file, 6986 where none is selected.
+    """
+    encoded = read_objects(command.data, required=(_OFFSET,))[_OFFSET]
+    if not 1 <= len(encoded) <= _MAX_OFFSET_BYTES:
+        raise Refused(StatusWord.WRONG_DATA)
+    offset = int.from_bytes(encoded, "big")
+    reference = command.p1 << 8 | command.p2
+    if reference == 0:
+        if selection.file is None:
+            raise Refused(StatusWord.NO_FILE_SELECTED)
+        return selection, selection.file, offset
+    if reference <= _LAST_SHORT_IDENTIFIER:
+        path = _find_short(image, selection, reference)
+    else:
+        path = file_path(selection.application, reference)
+        if path not in image.files:
+            raise Refused(StatusWord.FILE_NOT_FOUND)
+    return replace(selection, file=path), path, offset
+
+
+def _find_short(image: CardImage, selection: Selection, identifier: int) -> str:
     for path, file in files_of(image.files, selection.application):
         if file.short_identifier == identifier:
-            return replace(selection, file=path), path, command.p2
+            return path
     raise Refused(StatusWord.FILE_NOT_FOUND)
 
 
@@ -99,3 +147,26 @@ def read_binary(content: bytes, offset: int, command: Command, *, room: int) -> 
     if missed and offset + len(data) == len(content) and len(data) < wanted:
         return Reply(data=data, status_word=StatusWord.END_OF_FILE)
     return Reply(data=data)
+
+
+def read_binary_as_object(content: bytes, offset: int, command: Command, *, room: int) -> Reply:
+    """What the odd READ BINARY gives: the content in DO 53, which as a whole fits into Le and ``room``.
+
+    Raises:
+        Refused: 6B00 where the offset is at or beyond the end, 6700 where Le leaves no room for a byte.
+    """
+    if offset >= len(content):
+        raise Refused(StatusWord.WRONG_OFFSET)
+    wanted = room if command.expected_length is None else min(command.expected_length, room)
+    size = wanted - 2
+    while size > 0 and len(tlv.encode(_DISCRETIONARY_DATA, bytes(size))) > wanted:
+        size -= 1
+    if size <= 0:
+        raise Refused(StatusWord.WRONG_LENGTH)
+    data = content[offset : offset + size]
+    missed = command.expected_length is not None and not command.asks_for_all
+    is_end = missed and len(data) < size
+    return Reply(
+        data=tlv.encode(_DISCRETIONARY_DATA, data),
+        status_word=StatusWord.END_OF_FILE if is_end else StatusWord.SUCCESS,
+    )

@@ -9,7 +9,15 @@ from card_layout.curves import NamedCurve
 from simulators.card import active_authentication, basic_access, chip_authentication
 from simulators.card.chip_authentication import ChosenKey
 from simulators.card.command import Command
-from simulators.card.file_system import Selection, locate, may_read, read_binary, select
+from simulators.card.file_system import (
+    Selection,
+    locate,
+    locate_by_object,
+    may_read,
+    read_binary,
+    read_binary_as_object,
+    select,
+)
 from simulators.card.non_volatile import NonVolatileMemory
 from simulators.card.pace import PaceExchange, password_key
 from simulators.card.pace_offers import Mapping, PaceOffer, offered_parameters
@@ -96,7 +104,7 @@ class ReadingSide:
             case 0xA4:
                 self.selection = select(self._image, self.selection, command)
                 reply = Reply()
-            case 0xB0:
+            case 0xB0 | 0xB1:
                 reply = self._read_binary(command, room)
             case 0x22:
                 reply = self._manage_security_environment(command)
@@ -117,14 +125,16 @@ class ReadingSide:
         return reply
 
     def _read_binary(self, command: Command, room: int) -> Reply:
-        if command.data:
+        is_odd = bool(command.ins & 1)
+        if command.data and not is_odd:
             raise Refused(StatusWord.WRONG_LENGTH)
-        self.selection, path, offset = locate(self._image, self.selection, command)
+        find, read = (locate_by_object, read_binary_as_object) if is_odd else (locate, read_binary)
+        self.selection, path, offset = find(self._image, self.selection, command)
         file = self._image.files[path]
         has_password = self._opened_by in OPENING and self._image.state in _STATES
         if not may_read(file, has_password=has_password):
             raise Refused(StatusWord.SECURITY_STATUS)
-        return read_binary(self.content(path, file.data), offset, command, room=room)
+        return read(self.content(path, file.data), offset, command, room=room)
 
     def _manage_security_environment(self, command: Command) -> Reply:
         self._require_state()
