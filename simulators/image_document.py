@@ -5,17 +5,20 @@ applications that exist, scalars within their curve) is checked here and written
 """
 
 import json
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from card_layout.curves import NamedCurve
+from simulators.card.cv_certificate import CvCertificateError, read_trust_point
 from simulators.errors import ImageError
 from simulators.faults import Fault, FaultKind
 from simulators.image_keys import PIN_TRIES, PUK_TRIES
 
 __all__ = [
     "MAX_IMAGE_BYTES",
+    "MAX_TRUST_POINTS",
     "WARNING",
     "ImageDocument",
     "PersonalisationKeysDocument",
@@ -27,6 +30,9 @@ __all__ = [
 
 MAX_IMAGE_BYTES = 4_000_000
 """The longest image file that is read; an issued card's has about 60,000 bytes."""
+
+MAX_TRUST_POINTS = 2
+"""How many CVCA keys a card trusts at once: the present one and the one before (TR-03110-3, 2.5)."""
 
 WARNING = (
     "SECRET: this file is the memory of a virtual card and holds its keys and passwords in clear"
@@ -263,12 +269,27 @@ class ImageDocument(_Model):
     files: dict[_Path, FileDocument] = Field(default_factory=dict, max_length=_MAX_FILES)
     secrets: SecretsDocument = Field(default_factory=SecretsDocument)
     keys: KeysDocument = Field(default_factory=KeysDocument)
-    trust_points: list[_Hex] = Field(default_factory=list, max_length=4)
-    current_date: Annotated[str, Field(pattern=r"^[0-9]{8}$")] | None = None
+    trust_points: list[_Hex] = Field(default_factory=list, max_length=MAX_TRUST_POINTS)
+    current_date: Annotated[str, Field(pattern=r"^20[0-9]{6}$")] | None = None
     faults: list[FaultDocument] = Field(default_factory=list, max_length=_MAX_FAULTS)
     timing: (
         Literal["off", "chip", "contactless-fast", "contactless-slow"] | TimingFiguresDocument
     ) = "off"
+
+    @model_validator(mode="after")
+    def _check_terminal_authentication(self) -> Self:
+        try:
+            points = [read_trust_point(bytes.fromhex(item)) for item in self.trust_points]
+        except CvCertificateError as error:
+            raise ValueError(f"a trust point cannot be used: {error}") from error
+        if len({point.holder_reference for point in points}) != len(points):
+            raise ValueError("two trust points have the same holder reference")
+        if self.current_date is not None:
+            try:
+                date.fromisoformat(self.current_date)
+            except ValueError as error:
+                raise ValueError("current_date is no day of the calendar") from error
+        return self
 
     @model_validator(mode="after")
     def _check_files(self) -> Self:

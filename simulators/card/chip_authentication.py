@@ -10,7 +10,7 @@ from simulators.card.status import Refused, StatusWord
 from simulators.card.templates import read_objects, read_template
 from simulators.image import EcKey, SessionAlgorithm
 
-__all__ = ["ANSWER", "ChosenKey", "agree", "agree_in_one_step", "choose_key"]
+__all__ = ["ANSWER", "Agreement", "ChosenKey", "agree", "agree_in_one_step", "choose_key"]
 
 _ID_CA_ECDH = bytes.fromhex("04007F000702020302")
 """id-CA-ECDH, 0.4.0.127.0.7.2.2.3.2."""
@@ -28,6 +28,14 @@ class ChosenKey:
 
     key: EcKey
     algorithm: SessionAlgorithm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """The new session, and the compressed key of the terminal that led to it (TR-03110-3, A.2.2.3)."""
+
+    session: SecureMessaging
+    terminal_key: bytes
 
 
 def choose_key(data: bytes, keys: tuple[EcKey, ...]) -> ChosenKey:
@@ -57,7 +65,7 @@ def _find(keys: tuple[EcKey, ...], identifier: bytes | None) -> EcKey:
     raise Refused(StatusWord.REFERENCE_NOT_FOUND)
 
 
-def agree(data: bytes, chosen: ChosenKey) -> SecureMessaging:
+def agree(data: bytes, chosen: ChosenKey) -> Agreement:
     """The new session, from the terminal's ephemeral public key; the answer itself goes out under the old one.
 
     Raises:
@@ -67,7 +75,7 @@ def agree(data: bytes, chosen: ChosenKey) -> SecureMessaging:
     return _agree(encoded, chosen.key, chosen.algorithm)
 
 
-def agree_in_one_step(data: bytes, keys: tuple[EcKey, ...]) -> SecureMessaging:
+def agree_in_one_step(data: bytes, keys: tuple[EcKey, ...]) -> Agreement:
     """The new session from MSE:Set KAT, which is for Triple DES alone (9303-11, 6.2.4.1).
 
     Raises:
@@ -80,12 +88,16 @@ def agree_in_one_step(data: bytes, keys: tuple[EcKey, ...]) -> SecureMessaging:
     return _agree(objects[0x91], key, SessionAlgorithm.TRIPLE_DES)
 
 
-def _agree(encoded: bytes, key: EcKey, algorithm: SessionAlgorithm) -> SecureMessaging:
+def _agree(encoded: bytes, key: EcKey, algorithm: SessionAlgorithm) -> Agreement:
     try:
-        shared = Point.from_bytes(key.curve, encoded).times(key.private_scalar).x_bytes()
+        terminal_key = Point.from_bytes(key.curve, encoded)
+        shared = terminal_key.times(key.private_scalar).x_bytes()
     except PointError as error:
         raise Refused(StatusWord.WRONG_DATA) from error
-    return SecureMessaging(open_cipher(shared, algorithm))
+    return Agreement(
+        session=SecureMessaging(open_cipher(shared, algorithm)),
+        terminal_key=terminal_key.x_bytes(),
+    )
 
 
 ANSWER = tlv.encode(0x7C, b"")

@@ -128,9 +128,17 @@ def files_of(
             yield path, file
 
 
-def may_read(file: ImageFile, *, has_password: bool) -> bool:
-    """Whether the file's rule is met; nothing here gives a terminal right (SPEC.md, 8.4)."""
-    return file.read == ReadRule.ALWAYS or (file.read == ReadRule.PASSWORD and has_password)
+def may_read(file: ImageFile, *, has_password: bool, has_terminal_right: bool) -> bool:
+    """Whether the file's rule is met (SPEC.md, 8.4 and 10.1)."""
+    match file.read:
+        case ReadRule.ALWAYS:
+            return True
+        case ReadRule.PASSWORD:
+            return has_password
+        case ReadRule.TERMINAL:
+            return has_password and has_terminal_right
+        case ReadRule.NEVER:
+            return False
 
 
 def read_binary(content: bytes, offset: int, command: Command, *, room: int) -> Reply:

@@ -95,6 +95,21 @@ class PaceExchange:
         """The session that a successful run opens."""
         return SecureMessaging(open_cipher(self._shared_secret, self.offer.algorithm))
 
+    @property
+    def proves_chip(self) -> bool:
+        """Whether a successful run is chip authentication at once (9303-11, 4.4.3.5)."""
+        return self.offer.mapping is Mapping.CHIP_AUTHENTICATION and self.chip_key is not None
+
+    @property
+    def own_key(self) -> bytes:
+        """The chip's ephemeral key of the agreement, compressed: its x coordinate (TR-03110-3, A.2.2.3)."""
+        return _compress(self._own_public)
+
+    @property
+    def other_key(self) -> bytes:
+        """The terminal's ephemeral key of the agreement, compressed."""
+        return _compress(self._other_public)
+
     def _give_nonce(self, data: bytes) -> bytes:
         read_template(data, _DYNAMIC_AUTHENTICATION, required=())
         is_integrated = self.offer.mapping is Mapping.INTEGRATED
@@ -152,7 +167,7 @@ class PaceExchange:
             raise Refused(StatusWord.AUTHENTICATION_FAILED)
         self._step = _Step.OVER
         answer = tlv.encode(0x86, self._token(self._other_public))
-        if self.offer.mapping is Mapping.CHIP_AUTHENTICATION and self.chip_key is not None:
+        if self.proves_chip and self.chip_key is not None:
             key = derive_key(self._shared_secret, ENCRYPTION, self.offer.algorithm)
             encrypted = encrypt_chip_authentication_data(key, self.chip_key, self._mapping_scalar)
             answer += tlv.encode(0x8A, encrypted)
@@ -168,6 +183,11 @@ class PaceExchange:
         authenticated = tlv.encode(0x06, self.offer.protocol) + tlv.encode(0x86, public_key)
         key = derive_key(self._shared_secret, MAC, self.offer.algorithm)
         return cmac(key, tlv.encode(0x7F49, authenticated))[:CHECKSUM_BYTES]
+
+
+def _compress(encoded: bytes) -> bytes:
+    """The x coordinate of 04 || X || Y."""
+    return encoded[1 : 1 + len(encoded) // 2]
 
 
 def encrypt_chip_authentication_data(key: bytes, chip_key: EcKey, mapping_scalar: int) -> bytes:

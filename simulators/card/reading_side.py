@@ -6,8 +6,13 @@ from dataclasses import dataclass, field
 
 from card_layout.atr import LifeCycle
 from card_layout.curves import NamedCurve
-from simulators.card import active_authentication, basic_access, chip_authentication
-from simulators.card.chip_authentication import ChosenKey
+from simulators.card import (
+    active_authentication,
+    basic_access,
+    chip_authentication,
+    terminal_authentication,
+)
+from simulators.card.chip_authentication import Agreement, ChosenKey
 from simulators.card.command import Command
 from simulators.card.file_system import (
     Selection,
@@ -33,6 +38,7 @@ from simulators.card.reply import Reply
 from simulators.card.secure_messaging import SecureMessaging
 from simulators.card.status import Refused, StatusWord
 from simulators.card.templates import read_objects
+from simulators.card.terminal_authentication import TerminalAuthentication
 from simulators.image import PIN_TRIES, CardImage, EcKey, Timing, file_path
 
 __all__ = ["ReadingSide"]
@@ -65,6 +71,8 @@ class ReadingSide:
     _chip_key: ChosenKey | None = None
     _next_session: SecureMessaging | None = None
     _challenge: bytes | None = None
+    _chip_ephemeral_key: bytes | None = None
+    _terminal: TerminalAuthentication | None = None
     _password: Password | None = None
     _opened_by: Password | None = None
     _pace_refusal: int = StatusWord.CONDITIONS_OF_USE
@@ -82,6 +90,7 @@ class ReadingSide:
     def end_session(self) -> None:
         """Forget the session, its keys, and what was begun in it."""
         self.session = self._next_session = self._chip_key = self._pace = self._opened_by = None
+        self._chip_ephemeral_key = self._terminal = None
         self._is_session_over = False
 
     def change_session(self) -> None:
@@ -102,14 +111,28 @@ class ReadingSide:
         challenge, self._challenge = self._challenge, None
         match command.ins:
             case 0xA4:
-                self.selection = select(self._image, self.selection, command)
-                reply = Reply()
+                reply = self._select(command)
             case 0xB0 | 0xB1:
                 reply = self._read_binary(command, room)
             case 0x22:
                 reply = self._manage_security_environment(command)
             case 0x86:
                 reply = self._general_authenticate(command, pace, refusal)
+            case 0xC0:
+                raise Refused(StatusWord.CONDITIONS_OF_USE)
+            case _:
+                reply = self._carry_out_optional(command, challenge)
+        return reply
+
+    def _carry_out_optional(self, command: Command, challenge: bytes | None) -> Reply:
+        """The instructions that a card knows only where its image has what they need."""
+        match command.ins:
+            case 0x84 if self._meets_terminals:
+                reply = self._get_challenge_for_terminal(command)
+            case 0x82 if self._meets_terminals:
+                reply = self._authenticate_terminal(command, challenge)
+            case 0x2A if self._image.trust_points:
+                reply = self._verify_certificate(command)
             case 0x84 if self._has_basic_access_control:
                 reply = self._get_challenge(command)
             case 0x82 if self._has_basic_access_control:
@@ -118,11 +141,17 @@ class ReadingSide:
                 reply = self._internal_authenticate(command)
             case 0x2C if self._image.secrets.puk is not None:
                 reply = self._reset_retry_counter(command)
-            case 0xC0:
-                raise Refused(StatusWord.CONDITIONS_OF_USE)
             case _:
                 raise Refused(StatusWord.UNKNOWN_INSTRUCTION)
         return reply
+
+    def _select(self, command: Command) -> Reply:
+        before = self.selection
+        self.selection = select(self._image, before, command)
+        if self._terminal is not None and self.selection.file is None:
+            # An application that is selected anew begins without a terminal (TR-03105-3.2, ISO7816_K_18).
+            self._terminal.forget()
+        return Reply()
 
     def _read_binary(self, command: Command, room: int) -> Reply:
         is_odd = bool(command.ins & 1)
@@ -132,7 +161,9 @@ class ReadingSide:
         self.selection, path, offset = find(self._image, self.selection, command)
         file = self._image.files[path]
         has_password = self._opened_by in OPENING and self._image.state in _STATES
-        if not may_read(file, has_password=has_password):
+        terminal = self._terminal
+        has_right = terminal is not None and terminal.rights.opens(path)
+        if not may_read(file, has_password=has_password, has_terminal_right=has_right):
             raise Refused(StatusWord.SECURITY_STATUS)
         return read(self.content(path, file.data), offset, command, room=room)
 
@@ -148,9 +179,17 @@ class ReadingSide:
             )
         elif (command.p1, command.p2) == (0x41, 0xA6):
             self._require_session_in_application()
-            self._next_session = chip_authentication.agree_in_one_step(
-                command.data, self._image.keys.chip_authentication
+            self._follow(
+                chip_authentication.agree_in_one_step(
+                    command.data, self._image.keys.chip_authentication
+                )
             )
+        elif command.p1 == 0x81 and command.p2 in (0xB6, 0xA4) and self._image.trust_points:
+            terminal = self._require_proven_chip()
+            if command.p2 == 0xB6:
+                terminal.select_verification_key(command.data)
+            else:
+                terminal.select_authentication_key(command.data)
         else:
             raise Refused(StatusWord.WRONG_PARAMETERS)
         return Reply()
@@ -228,7 +267,7 @@ class ReadingSide:
         key, self._chip_key = self._chip_key, None
         if key is None or self.session is None or command.is_chained:
             raise Refused(refusal)
-        self._next_session = chip_authentication.agree(command.data, key)
+        self._follow(chip_authentication.agree(command.data, key))
         return Reply(data=chip_authentication.ANSWER)
 
     def _step_pace(self, command: Command, pace: PaceExchange) -> Reply:
@@ -252,7 +291,26 @@ class ReadingSide:
         else:
             self._next_session = pace.secure_messaging()
         self._opened_by = password
+        self._chip_ephemeral_key, self._terminal = pace.own_key, None
+        if pace.proves_chip:
+            self._meet_terminal(pace.other_key)
         return reply
+
+    def _follow(self, agreement: Agreement) -> None:
+        """Chip authentication is done: its session comes next, and a terminal may prove itself in it."""
+        self._next_session = agreement.session
+        self._meet_terminal(agreement.terminal_key)
+
+    def _meet_terminal(self, terminal_key: bytes) -> None:
+        """Await terminal authentication; a session that had one gets no other, and new keys take its rights away."""
+        if self._chip_ephemeral_key is None:
+            return
+        self._terminal = TerminalAuthentication(
+            memory=self.memory,
+            chip_key=self._chip_ephemeral_key,
+            terminal_key=terminal_key,
+            is_spent=self._terminal is not None and self._terminal.is_spent,
+        )
 
     def _confirm(self, command: Command, pace: PaceExchange, _password: Password) -> Reply:
         """The last step with a password that nothing blocks: each wrong one makes the card slower (SPEC.md, 5.1)."""
@@ -305,6 +363,48 @@ class ReadingSide:
         return Reply(data=active_authentication.sign(key, command.data, self.random))
 
     @property
+    def _meets_terminals(self) -> bool:
+        """Whether GET CHALLENGE and EXTERNAL AUTHENTICATE are those of terminal authentication."""
+        return bool(self._image.trust_points) and (
+            self.session is not None or not self._has_basic_access_control
+        )
+
+    def _require_proven_chip(self) -> TerminalAuthentication:
+        """Terminals authenticate after PACE and chip authentication only (TR-03110-3, B.3)."""
+        self._require_state()
+        self._require_session_in_application()
+        if self._terminal is None:
+            raise Refused(StatusWord.SECURITY_STATUS)
+        return self._terminal
+
+    def _verify_certificate(self, command: Command) -> Reply:
+        terminal = self._require_proven_chip()
+        if (command.p1, command.p2) != (0x00, 0xBE):
+            raise Refused(StatusWord.WRONG_PARAMETERS)
+        terminal.verify_certificate(command.data)
+        return Reply()
+
+    def _get_challenge_for_terminal(self, command: Command) -> Reply:
+        """The nonce that the terminal signs, which serves for the next command alone."""
+        self._require_proven_chip().require_unspent()
+        self._challenge = self._draw_challenge(command, terminal_authentication.CHALLENGE_BYTES)
+        return Reply(data=self._challenge)
+
+    def _authenticate_terminal(self, command: Command, challenge: bytes | None) -> Reply:
+        terminal = self._require_proven_chip()
+        if command.p1 or command.p2:
+            raise Refused(StatusWord.WRONG_PARAMETERS)
+        terminal.authenticate(command.data, challenge)
+        return Reply()
+
+    def _draw_challenge(self, command: Command, size: int) -> bytes:
+        if command.p1 or command.p2:
+            raise Refused(StatusWord.WRONG_PARAMETERS)
+        if command.data or (command.expected_length != size and not command.asks_for_all):
+            raise Refused(StatusWord.WRONG_LENGTH)
+        return self.random(size)
+
+    @property
     def _has_basic_access_control(self) -> bool:
         passwords = self._image.secrets
         return passwords.basic_access_control and passwords.mrz_information is not None
@@ -312,11 +412,7 @@ class ReadingSide:
     def _get_challenge(self, command: Command) -> Reply:
         """The card's nonce, which serves for the next command alone."""
         self._require_no_session_in_application(command)
-        if command.data or (
-            command.expected_length != basic_access.CHALLENGE_BYTES and not command.asks_for_all
-        ):
-            raise Refused(StatusWord.WRONG_LENGTH)
-        self._challenge = self.random(basic_access.CHALLENGE_BYTES)
+        self._challenge = self._draw_challenge(command, basic_access.CHALLENGE_BYTES)
         return Reply(data=self._challenge)
 
     def _external_authenticate(self, command: Command, challenge: bytes | None) -> Reply:
