@@ -13,10 +13,9 @@ from simulators.image import MASTER_FILE, CardImage, ImageFile, ReadRule, file_p
 __all__ = [
     "Selection",
     "locate",
-    "locate_by_object",
+    "locate_to_read",
     "may_read",
     "read_binary",
-    "read_binary_as_object",
     "select",
 ]
 
@@ -83,16 +82,21 @@ def locate(image: CardImage, selection: Selection, command: Command) -> tuple[Se
     return replace(selection, file=path), path, command.p2
 
 
-def locate_by_object(
+def locate_to_read(
     image: CardImage, selection: Selection, command: Command
 ) -> tuple[Selection, str, int]:
-    """The file that P1-P2 of the odd READ BINARY names, and the offset in DO 54 (ISO/IEC 7816-4, 11.3.3).
+    """The file and offset that READ BINARY names, the even or the odd one (ISO/IEC 7816-4, 11.3.3).
 
-    P1-P2 is 0 for the selected file, at most 1E a short identifier, else a file identifier of the current DF.
+    P1-P2 of the odd one is 0 for the selected file, at most 1E a short identifier, else a file identifier of the
+    current DF; its offset is in DO 54.
 
     Raises:
-        Refused: 6A80 without one offset object, 6A82 where there is no such file, 6986 where none is selected.
+        Refused: as ``locate``; 6700 for data of the even one, 6A80 where that of the odd one is not one offset.
     """
+    if not command.ins & 1:
+        if command.data:
+            raise Refused(StatusWord.WRONG_LENGTH)
+        return locate(image, selection, command)
     encoded = read_objects(command.data, required=(_OFFSET,))[_OFFSET]
     if not 1 <= len(encoded) <= _MAX_OFFSET_BYTES:
         raise Refused(StatusWord.WRONG_DATA)
@@ -144,11 +148,15 @@ def may_read(file: ImageFile, *, has_password: bool, has_terminal_right: bool) -
 def read_binary(content: bytes, offset: int, command: Command, *, room: int) -> Reply:
     """What READ BINARY gives of ``content``, where ``room`` bytes fit into the answer (SPEC.md, 4.4 and 4.7).
 
+    The odd one gives it in DO 53, which as a whole fits.
+
     Raises:
-        Refused: 6B00 where the offset is at or beyond the end.
+        Refused: 6B00 where the offset is at or beyond the end; 6700 where Le leaves no room for a byte in DO 53.
     """
     if offset >= len(content):
         raise Refused(StatusWord.WRONG_OFFSET)
+    if command.ins & 1:
+        return _read_as_object(content, offset, command, room)
     wanted = room if command.expected_length is None else command.expected_length
     data = content[offset : offset + min(wanted, room)]
     missed = command.expected_length is not None and not command.asks_for_all
@@ -157,14 +165,7 @@ def read_binary(content: bytes, offset: int, command: Command, *, room: int) -> 
     return Reply(data=data)
 
 
-def read_binary_as_object(content: bytes, offset: int, command: Command, *, room: int) -> Reply:
-    """What the odd READ BINARY gives: the content in DO 53, which as a whole fits into Le and ``room``.
-
-    Raises:
-        Refused: 6B00 where the offset is at or beyond the end, 6700 where Le leaves no room for a byte.
-    """
-    if offset >= len(content):
-        raise Refused(StatusWord.WRONG_OFFSET)
+def _read_as_object(content: bytes, offset: int, command: Command, room: int) -> Reply:
     wanted = room if command.expected_length is None else min(command.expected_length, room)
     size = wanted - 2
     while size > 0 and len(tlv.encode(_DISCRETIONARY_DATA, bytes(size))) > wanted:

@@ -14,15 +14,7 @@ from simulators.card import (
 )
 from simulators.card.chip_authentication import Agreement, ChosenKey
 from simulators.card.command import Command
-from simulators.card.file_system import (
-    Selection,
-    locate,
-    locate_by_object,
-    may_read,
-    read_binary,
-    read_binary_as_object,
-    select,
-)
+from simulators.card.file_system import Selection, locate_to_read, may_read, read_binary, select
 from simulators.card.non_volatile import NonVolatileMemory
 from simulators.card.pace import PaceExchange, password_key
 from simulators.card.pace_offers import Mapping, PaceOffer, offered_parameters
@@ -154,18 +146,14 @@ class ReadingSide:
         return Reply()
 
     def _read_binary(self, command: Command, room: int) -> Reply:
-        is_odd = bool(command.ins & 1)
-        if command.data and not is_odd:
-            raise Refused(StatusWord.WRONG_LENGTH)
-        find, read = (locate_by_object, read_binary_as_object) if is_odd else (locate, read_binary)
-        self.selection, path, offset = find(self._image, self.selection, command)
+        self.selection, path, offset = locate_to_read(self._image, self.selection, command)
         file = self._image.files[path]
         has_password = self._opened_by in OPENING and self._image.state in _STATES
         terminal = self._terminal
         has_right = terminal is not None and terminal.rights.opens(path)
         if not may_read(file, has_password=has_password, has_terminal_right=has_right):
             raise Refused(StatusWord.SECURITY_STATUS)
-        return read(self.content(path, file.data), offset, command, room=room)
+        return read_binary(self.content(path, file.data), offset, command, room=room)
 
     def _manage_security_environment(self, command: Command) -> Reply:
         self._require_state()

@@ -113,7 +113,7 @@ def check_header(data: bytes, tag: int) -> None:
     check_template(data, tag)
     for item in _group_items(data)[1:]:
         parts = _children(item.value)
-        _require(len(parts) == 2 and parts[0].tag == 0xA1, "header template")
+        _require(bool(parts) and parts[0].tag == 0xA1, "header template")
         tags = [part.tag for part in _children(parts[0].value)]
         _require(tags == sorted(set(tags)) and set(tags) <= set(range(0x80, 0x89)), "header")
 
@@ -144,8 +144,9 @@ def check_block(data: bytes, tag: int) -> None:
     """Cases 10: the biometric data block has its tag, simple or constructed."""
     check_header(data, tag)
     for item in _group_items(data)[1:]:
-        block = _children(item.value)[1]
-        _require(block.tag in (0x5F2E, 0x7F2E) and bool(block.value), "data block")
+        blocks = _children(item.value)[1:]
+        _require([block.tag for block in blocks] in ([0x5F2E], [0x7F2E]), "data block")
+        _require(bool(blocks[0].value), "data block")
 
 
 def check_consistency(data: bytes, tag: int) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from chip_vectors import biometric_files, cv_certificates
 from chip_vectors.cv_certificates import CVCA, DG3, DG4, DG13, DOMESTIC, FOREIGN, TERMINAL, Draft
-from chip_vectors.driver import APPLICATION, CURVE, Affine, multiply
+from chip_vectors.driver import APPLICATION, CURVE, Affine, Driver, multiply, require
 
 from card_layout import der, tlv
 from card_layout.atr import LifeCycle, encode_atr
@@ -250,7 +250,19 @@ def document(
     )
 
 
-def without_file(image: CardImage, identifier: int) -> CardImage:
-    """The same card that lacks one file of the application."""
+def with_content(image: CardImage, identifier: int, data: bytes) -> CardImage:
+    """The same card with another content of one file of the application."""
     path = file_path(APPLICATION, identifier)
-    return replace(image, files={key: file for key, file in image.files.items() if key != path})
+    return image.with_file(path, replace(image.files[path], data=data, capacity=len(data)))
+
+
+def read_to_end(terminal: Driver, identifier: int) -> bytes:
+    """A file of the current DF, byte by byte as long as the card gives some."""
+    require(terminal.select_file(identifier), 0x9000)
+    content = b""
+    while True:
+        answer = terminal.send(f"00B0{len(content):04X}", le=256)
+        if answer.status == 0x6B00:
+            return content
+        assert require(answer, 0x9000).data
+        content += answer.data

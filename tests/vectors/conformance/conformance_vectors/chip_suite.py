@@ -1,6 +1,15 @@
 """The rows of the chips' catalogue: every case that there is a vector for, and why the others have none."""
 
-from chip_vectors import unit_h
+from chip_vectors import (
+    unit_h,
+    unit_j_certificates,
+    unit_j_chains,
+    unit_k,
+    unit_l,
+    unit_lds_biometric,
+    unit_lds_security,
+    unit_m,
+)
 from chip_vectors.bench import Case, by_id
 from conformance_vectors.ids_chip import IDS, SUITE
 from conformance_vectors.table import Row, State, vector_name
@@ -8,7 +17,19 @@ from conformance_vectors.table import Row, State, vector_name
 FILE = "test_conformance_chip.py"
 TEST = "test_the_chip_does_what_the_case_asks"
 
-CASES: dict[str, Case] = by_id((*unit_h.CASES,))
+CASES: dict[str, Case] = by_id(
+    (
+        *unit_h.CASES,
+        *unit_j_certificates.CASES,
+        *unit_j_chains.CASES,
+        *unit_k.CASES,
+        *unit_l.CASES,
+        *unit_m.CASES,
+        *unit_lds_biometric.CASES,
+        *unit_lds_security.CASES,
+    )
+)
+
 
 _DELETED = "deleted in this version of the catalogue; there is no title that says what it tested"
 NOT_APPLICABLE: dict[str, str] = dict.fromkeys(
