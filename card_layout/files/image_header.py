@@ -29,7 +29,7 @@ _STAND_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))
 class ImageHeaderError(CardDataError):
     """Bytes that do not begin like a JPEG or a JPEG 2000 picture."""
 
-    default_code = "image.malformed"
+    default_code = "portrait.malformed"
 
 
 class ImageFormat(IntEnum):

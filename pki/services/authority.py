@@ -25,8 +25,7 @@ from pki.errors import PkiRefusedError
 from pki.keys.keystore import Keystore, check_key_id
 from pki.keys.signer import Signer
 from pki.services.issuance import DraftKind, IssuanceCycle, Linter
-from pki.services.key_making import LOG_KEY_ID
-from pki.services.key_room import KeyRoom
+from pki.services.key_room import LOG_KEY_ID, KeyRoom
 from pki.services.recorder import Recorder
 from pki.services.state import CRL_SERIES, AuthorityRecord, EntryKind, PkiState, SignerRecord
 
@@ -214,7 +213,7 @@ class AuthorityService:
         name = distinguished_name(
             record.name, signer_id, authority.country, is_test=authority.is_test
         )
-        signer = self._keys.create(signer_id, profile)
+        signer = self._keys.create(signer_id, curve=profile.curve, rsa_bits=profile.rsa_bits)
         serial_number = self._cycle.reserve_serial_number()
         prepared = prepare_signer_certificate(
             authority_certificate=authority.der,
@@ -230,6 +229,7 @@ class AuthorityService:
             signer=self._authority_signer(authority),
             kind=DraftKind.SIGNER,
             profile=profile.kind,
+            variant=record.variant,
             issuer=authority.der,
             intent=(
                 EntryKind.SIGNER_INTENDED,
@@ -308,7 +308,7 @@ class AuthorityService:
                 f"profile is for {profile.kind.value}, expected an authority's",
                 code="certificate.request-invalid",
             )
-        signer = self._keys.create(record.key_id, profile)
+        signer = self._keys.create(record.key_id, curve=profile.curve, rsa_bits=profile.rsa_bits)
         serial_number = self._cycle.reserve_serial_number()
         prepared = prepare_authority_certificate(
             public_key=signer.public_key,
@@ -324,6 +324,7 @@ class AuthorityService:
             signer=signer,
             kind=DraftKind.AUTHORITY,
             profile=profile.kind,
+            variant=record.variant,
             intent=(
                 EntryKind.AUTHORITY_INTENDED,
                 {
@@ -362,6 +363,7 @@ class AuthorityService:
             signer=self._authority_signer(authority),
             kind=DraftKind.LINK,
             profile=profile.kind,
+            variant=successor.variant,
             issuer=authority.der,
             intent=(
                 EntryKind.LINK_INTENDED,

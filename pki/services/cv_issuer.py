@@ -20,7 +20,7 @@ from pki.keys.algorithms import HashAlgorithm
 from pki.keys.keystore import Keystore
 from pki.keys.signer import Signer
 from pki.services.card_verifiable_state import CardVerifiableState, CvRecord
-from pki.services.key_making import create_key
+from pki.services.key_room import KeyRoom
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
 
@@ -122,7 +122,8 @@ class CvIssuer:
 
     def create_key(self, reference: HolderReference, *, curve: NamedCurve) -> Signer:
         """Make the key that a certificate will be asked or made for."""
-        return create_key(self.keystore, self.recorder, cv_key_id(reference), curve)
+        keys = KeyRoom(keystore=self.keystore, recorder=self.recorder)
+        return keys.create(cv_key_id(reference), curve=curve)
 
     def sign(self, body: CertificateBody, *, issuer: JudgedCertificate | None) -> CvCertificate:
         """Record, sign once, record; ``issuer`` is ``None`` for a self-signed certificate.

@@ -24,7 +24,7 @@ from pki.certificates.authority_certificate import Authority
 from pki.certificates.certificate import load_certificate_list
 from pki.certificates.list_signer import ListSignerCertificate
 from pki.certificates.prepared import Prepared
-from pki.certificates.profile import ProfileKind
+from pki.certificates.profile import ProfileKind, ProfileVariant
 from pki.certificates.service_certificates import (
     check_service_authority,
     check_service_certificate,
@@ -60,13 +60,14 @@ class DraftKind(Enum):
 class Draft:
     """A whole certificate, CRL or list under the signature of a throw-away key.
 
-    ``profile`` is the kind of a certificate's profile, ``issuer`` the DER certificate of the real key that will sign;
-    neither is there for what has none.
+    ``profile`` is the kind of a certificate's profile and ``variant`` how its authority names curves, ``issuer`` the DER
+    certificate of the real key that will sign; none is there for what has none.
     """
 
     kind: DraftKind
     der: bytes = field(repr=False)
     profile: ProfileKind | None = None
+    variant: ProfileVariant | None = None
     issuer: bytes | None = field(default=None, repr=False)
 
 
@@ -136,6 +137,7 @@ class IssuanceCycle:
         kind: DraftKind,
         intent: tuple[EntryKind, dict[str, str | int | None]],
         profile: ProfileKind | None = None,
+        variant: ProfileVariant | None = None,
         issuer: bytes | None = None,
     ) -> bytes:
         """Lint, record, sign once, compare; the caller records what came out and publishes it.
@@ -149,7 +151,7 @@ class IssuanceCycle:
         """
         draft = prepared.draft(_throw_away_signer(_kind_of_key(signer.public_key)))
         findings = self._linter.findings(
-            Draft(kind=kind, der=draft, profile=profile, issuer=issuer)
+            Draft(kind=kind, der=draft, profile=profile, variant=variant, issuer=issuer)
         )
         if findings:
             self._recorder.record(

@@ -1,8 +1,8 @@
-"""Making and destroying the keys of an authority, each with its wish recorded before (architecture: one signer)."""
+"""Making and destroying keys, each with its wish recorded before (architecture: one signer)."""
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pki.certificates.profile import CertificateProfile
+from card_layout.curves import NamedCurve
 from pki.errors import PkiRefusedError
 from pki.keys.algorithms import PublicKey
 from pki.keys.keystore import Keystore
@@ -10,7 +10,10 @@ from pki.keys.signer import Signer
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
 
-__all__ = ["KeyRoom"]
+__all__ = ["LOG_KEY_ID", "KeyRoom"]
+
+LOG_KEY_ID = "transparency-log-1"
+"""The key of the transparency log; no document signer may have its name."""
 
 
 class KeyRoom:
@@ -20,19 +23,30 @@ class KeyRoom:
         self._keystore = keystore
         self._recorder = recorder
 
-    def create(self, key_id: str, profile: CertificateProfile) -> Signer:
-        """Make a key of the profile's kind; one that no certificate can name yet is residue of a crash.
+    def create(
+        self, key_id: str, *, curve: NamedCurve | None = None, rsa_bits: int | None = None
+    ) -> Signer:
+        """Make a key; one of that name that no certificate can name yet is residue of a crash.
+
+        Args:
+            key_id: its name in the keystore.
+            curve: for an elliptic-curve key.
+            rsa_bits: for an RSA key; just one of the two is given.
 
         Raises:
+            ValueError: both kinds are asked for, or none.
             KeystoreError, RecordError: it is unfinished, or not begun.
         """
         if key_id in self._keystore.key_ids():
             self.destroy(key_id)
-        self._recorder.record(EntryKind.KEY_INTENDED, key=key_id, curve=profile.key_label)
-        if profile.curve is not None:
-            self._keystore.create_signing_key(key_id=key_id, curve=profile.curve)
+        if curve is not None and rsa_bits is None:
+            self._recorder.record(EntryKind.KEY_INTENDED, key=key_id, curve=curve.label)
+            self._keystore.create_signing_key(key_id=key_id, curve=curve)
+        elif curve is None and rsa_bits is not None:
+            self._recorder.record(EntryKind.KEY_INTENDED, key=key_id, curve=f"rsa{rsa_bits}")
+            self._keystore.create_rsa_signing_key(key_id=key_id, bits=rsa_bits)
         else:
-            self._keystore.create_rsa_signing_key(key_id=key_id, bits=profile.rsa_bits or 0)
+            raise ValueError("expected either a curve or a number of RSA bits")
         signer = self._keystore.signer(key_id)
         encoded = signer.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         self._recorder.record(EntryKind.KEY_CREATED, key=key_id, public_key=encoded.hex())

@@ -20,7 +20,7 @@ from pki.keys.keystore import Keystore
 from pki.keys.signer import Signer
 from pki.record.transparency_note import Checkpoint, NoteKey, SignedNote, sign_note
 from pki.record.transparency_tree import HashLevels, tree_root
-from pki.services.key_making import LOG_KEY_ID, create_key
+from pki.services.key_room import LOG_KEY_ID, KeyRoom
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind, PkiState
 
@@ -122,7 +122,8 @@ class LogKeeper:
                 raise PkiRefusedError(
                     f"a document signer has the name {LOG_KEY_ID!r}", code="signer.exists"
                 )
-            made = create_key(self._keystore, self._recorder, LOG_KEY_ID, NamedCurve.SECP256R1)
+            keys = KeyRoom(keystore=self._keystore, recorder=self._recorder)
+            made = keys.create(LOG_KEY_ID, curve=NamedCurve.SECP256R1)
             spki = made.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             self._recorder.record(
                 EntryKind.LOG_STARTED,

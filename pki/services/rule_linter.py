@@ -33,9 +33,8 @@ class RuleLinter:
         profile = _profile_of(draft)
         if strict or profile is None:
             return strict
-        # A certificate keeps to one of the two ways to write a curve down; which, its authority's variant says.
-        by_dialect = [_errors(draft.der, profile, dialect) for dialect in Dialect]
-        return [f"{item.message} [{item.rule}]" for item in min(by_dialect, key=len)]
+        dialect = Dialect.ICAO if draft.variant is None else Dialect(draft.variant.value)
+        return [f"{item.message} [{item.rule}]" for item in _errors(draft.der, profile, dialect)]
 
 
 def _profile_of(draft: Draft) -> LintProfile | None:

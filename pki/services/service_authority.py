@@ -83,7 +83,9 @@ class ServiceAuthorityService:
                 f"profile is for {profile.kind.value}, expected a service authority's",
                 code="certificate.request-invalid",
             )
-        signer = self._authority.keys.create(SERVICE_AUTHORITY_KEY_ID, profile)
+        signer = self._authority.keys.create(
+            SERVICE_AUTHORITY_KEY_ID, curve=profile.curve, rsa_bits=profile.rsa_bits
+        )
         serial_number = self._authority.cycle.reserve_serial_number()
         prepared = prepare_service_authority_certificate(
             public_key=signer.public_key,

@@ -9,7 +9,7 @@ from pki.errors import PkiRefusedError
 from pki.keys.algorithms import elliptic_curve_key
 from pki.keys.keystore import Keystore
 from pki.services.cv_issuer import cv_key_id, next_reference
-from pki.services.key_making import create_key
+from pki.services.key_room import KeyRoom
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
 
@@ -89,7 +89,8 @@ class TerminalRequestService:
     def _sign(
         self, reference: HolderReference, *, curve: NamedCurve, authority: HolderReference | None
     ) -> CertificateRequest:
-        signer = create_key(self._keystore, self._recorder, cv_key_id(reference), curve)
+        keys = KeyRoom(keystore=self._keystore, recorder=self._recorder)
+        signer = keys.create(cv_key_id(reference), curve=curve)
         self._recorder.record(EntryKind.TERMINAL_REQUEST_INTENDED, holder=reference.text)
         return CertificateRequest.make(
             signer, holder_reference=reference, authority_reference=authority

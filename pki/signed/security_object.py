@@ -20,7 +20,7 @@ from pki.keys.signer import Signer
 from pki.signed import signed_data, splicing
 from pki.signed.decoding import SecurityObjectError
 from pki.signed.lds_content import LdsVersion
-from pki.signed.signed_data import MAX_SIGNED_BYTES
+from pki.signed.signed_frame import MAX_SIGNED_BYTES
 
 __all__ = [
     "MAX_SIGNED_BYTES",

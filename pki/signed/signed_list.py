@@ -4,7 +4,7 @@ The content is opaque here. What is accepted re-encodes to the same bytes; parsi
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
 from cryptography.hazmat import asn1
@@ -15,27 +15,13 @@ from pki.certificates.prepared import Redemption, sign_once
 from pki.errors import PkiDataError, PkiRefusedError
 from pki.keys.algorithms import PublicKey, SignatureAlgorithm
 from pki.keys.signer import Signer
-from pki.signed.decoding import (
-    SecurityObjectError,
-    algorithm_identifier,
-    decode,
-    element,
-    expect,
-    expect_oid,
-    only,
-    read_hash_algorithm,
-    read_signature_algorithm,
-    whole,
-)
+from pki.signed.decoding import SecurityObjectError
+from pki.signed.signed_frame import UnsignedFrame, attribute, encode_time, read_frame
 from pki.signed.structures import (
     ID_CONTENT_TYPE,
     ID_MESSAGE_DIGEST,
-    ID_SIGNED_DATA,
     ID_SIGNING_TIME,
-    Attribute,
     ContentInfo,
-    EncapsulatedContentInfo,
-    IssuerAndSerialNumber,
     SignedData,
     SignerInfo,
 )
@@ -44,6 +30,9 @@ __all__ = ["MAX_LIST_BYTES", "PreparedSignedList", "SignedList"]
 
 MAX_LIST_BYTES = 1024 * 1024
 """The longest ContentInfo that is looked at."""
+
+_ATTRIBUTE_COUNT = 3
+"""Content type, message digest and signing time: a list says nothing else beside its content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,41 +80,24 @@ class SignedList:
 
     @classmethod
     def _parse(cls, content_info: bytes, content_type: ObjectIdentifier) -> Self:
-        outer = decode(ContentInfo, content_info, "the list")
-        expect_oid("content type", outer.content_type, ID_SIGNED_DATA)
-        signed = outer.content
-        expect("version of SignedData", signed.version, 3)
-        expect_oid("encapsulated content type", signed.content_info.content_type, content_type)
-        certificate_der = whole(only("certificates", signed.certificates.as_list()))
-        signer = only("signers", signed.signers.as_list())
-        expect("version of SignerInfo", signer.version, 1)
-        algorithm = read_signature_algorithm(signer.signature_algorithm)
-        for digest_identifier in (
-            only("digest algorithms", signed.digest_algorithms.as_list()),
-            signer.digest_algorithm,
-        ):
-            found = read_hash_algorithm("digest algorithm", digest_identifier)
-            if found is not algorithm.hash_algorithm:
-                raise SecurityObjectError(
-                    f"digest algorithm is {found.name}, expected {algorithm.hash_algorithm.name}"
-                )
-        certificate = load_certificate(certificate_der)
-        named = (whole(signer.signer.issuer), signer.signer.serial_number)
-        if named != (certificate.issuer, certificate.serial_number):
+        frame = read_frame(content_info, content_type=content_type, name="the list")
+        certificate = load_certificate(frame.certificate)
+        if (frame.issuer, frame.serial_number) != (certificate.issuer, certificate.serial_number):
             raise SecurityObjectError("the certificate carried is not the signer's")
-        content = signed.content_info.content
-        time = _check_attributes(
-            signer.signed_attributes.as_list(),
-            content_type=content_type,
-            digest=algorithm.hash_algorithm.digest(content),
-        )
+        if frame.message_digest != frame.hash_algorithm.digest(frame.content):
+            raise SecurityObjectError("the message digest does not match the content")
+        time = frame.signing_time()
+        if time is None or len(frame.attributes) != _ATTRIBUTE_COUNT:
+            raise SecurityObjectError(
+                "signed attributes are not content type, message digest and signing time"
+            )
         return cls(
-            content=content,
+            content=frame.content,
             signing_time=time,
-            signer_certificate=certificate_der,
-            algorithm=algorithm,
-            signed_attributes=asn1.encode_der(signer.signed_attributes),
-            signature=signer.signature,
+            signer_certificate=frame.certificate,
+            algorithm=frame.signature_algorithm,
+            signed_attributes=frame.signed_attributes,
+            signature=frame.signature,
         )
 
 
@@ -133,11 +105,7 @@ class SignedList:
 class PreparedSignedList:
     """A list that lacks nothing but the signature; see ``pki.certificates.prepared.Prepared``."""
 
-    algorithm: SignatureAlgorithm
-    content_type: ObjectIdentifier
-    content: bytes = field(repr=False)
-    certificate: bytes = field(repr=False)
-    attributes: asn1.SetOf[Attribute] = field(repr=False)
+    unsigned: UnsignedFrame
     redemption: Redemption = field(
         init=False, repr=False, compare=False, default_factory=Redemption
     )
@@ -157,39 +125,46 @@ class PreparedSignedList:
         Raises:
             PkiRefusedError: ``signing.key-mismatch``.
         """
-        if load_certificate(certificate).public_key != public_key:
+        issuer = load_certificate(certificate)
+        if issuer.public_key != public_key:
             raise PkiRefusedError(
                 "the certificate is for another key than the signer's", code="signing.key-mismatch"
             )
         algorithm = SignatureAlgorithm.for_key(public_key)
-        moment = signing_time.astimezone(UTC).replace(microsecond=0)
-        # RFC 5652, 11.3: UTCTime through the year 2049, GeneralizedTime from 2050 on.
-        time = asn1.UTCTime(moment) if moment.year < 2050 else asn1.GeneralizedTime(moment)
         attributes = [
-            _attribute(ID_CONTENT_TYPE, content_type),
-            _attribute(ID_MESSAGE_DIGEST, algorithm.hash_algorithm.digest(content)),
-            _attribute(ID_SIGNING_TIME, time),
+            attribute(ID_CONTENT_TYPE, content_type),
+            attribute(ID_MESSAGE_DIGEST, algorithm.hash_algorithm.digest(content)),
+            attribute(ID_SIGNING_TIME, encode_time(signing_time)),
         ]
         return cls(
-            algorithm=algorithm,
-            content_type=content_type,
-            content=content,
-            certificate=certificate,
-            attributes=asn1.SetOf(attributes),
+            unsigned=UnsignedFrame(
+                algorithm=algorithm,
+                content_type=content_type,
+                content=content,
+                certificate=certificate,
+                issuer=issuer.issuer,
+                serial_number=issuer.serial_number,
+                attributes=asn1.SetOf(attributes),
+            )
         )
+
+    @property
+    def algorithm(self) -> SignatureAlgorithm:
+        """What the signature will be made with."""
+        return self.unsigned.algorithm
 
     @property
     def to_be_signed(self) -> bytes:
         """The signed attributes under the tag SET OF (RFC 5652, 5.4)."""
-        return asn1.encode_der(self.attributes)
+        return self.unsigned.to_be_signed
 
     def draft(self, signer: Signer) -> bytes:
         """See ``Prepared``."""
-        return self._assemble(sign_once(self, signer))
+        return self.unsigned.finish(sign_once(self, signer))
 
     def sign(self, signer: Signer) -> bytes:
         """See ``Prepared``."""
-        return self._assemble(sign_once(self, signer, redemption=self.redemption))
+        return self.unsigned.finish(sign_once(self, signer, redemption=self.redemption))
 
     def frame(self, finished: bytes) -> bytes:
         """See ``Prepared``."""
@@ -208,59 +183,6 @@ class PreparedSignedList:
             )
         )
 
-    def _assemble(self, signature: bytes) -> bytes:
-        certificate = load_certificate(self.certificate)
-        digest_algorithm = algorithm_identifier(self.algorithm.hash_algorithm.oid)
-        signer = SignerInfo(
-            version=1,
-            signer=IssuerAndSerialNumber(
-                issuer=element(certificate.issuer), serial_number=certificate.serial_number
-            ),
-            digest_algorithm=digest_algorithm,
-            signed_attributes=self.attributes,
-            signature_algorithm=element(self.algorithm.identifier),
-            signature=signature,
-        )
-        return asn1.encode_der(
-            ContentInfo(
-                content_type=ID_SIGNED_DATA,
-                content=SignedData(
-                    version=3,
-                    digest_algorithms=asn1.SetOf([digest_algorithm]),
-                    content_info=EncapsulatedContentInfo(
-                        content_type=self.content_type, content=self.content
-                    ),
-                    certificates=asn1.SetOf([element(self.certificate)]),
-                    signers=asn1.SetOf([signer]),
-                ),
-            )
-        )
-
-
-def _check_attributes(
-    items: list[Attribute], *, content_type: ObjectIdentifier, digest: bytes
-) -> datetime:
-    """RFC 5652, 11: exactly content type, message digest and signing time, each once; the time."""
-    kinds = [item.kind for item in items]
-    if sorted(kinds, key=str) != sorted(
-        (ID_CONTENT_TYPE, ID_MESSAGE_DIGEST, ID_SIGNING_TIME), key=str
-    ):
-        raise SecurityObjectError(
-            "signed attributes are not content type, message digest and signing time"
-        )
-    values = {item.kind: only("values", item.values.as_list()) for item in items}
-    found = decode(ObjectIdentifier, whole(values[ID_CONTENT_TYPE]), "content type")
-    expect_oid("content type attribute", found, content_type)
-    if decode(bytes, whole(values[ID_MESSAGE_DIGEST]), "message digest") != digest:
-        raise SecurityObjectError("the message digest does not match the content")
-    encoded = whole(values[ID_SIGNING_TIME])
-    if encoded[:1] == b"\x17":
-        return decode(asn1.UTCTime, encoded, "signing time").as_datetime()
-    moment = decode(asn1.GeneralizedTime, encoded, "signing time").as_datetime()
-    if moment.year < 2050 or moment.microsecond:
-        raise SecurityObjectError("signing time before 2050 is not a UTCTime, or has a fraction")
-    return moment
-
 
 def _without_signature(signer: SignerInfo) -> SignerInfo:
     return SignerInfo(
@@ -271,10 +193,6 @@ def _without_signature(signer: SignerInfo) -> SignerInfo:
         signature_algorithm=signer.signature_algorithm,
         signature=b"",
     )
-
-
-def _attribute(kind: ObjectIdentifier, value: object) -> Attribute:
-    return Attribute(kind=kind, values=asn1.SetOf([element(asn1.encode_der(value))]))
 
 
 def _malformed(reason: str) -> PkiDataError:

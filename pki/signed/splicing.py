@@ -26,7 +26,8 @@ from card_layout.der import (
 from pki.certificates.certificate import CertificateError, load_certificate
 from pki.keys.algorithms import HashAlgorithm, SignatureAlgorithm
 from pki.signed.lds_content import LdsVersion, encode_content
-from pki.signed.signed_data import MAX_SIGNED_BYTES, ParsedSignedData, ParsedStatusReference
+from pki.signed.signed_data import ParsedSignedData, ParsedStatusReference
+from pki.signed.signed_frame import MAX_SIGNED_BYTES
 from pki.signed.structures import (
     ID_CONTENT_TYPE,
     ID_LDS_SECURITY_OBJECT,

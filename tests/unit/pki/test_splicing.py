@@ -17,6 +17,7 @@ from pki.keys.algorithms import SignatureAlgorithm
 from pki.signed import signed_data, splicing
 from pki.signed.lds_content import LdsVersion
 from pki.signed.security_object import SecurityObjectError
+from pki.signed.signed_frame import UnsignedFrame
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 CURVES = {
@@ -94,7 +95,7 @@ def requests(draw: st.DrawFn) -> dict[str, object]:
     }
 
 
-def readable(request: dict[str, object]) -> signed_data.PreparedSignedData:
+def readable(request: dict[str, object]) -> UnsignedFrame:
     return signed_data.prepare(**request)  # type: ignore[arg-type]
 
 

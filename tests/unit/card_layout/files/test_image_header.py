@@ -83,7 +83,7 @@ def test_whatever_may_stand_before_a_frame_is_passed_over(image: str) -> None:
 def test_headers_without_a_size_within_bounds_are_refused(image: str) -> None:
     with pytest.raises(ImageHeaderError) as raised:
         read_image_header(bytes.fromhex(image))
-    assert raised.value.code == "image.malformed"
+    assert raised.value.code == "portrait.malformed"
 
 
 STARTS = st.sampled_from(
