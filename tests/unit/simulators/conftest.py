@@ -3,11 +3,13 @@
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives import ciphers
+from cryptography.hazmat.primitives import ciphers, hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
@@ -18,7 +20,9 @@ from card_layout.files.card_access import CardAccess
 from card_layout.files.security_infos import ID_PACE_ECDH_GM_AES_128, PaceInfo, SecurityInfos
 from card_layout.profile import CardProfile, load_profile
 from simulators.blank import blank_image
+from simulators.card.cv_certificate import CvCertificate
 from simulators.card.operating_system import VirtualCard
+from simulators.card.trust_points import with_trust_points
 from simulators.image import (
     CardImage,
     EcKey,
@@ -201,6 +205,8 @@ class Terminal:
         self.mac_key = b""
         self.counter = 0
         self.status = ""
+        self.chip_ephemeral = self.own_ephemeral = b""
+        self.is_extended = False
         card.power_on()
 
     def start_session(self, secret: bytes, algorithm: str, counter: int = 0) -> None:
@@ -209,13 +215,24 @@ class Terminal:
         self.counter = counter
 
     def plain(self, header: str, data: bytes = b"", *, le: bool = True) -> bytes:
-        body = bytes((len(data),)) + data if data else b""
-        answer = self.card.process(bytes.fromhex(header) + body + (b"\x00" if le else b""))
+        answer = self.card.process(self._framed(bytes.fromhex(header), data, le=le))
         content, self.status = answer[:-2], answer[-2:].hex().upper()
         while self.status.startswith("61"):
             answer = self.card.process(bytes.fromhex("00C0000000"))
             content, self.status = content + answer[:-2], answer[-2:].hex().upper()
         return content
+
+    def _framed(self, header: bytes, data: bytes, *, le: bool) -> bytes:
+        """The command, or the last part of the chain whose other parts were sent; extended where wanted."""
+        if len(data) > 255 and self.is_extended:
+            zeros = b"\x00\x00" if le else b""
+            return header + b"\x00" + len(data).to_bytes(2, "big") + data + zeros
+        while len(data) > 255:
+            part, data = data[:255], data[255:]
+            chained = bytes((header[0] | 0x10,)) + header[1:]
+            assert self.card.process(chained + b"\xff" + part) == b"\x90\x00"
+        body = bytes((len(data),)) + data if data else b""
+        return header + body + (b"\x00" if le else b"")
 
     def send(self, header: str, data: bytes = b"", *, le: bool = True) -> bytes:
         """In the session, where there is one."""
@@ -315,6 +332,7 @@ class Terminal:
         objects = {item.tag: item.value for item in tlv.parse_all(answer)}
         assert objects[0x86] == token(own)
         self.start_session(shared, algorithm)
+        self.chip_ephemeral, self.own_ephemeral = other, own
         return objects
 
     def open_chip_authentication_data(self, encrypted: bytes) -> bytes:
@@ -388,8 +406,139 @@ class Terminal:
         own = encode_affine(curve, multiply_point(curve, private, (curve.g_x, curve.g_y)))
         self.authenticate(0x80, own, last=True)
         if self.status == "9000":
+            self.own_ephemeral = own
             shared = multiply_point(curve, private, public)[0]
             self.start_session(shared.to_bytes(curve.field_bytes, "big"), algorithm)
+
+    def select_key(self, reference: bytes) -> str:
+        """MSE:Set DST."""
+        self.send("002281B6", tlv.encode(0x83, reference), le=False)
+        return self.status
+
+    def present(self, certificate: bytes) -> str:
+        """PSO:VERIFY CERTIFICATE, with the content of 7F21."""
+        content = tlv.parse(certificate, expected_tag=0x7F21).value
+        self.send("002A00BE", content, le=False)
+        return self.status
+
+    def present_chain(self, *holders: "CvHolder") -> list[str]:
+        """Each certificate under the key of its authority; the status word of each."""
+        found = []
+        for holder in holders:
+            if self.select_key(holder.authority) != "9000":
+                return [*found, self.status]
+            found.append(self.present(holder.certificate))
+        return found
+
+    def sign_challenge(self, holder: "CvHolder", challenge: bytes) -> bytes:
+        """ID_IC || rIC || Comp(PK_PCD), each compressed key being an x coordinate."""
+        keys = [
+            encoded[1 : 1 + len(encoded) // 2]
+            for encoded in (self.chip_ephemeral, self.own_ephemeral)
+        ]
+        return holder.sign(keys[0] + challenge + keys[1])
+
+    def prove_terminal(self, holder: "CvHolder", *, flaw: int = 0) -> str:
+        """MSE:Set AT, GET CHALLENGE, EXTERNAL AUTHENTICATE."""
+        self.send("002281A4", tlv.encode(0x83, holder.reference), le=False)
+        if self.status != "9000":
+            return self.status
+        challenge = self.send("00840000")
+        if self.status != "9000":
+            return self.status
+        signature = bytearray(self.sign_challenge(holder, challenge))
+        signature[-1] ^= flaw
+        self.send("00820000", bytes(signature), le=False)
+        return self.status
+
+
+CVCA, DOMESTIC, FOREIGN, TERMINAL = 0xC0, 0x80, 0x40, 0x00
+ID_IS = bytes.fromhex("04007F000703010201")
+ID_TA_ECDSA_SHA_256 = bytes.fromhex("04007F00070202020203")
+FILE_RIGHTS = bytes.fromhex("2B0601040181FD59330201")
+HASHES = {3: hashes.SHA256(), 4: hashes.SHA384(), 5: hashes.SHA512(), 1: hashes.SHA1()}  # noqa: S303 -- refused
+
+
+def digits(day: str) -> bytes:
+    """YYMMDD as six bytes."""
+    return bytes(int(digit) for digit in day)
+
+
+def domain_parameters(curve: NamedCurve) -> list[tuple[int, bytes]]:
+    base = encode_affine(curve, (curve.g_x, curve.g_y))
+    numbers = {0x81: curve.p, 0x82: curve.a, 0x83: curve.b, 0x85: curve.n, 0x87: curve.h}
+    found = {tag: n.to_bytes((n.bit_length() + 7) // 8, "big") for tag, n in numbers.items()}
+    return sorted({**found, 0x84: base}.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class CvHolder:
+    """Whoever has a CV certificate, with the key; ``certificate`` is 7F21."""
+
+    reference: bytes
+    authority: bytes
+    private_key: ec.EllipticCurvePrivateKey
+    algorithm: int
+    certificate: bytes
+
+    def sign(self, message: bytes) -> bytes:
+        """r || s."""
+        signature = self.private_key.sign(message, ec.ECDSA(HASHES[self.algorithm]))
+        order_bytes = (self.private_key.curve.key_size + 7) // 8
+        return b"".join(
+            number.to_bytes(order_bytes, "big") for number in decode_dss_signature(signature)
+        )
+
+
+def certify(
+    reference: str,
+    role: int,
+    issuer: CvHolder | None = None,
+    *,
+    curve: NamedCurve = NamedCurve.SECP256R1,
+    algorithm: int = 3,
+    access_bits: int = 3,
+    files: int | None = 0x1000,
+    first: str = "260101",
+    last: str = "281231",
+    explicit: bool | None = None,
+    authority: str | None = None,
+    change: Callable[[dict[int, bytes]], object] | None = None,
+    spoil: Callable[[bytes], bytes] | None = None,
+) -> CvHolder:
+    """A certificate by the tests' own hand; ``change`` may spoil the objects of the body, ``spoil`` the whole."""
+    private_key = ec.generate_private_key(curve.to_cryptography())
+    point = private_key.public_key().public_numbers()
+    parts = [(0x86, encode_affine(curve, (point.x, point.y)))]
+    if explicit if explicit is not None else role == CVCA:
+        parts = sorted([*parts, *domain_parameters(curve)])
+    oid = ID_TA_ECDSA_SHA_256[:-1] + bytes((algorithm,))
+    above = authority or (reference if issuer is None else issuer.reference.decode())
+    body = {
+        0x5F29: b"\x00",
+        0x42: above.encode(),
+        0x7F49: b"".join(tlv.encode(tag, value) for tag, value in [(0x06, oid), *parts]),
+        0x5F20: reference.encode(),
+        0x7F4C: tlv.encode(0x06, ID_IS) + tlv.encode(0x53, bytes((role | access_bits,))),
+        0x5F25: digits(first),
+        0x5F24: digits(last),
+    }
+    if files is not None:
+        right = tlv.encode(0x06, FILE_RIGHTS) + tlv.encode(0x53, files.to_bytes(2, "big"))
+        body[0x65] = tlv.encode(0x73, right)
+    if change is not None:
+        change(body)
+    encoded = tlv.encode(0x7F4E, b"".join(tlv.encode(tag, value) for tag, value in body.items()))
+    holder = CvHolder(
+        reference=reference.encode(),
+        authority=above.encode(),
+        private_key=private_key,
+        algorithm=algorithm,
+        certificate=b"",
+    )
+    signature = tlv.encode(0x5F37, (issuer or holder).sign(encoded))
+    content = encoded + signature if spoil is None else spoil(encoded + signature)
+    return replace(holder, certificate=tlv.encode(0x7F21, content))
 
 
 def integrated_generator(curve: NamedCurve, nonce: bytes, mine: bytes) -> AffinePoint:
@@ -423,3 +572,72 @@ def integrated_generator(curve: NamedCurve, nonce: bytes, mine: bytes) -> Affine
 def open_terminal() -> Callable[[VirtualCard], Terminal]:
     """Puts a card into a reader of the tests' own."""
     return Terminal
+
+
+@pytest.fixture(scope="session")
+def make_cv_holder() -> Callable[..., CvHolder]:
+    """Makes CV certificates, right ones and wrong ones."""
+    return certify
+
+
+@dataclass(frozen=True, kw_only=True)
+class CvHierarchy:
+    """A CVCA, its next key, verifiers at home and abroad, and a terminal of each."""
+
+    root: CvHolder
+    link: CvHolder
+    domestic: CvHolder
+    foreign: CvHolder
+    terminal: CvHolder
+    foreign_terminal: CvHolder
+
+
+@pytest.fixture(scope="session")
+def hierarchy() -> CvHierarchy:
+    root = certify("VNROOT00001", CVCA)
+    domestic = certify("VNOFFICE00001", DOMESTIC, root, first="260201", last="270630")
+    foreign = certify("LAOFFICE00001", FOREIGN, root, first="260201", last="270630")
+    return CvHierarchy(
+        root=root,
+        link=certify("VNROOT00002", CVCA, root, first="260601", last="291231"),
+        domestic=domestic,
+        foreign=foreign,
+        terminal=certify("VNGATE00001", TERMINAL, domestic, first="260301", last="260430"),
+        foreign_terminal=certify("LAGATE00001", TERMINAL, foreign, first="260301", last="260430"),
+    )
+
+
+@pytest.fixture(scope="session")
+def guarded(operational: CardImage, hierarchy: CvHierarchy) -> CardImage:
+    """A card that trusts the hierarchy's root, with EF.DG3, EF.DG4 and EF.DG13 for terminals."""
+    image = operational
+    for number in (3, 4, 13):
+        file = ImageFile(
+            data=MARK + bytes((number,)),
+            read=ReadRule.TERMINAL,
+            short_identifier=number,
+            capacity=64,
+        )
+        image = image.with_file(f"A0000002471001/01{number:02X}", file)
+    point = CvCertificate.from_bytes(hierarchy.root.certificate)
+    return with_trust_points(image, (point,), "20260115")
+
+
+@pytest.fixture(scope="session")
+def meet() -> Callable[..., Terminal]:
+    """A terminal before a card that it opened and of which it proved the chip, or as much of that as asked for."""
+
+    def open_card(
+        card: VirtualCard, *, proves_chip: bool = True, algorithm: str = "aes-128"
+    ) -> Terminal:
+        terminal = Terminal(card)
+        curve = NamedCurve.SECP256R1
+        assert terminal.pace(CAN.encode())
+        terminal.select_application()
+        if proves_chip:
+            public = multiply_point(curve, 0x1234567, (curve.g_x, curve.g_y))
+            terminal.prove_chip(public, curve, algorithm, None)
+            assert terminal.status == "9000"
+        return terminal
+
+    return open_card

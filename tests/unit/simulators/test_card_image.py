@@ -5,16 +5,23 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from card_layout.atr import LifeCycle
 from card_layout.curves import NamedCurve
+from pki.card_verifiable.authorisation import FileRights
+from pki.card_verifiable.issue import Validity, compose_root, sign_certificate
+from pki.card_verifiable.public_key import CvPublicKey
+from pki.card_verifiable.references import HolderReference
+from pki.keys.software import SoftwareSigner
 from simulators.card.timing import PROFILES
 from simulators.errors import ImageError
 from simulators.faults import Fault, FaultKind
@@ -36,6 +43,23 @@ from simulators.image import (
 )
 from simulators.image_document import MAX_IMAGE_BYTES, json_schema
 
+
+def trust_point(number: int) -> bytes:
+    signer = SoftwareSigner(ec.generate_private_key(ec.SECP256R1()))
+    key = CvPublicKey.of(signer, explicit=True)
+    body = compose_root(
+        reference=HolderReference.from_text(f"VNROOT{number:05}"),
+        public_key=key,
+        files=FileRights.of([13]),
+        validity=Validity(effective_date=date(2026, 1, 1), expiration_date=date(2028, 12, 31)),
+    )
+    certified = key.on(NamedCurve.SECP256R1)
+    return sign_certificate(
+        body, signer=signer, key=certified, algorithm=signer.algorithm
+    ).to_bytes()
+
+
+TRUST_POINTS = (trust_point(2), trust_point(1))
 Maker = Callable[..., CardImage]
 PUBLISHED_SCHEMA = Path(__file__).resolve().parents[3] / "docs" / "card-image.schema.json"
 
@@ -155,7 +179,7 @@ def images(draw: st.DrawFn) -> CardImage:
             active_authentication=draw(st.none() | signing_keys()),
             personalisation=draw(st.none() | personalisation),
         ),
-        trust_points=tuple(draw(st.lists(st.binary(max_size=20), max_size=3))),
+        trust_points=draw(st.sampled_from([(), TRUST_POINTS[:1], TRUST_POINTS])),
         current_date=draw(st.none() | st.just("20261121")),
         faults=tuple(draw(st.lists(faults(), max_size=3))),
         timing=draw(st.sampled_from([*Timing, *PROFILES.values()])),
@@ -263,7 +287,9 @@ REFUSED_BY_BOTH: list[Change] = [
     put("slow", "timing"),
     put({"bits_per_second": 9600}, "timing"),
     put("2026-11-21", "current_date"),
+    put("19991231", "current_date"),
     put(["0"], "trust_points"),
+    put([point.hex() for point in (*TRUST_POINTS, TRUST_POINTS[0])], "trust_points"),
 ]
 
 REFUSED_BEYOND_THE_SCHEMA: list[Change] = [
@@ -280,6 +306,10 @@ REFUSED_BEYOND_THE_SCHEMA: list[Change] = [
     put(["3des", "3des"], "keys", "chip_authentication", 0, "algorithms"),  # type: ignore[arg-type]
     put([{"kind": "overlong-length"}], "faults"),
     put([{"kind": "instruction-refused"}], "faults"),
+    put("20260230", "current_date"),
+    put(["7F2100"], "trust_points"),
+    put([TRUST_POINTS[0][:-1].hex() + "00"], "trust_points"),
+    put([TRUST_POINTS[0].hex()] * 2, "trust_points"),
 ]
 
 
