@@ -19,6 +19,7 @@ from chip_vectors.cv_certificates import (
     POINT,
     SIGNATURE,
     Draft,
+    Objects,
 )
 from chip_vectors.documents import ROOT, TODAY, terminal, verifier
 from chip_vectors.driver import CURVE, Answer, require
@@ -40,18 +41,20 @@ def check_refused_verifier(bench: Bench, answer: Answer, draft: Draft) -> None:
     require(bench.terminal.verify_certificate(below.content), *REFUSED)
     require(bench.authenticate(below), *REFUSED)
     bench.check_rights(dg3=False, dg4=False)
-    bench.check_date(TODAY)
+    assert bench.card.image.current_date == TODAY
 
 
 def _wrong(case_id: str, shows: str, *spoils: Spoil) -> Case:
     """One case, with as many wrong certificates as there are ways to be wrong in the same thing."""
 
     def run() -> None:
+        bench = Bench()
         for spoil in spoils:
             draft = spoil(verifier())
-            bench = Bench().start()
+            bench.start()
             require(bench.terminal.set_trust_point(ROOT.reference), OK)
             check_refused_verifier(bench, bench.terminal.verify_certificate(draft.content), draft)
+        bench.check_date(TODAY)
 
     return Case(id=case_id, shows=shows, run=run)
 
@@ -60,11 +63,13 @@ def _wrong_content(case_id: str, shows: str, *makes: Callable[[Draft], bytes]) -
     """The same where the data field is wrong before it is a certificate."""
 
     def run() -> None:
+        bench = Bench()
         for make in makes:
             draft = verifier()
-            bench = Bench().start()
+            bench.start()
             require(bench.terminal.set_trust_point(ROOT.reference), OK)
             check_refused_verifier(bench, bench.terminal.verify_certificate(make(draft)), draft)
+        bench.check_date(TODAY)
 
     return Case(id=case_id, shows=shows, run=run)
 
@@ -87,6 +92,12 @@ def _halves(change: Callable[[bytes, bytes], bytes]) -> Callable[[bytes], bytes]
 
 def _with_key_at_end(draft: Draft, tag: int, value: bytes) -> Draft:
     return replace(draft, key_objects=(*draft.key_objects, (tag, value)))
+
+
+def _with_parameters(draft: Draft) -> Objects:
+    """The verifier's own key behind all of its curve's parameters, as a root's certificate has it."""
+    point = dict(draft.key_objects)[POINT]
+    return ROOT.with_key_object(POINT, point).key_objects
 
 
 def _rsa(*objects: tuple[int, bytes]) -> Spoil:
@@ -147,6 +158,7 @@ def _unknown_root() -> None:
     check_refused_verifier(
         bench, bench.try_certificate(verifier(authority="XXCVCATV00001")), verifier()
     )
+    bench.check_date(TODAY)
 
 
 def _no_root() -> None:
@@ -156,6 +168,7 @@ def _no_root() -> None:
     # A selection serves for one certificate.
     bench.start().present(verifier())
     require(bench.terminal.verify_certificate(verifier().content), *REFUSED)
+    bench.check_date(TODAY)
 
 
 _SAME_DATE = "a terminal that ended on the card's old date still gets in"
@@ -367,6 +380,8 @@ CASES = (
         f"after a public key with an object that is no part of one {_SAME_DATE}",
         lambda draft: _with_key_at_end(draft, 0x88, b"\x01"),
         lambda draft: _with_key_at_end(draft, POINT, b"\x04" + bytes(64)),
+        # Domain parameters are a root's to give, and no part of a verifier's key (TR-03110-3, C.1.3).
+        lambda draft: replace(draft, key_objects=_with_parameters(draft)),
     ),
     _wrong(
         "ISO7816_J_55",

@@ -1,5 +1,7 @@
 """Units M and N: the current date, trust points and links, EF.CVCA, new algorithms (TR-03110-3, 2.5 and A.6.4)."""
 
+from dataclasses import replace
+
 from chip_vectors import cv_certificates, documents
 from chip_vectors.bench import OK, REFUSED, Bench, Case
 from chip_vectors.cv_certificates import Draft
@@ -8,6 +10,7 @@ from chip_vectors.documents import (
     ROOT,
     TODAY,
     authority,
+    document,
     hierarchy,
     terminal,
     trust_point_file,
@@ -46,6 +49,13 @@ def _date_by_terminal() -> None:
     assert bench.card.image.current_date == TODAY
     bench.present(right.terminal)
     bench.check_date("20260210")
+    # A chain that no day sees valid as a whole moves nothing: its terminal begins after its verifier's end.
+    ended = verifier(effective="20260201", expires="20260215")
+    later = terminal(effective="20260216", expires="20260315")
+    bench.start().present(ended)
+    require(bench.try_certificate(later), *REFUSED)
+    require(bench.authenticate(later), *REFUSED)
+    assert bench.card.image.current_date == "20260210"
     # It never goes back.
     earlier = terminal(effective="20251201", expires="20261231")
     bench.start().present(right.verifier, earlier)
@@ -60,6 +70,10 @@ def _date_by_verifier() -> None:
     assert bench.card.image.current_date == TODAY
     bench.present(below)
     bench.check_date("20260210")
+    # From then on a verifier that ended before is refused at once.
+    bench.start()
+    require(bench.try_certificate(verifier(effective="20251201", expires="20260209")), *REFUSED)
+    require(bench.try_certificate(verifier(effective="20251201", expires="20260210")), OK)
 
 
 def _one_link() -> None:
@@ -70,6 +84,13 @@ def _one_link() -> None:
     # The old key is still good.
     bench.start().prove_terminal(*_chain_under(1))
     bench.check_rights(dg3=True, dg4=True)
+    # A root's key that ended on the card's date certifies nobody but its successor (TR-03110-3, 2.5).
+    late = Bench(replace(document(), current_date="20281201")).start()
+    above = verifier(effective="20281101", expires="20290131")
+    require(late.try_certificate(above), *REFUSED)
+    late.present(_SECOND)
+    above = verifier(authority="VNCVCATV00002", effective="20281101", expires="20290131")
+    late.present(above)
 
 
 def _two_links() -> None:
