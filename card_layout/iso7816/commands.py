@@ -30,6 +30,7 @@ __all__ = [
     "put_keys",
     "put_passwords",
     "read_binary",
+    "read_binary_by_offset_object",
     "read_binary_by_short_identifier",
     "reset_retry_counter",
     "select_application",
@@ -49,6 +50,8 @@ MAX_BINARY_OFFSET = 0x7FFF
 MAX_SHORT_IDENTIFIER = 30
 """Short identifiers are 1 to 30 (ISO/IEC 7816-4, 7.3.1.1)."""
 
+_OFFSET_OBJECT = 0x54
+_MAX_OFFSET_OBJECT = 0xFFFFFFFF
 _COMMAND_CHAINING = 0x10
 _GLOBAL_PLATFORM = 0x80
 
@@ -101,6 +104,29 @@ def read_binary(offset: int, expected_length: int) -> CommandApdu:
     """
     p1, p2 = _offset(offset)
     return CommandApdu(cla=0x00, ins=0xB0, p1=p1, p2=p2, expected_length=expected_length)
+
+
+def read_binary_by_offset_object(offset: int, expected_length: int) -> CommandApdu:
+    """READ BINARY with the odd instruction, from any offset of the current file (ISO/IEC 7816-4, 11.3.3).
+
+    ``expected_length`` counts the whole answer, the data object 53 around the content.
+
+    Raises:
+        CardDataError: the offset has more than four bytes, or is negative; code ``reading.malformed``.
+    """
+    if not 0 <= offset <= _MAX_OFFSET_OBJECT:
+        raise CardDataError(
+            f"an offset is {offset}, expected 0 to {_MAX_OFFSET_OBJECT}", code="reading.malformed"
+        )
+    encoded = offset.to_bytes(max(1, (offset.bit_length() + 7) // 8), "big")
+    return CommandApdu(
+        cla=0x00,
+        ins=0xB1,
+        p1=0x00,
+        p2=0x00,
+        data=tlv.encode(_OFFSET_OBJECT, encoded),
+        expected_length=expected_length,
+    )
 
 
 def read_binary_by_short_identifier(

@@ -33,6 +33,9 @@ _CARD_ACCESS = (0x1C, 0x011C)
 _ATR_INFO_SHORT_IDENTIFIER = 0x01
 _MAX_ATR_INFO_BYTES = 1024
 
+_CONTENT_OBJECT = 0x53
+"""Discretionary data: the content in an answer to the odd READ BINARY."""
+
 _REFUSES_SHORT_IDENTIFIERS = frozenset(
     (
         StatusWord.WRONG_LENGTH,
@@ -181,13 +184,14 @@ def read_file_to_end(
     while last == asked:
         if len(content) >= maximum_bytes:
             raise ReadingLimitError(f"a file does not end within {maximum_bytes} bytes")
-        asked = min(channel.max_response_data, maximum_bytes - len(content))
+        asked = min(_largest_chunk(channel, len(content)), maximum_bytes - len(content))
         response = channel.transmit(_read_at(len(content), asked))
         if response.status_word == StatusWord.WRONG_OFFSET:
             break
         _require_content(response)
-        content += response.data
-        last = len(response.data)
+        chunk = _content(response, len(content), asked)
+        content += chunk
+        last = len(chunk)
     return bytes(content)
 
 
@@ -222,22 +226,56 @@ def _first_chunk(
 
 
 def _next_chunk(channel: CardChannel, offset: int, remaining: int) -> bytes:
-    response = channel.transmit(_read_at(offset, min(channel.max_response_data, remaining)))
+    asked = min(_largest_chunk(channel, offset), remaining)
+    response = channel.transmit(_read_at(offset, asked))
     if response.status_word == StatusWord.WRONG_OFFSET:
         raise FileReadingError(f"a file ends after {offset} bytes, expected {remaining} more")
     _require_content(response)
     if not response.data:
         # Going on would ask for ever.
         raise FileReadingError(f"the chip gives no bytes at offset {offset} of a file")
-    return response.data
+    return _content(response, offset, asked)
+
+
+def _is_beyond(offset: int) -> bool:
+    """Whether READ BINARY cannot name this offset, and its odd sister must (SPEC.md, 4.3)."""
+    return offset > commands.MAX_BINARY_OFFSET
+
+
+def _largest_chunk(channel: CardChannel, offset: int) -> int:
+    """The most content that one answer can bring from there."""
+    limit = channel.max_response_data
+    if not _is_beyond(offset):
+        return limit
+    # The content stands in an object of its own; one byte less of it may make its length shorter, too.
+    overhead = _object_bytes(limit) - limit
+    chunk = limit - overhead
+    return chunk + 1 if _object_bytes(chunk + 1) <= limit else chunk
+
+
+def _object_bytes(content_bytes: int) -> int:
+    return len(tlv.encode(_CONTENT_OBJECT, bytes(content_bytes)))
 
 
 def _read_at(offset: int, size: int) -> CommandApdu:
-    if offset > commands.MAX_BINARY_OFFSET:
-        raise ReadingLimitError(
-            f"a file goes on beyond offset {commands.MAX_BINARY_OFFSET}, where READ BINARY ends"
-        )
+    if _is_beyond(offset):
+        return commands.read_binary_by_offset_object(offset, _object_bytes(size))
     return commands.read_binary(offset, size)
+
+
+def _content(response: ResponseApdu, offset: int, asked: int) -> bytes:
+    """What a chip gave of a file from there."""
+    if not _is_beyond(offset):
+        return response.data
+    try:
+        content = tlv.parse(response.data, expected_tag=_CONTENT_OBJECT).value
+    except tlv.TlvError as error:
+        raise FileReadingError(f"the answer at offset {offset} is no content object") from error
+    if not 1 <= len(content) <= asked:
+        raise FileReadingError(
+            f"the chip gives {len(content)} bytes at offset {offset}, expected 1 to {asked}"
+        )
+    return content
 
 
 def _header(content: bytearray) -> tlv.Header | None:

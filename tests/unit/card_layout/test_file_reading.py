@@ -34,7 +34,9 @@ class PlainCard:
         *,
         takes_short_identifiers: bool = True,
         change: Callable[[bytes, bytes], bytes] = lambda _command, answer: answer,
+        knows_offset_objects: bool = True,
     ) -> None:
+        self.knows_offset_objects = knows_offset_objects
         self.files = files
         self.commands: list[str] = []
         self.atr = b"\x3b\x80"
@@ -49,6 +51,8 @@ class PlainCard:
     def _answer(self, command: bytes) -> bytes:
         if command[1] == 0xA4:
             return self._select(command)
+        if command[1] == 0xB1 and self.knows_offset_objects:
+            return self._read_odd(command)
         return self._read(command) if command[1] == 0xB0 else b"\x6d\x00"
 
     def _select(self, command: bytes) -> bytes:
@@ -72,6 +76,21 @@ class PlainCard:
             return b"\x6b\x00"
         is_all = le == 256 and len(command) == 5
         return piece + (b"\x90\x00" if is_all or len(piece) == le else b"\x62\x82")
+
+    def _read_odd(self, command: bytes) -> bytes:
+        """The offset in 54, the content in 53, which as a whole fits into Le (ISO/IEC 7816-4, 11.3.3)."""
+        assert command[2:4] == b"\x00\x00"
+        is_extended = command[4] == 0
+        begin = 7 if is_extended else 5
+        length = int.from_bytes(command[5:7], "big") if is_extended else command[4]
+        offset = int.from_bytes(tlv.parse(command[begin : begin + length]).value, "big")
+        le = int.from_bytes(command[begin + length :], "big") or (65536 if is_extended else 256)
+        assert self._current is not None
+        piece = self._current[offset:]
+        if not piece:
+            return b"\x6b\x00"
+        fitting = [size for size in range(le, 0, -1) if len(tlv.encode(0x53, piece[:size])) <= le]
+        return tlv.encode(0x53, piece[: fitting[0]]) + b"\x90\x00"
 
     def reset(self) -> bytes:
         return self.atr
@@ -197,9 +216,44 @@ def test_a_file_that_announces_too_much_is_not_read(header: str, maximum_bytes: 
     assert len(card.commands) == 1
 
 
-def test_a_file_beyond_the_last_offset_is_given_up() -> None:
-    card = PlainCard({1: of_size(40000)})
-    with pytest.raises(ReadingLimitError, match="offset"):
+@pytest.mark.parametrize("total", [32767, 32768, 32769, 33024, 33025, 40000, 65535])
+@pytest.mark.parametrize("extended", [None, 4096], ids=["short", "extended"])
+def test_a_file_goes_on_beyond_the_last_offset_with_the_odd_instruction(
+    total: int, extended: int | None
+) -> None:
+    content = of_size(total)
+    card = PlainCard({1: content})
+    channel = CardChannel(card)
+    if extended is not None:
+        channel.extended = ExtendedLengths(max_command_bytes=extended, max_response_bytes=extended)
+    assert read_file(channel, short_identifier=1) == content
+    per_answer, beyond = (256, 253) if extended is None else (4094, 4090)
+    even = -(-min(total, 32768) // per_answer)
+    even_end = min(total, even * per_answer)
+    assert len(card.commands) == even + -(-(total - even_end) // beyond)
+
+
+def test_a_chip_without_the_odd_instruction_refuses_the_rest() -> None:
+    card = PlainCard({1: of_size(40000)}, knows_offset_objects=False)
+    with pytest.raises(CardRefusedError) as caught:
+        read_file(CardChannel(card), short_identifier=1)
+    assert caught.value.status_word == 0x6D00
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\x53\x00",
+        b"\x53\x05abc",
+        b"\x54\x01a",
+        b"\x53\x01ab",
+        tlv.encode(0x53, bytes(254)),
+    ],
+)
+def test_what_is_no_content_object_of_the_size_asked_for_is_refused(answer: bytes) -> None:
+    card = PlainCard({1: of_size(40000)}, change=change_from(129, answer + b"\x90\x00"))
+    with pytest.raises(CardDataError):
         read_file(CardChannel(card), short_identifier=1)
 
 
