@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from card_layout import tlv
@@ -9,11 +10,13 @@ from card_layout.atr import LifeCycle
 from card_layout.curves import NamedCurve
 from simulators.card.aes import BLOCK, decrypt_cbc, encrypt_block
 from simulators.card.command import Command
+from simulators.card.cv_certificate import read_trust_point
 from simulators.card.file_system import Selection, files_of, locate, select
 from simulators.card.pace import random_scalar
 from simulators.card.points import Point
 from simulators.card.status import Refused, StatusWord
 from simulators.card.templates import read_objects, read_template
+from simulators.card.trust_points import CVCA_BYTES, CVCA_PATH, with_trust_points
 from simulators.image import (
     CardImage,
     EcKey,
@@ -23,6 +26,7 @@ from simulators.image import (
     Secrets,
     file_path,
 )
+from simulators.image_document import MAX_TRUST_POINTS
 
 __all__ = ["INSTRUCTIONS", "Memory", "carry_out"]
 
@@ -34,6 +38,7 @@ _MAX_APPLICATIONS = 4
 _MAX_MEMORY_BYTES = 131_072
 _MAX_KEYS = 4
 _REFERENCE_BYTES = 16
+_CURRENT_DATE = 0x81
 
 _RULES = {
     0x00: ReadRule.ALWAYS,
@@ -216,11 +221,13 @@ def _generate_key_pair(command: Command, memory: Memory, means: _Means) -> Memor
 
 
 def _put_data(command: Command, memory: Memory, _means: _Means) -> Memory:
-    if command.p1 != 0x01 or command.p2 not in (0x01, 0x02):
+    if command.p1 != 0x01 or command.p2 not in (0x01, 0x02, 0x03):
         raise Refused(StatusWord.WRONG_PARAMETERS)
     if command.p2 == 0x02:
         return _put_reference(command, memory)
     _require_state(memory, LifeCycle.PERSONALISING)
+    if command.p2 == 0x03:
+        return _put_trust_points(command, memory)
     parts = read_template(command.data, 0xA0, required=(0x81, 0x82))
     try:
         information, can = parts[0x81].decode("ascii"), parts[0x82].decode("ascii")
@@ -250,6 +257,35 @@ def _put_reference(command: Command, memory: Memory) -> Memory:
         return memory
     image = replace(image, card_reference=command.data)
     return replace(memory, image=image.with_state(LifeCycle.PERSONALISING))
+
+
+def _put_trust_points(command: Command, memory: Memory) -> Memory:
+    """Current date and trust points, all at once; the chip writes EF.CVCA itself."""
+    if CVCA_PATH not in memory.image.files:
+        raise Refused(StatusWord.FILE_NOT_FOUND)
+    objects = _children(command.data, 0xA1)
+    if not 2 <= len(objects) <= 1 + MAX_TRUST_POINTS or objects[0].tag != _CURRENT_DATE:
+        raise Refused(StatusWord.WRONG_DATA)
+    try:
+        day = datetime.strptime(objects[0].value.decode("ascii"), "%Y%m%d").replace(tzinfo=UTC)
+        points = tuple(read_trust_point(item.to_bytes()) for item in objects[1:])
+    except ValueError as error:
+        raise Refused(StatusWord.WRONG_DATA) from error
+    if len({point.holder_reference for point in points}) != len(points):
+        raise Refused(StatusWord.WRONG_DATA)
+    date = f"{day:%Y%m%d}"
+    if objects[0].value != date.encode() or not date.startswith("20"):
+        raise Refused(StatusWord.WRONG_DATA)
+    if memory.image.files[CVCA_PATH].capacity < CVCA_BYTES:
+        raise Refused(StatusWord.NO_SPACE)
+    return replace(memory, image=with_trust_points(memory.image, points, date))
+
+
+def _children(data: bytes, tag: int) -> tuple[tlv.Tlv, ...]:
+    try:
+        return tlv.parse(data, expected_tag=tag).children()
+    except tlv.TlvError as error:
+        raise Refused(StatusWord.WRONG_DATA) from error
 
 
 def _get_data(command: Command, memory: Memory, _means: _Means) -> Memory:

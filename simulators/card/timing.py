@@ -35,7 +35,15 @@ PROFILES = {
 _MSE = 0x22
 _GENERAL_AUTHENTICATE = 0x86
 _INTERNAL_AUTHENTICATE = 0x88
+_VERIFY_CERTIFICATE = 0x2A
+_EXTERNAL_AUTHENTICATE = 0x82
 _GENERATE_KEY_PAIR = 0x47
+
+_SECURE = 0x0C
+_VERDICTS = (b"\x90\x00", b"\x63\x00")
+"""Status words that follow a signature that was looked at; other refusals come before that."""
+
+_MULTIPLICATIONS_OF_A_VERIFICATION = 2
 
 _LONGER_THAN_A_TOKEN = 32
 """Answers that hold a point are longer, those that hold a nonce or a token are not."""
@@ -51,7 +59,8 @@ def answer_seconds(command: bytes, answer: bytes, before: CardImage, after: Card
     """What the card's figures account for, in seconds; nothing where it has none.
 
     Cryptography is counted by the instruction that is seen on the wire: under secure messaging each GENERAL
-    AUTHENTICATE counts as one multiplication, in plain those whose answer holds a point.
+    AUTHENTICATE counts as one multiplication, in plain those whose answer holds a point. Of a command chain the last
+    part alone is answered by a verdict, and it alone counts.
     """
     figures = figures_of(before)
     if figures is None:
@@ -65,6 +74,8 @@ def answer_seconds(command: bytes, answer: bytes, before: CardImage, after: Card
     sets_key_agreement = instruction == _MSE and command[3:4] == b"\xa6"
     if gives_point or sets_key_agreement:
         seconds += figures.multiplication_milliseconds / 1_000
+    elif _verifies_signature(command, answer):
+        seconds += _MULTIPLICATIONS_OF_A_VERIFICATION * figures.multiplication_milliseconds / 1_000
     elif instruction == _INTERNAL_AUTHENTICATE:
         is_rsa = isinstance(before.keys.active_authentication, RsaKey)
         cost = figures.rsa_milliseconds if is_rsa else figures.multiplication_milliseconds
@@ -72,3 +83,12 @@ def answer_seconds(command: bytes, answer: bytes, before: CardImage, after: Card
     elif instruction == _GENERATE_KEY_PAIR:
         seconds += figures.key_pair_milliseconds / 1_000
     return seconds
+
+
+def _verifies_signature(command: bytes, answer: bytes) -> bool:
+    """Whether terminal authentication looked at a signature; EXTERNAL AUTHENTICATE in other classes is symmetric."""
+    return (
+        command[:1] == bytes((_SECURE,))
+        and command[1] in (_VERIFY_CERTIFICATE, _EXTERNAL_AUTHENTICATE)
+        and answer[-2:] in _VERDICTS
+    )

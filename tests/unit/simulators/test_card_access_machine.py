@@ -29,9 +29,47 @@ SHORT_IDENTIFIERS = {
     1: ReadRule.PASSWORD,
     3: ReadRule.TERMINAL,
     4: ReadRule.NEVER,
+    5: ReadRule.TERMINAL,
+    13: ReadRule.TERMINAL,
     30: ReadRule.ALWAYS,
 }
 READING = (LifeCycle.PERSONALISED, LifeCycle.OPERATIONAL)
+
+
+ROLES = {
+    "link": ("root", None),
+    "domestic": ("root", None),
+    "foreign": ("root", None),
+    "terminal": ("domestic", {3, 13}),
+    "foreign_terminal": ("foreign", {3, 13}),
+    "narrow": ("domestic", {13}),
+    "mute": ("domestic", set[int]()),
+    "rogue": ("root", None),
+    "usurper": ("root", {3, 13}),
+    "kin": ("terminal", {3, 13}),
+}
+"""The holders of the game: by whom, and what a terminal's chain grants; the last three are never to be believed."""
+
+BELIEVED = set(ROLES) - {"rogue", "usurper", "kin"}
+
+
+def all_holders(hierarchy: Any, make_cv_holder: Callable[..., Any]) -> dict[str, Any]:
+    """The hierarchy of the fixtures, with terminals of fewer rights and with forged certificates."""
+    stranger = make_cv_holder("VNROOT00001", 0xC0)
+    domestic = hierarchy.domestic
+    return {
+        "root": hierarchy.root,
+        "link": hierarchy.link,
+        "domestic": domestic,
+        "foreign": hierarchy.foreign,
+        "terminal": hierarchy.terminal,
+        "foreign_terminal": hierarchy.foreign_terminal,
+        "narrow": make_cv_holder("VNGATE00003", 0, domestic, access_bits=0),
+        "mute": make_cv_holder("VNGATE00004", 0, domestic, access_bits=0, files=None),
+        "rogue": make_cv_holder("VNOFFICE00009", 0x80, stranger),
+        "usurper": make_cv_holder("VNGATE00005", 0, hierarchy.root),
+        "kin": make_cv_holder("VNGATE00006", 0, hierarchy.terminal),
+    }
 
 
 def rich_image(operational: CardImage) -> CardImage:
@@ -49,17 +87,35 @@ def rich_image(operational: CardImage) -> CardImage:
 
 
 class AccessMachine(RuleBasedStateMachine):
-    """The model: who opened the session, whether the application is selected, the card's state."""
+    """The model: who opened the session, how far chip and terminal are proven, whether the application is selected."""
 
     image: CardImage
+    holders: dict[str, Any]
     open_terminal: Callable[[VirtualCard], Any]
 
     @initialize(state=st.sampled_from([*READING, *READING, *LifeCycle]))
     def insert(self, state: LifeCycle) -> None:
         self.state = state
         self.terminal = type(self).open_terminal(VirtualCard(self.image.with_state(state)))
-        self.opened_by: str | None = None
+        self.close()
         self.is_in_application = False
+
+    def close(self) -> None:
+        """No session, and nothing that was proven in one."""
+        self.opened_by: str | None = None
+        self.by_pace = self.is_proven = self.is_spent = False
+        self.lose_terminal()
+
+    def lose_terminal(self) -> None:
+        """No rights, and no chain that was begun."""
+        self.rights: set[int] = set()
+        self.chain: list[str] = []
+
+    @property
+    def may_authenticate(self) -> bool:
+        """Whether terminal authentication may go on."""
+        has_opened = self.opened_by in ("mrz", "can", "pin")
+        return has_opened and self.is_proven and self.is_in_application and not self.is_spent
 
     @property
     def can_open(self) -> bool:
@@ -68,24 +124,27 @@ class AccessMachine(RuleBasedStateMachine):
     def follow(self) -> None:
         """A session that the card ended is over for the model, too."""
         if self.terminal.algorithm is None:
-            self.opened_by = None
+            self.close()
 
     @rule()
     def reset(self) -> None:
         self.terminal = type(self).open_terminal(self.terminal.card)
-        self.opened_by, self.is_in_application = None, False
+        self.close()
+        self.is_in_application = False
 
     @rule()
     def select_application(self) -> None:
         self.terminal.select_application()
         if self.terminal.status == "9000":
             self.is_in_application = True
+            self.lose_terminal()
 
     @rule()
     def select_master_file(self) -> None:
         self.terminal.send("00A4000C", le=False)
         if self.terminal.status == "9000":
             self.is_in_application = False
+            self.lose_terminal()
 
     @rule(number=st.sampled_from(list(SHORT_IDENTIFIERS)), by_selection=st.booleans())
     def read(self, number: int, *, by_selection: bool) -> None:
@@ -100,7 +159,12 @@ class AccessMachine(RuleBasedStateMachine):
             and (
                 SHORT_IDENTIFIERS[number] is ReadRule.ALWAYS
                 or (
-                    SHORT_IDENTIFIERS[number] is ReadRule.PASSWORD
+                    (
+                        SHORT_IDENTIFIERS[number] is ReadRule.PASSWORD
+                        or (
+                            SHORT_IDENTIFIERS[number] is ReadRule.TERMINAL and number in self.rights
+                        )
+                    )
                     and self.opened_by in ("mrz", "can", "pin")
                     and self.can_open
                 )
@@ -120,6 +184,7 @@ class AccessMachine(RuleBasedStateMachine):
         self.terminal.basic_access(INFORMATION, **flaw)
         opened = self.terminal.algorithm is not None
         assert opened is (self.is_in_application and self.can_open and not flaw)
+        self.close()
         self.opened_by = "mrz" if opened else None
 
     @rule(name=st.sampled_from(["can", "mrz", "pin", "puk"]), is_flawed=st.sampled_from([0, 0, 1]))
@@ -134,7 +199,8 @@ class AccessMachine(RuleBasedStateMachine):
         expected = may_begin and (self.opened_by is None or is_resuming) and not is_flawed
         assert bool(objects) is expected
         if objects:
-            self.opened_by = name
+            self.close()
+            self.opened_by, self.by_pace = name, True
         self.follow()
 
     @rule(name=st.sampled_from(["can", "mrz", "pin", "puk"]))
@@ -143,8 +209,7 @@ class AccessMachine(RuleBasedStateMachine):
         self.reset()
         self.pace(name, 0)
         self.select_application()
-        for number in SHORT_IDENTIFIERS:
-            self.read(number, by_selection=False)
+        self.read_everything()
 
     @rule()
     def prove_chip(self) -> None:
@@ -153,6 +218,98 @@ class AccessMachine(RuleBasedStateMachine):
         self.terminal.prove_chip((PUBLIC.x, PUBLIC.y), NamedCurve.SECP256R1, "aes-128", 1)
         expected = self.is_in_application and self.opened_by != "puk"
         assert (self.terminal.status == "9000") is expected
+        if expected:
+            self.is_proven = self.by_pace
+            self.lose_terminal()
+
+    @rule(name=st.sampled_from(list(ROLES)))
+    def present(self, name: str) -> None:
+        """One certificate under the key of its authority."""
+        if self.opened_by is None:
+            return
+        above, _ = ROLES[name]
+        holder = self.holders[name]
+        found = self.terminal.present_chain(holder)[-1]
+        is_found = above == "root" or self.chain[-1:] == [above]
+        expected = self.may_authenticate and is_found and name in BELIEVED
+        assert (found == "9000") is expected
+        if not (self.may_authenticate and is_found):
+            return
+        begun = [] if above == "root" else self.chain
+        self.chain = [*begun, name] if expected else []
+
+    @rule(
+        name=st.sampled_from([name for name, (_, rights) in ROLES.items() if rights is not None]),
+        flaw=st.sampled_from([0, 0, 0, 1]),
+    )
+    def prove_terminal(self, name: str, flaw: int) -> None:
+        if self.opened_by is None:
+            return
+        found = self.terminal.prove_terminal(self.holders[name], flaw=flaw)
+        is_named = self.may_authenticate and self.chain[-1:] == [name]
+        assert (found == "9000") is (is_named and not flaw)
+        if not is_named:
+            return
+        self.lose_terminal()
+        if not flaw:
+            self.is_spent = True
+            self.rights = set(ROLES[name][1] or ())
+
+    @rule(
+        password=st.sampled_from(["can", "mrz", "pin"]),
+        name=st.sampled_from(["terminal", "foreign_terminal", "narrow", "mute"]),
+        intruder=st.sampled_from([None, None, "rogue", "usurper", "kin"]),
+        flaw=st.sampled_from([0, 0, 0, 1]),
+        afterwards=st.sampled_from(["nothing", "chip", "chip again", "application", "master file"]),
+    )
+    def authenticate_from_the_beginning(
+        self, *, password: str, name: str, intruder: str | None, flaw: int, afterwards: str
+    ) -> None:
+        """What a terminal with rights does, so that the rules above meet a session that has them."""
+        self.reset()
+        self.pace(password, 0)
+        self.select_application()
+        self.prove_chip()
+        if intruder is not None:
+            self.present(intruder)
+            self.prove_terminal("usurper", 0)
+        self.present(ROLES[name][0])
+        self.present(name)
+        if intruder == "kin":
+            self.present(intruder)
+        self.prove_terminal(name, flaw)
+        self.read_everything()
+        match afterwards:
+            case "chip":
+                self.prove_chip()
+            case "chip again":
+                self.prove_chip()
+                self.present(ROLES[name][0])
+                self.present(name)
+                self.prove_terminal(name, 0)
+            case "application":
+                self.select_application()
+            case "master file":
+                self.select_master_file()
+                self.select_application()
+        self.read_everything()
+
+    @rule(name=st.sampled_from(["terminal", "foreign_terminal", "narrow"]))
+    def authenticate_after_basic_access(self, name: str) -> None:
+        """The chip would be named by what is printed on the card: no terminal proves itself to that."""
+        self.reset()
+        self.select_application()
+        self.basic_access({})
+        self.prove_chip()
+        self.present(ROLES[name][0])
+        self.present(name)
+        self.prove_terminal(name, 0)
+        self.read_everything()
+
+    def read_everything(self) -> None:
+        """Every file by its short identifier."""
+        for number in SHORT_IDENTIFIERS:
+            self.read(number, by_selection=False)
 
     @rule()
     def unblock(self) -> None:
@@ -168,13 +325,15 @@ class AccessMachine(RuleBasedStateMachine):
         assert not (content and had_session)
         if had_session:
             assert self.terminal.status == "6987"
-            self.terminal.algorithm = self.opened_by = None
+            self.terminal.algorithm = None
+            self.close()
 
     @rule(data=st.binary(max_size=40))
     def spoil_the_session(self, data: bytes) -> None:
         assert self.terminal.plain("0CB08100", data) == b""
         assert self.terminal.status != "9000"
-        self.terminal.algorithm = self.opened_by = None
+        self.terminal.algorithm = None
+        self.close()
 
     @rule(command=st.binary(min_size=4, max_size=40))
     def say_anything(self, command: bytes) -> None:
@@ -184,20 +343,25 @@ class AccessMachine(RuleBasedStateMachine):
         self.reset()
 
 
-def explore(
-    operational: CardImage,
+@pytest.fixture(scope="module")
+def machine(
+    guarded: CardImage,
     open_terminal: Callable[[VirtualCard], Any],
-    *,
-    examples: int,
-    steps: int,
-) -> None:
+    hierarchy: Any,
+    make_cv_holder: Callable[..., Any],
+) -> type[AccessMachine]:
     class Machine(AccessMachine):
         """The one of these fixtures."""
 
-    Machine.image = rich_image(operational)
+    Machine.image = rich_image(guarded)
+    Machine.holders = all_holders(hierarchy, make_cv_holder)
     Machine.open_terminal = staticmethod(open_terminal)
+    return Machine
+
+
+def explore(machine: type[AccessMachine], *, examples: int, steps: int) -> None:
     run_state_machine_as_test(
-        Machine,
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
@@ -208,14 +372,14 @@ def explore(
 
 
 def test_no_sequence_reads_what_the_model_does_not_allow(
-    operational: CardImage, open_terminal: Callable[[VirtualCard], Any]
+    machine: type[AccessMachine],
 ) -> None:
-    explore(operational, open_terminal, examples=40, steps=25)
+    explore(machine, examples=50, steps=30)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_hundred_thousand_steps_read_nothing_that_the_model_does_not_allow(
-    operational: CardImage, open_terminal: Callable[[VirtualCard], Any]
+    machine: type[AccessMachine],
 ) -> None:
-    explore(operational, open_terminal, examples=2_000, steps=50)
+    explore(machine, examples=2_000, steps=50)

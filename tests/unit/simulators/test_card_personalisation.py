@@ -220,7 +220,8 @@ def test_wrong_commands_of_a_blank(
 @pytest.mark.parametrize(
     ("header", "data", "expected"),
     [
-        ("DA0103", b"", 0x6A86),
+        ("DA0103", b"", 0x6A82),
+        ("DA0104", b"", 0x6A86),
         ("DA0102", b"r" * 15, 0x6700),
         ("CA0101", b"", 0x6A86),
         ("CA0102", b"\xaa", 0x6700),

@@ -40,6 +40,29 @@ def test_points_take_the_time_of_a_multiplication(
     assert [seconds > 10 for seconds in slept if seconds] == [False, False, True, True, False]
 
 
+def test_every_signature_that_is_looked_at_takes_two_multiplications(
+    guarded: CardImage, hierarchy: Any, meet: Callable[..., Any]
+) -> None:
+    slept: list[float] = []
+    card = VirtualCard(replace(guarded, timing=FIGURES), sleep=slept.append)
+    terminal = meet(card)
+
+    def costs(action: Callable[[], object]) -> list[int]:
+        slept.clear()
+        action()
+        return [round(seconds // 10) for seconds in slept]
+
+    gate = hierarchy.terminal
+    terminal.is_extended = True
+    assert costs(lambda: terminal.present(gate.certificate)) == [0]
+    assert costs(lambda: terminal.present_chain(hierarchy.domestic, gate)) == [0, 2, 0, 2]
+    assert costs(lambda: terminal.prove_terminal(gate, flaw=1)) == [0, 0, 2]
+    terminal.is_extended = False
+    assert costs(lambda: terminal.present_chain(hierarchy.domestic, gate)) == [0, 0, 2, 0, 0, 2]
+    assert costs(lambda: terminal.prove_terminal(gate)) == [0, 0, 2]
+    assert costs(lambda: terminal.present(gate.certificate)) == [0, 0]
+
+
 def test_without_timing_nothing_waits(
     operational: CardImage, open_terminal: Callable[[VirtualCard], Any]
 ) -> None:

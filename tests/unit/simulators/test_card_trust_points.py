@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from card_layout import tlv
 from card_layout.curves import NamedCurve
 from simulators.card.operating_system import VirtualCard
 from simulators.card.trust_points import CVCA_PATH, current_date
@@ -201,6 +202,27 @@ def test_a_link_may_lead_to_another_curve_but_must_write_it_out(
     short = make_cv_holder("VNROOT00003", CVCA, hierarchy.root, explicit=False)
     assert meet(card).present_chain(short) == ["6A80"]
     assert references(card.image) == ["VNROOT00002", "VNROOT00001"]
+
+
+@pytest.mark.parametrize("tag", [0x81, 0x82, 0x83, 0x84, 0x85, 0x87])
+def test_domain_parameters_count_only_as_a_whole(
+    guarded: CardImage, hierarchy: Any, make_cv_holder: Make, meet: Meet, tag: int
+) -> None:
+    """A generator of the forger's choice would make any key look certified (CVE-2020-0601)."""
+
+    def spoil(body: dict[int, bytes]) -> None:
+        parts = tlv.parse_all(body[0x7F49])
+        body[0x7F49] = tlv.concatenate(
+            tlv.Tlv(part.tag, part.value[:-1] + bytes((part.value[-1] ^ 1,)))
+            if part.tag == tag
+            else part
+            for part in parts
+        )
+
+    link = make_cv_holder("VNROOT00002", CVCA, hierarchy.root, change=spoil)
+    card = VirtualCard(guarded)
+    assert meet(card).present_chain(link) == ["6A80"]
+    assert card.image == guarded
 
 
 def test_an_expired_cvca_certifies_no_verifier_but_still_its_next_key(
