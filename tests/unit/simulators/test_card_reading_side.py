@@ -10,6 +10,7 @@ from card_layout.atr import LifeCycle
 from card_layout.files.security_infos import ID_PACE_ECDH_GM_AES_128, PaceInfo
 from card_layout.iso7816.apdu import CommandApdu, ResponseApdu
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths
+from card_layout.protocols.file_reading import read_file
 from card_layout.protocols.pace import PacePassword, perform_pace
 from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
@@ -212,6 +213,19 @@ def test_every_rule_in_a_session(operational: CardImage, rule: ReadRule) -> None
     expected = 0x9000 if rule in (ReadRule.ALWAYS, ReadRule.PASSWORD) else 0x6982
     assert answer.status_word == expected
     assert bool(answer.data) == (expected == 0x9000)
+
+
+@pytest.mark.parametrize("extended", [None, EXTENDED], ids=["short", "extended"])
+def test_a_file_beyond_the_last_offset_is_read_with_the_odd_instruction(
+    operational: CardImage, extended: ExtendedLengths | None
+) -> None:
+    content = tlv.encode(0x75, bytes(range(250)) * 160)
+    path = f"{AID}/0102"
+    long = replace(operational.files[path], data=content, capacity=len(content))
+    channel = open_session(VirtualCard(operational.with_file(path, long)))
+    channel.extended = extended
+    channel.require(command("00A4040C", bytes.fromhex(AID)))
+    assert read_file(channel, short_identifier=2) == content
 
 
 def test_errors_are_protected_and_keep_the_session(card: VirtualCard) -> None:
