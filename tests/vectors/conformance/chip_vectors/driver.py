@@ -21,7 +21,7 @@ APPLICATION: Final = bytes.fromhex("A0000002471001")
 CURVE: Final = NamedCurve.SECP256R1
 PACE_PROTOCOL: Final = bytes.fromhex("04007F00070202040202")
 CHIP_PROTOCOL: Final = bytes.fromhex("04007F00070202030202")
-MRZ, CAN = 1, 2
+MRZ, CAN, PIN = 1, 2, 3
 _PARAMETER_ID: Final = 12
 
 Affine = tuple[int, int]
@@ -182,7 +182,8 @@ class Driver:
         """The same, but the first refusal is the result; only success changes the driver's session."""
         set_at = tlv.encode(0x80, PACE_PROTOCOL) + bytes((0x83, 1, reference))
         answer = self.send("0022C1A4", set_at + bytes((0x84, 1, _PARAMETER_ID)))
-        if answer.status != 0x9000:
+        # A PIN that was wrong before is announced by 63Cx.
+        if answer.status != 0x9000 and not 0x63C1 <= answer.status <= 0x63CF:
             return answer
         answer = self.send("10860000", b"\x7c\x00", le=256)
         if answer.status != 0x9000:

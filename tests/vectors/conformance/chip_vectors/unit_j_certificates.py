@@ -323,8 +323,11 @@ CASES = (
     ),
     _wrong(
         "ISO7816_J_31",
-        f"after a signature that lacks its last byte {_SAME_DATE}",
+        f"after a signature that lacks its last byte, or has one more, {_SAME_DATE}",
         lambda draft: draft.signed(lambda signature: signature[:-1]),
+        # The same two numbers: only the length is wrong.
+        lambda draft: draft.signed(_halves(lambda r, s: r + b"\x00" + s)),
+        lambda draft: draft.signed(_halves(lambda r, s: b"\x00" + r + b"\x00" + s)),
     ),
     _wrong(
         "ISO7816_J_32",

@@ -29,11 +29,17 @@ def _positive() -> None:
         bench.check_alive()
         bench.check_rights(dg3=True, dg4=True)
         assert bench.may_read(0x0D)
+        # A session has one terminal: another is refused, and the first keeps its rights.
+        require(bench.try_certificate(chain[0]), *REFUSED)
+        require(bench.authenticate(chain[-1]), *REFUSED)
+        bench.check_rights(dg3=True, dg4=True)
 
 
 def _wrong_reference() -> None:
     for name in (b"VNTERMINV0002", b"VNTERMINV000", b""):
         bench = _start()
+        # The right one before does not make it better.
+        require(bench.terminal.set_terminal_key(_RIGHT.terminal.reference), OK)
         answer = bench.terminal.set_terminal_key(name)
         require(answer, *REFUSED, *BAD_FORM)
         challenge = bench.terminal.get_challenge()

@@ -1,12 +1,13 @@
 """Unit L: which rights a terminal has, and that no second way in keeps them (TR-03110-3, 2.7, C.4; 9303-11, 4.2)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from chip_vectors import documents
 from chip_vectors.bench import OK, REFUSED, Bench, Case
 from chip_vectors.cv_certificates import DG3, DG4
 from chip_vectors.documents import INFORMATION, document, hierarchy
-from chip_vectors.driver import require
+from chip_vectors.driver import PIN, require
 
 _BOTH = DG3 | DG4
 _RIGHT = hierarchy()
@@ -121,6 +122,25 @@ def _pace_after_terminal() -> None:
             _check_no_way_back(bench)
 
 
+def _pin_after_terminal() -> None:
+    """PACE that a session does carry, the PIN's after the CAN: it begins anew, without chip and without terminal."""
+    image = document()
+    image = replace(image, secrets=replace(image.secrets, pin="654321", pin_tries_left=1))
+    bench = Bench(image).start().prove_terminal(*_CHAIN)
+    require(bench.terminal.select_master_file(), OK)
+    require(bench.terminal.perform_pace(b"654321", PIN), OK)
+    require(bench.terminal.select_application(), OK)
+    bench.check_rights(dg3=False, dg4=False)
+    require(bench.terminal.set_trust_point(_CHAIN[0].authority), *REFUSED)
+    bench.prove_chip().prove_terminal(*_CHAIN)
+    bench.check_rights(dg3=True, dg4=True)
+
+
+def _second_pace() -> None:
+    _pace_after_terminal()
+    _pin_after_terminal()
+
+
 def _basic_access_after_pace_and_terminal() -> None:
     """On a card with both: the session of BAC that follows has no rights, and no terminal can prove itself in it."""
     bench = Bench(document(has_bac=True)).start().prove_terminal(*_CHAIN)
@@ -219,7 +239,7 @@ CASES = (
     Case(
         id="ISO7816_L_14",
         shows="a second PACE is refused in the terminal's session, and one in plain begins without rights",
-        run=_pace_after_terminal,
+        run=_second_pace,
     ),
     Case(
         id="ISO7816_L_15",

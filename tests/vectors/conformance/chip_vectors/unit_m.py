@@ -128,6 +128,17 @@ def _sane_file() -> None:
     _check_trust_points(bench, ROOT.reference)
     bench.start().present(_SECOND)
     _check_trust_points(bench, _SECOND.reference, ROOT.reference)
+    # Another key under a name that the card trusts is not taken.
+    for signer in (1, 2):
+        other = replace(_SECOND, signed_by=f"VNCVCATV{signer:05d}").having(
+            cv_certificates.CAR, f"VNCVCATV{signer:05d}".encode()
+        )
+        point = dict(_THIRD.key_objects)[cv_certificates.POINT]
+        bench.start()
+        require(
+            bench.try_certificate(other.with_key_object(cv_certificates.POINT, point)), *REFUSED
+        )
+        _check_trust_points(bench, _SECOND.reference, ROOT.reference)
     # The same link again changes nothing.
     bench.start().present(_SECOND)
     _check_trust_points(bench, _SECOND.reference, ROOT.reference)
