@@ -43,7 +43,7 @@ _POINT = 0x86
 _EXPLICIT_TAGS = [0x06, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87]
 
 _VERSION_1 = b"\x00"
-_MAX_REFERENCE_BYTES = 16
+_REFERENCE_BYTES = range(8, 17)
 _MAX_AUTHORISATION_BYTES = 8
 _MAX_EXTENSIONS = 16
 _DATE_DIGITS = 6
@@ -156,8 +156,8 @@ class CvCertificate:
         if version != _VERSION_1:
             raise CvCertificateError("certificate is of another version than 1")
         for reference in (authority, holder):
-            if not 1 <= len(reference) <= _MAX_REFERENCE_BYTES:
-                raise CvCertificateError(f"reference has {len(reference)} bytes, expected 1 to 16")
+            if len(reference) not in _REFERENCE_BYTES:
+                raise CvCertificateError(f"reference has {len(reference)} bytes, expected 8 to 16")
         algorithm, curve, point = _read_public_key(tlv.parse_all(key))
         terminal_type, authorisation = _values(
             tlv.parse_all(template), (_OBJECT_IDENTIFIER, _DISCRETIONARY_DATA)

@@ -303,6 +303,9 @@ def _update_binary(command: Command, memory: Memory, _means: _Means) -> Memory:
     selection, path, offset = locate(image, memory.selection, command)
     if image.state is LifeCycle.BLANK and selection.application is not None:
         raise Refused(StatusWord.CONDITIONS_OF_USE)
+    if path == CVCA_PATH:
+        # Only the chip writes this file: it tells what the chip trusts, and PUT DATA says so.
+        raise Refused(StatusWord.SECURITY_STATUS)
     if not command.data:
         raise Refused(StatusWord.WRONG_LENGTH)
     file = image.files[path]

@@ -1,4 +1,4 @@
-"""Terminal authentication version 1, card's end (TR-03110-3, 2.5 and B.3; SPEC.md, 5.11 and 10).
+"""Terminal authentication version 1, card's end (TR-03110-3, 2.5 and B.3; SPEC.md, 10).
 
 1. MSE:Set DST names a trust point, or the certificate that was verified last.
 2. PSO:VERIFY CERTIFICATE brings the next one: a link, a document verifier's, a terminal's.
@@ -28,7 +28,7 @@ CHALLENGE_BYTES = 8
 
 _DATA_GROUPS = range(1, 17)
 _ACCESS_BITS = {3: 1 << 0, 4: 1 << 1}
-"""What the authorisation template itself grants: EF.DG3 and EF.DG4 (TR-03110-3, C.4.1)."""
+"""What the authorisation template alone grants: EF.DG3 and EF.DG4 (TR-03110-3, C.4.1)."""
 
 _MAY_CERTIFY = {
     Role.CVCA: frozenset({Role.CVCA, Role.DOCUMENT_VERIFIER, Role.FOREIGN_DOCUMENT_VERIFIER}),
@@ -60,8 +60,9 @@ class TerminalRights:
         number = int(identifier, 16) - 0x0100
         if directory == "3F00" or number not in _DATA_GROUPS:
             return False
-        by_template = self.access_bits & _ACCESS_BITS.get(number, 0)
-        return bool(by_template or self.file_bits >> number - 1 & 1)
+        if number in _ACCESS_BITS:
+            return bool(self.access_bits & _ACCESS_BITS[number])
+        return bool(self.file_bits >> number - 1 & 1)
 
 
 @dataclass(slots=True, kw_only=True)

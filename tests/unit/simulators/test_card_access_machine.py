@@ -162,7 +162,8 @@ class AccessMachine(RuleBasedStateMachine):
                     (
                         SHORT_IDENTIFIERS[number] is ReadRule.PASSWORD
                         or (
-                            SHORT_IDENTIFIERS[number] is ReadRule.TERMINAL and number in self.rights
+                            SHORT_IDENTIFIERS[number] is ReadRule.TERMINAL
+                            and (number in self.rights or self.state is LifeCycle.PERSONALISED)
                         )
                     )
                     and self.opened_by in ("mrz", "can", "pin")

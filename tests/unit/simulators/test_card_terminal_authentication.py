@@ -1,4 +1,4 @@
-"""Terminal authentication on the card: chains, rights, date, trust points (SPEC.md, 5.11 and 10; TR-03110-3, B.3)."""
+"""Terminal authentication on the card: chains, rights, date, trust points (SPEC.md, 10; TR-03110-3, B.3)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from card_layout import tlv
+from card_layout.atr import LifeCycle
 from card_layout.curves import NamedCurve
 from simulators.card.operating_system import VirtualCard
 from simulators.card.points import Point
@@ -69,7 +70,7 @@ def test_chip_authentication_mapping_stands_for_chip_authentication(
         (((3, None), (3, 0x1000), (3, 0x1000)), [3, 4]),
         (((3, 0x1000), (3, None), (3, 0x1000)), [3, 4]),
         (((3, 0x1000), (3, 0x1000), (3, None)), [3, 4]),
-        (((0, 0x100C), (0, 0x0FFF), (0, 0xFFFC)), [3, 4]),
+        (((0, 0x100C), (0, 0x0FFF), (0, 0xFFFC)), []),
         (((0, 0x1000), (0, 0xEFFF), (0, 0xFFFF)), []),
         (((1, 0x1000), (2, 0x1000), (3, 0x0FFF)), []),
         (((0x3C, 0), (0x3C, 0), (0x3C, 0)), []),
@@ -110,6 +111,17 @@ def test_every_curve_and_every_allowed_hash(
 
 
 # Order, and what a session allows (TR-03105-3.2, units J, K and L).
+
+
+def test_before_the_lock_the_password_opens_what_a_terminal_needs_later(
+    guarded: CardImage, meet: Meet, open_terminal: Callable[[VirtualCard], Any]
+) -> None:
+    """Quality control has no terminal's certificate (SPEC.md, 8.4 and 8.7)."""
+    personalised = guarded.with_state(LifeCycle.PERSONALISED)
+    assert readable(meet(VirtualCard(personalised), proves_chip=False)) == [3, 4, 13]
+    terminal = open_terminal(VirtualCard(personalised))
+    terminal.select_application()
+    assert readable(terminal) == []
 
 
 def test_before_a_session_and_before_chip_authentication_nothing_is_allowed(
@@ -396,7 +408,7 @@ MALFORMED_BODIES = {
     "no expiration date": drop(0x5F24),
     "an object too many": put(0x5F26, b"\x00"),
     "long reference": put(0x5F20, b"VN" + b"X" * 15),
-    "empty reference": put(0x5F20, b""),
+    "short reference": put(0x5F20, b"VNX0000"),
     "effective date not decimal": put(0x5F25, b"\x02\x06\x0a\x01\x00\x01"),
     "expiration date not decimal": put(0x5F24, b"\x02\x07\x00\x0f\x00\x01"),
     "short date": put(0x5F25, b"\x26\x03\x01"),

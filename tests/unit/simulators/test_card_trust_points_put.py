@@ -138,6 +138,19 @@ def test_what_is_no_trust_point_is_refused_and_changes_nothing(
         assert card.image == unfinished
 
 
+def test_a_station_does_not_write_ef_cvca_itself(unfinished: CardImage) -> None:
+    keys = Scp03Keys(enc=b"e" * 16, mac=b"m" * 16, dek=b"d" * 16)
+    card = VirtualCard(unfinished)
+    session = Scp03Session.open(
+        CardChannel(SimulatedReader(card).connect()), keys_for=lambda _: keys
+    )
+    select = CommandApdu(cla=0, ins=0xA4, p1=4, p2=0x0C, data=bytes.fromhex("A0000002471001"))
+    assert session.transmit(select).status_word == 0x9000
+    update = CommandApdu(cla=0, ins=0xD6, p1=0x9C, p2=0, data=bytes(36))
+    assert session.transmit(update).status_word == 0x6982
+    assert card.image == unfinished
+
+
 def test_memory_that_cannot_be_written_keeps_all_of_the_old(
     unfinished: CardImage, hierarchy: Any
 ) -> None:
