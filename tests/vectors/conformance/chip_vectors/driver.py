@@ -104,9 +104,18 @@ class Driver:
         return Answer(data=content, status=status, is_protected=False)
 
     def send(
-        self, header: str, data: bytes = b"", *, le: int | None = None, cla: int | None = None
+        self,
+        header: str,
+        data: bytes = b"",
+        *,
+        le: int | None = None,
+        cla: int | None = None,
+        part_bytes: int | None = None,
     ) -> Answer:
-        """In the session; ``cla`` puts another class byte on the wire, over which the MAC is right nevertheless."""
+        """In the session; ``cla`` puts another class byte on the wire, over which the MAC is right nevertheless.
+
+        ``part_bytes`` cuts the protected data field into a chain of short commands (ISO/IEC 7816-4, 5.4.1).
+        """
         session = self.session
         if session is None:
             return self.plain(header, data, le=le)
@@ -126,6 +135,11 @@ class Driver:
             objects += tlv.encode(0x97, encoded)
         mac = session.mac(pad(bytes(secured), session.block) + objects)
         body = objects + tlv.encode(0x8E, mac)
+        if part_bytes is not None:
+            while len(body) > part_bytes:
+                part, body = body[:part_bytes], body[part_bytes:]
+                chained = bytes((secured[0] | 0x10,)) + bytes(secured[1:])
+                require(self.plain(chained.hex(), part), 0x9000)
         long = le is not None and le > 256
         answer = self.plain(secured.hex(), body, le=65536 if long or len(body) > 255 else 256)
         return self._open(answer)
@@ -258,9 +272,9 @@ class Driver:
         """MSE:Set DST."""
         return self.send("002281B6", tlv.encode(0x83, reference))
 
-    def verify_certificate(self, content: bytes) -> Answer:
+    def verify_certificate(self, content: bytes, *, part_bytes: int | None = None) -> Answer:
         """PSO:Verify Certificate; ``content`` is what a certificate's 7F21 holds: 7F4E and 5F37."""
-        return self.send("002A00BE", content)
+        return self.send("002A00BE", content, part_bytes=part_bytes)
 
     def set_terminal_key(self, reference: bytes) -> Answer:
         """MSE:Set AT."""

@@ -24,14 +24,18 @@ _TERMINAL = "VNTERMINV0001"
 
 
 def _positive() -> None:
-    """Domestic and foreign."""
+    """Domestic and foreign; each in one extended command, and cut into a chain of short ones."""
     for above, below in (
         (_RIGHT.verifier, _RIGHT.terminal),
         (_RIGHT.foreign_verifier, _RIGHT.foreign_terminal),
     ):
-        bench = Bench().start().present(above, below)
-        bench.check_alive()
-        require(bench.terminal.set_terminal_key(below.reference), OK)
+        for part_bytes in (None, 100, 255):
+            bench = Bench().start()
+            for draft in (above, below):
+                require(bench.terminal.set_trust_point(draft.authority), OK)
+                require(bench.terminal.verify_certificate(draft.content, part_bytes=part_bytes), OK)
+            bench.check_alive()
+            require(bench.terminal.set_terminal_key(below.reference), OK)
 
 
 def _foreign_date() -> None:
@@ -109,7 +113,7 @@ _DV = _RIGHT.verifier.reference.decode()
 CASES = (
     Case(
         id="ISO7816_J_1",
-        shows="a domestic and a foreign chain of right certificates are taken",
+        shows="a domestic and a foreign chain of right certificates are taken, in extended commands and in chains of short ones",
         run=_positive,
     ),
     Case(
