@@ -19,7 +19,7 @@ from pki.certificates.profile import ProfileVariant
 from pki.cli_authorising import authorisation_app, operator_app, signer_serve
 from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_context, load_profile
 from pki.cli_hierarchy import mount
-from pki.cli_terminal import terminal_app
+from pki.cli_terminal_export import terminal_app
 from pki.errors import PkiError
 from pki.keys.open import KeystoreKind, keystore_warning
 from pki.lint_command import LINT_EXAMPLES, lint_command

@@ -37,6 +37,13 @@ def test_the_verdict_is_the_one_owed(case: str) -> None:
     RUN.add(case)
 
 
+@pytest.mark.parametrize("case", sorted(suite.BY_LEAVE))
+def test_what_is_taken_by_leave_is_refused_without(case: str) -> None:
+    report = suite.CASES[case].card().having(policy=bench.POLICY).inspect()
+    assert report.codes[0].startswith("security-object.")
+    assert report.verdict.value == "refused"
+
+
 def test_every_covered_id_has_a_vector_that_was_run() -> None:
     rows = table.from_csv((table.DOCS / "conformance.csv").read_text("utf-8"))
     for row in rows:

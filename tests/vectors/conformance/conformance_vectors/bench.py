@@ -16,12 +16,11 @@ from lint_vectors import drafts
 
 from card_layout.files.common_data import CommonData
 from card_layout.files.data_groups import TAG_OF_GROUP
-from card_layout.profile import load_profile
+from card_layout.profile import CardProfile, load_profile
 from pki.certificates.trust import TrustAnchors
 from simulators.authority import TestAuthority
 from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
-from simulators.faults import Fault
 from simulators.image import CardImage, ImageFile
 from simulators.issued_image import issue_image
 from simulators.population.member import draw_member
@@ -31,6 +30,7 @@ from verifier.inspection.checks import CheckState
 from verifier.inspection.policy import Policy
 from verifier.inspection.report import Report, Verdict, inspect
 from verifier.reading.card_reading import read_card
+from verifier.reading.terminal_proof import TerminalAccess
 from verifier.services.card_password import CardPassword
 
 NOW = TEST_TIME + timedelta(days=1)
@@ -80,17 +80,20 @@ class CardDraft:
     """A right card and how it is inspected; whatever differs from the defaults is what a vector is about."""
 
     files: dict[str, bytes | None] = field(default_factory=dict)
+    signed_as: dict[str, bytes] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
     security_object: SecurityObjectDraft = field(default_factory=SecurityObjectDraft)
     security_object_file: Callable[[bytes], bytes] | None = None
     tag_list: tuple[int, ...] | None = None
     image: Callable[[CardImage], CardImage] = lambda image: image
-    faults: tuple[Fault, ...] = ()
     answers: Callable[[], Answers] | None = None
+    chip: Callable[[CardImage], VirtualCard] = VirtualCard
     password: CardPassword = field(default_factory=lambda: CardPassword.from_can(TEST_CAN))
     authority: drafts.CertificateDraft = field(default_factory=drafts.csca_root)
     revocation_list: drafts.CrlDraft = field(default_factory=drafts.crl)
     policy: Policy = POLICY
+    profile: CardProfile = PROFILE
+    terminal: TerminalAccess = field(default_factory=TerminalAccess)
 
     def having(self, **fields: object) -> "CardDraft":
         return replace(self, **fields)
@@ -114,7 +117,7 @@ class CardDraft:
         """The card's memory."""
         contents = self.contents()
         groups = {
-            number: contents[f"EF.DG{number}"]
+            number: self.signed_as.get(f"EF.DG{number}", contents[f"EF.DG{number}"])
             for number in TAG_OF_GROUP
             if f"EF.DG{number}" in contents and f"EF.DG{number}" not in self.unlisted
         }
@@ -137,17 +140,16 @@ class CardDraft:
 
     def inspect(self) -> Report:
         """Read and judge it."""
-        reader = SimulatedReader(
-            VirtualCard(self.to_image()), faults=self.faults, sleep=lambda _seconds: None
-        )
+        reader = SimulatedReader(self.chip(self.to_image()))
         snapshot = read_card(
             reader if self.answers is None else MeddledReader(reader, self.answers()),
             password=self.password,
-            profile=PROFILE,
+            profile=self.profile,
             pace_parameter_ids=self.policy.pace_parameter_ids,
             now=NOW,
             monotonic=time.monotonic,
             allow_bac=self.policy.allow_bac,
+            terminal=self.terminal,
         )
         trust = TrustAnchors.from_bytes(
             certificates=(self.authority.to_bytes(),), crls=(self.revocation_list.to_bytes(),)
@@ -187,16 +189,23 @@ class MeddledReader:
 class Case:
     """One vector: a card, the verdict owed, and the codes of every check that fails on it."""
 
-    card: Callable[[], CardDraft]
+    card: Callable[[], CardDraft | tuple[CardDraft, ...]]
     verdict: Verdict
     codes: frozenset[str]
     reason: str
+    notes: frozenset[str] = frozenset()
+    """What the report must say beside its verdict."""
 
     def run(self) -> None:
-        """Inspect the card; a vector that shows anything else than its one fault raises."""
-        report = self.card().inspect()
+        """Inspect the card, or each of several; one that shows anything else than its one fault raises."""
+        cards = self.card()
+        for card in cards if isinstance(cards, tuple) else (cards,):
+            self._judge(card.inspect())
+
+    def _judge(self, report: Report) -> None:
         failed = {check.code for check in report.checks if check.state is CheckState.FAILED}
         assert report.verdict is self.verdict, (report.verdict, report.codes)
+        assert self.notes <= set(report.notes), report.notes
         if self.verdict is Verdict.ACCEPTED:
             assert report.codes == ()
         else:
@@ -205,12 +214,25 @@ class Case:
             assert report.codes
 
 
-def accepted(card: Callable[[], CardDraft], reason: str) -> Case:
-    return Case(card=card, verdict=Verdict.ACCEPTED, codes=frozenset(), reason=reason)
+def accepted(
+    card: Callable[[], CardDraft | tuple[CardDraft, ...]], reason: str, *notes: str
+) -> Case:
+    return Case(
+        card=card,
+        verdict=Verdict.ACCEPTED,
+        codes=frozenset(),
+        reason=reason,
+        notes=frozenset(notes),
+    )
 
 
 def refused(card: Callable[[], CardDraft], *codes: str, reason: str) -> Case:
     return Case(card=card, verdict=Verdict.REFUSED, codes=frozenset(codes), reason=reason)
+
+
+def unreadable(card: Callable[[], CardDraft], *codes: str, reason: str) -> Case:
+    """The reading broke off for a reason that says nothing about the card: no verdict on it."""
+    return Case(card=card, verdict=Verdict.UNREADABLE, codes=frozenset(codes), reason=reason)
 
 
 def signed(**fields: object) -> Callable[[], CardDraft]:

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lint_vectors import drafts
 from lint_vectors.drafts import (
-    CSCA_NAME,
     algorithm,
     integer,
     key,
@@ -135,6 +134,19 @@ def pss(hash_name: str) -> Scheme:
     )
 
 
+_ISSUED: dict[tuple[bytes, str, bytes], bytes] = {}
+
+
+def _issue(draft: drafts.CertificateDraft) -> bytes:
+    """The certificate, the same each time: a signature of ECDSA is another one whenever it is made."""
+    name = (draft.content(), draft.signing_key, draft.outer_algorithm)
+    if draft.signature is not None:
+        return draft.to_bytes()
+    if name not in _ISSUED:
+        _ISSUED[name] = draft.to_bytes()
+    return _ISSUED[name]
+
+
 def attribute(kind: str, value: bytes) -> bytes:
     return seq(oid(kind), sets(value))
 
@@ -185,9 +197,10 @@ class SecurityObjectDraft:
     def signer_certificate(self) -> bytes:
         if self.certificate is not None:
             return self.certificate
+        signer = self.signer
         if self.scheme.is_rsa:
-            return self.signer.having(public_key=self.scheme.public_key()).to_bytes()
-        return self.signer.to_bytes()
+            signer = signer.having(public_key=self.scheme.public_key())
+        return _issue(signer)
 
     def lds_content(self, files: dict[int, bytes]) -> bytes:
         hashed = {number: self.digest(content) for number, content in sorted(files.items())}
@@ -201,11 +214,18 @@ class SecurityObjectDraft:
 
     def to_bytes(self, files: dict[int, bytes]) -> bytes:
         """The whole of EF.SOD over these data groups."""
-        content = self.lds_content(files)
+        return self.finish(self.lds_content(files))
+
+    def finish(self, content: bytes) -> bytes:
+        """The whole of EF.SOD over this LDSSecurityObject."""
+        return tlv.encode(0x77, self.content_info(content))
+
+    def content_info(self, content: bytes) -> bytes:
+        """The ContentInfo over any content."""
         signed = self.signed_attributes(content)
         identifier = self.signer_identifier
         if identifier is None:
-            identifier = seq(CSCA_NAME, self.signer.serial)
+            identifier = seq(self.signer.issuer, self.signer.serial)
         sign = in_octets(self.scheme.sign) if self.signature is None else self.signature
         algorithm_used = self.signature_algorithm
         signer_info = seq(
@@ -224,7 +244,7 @@ class SecurityObjectDraft:
             tagged(0xA0, self.signer_certificate()),
             sets(signer_info),
         )
-        return tlv.encode(0x77, seq(oid(SIGNED_DATA), tagged(0xA0, signed_data)))
+        return seq(oid(SIGNED_DATA), tagged(0xA0, signed_data))
 
     def signed_attributes(self, content: bytes) -> list[bytes]:
         """In the order of DER; an attribute given as ``None`` is left out."""
