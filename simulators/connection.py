@@ -12,6 +12,7 @@ from simulators.errors import ImageError
 from simulators.faults import Fault, FaultyExchange, TornError
 from simulators.hopper import Hopper, find_images, is_hopper
 from simulators.image import CardImage
+from simulators.proximity import ProximityReader
 
 __all__ = ["HopperReader", "SimulatedConnection", "SimulatedReader", "open_reader"]
 
@@ -19,13 +20,17 @@ __all__ = ["HopperReader", "SimulatedConnection", "SimulatedReader", "open_reade
 class SimulatedConnection:
     """A powered virtual card; made by ``SimulatedReader.connect``."""
 
-    def __init__(self, card: VirtualCard, exchange: FaultyExchange) -> None:
+    def __init__(
+        self, card: VirtualCard, exchange: FaultyExchange, proximity: ProximityReader
+    ) -> None:
         self._card = card
         self._exchange = exchange
         self._is_open = True
         self._is_torn = False
         self._has_transmitted = False
+        self._proximity = proximity
         self._atr = card.power_on()
+        proximity.power_on()
 
     @property
     def atr(self) -> bytes:
@@ -54,6 +59,9 @@ class SimulatedConnection:
             TransportError: the card was torn, the answer was lost, or the connection is closed.
         """
         self._require_open()
+        own = self._proximity.answer(command)
+        if own is not None and self._card.is_powered:
+            return own
         self._has_transmitted = True
         try:
             answer = self._exchange.transmit(command)
@@ -73,6 +81,7 @@ class SimulatedConnection:
         if not self._card.is_powered:
             raise TransportError("the card was taken away")
         self._atr = self._card.reset()
+        self._proximity.power_on()
         return self._atr
 
     def close(self) -> None:
@@ -161,7 +170,9 @@ class SimulatedReader:
             sleep=self._sleep,
             first_number=self.next_command_number,
         )
-        self._connection = SimulatedConnection(card, self._in_reader)
+        self._connection = SimulatedConnection(
+            card, self._in_reader, ProximityReader(secrets.token_bytes)
+        )
         return self._connection
 
     def _insert(self) -> VirtualCard:

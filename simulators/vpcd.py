@@ -7,6 +7,7 @@ whether the card is still there; a connection that we close is a card taken out.
 """
 
 import contextlib
+import secrets
 import socket
 import struct
 import threading
@@ -21,6 +22,7 @@ from simulators.errors import SimulatorError, VirtualIccError
 from simulators.faults import FaultyExchange, TornError
 from simulators.hopper import Hopper
 from simulators.image import CardImage
+from simulators.proximity import ProximityReader
 
 __all__ = ["FIRST_PORT", "HOST", "SLOTS_OF_A_DRIVER", "Serving", "VirtualIcc"]
 
@@ -155,6 +157,8 @@ class VirtualIcc:
         exchange = FaultyExchange(
             card.process, card.image.faults, power_off=card.power_off, sleep=time.sleep
         )
+        proximity = ProximityReader(secrets.token_bytes)
+        proximity.power_on()
         message = self._first_message(connection)
         looks, was_powered = 0, False
         while True:
@@ -171,6 +175,9 @@ class VirtualIcc:
                 elif message[0] in (_Control.POWER_ON, _Control.RESET):
                     was_powered = True
                     card.power_on()
+                    proximity.power_on()
+            elif (own := proximity.answer(message)) is not None:
+                _send(connection, own)
             elif not self._answer(connection, card, exchange, message):
                 return _Ending.DONE
             message = _receive(connection)

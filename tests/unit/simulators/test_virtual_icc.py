@@ -115,6 +115,20 @@ def two_cards(operational: CardImage, tmp_path: Path) -> list[Path]:
     return paths
 
 
+def test_every_power_up_shows_another_identifier(two_cards: list[Path]) -> None:
+    get_uid = bytes.fromhex("FFCA000000")
+    with serving(two_cards[:1]) as station:
+        driver = station.driver
+        driver.accept()
+        seen = []
+        for control in (ON, RESET, RESET):
+            driver.send(control)
+            seen.append(driver.ask(get_uid))
+            assert driver.ask(get_uid) == seen[-1]
+        assert {(len(answer), answer[0]) for answer in seen} == {(6, 8)}
+        assert seen[0] != seen[1] != seen[2]
+
+
 def test_controls_and_commands_are_told_apart(
     operational: CardImage, two_cards: list[Path]
 ) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).parents[4] / "docs"
 COLUMNS = ("suite", "id", "state", "vector", "reason")
-SUITE_MODULES = ("inspection_suite",)
+SUITE_MODULES = ("chip_suite", "inspection_suite")
 """The modules with the suites, by their names in this package."""
 
 
