@@ -59,3 +59,14 @@ def test_every_covered_id_has_a_vector_that_was_run() -> None:
 def test_every_vector_has_its_own_reason() -> None:
     reasons = [case.reason for case in suite.CASES.values()]
     assert len(set(reasons)) == len(reasons)
+
+
+def test_what_is_open_has_no_vector_and_everything_without_one_says_why() -> None:
+    without = {row.id for row in suite.ROWS if not row.vector}
+    assert without == set(suite.OPEN) | set(suite.NOT_APPLICABLE)
+
+
+def test_a_chip_that_waits_for_the_odd_instruction_is_no_easy_one() -> None:
+    reading_cases = _vectors("reading_cases")
+    card = bench.CardDraft(chip=reading_cases.CardThatWantsTheOddInstruction)
+    assert "access.secure-messaging" in card.inspect().codes

@@ -11,10 +11,8 @@ _TD3 = "a zone of size TD1 has no check digit of its own for optional data; zone
 
 OPEN: dict[str, str] = {
     "ISO7816_A_01": "a chip that opens without any protocol is not read: no policy can allow it (access.pace-required)",
-    "ISO7816_C_02": "the terminal reads beyond 32,767 bytes, the virtual card does not yet give files that long",
     "ISO7816_C_03": "our reading ends where the file's own length says, so nothing is ever read beyond; no vector shows it",
     "ISO7816_C_04": "our reading ends where the file's own length says, so the status word never comes; no vector shows it",
-    "ISO7816_C_07": "the terminal has READ BINARY with the odd instruction, the virtual card does not yet",
     "ISO7816_C_08": "the title does not tell which of the sizes in DG2 is zero, nor the verdict",
     "ISO7816_D_01": _FINITE_FIELD,
     "ISO7816_D_07": _FINITE_FIELD,

@@ -13,7 +13,7 @@ from conformance_vectors.bench import (
     refused,
     unreadable,
 )
-from conformance_vectors.data_group_drafts import information
+from conformance_vectors.data_group_drafts import information, picture
 from conformance_vectors.security_infos_drafts import (
     GENERIC,
     SMARTCARD,
@@ -30,9 +30,11 @@ from lint_vectors import drafts
 from lint_vectors.drafts import integer, octets, oid, revoked_entry, seq
 
 from card_layout import tlv
+from card_layout.files.data_group_2 import Portrait
 from card_layout.iso7816 import triple_des
 from card_layout.protocols.algorithms import SessionCipher
 from card_layout.protocols.session_keys import KeyPurpose, derive_key
+from simulators.card.operating_system import VirtualCard
 from simulators.faults import Fault, FaultKind
 from simulators.image import CardImage
 from verifier.services.card_password import CardPassword
@@ -157,6 +159,30 @@ def without_file_12() -> CardDraft:
     return CardDraft(files={"EF.DG12": None}, security_object=listed, tag_list=tags)
 
 
+def large_portrait() -> CardDraft:
+    """DG2 of some 40 kB: its picture has a comment as long as a comment can be, and is no other for it."""
+    image = picture("JPEG")
+    comment = b"\xff\xfe" + (40_000).to_bytes(2, "big") + bytes(39_998)
+    return CardDraft(
+        files={"EF.DG2": Portrait.of_picture(image[:2] + comment + image[2:]).to_bytes()}
+    )
+
+
+class CardThatWantsTheOddInstruction(VirtualCard):
+    """A chip that breaks the session off when DG11 is read and it was never read with the odd instruction before."""
+
+    def __init__(self, image: CardImage) -> None:
+        super().__init__(image)
+        self._was_read_oddly = False
+
+    def process(self, command: bytes) -> bytes:
+        self._was_read_oddly |= command[1] == _READ_BINARY | 1
+        is_group_11 = command[1] == _READ_BINARY and command[2] == 0x80 | 11
+        if is_group_11 and not self._was_read_oddly:
+            return b"\x69\x82"
+        return super().process(command)
+
+
 def revoked_signer() -> CardDraft:
     listed = seq(revoked_entry(2**70 + 1))
     return CardDraft(revocation_list=drafts.crl().having(revoked=listed))
@@ -247,6 +273,13 @@ READING_CASES: dict[str, Case] = {
         without_file_12,
         "data-group.missing",
         reason="the chip answers 6A82 for DG12, which EF.SOD and EF.COM name",
+    ),
+    "ISO7816_C_02": accepted(
+        large_portrait, "DG2 has some 40,000 bytes, more than an offset of 15 bits reaches"
+    ),
+    "ISO7816_C_07": accepted(
+        lambda: large_portrait().having(chip=CardThatWantsTheOddInstruction),
+        "the end of a long DG2 is read with the odd instruction; the chip goes on only after one",
     ),
     "ISO7816_C_05": accepted(
         first_read(lambda response: response[:-2] + b"\x62\x82"),
