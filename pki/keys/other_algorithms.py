@@ -4,6 +4,7 @@ Other states' documents are signed in more ways than ours (Doc 9303-12, 4.1.6; T
 terminal that is to read those verifies them with what stands here. SHA-1, MD5 and DSA are in no list at all.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Protocol
@@ -46,6 +47,9 @@ class Digest(Protocol):
     def digest(self, *parts: bytes) -> bytes:
         """The digest of the parts one behind another."""
 
+    def digests(self, files: Mapping[int, bytes]) -> dict[int, bytes]:
+        """The digest of each file, by its data group number."""
+
     def to_cryptography(self) -> hashes.HashAlgorithm:
         """The same hash for the cryptography library."""
 
@@ -77,6 +81,10 @@ class OtherHashAlgorithm(Enum):
         calculation = hashes.Hash(hashes.SHA224())
         calculation.update(b"".join(parts))
         return calculation.finalize()
+
+    def digests(self, files: Mapping[int, bytes]) -> dict[int, bytes]:
+        """The digest of each file, by its data group number."""
+        return {number: self.digest(file) for number, file in files.items()}
 
     def to_cryptography(self) -> hashes.HashAlgorithm:
         """The same hash for the cryptography library."""
