@@ -1,8 +1,8 @@
 """The elliptic curves of the card: parameters, points, public keys (SPEC.md, 3.4 and 3.11).
 
 A key's domain parameters are taken only as the name of one of these curves, or as explicit parameters of
-which **every** value equals that curve's own. A reader that compares less than all of them can be made to
-check signatures against a generator of the forger's choice (CVE-2020-0601).
+which **every** value equals that curve's own (``domain_parameters``). A reader that compares less than all of them
+can be made to check signatures against a generator of the forger's choice (CVE-2020-0601).
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from card_layout import der, tlv
+from card_layout.domain_parameters import DomainParameters
 from card_layout.errors import CardDataError
 
 __all__ = [
@@ -288,7 +289,7 @@ class EcPublicKey:
                 f"{[f'{part.tag:02X}' for part in parts[:4]]}, expected 30 and 03"
             )
         algorithm, key = parts
-        curve = _CURVE_OF_ALGORITHM.get(algorithm.value)
+        curve = _CURVE_OF_ALGORITHM.get(algorithm.value) or _explicit_curve(algorithm)
         if curve is None:
             raise CurveError(
                 "key algorithm or domain parameters equal those of no supported curve",
@@ -336,5 +337,27 @@ _ALGORITHMS = {
     for explicit in (False, True)
 }
 
-# Parameters are compared as whole encodings: no value can be forgotten, and none is parsed.
+# What we write ourselves is compared as a whole encoding; only other people's explicit parameters are taken apart.
 _CURVE_OF_ALGORITHM = {encoded: curve for (curve, _), encoded in _ALGORITHMS.items()}
+
+_SEEDS = {
+    # SEC 2, 2.4.2, 2.5.1 and 2.6.1; the brainpool curves are published without one that is carried along.
+    NamedCurve.SECP256R1: bytes.fromhex("C49D360886E704936A6678E1139D26B7819F7E90"),
+    NamedCurve.SECP384R1: bytes.fromhex("A335926AA319A27A1D00896A6773A4827ACDAC73"),
+    NamedCurve.SECP521R1: bytes.fromhex("D09E8800291CB85396CC6717393284AAA0DA64BA"),
+}
+
+_CURVE_OF_PARAMETERS = {
+    DomainParameters(
+        p=curve.p, a=curve.a, b=curve.b, generator=curve.generator, n=curve.n, h=curve.h, seed=seed
+    ): curve
+    for curve in NamedCurve
+    for seed in {None, _SEEDS.get(curve)}
+}
+"""The curves by all their values at once: no value can be forgotten in a comparison."""
+
+
+def _explicit_curve(algorithm: tlv.Tlv) -> NamedCurve | None:
+    """The curve whose values explicit parameters spell out, however wide they write the coefficients."""
+    parameters = DomainParameters.from_algorithm(algorithm)
+    return None if parameters is None else _CURVE_OF_PARAMETERS.get(parameters)

@@ -17,6 +17,8 @@ from pki.certificates.certificate import load_certificate_list
 from pki.certificates.crl import MAX_CRL_LIFETIME
 from pki.certificates.profile import ProfileVariant
 from pki.cli_authorising import authorisation_app, operator_app, signer_serve
+from pki.cli_ceremony import ceremony_app
+from pki.cli_certificate import certificate_app
 from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_context, load_profile
 from pki.cli_hierarchy import mount
 from pki.cli_terminal_export import terminal_app
@@ -37,6 +39,7 @@ from pki.presentation import (
 )
 from pki.record.journal import JournalHead, verify_journal
 from pki.services.authority import AuthorityRequest
+from pki.services.revocation import RevocationService
 
 __all__ = ["app", "main"]
 
@@ -224,8 +227,7 @@ def signer_revoke(
 ) -> None:
     """Revoke a document signer and issue the CRL that lists it: every card that it signed is refused."""
     with open_authority(command_context(context).home, pin_file=pin_file) as authority:
-        record = authority.revoke_signer(signer_id, reason=reason)
-        authority.issue_crl()
+        record = RevocationService(authority).revoke(signer_id, reason=reason)
     print_document(signer_document(record), output_format)
     print_warning("terminals refuse its cards once they have the new CRL: trust export")
 
@@ -326,6 +328,8 @@ for _name, _commands in (
     ("terminal", terminal_app),
     ("operator", operator_app),
     ("authorisation", authorisation_app),
+    ("certificate", certificate_app),
+    ("ceremony", ceremony_app),
 ):
     app.add_typer(_commands, name=_name)
 app.command("lint", epilog=LINT_EXAMPLES)(lint_command)

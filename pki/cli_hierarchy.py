@@ -118,7 +118,9 @@ def signer_compromise(
     due = read_state(home).crl_due
     print_warning("terminals refuse its cards once they have the stop list: trust export")
     if due is not None:
-        print_warning(f"the CRL that lists it is due until {due:%Y-%m-%d %H:%M}Z: crl issue")
+        has_quorum = read_state(home).ceremonies.quorum is not None
+        command = "ceremony crl" if has_quorum else "crl issue"
+        print_warning(f"the CRL that lists it is due until {due:%Y-%m-%d %H:%M}Z: {command}")
 
 
 def signer_destroy(

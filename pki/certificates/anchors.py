@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
+from pki.certificates.anchor_scope import AnchorScopes
 from pki.certificates.authority_certificate import Authority, no_authority
 from pki.certificates.certificate import CertificateError, CertificateList, load_certificate_list
 from pki.certificates.stop_lists import admit_stop_list
@@ -50,13 +51,15 @@ class TrustAnchors:
         admitted = tuple(anchors.admit_stop_list(der) for der in stop_lists)
         return replace(anchors, stop_lists=admitted)
 
-    def admit_stop_list(self, der: bytes) -> StopList:
-        """Read a stop list whose signer one of these authorities has certified.
+    def admit_stop_list(self, der: bytes, *, scopes: AnchorScopes | None = None) -> StopList:
+        """Read a stop list whose signer one of these authorities, bound to stop lists where there are scopes, has certified.
 
         Raises:
             PkiDataError: ``stop-list.malformed``, ``stop-list.untrusted``.
         """
-        return admit_stop_list(der, authorities=self.authorities, lists=self.revocation_lists)
+        return admit_stop_list(
+            der, authorities=self.authorities, lists=self.revocation_lists, scopes=scopes
+        )
 
 
 def _read_authorities(certificates: Iterable[bytes]) -> tuple[Authority, ...]:

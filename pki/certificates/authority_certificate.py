@@ -12,6 +12,7 @@ from pki.certificates.names import country_of, name_text
 from pki.certificates.profile_checks import (
     check_critical,
     check_key_usage,
+    check_strength,
     is_issued_by,
     is_test_certificate,
     required,
@@ -107,6 +108,7 @@ class Authority:
 
 def _check_authority(certificate: Certificate) -> None:
     """Doc 9303-12, 7.1.1: a CSCA, by a root or by a link certificate, signs end entities and CRLs only."""
+    check_strength(certificate)
     constraints = ext.decode_basic_constraints(certificate.extensions)
     if constraints != (True, 0) or not certificate.extensions[ext.BASIC_CONSTRAINTS].critical:
         raise CertificateError(

@@ -8,13 +8,14 @@ Nothing here judges: a parsed certificate may be anybody's.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 
 from cryptography.hazmat import asn1
 
-from pki.certificates.public_keys import decode_public_key
+from pki.certificates.public_keys import LEAST_FOREIGN_EXPONENT, decode_public_key
 from pki.certificates.structures import (
     CertificateContent,
     CertificateListContent,
@@ -24,13 +25,16 @@ from pki.certificates.structures import (
 )
 from pki.errors import PkiDataError
 from pki.keys.algorithms import PublicKey, SignatureAlgorithm
+from pki.keys.foreign_algorithms import ForeignAlgorithm, UnknownAlgorithm
 
 __all__ = [
     "MAX_CERTIFICATE_BYTES",
+    "MAX_LIST_BYTES",
     "Certificate",
     "CertificateError",
     "CertificateList",
     "Extension",
+    "Reading",
     "load_certificate",
     "load_certificate_list",
 ]
@@ -51,6 +55,17 @@ class CertificateError(PkiDataError):
     default_code = "certificate.malformed"
 
 
+class Reading(Enum):
+    """How much of what others write is taken; either way nothing is judged by it."""
+
+    HOUSE = "house"
+    """As Doc 9303-12 profiles certificates and we write them: anything else is refused where it is read."""
+
+    TOLERANT = "tolerant"
+    """As RFC 5280, 4.1 obliges a relying party: also negative serial numbers, unique identifiers, GeneralizedTime before
+    2050, RSA exponents from 3 on. Another signature algorithm is refused when a signature by it is to be verified."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
     """One extension: ``value`` is the DER inside the OCTET STRING."""
@@ -67,7 +82,7 @@ class Certificate:
     der: bytes = field(repr=False)
     signed_content: bytes = field(repr=False)
     serial_number: int
-    signature_algorithm: SignatureAlgorithm
+    signature_algorithm: SignatureAlgorithm | ForeignAlgorithm | UnknownAlgorithm
     issuer: bytes = field(repr=False)
     subject: bytes = field(repr=False)
     not_before: datetime
@@ -78,7 +93,11 @@ class Certificate:
     signature: bytes = field(repr=False)
 
     def verify_by(self, public_key: PublicKey) -> bool:
-        """Whether this key signed the certificate."""
+        """Whether this key signed the certificate.
+
+        Raises:
+            PkiDataError: ``certificate.algorithm-not-allowed``, after a tolerant reading.
+        """
         return self.signature_algorithm.verifies(
             public_key, signature=self.signature, message=self.signed_content
         )
@@ -90,7 +109,7 @@ class CertificateList:
 
     der: bytes = field(repr=False)
     signed_content: bytes = field(repr=False)
-    signature_algorithm: SignatureAlgorithm
+    signature_algorithm: SignatureAlgorithm | ForeignAlgorithm | UnknownAlgorithm
     issuer: bytes = field(repr=False)
     this_update: datetime
     next_update: datetime
@@ -100,14 +119,18 @@ class CertificateList:
     signature: bytes = field(repr=False)
 
     def verify_by(self, public_key: PublicKey) -> bool:
-        """Whether this key signed the list."""
+        """Whether this key signed the list.
+
+        Raises:
+            PkiDataError: ``certificate.algorithm-not-allowed``, after a tolerant reading.
+        """
         return self.signature_algorithm.verifies(
             public_key, signature=self.signature, message=self.signed_content
         )
 
 
 @lru_cache(maxsize=512)
-def load_certificate(der: bytes) -> Certificate:
+def load_certificate(der: bytes, reading: Reading = Reading.HOUSE) -> Certificate:
     """Parse a DER certificate; cached by its bytes, because loading costs more than judging.
 
     Raises:
@@ -122,21 +145,26 @@ def load_certificate(der: bytes) -> Certificate:
     fields = _decode(CertificateContent, content, "certificate")
     if fields.version != 2:
         raise CertificateError(f"certificate is of version {fields.version + 1}, expected 3")
-    if fields.serial_number <= 0 or fields.serial_number.bit_length() > 159:
-        raise CertificateError("serial number is not positive, or longer than 20 octets")
-    if fields.issuer_unique_id is not None or fields.subject_unique_id is not None:
-        raise CertificateError("certificate has unique identifiers, expected none")
+    if fields.serial_number.bit_length() > 159:
+        raise CertificateError("serial number is longer than 20 octets")
+    if reading is Reading.HOUSE:
+        if fields.serial_number <= 0:
+            raise CertificateError("serial number is not positive")
+        if fields.issuer_unique_id is not None or fields.subject_unique_id is not None:
+            raise CertificateError("certificate has unique identifiers, expected none")
     public_key_info = asn1.encode_der(fields.public_key)
     return Certificate(
         der=der,
         signed_content=content,
         serial_number=fields.serial_number,
-        signature_algorithm=_algorithm(fields.signature_algorithm, signed.signature_algorithm),
+        signature_algorithm=_algorithm(
+            fields.signature_algorithm, signed.signature_algorithm, reading
+        ),
         issuer=asn1.encode_der(fields.issuer),
         subject=asn1.encode_der(fields.subject),
-        not_before=_moment(fields.validity.not_before),
-        not_after=_moment(fields.validity.not_after),
-        public_key=_public_key(public_key_info),
+        not_before=_moment(fields.validity.not_before, reading),
+        not_after=_moment(fields.validity.not_after, reading),
+        public_key=_public_key(public_key_info, reading),
         public_key_info=public_key_info,
         extensions=_extensions(fields.extensions),
         signature=_octets(signed.signature),
@@ -144,7 +172,7 @@ def load_certificate(der: bytes) -> Certificate:
 
 
 @lru_cache(maxsize=64)
-def load_certificate_list(der: bytes) -> CertificateList:
+def load_certificate_list(der: bytes, reading: Reading = Reading.HOUSE) -> CertificateList:
     """Parse a DER CRL; cached by its bytes.
 
     Raises:
@@ -162,15 +190,17 @@ def load_certificate_list(der: bytes) -> CertificateList:
     for entry in fields.revoked or ():
         if entry.serial_number in revoked:
             raise CertificateError(f"CRL lists serial number {entry.serial_number:x} twice")
-        revoked[entry.serial_number] = _moment(entry.revoked_at)
+        revoked[entry.serial_number] = _moment(entry.revoked_at, reading)
         has_critical = has_critical or any(item.critical for item in entry.extensions or ())
     return CertificateList(
         der=der,
         signed_content=content,
-        signature_algorithm=_algorithm(fields.signature_algorithm, signed.signature_algorithm),
+        signature_algorithm=_algorithm(
+            fields.signature_algorithm, signed.signature_algorithm, reading
+        ),
         issuer=asn1.encode_der(fields.issuer),
-        this_update=_moment(fields.this_update),
-        next_update=_moment(fields.next_update),
+        this_update=_moment(fields.this_update, reading),
+        next_update=_moment(fields.next_update, reading),
         revoked=MappingProxyType(revoked),
         has_critical_entry_extensions=has_critical,
         extensions=_extensions(fields.extensions),
@@ -178,24 +208,30 @@ def load_certificate_list(der: bytes) -> CertificateList:
     )
 
 
-def _algorithm(inner: asn1.TLV, outer: asn1.TLV) -> SignatureAlgorithm:
+def _algorithm(
+    inner: asn1.TLV, outer: asn1.TLV, reading: Reading
+) -> SignatureAlgorithm | ForeignAlgorithm | UnknownAlgorithm:
     """RFC 5280, 4.1.1.2: both algorithm identifiers are the same."""
     encoded = asn1.encode_der(outer)
     if asn1.encode_der(inner) != encoded:
         raise CertificateError("the two signature algorithms differ")
     algorithm = SignatureAlgorithm.from_identifier(encoded)
-    if algorithm is None:
-        raise CertificateError(
-            "signature algorithm is neither ECDSA with SHA-256, SHA-384 or SHA-512 "
-            "nor RSASSA-PSS with SHA-256 throughout and a salt of 32 bytes",
-            code="certificate.algorithm-not-allowed",
-        )
-    return algorithm
+    if algorithm is not None:
+        return algorithm
+    if reading is Reading.TOLERANT:
+        return ForeignAlgorithm.from_identifier(encoded) or UnknownAlgorithm(identifier=encoded)
+    raise CertificateError(
+        "signature algorithm is neither ECDSA with SHA-256, SHA-384 or SHA-512 "
+        "nor RSASSA-PSS with SHA-256 throughout and a salt of 32 bytes",
+        code="certificate.algorithm-not-allowed",
+    )
 
 
-def _public_key(encoded: bytes) -> PublicKey:
+def _public_key(encoded: bytes, reading: Reading) -> PublicKey:
     """An RSA key, or an elliptic one whose parameters are those of a named curve in every value."""
     try:
+        if reading is Reading.TOLERANT:
+            return decode_public_key(encoded, least_exponent=LEAST_FOREIGN_EXPONENT)
         return decode_public_key(encoded)
     except PkiDataError as error:
         raise CertificateError(str(error), code=error.code) from error
@@ -214,10 +250,11 @@ def _extensions(items: list[EncodedExtension] | None) -> Mapping[str, Extension]
     return MappingProxyType(extensions)
 
 
-def _moment(time: EncodedTime) -> datetime:
+def _moment(time: EncodedTime, reading: Reading) -> datetime:
     """RFC 5280, 4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050 on, no fractions."""
     moment = time.as_datetime()
-    if moment.microsecond or (isinstance(time, asn1.GeneralizedTime) and moment.year < 2050):
+    is_early = isinstance(time, asn1.GeneralizedTime) and moment.year < 2050
+    if moment.microsecond or (is_early and reading is Reading.HOUSE):
         raise CertificateError("a time before 2050 is not a UTCTime, or has a fraction")
     return moment
 

@@ -28,6 +28,7 @@ from pki.certificates.structures import CertificateContent, Validity, element
 from pki.errors import PkiRefusedError
 from pki.keys.algorithms import PublicKey, SignatureAlgorithm
 from pki.keys.signer import Signer
+from pki.keys.weak_keys import weakness_of
 
 __all__ = [
     "LOCATIONS",
@@ -327,14 +328,17 @@ def compose(
 
 
 def check_key(profile: CertificateProfile, public_key: PublicKey) -> None:
-    """Whether the key is of the kind that the profile asks for.
+    """Whether the key is of the kind that the profile asks for, and nothing is known against it.
 
     Raises:
-        PkiRefusedError: ``certificate.request-invalid``.
+        PkiRefusedError: ``certificate.request-invalid``; ``key.weak``.
     """
     found = _key_label(public_key)
     if found != profile.key_label:
         raise _invalid(f"key is {found}, expected {profile.key_label}")
+    weakness = weakness_of(public_key)
+    if weakness is not None:
+        raise PkiRefusedError(f"key is weak: {weakness}", code="key.weak")
 
 
 def _key_label(public_key: PublicKey) -> str:

@@ -15,6 +15,7 @@ from pki.certificates.profile import ProfileKind
 from pki.certificates.profile_checks import (
     check_critical,
     check_key_usage,
+    check_strength,
     is_test_certificate,
     required,
 )
@@ -77,6 +78,7 @@ class ListSignerCertificate:
 
 
 def _check(certificate: Certificate, kind: ProfileKind) -> None:
+    check_strength(certificate)
     extensions = certificate.extensions
     purposes = ext.decode_extended_key_usage(extensions)
     if purposes != frozenset(kind.extended_key_usage) or not purposes:

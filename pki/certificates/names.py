@@ -117,6 +117,7 @@ def country_of(name: bytes) -> str:
     return found[0]
 
 
+@lru_cache(maxsize=256)
 def is_test_name(name: bytes) -> bool:
     """Whether any text in a DER ``Name`` carries the word TEST.
 
@@ -126,6 +127,7 @@ def is_test_name(name: bytes) -> bool:
     return any(_carries_test_word(text) for _, text in _attributes(name))
 
 
+@lru_cache(maxsize=256)
 def name_text(name: bytes) -> str:
     """A DER ``Name`` for people to read: ``C=VN, CN=TEST Membercard``.
 

@@ -5,10 +5,23 @@ from functools import lru_cache
 from typing import TypeVar
 
 from pki.certificates import extensions as ext
-from pki.certificates.certificate import Certificate, CertificateError, Extension, load_certificate
+from pki.certificates.certificate import (
+    Certificate,
+    CertificateError,
+    Extension,
+    load_certificate,
+)
 from pki.certificates.names import is_test_name
+from pki.keys.weak_keys import weakness_of
 
-__all__ = ["check_critical", "check_key_usage", "is_issued_by", "is_test_certificate", "required"]
+__all__ = [
+    "check_critical",
+    "check_key_usage",
+    "check_strength",
+    "is_issued_by",
+    "is_test_certificate",
+    "required",
+]
 
 _KNOWN_IN_CERTIFICATES = frozenset(
     {ext.KEY_USAGE, ext.BASIC_CONSTRAINTS, ext.CERTIFICATE_POLICIES, ext.DOCUMENT_TYPE_LIST}
@@ -34,6 +47,17 @@ def check_key_usage(extensions: Mapping[str, Extension], expected: set[int]) -> 
         raise CertificateError(
             f"key usage has bits {sorted(usage or ())}, expected {sorted(map(int, expected))}, critical"
         )
+
+
+def check_strength(certificate: Certificate) -> None:
+    """Nothing is known against the key.
+
+    Raises:
+        CertificateError: ``key.weak``.
+    """
+    weakness = weakness_of(certificate.public_key)
+    if weakness is not None:
+        raise CertificateError(f"key is weak: {weakness}", code="key.weak")
 
 
 def check_critical(

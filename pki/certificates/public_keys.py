@@ -14,7 +14,7 @@ from pki.certificates.structures import element
 from pki.errors import PkiDataError
 from pki.keys.algorithms import PublicKey
 
-__all__ = ["decode_public_key", "encode_public_key", "key_identifier"]
+__all__ = ["LEAST_FOREIGN_EXPONENT", "decode_public_key", "encode_public_key", "key_identifier"]
 
 _RSA_ENCRYPTION = bytes.fromhex("300d 0609 2a864886f70d010101 0500")
 """RFC 3279, 2.3.1: the DER ``AlgorithmIdentifier`` with its NULL, compared as a whole."""
@@ -24,6 +24,9 @@ _MAX_RSA_BITS = 8192
 """Circular 15/2025/TT-BKHCN from below; from above what a terminal verifies in a moment."""
 
 _MIN_EXPONENT = 65537
+LEAST_FOREIGN_EXPONENT = 3
+"""What RFC 8017, 3.1 permits. CSCAs of some states have it; their signatures are verified with whole encodings."""
+
 _MAX_EXPONENT_BITS = 64
 """A long public exponent would make verifying slow: nobody has one."""
 
@@ -42,8 +45,8 @@ class _RsaPublicKey:
     exponent: int
 
 
-def decode_public_key(encoded: bytes) -> PublicKey:
-    """Read a DER ``SubjectPublicKeyInfo``.
+def decode_public_key(encoded: bytes, *, least_exponent: int = _MIN_EXPONENT) -> PublicKey:
+    """Read a DER ``SubjectPublicKeyInfo``; an RSA key's exponent is odd and at least ``least_exponent``.
 
     Raises:
         PkiDataError: ``certificate.malformed``; ``certificate.algorithm-not-allowed``: another kind of key, other
@@ -52,7 +55,7 @@ def decode_public_key(encoded: bytes) -> PublicKey:
     try:
         info = asn1.decode_der(_PublicKeyInfo, encoded)
         if asn1.encode_der(info.algorithm) == _RSA_ENCRYPTION:
-            return _decode_rsa(info, encoded)
+            return _decode_rsa(info, encoded, least_exponent)
     except (ValueError, OverflowError) as error:
         raise _malformed("it is not the DER that RFC 5280 asks for") from error
     try:
@@ -89,16 +92,18 @@ def key_identifier(public_key: PublicKey) -> bytes:
     return context.finalize()
 
 
-def _decode_rsa(info: _PublicKeyInfo, encoded: bytes) -> rsa.RSAPublicKey:
+def _decode_rsa(info: _PublicKeyInfo, encoded: bytes, least_exponent: int) -> rsa.RSAPublicKey:
     value = asn1.decode_der(_RsaPublicKey, info.key.as_bytes())
     bits, exponent = value.modulus.bit_length(), value.exponent
     if not _MIN_RSA_BITS <= bits <= _MAX_RSA_BITS:
         raise _not_allowed(f"RSA key has {bits} bits, expected {_MIN_RSA_BITS} to {_MAX_RSA_BITS}")
-    if exponent < _MIN_EXPONENT or exponent.bit_length() > _MAX_EXPONENT_BITS:
+    if exponent < least_exponent or exponent.bit_length() > _MAX_EXPONENT_BITS:
         raise _not_allowed(
             f"RSA exponent has {exponent.bit_length()} bits, "
-            f"expected at least {_MIN_EXPONENT} and at most {_MAX_EXPONENT_BITS} bits"
+            f"expected at least {least_exponent} and at most {_MAX_EXPONENT_BITS} bits"
         )
+    if not value.modulus & 1 or not exponent & 1:
+        raise _not_allowed("RSA modulus or exponent is even")
     public_key = rsa.RSAPublicNumbers(exponent, value.modulus).public_key()
     # One encoding is taken of every key: no bits too many, no integers too long.
     if encode_public_key(public_key, explicit=False) != encoded:

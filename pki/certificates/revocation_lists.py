@@ -7,19 +7,17 @@ another one where a link certificate says so: a common name alone is nobody's wo
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from pki.certificates import extensions as ext
 from pki.certificates.authority_certificate import Authority
 from pki.certificates.certificate import (
-    CertificateError,
     CertificateList,
     load_certificate,
     load_certificate_list,
 )
+from pki.certificates.path_revocation import is_signed_list
+from pki.certificates.path_rules import PathProfile, WorkBudget
 from pki.certificates.profile_checks import is_issued_by
 
-__all__ = ["is_understood", "lists_for"]
-
-_KNOWN_IN_LISTS = frozenset({ext.CRL_NUMBER, ext.AUTHORITY_KEY_IDENTIFIER})
+__all__ = ["lists_for"]
 
 
 def lists_for(
@@ -28,14 +26,6 @@ def lists_for(
     """The CRLs that say which of the authority's signers are revoked."""
     keys = [authority, *_successors(authority, tuple(authorities))]
     return [item for item in lists if any(_is_list_of(item.der, key.der) for key in keys)]
-
-
-def is_understood(item: CertificateList) -> bool:
-    """RFC 5280, 5.2 and 5.3: a list with critical extensions that are not understood proves no absence."""
-    return (
-        not item.has_critical_entry_extensions
-        and ext.unknown_critical(item.extensions, known=_KNOWN_IN_LISTS) is None
-    )
 
 
 def _successors(authority: Authority, authorities: Sequence[Authority]) -> list[Authority]:
@@ -59,17 +49,10 @@ def _successors(authority: Authority, authorities: Sequence[Authority]) -> list[
 
 @lru_cache(maxsize=1024)
 def _is_list_of(crl_der: bytes, authority_der: bytes) -> bool:
-    """Whether this authority signed the list, under its own name and key identifier."""
-    crl = load_certificate_list(crl_der)
-    authority = load_certificate(authority_der)
-    try:
-        identifier = ext.decode_authority_key_identifier(crl.extensions)
-        own = ext.decode_subject_key_identifier(authority.extensions)
-    except CertificateError:
-        return False
-    return (
-        crl.issuer == authority.subject
-        and identifier is not None
-        and identifier == own
-        and crl.verify_by(authority.public_key)
+    """Whether this authority signed the list, under its own name and key identifier; one signature at the most."""
+    return is_signed_list(
+        load_certificate_list(crl_der),
+        load_certificate(authority_der),
+        profile=PathProfile.DOC_9303,
+        budget=WorkBudget(max_signature_checks=1, max_steps=1),
     )

@@ -1,10 +1,9 @@
 """Whether a document signer may be believed: certificate, path, validity, revocation (SPEC.md, 9.6-9.9).
 
 Pure: certificates, lists and times come in, nothing or an error with one code comes out. A path is exactly
-one certificate, from an authority of the trust directory. What is expensive is cached by the bytes it
-depends on, so that a terminal judges each signer's signatures once.
-
-Doc 9303-12 has the profiles; RFC 5280, 6 the validation that remains when a path has one step.
+one certificate, from an authority of the trust directory that is bound to such documents: the general validator
+(``path``) judges it, with both of its settings on. What is expensive is cached by the bytes it depends on, so that
+a terminal judges each signer's signatures once.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +12,9 @@ from functools import lru_cache
 from typing import Self
 
 from pki.certificates import extensions as ext
+from pki.certificates.anchor_scope import AnchorScopes, TrustDemand
 from pki.certificates.anchors import Authority, TrustAnchors
+from pki.certificates.authority_path import find_issuer
 from pki.certificates.certificate import (
     Certificate,
     CertificateError,
@@ -21,15 +22,17 @@ from pki.certificates.certificate import (
 )
 from pki.certificates.extensions import KeyUsageBit
 from pki.certificates.names import country_of, name_text
+from pki.certificates.path import PathProfile, check_certificate_time
+from pki.certificates.path_revocation import check_status
 from pki.certificates.profile_checks import (
     check_critical,
     check_key_usage,
-    is_issued_by,
+    check_strength,
     is_test_certificate,
     required,
 )
-from pki.certificates.revocation_lists import is_understood, lists_for
-from pki.errors import PkiDataError, PkiRefusedError
+from pki.certificates.revocation_lists import lists_for
+from pki.errors import PkiDataError, PkiError, PkiRefusedError
 
 __all__ = [
     "Authority",
@@ -117,38 +120,45 @@ def check_signer_profile(certificate_der: bytes, *, document_code: str, allow_te
         )
 
 
-def find_authority(certificate_der: bytes, anchors: TrustAnchors) -> Authority:
-    """The authority that issued the signer, by name, key identifier and signature (SPEC.md, 9.7).
+def find_authority(
+    certificate_der: bytes,
+    anchors: TrustAnchors,
+    *,
+    demand: TrustDemand | None = None,
+    scopes: AnchorScopes | None = None,
+) -> Authority:
+    """The authority that issued the signer, by name, key identifier and signature, and is bound to such documents (SPEC.md, 9.7).
+
+    Without ``demand`` the path alone is judged, for whoever asks about a signer and not about a document.
 
     Raises:
         PkiDataError: ``signer.profile``.
-        PkiRefusedError: ``signer.authority-unknown``, ``signer.path-invalid``.
+        PkiRefusedError: ``signer.authority-unknown``, ``signer.path-invalid``, ``signer.authority-scope``.
     """
     signer = load_signer(certificate_der)
-    found = [
-        authority
-        for authority in anchors.authorities
-        if authority.certificate.subject == signer.certificate.issuer
-        and authority.key_identifier == signer.authority_key_identifier
-    ]
-    if not found:
-        raise PkiRefusedError(
-            f"no trusted authority has the name and key that {signer.name} was issued under",
-            code="signer.authority-unknown",
+    try:
+        authority = find_issuer(
+            signer.certificate,
+            anchors.authorities,
+            demand=demand,
+            scopes=AnchorScopes() if scopes is None else scopes,
         )
-    # Two certificates of one name and key identifier may differ in their keys; the signature decides.
-    for authority in found:
-        if is_issued_by(certificate_der, authority.der):
-            if authority.is_test != signer.is_test:
-                raise PkiRefusedError(
-                    f"the test marks of {signer.name} and of its authority differ",
-                    code="signer.path-invalid",
-                )
-            return authority
-    raise PkiRefusedError(
-        f"the signature over the certificate of {signer.name} is not its authority's",
-        code="signer.path-invalid",
-    )
+    except PkiError as error:
+        raise PkiRefusedError(str(error), code=_path_code(error.code)) from error
+    if authority.is_test != signer.is_test:
+        raise PkiRefusedError(
+            f"the test marks of {signer.name} and of its authority differ",
+            code="signer.path-invalid",
+        )
+    return authority
+
+
+def _path_code(code: str) -> str:
+    """Why no path of one certificate holds, in the words of SPEC.md, 9.7."""
+    return {
+        "path.issuer-unknown": "signer.authority-unknown",
+        "path.anchor-scope": "signer.authority-scope",
+    }.get(code, "signer.path-invalid")
 
 
 def check_validity(
@@ -162,37 +172,24 @@ def check_validity(
             ``signer.authority-expired``, ``signer.expired``.
     """
     signer = load_signer(certificate_der)
-    for code, name, start, moment, end in (
-        (
-            "signer.expired-at-signing",
-            "signer",
-            signer.not_before,
-            signing_time,
-            signer.not_after,
-        ),
-        (
-            "signer.key-usage-period",
-            "signer's private key",
-            signer.key_use_not_before,
-            signing_time,
-            signer.key_use_not_after,
-        ),
-        (
-            "signer.authority-expired",
-            "signer's authority",
-            authority.not_before,
-            signing_time,
-            authority.not_after,
-        ),
-        ("signer.expired", "signer", signer.not_before, now, signer.not_after),
-    ):
-        if not start <= moment <= end:
-            when = "now" if code == "signer.expired" else "at the time of signing"
-            raise PkiRefusedError(
-                f"the {name} is not valid {when}, {moment:%Y-%m-%d %H:%M:%S}Z, "
-                f"expected {start:%Y-%m-%d %H:%M:%S}Z to {end:%Y-%m-%d %H:%M:%S}Z",
-                code=code,
-            )
+    _check_time(signer.certificate, at=signing_time, code="signer.expired-at-signing")
+    start, end = signer.key_use_not_before, signer.key_use_not_after
+    if not start <= signing_time <= end:
+        raise PkiRefusedError(
+            f"the signer's private key is not valid at the time of signing, {signing_time:%Y-%m-%d %H:%M:%S}Z, "
+            f"expected {start:%Y-%m-%d %H:%M:%S}Z to {end:%Y-%m-%d %H:%M:%S}Z",
+            code="signer.key-usage-period",
+        )
+    _check_time(authority.certificate, at=signing_time, code="signer.authority-expired")
+    _check_time(signer.certificate, at=now, code="signer.expired")
+
+
+def _check_time(certificate: Certificate, *, at: datetime, code: str) -> None:
+    try:
+        check_certificate_time(certificate, at=at)
+    except PkiRefusedError as error:
+        when = "now" if code == "signer.expired" else "at the time of signing"
+        raise PkiRefusedError(f"{when}, {error}", code=code) from error
 
 
 def check_revocation(
@@ -210,21 +207,10 @@ def check_revocation(
     signer = load_signer(certificate_der)
     _check_stop_lists(signer, authority, anchors, now=now)
     lists = lists_for(authority, authorities=anchors.authorities, lists=anchors.revocation_lists)
-    for item in lists:
-        if signer.serial_number in item.revoked:
-            raise PkiRefusedError(
-                f"the signer {signer.name} was revoked at "
-                f"{item.revoked[signer.serial_number]:%Y-%m-%d %H:%M:%S}Z",
-                code="signer.revoked",
-            )
-    if not any(
-        item.this_update <= now <= item.next_update and is_understood(item) for item in lists
-    ):
-        raise PkiRefusedError(
-            f"{len(lists)} CRLs of {authority.name} are at hand, expected one that is current "
-            f"at {now:%Y-%m-%d %H:%M:%S}Z",
-            code="signer.revocation-unknown",
-        )
+    try:
+        check_status(signer.certificate, lists, now=now, profile=PathProfile.DOC_9303)
+    except PkiRefusedError as error:
+        raise PkiRefusedError(str(error), code=error.code.replace("path.", "signer.", 1)) from error
 
 
 def _check_stop_lists(
@@ -262,6 +248,7 @@ def load_signer(der: bytes) -> DocumentSignerCertificate:
 
 def _check_signer(certificate: Certificate) -> None:
     """Doc 9303-12, 7.1.1, column *document signer*."""
+    check_strength(certificate)
     extensions = certificate.extensions
     check_critical(extensions)
     constraints = ext.decode_basic_constraints(extensions)

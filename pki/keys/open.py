@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KeystoreKind",
+    "change_pin",
     "create_keystore",
     "create_pin_file",
     "keystore_warning",
@@ -84,6 +85,31 @@ def open_keystore(directory: Path, *, pin: str) -> Keystore:
         configuration=_correct_configuration(directory),
         token_directory=directory / "tokens",
     )
+
+
+def change_pin(directory: Path, *, old: str, new: str) -> None:
+    """Let another PIN open a keystore; a crash leaves it opened by exactly one of the two.
+
+    Raises:
+        KeystoreError: as ``open_keystore``, or it cannot be changed.
+    """
+    _check_pin(new)
+    if not _is_token(directory):
+        SoftwareKeystore.change_passphrase(directory, old=old.encode(), new=new.encode())
+        return
+    directory = directory.resolve()
+    module, token_label = _read_token_file(directory / _DESCRIPTION)
+    keystore = _token_keystore()(
+        module=module,
+        token_label=token_label,
+        pin=old,
+        configuration=_correct_configuration(directory),
+        token_directory=directory / "tokens",
+    )
+    try:
+        keystore.change_pin(old=old, new=new)
+    finally:
+        keystore.close()
 
 
 def keystore_warning(directory: Path) -> str | None:

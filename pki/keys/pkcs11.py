@@ -303,6 +303,16 @@ class Pkcs11Keystore:
             self._handles.clear()
         self._make_durable()
 
+    def change_pin(self, *, old: str, new: str) -> None:
+        """Let another user PIN open the token (PKCS#11, C_SetPIN).
+
+        Raises:
+            KeystoreError: the token refused.
+        """
+        with self._use() as session:
+            session.set_pin(old, new)
+        self._make_durable()
+
     def close(self) -> None:
         """Log out."""
         self._session.close()

@@ -45,6 +45,9 @@ _SCRYPT_LOG2_N: Final = 15
 
 _CHECK: Final = b"membercard keystore"
 _NONCE_BYTES: Final = 12
+_NEXT: Final = ".next"
+"""The ending of a key that is sealed under the next passphrase."""
+
 _MAX_FILE_BYTES: Final = 16384
 """An RSA key of 4096 bits takes 5 kB in hexadecimal."""
 
@@ -105,20 +108,10 @@ class SoftwareKeystore:
         """
         if not passphrase:
             raise KeystoreError("the passphrase is empty", code="keystore.passphrase-wrong")
-        salt = secrets.token_bytes(16)
-        check = _seal(
-            _stretch(passphrase, salt=salt, log2_n=_SCRYPT_LOG2_N), _CHECK, associated=_CHECK
-        )
-        description = {
-            "format": _FORMAT,
-            "kdf": "scrypt",
-            "log2_n": _SCRYPT_LOG2_N,
-            "salt": salt.hex(),
-            "check": check.hex(),
-        }
+        description, _ = _describe(passphrase)
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            create_file(directory / "keystore.json", json.dumps(description, indent=1).encode())
+            create_file(directory / "keystore.json", description)
         except FileExistsError as error:
             raise KeystoreError(
                 f"there is a keystore in {directory} already", code="keystore.exists"
@@ -128,6 +121,36 @@ class SoftwareKeystore:
                 f"keystore {directory} cannot be written: {error.strerror}"
             ) from error
         return cls(directory, passphrase=passphrase)
+
+    @classmethod
+    def change_passphrase(cls, directory: Path, *, old: bytes, new: bytes) -> None:
+        """Seal every key anew, under another passphrase.
+
+        The copies lie beside the keys until ``keystore.json`` is replaced, which is when the new passphrase counts:
+        a crash before it leaves copies that the next change overwrites, a crash after it copies that ``_finish_change``
+        puts in their place.
+
+        Raises:
+            KeystoreError: ``keystore.passphrase-wrong``, or it cannot be written.
+        """
+        before = cls(directory, passphrase=old)
+        description, sealing_key = _describe(new)
+        try:
+            for key_id in before.key_ids():
+                kind = _Kind(_read_json(before._path(key_id)).get("kind"))
+                value = before._load(key_id, kind)
+                replace_file(
+                    before._path(key_id).with_suffix(_NEXT),
+                    _key_file(sealing_key, key_id, kind, value),
+                )
+            replace_file(directory / "keystore.json", description)
+            _finish_change(directory, sealing_key)
+        except OSError as error:
+            raise KeystoreError(
+                f"keystore {directory} cannot be written: {error.strerror}"
+            ) from error
+        finally:
+            before.close()
 
     def create_signing_key(self, *, key_id: str, curve: NamedCurve) -> None:
         """Generate a private key and seal it into a file."""
@@ -223,10 +246,8 @@ class SoftwareKeystore:
     def _store(self, key_id: str, kind: _Kind, value: bytes) -> None:
         sealing_key = self._require_open()
         path = self._path(key_id)
-        sealed = _seal(sealing_key, value, associated=_associated(key_id, kind))
-        content = json.dumps({"format": _FORMAT, "kind": kind.value, "sealed": sealed.hex()})
         try:
-            create_file(path, content.encode())
+            create_file(path, _key_file(sealing_key, key_id, kind, value))
         except FileExistsError as error:
             raise KeystoreError(
                 f"there is a key {key_id} already", code="keystore.key-exists"
@@ -251,6 +272,41 @@ class SoftwareKeystore:
                 f"the seal of key {key_id} does not hold", code="keystore.key-damaged"
             )
         return value
+
+
+def _describe(passphrase: bytes) -> tuple[bytes, AESGCM]:
+    """A new ``keystore.json`` for a passphrase, and the key that seals the others."""
+    salt = secrets.token_bytes(16)
+    sealing_key = _stretch(passphrase, salt=salt, log2_n=_SCRYPT_LOG2_N)
+    description = {
+        "format": _FORMAT,
+        "kdf": "scrypt",
+        "log2_n": _SCRYPT_LOG2_N,
+        "salt": salt.hex(),
+        "check": _seal(sealing_key, _CHECK, associated=_CHECK).hex(),
+    }
+    return json.dumps(description, indent=1).encode(), sealing_key
+
+
+def _key_file(sealing_key: AESGCM, key_id: str, kind: _Kind, value: bytes) -> bytes:
+    sealed = _seal(sealing_key, value, associated=_associated(key_id, kind))
+    return json.dumps({"format": _FORMAT, "kind": kind.value, "sealed": sealed.hex()}).encode()
+
+
+def _finish_change(directory: Path, sealing_key: AESGCM) -> None:
+    """Put copies that this passphrase seals in their keys' place; others are from a change that never came to be."""
+    for path in directory.glob(f"[!.]*{_NEXT}"):
+        found = _read_json(path)
+        kind = next((item for item in _Kind if item.value == found.get("kind")), None)
+        is_ours = kind is not None and (
+            _unseal(sealing_key, found.get("sealed"), associated=_associated(path.stem, kind))
+            is not None
+        )
+        if is_ours:
+            path.replace(path.with_suffix(".key"))
+        else:
+            path.unlink()
+    sync_directory(directory)
 
 
 def _encode(private_key: PrivateKey) -> bytes:
@@ -279,6 +335,10 @@ def _open(directory: Path, passphrase: bytes) -> AESGCM:
         raise KeystoreError(
             f"the passphrase does not open keystore {directory}", code="keystore.passphrase-wrong"
         )
+    try:
+        _finish_change(directory, sealing_key)
+    except OSError as error:
+        raise KeystoreError(f"keystore {directory} cannot be written: {error.strerror}") from error
     return sealing_key
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from pki.certificates.authority_path import fingerprint
 from pki.certificates.trust import Authority
 from pki.errors import PkiRefusedError
 from pki.services.authority import AUTHORITY_KEY_ID, link_name
@@ -61,12 +62,13 @@ def export_trust(state: PkiState) -> tuple[TrustFile, ...]:
             hint="membercard-pki crl issue",
         )
     authority = Authority.from_bytes(state.authority_certificate)
+    first = next(item for item in state.authorities.values() if item.certificate is not None)
     certificates = [
         (name, certificate)
         for key_id, record in state.authorities.items()
         for name, certificate in ((key_id, record.certificate), (link_name(key_id), record.link))
         # A key whose roll-over broke off before the link is nobody's authority yet.
-        if certificate is not None and (record.link is not None or key_id == AUTHORITY_KEY_ID)
+        if certificate is not None and (record.link is not None or record is first)
     ]
     return (
         *(TrustFile(path=f"csca/{name}.cer", content=der) for name, der in certificates),
@@ -78,13 +80,13 @@ def export_trust(state: PkiState) -> tuple[TrustFile, ...]:
         ),
         TrustFile(
             path="policy.toml",
-            content=_policy(is_test=authority.is_test).encode(),
+            content=_policy(root=certificates[0][1], is_test=authority.is_test).encode(),
             is_kept=True,
         ),
     )
 
 
-def _policy(*, is_test: bool) -> str:
+def _policy(*, root: bytes, is_test: bool) -> str:
     checks = "".join(f'  "{name}",\n' for name in _REQUIRED_CHECKS)
     mark = (
         "true             # cards of this authority are for tests and demonstrations"
@@ -104,4 +106,11 @@ def _policy(*, is_test: bool) -> str:
         "\n"
         "[purposes.inspection]\n"
         f"required_checks = [\n{checks}]\n"
+        "\n"
+        "# What each authority in csca/ is trusted for. Others are trusted for nothing; the next keys of this one need no line.\n"
+        "[[anchors]]\n"
+        f'certificate = "sha256:{fingerprint(root)}"\n'
+        'purposes = ["documents", "stop-lists"]\n'
+        'states = ["VNM"]\n'
+        'document_codes = ["CM"]\n'
     )

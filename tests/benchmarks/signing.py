@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from card_layout.curves import NamedCurve
 from card_layout.files.security_object_file import SecurityObjectFile
 from pki.certificates import trust
+from pki.certificates.authority_path import issuing_anchor
 from pki.certificates.certificate import load_certificate
 from pki.certificates.issue import issue_signer_certificate
 from pki.certificates.names import DistinguishedName
@@ -367,6 +368,7 @@ _SIGNERS = 20
 _CACHES_OF_SIGNERS = (
     load_certificate,
     is_issued_by,
+    issuing_anchor,
     splicing.template_of,
     trust.load_signer,
 )

@@ -73,6 +73,7 @@ _ROWS: Final = (
     ("signer.document-type", Severity.REFUSED, "The document signer is not allowed to sign this type of document.", _HAND_OVER, "9.6"),
     ("signer.test-authority", Severity.REFUSED, "The card was signed by a test authority, and the policy does not allow those.", "A test card is not a membership card. Only a policy for tests may say allow_test_authorities = true.", "9.6"),
     ("signer.authority-unknown", Severity.REFUSED, "No authority of the trust directory issued the signer's certificate.", _TRUST, "9.7"),
+    ("signer.authority-scope", Severity.REFUSED, "An authority that this terminal knows issued the signer's certificate, and the policy does not trust it for such documents: its passports or identity cards are genuine, and no member cards.", "Do not accept the card. If the authority does sign member cards, bind it to them in policy.toml (docs/policy.md).", "9.7"),
     ("signer.path-invalid", Severity.REFUSED, "An authority of the right name is known, and the signature on the signer's certificate is not its.", _HAND_OVER, "9.7"),
     ("signer.expired-at-signing", Severity.REFUSED, "The signer's certificate was not valid when the card was signed.", _HAND_OVER, "9.8"),
     ("signer.expired", Severity.REFUSED, "The signer's certificate has expired since the card was signed.", "The member needs a new card.", "9.8"),

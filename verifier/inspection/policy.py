@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Self
 
+from pki.certificates.anchor_scope import AnchorScope, AnchorScopes, TrustPurpose
 from verifier.errors import TrustError
+from verifier.inspection.anchor_rules import read_anchors
 from verifier.inspection.checks import CheckName
 
 __all__ = ["DATA_CHECKS", "MAX_POLICY_BYTES", "Policy", "Purpose"]
@@ -32,7 +34,7 @@ _TOP_KEYS: Final = frozenset(
         "purposes",
     }
 )
-_OPTIONAL_KEYS: Final = frozenset({"allow_bac", "allow_other_signatures"})
+_OPTIONAL_KEYS: Final = frozenset({"allow_bac", "allow_other_signatures", "anchors"})
 _PROTECTED_FILES: Final = "protected_files"
 _FILE_NAMES: Final = {f"DG{number}": number for number in range(1, 17)}
 
@@ -83,6 +85,8 @@ class Policy:
     states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     purposes: Mapping[str, Purpose] = field(default_factory=lambda: MappingProxyType({}))
     default_purpose: str | None = None
+    anchors: Mapping[str, AnchorScope] | None = None
+    """What each authority is trusted for, by its certificate's SHA-256 fingerprint; ``None`` where the file does not say."""
 
     def __post_init__(self) -> None:
         if self.default_purpose is None and self.purposes:
@@ -91,6 +95,25 @@ class Policy:
             raise _malformed(f"default_purpose {self.default_purpose!r} is none of the purposes")
         object.__setattr__(self, "states", MappingProxyType(dict(self.states)))
         object.__setattr__(self, "purposes", MappingProxyType(dict(self.purposes)))
+        if self.anchors is not None:
+            object.__setattr__(self, "anchors", MappingProxyType(dict(self.anchors)))
+
+    @property
+    def scopes(self) -> AnchorScopes:
+        """What the authorities of the trust directory are bound to (SPEC.md, 9.7).
+
+        Where the file binds none, all of them are there for documents and stop lists: then 9.6 alone compares the
+        document code, and 9.15 the state.
+        """
+        if self.anchors is not None:
+            return AnchorScopes(named=self.anchors)
+        return AnchorScopes(
+            otherwise=AnchorScope(
+                purposes=frozenset({TrustPurpose.DOCUMENTS, TrustPurpose.STOP_LISTS}),
+                states=None,
+                document_codes=None,
+            )
+        )
 
     def required_checks(self, purpose: str | None = None) -> frozenset[CheckName]:
         """The checks that a card must pass; none for an empty policy, which therefore accepts nothing.
@@ -156,17 +179,24 @@ class Policy:
         default_purpose = document["default_purpose"]
         if not isinstance(default_purpose, str):
             raise _malformed("default_purpose is not a text")
+        states = _states(document["states"])
+        document_codes = frozenset(_texts(document["document_codes"], "document_codes", (1, 2)))
         return cls(
             allow_test_authorities=_truth(document, "allow_test_authorities"),
             # Left out, the old way into chips stays shut: only a rule that is spelled out opens it.
             allow_bac="allow_bac" in document and _truth(document, "allow_bac"),
             allow_other_signatures="allow_other_signatures" in document
             and _truth(document, "allow_other_signatures"),
-            document_codes=frozenset(_texts(document["document_codes"], "document_codes", (1, 2))),
+            document_codes=document_codes,
             pace_parameter_ids=_parameter_ids(document["pace_parameter_ids"]),
-            states=_states(document["states"]),
+            states=states,
             purposes=purposes,
             default_purpose=default_purpose,
+            anchors=(
+                read_anchors(document["anchors"], states=states, document_codes=document_codes)
+                if "anchors" in document
+                else None
+            ),
         )
 
 

@@ -90,7 +90,7 @@ PROCEDURE: Final[tuple[Step, ...]] = (
         clause="9.7",
         name=CheckName.SIGNER_PATH,
         judge=signature_checks.check_signer_path,
-        codes=("signer.path-invalid", "signer.authority-unknown"),
+        codes=("signer.path-invalid", "signer.authority-unknown", "signer.authority-scope"),
     ),
     Step(
         clause="9.8",

@@ -7,6 +7,7 @@ evidence to it and keep what later steps need.
 from card_layout.files.data_group_1 import DataGroup1
 from card_layout.files.security_object_file import SecurityObjectFile
 from pki.certificates import trust as signer_trust
+from pki.certificates.anchor_scope import TrustDemand, TrustPurpose
 from pki.errors import PkiDataError
 from pki.signed.security_object import SecurityObject
 from verifier.inspection.checks import (
@@ -80,7 +81,7 @@ def check_signer_certificate(examination: Examination) -> str:
 
 
 def check_signer_path(examination: Examination) -> str:
-    """9.7: one certificate of an authority of the trust directory issued the signer's."""
+    """9.7: an authority of the trust directory that is bound to such documents issued the signer's certificate."""
     certificate = examination.security_object.signer_certificate
     try:
         signer_trust.load_signer(certificate)
@@ -88,8 +89,19 @@ def check_signer_path(examination: Examination) -> str:
         raise CheckNotPerformedError(
             "signer.profile", "It builds on a signer's certificate that breaks its profile."
         ) from error
-    examination.keep_authority(signer_trust.find_authority(certificate, examination.trust))
-    return "An authority of the trust directory issued the signer's certificate."
+    mrz = examination.decoded(group_name(1), DataGroup1).mrz
+    authority = signer_trust.find_authority(
+        certificate,
+        examination.trust,
+        demand=TrustDemand(
+            purpose=TrustPurpose.DOCUMENTS,
+            state=mrz.issuing_state,
+            document_code=mrz.document_code,
+        ),
+        scopes=examination.policy.scopes,
+    )
+    examination.keep_authority(authority)
+    return "An authority that is trusted for such documents issued the signer's certificate."
 
 
 def check_signer_validity(examination: Examination) -> str:

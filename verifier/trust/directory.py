@@ -54,9 +54,10 @@ def load_trust(directory: Path) -> Trust:
         _checked_crl(path, data) for path, data in _files(directory / "crl", ".crl", _MAX_CRL_BYTES)
     ]
     anchors = _anchors(directory / "csca", certificates, crls)
+    policy = _policy(directory / _POLICY_FILE)
     return Trust(
-        anchors=_with_stop_lists(directory / "stop", anchors),
-        policy=_policy(directory / _POLICY_FILE),
+        anchors=_with_stop_lists(directory / "stop", anchors, policy),
+        policy=policy,
     )
 
 
@@ -68,12 +69,12 @@ def _anchors(path: Path, certificates: list[bytes], crls: list[bytes]) -> TrustA
         raise _malformed(path, str(error)) from error
 
 
-def _with_stop_lists(directory: Path, anchors: TrustAnchors) -> TrustAnchors:
+def _with_stop_lists(directory: Path, anchors: TrustAnchors, policy: Policy) -> TrustAnchors:
     """A stop list that cannot be believed stops everything: somebody meant to stop something with it."""
     stop_lists = []
     for path, data in _files(directory, ".stop", MAX_STOP_LIST_BYTES):
         try:
-            stop_lists.append(anchors.admit_stop_list(data))
+            stop_lists.append(anchors.admit_stop_list(data, scopes=policy.scopes))
         except PkiError as error:
             raise _malformed(path, str(error)) from error
     return replace(anchors, stop_lists=tuple(stop_lists))

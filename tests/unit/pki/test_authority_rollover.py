@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from pki.certificates import extensions as ext
+from pki.certificates.anchor_scope import NO_SCOPE, AnchorScope, AnchorScopes, TrustPurpose
+from pki.certificates.authority_path import fingerprint, scope_of
 from pki.certificates.certificate import load_certificate
 from pki.certificates.issue import prepare_link_certificate
 from pki.certificates.profile import ProfileVariant, load_certificate_profile
@@ -185,3 +187,18 @@ def test_a_link_never_changes_name_or_test_mark(
             not_before=authority.start,
         )
         assert code_of(action) == "certificate.request-invalid"
+
+
+def test_the_next_key_is_trusted_for_what_the_key_that_linked_to_it_is(rolled: Any) -> None:
+    shelf = rolled.shelf.certificates
+    every = TrustAnchors.from_bytes(
+        certificates=[shelf[name] for name in ("csca-2", "csca-2-link", "csca-1")], crls=[]
+    ).authorities
+    scope = AnchorScope(purposes=frozenset({TrustPurpose.MASTER_LISTS}))
+    bound = AnchorScopes(named={fingerprint(shelf["csca-1"]): scope})
+    assert {scope_of(item, every, bound) for item in every} == {scope}
+    # Without the link nobody vouches for the next key; and the next key says nothing of the one before.
+    alone = [item for item in every if item.is_self_signed]
+    assert [scope_of(item, alone, bound) for item in alone] == [NO_SCOPE, scope]
+    later = AnchorScopes(named={fingerprint(shelf["csca-2"]): scope})
+    assert scope_of(alone[1], every, later) == NO_SCOPE

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pki.certificates.anchor_scope import NO_SCOPE, TrustPurpose
 from simulators.trust_directory import TEST_POLICY
 from verifier.errors import TrustError
 from verifier.inspection.checks import CheckName
@@ -104,6 +105,70 @@ def edited(old: str, new: str) -> str:
 def test_a_policy_that_is_not_as_documented_is_refused(text: str) -> None:
     with pytest.raises(TrustError) as caught:
         Policy.from_bytes(text.encode())
+    assert caught.value.code == "policy.malformed"
+
+
+FINGERPRINT = "0123456789abcdef" * 4
+ANCHOR = f"""
+[[anchors]]
+certificate = "sha256:{FINGERPRINT}"
+purposes = ["documents", "master-lists"]
+states = ["VNM"]
+document_codes = ["CM"]
+"""
+LISTS_ALONE = f"""
+[[anchors]]
+certificate = "sha256:{FINGERPRINT}"
+purposes = ["stop-lists"]
+"""
+
+
+def test_an_anchor_is_bound_to_what_the_policy_says() -> None:
+    text = TEST_POLICY + ANCHOR
+    jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(text))
+    scopes = Policy.from_bytes(text.encode()).scopes
+    scope = scopes.named[FINGERPRINT]
+    assert scope.purposes == {TrustPurpose.DOCUMENTS, TrustPurpose.MASTER_LISTS}
+    assert (scope.states, scope.document_codes) == ({"VNM"}, {"CM"})
+    assert scopes.otherwise == NO_SCOPE
+
+
+def test_an_anchor_for_lists_alone_has_neither_states_nor_codes() -> None:
+    text = TEST_POLICY + LISTS_ALONE
+    jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(text))
+    scope = Policy.from_bytes(text.encode()).scopes.named[FINGERPRINT]
+    assert (scope.states, scope.document_codes) == (frozenset(), frozenset())
+
+
+def test_without_bindings_everybody_is_there_for_documents_and_stop_lists_and_for_no_master_list() -> (
+    None
+):
+    scopes = Policy.from_bytes(TEST_POLICY.encode()).scopes
+    assert not scopes.named
+    assert scopes.otherwise.purposes == {TrustPurpose.DOCUMENTS, TrustPurpose.STOP_LISTS}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ANCHOR + ANCHOR,
+        ANCHOR.replace("sha256:", "sha1:"),
+        ANCHOR.replace("0123", "012"),
+        ANCHOR.replace("abcdef", "ABCDEF"),
+        ANCHOR.replace("master-lists", "everything"),
+        ANCHOR.replace('["documents", "master-lists"]', "[]"),
+        ANCHOR.replace('"VNM"', '"D"'),
+        ANCHOR.replace('"CM"', '"I"'),
+        ANCHOR.replace('["CM"]', '["CM", "CM"]'),
+        ANCHOR.replace('states = ["VNM"]\n', ""),
+        ANCHOR.replace("states", "stats"),
+        LISTS_ALONE + 'states = ["VNM"]\n',
+        'anchors = "all"\n',
+    ],
+)
+def test_a_binding_that_is_not_as_documented_is_refused(text: str) -> None:
+    with pytest.raises(TrustError) as caught:
+        Policy.from_bytes((TEST_POLICY + text if "[[" in text else text + TEST_POLICY).encode())
     assert caught.value.code == "policy.malformed"
 
 
