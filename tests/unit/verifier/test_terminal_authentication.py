@@ -9,9 +9,20 @@ from random import Random
 import pytest
 
 from card_layout.curves import NamedCurve
-from card_layout.errors import CardDataError, TransportError
+from card_layout.errors import CardDataError, CardRefusedError, TransportError
+from card_layout.files.data_group_14 import SecurityOptions
+from card_layout.files.security_infos import PaceInfo
 from card_layout.iso7816.apdu import CommandApdu, ResponseApdu
 from card_layout.iso7816.channel import CardChannel
+from card_layout.protocols.chip_authentication import perform_chip_authentication
+from card_layout.protocols.file_reading import read_file, select_application
+from card_layout.protocols.pace import PacePassword, perform_pace
+from card_layout.protocols.terminal_authentication import (
+    CertificateToShow,
+    SessionBinding,
+    TerminalRefusedError,
+    perform_terminal_authentication,
+)
 from card_layout.transport.connection import CardConnection
 from pki.card_verifiable.certificate import CvCertificate
 from pki.card_verifiable.credentials import TerminalCredentials
@@ -20,6 +31,7 @@ from pki.errors import KeystoreError, PkiError
 from simulators.authority import TestAuthority
 from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
+from simulators.faults import Fault, FaultKind
 from simulators.image import CardImage
 from simulators.issued_image import issue_image
 from simulators.population.member import SyntheticMember
@@ -551,3 +563,92 @@ def test_garbage_under_good_protection_gives_no_right_and_a_code(  # noqa: PLR09
     assert snapshot.content("EF.DG13") is None
     assert code in report.notes
     assert (report.verdict, report.assurance) == (Verdict.ACCEPTED, Assurance.DATA_AND_CHIP)
+
+
+def test_a_chip_that_does_not_prove_itself_is_shown_nothing(
+    issue: Issue, hierarchy: Hierarchy, judge: Callable[[CardSnapshot], Report]
+) -> None:
+    refusing = Fault(
+        kind=FaultKind.INSTRUCTION_REFUSED, instruction=0x22, p1=0x41, status_word=0x6A81
+    )
+    card = replace(issue(hierarchy.root()), faults=(refusing,))
+    snapshot = read(card, hierarchy.credentials())
+    assert outcome(snapshot) == (
+        TerminalOutcome.NOT_ATTEMPTED,
+        "terminal-authentication.not-possible",
+    )
+    assert snapshot.files["EF.DG13"].outcome is FileOutcome.NOT_REQUESTED
+    report = judge(snapshot)
+    assert report.verdict is Verdict.REFUSED
+    assert "chip-authentication.not-performed" in report.codes
+
+
+def opened(card: CardImage) -> tuple[CardChannel, SessionBinding]:
+    """A session of PACE with the application selected, and its keys."""
+    channel = CardChannel(SimulatedReader(VirtualCard(card)).connect())
+    result = perform_pace(
+        channel, pace_info=PaceInfo(parameter_id=12), password=PacePassword.can(TEST_CAN)
+    )
+    select_application(channel, DEFAULT.application_identifier)
+    return channel, SessionBinding(
+        chip_key=result.chip_public_key, terminal_key=result.own_public_key
+    )
+
+
+def prove(channel: CardChannel, binding: SessionBinding, credentials: TerminalCredentials) -> None:
+    chain = credentials.chain_from((b"VNMEMBER00001",), on=NOW.date())
+    perform_terminal_authentication(
+        channel,
+        chain=[
+            CertificateToShow(
+                authority_reference=item.body.authority_reference.to_bytes(),
+                content=item.to_value(),
+            )
+            for item in chain.certificates
+        ],
+        holder_reference=credentials.holder_reference.to_bytes(),
+        binding=binding,
+        sign=credentials.sign,
+    )
+
+
+def test_the_card_refuses_a_terminal_before_chip_authentication(
+    issue: Issue, hierarchy: Hierarchy
+) -> None:
+    channel, binding = opened(issue(hierarchy.root()))
+    with pytest.raises(TerminalRefusedError) as raised:
+        prove(channel, binding, hierarchy.credentials())
+    assert raised.value.code == "terminal-authentication.chain-refused"
+
+
+def authenticate_chip(channel: CardChannel) -> bytes:
+    content = read_file(channel, short_identifier=0x0E)
+    infos = SecurityOptions.from_bytes(content or b"").security_infos
+    return perform_chip_authentication(
+        channel,
+        info=infos.chip_authentication_infos[0],
+        public_key_info=infos.chip_authentication_keys[0],
+    )
+
+
+def test_a_session_takes_one_terminal_and_only_with_its_own_keys(
+    issue: Issue, hierarchy: Hierarchy
+) -> None:
+    credentials = hierarchy.credentials()
+    channel, binding = opened(issue(hierarchy.root()))
+    own = replace(binding, terminal_key=authenticate_chip(channel))
+    with pytest.raises(CardRefusedError):
+        read_file(channel, short_identifier=0x0D)
+    prove(channel, own, credentials)
+    assert read_file(channel, short_identifier=0x0D)
+    with pytest.raises(TerminalRefusedError):
+        prove(channel, own, credentials)
+
+    channel, binding = opened(issue(hierarchy.root()))
+    authenticate_chip(channel)
+    # The keys of another session, and of PACE in the place of chip authentication's, prove nothing.
+    with pytest.raises(TerminalRefusedError) as raised:
+        prove(channel, binding, credentials)
+    assert raised.value.code == "terminal-authentication.refused"
+    with pytest.raises(CardRefusedError):
+        read_file(channel, short_identifier=0x0D)
