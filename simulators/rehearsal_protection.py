@@ -53,7 +53,7 @@ def protected_card(demo: Rehearsal) -> tuple[str, str]:
     demo.run(*issuer, "stock", "receive", "demo/protected-cards/delivery.csv", quiet=True)
     for verb in ("initialise", "personalise"):
         if verb == "personalise":
-            demo.run(*issuer, "cards", "bind", "--all", quiet=True)
+            demo.run(*issuer, "cards", "bind", "--limit", "1", quiet=True)
             demo.run(*issuer, "cards", "sign", "--all", "--pki", "demo/pki", quiet=True)
         with demo.cards_in_readers("demo/protected-cards/*.json") as (reader,):
             demo.run(*issuer, "station", verb, "--reader", reader, "--count", "1", quiet=True)
@@ -96,7 +96,7 @@ def protection_table(readings: Sequence[dict[str, Any]]) -> Table:
     """One row for each terminal that the protected card met."""
     table = Table(title="One card of membercard-1 before two terminals")
     for heading in ("terminal certificate", "verdict", "assurance", "member record", "note"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for item in readings:
         table.add_row(
             item["terminal_certificate"],

@@ -43,10 +43,11 @@ def reference(mnemonic: str, number: int = 1) -> HolderReference:
 
 @dataclass(kw_only=True)
 class Hierarchy:
-    """Keys by reference; everything is valid for two months around ``DAY`` unless a test says otherwise."""
+    """Keys by reference; everything is valid for two months around ``day`` unless a test says otherwise."""
 
     curve: NamedCurve = NamedCurve.SECP256R1
     mnemonic: str = "MEMBER"
+    day: date = DAY
     signers: dict[HolderReference, SoftwareSigner] = field(default_factory=dict)
 
     def signer(self, holder: HolderReference) -> SoftwareSigner:
@@ -63,8 +64,8 @@ class Hierarchy:
         *,
         groups: Iterable[int] | None = RECORD,
         bits: int = 0,
-        begin: date = DAY - timedelta(days=10),
-        end: date = DAY + timedelta(days=50),
+        begin: date | None = None,
+        end: date | None = None,
     ) -> CvCertificate:
         body = CertificateBody(
             authority_reference=authority,
@@ -73,8 +74,8 @@ class Hierarchy:
             authorisation=HolderAuthorisation(
                 terminal_type=TerminalType.INSPECTION_SYSTEM, role=role, access_bits=bits
             ),
-            effective_date=begin,
-            expiration_date=end,
+            effective_date=begin or self.day - timedelta(days=10),
+            expiration_date=end or self.day + timedelta(days=50),
             extensions=()
             if groups is None
             else (CertificateExtension.granting(FileRights.of(groups)),),
