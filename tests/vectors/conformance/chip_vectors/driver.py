@@ -142,9 +142,9 @@ class Driver:
                 require(self.plain(chained.hex(), part), 0x9000)
         long = le is not None and le > 256
         answer = self.plain(secured.hex(), body, le=65536 if long or len(body) > 255 else 256)
-        return self._open(answer)
+        return self._open(answer, is_odd=is_odd)
 
-    def _open(self, answer: Answer) -> Answer:
+    def _open(self, answer: Answer, *, is_odd: bool) -> Answer:
         session = self.session
         assert session is not None
         if not answer.data:
@@ -154,6 +154,8 @@ class Driver:
         objects = {item.tag: item.value for item in tlv.parse_all(answer.data)}
         assert objects[0x8E] == session.mac(answer.data[:-10])
         assert int.from_bytes(objects[0x99], "big") == answer.status
+        # Data comes in DO 85 after an odd instruction, else in DO 87 behind a padding indicator (9303-11, 9.8.4).
+        assert set(objects) <= {0x85 if is_odd else 0x87, 0x99, 0x8E}
         cryptogram = objects.get(0x85, objects.get(0x87, b"\x01")[1:])
         data = unpad(session.crypt(cryptogram, decrypt=True)) if cryptogram else b""
         return Answer(data=data, status=answer.status, is_protected=True)
