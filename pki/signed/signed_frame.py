@@ -13,7 +13,8 @@ from typing import NamedTuple, TypeVar
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
 
-from pki.keys.algorithms import HashAlgorithm, SignatureAlgorithm
+from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.other_algorithms import Digest, VerifyingAlgorithm
 from pki.signed.decoding import (
     SecurityObjectError,
     algorithm_identifier,
@@ -22,6 +23,8 @@ from pki.signed.decoding import (
     expect,
     expect_oid,
     only,
+    read_any_hash_algorithm,
+    read_any_signature_algorithm,
     read_hash_algorithm,
     read_signature_algorithm,
     whole,
@@ -64,8 +67,8 @@ class SignedFrame(NamedTuple):
     """What one well-formed SignedData says around its content; nothing of it is proven."""
 
     content: bytes
-    hash_algorithm: HashAlgorithm
-    signature_algorithm: SignatureAlgorithm
+    hash_algorithm: Digest
+    signature_algorithm: VerifyingAlgorithm
     certificate: bytes
     issuer: bytes
     serial_number: int
@@ -129,13 +132,20 @@ class UnsignedFrame:
         )
 
 
-def read_frame(content_info: bytes, *, content_type: ObjectIdentifier, name: str) -> SignedFrame:
+def read_frame(
+    content_info: bytes,
+    *,
+    content_type: ObjectIdentifier,
+    name: str,
+    allow_others: bool = False,
+) -> SignedFrame:
     """Take a DER ``ContentInfo`` apart and check every *shall* of its frame that needs no key.
 
     Args:
         content_info: as long as the caller allows.
         content_type: what must be framed.
         name: how errors call the object.
+        allow_others: take the further algorithms of Doc 9303 as well (SPEC.md, 7.6).
 
     Raises:
         SecurityObjectError: with the codes of SPEC.md, 9.3.
@@ -152,13 +162,14 @@ def read_frame(content_info: bytes, *, content_type: ObjectIdentifier, name: str
 
     # The algorithms come before everything that depends on them, so that a well-made object of another
     # family is refused for what it is.
-    signature_algorithm = read_signature_algorithm(signer.signature_algorithm)
+    signature_algorithm = _signature_algorithm(signer, allow_others=allow_others)
     hash_algorithm = signature_algorithm.hash_algorithm
+    read = read_any_hash_algorithm if allow_others else read_hash_algorithm
     for place, identifier in (
         ("digest algorithm of the signer", signer.digest_algorithm),
         ("digest algorithm of SignedData", digest_identifier),
     ):
-        found = read_hash_algorithm(place, identifier)
+        found = read(place, identifier)
         if found is not hash_algorithm:
             raise SecurityObjectError(
                 f"{place} is {found.name}, expected {hash_algorithm.name} as in the signature algorithm"
@@ -210,6 +221,14 @@ def read_signing_time(attributes: Mapping[ObjectIdentifier, asn1.TLV]) -> dateti
     if moment.year < 2050 or moment.microsecond:
         raise SecurityObjectError("signing time before 2050 is not a UTCTime, or has a fraction")
     return moment
+
+
+def _signature_algorithm(signer: SignerInfo, *, allow_others: bool) -> VerifyingAlgorithm:
+    """The algorithm of the signature; one that names its key alone is completed by the digest algorithm."""
+    if not allow_others:
+        return read_signature_algorithm(signer.signature_algorithm)
+    digest = read_any_hash_algorithm("digest algorithm of the signer", signer.digest_algorithm)
+    return read_any_signature_algorithm(signer.signature_algorithm, digest)
 
 
 def read_attributes(items: list[Attribute]) -> dict[ObjectIdentifier, asn1.TLV]:
