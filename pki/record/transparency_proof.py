@@ -15,7 +15,7 @@ from pki.record.transparency_journal import leaf_index
 from pki.record.transparency_note import (
     MAX_NOTE_BYTES,
     Checkpoint,
-    NoteKey,
+    NoteVerifier,
     SignedNote,
     decode_base64,
     decode_size,
@@ -74,7 +74,7 @@ class InclusionProof:
         except ValueError as error:
             raise _malformed("a line is not what its place asks for") from error
 
-    def verify(self, keys: Sequence[NoteKey]) -> tuple[JournalEntry, Checkpoint]:
+    def verify(self, keys: Sequence[NoteVerifier]) -> tuple[JournalEntry, Checkpoint]:
         """Check everything; give back the record and the checkpoint that holds it.
 
         Args:
@@ -139,7 +139,7 @@ class GrowthProof:
         except ValueError as error:
             raise _malformed("a line is not what its place asks for") from error
 
-    def verify(self, old: Checkpoint, keys: Sequence[NoteKey]) -> Checkpoint:
+    def verify(self, old: Checkpoint, keys: Sequence[NoteVerifier]) -> Checkpoint:
         """Check that the new checkpoint continues the old one, which the caller kept; give back the new one.
 
         Raises:
