@@ -16,6 +16,7 @@ from verifier.services.card_password import CardPassword
 from verifier.services.inspect_batch import CardChange
 from verifier.services.inspect_card import Inspection, InspectionRules, inspect_card
 from verifier.trust.directory import load_trust
+from verifier.trust.proofs import proof_in_file, proofs_in
 
 __all__ = ["DEFAULT_PROFILE", "SystemClock", "Verifier", "card_change", "open_verifier"]
 
@@ -67,8 +68,11 @@ def open_verifier(
     profile_name: str = DEFAULT_PROFILE,
     purpose: str | None = None,
     at: datetime | None = None,
+    inclusion_proof: Path | None = None,
 ) -> Verifier:
     """Load what is trusted, then find the reader.
+
+    ``inclusion_proof`` is brought for the card; without it, the trust directory's ``proofs/`` are looked through.
 
     Raises:
         TrustError: the trust directory or its policy is broken, or does not know the purpose.
@@ -80,7 +84,18 @@ def open_verifier(
     return Verifier(
         profile=load_profile(profile_name),
         reader=open_reader(reader_name),
-        rules=InspectionRules(anchors=trust.anchors, policy=trust.policy, purpose=purpose, at=at),
+        rules=InspectionRules(
+            anchors=trust.anchors,
+            policy=trust.policy,
+            log_policy=trust.log_policy,
+            proofs=(
+                proofs_in(trust_directory / "proofs")
+                if inclusion_proof is None
+                else proof_in_file(inclusion_proof)
+            ),
+            purpose=purpose,
+            at=at,
+        ),
         clock=SystemClock(),
     )
 

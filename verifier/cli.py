@@ -78,6 +78,7 @@ Examples:
   membercard-verifier inspect --reader sim:card.json --can - --trust trust --format json
   membercard-verifier inspect --reader "ACS ACR1252" --mrz - --trust trust < zone.txt
   membercard-verifier inspect --reader "ACS ACR1252" --batch cans.csv --trust trust --portraits out
+  membercard-verifier inspect --reader "ACS ACR1252" --can 123456 --trust trust --inclusion-proof card.tlog-proof
 
 \b
 Exit status: 0 accepted, 1 refused, 2 unreadable, 64 usage. In a batch: 2 where any card was
@@ -141,6 +142,13 @@ def inspect(
     reports: Annotated[
         Path | None, typer.Option(help="Save each report here, as LABEL.json.")
     ] = None,
+    inclusion_proof: Annotated[
+        Path | None,
+        typer.Option(
+            help="Proof that the card's signature was in the log before its signer was compromised; "
+            "else the one in proofs/ of the trust directory."
+        ),
+    ] = None,
     wait: Annotated[
         float,
         typer.Option(min=0, max=3600, help="In a batch: seconds to wait for each change of cards."),
@@ -159,6 +167,7 @@ def inspect(
         profile_name=profile,
         purpose=purpose,
         at=None if at is None else _parse_time(at),
+        inclusion_proof=inclusion_proof,
     )
     keep = ResultFiles(
         portraits=portraits,

@@ -29,6 +29,7 @@ from pki.record.transparency_tree import HASH_BYTES
 
 __all__ = [
     "MAX_NOTE_BYTES",
+    "MAX_SIGNATURES",
     "Checkpoint",
     "NoteKey",
     "NoteSignature",
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 MAX_NOTE_BYTES: Final = 65536
-_MAX_SIGNATURES: Final = 64
+MAX_SIGNATURES: Final = 64
 _MAX_NAME_CHARACTERS: Final = 200
 _SIGNATURE_TYPE_ECDSA: Final = b"\x02"
 _KEY_ID_BYTES: Final = 4
@@ -177,7 +178,7 @@ class SignedNote:
         if not separator or not lines.endswith("\n"):
             raise _malformed_note("it has no signatures behind an empty line")
         signatures = tuple(_read_signature(line) for line in lines[:-1].split("\n"))
-        if len(signatures) > _MAX_SIGNATURES:
+        if len(signatures) > MAX_SIGNATURES:
             raise _malformed_note(f"it has {len(signatures)} signatures")
         return cls(text=text + "\n", signatures=signatures)
 

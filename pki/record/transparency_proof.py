@@ -87,6 +87,15 @@ class InclusionProof:
         """
         # 1. The checkpoint is the log's.
         checkpoint = Checkpoint.open(self.note, keys)
+        return self.verify_under(checkpoint), checkpoint
+
+    def verify_under(self, checkpoint: Checkpoint) -> JournalEntry:
+        """Check everything but the checkpoint, which the caller believes and has from ``note``; give back the record.
+
+        Raises:
+            PkiRefusedError: ``log.proof-wrong``.
+            PkiDataError: ``log.proof-malformed``.
+        """
         # 2. The record is whole, and names this place.
         try:
             entry = JournalEntry.from_bytes(self.record)
@@ -106,7 +115,7 @@ class InclusionProof:
             proof=self.hashes,
             root=checkpoint.root,
         )
-        return entry, checkpoint
+        return entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,8 @@ class AuthorityRecord:
 class SignerRecord:
     """One signer under the CSCA; ``certificate`` is ``None`` where a crash left it unknown whether one exists.
 
-    ``revoked_at`` is set for a compromised signer, too.
+    ``revoked_at`` is set for a compromised signer, too; ``compromised_since`` is from when on its key may have been in
+    other hands, where that is stated.
     """
 
     signer_id: str
@@ -131,6 +132,7 @@ class SignerRecord:
     certificate: bytes | None = field(default=None, repr=False)
     revoked_at: datetime | None = None
     compromised_at: datetime | None = None
+    compromised_since: datetime | None = None
     destroyed_at: datetime | None = None
     reason: str | None = None
     objects_signed: int = 0
@@ -294,7 +296,11 @@ def _signer_revoked(state: PkiState, entry: JournalEntry) -> None:
 
 def _signer_compromised(state: PkiState, entry: JournalEntry) -> None:
     _signer_revoked(state, entry)
-    state.signers[entry.text("signer")].compromised_at = entry.time
+    signer = state.signers[entry.text("signer")]
+    if signer.compromised_at is None:
+        signer.compromised_at = entry.time
+    if "since" in entry.fields:
+        signer.compromised_since = datetime.fromisoformat(entry.text("since"))
 
 
 def _key_destroyed(state: PkiState, entry: JournalEntry) -> None:

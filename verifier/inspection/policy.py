@@ -34,7 +34,7 @@ _TOP_KEYS: Final = frozenset(
         "purposes",
     }
 )
-_OPTIONAL_KEYS: Final = frozenset({"allow_bac", "anchors"})
+_OPTIONAL_KEYS: Final = frozenset({"allow_bac", "allow_signed_before_compromise", "anchors"})
 
 DATA_CHECKS: Final = (
     CheckName.SECURITY_OBJECT_SYNTAX,
@@ -75,6 +75,8 @@ class Policy:
 
     allow_test_authorities: bool = False
     allow_bac: bool = False
+    allow_signed_before_compromise: bool = False
+    """Whether a card of a stopped signer may pass on a proof that witnesses saw its signature before (SPEC.md, 9.21)."""
     document_codes: frozenset[str] = frozenset()
     pace_parameter_ids: frozenset[int] = frozenset()
     states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -165,6 +167,10 @@ class Policy:
             allow_test_authorities=_truth(document, "allow_test_authorities"),
             # Left out, the old way into chips stays shut: only a rule that is spelled out opens it.
             allow_bac="allow_bac" in document and _truth(document, "allow_bac"),
+            allow_signed_before_compromise=(
+                "allow_signed_before_compromise" in document
+                and _truth(document, "allow_signed_before_compromise")
+            ),
             document_codes=document_codes,
             pace_parameter_ids=_parameter_ids(document["pace_parameter_ids"]),
             states=states,

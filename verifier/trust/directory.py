@@ -1,5 +1,7 @@
 """The trust directory: ``csca/*.cer``, ``crl/*.crl``, ``stop/*.stop`` (all DER) and ``policy.toml`` (docs/policy.md).
 
+It may hold ``log/log.policy`` and ``proofs/*.tlog-proof`` as well, for cards of signers that a stop list names.
+
 A broken file is an error that names it: nothing is judged with a part of what was meant to be trusted. What is not
 there is not trusted: an empty directory refuses every card.
 """
@@ -13,6 +15,8 @@ from typing import Final
 from pki.certificates.certificate import MAX_CERTIFICATE_BYTES
 from pki.certificates.trust import Authority, TrustAnchors
 from pki.errors import PkiError
+from pki.record.transparency_policy import MAX_POLICY_BYTES as MAX_LOG_POLICY_BYTES
+from pki.record.transparency_policy import LogPolicy
 from pki.signed.stop_list import MAX_STOP_LIST_BYTES
 from verifier.errors import TrustError
 from verifier.inspection.policy import MAX_POLICY_BYTES, Policy
@@ -23,6 +27,7 @@ _MAX_FILES: Final = 256
 _MAX_CRL_BYTES: Final = 4 * 1024 * 1024
 _MAX_TOTAL_BYTES: Final = 64 * 1024 * 1024
 _POLICY_FILE: Final = "policy.toml"
+_LOG_POLICY_FILE: Final = "log.policy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,7 @@ class Trust:
 
     anchors: TrustAnchors
     policy: Policy
+    log_policy: LogPolicy | None = None
 
 
 def load_trust(directory: Path) -> Trust:
@@ -58,7 +64,17 @@ def load_trust(directory: Path) -> Trust:
     return Trust(
         anchors=_with_stop_lists(directory / "stop", anchors, policy),
         policy=policy,
+        log_policy=_log_policy(directory / "log" / _LOG_POLICY_FILE),
     )
+
+
+def _log_policy(path: Path) -> LogPolicy | None:
+    if not path.exists():
+        return None
+    try:
+        return LogPolicy.from_bytes(_read(path, MAX_LOG_POLICY_BYTES))
+    except PkiError as error:
+        raise _malformed(path, str(error)) from error
 
 
 def _anchors(path: Path, certificates: list[bytes], crls: list[bytes]) -> TrustAnchors:
