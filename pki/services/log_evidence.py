@@ -1,6 +1,6 @@
 """Evidence about cards' signatures: cosigned checkpoints are collected, and proofs under them are handed out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from pki.record.journal import JournalEntry, verify_journal
 from pki.record.transparency_cosignature import WitnessKey
 from pki.record.transparency_evidence import SIGNED_OBJECT_KIND
 from pki.record.transparency_journal import LeafCollector, leaf_index
-from pki.record.transparency_note import MAX_SIGNATURES, Checkpoint, SignedNote
+from pki.record.transparency_note import MAX_SIGNATURES, Checkpoint, NoteSignature, SignedNote
 from pki.record.transparency_policy import LogPolicy
 from pki.record.transparency_proof import InclusionProof
 from pki.record.transparency_tree import MemoryLevels, inclusion_proof
@@ -70,21 +70,15 @@ def collect_cosignatures(
     checkpoint = Checkpoint.open(copies[0], [key])
     check_checkpoint(checkpoint, levels)
     text = texts.pop()
-    for data in home.read_cosigned():
-        kept = SignedNote.from_bytes(data)
-        if kept.text == text:
-            copies.insert(0, kept)
     known = {(each.name, each.key_id) for each in witnesses}
-    cosignatures = dict.fromkeys(
-        item for note in copies for item in note.signatures if (item.name, item.key_id) in known
+    of_log, *kept = _kept_signatures(home, text) or [
+        next(item for item in copies[0].signatures if _is_by(item, {(key.name, key.key_id)}))
+    ]
+    new = [item for note in copies for item in note.signatures if _is_by(item, known)]
+    # What was collected before was judged then, and stays, whoever is asked about now.
+    merged = SignedNote(
+        text=text, signatures=tuple(dict.fromkeys((of_log, *kept, *new)))[:MAX_SIGNATURES]
     )
-    of_log = next(
-        item
-        for note in copies
-        for item in note.signatures
-        if (item.name, item.key_id) == (key.name, key.key_id)
-    )
-    merged = SignedNote(text=text, signatures=(of_log, *cosignatures)[:MAX_SIGNATURES])
     Checkpoint.open(merged, [key])
     if not [each for each in witnesses if each.first_time(merged) is not None]:
         raise PkiRefusedError(
@@ -93,6 +87,19 @@ def collect_cosignatures(
         )
     home.publish_cosigned(checkpoint.size, merged.to_bytes())
     return checkpoint
+
+
+def _kept_signatures(home: Home, text: str) -> list[NoteSignature]:
+    """What is kept under this checkpoint, the log's own signature first; nothing where it is new."""
+    for data in home.read_cosigned():
+        note = SignedNote.from_bytes(data)
+        if note.text == text:
+            return list(note.signatures)
+    return []
+
+
+def _is_by(item: NoteSignature, keys: Collection[tuple[str, bytes]]) -> bool:
+    return (item.name, item.key_id) in keys
 
 
 def export_proofs(
