@@ -1,5 +1,6 @@
 """Evidence about cards' signatures: cosigned checkpoints are collected, and proofs under them are handed out."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -119,14 +120,16 @@ def export_proofs(
 
     state, levels = _read(home, look)
     require_signer(state, signer_id)
-    cosigned = list(_cosigned(home, levels, policy))
+    cosigned = sorted(_cosigned(home, levels, policy), key=lambda item: item.checkpoint.size)
+    sizes = [item.checkpoint.size for item in cosigned]
+    oldest_from = _oldest_from(cosigned)
     proven = 0
     for entry in found:
         leaf = leaf_index(entry)
-        covering = [item for item in cosigned if leaf is not None and leaf < item.checkpoint.size]
-        if leaf is None or not covering:
+        first = len(sizes) if leaf is None else bisect_right(sizes, leaf)
+        if leaf is None or first == len(sizes):
             continue
-        oldest = min(covering, key=lambda item: (item.known_since, item.checkpoint.size))
+        oldest = oldest_from[first]
         proof = InclusionProof(
             record=entry.to_bytes(),
             index=leaf,
@@ -144,6 +147,14 @@ def export_proofs(
         )
         proven += 1
     return ExportReport(proven=proven, not_covered=len(found) - proven)
+
+
+def _oldest_from(cosigned: Sequence[_Cosigned]) -> list[_Cosigned]:
+    """For each place, the checkpoint from there on that witnesses had seen first."""
+    found: list[_Cosigned] = []
+    for item in reversed(cosigned):
+        found.append(item if not found or item.known_since <= found[-1].known_since else found[-1])
+    return found[::-1]
 
 
 def _cosigned(home: Home, levels: MemoryLevels, policy: LogPolicy) -> Iterator[_Cosigned]:
