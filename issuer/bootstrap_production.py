@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from card_layout.curves import NamedCurve
 from card_layout.profile import CardProfile, load_profile
 from card_layout.transport.readers import open_reader
 from issuer.bootstrap import RegisterHome, open_register_home
@@ -25,13 +26,16 @@ from issuer.personalisation.chip_keys import (
 )
 from issuer.personalisation.native import NativeDialect
 from issuer.personalisation.quality_control import TerminalQualityControl
+from issuer.personalisation.sealed_keys import STATION_KEY_ID, SealedChipKeysOfStation
+from issuer.personalisation.trust_points import TrustPointShelf
 from issuer.services.bind_cards import BindingReport, bind_cards
-from issuer.services.production_ports import CardLedger, CardRegister, StockLedger
+from issuer.services.production_ports import CardLedger, CardRegister, ChipKeys, StockLedger
 from issuer.services.sign_cards import CardPolicy, CardSigning
 from issuer.services.station import Station, StationEvent, StationTiming
 from issuer.services.visit_chip import StationTask, Workbench
 from issuer.settings import remember
-from pki.keys.keystore import Keystore
+from pki.card_verifiable.certificate import CvCertificate
+from pki.keys.keystore import AgreementKeystore
 from pki.keys.open import (
     KeystoreKind,
     create_keystore,
@@ -43,6 +47,8 @@ from pki.keys.open import (
 from pki.services.document_signer import DocumentSigner
 from pki.services.open_signer import open_document_signer
 from pki.signed.authorisation import MAX_AUTHORISATION_BYTES
+from pki.signed.certification_request import encode_certification_request
+from pki.signed.chip_keys import MAX_SEALED_BYTES
 from pki.signer_service.client import SocketDocumentSigner
 
 __all__ = [
@@ -51,11 +57,14 @@ __all__ = [
     "ProductionOffice",
     "create_keys",
     "import_transport_key",
+    "import_trust_points",
     "open_production_home",
     "open_production_office",
+    "request_station",
 ]
 
 _KEYSTORE_DIRECTORY = "keystore"
+_TRUST_POINTS_DIRECTORY = "trust-points"
 _MAX_KEY_FILE_BYTES = 1024
 _TRANSPORT_KEY_CHARACTERS = 64
 
@@ -86,6 +95,21 @@ class ProductionHome:
     cards: CardLedger
     station_ledger: SqlStationLedger
     keystore: KeystoreThread
+
+    def sealed_keys(self, files: Sequence[Path], *, batch: bytes | None) -> ChipKeys:
+        """The keys of chips that the PKI sealed to this station.
+
+        Raises:
+            IssuerUnavailableError: ``personalisation.keys-unavailable``: a file cannot be read.
+            IssuerRefusedError, PkiError: as ``SealedChipKeysOfStation.open``.
+        """
+        contents = [
+            _read_bounded(
+                each, MAX_SEALED_BYTES, what="sealed keys", code="personalisation.keys-unavailable"
+            )
+            for each in files
+        ]
+        return SealedChipKeysOfStation.open(contents, self.keystore, now=_now, batch=batch)
 
     def bind(self, *, limit: int | None = None) -> BindingReport:
         """Bind members to chips (``issuer.services.bind_cards``)."""
@@ -142,6 +166,7 @@ class ProductionHome:
             policy=CardPolicy(
                 validity_years=self.opened.settings.card_validity_years,
                 personalisation_system=self.opened.settings.personalisation_system,
+                trust_points=_shelf(self.opened.home).for_new_cards(today=_now().date()),
             ),
             clock=_now,
         )
@@ -154,8 +179,9 @@ class ProductionHome:
         count: int | None,
         patience: float | None,
         on_event: Callable[[StationEvent], None],
+        chip_keys: ChipKeys | None = None,
     ) -> Station:
-        """A station over readers by name.
+        """A station over readers by name; the chips' keys are derived here unless ``chip_keys`` are given.
 
         Raises:
             NoCardError: there is no such reader (``transport.no-reader``).
@@ -165,9 +191,11 @@ class ProductionHome:
                 task=task,
                 profile=self.profile,
                 ledger=self.station_ledger,
-                chip_keys=MasterKeyChipKeys(self.keystore),
+                chip_keys=MasterKeyChipKeys(self.keystore) if chip_keys is None else chip_keys,
                 dialect=NativeDialect(profile=self.profile),
                 quality_control=TerminalQualityControl(profile=self.profile),
+                trust_points=_shelf(self.opened.home).by_reference(),
+                clock=_now,
             ),
             [open_reader(name) for name in reader_names],
             timing=StationTiming(patience=patience),
@@ -176,8 +204,12 @@ class ProductionHome:
         )
 
 
-def create_keys(home: Path, *, kind: KeystoreKind, pin_file: Path) -> KeystoreSummary:
+def create_keys(
+    home: Path, *, kind: KeystoreKind, pin_file: Path, is_sealed: bool = False
+) -> KeystoreSummary:
     """Make the issuer's keystore with its master keys, and remember where its PIN lies.
+
+    With ``is_sealed`` no master key of chips is made: their keys come in sealed files.
 
     Raises:
         KeystoreError: there is one already, or it cannot be made.
@@ -188,7 +220,9 @@ def create_keys(home: Path, *, kind: KeystoreKind, pin_file: Path) -> KeystoreSu
     pin = create_pin_file(pin_file)
     directory = home / _KEYSTORE_DIRECTORY
     with contextlib.closing(create_keystore(directory, kind=kind, pin=pin)) as keystore:
-        for key_id in (PERSONALISATION_KEY_ID, CARD_DATA_KEY_ID):
+        for key_id in (
+            (CARD_DATA_KEY_ID,) if is_sealed else (PERSONALISATION_KEY_ID, CARD_DATA_KEY_ID)
+        ):
             keystore.create_master_key(key_id=key_id)
         summary = _summary(directory, keystore)
     remember(home, {"keystore": {"pin_file": str(pin_file.absolute())}})
@@ -209,6 +243,43 @@ def import_transport_key(home: Path, path: Path) -> KeystoreSummary:
     ):
         keystore.import_master_key(key_id=TRANSPORT_KEY_ID, value=value)
         return _summary(home / _KEYSTORE_DIRECTORY, keystore)
+
+
+def import_trust_points(home: Path, paths: Sequence[Path]) -> tuple[CvCertificate, ...]:
+    """Take in CVCA certificates that new cards are to trust; give back what is on the shelf, the newest first.
+
+    Raises:
+        IssuerUnavailableError, IssuerRefusedError, PkiError: as ``TrustPointShelf.add``.
+    """
+    with open_register_home(home):
+        # A home directory that is none must be refused before anything is written.
+        pass
+    shelf = _shelf(home)
+    for path in paths:
+        shelf.add(path, today=_now().date())
+    return shelf.held()
+
+
+def request_station(home: Path, out: Path, *, name: str) -> None:
+    """Make this station's key, if there is none, and write the request (PKCS#10) for its certificate.
+
+    Raises:
+        IssuerUnavailableError: ``personalisation.request-unwritable``.
+        KeystoreError: the keystore cannot be opened, or the key not be made.
+    """
+    with (
+        open_register_home(home) as opened,
+        contextlib.closing(_open_keystore(opened)) as keystore,
+    ):
+        if STATION_KEY_ID not in keystore.key_ids():
+            keystore.create_agreement_key(key_id=STATION_KEY_ID, curve=NamedCurve.SECP256R1)
+        request = encode_certification_request(keystore.signer(STATION_KEY_ID), common_name=name)
+    try:
+        out.write_bytes(request)
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"{out} cannot be written: {error.strerror}", code="personalisation.request-unwritable"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -248,7 +319,11 @@ def open_production_home(home: Path) -> Iterator[ProductionHome]:
             )
 
 
-def _open_keystore(opened: RegisterHome) -> Keystore:
+def _shelf(home: Path) -> TrustPointShelf:
+    return TrustPointShelf(home / _TRUST_POINTS_DIRECTORY)
+
+
+def _open_keystore(opened: RegisterHome) -> AgreementKeystore:
     pin_file = opened.settings.keystore.pin_file
     if pin_file is None:
         raise IssuerRefusedError(
@@ -259,7 +334,7 @@ def _open_keystore(opened: RegisterHome) -> Keystore:
     return open_keystore(opened.home / _KEYSTORE_DIRECTORY, pin=read_pin_file(pin_file))
 
 
-def _derive_sealer(keystore: Keystore) -> Sealer:
+def _derive_sealer(keystore: AgreementKeystore) -> Sealer:
     def derive(purpose: bytes) -> bytes:
         return keystore.derive(
             CARD_DATA_KEY_ID,
@@ -271,7 +346,7 @@ def _derive_sealer(keystore: Keystore) -> Sealer:
     return Sealer(encryption_key=derive(b"card data"), digest_key=derive(b"digests"))
 
 
-def _summary(directory: Path, keystore: Keystore) -> KeystoreSummary:
+def _summary(directory: Path, keystore: AgreementKeystore) -> KeystoreSummary:
     return KeystoreSummary(key_ids=keystore.key_ids(), warning=keystore_warning(directory))
 
 
@@ -296,13 +371,19 @@ def _read_transport_key(path: Path) -> bytes:
 
 
 def _read_authorisation(path: Path) -> bytes:
+    return _read_bounded(
+        path, MAX_AUTHORISATION_BYTES, what="authorisation", code="authorisation.unavailable"
+    )
+
+
+def _read_bounded(path: Path, limit: int, *, what: str, code: str) -> bytes:
+    """At most one byte more than the limit, so that whoever reads it refuses what is longer."""
     try:
         with path.open("rb") as file:
-            return file.read(MAX_AUTHORISATION_BYTES + 1)
+            return file.read(limit + 1)
     except OSError as error:
         raise IssuerUnavailableError(
-            f"authorisation {path} cannot be read: {error.strerror}",
-            code="authorisation.unavailable",
+            f"{what} {path} cannot be read: {error.strerror}", code=code
         ) from error
 
 

@@ -1,8 +1,10 @@
 """Commands of stations: ``station initialise`` and ``station personalise``."""
 
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +23,7 @@ from issuer.station_display import plain_display, silent_display, terminal_displ
 
 __all__ = ["station_app"]
 
+_BATCH = re.compile(r"[0-9a-f]{32}")
 _REFUSED = 1
 _NOT_DONE = 2
 
@@ -41,6 +44,19 @@ TimeoutOption = Annotated[
     typer.Option(min=0, help="Seconds for which a reader waits for its next chip; else for ever."),
 ]
 
+KeysOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--keys",
+        help="Sealed keys of chips, from membercard-pki master-key wrap; else derived from our own master keys. "
+        "Repeat it for more files.",
+    ),
+]
+BatchOption = Annotated[
+    str | None,
+    typer.Option("--batch", help="Take sealed keys of this batch only: 32 hexadecimal digits."),
+]
+
 
 @station_app.command(
     "initialise",
@@ -48,13 +64,17 @@ TimeoutOption = Annotated[
 Examples:
   membercard-issuer --home office station initialise --reader "Virtual PCD 00 00" --count 18
   membercard-issuer --home office station initialise --reader sim:cards/0001.json --count 1 --format json
+  membercard-issuer --home office station initialise --reader "Virtual PCD 00 00" --keys station-1.keys
 """,
 )
 def initialise_command(
     context: typer.Context,
+    *,
     reader: ReaderOption,
     count: CountOption = None,
     timeout: TimeoutOption = None,
+    keys: KeysOption = None,
+    batch: BatchOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Make blank chips of the stock ready: our keys, their files, their own key pair.
@@ -67,6 +87,7 @@ def initialise_command(
         reader,
         count=count,
         timeout=timeout,
+        sealed=_sealed(keys, batch),
         output_format=output_format,
     )
 
@@ -81,9 +102,12 @@ Examples:
 )
 def personalise_command(
     context: typer.Context,
+    *,
     reader: ReaderOption,
     count: CountOption = None,
     timeout: TimeoutOption = None,
+    keys: KeysOption = None,
+    batch: BatchOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Make signed cards: write, read back as a terminal does, compare, lock, prove the lock.
@@ -97,6 +121,7 @@ def personalise_command(
         reader,
         count=count,
         timeout=timeout,
+        sealed=_sealed(keys, batch),
         output_format=output_format,
     )
 
@@ -108,19 +133,39 @@ def _run(
     *,
     count: int | None,
     timeout: float | None,
+    sealed: tuple[Sequence[Path], bytes | None],
     output_format: OutputFormat,
 ) -> None:
+    files, batch = sealed
     names = tuple(dict.fromkeys(readers))
     with (
         open_production_home(command_context(context).home) as home,
         _display(names, count=count, output_format=output_format) as on_event,
     ):
-        station = home.station(task, names, count=count, patience=timeout, on_event=on_event)
+        station = home.station(
+            task,
+            names,
+            count=count,
+            patience=timeout,
+            on_event=on_event,
+            chip_keys=home.sealed_keys(files, batch=batch) if files else None,
+        )
         report = station.run()
     _conclude(task, report, count=count, output_format=output_format)
     status = _exit_status(report, count)
     if status:
         raise typer.Exit(status)
+
+
+def _sealed(files: Sequence[Path] | None, batch: str | None) -> tuple[Sequence[Path], bytes | None]:
+    """The files of sealed keys, and the only batch that they may be of."""
+    if batch is None:
+        return files or (), None
+    if not files:
+        raise typer.BadParameter("needs --keys", param_hint="--batch")
+    if not _BATCH.fullmatch(batch):
+        raise typer.BadParameter("expected 32 hexadecimal digits", param_hint="--batch")
+    return files, bytes.fromhex(batch)
 
 
 def _display(

@@ -9,6 +9,8 @@ from pathlib import Path
 from pki.durable import replace_file
 from pki.errors import PkiRefusedError, RecordError
 from pki.home import Home, HomeSettings
+from pki.keys.divided import DividedKeystore
+from pki.keys.keystore import Keystore
 from pki.keys.open import (
     KeystoreKind,
     create_keystore,
@@ -33,6 +35,7 @@ __all__ = [
     "open_authority",
     "open_log_keeper",
     "prepare_home",
+    "publish_again",
     "read_state",
     "rebuild",
     "write_references",
@@ -40,7 +43,9 @@ __all__ = [
 ]
 
 
-def prepare_home(home: Home, *, kind: KeystoreKind, pin_file: Path) -> None:
+def prepare_home(
+    home: Home, *, kind: KeystoreKind, pin_file: Path, root_keystore: Path | None = None
+) -> None:
     """Make home and keystore; a home whose making broke off is finished.
 
     Raises:
@@ -63,7 +68,12 @@ def prepare_home(home: Home, *, kind: KeystoreKind, pin_file: Path) -> None:
             hint="remove the directory: no certificate was issued with its keys",
         )
     create_keystore(home.keystore, kind=kind, pin=pin).close()
-    home.create(HomeSettings(pin_file=pin_file.resolve()))
+    home.create(
+        HomeSettings(
+            pin_file=pin_file.resolve(),
+            root_keystore=None if root_keystore is None else root_keystore.resolve(),
+        )
+    )
 
 
 @contextmanager
@@ -77,9 +87,11 @@ def open_authority(home: Home, *, pin_file: Path | None = None) -> Iterator[Auth
     pin = home.read_pin(pin_file)
     state = PkiState()
     with open_record(home, replay=state.apply) as journal:
-        keystore = open_keystore(home.keystore, pin=pin)
+        keystore: Keystore = open_keystore(home.keystore, pin=pin)
+        if home.settings().root_keystore is not None:
+            keystore = DividedKeystore(keystore)
         try:
-            _publish_again(home, state)
+            publish_again(home, state)
             yield AuthorityService(
                 keystore=keystore,
                 recorder=Recorder(journal=journal, state=state, now=_utc_now),
@@ -196,7 +208,7 @@ def write_references(home: Home, signer_id: str, path: Path) -> int:
     return len(lines) - 1
 
 
-def _publish_again(home: Home, state: PkiState) -> None:
+def publish_again(home: Home, state: PkiState) -> None:
     """Publish what a crash kept from being published; the journal has it all."""
     certificates: list[tuple[str, bytes | None]] = [
         *((key_id, item.certificate) for key_id, item in state.authorities.items()),

@@ -20,9 +20,11 @@ from pki.cli_authorising import authorisation_app, operator_app, signer_serve
 from pki.cli_certificate import certificate_app
 from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_context, load_profile
 from pki.cli_hierarchy import mount
-from pki.cli_terminal import terminal_app
+from pki.cli_master_keys import master_key_app
+from pki.cli_terminal_export import terminal_app
 from pki.errors import PkiError
 from pki.keys.open import KeystoreKind, keystore_warning
+from pki.lazy_commands import LazyCommands, LazyGroup
 from pki.lint_command import LINT_EXAMPLES, lint_command
 from pki.log_commands import log_app
 from pki.presentation import (
@@ -38,6 +40,7 @@ from pki.presentation import (
 )
 from pki.record.journal import JournalHead, verify_journal
 from pki.services.authority import AuthorityRequest
+from pki.services.revocation import RevocationService
 from pki.witness_commands import mount_evidence
 
 __all__ = ["app", "main"]
@@ -45,8 +48,33 @@ __all__ = ["app", "main"]
 _NOT_DONE: Final = 2
 _USAGE: Final = 64
 
+_LAZY: Final = {
+    "ceremony": LazyCommands(
+        module="pki.cli_ceremony",
+        attribute="ceremony_app",
+        help="Ceremonies: what a quorum of custodians does with the root's key.",
+    ),
+    "database": LazyCommands(
+        module="pki.cli_service",
+        attribute="database_app",
+        help="The service's database: requests, and a projection of the journal.",
+    ),
+    "request": LazyCommands(
+        module="pki.cli_service",
+        attribute="request_app",
+        help="What operators asked for and decided through the API.",
+    ),
+    "api": LazyCommands(
+        module="pki.cli_api",
+        attribute="api_app",
+        help="The HTTP API for operators and terminals.",
+    ),
+}
+"""Groups that bring a database, a web server or a PDF library."""
+
 app = typer.Typer(
     name="membercard-pki",
+    cls=LazyGroup.of(_LAZY),
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -226,8 +254,7 @@ def signer_revoke(
 ) -> None:
     """Revoke a document signer and issue the CRL that lists it: every card that it signed is refused."""
     with open_authority(command_context(context).home, pin_file=pin_file) as authority:
-        record = authority.revoke_signer(signer_id, reason=reason)
-        authority.issue_crl()
+        record = RevocationService(authority).revoke(signer_id, reason=reason)
     print_document(signer_document(record), output_format)
     print_warning("terminals refuse its cards once they have the new CRL: trust export")
 
@@ -329,6 +356,7 @@ for _name, _commands in (
     ("operator", operator_app),
     ("authorisation", authorisation_app),
     ("certificate", certificate_app),
+    ("master-key", master_key_app),
 ):
     app.add_typer(_commands, name=_name)
 app.command("lint", epilog=LINT_EXAMPLES)(lint_command)

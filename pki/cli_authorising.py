@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
@@ -15,13 +14,16 @@ from pki.bootstrap import read_state
 from pki.bootstrap_operators import (
     create_authorisation,
     enrol_operator,
+    enrol_operator_by_request,
     read_authorisation,
     revoke_operator,
     sign_authorisation,
 )
 from pki.certificates.certificate import load_certificate
+from pki.certificates.operator_roles import OperatorRole
 from pki.cli_context import PinFileOption, command_context
 from pki.errors import PkiError, PkiRefusedError
+from pki.keys.process_protection import protect_memory
 from pki.presentation import FormatOption, OutputFormat, print_document, print_json
 from pki.services.authorisation_state import AuthorisationState, OperatorRecord
 from pki.services.authorising import REQUIRED_OPERATORS, operators_behind
@@ -67,7 +69,7 @@ def signer_serve(
     """Own the keys, and sign for clients what two operators authorised, until interrupted."""
     home = command_context(context).home
     # Keys and PIN must not end up in a file because something crashed.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    protect_memory(for_good=True)
 
     def ready(server: SignerServer, signers: tuple[str, ...]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -90,25 +92,46 @@ def signer_serve(
 Examples:
   membercard-pki --home pki operator enrol an --operator-pin-file secrets/an.pin
   membercard-pki --home pki operator enrol binh --operator-pin-file /media/binh/pin --keys /media/binh/key
+  membercard-pki --home pki operator enrol lan --request lan.csr --role officer
 """,
 )
 def operator_enrol(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A plain word, given once: a-z, 0-9, -.")],
     *,
-    operator_pin_file: OperatorPinOption,
+    operator_pin_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the operator's own PIN; made with a random one if absent."),
+    ] = None,
+    request: Annotated[
+        Path | None,
+        typer.Option(help="A certification request (PKCS#10) with a key that the operator made."),
+    ] = None,
+    role: Annotated[
+        list[OperatorRole] | None,
+        typer.Option(help="What the operator may do through the API; may be given several times."),
+    ] = None,
     keys: KeysOption = None,
     pin_file: PinFileOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Make an operator's key, which only the operator's PIN opens, and its certificate."""
-    record = enrol_operator(
-        command_context(context).home,
-        name,
-        keys=keys,
-        operator_pin_file=operator_pin_file,
-        pin_file=pin_file,
-    )
+    """Make an operator's key, which only the operator's PIN opens, or take the operator's own, and certify it."""
+    home, roles = command_context(context).home, frozenset(role or ())
+    if (operator_pin_file is None) == (request is None):
+        raise typer.BadParameter("give one of them", param_hint="--operator-pin-file or --request")
+    if request is not None:
+        record = enrol_operator_by_request(
+            home, name, request=request, roles=roles, pin_file=pin_file
+        )
+    elif operator_pin_file is not None:
+        record = enrol_operator(
+            home,
+            name,
+            keys=keys,
+            operator_pin_file=operator_pin_file,
+            pin_file=pin_file,
+            roles=roles,
+        )
     print_document(_operator_document(record), output_format)
 
 
@@ -157,6 +180,7 @@ def operator_list(
     epilog="""\b
 Examples:
   membercard-pki --home pki authorisation create --signer ds-1 --cards 500 --until 3d --out batch.json
+  membercard-pki --home pki authorisation create --signer ds-1 --cards 500 --chips 500 --until 3d --out batch.json
   membercard-pki --home pki authorisation create --signer ds-1 --cards 18 --until 2026-12-01T17:00:00Z --out batch.json
 """,
 )
@@ -171,6 +195,10 @@ def authorisation_create(
     signer: Annotated[
         str | None, typer.Option(help="Which document signer; the newest usable one if absent.")
     ] = None,
+    chips: Annotated[
+        int,
+        typer.Option(min=0, max=MAX_CARDS, help="Of how many chips keys are sealed to stations."),
+    ] = 0,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Write down what is to be authorised; two operators sign it then."""
@@ -185,7 +213,9 @@ def authorisation_create(
         raise PkiRefusedError(
             f"there is no usable signer {chosen[:80]!r}, only {usable}", code="signer.unknown"
         )
-    authorisation = create_authorisation(out, signer_id=chosen, cards=cards, until=_until(until))
+    authorisation = create_authorisation(
+        out, signer_id=chosen, cards=cards, until=_until(until), chips=chips
+    )
     _show(authorisation, state.authorisations, output_format)
 
 
@@ -260,6 +290,7 @@ def _show(
             "digest": authorisation.digest.hex(),
             "signer": authorisation.signer_id,
             "cards": authorisation.cards,
+            "chips": authorisation.chips,
             "until": f"{authorisation.until:%Y-%m-%dT%H:%M:%SZ}",
             "operators": ", ".join(names),
             "signed": 0 if accepted is None else accepted.signed,

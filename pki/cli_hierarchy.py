@@ -129,7 +129,9 @@ def signer_compromise(
     due = read_state(home).crl_due
     print_warning("terminals refuse its cards once they have the stop list: trust export")
     if due is not None:
-        print_warning(f"the CRL that lists it is due until {due:%Y-%m-%d %H:%M}Z: crl issue")
+        has_quorum = read_state(home).ceremonies.quorum is not None
+        command = "ceremony crl" if has_quorum else "crl issue"
+        print_warning(f"the CRL that lists it is due until {due:%Y-%m-%d %H:%M}Z: {command}")
 
 
 def signer_destroy(
@@ -204,6 +206,7 @@ def service_create_root(
 Examples:
   membercard-pki --home pki service issue --id api --name "Card API" --host pki.example --request api.csr --out api.cer
   membercard-pki --home pki service issue --operator --id lan --name "Nguyen Thi Lan" --request lan.csr --out lan.cer
+  membercard-pki --home pki service issue --station --id station-1 --name "Station 1" --request station-1.csr --out station-1.cer
 """,
 )
 def service_issue(
@@ -224,12 +227,18 @@ def service_issue(
     operator: Annotated[
         bool, typer.Option("--operator", help="For a person, who has no host name.")
     ] = False,
+    station: Annotated[
+        bool,
+        typer.Option("--station", help="For a personalisation station, to which keys are sealed."),
+    ] = False,
     key: KeyOption = None,
     pin_file: PinFileOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Certify the key of a service (TLS server and client) or of an operator (TLS client)."""
-    profile = load_profile("operator" if operator else "service", key)
+    """Certify the key of a service (TLS server and client), an operator (TLS client) or a station."""
+    if operator and station:
+        raise typer.BadParameter("not together with --operator", param_hint="--station")
+    profile = load_profile("operator" if operator else "station" if station else "service", key)
     wanted = ServiceRequest(
         service_id=service_id,
         common_name=name,

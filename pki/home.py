@@ -1,7 +1,9 @@
 """The home directory of an authority: settings, keystore, journal, published certificates and CRLs.
 
-settings.toml   where the PIN file is
+settings.toml   where the PIN file is, and the root's keystore if a quorum opens it
 keystore/       the keys (pki.keys.open)
+root-keystore/  the CSCA's keys, where a quorum opens them (pki.ceremony); it may lie elsewhere
+ceremonies/     ID/transcript.jsonl: what was done in each ceremony
 operators/      NAME/: each operator's own key, under the operator's own PIN
 journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
 log/            the transparency log's hashes (pki.record.transparency_store)
@@ -31,9 +33,13 @@ _MAX_CHECKPOINT_BYTES: Final = 65537
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeSettings:
-    """What a home remembers between commands; ``pin_file`` is absolute."""
+    """What a home remembers between commands; both are absolute.
+
+    ``root_keystore`` is there in a home whose CSCA's keys are opened by a quorum in ceremonies.
+    """
 
     pin_file: Path
+    root_keystore: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,11 @@ class Home:
         return self.directory / "keystore"
 
     @property
+    def ceremonies(self) -> Path:
+        """Where the transcripts of ceremonies are."""
+        return self.directory / "ceremonies"
+
+    @property
     def operators(self) -> Path:
         """Where operators' keys lie by default, each in a keystore of its own."""
         return self.directory / "operators"
@@ -77,9 +88,10 @@ class Home:
         Raises:
             RecordError: ``home.exists``, ``home.unusable``.
         """
-        # A JSON text is a TOML basic string, too.
-        pin_file = json.dumps(str(settings.pin_file), ensure_ascii=False)
-        content = f"format = {_FORMAT}\npin_file = {pin_file}\n"
+        lines = [f"format = {_FORMAT}", f"pin_file = {_toml_text(settings.pin_file)}"]
+        if settings.root_keystore is not None:
+            lines.append(f"root_keystore = {_toml_text(settings.root_keystore)}")
+        content = "\n".join(lines) + "\n"
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.directory.chmod(0o700)
@@ -107,11 +119,19 @@ class Home:
         except (OSError, ValueError, RecursionError) as error:
             raise _unusable(self.directory, error) from error
         pin_file = found.get("pin_file")
-        if found.get("format") != _FORMAT or not isinstance(pin_file, str):
+        root_keystore = found.get("root_keystore")
+        if (
+            found.get("format") != _FORMAT
+            or not isinstance(pin_file, str)
+            or not isinstance(root_keystore, str | None)
+        ):
             raise RecordError(
                 f"{self._settings_file} is not of format {_FORMAT}", code="home.unusable"
             )
-        return HomeSettings(pin_file=Path(pin_file))
+        return HomeSettings(
+            pin_file=Path(pin_file),
+            root_keystore=None if root_keystore is None else Path(root_keystore),
+        )
 
     def read_pin(self, given: Path | None) -> str:
         """The PIN from the file given, or from the one that the home remembers.
@@ -196,6 +216,11 @@ class Home:
 def _read_bounded(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(_MAX_CHECKPOINT_BYTES)
+
+
+def _toml_text(path: Path) -> str:
+    # A JSON text is a TOML basic string, too.
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def _unusable(directory: Path, error: Exception) -> RecordError:

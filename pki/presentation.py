@@ -84,6 +84,7 @@ def authority_document(state: PkiState) -> Document:
         "crl_number": None if crl is None else ext.decode_crl_number(crl.extensions),
         "crl_next_update": None if crl is None else _moment(crl.next_update),
         "crl_due": _moment(state.crl_due),
+        "quorum": _quorum(state),
     }
 
 
@@ -197,6 +198,12 @@ def print_table(renderable: RenderableType) -> None:
 def print_warning(sentence: str) -> None:
     """One line on standard error."""
     sys.stderr.write(f"warning: {sentence}\n")
+
+
+def _quorum(state: PkiState) -> str | None:
+    """How many of how many custodians open the root's key."""
+    quorum = state.ceremonies.quorum
+    return None if quorum is None else f"{quorum.threshold} of {len(quorum.custodians)}"
 
 
 def _moment(moment: datetime | None) -> str | None:

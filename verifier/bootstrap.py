@@ -1,7 +1,8 @@
 """The composition root: the one module that knows every adapter of the verifier."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,15 +13,17 @@ from card_layout.transport.connection import CardReader
 from card_layout.transport.readers import open_reader, wait_for_card, wait_for_removal
 from verifier.inspection.snapshot import CardSnapshot
 from verifier.reading.card_reading import read_card
+from verifier.reading.terminal_proof import TerminalAccess
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_batch import CardChange
 from verifier.services.inspect_card import Inspection, InspectionRules, inspect_card
+from verifier.trust.credentials import CredentialsSource, open_credentials
 from verifier.trust.directory import load_trust
 from verifier.trust.proofs import proof_in_file, proofs_in
 
 __all__ = ["DEFAULT_PROFILE", "SystemClock", "Verifier", "card_change", "open_verifier"]
 
-DEFAULT_PROFILE: Final = "membercard-1-icao"
+DEFAULT_PROFILE: Final = "membercard-1"
 _POLL_SECONDS: Final = 0.02
 
 
@@ -44,6 +47,7 @@ class Verifier:
     profile: CardProfile
     rules: InspectionRules
     clock: SystemClock
+    terminal: TerminalAccess
 
     def inspect(self, reader: CardReader, password: CardPassword) -> Inspection:
         """Read and judge the card in the reader."""
@@ -58,9 +62,11 @@ class Verifier:
             allow_bac=self.rules.policy.allow_bac,
             now=self.clock.now(),
             monotonic=self.clock.monotonic,
+            terminal=self.terminal,
         )
 
 
+@contextmanager
 def open_verifier(
     *,
     reader_name: str,
@@ -68,36 +74,41 @@ def open_verifier(
     profile_name: str = DEFAULT_PROFILE,
     purpose: str | None = None,
     at: datetime | None = None,
+    credentials: CredentialsSource | None = None,
     inclusion_proof: Path | None = None,
-) -> Verifier:
-    """Load what is trusted, then find the reader.
+) -> Iterator[Verifier]:
+    """Load what is trusted and what the terminal can show, then find the reader; its key is closed at the end.
 
     ``inclusion_proof`` is brought for the card; without it, the trust directory's ``proofs/`` are looked through.
 
     Raises:
-        TrustError: the trust directory or its policy is broken, or does not know the purpose.
+        TrustError: the trust directory or its policy is broken, or does not know the purpose; the terminal's
+            directory is broken.
         CardDataError: the profile cannot be read.
         TransportError: there is no such reader.
     """
     trust = load_trust(trust_directory)
-    trust.policy.required_checks(purpose)
-    return Verifier(
-        profile=load_profile(profile_name),
-        reader=open_reader(reader_name),
-        rules=InspectionRules(
-            anchors=trust.anchors,
-            policy=trust.policy,
-            log_policy=trust.log_policy,
-            proofs=(
-                proofs_in(trust_directory / "proofs")
-                if inclusion_proof is None
-                else proof_in_file(inclusion_proof)
+    needed = trust.policy.protected_files(purpose)
+    with ExitStack() as opened:
+        shown = None if credentials is None else opened.enter_context(open_credentials(credentials))
+        yield Verifier(
+            profile=load_profile(profile_name),
+            reader=open_reader(reader_name),
+            rules=InspectionRules(
+                anchors=trust.anchors,
+                policy=trust.policy,
+                log_policy=trust.log_policy,
+                proofs=(
+                    proofs_in(trust_directory / "proofs")
+                    if inclusion_proof is None
+                    else proof_in_file(inclusion_proof)
+                ),
+                purpose=purpose,
+                at=at,
             ),
-            purpose=purpose,
-            at=at,
-        ),
-        clock=SystemClock(),
-    )
+            clock=SystemClock(),
+            terminal=TerminalAccess(credentials=shown, needed=needed),
+        )
 
 
 def card_change(wait_seconds: float) -> CardChange:

@@ -18,11 +18,13 @@ from issuer.errors import IssuerDataError
 __all__ = [
     "KEY_VERSION_PERSONALISATION",
     "KEY_VERSION_TRANSPORT",
+    "LAST_KEY_VERSION_PERSONALISATION",
     "SERIAL_BYTES",
     "Chip",
     "ChipEvent",
     "ChipState",
     "Serial",
+    "is_personalisation_version",
     "next_chip_state",
     "parse_serial",
 ]
@@ -36,7 +38,10 @@ KEY_VERSION_TRANSPORT = 0xFF
 """The keys with which the chip maker delivers (SPEC.md 8.2)."""
 
 KEY_VERSION_PERSONALISATION = 0x30
-"""Our own keys, which replace them."""
+"""Our own keys, which replace them: the first version of their master key."""
+
+LAST_KEY_VERSION_PERSONALISATION = 0x3F
+"""The last version that there can be (SPEC.md 8.2)."""
 
 _SERIAL_TEXT = re.compile(r"[0-9A-Fa-f]{20}")
 
@@ -86,6 +91,14 @@ class Chip:
     public_key: EcPublicKey | None = field(default=None, repr=False)
     held: str | None = None
     condemned_for: str | None = None
+
+
+def is_personalisation_version(key_version: int | None) -> bool:
+    """Whether keys of this version are our own, whichever version of the master key they derive from."""
+    return (
+        key_version is not None
+        and KEY_VERSION_PERSONALISATION <= key_version <= LAST_KEY_VERSION_PERSONALISATION
+    )
 
 
 def next_chip_state(state: ChipState, event: ChipEvent) -> ChipState:

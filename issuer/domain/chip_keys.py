@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from issuer.domain.chip import KEY_VERSION_PERSONALISATION, KEY_VERSION_TRANSPORT
+from issuer.domain.chip import (
+    KEY_VERSION_PERSONALISATION,
+    KEY_VERSION_TRANSPORT,
+    LAST_KEY_VERSION_PERSONALISATION,
+    is_personalisation_version,
+)
 from issuer.errors import IssuerRefusedError
 
 __all__ = ["ChipKeySet", "key_label"]
-
-_LABELS = {
-    KEY_VERSION_TRANSPORT: b"membercard transport",
-    KEY_VERSION_PERSONALISATION: b"membercard personalisation",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +30,12 @@ def key_label(key_version: int) -> bytes:
         IssuerRefusedError: the version is neither the transport keys' nor ours
             (``personalisation.key-version``).
     """
-    try:
-        return _LABELS[key_version]
-    except KeyError:
-        raise IssuerRefusedError(
-            f"the chip holds keys of version {key_version:02X}, expected "
-            f"{KEY_VERSION_TRANSPORT:02X} or {KEY_VERSION_PERSONALISATION:02X}",
-            code="personalisation.key-version",
-        ) from None
+    if key_version == KEY_VERSION_TRANSPORT:
+        return b"membercard transport"
+    if is_personalisation_version(key_version):
+        return b"membercard personalisation"
+    raise IssuerRefusedError(
+        f"the chip holds keys of version {key_version:02X}, expected {KEY_VERSION_TRANSPORT:02X} or "
+        f"{KEY_VERSION_PERSONALISATION:02X} to {LAST_KEY_VERSION_PERSONALISATION:02X}",
+        code="personalisation.key-version",
+    )

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from card_layout.atr import LifeCycle
 from issuer.domain.card import Card, CardReference, CardState
 from issuer.domain.chip import (
-    KEY_VERSION_PERSONALISATION,
     KEY_VERSION_TRANSPORT,
     Chip,
     ChipState,
+    is_personalisation_version,
 )
 
 __all__ = ["Action", "ChipEvidence", "Decision", "decide"]
@@ -96,7 +96,7 @@ def _decide_by_life_cycle(evidence: ChipEvidence, chip: Chip, card: Card | None)
         return _decide_operational(card)
     if evidence.life_cycle is LifeCycle.BLANK:
         return _decide_blank(evidence, chip)
-    if evidence.key_version != KEY_VERSION_PERSONALISATION:
+    if not is_personalisation_version(evidence.key_version):
         return _refuse(
             "chip.transport-keys-left",
             "the chip is past initialisation but holds its transport keys",
@@ -131,7 +131,7 @@ def _decide_blank(evidence: ChipEvidence, chip: Chip) -> Decision:
         return _refuse(
             "chip.behind-record", "the chip is blank, but the record says it was initialised"
         )
-    if chip.state is ChipState.INITIALISING and evidence.key_version == KEY_VERSION_PERSONALISATION:
+    if chip.state is ChipState.INITIALISING and is_personalisation_version(evidence.key_version):
         return Decision(action=Action.RESUME_INITIALISE)
     if evidence.key_version != KEY_VERSION_TRANSPORT:
         return _refuse(

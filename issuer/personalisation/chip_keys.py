@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from issuer.domain.chip import KEY_VERSION_PERSONALISATION, KEY_VERSION_TRANSPORT, Serial
 from issuer.domain.chip_keys import ChipKeySet, key_label
-from pki.keys.keystore import Keystore
+from issuer.errors import IssuerRefusedError
+from pki.keys.keystore import AgreementKeystore
 
 __all__ = [
     "CARD_DATA_KEY_ID",
@@ -41,7 +42,7 @@ class KeystoreThread:
     A PKCS#11 library stands only one thread and one session a process; the workers of a station are many.
     """
 
-    def __init__(self, open_keystore: Callable[[], Keystore]) -> None:
+    def __init__(self, open_keystore: Callable[[], AgreementKeystore]) -> None:
         """Open the keystore in the new thread.
 
         Raises:
@@ -56,7 +57,7 @@ class KeystoreThread:
             self._executor.shutdown()
             raise
 
-    def call(self, work: Callable[[Keystore], _T]) -> _T:
+    def call(self, work: Callable[[AgreementKeystore], _T]) -> _T:
         """The result of ``work`` on the keystore; what it raises is raised here."""
         return self._executor.submit(work, self._keystore).result()
 
@@ -76,12 +77,23 @@ class MasterKeyChipKeys:
     def __init__(self, keystore: KeystoreThread) -> None:
         self._keystore = keystore
 
+    @property
+    def personalisation_version(self) -> int:
+        """The only one: a station's own keystore has one master key."""
+        return KEY_VERSION_PERSONALISATION
+
     def key_set(self, serial: Serial, key_version: int) -> ChipKeySet:
         """See ``ChipKeys.key_set``."""
         label = key_label(key_version)
-        master_key_id = _MASTER_KEY_IDS[key_version]
+        master_key_id = _MASTER_KEY_IDS.get(key_version)
+        if master_key_id is None:
+            raise IssuerRefusedError(
+                f"the chip holds keys of version {key_version:02X}, whose master key is not in this keystore",
+                code="personalisation.key-version",
+                hint="station ... --keys FILE",
+            )
 
-        def derive(keystore: Keystore) -> list[bytes]:
+        def derive(keystore: AgreementKeystore) -> list[bytes]:
             return [
                 keystore.derive(
                     master_key_id, label=label + b" " + name, context=serial, length=_KEY_BYTES

@@ -14,7 +14,7 @@ from card_layout.iso7816.status_words import StatusWord
 from card_layout.profile import CardProfile, FileProfile
 from card_layout.transport.connection import CardConnection
 from issuer.domain.card import REFERENCE_BYTES, CardReference
-from issuer.domain.chip import KEY_VERSION_PERSONALISATION, Serial
+from issuer.domain.chip import Serial
 from issuer.domain.chip_keys import ChipKeySet
 from issuer.domain.chip_plan import (
     CreateApplication,
@@ -22,6 +22,7 @@ from issuer.domain.chip_plan import (
     GenerateKeyPair,
     PutPasswords,
     PutReference,
+    PutTrustPoints,
     ReplaceKeys,
     SelectApplication,
     SetStatus,
@@ -123,7 +124,7 @@ class NativeChip:
         """See ``OpenedChip.execute``."""
         match step:
             case ReplaceKeys():
-                self._replace_keys()
+                self._replace_keys(step.key_version)
             case CreateFile():
                 self._create_file(step.file)
             case CreateApplication():
@@ -141,14 +142,19 @@ class NativeChip:
                 self._require(
                     commands.put_passwords(mrz_information=step.mrz_information, can=step.can)
                 )
+            case PutTrustPoints():
+                self._require(
+                    commands.put_trust_points(
+                        certificates=step.certificates, current_date=step.current_date
+                    )
+                )
             case SetStatus():
                 self._require(commands.set_status(step.life_cycle))
         return None
 
-    def _replace_keys(self) -> None:
+    def _replace_keys(self, key_version: int) -> None:
         self.session.replace_keys(
-            _scp03_keys(self.keys_for(self.serial, KEY_VERSION_PERSONALISATION)),
-            new_key_version=KEY_VERSION_PERSONALISATION,
+            _scp03_keys(self.keys_for(self.serial, key_version)), new_key_version=key_version
         )
 
     def _create_file(self, file: FileProfile) -> None:

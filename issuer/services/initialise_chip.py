@@ -4,12 +4,14 @@ from card_layout.profile import CardProfile
 from issuer.domain.card_files import master_file_contents
 from issuer.domain.chip import KEY_VERSION_TRANSPORT
 from issuer.domain.chip_plan import initialisation_plan
-from issuer.services.production_ports import OpenedChip, StationLedger
+from issuer.services.production_ports import ChipKeys, OpenedChip, StationLedger
 
 __all__ = ["initialise_chip"]
 
 
-def initialise_chip(opened: OpenedChip, *, profile: CardProfile, ledger: StationLedger) -> None:
+def initialise_chip(
+    opened: OpenedChip, *, profile: CardProfile, ledger: StationLedger, chip_keys: ChipKeys
+) -> None:
     """Carry out the whole initialisation, from the start or once more after a tear.
 
     1. The intent is recorded, and a key of an earlier attempt forgotten.
@@ -25,7 +27,9 @@ def initialise_chip(opened: OpenedChip, *, profile: CardProfile, ledger: Station
     plan = initialisation_plan(
         profile,
         master_file_contents=master_file_contents(profile),
-        holds_transport_keys=opened.key_version == KEY_VERSION_TRANSPORT,
+        replace_keys_by=chip_keys.personalisation_version
+        if opened.key_version == KEY_VERSION_TRANSPORT
+        else None,
     )
     ledger.begin_initialisation(opened.serial)
     for step in plan:

@@ -252,11 +252,16 @@ class StationLedger(Protocol):
 class ChipKeys(Protocol):
     """The keys of chips; safe to call from any thread."""
 
+    @property
+    def personalisation_version(self) -> int:
+        """The version of the keys that chips get in place of their transport keys."""
+
     def key_set(self, serial: Serial, key_version: int) -> ChipKeySet:
         """The keys that a chip of this serial holds under this version.
 
         Raises:
-            IssuerRefusedError: no such version (``personalisation.key-version``).
+            IssuerRefusedError: no such version (``personalisation.key-version``), or keys that this station was
+                not given (``personalisation.keys-not-given``, ``personalisation.keys-expired``).
             KeystoreError: the master key is missing.
         """
 

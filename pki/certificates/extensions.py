@@ -77,6 +77,7 @@ class KeyUsageBit(IntEnum):
     """The bits of key usage that occur here (RFC 5280, 4.2.1.3)."""
 
     DIGITAL_SIGNATURE = 0
+    KEY_AGREEMENT = 4
     CERTIFICATE_SIGN = 5
     CRL_SIGN = 6
 
@@ -140,7 +141,7 @@ def encode_key_usage(usages: frozenset[KeyUsageBit]) -> Extension:
         content_commitment=False,
         key_encipherment=False,
         data_encipherment=False,
-        key_agreement=False,
+        key_agreement=KeyUsageBit.KEY_AGREEMENT in usages,
         key_cert_sign=KeyUsageBit.CERTIFICATE_SIGN in usages,
         crl_sign=KeyUsageBit.CRL_SIGN in usages,
         encipher_only=False,

@@ -40,6 +40,7 @@ class ProfileKind(Enum):
     SERVICE_AUTHORITY = "service-authority"
     SERVICE = "service"
     OPERATOR = "operator"
+    STATION = "station"
 
     @property
     def is_authority(self) -> bool:
@@ -49,7 +50,7 @@ class ProfileKind(Enum):
     @property
     def is_under_service_authority(self) -> bool:
         """Whether the service authority issues it; all other end entities are the CSCA's."""
-        return self in {ProfileKind.SERVICE, ProfileKind.OPERATOR}
+        return self in {ProfileKind.SERVICE, ProfileKind.OPERATOR, ProfileKind.STATION}
 
     @property
     def extended_key_usage(self) -> tuple[str, ...]:
@@ -71,6 +72,7 @@ _EXTENDED_KEY_USAGE: Final = {
     # RFC 5280, 4.2.1.12: serverAuth and clientAuth.
     ProfileKind.SERVICE: ("1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"),
     ProfileKind.OPERATOR: ("1.3.6.1.5.5.7.3.2",),
+    ProfileKind.STATION: ("1.3.6.1.4.1.32473.51.4.6",),
 }
 
 

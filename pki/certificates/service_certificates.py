@@ -94,7 +94,7 @@ def prepare_service_certificate(
     not_before: datetime,
     host_names: tuple[str, ...] = (),
 ) -> PreparedCertificate:
-    """A certificate for TLS: a service has host names, an operator has none.
+    """A certificate for TLS: a service has host names, an operator has none; or one that a station's keys are sealed to.
 
     Raises:
         PkiDataError: ``service.authority-invalid``.
@@ -102,7 +102,7 @@ def prepare_service_certificate(
     """
     if not profile.kind.is_under_service_authority:
         raise _invalid(
-            f"profile is for {profile.kind.value}, expected a service's or an operator's"
+            f"profile is for {profile.kind.value}, expected a service's, an operator's or a station's"
         )
     check_host_names(profile.kind, host_names)
     check_key(profile, public_key)
@@ -124,7 +124,7 @@ def prepare_service_certificate(
         extensions=[
             ext.encode_authority_key_identifier(identifier or b""),
             ext.encode_subject_key_identifier(key_identifier(public_key)),
-            ext.encode_key_usage(frozenset({KeyUsageBit.DIGITAL_SIGNATURE})),
+            ext.encode_key_usage(frozenset({_key_usage(profile.kind)})),
             *mark_policies(is_test=is_test_certificate(authority)),
             *([ext.encode_host_names(host_names)] if host_names else []),
             # Not critical: TLS libraries differ in what they do with a critical one.
@@ -142,7 +142,7 @@ def check_host_names(kind: ProfileKind, host_names: tuple[str, ...]) -> None:
     if (kind is ProfileKind.SERVICE) != bool(host_names) or len(host_names) > _MAX_HOST_NAMES:
         raise _invalid(
             f"got {len(host_names)} host names, expected 1 to {_MAX_HOST_NAMES} for a service "
-            "and none for an operator"
+            "and none for an operator or a station"
         )
     for host in host_names:
         if len(host) > _MAX_HOST_CHARACTERS or not all(
@@ -175,14 +175,14 @@ def check_service_authority(der: bytes) -> Certificate:
 
 
 def check_service_certificate(der: bytes, *, kind: ProfileKind) -> Certificate:
-    """The certificate of a service or an operator, once it is known to keep to its profile.
+    """The certificate of a service, an operator or a station, once it is known to keep to its profile.
 
     Raises:
         PkiDataError: ``service.profile``.
     """
     try:
         certificate = load_certificate(der)
-        check_key_usage(certificate.extensions, {KeyUsageBit.DIGITAL_SIGNATURE})
+        check_key_usage(certificate.extensions, {_key_usage(kind)})
         if ext.decode_basic_constraints(certificate.extensions) is not None:
             raise CertificateError("an end entity has basic constraints")
         purposes = ext.decode_extended_key_usage(certificate.extensions)
@@ -193,6 +193,13 @@ def check_service_certificate(der: bytes, *, kind: ProfileKind) -> Certificate:
             f"the certificate breaks its profile: {error}", code="service.profile"
         ) from error
     return certificate
+
+
+def _key_usage(kind: ProfileKind) -> KeyUsageBit:
+    """A station's key opens what is sealed to it (RFC 5753, 7.1.1); the others' keys sign."""
+    return (
+        KeyUsageBit.KEY_AGREEMENT if kind is ProfileKind.STATION else KeyUsageBit.DIGITAL_SIGNATURE
+    )
 
 
 def _invalid(message: str) -> PkiRefusedError:

@@ -77,6 +77,8 @@ class DocumentSignerCertificate:
             _check_signer(certificate)
             extensions = certificate.extensions
             start, end = _key_use(certificate)
+            # Doc 9303-12, 7.1.1.1: both names bear a country; whose it is, check 9.15 says.
+            country_of(certificate.issuer)
             return cls(
                 der=der,
                 country=country_of(certificate.subject),
@@ -204,7 +206,7 @@ def check_revocation(
 
     A signer that any CRL or stop list of its authority lists is revoked, however old that list and whenever the card was
     signed: the signer itself claims the time of signing. ``proven_at`` is a time at which others than the signer had
-    seen the signature (SPEC.md, 9.21); only where every stop list that names the signer states a later time of
+    seen the signature (SPEC.md, 9.23); only where every stop list that names the signer states a later time of
     compromise is it let through.
 
     Raises:

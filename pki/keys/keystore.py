@@ -3,19 +3,26 @@
 import re
 from typing import Protocol, runtime_checkable
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.cmac import CMAC
+
 from card_layout.curves import NamedCurve
 from pki.errors import KeystoreError
 from pki.keys.signer import Signer
 
 __all__ = [
+    "CHECK_VALUE_BYTES",
     "MASTER_KEY_BYTES",
     "RSA_KEY_BITS",
     "RSA_PUBLIC_EXPONENT",
+    "AgreementKeystore",
     "Keystore",
     "check_key_id",
     "check_master_key",
     "check_rsa_bits",
     "kdf_blocks",
+    "master_key_check_value",
 ]
 
 MASTER_KEY_BYTES = 32
@@ -25,6 +32,9 @@ RSA_KEY_BITS = (3072, 4096)
 """The lengths of RSA keys that are made; the shortest is as strong as P-256."""
 
 RSA_PUBLIC_EXPONENT = 65537
+
+CHECK_VALUE_BYTES = 5
+"""A check value of an AES key has five bytes (ANSI X9.24-1)."""
 
 _BLOCK_BYTES = 16
 _MAX_DERIVED_BYTES = 64
@@ -89,6 +99,43 @@ class Keystore(Protocol):
 
     def close(self) -> None:
         """Let go of token and secrets; closing twice is harmless."""
+
+
+@runtime_checkable
+class AgreementKeystore(Keystore, Protocol):
+    """A keystore that also tells check values of master keys, and holds keys that others seal to."""
+
+    def check_value(self, key_id: str) -> bytes:
+        """What names a master key's value without telling it: 5 bytes (``master_key_check_value``).
+
+        Raises:
+            KeystoreError: ``keystore.key-unknown``, ``keystore.key-damaged``.
+        """
+
+    def create_agreement_key(self, *, key_id: str, curve: NamedCurve) -> None:
+        """Generate a private key for ECDH that cannot be taken out; it signs the request for its certificate, too.
+
+        Raises:
+            KeystoreError: as ``create_signing_key``.
+        """
+
+    def agree(self, key_id: str, public_key: ec.EllipticCurvePublicKey) -> bytes:
+        """The shared secret of ECDH with somebody's public key on the same curve: the x coordinate.
+
+        Raises:
+            KeystoreError: ``keystore.key-unknown``, ``keystore.key-invalid`` for a key on another curve.
+        """
+
+
+def master_key_check_value(value: bytes) -> bytes:
+    """The first five bytes of AES-CMAC over sixteen zero bytes (ANSI X9.24-1), for a key that is at hand.
+
+    Raises:
+        KeystoreError: ``keystore.key-invalid`` for a key of another length.
+    """
+    mac = CMAC(AES(check_master_key(value)))
+    mac.update(bytes(_BLOCK_BYTES))
+    return mac.finalize()[:CHECK_VALUE_BYTES]
 
 
 def check_key_id(key_id: str) -> str:

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 from pki.durable import create_file, replace_file
 from pki.errors import KeystoreError
-from pki.keys.keystore import Keystore
+from pki.keys.keystore import AgreementKeystore
 from pki.keys.software import SoftwareKeystore
 from pki.keys.token_library import find_softhsm
 
 if TYPE_CHECKING:
-    from pki.keys.pkcs11 import Pkcs11Keystore
+    from pki.keys.token_keystore import TokenKeystore
 
 __all__ = [
     "KeystoreKind",
+    "change_pin",
     "create_keystore",
     "create_pin_file",
     "keystore_warning",
@@ -45,7 +46,7 @@ class KeystoreKind(Enum):
     FILE = "file"
 
 
-def create_keystore(directory: Path, *, kind: KeystoreKind, pin: str) -> Keystore:
+def create_keystore(directory: Path, *, kind: KeystoreKind, pin: str) -> AgreementKeystore:
     """Make a keystore in a directory that has none.
 
     Raises:
@@ -66,7 +67,7 @@ def create_keystore(directory: Path, *, kind: KeystoreKind, pin: str) -> Keystor
     return SoftwareKeystore.create(directory, passphrase=pin.encode())
 
 
-def open_keystore(directory: Path, *, pin: str) -> Keystore:
+def open_keystore(directory: Path, *, pin: str) -> AgreementKeystore:
     """Open the keystore in a directory, whatever its kind.
 
     Raises:
@@ -84,6 +85,31 @@ def open_keystore(directory: Path, *, pin: str) -> Keystore:
         configuration=_correct_configuration(directory),
         token_directory=directory / "tokens",
     )
+
+
+def change_pin(directory: Path, *, old: str, new: str) -> None:
+    """Let another PIN open a keystore; a crash leaves it opened by exactly one of the two.
+
+    Raises:
+        KeystoreError: as ``open_keystore``, or it cannot be changed.
+    """
+    _check_pin(new)
+    if not _is_token(directory):
+        SoftwareKeystore.change_passphrase(directory, old=old.encode(), new=new.encode())
+        return
+    directory = directory.resolve()
+    module, token_label = _read_token_file(directory / _DESCRIPTION)
+    keystore = _token_keystore()(
+        module=module,
+        token_label=token_label,
+        pin=old,
+        configuration=_correct_configuration(directory),
+        token_directory=directory / "tokens",
+    )
+    try:
+        keystore.change_pin(old=old, new=new)
+    finally:
+        keystore.close()
 
 
 def keystore_warning(directory: Path) -> str | None:
@@ -148,28 +174,28 @@ def _check_pin(pin: str) -> None:
         )
 
 
-def _token_keystore() -> "type[Pkcs11Keystore]":
+def _token_keystore() -> "type[TokenKeystore]":
     """The class for tokens; its library comes with an extra, and verifying cards must not need it.
 
     Raises:
         KeystoreError: ``keystore.no-token-library``.
     """
     try:
-        from pki.keys.pkcs11 import Pkcs11Keystore  # noqa: PLC0415 - see above
+        from pki.keys.token_keystore import TokenKeystore  # noqa: PLC0415 - see above
     except ImportError as error:
         raise KeystoreError(
             "the keys are in a token, and python-pkcs11 is not installed",
             code="keystore.no-token-library",
             hint="install the extra membercard[hsm]",
         ) from error
-    return Pkcs11Keystore
+    return TokenKeystore
 
 
 def _is_token(directory: Path) -> bool:
     return (directory / _DESCRIPTION).exists()
 
 
-def _create_token(directory: Path, *, module: Path, pin: str) -> Keystore:
+def _create_token(directory: Path, *, module: Path, pin: str) -> AgreementKeystore:
     tokens = directory / "tokens"
     configuration = directory / "softhsm2.conf"
     try:

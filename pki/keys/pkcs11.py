@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import pkcs11
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -136,7 +136,7 @@ class Pkcs11Keystore:
         pin: str,
         configuration: Path,
         token_directory: Path,
-    ) -> "Pkcs11Keystore":
+    ) -> Self:
         """Make a new SoftHSM2 token and open it.
 
         Raises:
@@ -301,6 +301,16 @@ class Pkcs11Keystore:
             for item in objects:
                 item.destroy()
             self._handles.clear()
+        self._make_durable()
+
+    def change_pin(self, *, old: str, new: str) -> None:
+        """Let another user PIN open the token (PKCS#11, C_SetPIN).
+
+        Raises:
+            KeystoreError: the token refused.
+        """
+        with self._use() as session:
+            session.set_pin(old, new)
         self._make_durable()
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from card_layout.curves import NamedCurve
-from pki.durable import create_file, sync_directory
+from pki.durable import create_file, replace_file, sync_directory
 from pki.errors import KeystoreError
 from pki.keys.algorithms import PublicKey, SignatureAlgorithm
 from pki.keys.keystore import (
@@ -35,6 +35,7 @@ from pki.keys.keystore import (
     check_master_key,
     check_rsa_bits,
     kdf_blocks,
+    master_key_check_value,
 )
 
 __all__ = ["PrivateKey", "SoftwareKeystore", "SoftwareSigner"]
@@ -45,6 +46,9 @@ _SCRYPT_LOG2_N: Final = 15
 
 _CHECK: Final = b"membercard keystore"
 _NONCE_BYTES: Final = 12
+_NEXT: Final = ".next"
+"""The ending of a key that is sealed under the next passphrase."""
+
 _MAX_FILE_BYTES: Final = 16384
 """An RSA key of 4096 bits takes 5 kB in hexadecimal."""
 
@@ -77,6 +81,11 @@ class SoftwareSigner:
         """The public half."""
         return self._public_key
 
+    @property
+    def private_key(self) -> PrivateKey:
+        """The private half, which is in this process's memory anyway."""
+        return self._private_key
+
     def sign(self, message: bytes) -> bytes:
         """A signature over ``message``."""
         if isinstance(self._private_key, rsa.RSAPrivateKey):
@@ -105,20 +114,10 @@ class SoftwareKeystore:
         """
         if not passphrase:
             raise KeystoreError("the passphrase is empty", code="keystore.passphrase-wrong")
-        salt = secrets.token_bytes(16)
-        check = _seal(
-            _stretch(passphrase, salt=salt, log2_n=_SCRYPT_LOG2_N), _CHECK, associated=_CHECK
-        )
-        description = {
-            "format": _FORMAT,
-            "kdf": "scrypt",
-            "log2_n": _SCRYPT_LOG2_N,
-            "salt": salt.hex(),
-            "check": check.hex(),
-        }
+        description, _ = _describe(passphrase)
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            create_file(directory / "keystore.json", json.dumps(description, indent=1).encode())
+            create_file(directory / "keystore.json", description)
         except FileExistsError as error:
             raise KeystoreError(
                 f"there is a keystore in {directory} already", code="keystore.exists"
@@ -128,6 +127,36 @@ class SoftwareKeystore:
                 f"keystore {directory} cannot be written: {error.strerror}"
             ) from error
         return cls(directory, passphrase=passphrase)
+
+    @classmethod
+    def change_passphrase(cls, directory: Path, *, old: bytes, new: bytes) -> None:
+        """Seal every key anew, under another passphrase.
+
+        The copies lie beside the keys until ``keystore.json`` is replaced, which is when the new passphrase counts:
+        a crash before it leaves copies that the next change overwrites, a crash after it copies that ``_finish_change``
+        puts in their place.
+
+        Raises:
+            KeystoreError: ``keystore.passphrase-wrong``, or it cannot be written.
+        """
+        before = cls(directory, passphrase=old)
+        description, sealing_key = _describe(new)
+        try:
+            for key_id in before.key_ids():
+                kind = _Kind(_read_json(before._path(key_id)).get("kind"))
+                value = before._load(key_id, kind)
+                replace_file(
+                    before._path(key_id).with_suffix(_NEXT),
+                    _key_file(sealing_key, key_id, kind, value),
+                )
+            replace_file(directory / "keystore.json", description)
+            _finish_change(directory, sealing_key)
+        except OSError as error:
+            raise KeystoreError(
+                f"keystore {directory} cannot be written: {error.strerror}"
+            ) from error
+        finally:
+            before.close()
 
     def create_signing_key(self, *, key_id: str, curve: NamedCurve) -> None:
         """Generate a private key and seal it into a file."""
@@ -175,6 +204,27 @@ class SoftwareKeystore:
             derived += mac.finalize()
         return bytes(derived[:length])
 
+    def check_value(self, key_id: str) -> bytes:
+        """The master key's check value."""
+        return master_key_check_value(self._load(key_id, _Kind.MASTER))
+
+    def create_agreement_key(self, *, key_id: str, curve: NamedCurve) -> None:
+        """Generate a private key and seal it into a file."""
+        private_key = ec.generate_private_key(curve.to_cryptography())
+        self._store(key_id, _Kind.SIGNING, _encode(private_key))
+
+    def agree(self, key_id: str, public_key: ec.EllipticCurvePublicKey) -> bytes:
+        """ECDH in memory."""
+        private_key = self.signer(key_id).private_key
+        if (
+            not isinstance(private_key, ec.EllipticCurvePrivateKey)
+            or private_key.curve.name != public_key.curve.name
+        ):
+            raise KeystoreError(
+                f"key {key_id} is not on the curve of the other key", code="keystore.key-invalid"
+            )
+        return private_key.exchange(ec.ECDH(), public_key)
+
     def key_ids(self) -> tuple[str, ...]:
         """The names of the key files."""
         self._require_open()
@@ -192,6 +242,22 @@ class SoftwareKeystore:
         except OSError as error:
             raise KeystoreError(f"key {key_id} cannot be destroyed: {error.strerror}") from error
 
+    def copy_key(self, key_id: str, directory: Path) -> None:
+        """Put one key, sealed as it is, into a keystore of its own under the same passphrase.
+
+        Raises:
+            KeystoreError: ``keystore.key-unknown``, ``keystore.key-damaged``, or it cannot be written.
+        """
+        self._load(key_id, _Kind.SIGNING)
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for path in (self._path(key_id), self._directory / "keystore.json"):
+                replace_file(directory / path.name, path.read_bytes(), mode=0o600)
+        except OSError as error:
+            raise KeystoreError(
+                f"keystore {directory} cannot be written: {error.strerror}"
+            ) from error
+
     def close(self) -> None:
         """Forget the key that unseals the others."""
         self._sealing_key = None
@@ -207,10 +273,8 @@ class SoftwareKeystore:
     def _store(self, key_id: str, kind: _Kind, value: bytes) -> None:
         sealing_key = self._require_open()
         path = self._path(key_id)
-        sealed = _seal(sealing_key, value, associated=_associated(key_id, kind))
-        content = json.dumps({"format": _FORMAT, "kind": kind.value, "sealed": sealed.hex()})
         try:
-            create_file(path, content.encode())
+            create_file(path, _key_file(sealing_key, key_id, kind, value))
         except FileExistsError as error:
             raise KeystoreError(
                 f"there is a key {key_id} already", code="keystore.key-exists"
@@ -235,6 +299,41 @@ class SoftwareKeystore:
                 f"the seal of key {key_id} does not hold", code="keystore.key-damaged"
             )
         return value
+
+
+def _describe(passphrase: bytes) -> tuple[bytes, AESGCM]:
+    """A new ``keystore.json`` for a passphrase, and the key that seals the others."""
+    salt = secrets.token_bytes(16)
+    sealing_key = _stretch(passphrase, salt=salt, log2_n=_SCRYPT_LOG2_N)
+    description = {
+        "format": _FORMAT,
+        "kdf": "scrypt",
+        "log2_n": _SCRYPT_LOG2_N,
+        "salt": salt.hex(),
+        "check": _seal(sealing_key, _CHECK, associated=_CHECK).hex(),
+    }
+    return json.dumps(description, indent=1).encode(), sealing_key
+
+
+def _key_file(sealing_key: AESGCM, key_id: str, kind: _Kind, value: bytes) -> bytes:
+    sealed = _seal(sealing_key, value, associated=_associated(key_id, kind))
+    return json.dumps({"format": _FORMAT, "kind": kind.value, "sealed": sealed.hex()}).encode()
+
+
+def _finish_change(directory: Path, sealing_key: AESGCM) -> None:
+    """Put copies that this passphrase seals in their keys' place; others are from a change that never came to be."""
+    for path in directory.glob(f"[!.]*{_NEXT}"):
+        found = _read_json(path)
+        kind = next((item for item in _Kind if item.value == found.get("kind")), None)
+        is_ours = kind is not None and (
+            _unseal(sealing_key, found.get("sealed"), associated=_associated(path.stem, kind))
+            is not None
+        )
+        if is_ours:
+            path.replace(path.with_suffix(".key"))
+        else:
+            path.unlink()
+    sync_directory(directory)
 
 
 def _encode(private_key: PrivateKey) -> bytes:
@@ -263,6 +362,10 @@ def _open(directory: Path, passphrase: bytes) -> AESGCM:
         raise KeystoreError(
             f"the passphrase does not open keystore {directory}", code="keystore.passphrase-wrong"
         )
+    try:
+        _finish_change(directory, sealing_key)
+    except OSError as error:
+        raise KeystoreError(f"keystore {directory} cannot be written: {error.strerror}") from error
     return sealing_key
 
 

@@ -6,12 +6,11 @@ that came about, and until then it holds what it inherited: the lock on the jour
 open the token while it is still at work.
 
 Frames have a length of four bytes before them. The first carries the keystore's directory and PIN, every other one
-a letter: ``P`` for a public key, ``S`` for signatures over messages.
+a letter: ``P`` for a public key, ``S`` for signatures over messages, ``D`` for keys derived from master keys.
 """
 
 import json
 import os
-import resource
 import signal
 import socket
 import struct
@@ -32,7 +31,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from pki.errors import KeystoreError, PkiError
 from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.derivation import Derivation
+from pki.keys.keystore import Keystore
 from pki.keys.open import open_keystore
+from pki.keys.process_protection import protect_memory
 
 __all__ = ["TokenProcess", "TokenProcessSigner", "main"]
 
@@ -42,6 +44,7 @@ _LENGTH: Final = struct.Struct(">I")
 _SHORT: Final = struct.Struct(">H")
 _PUBLIC_KEY: Final = b"P"
 _SIGN: Final = b"S"
+_DERIVE: Final = b"D"
 _DONE: Final = b"\x00"
 _FAILED: Final = b"\x01"
 _OPENING_SECONDS: Final = 60.0
@@ -106,8 +109,20 @@ class TokenProcess:
             parts += (_SHORT.pack(len(message)), message)
         self._send(b"".join(parts))
 
+    def submit_derivations(self, derivations: Sequence[Derivation]) -> None:
+        """Ask for derived keys, which are collected like signatures.
+
+        Raises:
+            KeystoreError: ``keystore.process-failed``.
+        """
+        parts = [_DERIVE]
+        for each in derivations:
+            for part in (each.key_id.encode(), each.label, each.context, bytes((each.length,))):
+                parts += (_SHORT.pack(len(part)), part)
+        self._send(b"".join(parts))
+
     def collect(self) -> list[bytes]:
-        """The DER signatures for the oldest ``submit`` that was not collected yet.
+        """The DER signatures, or the keys, for the oldest ``submit`` that was not collected yet.
 
         Raises:
             KeystoreError: the key failed, and the process goes on; ``keystore.process-failed``: it is gone.
@@ -192,7 +207,7 @@ def main(descriptor: int) -> int:
     """The process itself: serve the other end until it closes."""
     # Whoever stops both from a terminal means the other one, which lets us finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    protect_memory(for_good=True)
     with socket.socket(fileno=descriptor) as connection:
         connection.settimeout(None)
         opening = _read_frame(connection)
@@ -216,6 +231,8 @@ def main(descriptor: int) -> int:
                         answer = _DONE + signers[key_id].public_key.public_bytes(
                             Encoding.DER, PublicFormat.SubjectPublicKeyInfo
                         )
+                    elif letter == _DERIVE:
+                        answer = _derive(keystore, rest)
                     else:
                         size = _SHORT.unpack_from(rest)[0]
                         sign = signers[rest[2 : 2 + size].decode()].sign
@@ -233,6 +250,17 @@ def main(descriptor: int) -> int:
         finally:
             keystore.close()
     return 0
+
+
+def _derive(keystore: Keystore, content: bytes) -> bytes:
+    """The answer to ``submit_derivations``: four pieces name each key."""
+    pieces = list(_split(content, 0))
+    parts = [_DONE]
+    for position in range(0, len(pieces), 4):
+        key_id, label, context, length = pieces[position : position + 4]
+        derived = keystore.derive(key_id.decode(), label=label, context=context, length=length[0])
+        parts += (_SHORT.pack(len(derived)), derived)
+    return b"".join(parts)
 
 
 def _read_frame(connection: socket.socket) -> bytes | None:

@@ -23,7 +23,10 @@ class OperatorRecord:
 
 @dataclass(slots=True, kw_only=True)
 class BatchRecord:
-    """One accepted authorisation; ``signed`` counts security objects recorded against it."""
+    """One accepted authorisation; ``signed`` counts security objects recorded against it.
+
+    ``chips`` is of how many chips the keys may be sealed to stations.
+    """
 
     batch: bytes
     digest: bytes
@@ -32,6 +35,7 @@ class BatchRecord:
     until: datetime
     operators: tuple[str, ...]
     signed: int = 0
+    chips: int = 0
 
 
 class AuthorisationState:
@@ -42,6 +46,7 @@ class AuthorisationState:
         self.root_certificate: bytes | None = None
         self.operators: dict[str, OperatorRecord] = {}
         self.batches: dict[bytes, BatchRecord] = {}
+        self.taken_requests: set[str] = set()
 
     def root_was_intended(self, entry: JournalEntry) -> int:
         """The root of operators may exist; its serial number."""
@@ -70,6 +75,10 @@ class AuthorisationState:
         operator.revoked_at = entry.time
         operator.reason = entry.text("reason")
 
+    def request_was_taken(self, entry: JournalEntry) -> None:
+        """An approved request was used up."""
+        self.taken_requests.add(entry.text("request"))
+
     def batch_was_accepted(self, entry: JournalEntry) -> None:
         """Cards may be signed against an authorisation from here on."""
         batch = bytes.fromhex(entry.text("batch"))
@@ -80,4 +89,6 @@ class AuthorisationState:
             cards=entry.number("cards"),
             until=datetime.strptime(entry.text("until"), _TIME_FORMAT).replace(tzinfo=UTC),
             operators=tuple(entry.text("operators").split(",")),
+            # Authorisations without chips do not mention them, as journals of before there were any.
+            chips=entry.number("chips") if "chips" in entry.fields else 0,
         )

@@ -20,6 +20,7 @@ __all__ = [
     "accept_authorisation",
     "check_batch",
     "operators_behind",
+    "require_batch",
 ]
 
 REQUIRED_OPERATORS: Final = 2
@@ -74,6 +75,7 @@ def accept_authorisation(authorisation: BatchAuthorisation, recorder: Recorder) 
         cards=authorisation.cards,
         until=authorisation.until.strftime("%Y-%m-%dT%H:%M:%SZ"),
         operators=",".join(names),
+        **({"chips": authorisation.chips} if authorisation.chips else {}),
     )
     return state.authorisations.batches[authorisation.batch]
 
@@ -125,6 +127,26 @@ def check_batch(
         PkiRefusedError: ``authorisation.unknown``, ``authorisation.other-signer``, ``authorisation.expired``,
             ``authorisation.overdrawn``, ``operator.revoked``.
     """
+    record = require_batch(state, batch, now=now)
+    if record.signer_id != signer_id:
+        raise PkiRefusedError(
+            f"the authorisation is for signer {record.signer_id}, got {signer_id}",
+            code="authorisation.other-signer",
+        )
+    if record.signed + count > record.cards:
+        raise PkiRefusedError(
+            f"{record.signed} of {record.cards} authorised cards are signed, got {count} more",
+            code="authorisation.overdrawn",
+            hint="have another authorisation signed",
+        )
+
+
+def require_batch(state: AuthorisationState, batch: bytes, *, now: datetime) -> BatchRecord:
+    """An accepted authorisation that still holds: in time, and none of its operators revoked.
+
+    Raises:
+        PkiRefusedError: ``authorisation.unknown``, ``authorisation.expired``, ``operator.revoked``.
+    """
     record = state.batches.get(batch)
     if record is None:
         raise PkiRefusedError(
@@ -132,21 +154,11 @@ def check_batch(
             code="authorisation.unknown",
             hint="present the authorisation first",
         )
-    if record.signer_id != signer_id:
-        raise PkiRefusedError(
-            f"the authorisation is for signer {record.signer_id}, got {signer_id}",
-            code="authorisation.other-signer",
-        )
     _check_time(record.until, now)
     for name in record.operators:
         if state.operators[name].revoked_at is not None:
             raise _revoked(name)
-    if record.signed + count > record.cards:
-        raise PkiRefusedError(
-            f"{record.signed} of {record.cards} authorised cards are signed, got {count} more",
-            code="authorisation.overdrawn",
-            hint="have another authorisation signed",
-        )
+    return record
 
 
 def _operator_of(signature: OperatorSignature, state: AuthorisationState) -> str:

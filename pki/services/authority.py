@@ -151,7 +151,7 @@ class AuthorityService:
         request.check(profile)
         return self._issue_root(
             AuthorityRecord(
-                key_id=AUTHORITY_KEY_ID,
+                key_id=f"csca-{len(self.state.authorities) + 1}",
                 name=request.name,
                 distribution_point=request.distribution_point,
                 variant=request.variant,
@@ -174,6 +174,7 @@ class AuthorityService:
         """
         authority = self._require_authority()
         record = self._require_record()
+        self._authority_signer(authority)
         now = self._recorder.now()
         check_period(authority.certificate, start=now, end=now)
         successor = list(self.state.authorities.values())[-1]
@@ -193,6 +194,10 @@ class AuthorityService:
         self._issue_link(authority, record.key_id, successor, profile)
         return self.state.authorities[successor.key_id]
 
+    def require_root(self) -> None:
+        """Refuse (``ceremony.required``) unless the current CSCA's key can be used."""
+        self._authority_signer(self._require_authority())
+
     def create_signer(self, signer_id: str, *, profile: CertificateProfile) -> SignerRecord:
         """Make the key and the certificate of a signer of documents, lists, bundles or journals.
 
@@ -209,6 +214,7 @@ class AuthorityService:
                 hint="choose the next identifier: a signer's name is given once",
             )
         record = self._require_record()
+        issuer = self._authority_signer(authority)
         profile = profile.in_variant(record.variant)
         name = distinguished_name(
             record.name, signer_id, authority.country, is_test=authority.is_test
@@ -226,7 +232,7 @@ class AuthorityService:
         )
         certificate = self._cycle.sign(
             prepared,
-            signer=self._authority_signer(authority),
+            signer=issuer,
             kind=DraftKind.SIGNER,
             profile=profile.kind,
             variant=record.variant,
@@ -272,6 +278,7 @@ class AuthorityService:
             KeystoreError, RecordError: it is unfinished, or not begun; its number stays used.
         """
         authority = self._require_authority()
+        issuer = self._authority_signer(authority)
         number = self._cycle.reserve_list_number(CRL_SERIES)
         this_update = self._recorder.now().replace(microsecond=0)
         # The current key's CRL covers the signers of earlier keys, too (Doc 9303-12, 4.2).
@@ -289,7 +296,7 @@ class AuthorityService:
         )
         crl = self._cycle.sign(
             prepared,
-            signer=self._authority_signer(authority),
+            signer=issuer,
             kind=DraftKind.CRL,
             issuer=authority.der,
             intent=(EntryKind.CRL_INTENDED, {"number": number}),

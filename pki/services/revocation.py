@@ -50,7 +50,7 @@ class RevocationService:
 
         Doing it again makes the next stop list, so that a crash between the two does no harm. ``since`` is the first
         moment at which the key may have been in other hands (aware, not in the future): it may be stated later, and
-        only ever be moved back, because terminals may believe what witnesses saw before (SPEC.md, 9.21).
+        only ever be moved back, because terminals may believe what witnesses saw before (SPEC.md, 9.23).
 
         Raises:
             PkiRefusedError: ``signer.unknown``, ``signing.request-invalid``: nothing was done;
@@ -75,6 +75,21 @@ class RevocationService:
             self._recorder.record_many([(EntryKind.SIGNER_COMPROMISED, fields)])
         self.issue_stop_list()
         return self._authority.state.signers[signer_id]
+
+    def revoke(self, signer_id: str, *, reason: str) -> SignerRecord:
+        """Revoke a signer; the CRL that lists it is issued at once, or staged where a quorum must sign it.
+
+        Raises:
+            PkiRefusedError: ``signer.unknown``, ``signer.revoked``, ``signing.request-invalid``.
+            KeystoreError, RecordError: it is unfinished, or not begun.
+        """
+        record = self._authority.revoke_signer(signer_id, reason=reason)
+        if self._authority.state.ceremonies.quorum is None:
+            self._authority.issue_crl()
+        else:
+            due = (self._recorder.now() + CRL_DUE_AFTER).replace(microsecond=0)
+            self._recorder.record(EntryKind.CRL_STAGED, signer=signer_id, due=due.isoformat())
+        return record
 
     def issue_stop_list(self, *, lifetime: timedelta = MAX_STOP_LIST_LIFETIME) -> bytes:
         """Sign and publish a stop list with the next number; give back its DER.
@@ -141,6 +156,8 @@ class RevocationService:
         if isinstance(record, SignerRecord):
             is_done = self._is_at_its_end(record)
         else:
+            # A closed keystore of the root's is refused before anything is recorded.
+            self._authority.require_root()
             # The key in use is never destroyed: nobody could revoke anything any more.
             is_done, is_early = key_id != state.authority_id, False
         if not (is_done or is_early):

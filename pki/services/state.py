@@ -6,7 +6,6 @@ after a crash the state knows what may exist: its serial numbers, CRL numbers an
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -15,6 +14,9 @@ from pki.errors import PkiDataError, RecordError
 from pki.record.journal import JournalEntry
 from pki.services.authorisation_state import AuthorisationState
 from pki.services.card_verifiable_state import CardVerifiableState
+from pki.services.ceremony_state import CeremonyState
+from pki.services.master_key_state import MASTER_KEY_ENTRIES, MasterKeyState
+from pki.services.records import AuthorityRecord, ServiceRecord, SignerRecord
 
 __all__ = [
     "CRL_SERIES",
@@ -76,8 +78,18 @@ class EntryKind(Enum):
     OPERATOR_ENROLLED = "operator-certificate.issued"
     OPERATOR_REVOKED = "operator.revoked"
     AUTHORISATION_ACCEPTED = "authorisation.accepted"
+    MASTER_KEY_INTENDED = "master-key.intended"
+    MASTER_KEY_CREATED = "master-key.created"
+    MASTER_KEY_RETIREMENT_INTENDED = "master-key.retirement-intended"
+    MASTER_KEY_RETIRED = "master-key.retired"
+    CHIP_KEYS_WRAPPED = "chip-keys.wrapped"
     LOG_STARTED = "log.started"
+    REQUEST_TAKEN = "request.taken"
     CHECKPOINT_INTENDED = "checkpoint.intended"
+    CEREMONY_BEGUN = "ceremony.begun"
+    QUORUM_CHOSEN = "quorum.chosen"
+    QUORUM_SET = "quorum.set"
+    TRANSCRIPT_INTENDED = "ceremony-transcript.intended"
 
 
 SIGNATURE_KINDS = frozenset(
@@ -97,57 +109,10 @@ SIGNATURE_KINDS = frozenset(
         EntryKind.OPERATOR_ROOT_INTENDED,
         EntryKind.OPERATOR_INTENDED,
         EntryKind.CHECKPOINT_INTENDED,
+        EntryKind.TRANSCRIPT_INTENDED,
     )
 )
 """The entries that announce a signature: each has a leaf in the transparency log."""
-
-
-@dataclass(slots=True, kw_only=True)
-class AuthorityRecord:
-    """One key of the CSCA; its certificates are ``None`` where a crash left it unknown whether they exist.
-
-    ``link`` is the certificate with which the key before vouches for this one; the first key has none.
-    """
-
-    key_id: str
-    name: str
-    distribution_point: str
-    variant: ProfileVariant
-    certificate: bytes | None = field(default=None, repr=False)
-    link: bytes | None = field(default=None, repr=False)
-    destroyed_at: datetime | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class SignerRecord:
-    """One signer under the CSCA; ``certificate`` is ``None`` where a crash left it unknown whether one exists.
-
-    ``revoked_at`` is set for a compromised signer, too; ``compromised_since`` is from when on its key may have been in
-    other hands, where that is stated.
-    """
-
-    signer_id: str
-    serial_number: int
-    kind: ProfileKind = ProfileKind.DOCUMENT_SIGNER
-    certificate: bytes | None = field(default=None, repr=False)
-    revoked_at: datetime | None = None
-    compromised_at: datetime | None = None
-    compromised_since: datetime | None = None
-    destroyed_at: datetime | None = None
-    reason: str | None = None
-    objects_signed: int = 0
-
-
-@dataclass(slots=True, kw_only=True)
-class ServiceRecord:
-    """One certificate of a service or an operator."""
-
-    service_id: str
-    serial_number: int
-    kind: ProfileKind
-    certificate: bytes | None = field(default=None, repr=False)
-    revoked_at: datetime | None = None
-    reason: str | None = None
 
 
 class PkiState:
@@ -173,11 +138,20 @@ class PkiState:
 
         self.card_verifiable = CardVerifiableState()
         self.authorisations = AuthorisationState()
+        self.ceremonies = CeremonyState()
+        self.master_keys = MasterKeyState()
 
     @property
     def authority(self) -> AuthorityRecord | None:
-        """The current authority: the newest that is complete, or the first while that one is not."""
-        records = list(self.authorities.values())
+        """The current authority: the newest that is complete, or the first while that one is not.
+
+        A first one that was never complete and whose key was destroyed does not count: another may follow.
+        """
+        records = [
+            record
+            for record in self.authorities.values()
+            if record.certificate is not None or record.destroyed_at is None
+        ]
         complete = [
             record
             for record in records
@@ -432,4 +406,12 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
         entry
     ),
     EntryKind.LOG_STARTED: _log_started,
+    EntryKind.REQUEST_TAKEN: lambda state, entry: state.authorisations.request_was_taken(entry),
+    EntryKind.CEREMONY_BEGUN: lambda state, entry: state.ceremonies.begin(entry),
+    EntryKind.QUORUM_CHOSEN: lambda state, entry: state.ceremonies.choose(entry),
+    EntryKind.QUORUM_SET: lambda state, entry: state.ceremonies.set(entry),
+    **{
+        EntryKind(kind): lambda state, entry: state.master_keys.apply(entry)
+        for kind in MASTER_KEY_ENTRIES
+    },
 }

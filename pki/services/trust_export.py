@@ -62,12 +62,13 @@ def export_trust(state: PkiState) -> tuple[TrustFile, ...]:
             hint="membercard-pki crl issue",
         )
     authority = Authority.from_bytes(state.authority_certificate)
+    first = next(item for item in state.authorities.values() if item.certificate is not None)
     certificates = [
         (name, certificate)
         for key_id, record in state.authorities.items()
         for name, certificate in ((key_id, record.certificate), (link_name(key_id), record.link))
         # A key whose roll-over broke off before the link is nobody's authority yet.
-        if certificate is not None and (record.link is not None or key_id == AUTHORITY_KEY_ID)
+        if certificate is not None and (record.link is not None or record is first)
     ]
     return (
         *(TrustFile(path=f"csca/{name}.cer", content=der) for name, der in certificates),

@@ -1,5 +1,7 @@
 """A batch authorisation: how many cards a document signer may sign, until when, by the word of two operators.
 
+It may also allow the keys of so many chips to be sealed to personalisation stations (``chips``).
+
 A file of JSON in exactly one encoding, so that people can read what they sign and nothing can stand in it twice.
 What is signed is a line that says what it is, and then the terms; its digest names the authorisation everywhere.
 Nothing here judges: whose signatures they are is a question for ``pki.services.authorising``.
@@ -74,6 +76,7 @@ class BatchAuthorisation:
     signer_id: str
     cards: int
     until: datetime
+    chips: int = 0
     signatures: tuple[OperatorSignature, ...] = ()
 
     def __post_init__(self) -> None:
@@ -83,6 +86,8 @@ class BatchAuthorisation:
             raise AuthorisationError(f"signer is {self.signer_id[:80]!r}, expected its identifier")
         if not 1 <= self.cards <= MAX_CARDS:
             raise AuthorisationError(f"cards are {self.cards:x}, expected 1 to {MAX_CARDS:x}")
+        if not 0 <= self.chips <= MAX_CARDS:
+            raise AuthorisationError(f"chips are {self.chips:x}, expected 0 to {MAX_CARDS:x}")
         if self.until.tzinfo is not UTC or self.until.microsecond:
             raise AuthorisationError("until is no time in UTC of whole seconds")
         if len(self.signatures) > _MAX_SIGNATURES:
@@ -158,16 +163,22 @@ class BatchAuthorisation:
             found = json.loads(content)
         except (ValueError, RecursionError) as error:
             raise AuthorisationError("authorisation is not JSON") from error
-        if not isinstance(found, dict) or set(found) != _TERMS | {"signatures"}:
+        if not isinstance(found, dict) or set(found) - {"chips"} != _TERMS | {"signatures"}:
             raise AuthorisationError("authorisation has not the members of one")
-        signatures, cards = found["signatures"], found["cards"]
-        if found["format"] != _FORMAT or type(cards) is not int or not isinstance(signatures, list):
+        signatures, cards, chips = found["signatures"], found["cards"], found.get("chips", 0)
+        if (
+            found["format"] != _FORMAT
+            or type(cards) is not int
+            or type(chips) is not int
+            or not isinstance(signatures, list)
+        ):
             raise AuthorisationError(f"authorisation is not of format {_FORMAT}")
         value = cls(
             batch=_octets(found, "batch"),
             signer_id=_text(found, "signer"),
             cards=cards,
             until=_moment(_text(found, "until")),
+            chips=chips,
             signatures=tuple(_signature(each) for each in signatures),
         )
         if value.to_bytes() != content:
@@ -175,13 +186,15 @@ class BatchAuthorisation:
         return value
 
     def _terms(self) -> dict[str, object]:
-        return {
+        terms: dict[str, object] = {
             "format": _FORMAT,
             "batch": self.batch.hex(),
             "signer": self.signer_id,
             "cards": self.cards,
             "until": self.until.strftime(_TIME_FORMAT),
         }
+        # An authorisation without chips is written as it was before there were any.
+        return terms | ({"chips": self.chips} if self.chips else {})
 
 
 def _signature(found: object) -> OperatorSignature:

@@ -10,7 +10,9 @@ from typing import Final, Self
 from pki.errors import KeystoreError, PkiRefusedError
 from pki.keys.algorithms import HashAlgorithm
 from pki.services.document_signer import SigningRequest
+from pki.services.wrapping import WrappingRequest
 from pki.signed.authorisation import BatchAuthorisation
+from pki.signed.chip_keys import MAX_CHIPS
 from pki.signer_service.protocol import (
     LENGTH_BYTES,
     MAX_ANSWER_BYTES,
@@ -19,9 +21,11 @@ from pki.signer_service.protocol import (
     AuthorisedAnswer,
     AuthoriseRequest,
     SignRequest,
+    WrapRequest,
     frame,
     frame_length,
     read_signed,
+    read_wrapped,
 )
 
 __all__ = ["SocketDocumentSigner"]
@@ -95,6 +99,26 @@ class SocketDocumentSigner:
                 code="signing.request-invalid",
             )
         return read_signed(self._ask(content), expected=len(requests))
+
+    def wrap(
+        self, serials: Sequence[bytes], *, station: bytes, transport: int | None = None
+    ) -> bytes:
+        """The keys of at most 500 chips, sealed to a station's certificate (DER): the file's content.
+
+        Raises:
+            PkiRefusedError: nothing was recorded or sealed.
+            KeystoreError: ``signer.unreachable``: whether the chips count as given away is unknown.
+            RecordError, PkiDataError: the same.
+        """
+        wrapping = WrappingRequest(
+            batch=self._authorised.batch, station=station, serials=serials, transport=transport
+        )
+        if not 1 <= len(serials) <= MAX_CHIPS:
+            raise PkiRefusedError(
+                f"got {len(serials)} chips at once, expected 1 to {MAX_CHIPS}",
+                code="chip-keys.request-invalid",
+            )
+        return read_wrapped(self._ask(WrapRequest(wrapping=wrapping).to_bytes()))
 
     def close(self) -> None:
         """Close the connection; closing twice is harmless."""

@@ -1,21 +1,25 @@
-"""The signer's desk: what clients ask for is judged, recorded together with one write, signed, and given back.
+"""The signer's desk: what clients ask for is judged, recorded together with one write, signed or sealed, and given back.
 
 Nothing here knows of sockets. The desk is used by one thread. Between ``record`` and ``collect`` the keys' process
 signs, so that the next orders are judged meanwhile.
 """
 
+import secrets
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pki.errors import KeystoreError, PkiDataError, PkiError, PkiRefusedError
+from pki.keys.derivation import Derivation
 from pki.services.authorising import accept_authorisation
 from pki.services.document_signer import InProcessDocumentSigner, PreparedBatch, SigningTally
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
+from pki.services.terminals import TerminalService
+from pki.services.wrapping import PreparedWrapping, WrappingTally, prepare_wrapping
 from pki.signed.authorisation import BatchAuthorisation
-from pki.signer_service.protocol import AuthorisedAnswer, SignRequest
+from pki.signer_service.protocol import AuthorisedAnswer, SignRequest, WrapRequest
 
 __all__ = ["Desk", "KeyProcess", "Order"]
 
@@ -29,23 +33,47 @@ class KeyProcess(Protocol):
     def submit(self, key_id: str, messages: Sequence[bytes]) -> None:
         """Ask for signatures."""
 
+    def submit_derivations(self, derivations: Sequence[Derivation]) -> None:
+        """Ask for keys that are derived from master keys."""
+
     def collect(self) -> list[bytes]:
-        """The signatures for the oldest ``submit``."""
+        """The signatures, or the keys, for the oldest request."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Order:
-    """One client's request; ``answer`` holds the security objects or an error once it is done."""
+    """One client's request; ``answer`` holds the security objects, or one file of sealed keys, or an error."""
 
-    request: SignRequest
+    request: SignRequest | WrapRequest
     answer: list[bytes] | PkiError | None = field(default=None, repr=False)
+
+    @property
+    def size(self) -> int:
+        """How much of a write to the journal it takes, in cards."""
+        return len(self.request.cards) if isinstance(self.request, SignRequest) else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Recorded:
     order: Order
+    work: "_Signing | PreparedWrapping"
+
+    @property
+    def records(self) -> Sequence[tuple[EntryKind, dict[str, str | int | None]]]:
+        return (
+            self.work.records
+            if isinstance(self.work, PreparedWrapping)
+            else self.work.batch.records
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signing:
     signer_id: str
     batch: PreparedBatch
+
+    def finish(self, signatures: Sequence[bytes]) -> list[bytes]:
+        return self.batch.finish(signatures)
 
 
 class Desk:
@@ -57,7 +85,11 @@ class Desk:
         recorder: Recorder,
         signers: Mapping[str, InProcessDocumentSigner],
         keys: KeyProcess,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        terminals: TerminalService | None = None,
     ) -> None:
+        self._terminals = terminals
+        self._random_bytes = random_bytes
         self._recorder = recorder
         self._signers = signers
         self._keys = keys
@@ -94,6 +126,22 @@ class Desk:
             certificate=signer.certificate,
         )
 
+    def renew(self, request: bytes) -> bytes:
+        """A terminal's next certificate; only while the desk is not working, because the keys answer in order.
+
+        Raises:
+            PkiRefusedError, PkiDataError: as ``TerminalService.renew_terminal``; ``document-verifier.unknown``.
+            RecordError: nothing counts as done.
+            KeystoreError: ``keystore.process-failed``; ``keystore.key-unknown``.
+        """
+        if self._terminals is None:
+            raise PkiRefusedError(
+                "this process serves no document verifier",
+                code="document-verifier.unknown",
+                hint="membercard-pki terminal dv create, then start the signer again",
+            )
+        return self._terminals.renew_again(request).to_bytes()
+
     def record(self, orders: Sequence[Order]) -> None:
         """Judge each order by itself, then record all that are good with one write.
 
@@ -104,15 +152,16 @@ class Desk:
             KeystoreError: ``keystore.process-failed``.
         """
         tally = SigningTally()
+        wrapping_tally = WrappingTally()
         accepted: list[_Recorded] = []
         for order in orders:
             try:
-                accepted.append(self._prepare(order, tally))
+                accepted.append(self._prepare(order, tally, wrapping_tally))
             except (PkiRefusedError, PkiDataError) as error:
                 order.answer = error
         records: list[tuple[EntryKind, dict[str, str | int | None]]] = []
         for each in accepted:
-            records += each.batch.records
+            records += each.records
         self._recorder.record_many(records)
         self._recorded += accepted
         self._feed()
@@ -130,8 +179,7 @@ class Desk:
             )
         done = self._with_keys.popleft()
         try:
-            signatures = self._keys.collect()
-            done.order.answer = done.batch.finish(signatures)
+            done.order.answer = done.work.finish(self._keys.collect())
         except PkiError as error:
             done.order.answer = error
             if error.code == "keystore.process-failed":
@@ -143,19 +191,33 @@ class Desk:
         while self._recorded and len(self._with_keys) < MAX_JOBS_WITH_KEYS:
             job = self._recorded.popleft()
             self._with_keys.append(job)
-            self._keys.submit(job.signer_id, job.batch.messages)
+            if isinstance(job.work, PreparedWrapping):
+                self._keys.submit_derivations(job.work.derivations)
+            else:
+                self._keys.submit(job.work.signer_id, job.work.batch.messages)
 
-    def _prepare(self, order: Order, tally: SigningTally) -> _Recorded:
-        record = self._recorder.state.authorisations.batches.get(order.request.batch)
+    def _prepare(
+        self, order: Order, tally: SigningTally, wrapping_tally: WrappingTally
+    ) -> _Recorded:
+        request = order.request
+        if isinstance(request, WrapRequest):
+            work = prepare_wrapping(
+                request.wrapping,
+                self._recorder,
+                tally=wrapping_tally,
+                random_bytes=self._random_bytes,
+            )
+            return _Recorded(order=order, work=work)
+        record = self._recorder.state.authorisations.batches.get(request.batch)
         if record is None:
             raise PkiRefusedError(
-                f"no authorisation for batch {order.request.batch.hex()} was accepted",
+                f"no authorisation for batch {request.batch.hex()} was accepted",
                 code="authorisation.unknown",
                 hint="present the authorisation first",
             )
         signer = self._signer(record.signer_id)
-        batch = signer.prepare(order.request.cards, tally=tally, batch=record.batch)
-        return _Recorded(order=order, signer_id=record.signer_id, batch=batch)
+        batch = signer.prepare(request.cards, tally=tally, batch=record.batch)
+        return _Recorded(order=order, work=_Signing(signer_id=record.signer_id, batch=batch))
 
     def _signer(self, signer_id: str) -> InProcessDocumentSigner:
         signer = self._signers.get(signer_id)

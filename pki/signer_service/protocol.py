@@ -14,26 +14,35 @@ from typing import Any, Final, Self
 from pki.errors import KeystoreError, PkiDataError, PkiError, PkiRefusedError, RecordError
 from pki.keys.algorithms import HashAlgorithm
 from pki.services.document_signer import SigningRequest
+from pki.services.wrapping import WrappingRequest
 from pki.signed.authorisation import BATCH_BYTES, MAX_AUTHORISATION_BYTES, MAX_CARDS
+from pki.signed.chip_keys import MAX_CHIPS
 from pki.signed.security_object import StatusReference
 
 __all__ = [
     "LENGTH_BYTES",
     "MAX_ANSWER_BYTES",
     "MAX_CARDS_IN_REQUEST",
+    "MAX_CV_REQUEST_BYTES",
     "MAX_REQUEST_BYTES",
     "VERSION",
     "AuthoriseRequest",
     "AuthorisedAnswer",
     "ProtocolError",
+    "RenewRequest",
     "SignRequest",
+    "WrapRequest",
     "frame",
     "frame_length",
     "read_error",
+    "read_renewed",
     "read_request",
     "read_signed",
+    "read_wrapped",
     "write_error",
+    "write_renewed",
     "write_signed",
+    "write_wrapped",
 ]
 
 VERSION: Final = 1
@@ -41,6 +50,7 @@ LENGTH_BYTES: Final = 4
 MAX_REQUEST_BYTES: Final = 2 * 1024 * 1024
 MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 MAX_CARDS_IN_REQUEST: Final = 500
+MAX_CV_REQUEST_BYTES: Final = 8192
 
 _MAX_FILE_HASHES: Final = 16
 _MAX_DIGEST_BYTES: Final = 64
@@ -101,6 +111,36 @@ class SignRequest:
                     ]
                     for card in self.cards
                 ],
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewRequest:
+    """Have a terminal's next key certified: a CV request that its current key vouches for (TR-03110-3, C.2)."""
+
+    request: bytes = field(repr=False)
+
+    def to_bytes(self) -> bytes:
+        """The content of the frame."""
+        return _dump({"operation": "renew", "request": self.request.hex()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapRequest:
+    """Have the keys of chips sealed to a station against an accepted batch: all of them or none."""
+
+    wrapping: WrappingRequest
+
+    def to_bytes(self) -> bytes:
+        """The content of the frame."""
+        return _dump(
+            {
+                "operation": "wrap",
+                "batch": self.wrapping.batch.hex(),
+                "station": self.wrapping.station.hex(),
+                "chips": [serial.hex() for serial in self.wrapping.serials],
+                "transport": self.wrapping.transport,
             }
         )
 
@@ -172,7 +212,7 @@ def frame_length(head: bytes | bytearray, *, maximum: int) -> int:
     return length
 
 
-def read_request(content: bytes) -> AuthoriseRequest | SignRequest:
+def read_request(content: bytes) -> AuthoriseRequest | SignRequest | RenewRequest | WrapRequest:
     """Read what a client sent.
 
     Raises:
@@ -195,9 +235,34 @@ def read_request(content: bytes) -> AuthoriseRequest | SignRequest:
         if not isinstance(text, str) or len(text) > MAX_AUTHORISATION_BYTES or not text.isascii():
             raise ProtocolError("authorisation is no ASCII text of bounded length")
         return AuthoriseRequest(authorisation=text.encode("ascii"))
+    if operation == "renew":
+        _require_members(found, {"version", "operation", "request"})
+        request = _octets(found["request"], "request", None)
+        if not 1 <= len(request) <= MAX_CV_REQUEST_BYTES:
+            raise ProtocolError(f"request has not 1 to {MAX_CV_REQUEST_BYTES} bytes")
+        return RenewRequest(request=request)
+    if operation == "wrap":
+        _require_members(found, {"version", "operation", "batch", "station", "chips", "transport"})
+        return WrapRequest(wrapping=_wrapping(found))
     raise ProtocolError(
-        "operation is not known, expected authorise or sign", code="protocol.unknown-operation"
+        "operation is not known, expected authorise, sign, renew or wrap",
+        code="protocol.unknown-operation",
     )
+
+
+def write_renewed(certificate: bytes) -> bytes:
+    """The content of the answer to a renew request."""
+    return _dump({"certificate": certificate.hex()})
+
+
+def read_renewed(content: bytes) -> bytes:
+    """The CV certificate in an answer.
+
+    Raises:
+        ProtocolError: ``protocol.malformed``, ``protocol.version``.
+        PkiError: the signer answered with this error.
+    """
+    return _octets(_load_answer(content, {"certificate"})["certificate"], "certificate", None)
 
 
 def write_signed(security_objects: Sequence[bytes]) -> bytes:
@@ -223,6 +288,25 @@ def read_signed(content: bytes, *, expected: int) -> list[bytes]:
         return [a2b_base64(each, strict_mode=True) for each in signed]
     except (Base64Error, TypeError, ValueError) as error:
         raise ProtocolError("a security object is not base64") from error
+
+
+def write_wrapped(sealed: bytes) -> bytes:
+    """The content of the answer to a wrap request."""
+    return _dump({"sealed": b2a_base64(sealed, newline=False).decode("ascii")})
+
+
+def read_wrapped(content: bytes) -> bytes:
+    """The sealed keys in an answer.
+
+    Raises:
+        ProtocolError: ``protocol.malformed``, ``protocol.version``.
+        PkiError: the signer answered with this error.
+    """
+    sealed = _load_answer(content, {"sealed"})["sealed"]
+    try:
+        return a2b_base64(sealed, strict_mode=True)
+    except (Base64Error, TypeError, ValueError) as error:
+        raise ProtocolError("sealed keys are not base64") from error
 
 
 def write_error(error: PkiError) -> bytes:
@@ -273,6 +357,18 @@ def _card(found: object) -> SigningRequest:
             _number(seconds, "signing time", _FIRST_SECOND, _LAST_SECOND), UTC
         ),
         re_signing_of=reason,
+    )
+
+
+def _wrapping(found: Mapping[str, Any]) -> WrappingRequest:
+    chips, transport = found["chips"], found["transport"]
+    if not isinstance(chips, list) or not 1 <= len(chips) <= MAX_CHIPS:
+        raise ProtocolError(f"chips are no list of 1 to {MAX_CHIPS}")
+    return WrappingRequest(
+        batch=_octets(found["batch"], "batch", BATCH_BYTES),
+        station=_octets(found["station"], "station", None),
+        serials=[_octets(each, "chip", 10) for each in chips],
+        transport=None if transport is None else _number(transport, "transport", 1, 255),
     )
 
 

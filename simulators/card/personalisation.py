@@ -30,7 +30,7 @@ from simulators.image_document import MAX_TRUST_POINTS
 
 __all__ = ["INSTRUCTIONS", "Memory", "carry_out"]
 
-PERSONALISATION_KEY_VERSION = 0x30
+PERSONALISATION_KEY_VERSIONS = range(0x30, 0x40)
 TRANSPORT_KEY_VERSION = 0xFF
 
 _MAX_FILES = 32
@@ -104,7 +104,7 @@ def _put_key(command: Command, memory: Memory, means: _Means) -> Memory:
     block_bytes = 3 + BLOCK + 4
     if len(command.data) != 1 + 3 * block_bytes:
         raise Refused(StatusWord.WRONG_LENGTH)
-    if command.data[0] != PERSONALISATION_KEY_VERSION:
+    if command.data[0] not in PERSONALISATION_KEY_VERSIONS:
         raise Refused(StatusWord.WRONG_DATA)
     keys: list[bytes] = []
     check_values: list[bytes] = []
@@ -119,13 +119,13 @@ def _put_key(command: Command, memory: Memory, means: _Means) -> Memory:
         keys.append(key)
         check_values.append(check_value)
     personalisation = PersonalisationKeys(
-        key_version=PERSONALISATION_KEY_VERSION, enc=keys[0], mac=keys[1], dek=keys[2]
+        key_version=command.data[0], enc=keys[0], mac=keys[1], dek=keys[2]
     )
     image = memory.image
     return replace(
         memory,
         image=replace(image, keys=replace(image.keys, personalisation=personalisation)),
-        answer=bytes((PERSONALISATION_KEY_VERSION,)) + b"".join(check_values),
+        answer=command.data[:1] + b"".join(check_values),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from card_layout.curves import NamedCurve
 from pki.errors import KeystoreError
 from pki.keys.algorithms import SignatureAlgorithm
-from pki.keys.keystore import Keystore
+from pki.keys.keystore import AgreementKeystore, Keystore
 from pki.keys.open import (
     KeystoreKind,
     create_keystore,
@@ -26,6 +27,7 @@ from pki.keys.open import (
 )
 from pki.keys.signer import Signer
 from pki.keys.token_library import find_softhsm
+from pki.signed.certification_request import encode_certification_request
 
 PIN = "correct horse battery staple"
 MASTER = bytes(range(32))
@@ -43,7 +45,7 @@ def kind(request: pytest.FixtureRequest) -> KeystoreKind:
 
 
 @pytest.fixture
-def keystore(kind: KeystoreKind, tmp_path: Path) -> Iterator[Keystore]:
+def keystore(kind: KeystoreKind, tmp_path: Path) -> Iterator[AgreementKeystore]:
     keystore = create_keystore(tmp_path / "keystore", kind=kind, pin=PIN)
     yield keystore
     keystore.close()
@@ -346,7 +348,8 @@ def test_a_token_without_its_library_is_told_as_such(
         '{"format": 1, "module": "/nowhere.so", "token_label": "membercard"}'
     )
     monkeypatch.setitem(sys.modules, "pkcs11", None)
-    monkeypatch.delitem(sys.modules, "pki.keys.pkcs11", raising=False)
+    for name in ("pki.keys.pkcs11", "pki.keys.token_keystore"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     action = lambda: open_keystore(tmp_path, pin=PIN)  # noqa: E731 - one of many alike
     assert code_of(action) == "keystore.no-token-library"
     assert find_softhsm() is None
@@ -412,3 +415,70 @@ def test_a_pin_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path.chmod(0o644)
     assert code_of(lambda: read_pin_file(path)) == "keystore.pin-file"
     assert code_of(lambda: read_pin_file(tmp_path / "none")) == "keystore.pin-file"
+
+
+@pytest.mark.parametrize("curve", list(NamedCurve))
+def test_an_agreement_key_agrees_with_a_peer_and_signs_its_request(
+    keystore: AgreementKeystore, curve: NamedCurve
+) -> None:
+    assert isinstance(keystore, AgreementKeystore)
+    keystore.create_agreement_key(key_id="station", curve=curve)
+    own = keystore.signer("station")
+    assert isinstance(own.public_key, ec.EllipticCurvePublicKey)
+    peer = ec.generate_private_key(curve.to_cryptography())
+    shared = peer.exchange(ec.ECDH(), own.public_key)
+    assert keystore.agree("station", peer.public_key()) == shared
+    request = x509.load_der_x509_csr(encode_certification_request(own, common_name="Trạm 1"))
+    assert request.is_signature_valid
+    assert request.public_key() == own.public_key
+    assert request.subject.rfc4514_string() == "CN=Trạm 1"
+
+
+def test_an_agreement_key_refuses_what_it_cannot_do(keystore: AgreementKeystore) -> None:
+    keystore.create_agreement_key(key_id="station", curve=NamedCurve.SECP256R1)
+    other = ec.generate_private_key(ec.SECP384R1()).public_key()
+    assert code_of(lambda: keystore.agree("station", other)) == "keystore.key-invalid"
+    peer = ec.generate_private_key(ec.SECP256R1()).public_key()
+    assert code_of(lambda: keystore.agree("nobody", peer)) == "keystore.key-unknown"
+    again = lambda: keystore.create_agreement_key(key_id="station", curve=NamedCurve.SECP256R1)  # noqa: E731 - one of many alike
+    assert code_of(again) == "keystore.key-exists"
+
+
+def test_an_agreement_leaves_nothing_behind(keystore: AgreementKeystore) -> None:
+    keystore.create_agreement_key(key_id="station", curve=NamedCurve.SECP256R1)
+    for _ in range(3):
+        keystore.agree("station", ec.generate_private_key(ec.SECP256R1()).public_key())
+    assert keystore.key_ids() == ("station",)
+
+
+def test_the_check_value_names_a_master_key_without_telling_it(
+    keystore: AgreementKeystore,
+) -> None:
+    keystore.import_master_key(key_id="m", value=MASTER)
+    mac = CMAC(AES(MASTER))
+    mac.update(bytes(16))
+    assert keystore.check_value("m") == mac.finalize()[:5]
+    keystore.create_master_key(key_id="drawn")
+    assert keystore.check_value("drawn") != keystore.check_value("m")
+    assert code_of(lambda: keystore.check_value("nobody")) == "keystore.key-unknown"
+
+
+@pytest.mark.hsm
+def test_a_token_key_for_agreement_cannot_be_read(tmp_path: Path) -> None:
+    if find_softhsm() is None:
+        pytest.skip("SoftHSM2 and python-pkcs11 are not both installed")
+    from pkcs11 import Attribute, ObjectClass, PKCS11Error  # noqa: PLC0415 - the extra may be absent
+
+    from pki.keys.pkcs11 import Pkcs11Keystore  # noqa: PLC0415 - the same
+
+    keystore = create_keystore(tmp_path / "keystore", kind=KeystoreKind.PKCS11, pin=PIN)
+    assert isinstance(keystore, Pkcs11Keystore)
+    keystore.create_agreement_key(key_id="station", curve=NamedCurve.SECP256R1)
+    with keystore._use() as session:
+        (private,) = session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})
+        assert private[Attribute.SENSITIVE] is True
+        with pytest.raises(PKCS11Error):
+            private[Attribute.VALUE]
+        with pytest.raises(PKCS11Error):
+            private[Attribute.EXTRACTABLE] = True
+    keystore.close()

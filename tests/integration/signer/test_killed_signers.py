@@ -136,7 +136,7 @@ def kill_during_key_generation(home: Home, card: Card, *, kills: int, seed: int)
         if process.returncode == 0:
             acknowledged.append(f"ds-{number}")
     assert home.pki("signer", "create", "--id", "ds-last") == 0
-    home.start()
+    assert home.start() < SECONDS_TO_BE_BACK
     for signer_id in ("ds-1", *acknowledged, "ds-last"):
         with home.client(home.authorise(1, signer=signer_id)) as signer:
             signed = SecurityObject.from_bytes(signer.sign(card()))

@@ -42,9 +42,9 @@ def personalise(**changes: bytes) -> tuple[Step, ...]:
 
 def test_initialisation_replaces_the_keys_first_and_changes_the_state_last() -> None:
     plan = initialisation_plan(
-        PROFILE, master_file_contents=master_file_contents(PROFILE), holds_transport_keys=True
+        PROFILE, master_file_contents=master_file_contents(PROFILE), replace_keys_by=0x31
     )
-    assert plan[0] == ReplaceKeys()
+    assert plan[0] == ReplaceKeys(key_version=0x31)
     assert isinstance(plan[-2], GenerateKeyPair)
     assert plan[-1] == SetStatus(life_cycle=LifeCycle.INITIALISED)
     created = [step.file.name for step in plan if isinstance(step, CreateFile)]
@@ -58,9 +58,9 @@ def test_initialisation_replaces_the_keys_first_and_changes_the_state_last() -> 
 
 def test_keys_that_are_ours_already_are_not_replaced_again() -> None:
     plan = initialisation_plan(
-        PROFILE, master_file_contents=master_file_contents(PROFILE), holds_transport_keys=False
+        PROFILE, master_file_contents=master_file_contents(PROFILE), replace_keys_by=None
     )
-    assert ReplaceKeys() not in plan
+    assert not any(isinstance(step, ReplaceKeys) for step in plan)
 
 
 def test_personalisation_gives_the_reference_first_and_changes_the_state_last() -> None:
@@ -95,9 +95,11 @@ def test_a_card_without_extended_lengths_announces_none() -> None:
 def test_keys_of_any_other_version_are_not_ours_to_derive() -> None:
     assert key_label(0xFF) == b"membercard transport"
     assert key_label(0x30) == b"membercard personalisation"
-    with pytest.raises(IssuerRefusedError) as caught:
-        key_label(0x31)
-    assert caught.value.code == "personalisation.key-version"
+    assert key_label(0x3F) == b"membercard personalisation"
+    for version in (0x00, 0x01, 0x2F, 0x40, 0xFE):
+        with pytest.raises(IssuerRefusedError) as caught:
+            key_label(version)
+        assert caught.value.code == "personalisation.key-version"
 
 
 def test_ten_years_after_the_29th_of_february_is_the_28th() -> None:

@@ -1,4 +1,4 @@
-"""SPEC.md, 9.21 and 9.22: when a card of a stopped signer passes, and everything that keeps it from passing."""
+"""SPEC.md, 9.23 and 9.24: when a card of a stopped signer passes, and everything that keeps it from passing."""
 
 import hashlib
 import json
