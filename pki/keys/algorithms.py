@@ -71,7 +71,9 @@ class HashAlgorithm(Enum):
 
     def digest(self, *parts: bytes) -> bytes:
         """The digest of the parts one behind another."""
-        return self._function(b"".join(parts)).digest()
+        # Joining copies even a single one.
+        content = parts[0] if len(parts) == 1 else b"".join(parts)
+        return self._function(content).digest()
 
     def digests(self, files: Mapping[int, bytes]) -> dict[int, bytes]:
         """The digest of each file, by its data group number."""
