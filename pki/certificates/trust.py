@@ -46,6 +46,7 @@ __all__ = [
     "load_signer",
 ]
 
+_NO_SCOPES: Final = AnchorScopes()
 _MAX_CLEARED: Final = 256
 """More signers than sign at one time."""
 
@@ -145,7 +146,7 @@ def find_authority(
             signer.certificate,
             anchors.authorities,
             demand=demand,
-            scopes=AnchorScopes() if scopes is None else scopes,
+            scopes=_NO_SCOPES if scopes is None else scopes,
         )
     except PkiError as error:
         raise PkiRefusedError(str(error), code=_path_code(error.code)) from error

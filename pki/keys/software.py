@@ -94,11 +94,10 @@ class SoftwareSigner:
 
 def _signing(private_key: PrivateKey, algorithm: SignatureAlgorithm) -> Callable[[bytes], bytes]:
     """How this key signs; what describes the algorithm is made once and not for every signature."""
-    primitive = algorithm.hash_algorithm.to_cryptography()
     if isinstance(private_key, rsa.RSAPrivateKey):
-        padding = algorithm.padding()
+        padding, primitive = algorithm.padding(), algorithm.hash_algorithm.to_cryptography()
         return lambda message: private_key.sign(message, padding, primitive)
-    ecdsa = ec.ECDSA(primitive)
+    ecdsa = algorithm.hash_algorithm.ecdsa
     return lambda message: private_key.sign(message, ecdsa)
 
 
