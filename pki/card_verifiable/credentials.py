@@ -57,7 +57,7 @@ class TerminalCredentials:
     signer: Signer = field(repr=False)
     _above: Mapping[HolderReference, tuple[JudgedCertificate, ...]] = field(repr=False)
     _chosen: dict[tuple[tuple[bytes, ...], date], TerminalChain] = field(
-        default_factory=dict, repr=False, compare=False
+        init=False, default_factory=dict, repr=False, compare=False
     )
     """Chains by trust points and day: all cards of a time trust the same keys."""
 
