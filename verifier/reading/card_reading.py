@@ -54,7 +54,7 @@ from verifier.inspection.snapshot import (
     FileOutcome,
     Phase,
 )
-from verifier.reading.bounded import BoundedConnection, Deadline
+from verifier.reading.bounded import Deadline, run_bounded
 from verifier.reading.chip_proofs import (
     CARD_SECURITY,
     announced_keys,
@@ -132,17 +132,23 @@ def read_card(
         allow_bac: whether policy names basic access control, for a chip without EF.CardAccess (SPEC.md, 5.7).
         terminal: what the terminal can show to a chip that keeps files for terminals with a right (SPEC.md, 5.11).
     """
+    deadline = Deadline(max_seconds, monotonic)
     reading = _Reading(
         password=password,
         profile=profile,
         pace_parameter_ids=pace_parameter_ids,
         monotonic=monotonic,
-        deadline=Deadline(max_seconds, monotonic),
+        deadline=deadline,
         allow_bac=allow_bac,
         terminal=terminal,
         today=now.astimezone(UTC).date(),
     )
-    reading.run(reader)
+    run_bounded(
+        reading.run,
+        reader=reader,
+        deadline=deadline,
+        cut=lambda: reading.evidence.seal(ReadingLimitError.default_code),
+    )
     return reading.evidence.snapshot(profile=profile.name, read_at=now)
 
 
@@ -194,7 +200,7 @@ class _Reading:
         """All phases; what breaks them off becomes the snapshot's problem."""
         try:
             with self.evidence.timed(Phase.CONNECT):
-                connection = BoundedConnection(reader, self._deadline)
+                connection = reader.connect()
             try:
                 self._read(connection)
             finally:
