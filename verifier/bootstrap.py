@@ -13,6 +13,7 @@ from card_layout.transport.connection import CardReader
 from card_layout.transport.readers import open_reader, wait_for_card, wait_for_removal
 from verifier.inspection.snapshot import CardSnapshot
 from verifier.reading.card_reading import read_card
+from verifier.reading.portrait_decoding import try_portrait
 from verifier.reading.terminal_proof import TerminalAccess
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_batch import CardChange
@@ -50,7 +51,14 @@ class Verifier:
 
     def inspect(self, reader: CardReader, password: CardPassword) -> Inspection:
         """Read and judge the card in the reader."""
-        return inspect_card(reader, password, read=self._read, rules=self.rules, clock=self.clock)
+        return inspect_card(
+            reader,
+            password,
+            read=self._read,
+            try_portrait=try_portrait,
+            rules=self.rules,
+            clock=self.clock,
+        )
 
     def _read(self, reader: CardReader, password: CardPassword) -> CardSnapshot:
         return read_card(

@@ -5,9 +5,10 @@ import sys
 from typing import Final
 
 from verifier.errors import VerifierError
+from verifier.inspection.portrait_evidence import PortraitOutcome
 from verifier.reading.portrait_process import MAX_INPUT_BYTES
 
-__all__ = ["PortraitError", "decode_portrait"]
+__all__ = ["PortraitError", "decode_portrait", "try_portrait"]
 
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _MAX_OUTPUT_BYTES: Final = 32 * 1024 * 1024
@@ -18,6 +19,21 @@ class PortraitError(VerifierError):
     """There is no picture to show; the verdict does not depend on it."""
 
     default_code = "portrait.unreadable"
+
+
+class _DecoderUnavailableError(PortraitError):
+    """The decoder cannot be started, which says nothing about the picture."""
+
+
+def try_portrait(image: bytes) -> PortraitOutcome:
+    """Whether a picture can be decoded within its bounds: the evidence of SPEC.md, 9.23."""
+    try:
+        decode_portrait(image)
+    except _DecoderUnavailableError:
+        return PortraitOutcome.NOT_DECODED
+    except PortraitError:
+        return PortraitOutcome.UNDECODABLE
+    return PortraitOutcome.DECODED
 
 
 def decode_portrait(image: bytes, *, max_seconds: float = _MAX_SECONDS) -> bytes:
@@ -45,7 +61,7 @@ def decode_portrait(image: bytes, *, max_seconds: float = _MAX_SECONDS) -> bytes
             f"the portrait takes longer than {max_seconds:g} s to decode"
         ) from error
     except OSError as error:
-        raise PortraitError(
+        raise _DecoderUnavailableError(
             f"the portrait's decoder cannot be started ({error.strerror})"
         ) from error
     png = result.stdout
