@@ -110,7 +110,7 @@ def _require_known_issuer(examination: Examination, certificate: bytes) -> None:
     """A certificate that breaks the profile of 9.6 may lead nowhere besides: nobody of its issuer's name is trusted."""
     issuer = load_certificate(certificate).issuer
     if all(item.certificate.subject != issuer for item in examination.trust.authorities):
-        raise CheckFailedError(
+        raise CheckNotPerformedError(
             "signer.authority-unknown",
             "No authority of the trust directory has the name of the signer's issuer.",
         )
