@@ -110,7 +110,8 @@ def test_an_attack_comes_to_what_its_profile_says(name: str) -> None:
         assert outcome.after == profile.after
     for command in outcome.sent:
         assert not any(secret in command for secret in SECRETS)
-    attack.look(outcome)
+    if attack.look is not None:
+        attack.look(outcome)
 
 
 @pytest.mark.parametrize("name", sorted(PROFILES))
@@ -122,8 +123,7 @@ def test_no_attack_is_silent(name: str) -> None:
         # Only where it changed nothing: the strongest way was taken, and a closer look shows that.
         assert profile.verdict == "accepted"
         assert profile.assurance == "data-and-chip"
-        look = ATTACKS[profile.family][name].look
-        assert look.__qualname__.startswith("must_have_")
+        assert ATTACKS[profile.family][name].look is not None
 
 
 def test_basic_access_control_is_never_tried_where_policy_does_not_name_it() -> None:

@@ -6,7 +6,7 @@ itself stands in one of the modules beside this one, under the row's id.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from conformance_vectors.bench import NOW, POLICY, CardDraft, MeddledReader
 from conformance_vectors.data_group_drafts import information
@@ -60,7 +60,7 @@ class Attack:
 
     card: Callable[[], CardDraft]
     middle: Callable[[], "Interceptor"] | None = None
-    look: Callable[["Outcome"], None] = field(default=lambda outcome: None)
+    look: Callable[["Outcome"], None] | None = None
 
 
 class Interceptor:

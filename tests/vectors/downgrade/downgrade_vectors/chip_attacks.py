@@ -287,7 +287,7 @@ CHIP_ATTACKS: dict[str, Attack] = {
         look=must_have_proven(weak),
     ),
     "chip-authentication-never-signed": Attack(card=lambda: proving(keys=())),
-    "chip-authentication-struck-out": Attack(card=lambda: altered_14()),
+    "chip-authentication-struck-out": Attack(card=altered_14),
     "chip-key-exchanged": Attack(
         card=lambda: altered_14(chip_info(), chip_key(public_key(key(P256, 9)))).having(
             image=with_keys(replace(key(P256, 9), key_id=1))
@@ -298,7 +298,7 @@ CHIP_ATTACKS: dict[str, Attack] = {
         card=lambda: CardDraft(unlisted=frozenset({"EF.DG14"})),
     ),
     "chip-key-on-unspoken-curve": Attack(card=unspoken_key),
-    "signature-instead-of-chip-authentication": Attack(card=lambda: both_proofs()),
+    "signature-instead-of-chip-authentication": Attack(card=both_proofs),
     "signature-alone-as-signed": Attack(card=signature_alone),
     "signature-refused": Attack(card=not_signing),
     "signature-by-another-key": Attack(card=signature_of_another),
