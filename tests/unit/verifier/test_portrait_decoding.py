@@ -1,6 +1,8 @@
 """The portrait is decoded in another process, within bounds."""
 
 import io
+import subprocess
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +20,7 @@ from verifier.inspection.policy import Policy, Purpose
 from verifier.inspection.portrait_evidence import PortraitOutcome
 from verifier.inspection.report import Verdict, inspect
 from verifier.inspection.snapshot import CardSnapshot
-from verifier.reading.portrait_decoding import PortraitError, decode_portrait, try_portrait
+from verifier.reading.portrait_decoding import PortraitDecoder, PortraitError, decode_portrait
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_card import InspectionRules, inspect_card
 
@@ -75,11 +77,40 @@ def test_a_picture_is_decoded_or_not_and_a_decoder_that_is_not_there_says_nothin
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     right = encoded((30, 40), "JPEG")
-    assert try_portrait(right) is PortraitOutcome.DECODED
-    assert try_portrait(right[:-300]) is PortraitOutcome.UNDECODABLE
-    assert try_portrait(bytes(70_000)) is PortraitOutcome.UNDECODABLE
+    decoder = PortraitDecoder()
+    assert decoder.try_portrait(right) is PortraitOutcome.DECODED
+    assert decoder.try_portrait(right[:-300]) is PortraitOutcome.UNDECODABLE
+    assert decoder.try_portrait(bytes(70_000)) is PortraitOutcome.UNDECODABLE
+    hasty = PortraitDecoder(max_seconds=0.001)
+    assert hasty.try_portrait(right) is PortraitOutcome.UNDECODABLE
     monkeypatch.setattr("sys.executable", "/nowhere/python")
-    assert try_portrait(right) is PortraitOutcome.NOT_DECODED
+    decoder.prepare()
+    assert decoder.try_portrait(right) is PortraitOutcome.NOT_DECODED
+
+
+def test_a_process_is_started_before_its_picture_and_used_for_no_other() -> None:
+    right = encoded((30, 40), "JPEG")
+    with closing(PortraitDecoder()) as decoder:
+        decoder.prepare()
+        first = waiting(decoder)
+        decoder.prepare()
+        assert waiting(decoder) is first
+        assert decoder.try_portrait(right[:-300]) is PortraitOutcome.UNDECODABLE
+        assert first.returncode not in (None, 0)
+        decoder.prepare()
+        second = waiting(decoder)
+        assert second is not first
+        assert decoder.try_portrait(right) is PortraitOutcome.DECODED
+        assert second.returncode == 0
+        decoder.prepare()
+        unused = waiting(decoder)
+    assert unused.returncode is not None
+    decoder.close()
+
+
+def waiting(decoder: PortraitDecoder) -> subprocess.Popen[bytes]:
+    assert decoder._waiting is not None
+    return decoder._waiting
 
 
 @pytest.mark.parametrize(
