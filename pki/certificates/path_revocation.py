@@ -104,8 +104,8 @@ def check_status(
     *,
     now: datetime,
     profile: PathProfile,
-) -> None:
-    """Judge one certificate by the lists that its issuer signed.
+) -> CertificateList:
+    """Judge one certificate by the lists that its issuer signed; gives a current one that clears it.
 
     Raises:
         PkiRefusedError: ``path.revoked``, ``path.revocation-unknown``.
@@ -116,7 +116,7 @@ def check_status(
         raise refused(
             "revoked", f"{described(certificate)} was revoked at {moment:%Y-%m-%d %H:%M:%S}Z"
         )
-    require_current_list(certificate, found, now=now, profile=profile)
+    return require_current_list(certificate, found, now=now, profile=profile)
 
 
 def revocation_time(certificate: Certificate, lists: Iterable[CertificateList]) -> datetime | None:
@@ -137,22 +137,21 @@ def require_current_list(
     *,
     now: datetime,
     profile: PathProfile,
-) -> None:
-    """Whether one of the lists that its issuer signed is current and speaks of it, whatever it says.
+) -> CertificateList:
+    """One of the lists that its issuer signed that is current and speaks of it, whatever it says.
 
     Raises:
         PkiRefusedError: ``path.revocation-unknown``.
     """
     found = list(lists)
-    if not any(
-        item.this_update <= now <= item.next_update and _speaks_of(item, certificate, profile)
-        for item in found
-    ):
-        raise refused(
-            "revocation-unknown",
-            f"{len(found)} lists of the issuer of {described(certificate)} are at hand, "
-            f"expected one that is current at {now:%Y-%m-%d %H:%M:%S}Z and covers it",
-        )
+    for item in found:
+        if item.this_update <= now <= item.next_update and _speaks_of(item, certificate, profile):
+            return item
+    raise refused(
+        "revocation-unknown",
+        f"{len(found)} lists of the issuer of {described(certificate)} are at hand, "
+        f"expected one that is current at {now:%Y-%m-%d %H:%M:%S}Z and covers it",
+    )
 
 
 def _may_sign_lists(signer: Certificate) -> bool:

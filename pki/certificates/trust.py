@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Self
+from typing import Final, Self
 
 from pki.certificates import extensions as ext
 from pki.certificates.anchor_scope import AnchorScopes, TrustDemand
@@ -46,6 +46,10 @@ __all__ = [
     "find_authority",
     "load_signer",
 ]
+
+_NO_SCOPES: Final = AnchorScopes()
+_MAX_CLEARED: Final = 256
+"""More signers than sign at one time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +147,7 @@ def find_authority(
             signer.certificate,
             anchors.authorities,
             demand=demand,
-            scopes=AnchorScopes() if scopes is None else scopes,
+            scopes=_NO_SCOPES if scopes is None else scopes,
         )
     except PkiError as error:
         raise PkiRefusedError(str(error), code=_path_code(error.code)) from error
@@ -206,13 +210,17 @@ def check_revocation(
 
     A signer that any CRL or stop list of its authority lists is revoked, however old that list and whenever the card was
     signed: the signer itself claims the time of signing. ``proven_at`` is a time at which others than the signer had
-    seen the signature (SPEC.md, 9.23); only where every stop list that names the signer states a later time of
+    seen the signature (SPEC.md, 9.25); only where every stop list that names the signer states a later time of
     compromise is it let through.
 
     Raises:
         PkiDataError: ``signer.profile``.
         PkiRefusedError: ``signer.revoked``, ``signer.revocation-unknown``, ``inclusion-proof.too-late``.
     """
+    key = (certificate_der, authority.der)
+    cleared = anchors.cleared.get(key)
+    if cleared is not None and cleared[0] <= now <= cleared[1]:
+        return
     signer = load_signer(certificate_der)
     stop_lists = [
         item for item in anchors.stop_lists if item.issuer == authority.certificate.subject
@@ -231,11 +239,23 @@ def check_revocation(
                 f"expected before {since:%Y-%m-%d %H:%M:%S}Z, when its key may have been in other hands",
                 code="inclusion-proof.too-late",
             )
-    _require_current_stop_list(authority, stop_lists, now=now)
+    stop_list = _require_current_stop_list(authority, stop_lists, now=now)
     try:
-        require_current_list(signer.certificate, lists, now=now, profile=PathProfile.DOC_9303)
+        clearing = require_current_list(
+            signer.certificate, lists, now=now, profile=PathProfile.DOC_9303
+        )
     except PkiRefusedError as error:
         raise PkiRefusedError(str(error), code="signer.revocation-unknown") from error
+    if naming or revoked_at is not None:
+        # What was proven is one card's signature: it clears nobody for the next card.
+        return
+    # Whom no list names at all is cleared for as long as the lists that had to be current are.
+    start, end = clearing.this_update, clearing.next_update
+    if stop_list is not None:
+        start, end = max(start, stop_list.this_update), min(end, stop_list.next_update)
+    if len(anchors.cleared) >= _MAX_CLEARED:
+        anchors.cleared.clear()
+    anchors.cleared[key] = start, end
 
 
 def _revoked(
@@ -265,8 +285,8 @@ def _compromised_since(
 
 def _require_current_stop_list(
     authority: Authority, stop_lists: Sequence[StopList], *, now: datetime
-) -> None:
-    """Where there are stop lists, the newest must be current."""
+) -> StopList | None:
+    """Where there are stop lists, the newest must be current; it is given back."""
     newest = max(stop_lists, key=lambda item: (item.number, item.this_update), default=None)
     if newest is not None and not newest.is_current(now):
         raise PkiRefusedError(
@@ -275,6 +295,7 @@ def _require_current_stop_list(
             f"got {now:%Y-%m-%d %H:%M:%S}Z",
             code="signer.revocation-unknown",
         )
+    return newest
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""What a proof file says of one signature over a card: since when others than the signer have known it (SPEC.md, 9.23)."""
+"""What a proof file says of one signature over a card: since when others than the signer have known it (SPEC.md, 9.25)."""
 
 from datetime import datetime
 from typing import Final

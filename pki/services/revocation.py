@@ -50,7 +50,7 @@ class RevocationService:
 
         Doing it again makes the next stop list, so that a crash between the two does no harm. ``since`` is the first
         moment at which the key may have been in other hands (aware, not in the future): it may be stated later, and
-        only ever be moved back, because terminals may believe what witnesses saw before (SPEC.md, 9.23).
+        only ever be moved back, because terminals may believe what witnesses saw before (SPEC.md, 9.25).
 
         Raises:
             PkiRefusedError: ``signer.unknown``, ``signing.request-invalid``: nothing was done;

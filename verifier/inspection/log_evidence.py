@@ -1,4 +1,4 @@
-"""What a transparency log tells about a card's signature: SPEC.md, 9.23.
+"""What a transparency log tells about a card's signature: SPEC.md, 9.25.
 
 The proof comes from outside like the card, and may be anybody's; the policy for logs is the terminal's own.
 """

@@ -82,7 +82,7 @@ class Policy:
     allow_test_authorities: bool = False
     allow_bac: bool = False
     allow_signed_before_compromise: bool = False
-    """Whether a card of a stopped signer may pass on a proof that witnesses saw its signature before (SPEC.md, 9.23)."""
+    """Whether a card of a stopped signer may pass on a proof that witnesses saw its signature before (SPEC.md, 9.25)."""
     allow_other_signatures: bool = False
     document_codes: frozenset[str] = frozenset()
     pace_parameter_ids: frozenset[int] = frozenset()

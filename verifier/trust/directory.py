@@ -1,4 +1,6 @@
-"""The trust directory: ``csca/*.cer``, ``crl/*.crl``, ``stop/*.stop`` (all DER) and ``policy.toml`` (docs/policy.md).
+"""The trust directory: ``csca/*.cer``, ``crl/*.crl``, ``stop/*.stop`` (all DER), ``policy.toml`` and ``anchors/*.toml``.
+
+docs/policy.md says what each of them is; ``anchors/`` is what imports of master lists left.
 
 It may hold ``log/log.policy`` and ``proofs/*.tlog-proof`` as well, for cards of signers that a stop list names.
 
@@ -12,7 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from pki.certificates.anchor_policy import combine_anchors
 from pki.certificates.certificate import MAX_CERTIFICATE_BYTES
+from pki.certificates.imported_anchors import MAX_IMPORTED_ANCHORS_BYTES, ImportedAnchors
 from pki.certificates.trust import Authority, TrustAnchors
 from pki.errors import PkiError
 from pki.record.transparency_policy import MAX_POLICY_BYTES as MAX_LOG_POLICY_BYTES
@@ -60,7 +64,7 @@ def load_trust(directory: Path) -> Trust:
         _checked_crl(path, data) for path, data in _files(directory / "crl", ".crl", _MAX_CRL_BYTES)
     ]
     anchors = _anchors(directory / "csca", certificates, crls)
-    policy = _policy(directory / _POLICY_FILE)
+    policy = _with_imports(directory / "anchors", _policy(directory / _POLICY_FILE))
     return Trust(
         anchors=_with_stop_lists(directory / "stop", anchors, policy),
         policy=policy,
@@ -83,6 +87,24 @@ def _anchors(path: Path, certificates: list[bytes], crls: list[bytes]) -> TrustA
         return TrustAnchors.from_bytes(certificates=certificates, crls=crls)
     except PkiError as error:
         raise _malformed(path, str(error)) from error
+
+
+def _with_imports(directory: Path, policy: Policy) -> Policy:
+    """Imports add authorities to those that policy.toml binds; they never change what it says of one."""
+    imported = []
+    for path, data in _files(directory, ".toml", MAX_IMPORTED_ANCHORS_BYTES):
+        try:
+            imported.append(ImportedAnchors.from_bytes(data).anchors)
+        except PkiError as error:
+            raise _bad_import(path, error) from error
+    try:
+        return replace(policy, anchors=combine_anchors(policy.anchors, imported))
+    except PkiError as error:
+        raise _bad_import(directory, error) from error
+
+
+def _bad_import(path: Path, error: PkiError) -> TrustError:
+    return TrustError(f"{path}: {error}", code=error.code, hint="see docs/master-lists.md")
 
 
 def _with_stop_lists(directory: Path, anchors: TrustAnchors, policy: Policy) -> TrustAnchors:

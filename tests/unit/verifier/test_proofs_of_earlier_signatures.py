@@ -1,4 +1,4 @@
-"""SPEC.md, 9.23 and 9.24: when a card of a stopped signer passes, and everything that keeps it from passing."""
+"""SPEC.md, 9.25 and 9.26: when a card of a stopped signer passes, and everything that keeps it from passing."""
 
 import hashlib
 import json
@@ -230,6 +230,17 @@ def test_neither_leave_nor_proof_is_enough_alone(scene: Scene, right: InclusionP
     assert outcome(scene.inspect(right, allow=False)) == ("signer.revoked",)
     assert outcome(scene.inspect(None)) == ("signer.revoked",)
     assert not Policy().allow_signed_before_compromise
+
+
+def test_one_cards_proof_clears_its_signer_for_no_other_card(
+    scene: Scene, right: InclusionProof
+) -> None:
+    # One terminal, one set of anchors, card after card.
+    anchors = scene.anchors(scene.stop_list(scene.since), revoked_at=scene.now)
+    for _ in range(2):
+        assert outcome(scene.inspect(right, anchors=anchors)) == (NOTE,)
+        assert outcome(scene.inspect(None, anchors=anchors)) == ("signer.revoked",)
+        assert outcome(scene.inspect(right, anchors=anchors, allow=False)) == ("signer.revoked",)
 
 
 def test_the_proof_of_a_signer_that_nobody_stopped_is_not_looked_at(scene: Scene) -> None:
