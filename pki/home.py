@@ -8,6 +8,7 @@ operators/      NAME/: each operator's own key, under the operator's own PIN
 journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
 log/            the transparency log's hashes (pki.record.transparency_store)
 checkpoint      the log's newest signed checkpoint, for others to keep
+checkpoints/    SIZE.checkpoint: checkpoints with the cosignatures of witnesses, which prove how old a record is
 certificates/   NAME.cer, and crl/NAME.crl, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
 certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, master-list/NAME.ml: copies of what the journal holds, for others to fetch
 """
@@ -157,12 +158,38 @@ class Home:
     def read_checkpoint(self) -> bytes | None:
         """See ``pki.services.log_keeper.CheckpointShelf``."""
         try:
-            with self._checkpoint_file.open("rb") as file:
-                return file.read(_MAX_CHECKPOINT_BYTES)
+            return _read_bounded(self._checkpoint_file)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _unusable(self.directory, error) from error
+
+    def publish_cosigned(self, size: int, note: bytes) -> None:
+        """Keep a checkpoint of so many leaves with the cosignatures of witnesses.
+
+        Raises:
+            RecordError: ``home.unusable``.
+        """
+        self._publish(self._cosigned / f"{size:018}.checkpoint", note)
+
+    def read_cosigned(self) -> tuple[bytes, ...]:
+        """The checkpoints with cosignatures, by their size.
+
+        Raises:
+            RecordError: ``home.unusable``.
+        """
+        if not self._cosigned.exists():
+            return ()
+        try:
+            return tuple(
+                _read_bounded(path) for path in sorted(self._cosigned.glob("*.checkpoint"))
+            )
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+    @property
+    def _cosigned(self) -> Path:
+        return self.directory / "checkpoints"
 
     @property
     def _checkpoint_file(self) -> Path:
@@ -188,6 +215,11 @@ class Home:
             replace_file(path, der, mode=0o644)
         except OSError as error:
             raise _unusable(self.directory, error) from error
+
+
+def _read_bounded(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_MAX_CHECKPOINT_BYTES)
 
 
 def _toml_text(path: Path) -> str:

@@ -277,7 +277,11 @@ def _signer_revoked(state: PkiState, entry: JournalEntry) -> None:
 
 def _signer_compromised(state: PkiState, entry: JournalEntry) -> None:
     _signer_revoked(state, entry)
-    state.signers[entry.text("signer")].compromised_at = entry.time
+    signer = state.signers[entry.text("signer")]
+    if signer.compromised_at is None:
+        signer.compromised_at = entry.time
+    if "since" in entry.fields:
+        signer.compromised_since = datetime.fromisoformat(entry.text("since"))
 
 
 def _key_destroyed(state: PkiState, entry: JournalEntry) -> None:
