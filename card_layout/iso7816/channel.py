@@ -93,6 +93,8 @@ class CardChannel:
     ) -> None:
         self.extended: ExtendedLengths | None = None
         self.session: CardSession | None = None
+        self.has_refused_short_identifiers = False
+        """Whether a file had to be selected because the card reads none by short identifier (SPEC.md, 4.3)."""
         self._connection = connection
         self._limits = limits
         self._deadline = deadline

@@ -361,6 +361,7 @@ class _Reading:
     def _authenticate_chip(self, channel: CardChannel) -> bool:
         """Chip authentication, and the read that proves it; false where it cost the session (SPEC.md, 5.4)."""
         for info, key in () if self._is_chip_done else announced_keys(self.evidence):
+            was_refused = self.evidence.chip_outcome is ChipOutcome.REFUSED_BY_CHIP
             self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
             try:
                 self._terminal_key = perform_chip_authentication(
@@ -376,6 +377,8 @@ class _Reading:
             except AccessError:
                 self.evidence.note_chip(ChipOutcome.FAILED, key)
                 return False
+            if was_refused:
+                self.evidence.note_fallback("chip-authentication.fallback")
             return self._prove_by_reading(channel, key)
         return True
 
@@ -449,5 +452,7 @@ class _Reading:
                 maximum_bytes=MAX_FILE_BYTES,
             ),
         )
+        if channel.has_refused_short_identifiers:
+            self.evidence.note_fallback("reading.short-identifier-refused")
         if number is not None:
             self._terminal.note_refusal(number)

@@ -49,6 +49,7 @@ class Evidence:
         self._chip = ChipEvidence()
         self._active_authentication: ActiveAuthenticationEvidence | None = None
         self._terminal: TerminalEvidence | None = None
+        self._fallbacks: tuple[str, ...] = ()
         self._is_complete = False
         self._problem: ReadingProblem | None = None
         self._atr: bytes | None = None
@@ -84,6 +85,7 @@ class Evidence:
             chip=self._chip,
             active_authentication=self._active_authentication,
             terminal=self._terminal,
+            fallbacks=self._fallbacks,
             is_complete=self._is_complete,
             problem=self._problem,
             apdu_count=self._apdu_count,
@@ -215,6 +217,10 @@ class Evidence:
         with self._lock:
             if not self._is_sealed:
                 self._terminal = terminal
+
+    def note_fallback(self, code: str) -> None:
+        """Keep that the chip refused something, which was then done in another way."""
+        self._fallbacks = tuple(dict.fromkeys((*self._fallbacks, code)))
 
     def note_active_authentication(self, challenge: bytes, signature: bytes | None) -> None:
         """Keep what the chip was asked to sign, and what it answered."""
