@@ -2,26 +2,28 @@
 
 import contextlib
 import secrets
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from card_layout.curves import NamedCurve
-from pki.bootstrap import read_state
+from pki.bootstrap import open_authority, read_state
 from pki.certificates.certificate import load_certificate
 from pki.certificates.operator_roles import OperatorRole
 from pki.durable import create_file, replace_file
 from pki.errors import PkiDataError, PkiRefusedError, RecordError
 from pki.home import Home
 from pki.keys.algorithms import elliptic_curve_key
-from pki.keys.open import create_pin_file, open_keystore, read_pin_file
+from pki.keys.open import create_pin_file, read_pin_file
 from pki.keys.software import SoftwareKeystore
 from pki.services.authorisation_state import OperatorRecord
-from pki.services.open_record import open_record
-from pki.services.operators import HomeOperatorRoot, OperatorService
-from pki.services.recorder import Recorder
-from pki.services.service_authority import MAX_REQUEST_BYTES, public_key_of_request
-from pki.services.state import PkiState
+from pki.services.operators import OperatorService
+from pki.services.service_authority import (
+    MAX_REQUEST_BYTES,
+    ServiceAuthorityService,
+    public_key_of_request,
+)
 from pki.signed.authorisation import (
     BATCH_BYTES,
     MAX_AUTHORISATION_BYTES,
@@ -65,32 +67,21 @@ def enrol_operator(
         KeystoreError, RecordError: it is not, or not wholly, enrolled.
     """
     pin = home.read_pin(pin_file)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
-        recorder = Recorder(journal=journal, state=state, now=_now)
-        with contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore:
-            service = OperatorService(
-                certification=HomeOperatorRoot(
-                    keystore=keystore, recorder=recorder, random_bytes=secrets.token_bytes
-                ),
-                recorder=recorder,
+    with _open_service(home, pin_file) as service:
+        service.check_new(name)
+        operator_pin = create_pin_file(operator_pin_file)
+        if operator_pin == pin:
+            raise PkiRefusedError(
+                "the operator's PIN is the one of the authority's keystore",
+                code="operator.pin-shared",
+                hint="give every operator a PIN file of their own",
             )
-            service.check_new(name)
-            operator_pin = create_pin_file(operator_pin_file)
-            if operator_pin == pin:
-                raise PkiRefusedError(
-                    "the operator's PIN is the one of the authority's keystore",
-                    code="operator.pin-shared",
-                    hint="give every operator a PIN file of their own",
-                )
-            directory = keys if keys is not None else home.operators / name
-            with contextlib.closing(
-                SoftwareKeystore.create(directory, passphrase=operator_pin.encode())
-            ) as own:
-                own.create_signing_key(key_id=_KEY_ID, curve=NamedCurve.SECP256R1)
-                return service.enrol(
-                    name, elliptic_curve_key(own.signer(_KEY_ID).public_key), roles
-                )
+        directory = keys if keys is not None else home.operators / name
+        with contextlib.closing(
+            SoftwareKeystore.create(directory, passphrase=operator_pin.encode())
+        ) as own:
+            own.create_signing_key(key_id=_KEY_ID, curve=NamedCurve.SECP256R1)
+            return service.enrol(name, elliptic_curve_key(own.signer(_KEY_ID).public_key), roles)
 
 
 def enrol_operator_by_request(
@@ -117,17 +108,8 @@ def enrol_operator_by_request(
             code="service.request-malformed",
         ) from error
     public_key = elliptic_curve_key(public_key_of_request(content))
-    pin = home.read_pin(pin_file)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
-        recorder = Recorder(journal=journal, state=state, now=_now)
-        with contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore:
-            root = HomeOperatorRoot(
-                keystore=keystore, recorder=recorder, random_bytes=secrets.token_bytes
-            )
-            return OperatorService(certification=root, recorder=recorder).enrol(
-                name, public_key, roles
-            )
+    with _open_service(home, pin_file) as service:
+        return service.enrol(name, public_key, roles)
 
 
 def prove_operator(home: Home, name: str, *, keys: Path | None, operator_pin_file: Path) -> bytes:
@@ -158,17 +140,8 @@ def prove_operator(home: Home, name: str, *, keys: Path | None, operator_pin_fil
 
 def revoke_operator(home: Home, name: str, *, reason: str, pin_file: Path | None) -> OperatorRecord:
     """Revoke an operator; see ``OperatorService.revoke``."""
-    pin = home.read_pin(pin_file)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
-        recorder = Recorder(journal=journal, state=state, now=_now)
-        with contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore:
-            root = HomeOperatorRoot(
-                keystore=keystore, recorder=recorder, random_bytes=secrets.token_bytes
-            )
-            return OperatorService(certification=root, recorder=recorder).revoke(
-                name, reason=reason
-            )
+    with _open_service(home, pin_file) as service:
+        return service.revoke(name, reason=reason)
 
 
 def create_authorisation(
@@ -251,6 +224,14 @@ def sign_authorisation(
     except OSError as error:
         raise _unwritable(path, error) from error
     return signed
+
+
+@contextlib.contextmanager
+def _open_service(home: Home, pin_file: Path | None) -> Iterator[OperatorService]:
+    with open_authority(home, pin_file=pin_file) as authority:
+        yield OperatorService(
+            certification=ServiceAuthorityService(authority), recorder=authority.recorder
+        )
 
 
 def _unwritable(path: Path, error: OSError) -> RecordError:

@@ -42,20 +42,18 @@ class AuthorisationState:
     """Built from journal entries, by ``pki.services.state``."""
 
     def __init__(self) -> None:
-        self.root_intended: int | None = None
-        self.root_certificate: bytes | None = None
+        self.roots: list[bytes] = []
         self.operators: dict[str, OperatorRecord] = {}
         self.batches: dict[bytes, BatchRecord] = {}
         self.taken_requests: set[str] = set()
 
-    def root_was_intended(self, entry: JournalEntry) -> int:
-        """The root of operators may exist; its serial number."""
-        self.root_intended = int(entry.text("serial"), 16)
-        return self.root_intended
-
     def root_was_issued(self, entry: JournalEntry) -> None:
-        """The root of operators exists."""
-        self.root_certificate = bytes.fromhex(entry.text("certificate"))
+        """A root that operators may have certificates of: of services and operators, or one of operators alone.
+
+        Homes of before there was one root for both began with one of operators; those certificates count until
+        they end.
+        """
+        self.roots.append(bytes.fromhex(entry.text("certificate")))
 
     def operator_was_intended(self, entry: JournalEntry) -> int:
         """An operator's certificate may exist; its serial number."""

@@ -96,11 +96,7 @@ def operators_behind(
                 f"operator {name} has signed twice, expected different operators",
                 code="authorisation.same-operator",
             )
-        if state.root_certificate is None:
-            raise PkiRefusedError("there is no root of operators", code="operator.unknown")
-        certificate = check_operator_certificate(
-            signature.certificate, root_certificate=state.root_certificate, now=now
-        )
+        certificate = check_operator_certificate(signature.certificate, roots=state.roots, now=now)
         _verify(
             elliptic_curve_key(certificate.public_key),
             authorisation.to_be_signed,

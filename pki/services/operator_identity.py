@@ -25,6 +25,9 @@ MAX_CLIENT_CERTIFICATE_BYTES: Final = 4096
 ASKING_ROLES: Final = frozenset({OperatorRole.REGISTRAR, OperatorRole.OFFICER})
 DECIDING_ROLES: Final = frozenset({OperatorRole.OFFICER})
 
+_ROOTS: Final = ("service-root", "operator-root")
+"""The root of services and operators, and the one of operators alone that homes had before."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallingOperator:
@@ -51,15 +54,16 @@ def identify_operator(
             f"expected at most {MAX_CLIENT_CERTIFICATE_BYTES}",
             code="operator.certificate-invalid",
         )
-    root = look_up.newest_certificate("operator-root")
-    if root is None:
+    newest = (look_up.newest_certificate(kind) for kind in _ROOTS)
+    roots = [root.der for root in newest if root is not None]
+    if not roots:
         raise PkiRefusedError(
             "there are no operators yet",
             code="operator.unknown",
             hint="membercard-pki operator enrol NAME --role officer --request FILE",
         )
     try:
-        judged = check_operator_certificate(certificate, root_certificate=root.der, now=now())
+        judged = check_operator_certificate(certificate, roots=roots, now=now())
         roles = decode_roles(judged.extensions)
     except (CertificateError, PkiDataError) as error:
         raise PkiRefusedError(

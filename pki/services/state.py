@@ -306,6 +306,7 @@ def _service_authority_intended(state: PkiState, entry: JournalEntry) -> None:
 
 def _service_authority_issued(state: PkiState, entry: JournalEntry) -> None:
     state.service_authority_certificate = _der(entry)
+    state.authorisations.root_was_issued(entry)
 
 
 def _service_intended(state: PkiState, entry: JournalEntry) -> None:
@@ -330,10 +331,6 @@ def _service_revoked(state: PkiState, entry: JournalEntry) -> None:
 
 def _service_crl_issued(state: PkiState, entry: JournalEntry) -> None:
     state.service_crl = bytes.fromhex(entry.text("crl"))
-
-
-def _operator_root_intended(state: PkiState, entry: JournalEntry) -> None:
-    state.serial_numbers.add(state.authorisations.root_was_intended(entry))
 
 
 def _operator_intended(state: PkiState, entry: JournalEntry) -> None:
@@ -387,7 +384,7 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
         state.card_verifiable.request_intended(entry)
     ),
     EntryKind.TERMINAL_REQUEST_MADE: lambda state, entry: state.card_verifiable.request_made(entry),
-    EntryKind.OPERATOR_ROOT_INTENDED: _operator_root_intended,
+    EntryKind.OPERATOR_ROOT_INTENDED: _serial_reserved,
     EntryKind.OPERATOR_ROOT_ISSUED: lambda state, entry: state.authorisations.root_was_issued(
         entry
     ),
