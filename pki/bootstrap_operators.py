@@ -2,10 +2,13 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from card_layout.curves import NamedCurve
 from pki.bootstrap import open_authority, read_state
@@ -18,7 +21,9 @@ from pki.keys.algorithms import elliptic_curve_key
 from pki.keys.open import create_pin_file, read_pin_file
 from pki.keys.software import SoftwareKeystore
 from pki.services.authorisation_state import OperatorRecord
+from pki.services.operator_credentials import OperatorCredentials
 from pki.services.operators import OperatorService
+from pki.services.recorder import Recorder
 from pki.services.service_authority import (
     MAX_REQUEST_BYTES,
     ServiceAuthorityService,
@@ -31,6 +36,7 @@ from pki.signed.authorisation import (
 )
 
 __all__ = [
+    "CredentialStep",
     "create_authorisation",
     "enrol_operator",
     "enrol_operator_by_request",
@@ -43,6 +49,38 @@ __all__ = [
 _KEY_ID: Final = "operator"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialStep:
+    """A registration to enrol with a new operator's certificate, and what judges it, over an open home."""
+
+    registration: bytes = field(repr=False)
+    credentials: Callable[[Recorder], OperatorCredentials]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Enrolment:
+    operators: OperatorService
+    recorder: Recorder
+
+    def check(self, name: str, credential: CredentialStep | None) -> None:
+        """A registration that does not hold is refused before there is a key or a certificate."""
+        if credential is not None:
+            credential.credentials(self.recorder).check(name, credential.registration)
+
+    def enrol(
+        self,
+        name: str,
+        public_key: ec.EllipticCurvePublicKey,
+        roles: frozenset[OperatorRole],
+        credential: CredentialStep | None,
+    ) -> OperatorRecord:
+        """The certificate first: the credential is enrolled with it."""
+        record = self.operators.enrol(name, public_key, roles)
+        if credential is not None:
+            credential.credentials(self.recorder).enrol(name, credential.registration)
+        return record
+
+
 def enrol_operator(
     home: Home,
     name: str,
@@ -51,6 +89,7 @@ def enrol_operator(
     operator_pin_file: Path,
     pin_file: Path | None,
     roles: frozenset[OperatorRole] = frozenset(),
+    credential: CredentialStep | None = None,
 ) -> OperatorRecord:
     """Make an operator's key, under the operator's PIN, and its certificate.
 
@@ -61,6 +100,7 @@ def enrol_operator(
         operator_pin_file: the operator's own PIN; the file is made with a random one if absent.
         pin_file: the PIN of the home's keystore.
         roles: what the operator may do through the API.
+        credential: a WebAuthn credential to enrol with the certificate.
 
     Raises:
         PkiRefusedError: ``operator.exists``, ``operator.name-invalid``, ``operator.pin-shared``.
@@ -68,7 +108,8 @@ def enrol_operator(
     """
     pin = home.read_pin(pin_file)
     with _open_service(home, pin_file) as service:
-        service.check_new(name)
+        service.operators.check_new(name)
+        service.check(name, credential)
         operator_pin = create_pin_file(operator_pin_file)
         if operator_pin == pin:
             raise PkiRefusedError(
@@ -81,7 +122,9 @@ def enrol_operator(
             SoftwareKeystore.create(directory, passphrase=operator_pin.encode())
         ) as own:
             own.create_signing_key(key_id=_KEY_ID, curve=NamedCurve.SECP256R1)
-            return service.enrol(name, elliptic_curve_key(own.signer(_KEY_ID).public_key), roles)
+            return service.enrol(
+                name, elliptic_curve_key(own.signer(_KEY_ID).public_key), roles, credential
+            )
 
 
 def enrol_operator_by_request(
@@ -91,6 +134,7 @@ def enrol_operator_by_request(
     request: Path,
     roles: frozenset[OperatorRole],
     pin_file: Path | None,
+    credential: CredentialStep | None = None,
 ) -> OperatorRecord:
     """Certify the key that an operator made elsewhere, in a browser or on a card, and proved by a PKCS#10 request.
 
@@ -109,7 +153,9 @@ def enrol_operator_by_request(
         ) from error
     public_key = elliptic_curve_key(public_key_of_request(content))
     with _open_service(home, pin_file) as service:
-        return service.enrol(name, public_key, roles)
+        service.operators.check_new(name)
+        service.check(name, credential)
+        return service.enrol(name, public_key, roles, credential)
 
 
 def prove_operator(home: Home, name: str, *, keys: Path | None, operator_pin_file: Path) -> bytes:
@@ -141,7 +187,7 @@ def prove_operator(home: Home, name: str, *, keys: Path | None, operator_pin_fil
 def revoke_operator(home: Home, name: str, *, reason: str, pin_file: Path | None) -> OperatorRecord:
     """Revoke an operator; see ``OperatorService.revoke``."""
     with _open_service(home, pin_file) as service:
-        return service.revoke(name, reason=reason)
+        return service.operators.revoke(name, reason=reason)
 
 
 def create_authorisation(
@@ -227,10 +273,14 @@ def sign_authorisation(
 
 
 @contextlib.contextmanager
-def _open_service(home: Home, pin_file: Path | None) -> Iterator[OperatorService]:
+def _open_service(home: Home, pin_file: Path | None) -> Iterator[_Enrolment]:
     with open_authority(home, pin_file=pin_file) as authority:
-        yield OperatorService(
-            certification=ServiceAuthorityService(authority), recorder=authority.recorder
+        recorder = authority.recorder
+        yield _Enrolment(
+            operators=OperatorService(
+                certification=ServiceAuthorityService(authority), recorder=recorder
+            ),
+            recorder=recorder,
         )
 
 

@@ -1,9 +1,11 @@
 """Operators, and the batches that they authorised: the part of the PKI's state that two people stand behind."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pki.record.journal import JournalEntry
+from pki.services.credential_state import CredentialState, read_uses
 
 __all__ = ["AuthorisationState", "BatchRecord", "OperatorRecord"]
 
@@ -25,7 +27,8 @@ class OperatorRecord:
 class BatchRecord:
     """One accepted authorisation; ``signed`` counts security objects recorded against it.
 
-    ``chips`` is of how many chips the keys may be sealed to stations.
+    ``chips`` is of how many chips the keys may be sealed to stations; ``assertions`` has the WebAuthn credentials that
+    signed it, with their counters.
     """
 
     batch: bytes
@@ -36,6 +39,7 @@ class BatchRecord:
     operators: tuple[str, ...]
     signed: int = 0
     chips: int = 0
+    assertions: Mapping[bytes, int] = field(default_factory=dict)
 
 
 class AuthorisationState:
@@ -45,6 +49,7 @@ class AuthorisationState:
         self.roots: list[bytes] = []
         self.operators: dict[str, OperatorRecord] = {}
         self.batches: dict[bytes, BatchRecord] = {}
+        self.credentials = CredentialState()
         self.taken_requests: set[str] = set()
 
     def root_was_issued(self, entry: JournalEntry) -> None:
@@ -80,6 +85,8 @@ class AuthorisationState:
     def batch_was_accepted(self, entry: JournalEntry) -> None:
         """Cards may be signed against an authorisation from here on."""
         batch = bytes.fromhex(entry.text("batch"))
+        assertions = read_uses(entry.text("assertions")) if "assertions" in entry.fields else {}
+        self.credentials.were_used(assertions)
         self.batches[batch] = BatchRecord(
             batch=batch,
             digest=bytes.fromhex(entry.text("digest")),
@@ -89,4 +96,5 @@ class AuthorisationState:
             operators=tuple(entry.text("operators").split(",")),
             # Authorisations without chips do not mention them, as journals of before there were any.
             chips=entry.number("chips") if "chips" in entry.fields else 0,
+            assertions=assertions,
         )

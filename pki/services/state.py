@@ -77,6 +77,9 @@ class EntryKind(Enum):
     OPERATOR_INTENDED = "operator-certificate.intended"
     OPERATOR_ENROLLED = "operator-certificate.issued"
     OPERATOR_REVOKED = "operator.revoked"
+    CREDENTIAL_CHALLENGED = "operator-credential.challenged"
+    CREDENTIAL_ENROLLED = "operator-credential.enrolled"
+    CREDENTIAL_REVOKED = "operator-credential.revoked"
     AUTHORISATION_ACCEPTED = "authorisation.accepted"
     MASTER_KEY_INTENDED = "master-key.intended"
     MASTER_KEY_CREATED = "master-key.created"
@@ -394,6 +397,15 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
     ),
     EntryKind.OPERATOR_REVOKED: lambda state, entry: state.authorisations.operator_was_revoked(
         entry
+    ),
+    EntryKind.CREDENTIAL_CHALLENGED: lambda state, entry: (
+        state.authorisations.credentials.challenge_was_made(entry)
+    ),
+    EntryKind.CREDENTIAL_ENROLLED: lambda state, entry: (
+        state.authorisations.credentials.credential_was_enrolled(entry)
+    ),
+    EntryKind.CREDENTIAL_REVOKED: lambda state, entry: (
+        state.authorisations.credentials.credential_was_revoked(entry)
     ),
     EntryKind.AUTHORISATION_ACCEPTED: lambda state, entry: state.authorisations.batch_was_accepted(
         entry

@@ -26,13 +26,14 @@ from pki.services.state import EntryKind, PkiState
 from pki.signed.authorisation import (
     AuthorisationError,
     BatchAuthorisation,
+    OperatorAssertion,
     OperatorSignature,
-    SignatureKind,
 )
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
+OCTETS = st.binary(min_size=1, max_size=40)
 TERMS = st.builds(
     BatchAuthorisation,
     batch=st.binary(min_size=16, max_size=16),
@@ -42,11 +43,14 @@ TERMS = st.builds(
         lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
     ),
     signatures=st.lists(
-        st.builds(
-            OperatorSignature,
-            kind=st.sampled_from(SignatureKind),
-            certificate=st.binary(min_size=1, max_size=40),
-            signature=st.binary(min_size=1, max_size=40),
+        st.builds(OperatorSignature, certificate=OCTETS, signature=OCTETS)
+        | st.builds(
+            OperatorAssertion,
+            certificate=OCTETS,
+            credential_id=OCTETS,
+            authenticator_data=OCTETS,
+            client_data=OCTETS,
+            signature=OCTETS,
         ),
         max_size=4,
     ).map(tuple),

@@ -24,6 +24,7 @@ from pki.certificates.profile import load_certificate_profile
 from pki.errors import PkiError
 from pki.keys.software import SoftwareSigner
 from pki.services.authorising import accept_authorisation
+from pki.services.authority import AuthorityRequest
 from pki.services.operators import OperatorService
 from pki.services.service_authority import ServiceAuthorityService, ServiceRequest
 from pki.services.state import EntryKind
@@ -31,6 +32,9 @@ from pki.signed.authorisation import BatchAuthorisation
 
 OFFICER = frozenset({OperatorRole.OFFICER})
 YEAR = timedelta(days=365)
+REQUEST = AuthorityRequest(
+    name="Trial", country="VN", is_test=True, distribution_point="http://pki.example/csca.crl"
+)
 
 
 def code_of(action: Callable[[], object]) -> str:
@@ -47,8 +51,8 @@ def operators(service: Any) -> OperatorService:
 
 @pytest.fixture
 def office(memory_office: Any) -> Any:
-    memory_office.create_authority()
     with memory_office.open() as service:
+        service.create_authority(REQUEST, profile=load_certificate_profile("csca"))
         service.create_signer("ds-1", profile=load_certificate_profile("document-signer"))
     return memory_office
 
