@@ -1,6 +1,5 @@
 """Public keys of WebAuthn credentials: which algorithms are taken, what is checked of a key, and signatures by it."""
 
-from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -40,15 +39,8 @@ class CoseAlgorithm(IntEnum):
     """The algorithms that are asked for, best first (RFC 9053; the names stand in journals)."""
 
     ES256 = -7
-    ES384 = -35
     EDDSA = -8
     RS256 = -257
-
-
-_CURVES: Final[Mapping[CoseAlgorithm, tuple[str, hashes.HashAlgorithm]]] = {
-    CoseAlgorithm.ES256: (ec.SECP256R1.name, hashes.SHA256()),
-    CoseAlgorithm.ES384: (ec.SECP384R1.name, hashes.SHA384()),
-}
 
 
 def check_webauthn_key(encoded: bytes, algorithm: CoseAlgorithm) -> WebauthnPublicKey:
@@ -66,8 +58,9 @@ def check_webauthn_key(encoded: bytes, algorithm: CoseAlgorithm) -> WebauthnPubl
     except (ValueError, UnsupportedAlgorithm) as error:
         raise _unsuitable("a credential's key cannot be read") from error
     match key, algorithm:
-        case ec.EllipticCurvePublicKey(), (CoseAlgorithm.ES256 | CoseAlgorithm.ES384):
-            if key.curve.name != _CURVES[algorithm][0]:
+        case ec.EllipticCurvePublicKey(), CoseAlgorithm.ES256:
+            # W3C Web Authentication, 5.8.5: with this algorithm the curve is this one.
+            if key.curve.name != ec.SECP256R1.name:
                 raise _unsuitable(
                     f"a credential's key is on {key.curve.name}, not {algorithm.name}'s"
                 )
@@ -89,14 +82,12 @@ def check_webauthn_key(encoded: bytes, algorithm: CoseAlgorithm) -> WebauthnPubl
     return key
 
 
-def verify_webauthn_signature(
-    key: WebauthnPublicKey, algorithm: CoseAlgorithm, *, message: bytes, signature: bytes
-) -> bool:
-    """Whether the signature (W3C Web Authentication, 6.5.5: its form by algorithm) is the key's over the message."""
+def verify_webauthn_signature(key: WebauthnPublicKey, *, message: bytes, signature: bytes) -> bool:
+    """Whether the signature (W3C Web Authentication, 6.5.5) is the key's over the message, by its one algorithm."""
     try:
         match key:
             case ec.EllipticCurvePublicKey():
-                key.verify(signature, message, ec.ECDSA(_CURVES[algorithm][1]))
+                key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
             case ed25519.Ed25519PublicKey():
                 key.verify(signature, message)
             case rsa.RSAPublicKey():

@@ -76,9 +76,7 @@ def judge_assertion(
     # 4. The signature, by the enrolled key.
     key = check_webauthn_key(record.public_key, record.algorithm)
     message = assertion.authenticator_data + HashAlgorithm.SHA256.digest(assertion.client_data)
-    if not verify_webauthn_signature(
-        key, record.algorithm, message=message, signature=assertion.signature
-    ):
+    if not verify_webauthn_signature(key, message=message, signature=assertion.signature):
         raise PkiRefusedError(
             f"the assertion of operator {operator} does not hold over these bytes",
             code="webauthn.signature-wrong",

@@ -1,7 +1,7 @@
 """Who calls: an operator's certificate, judged again by us, against the journal's projection."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -35,6 +35,7 @@ class CallingOperator:
 
     name: str
     roles: frozenset[OperatorRole]
+    certificate: bytes = field(repr=False)
 
 
 def identify_operator(
@@ -78,7 +79,7 @@ def identify_operator(
             f"operator {found.name} was revoked at {found.revoked_at:%Y-%m-%d %H:%M:%S}Z",
             code="operator.revoked",
         )
-    return CallingOperator(name=found.name, roles=roles)
+    return CallingOperator(name=found.name, roles=roles, certificate=certificate)
 
 
 def require_role(operator: CallingOperator, allowed: frozenset[OperatorRole]) -> None:

@@ -58,6 +58,7 @@ class LibraryRegistrationJudge:
         # 2. What the authenticator says.
         try:
             attested = parse_attestation_object(found.response.attestation_object)
+            attestation = AttestationFormat(attested.fmt)
         except (WebAuthnException, ValueError, TypeError, LookupError, AttributeError) as error:
             raise WebauthnError("the attestation object cannot be read") from error
         said = attested.auth_data
@@ -68,12 +69,12 @@ class LibraryRegistrationJudge:
             is_verified=said.flags.uv,
         )
         # 3. The make of the authenticator was not asked for; a statement that refers to certificates is not judged.
-        is_plain = attested.fmt is AttestationFormat.NONE or (
-            attested.fmt is AttestationFormat.PACKED and not attested.att_stmt.x5c
+        is_plain = attestation is AttestationFormat.NONE or (
+            attestation is AttestationFormat.PACKED and not attested.att_stmt.x5c
         )
         if not is_plain:
             raise PkiRefusedError(
-                f"the attestation is of format {str(attested.fmt)[:40]!r} with certificates, "
+                f"the attestation is of format {attestation.value} with certificates, "
                 "expected none, or the credential's own",
                 code="webauthn.attestation-refused",
                 hint="ask the browser for no attestation, as the page for operators does",
@@ -105,7 +106,7 @@ class LibraryRegistrationJudge:
             algorithm=algorithm,
             public_key=encoded,
             counter=verified.sign_count,
-            attestation=attested.fmt.value,
+            attestation=attestation.value,
         )
 
 
