@@ -15,7 +15,7 @@ const TEXTS = {
     chooseChallenge: "Tệp thách thức", operator: "Người vận hành", expires: "Hết hạn", doRegister: "Đăng ký khóa bảo mật",
     registered: "Đã đăng ký. Giao tệp này cho cán bộ PKI.",
     footer: "Trang này không gửi lệnh đi đâu cả: tệp đã ký nằm trên máy của bạn.",
-    none: "chưa có", nobody: "chưa đăng nhập bằng chứng thư", you: "Người vận hành",
+    choose: "Chọn tệp", none: "chưa có", nobody: "chưa đăng nhập bằng chứng thư", you: "Người vận hành",
     notAuthorisation: "Tệp này không phải lệnh cấp phép đúng dạng.", notChallenge: "Tệp này không phải tệp thách thức.",
     expired: "Đã quá hạn.", otherPage: "Tệp này dành cho một trang khác: ", noCertificate: "Chưa nhận được chứng thư của bạn: không thể ký.",
     noCredential: "Bạn chưa có khóa bảo mật nào đăng ký cho trang này.", already: "Bạn đã ký lệnh này rồi.", full: "Tệp đã đủ chữ ký.",
@@ -33,7 +33,7 @@ const TEXTS = {
     chooseChallenge: "Challenge file", operator: "Operator", expires: "Expires", doRegister: "Register my security key",
     registered: "Registered. Give this file to the PKI officer.",
     footer: "This page sends your authorisation nowhere: the signed file stays on your machine.",
-    none: "none", nobody: "not logged in with a certificate", you: "Operator",
+    choose: "Choose a file", none: "none", nobody: "not logged in with a certificate", you: "Operator",
     notAuthorisation: "This file is not an authorisation in its proper form.", notChallenge: "This file is not a challenge.",
     expired: "Its time is over.", otherPage: "This file is for another page: ", noCertificate: "Your certificate did not arrive: you cannot sign.",
     noCredential: "No security key of yours is registered for this page.", already: "You have signed this already.", full: "The file is full of signatures.",
@@ -165,6 +165,7 @@ function show() {
   for (const each of ["vi", "en"]) at(each).setAttribute("aria-pressed", String(each === language));
   at("who").textContent = caller === null ? say("nobody") : `${say("you")}: ${caller.name}`;
   showProblems();
+  for (const each of ["authorisation", "challenge"]) at(`${each}-name`).textContent = at(each).files[0]?.name ?? "";
   at("terms").hidden = authorisation === null;
   if (authorisation !== null) {
     const { found, digest } = authorisation;
