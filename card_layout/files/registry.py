@@ -6,6 +6,7 @@ from typing import Protocol, Self
 
 from card_layout.errors import CardDataError
 from card_layout.files.atr_info import AtrInfo
+from card_layout.files.biometric_records import FingerRecords, IrisRecords
 from card_layout.files.card_access import CardAccess
 from card_layout.files.card_security import CardSecurity
 from card_layout.files.common_data import CommonData
@@ -18,6 +19,7 @@ from card_layout.files.data_group_14 import SecurityOptions
 from card_layout.files.data_group_15 import ActiveAuthenticationKey
 from card_layout.files.data_groups import GROUP_OF_TAG, TAG_OF_GROUP
 from card_layout.files.security_object_file import SecurityObjectFile
+from card_layout.files.trust_points import TrustPoints
 
 __all__ = ["FILE_TYPES", "GROUP_OF_TAG", "TAG_OF_GROUP", "CardFile", "decode_file"]
 
@@ -44,8 +46,11 @@ FILE_TYPES: Mapping[str, type[CardFile]] = MappingProxyType(
         "EF.CardSecurity": CardSecurity,
         "EF.COM": CommonData,
         "EF.SOD": SecurityObjectFile,
+        "EF.CVCA": TrustPoints,
         "EF.DG1": DataGroup1,
         "EF.DG2": Portrait,
+        "EF.DG3": FingerRecords,
+        "EF.DG4": IrisRecords,
         "EF.DG11": PersonalDetails,
         "EF.DG12": DocumentDetails,
         "EF.DG13": MemberRecord,

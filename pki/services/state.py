@@ -411,6 +411,7 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
         entry
     ),
     EntryKind.LOG_STARTED: _log_started,
+    EntryKind.REQUEST_TAKEN: lambda state, entry: state.authorisations.request_was_taken(entry),
     EntryKind.CEREMONY_BEGUN: lambda state, entry: state.ceremonies.begin(entry),
     EntryKind.QUORUM_CHOSEN: lambda state, entry: state.ceremonies.choose(entry),
     EntryKind.QUORUM_SET: lambda state, entry: state.ceremonies.set(entry),
@@ -418,5 +419,4 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
         EntryKind(kind): lambda state, entry: state.master_keys.apply(entry)
         for kind in MASTER_KEY_ENTRIES
     },
-    EntryKind.REQUEST_TAKEN: lambda state, entry: state.authorisations.request_was_taken(entry),
 }

@@ -85,8 +85,8 @@ class Desk:
         recorder: Recorder,
         signers: Mapping[str, InProcessDocumentSigner],
         keys: KeyProcess,
-        terminals: TerminalService | None = None,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        terminals: TerminalService | None = None,
     ) -> None:
         self._terminals = terminals
         self._random_bytes = random_bytes

@@ -116,6 +116,17 @@ class SignRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenewRequest:
+    """Have a terminal's next key certified: a CV request that its current key vouches for (TR-03110-3, C.2)."""
+
+    request: bytes = field(repr=False)
+
+    def to_bytes(self) -> bytes:
+        """The content of the frame."""
+        return _dump({"operation": "renew", "request": self.request.hex()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WrapRequest:
     """Have the keys of chips sealed to a station against an accepted batch: all of them or none."""
 
@@ -132,17 +143,6 @@ class WrapRequest:
                 "transport": self.wrapping.transport,
             }
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenewRequest:
-    """Have a terminal's next key certified: a CV request that its current key vouches for (TR-03110-3, C.2)."""
-
-    request: bytes = field(repr=False)
-
-    def to_bytes(self) -> bytes:
-        """The content of the frame."""
-        return _dump({"operation": "renew", "request": self.request.hex()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,9 +212,7 @@ def frame_length(head: bytes | bytearray, *, maximum: int) -> int:
     return length
 
 
-def read_request(
-    content: bytes,
-) -> AuthoriseRequest | SignRequest | WrapRequest | RenewRequest:
+def read_request(content: bytes) -> AuthoriseRequest | SignRequest | RenewRequest | WrapRequest:
     """Read what a client sent.
 
     Raises:
@@ -237,17 +235,17 @@ def read_request(
         if not isinstance(text, str) or len(text) > MAX_AUTHORISATION_BYTES or not text.isascii():
             raise ProtocolError("authorisation is no ASCII text of bounded length")
         return AuthoriseRequest(authorisation=text.encode("ascii"))
-    if operation == "wrap":
-        _require_members(found, {"version", "operation", "batch", "station", "chips", "transport"})
-        return WrapRequest(wrapping=_wrapping(found))
     if operation == "renew":
         _require_members(found, {"version", "operation", "request"})
         request = _octets(found["request"], "request", None)
         if not 1 <= len(request) <= MAX_CV_REQUEST_BYTES:
             raise ProtocolError(f"request has not 1 to {MAX_CV_REQUEST_BYTES} bytes")
         return RenewRequest(request=request)
+    if operation == "wrap":
+        _require_members(found, {"version", "operation", "batch", "station", "chips", "transport"})
+        return WrapRequest(wrapping=_wrapping(found))
     raise ProtocolError(
-        "operation is not known, expected authorise, sign, wrap or renew",
+        "operation is not known, expected authorise, sign, renew or wrap",
         code="protocol.unknown-operation",
     )
 

@@ -292,7 +292,7 @@ class SignerServer:
             elif first.answer is None:
                 break
             elif isinstance(first, _Renewal):
-                content = first.answer or b""
+                content = first.answer
             elif isinstance(first.answer, PkiError):
                 content = write_error(first.answer)
             elif isinstance(first.request, WrapRequest):

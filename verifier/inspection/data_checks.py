@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from card_layout import tlv
 from card_layout.errors import CardDataError
+from card_layout.files.atr_info import AtrInfo
 from card_layout.files.common_data import CommonData
 from card_layout.files.data_groups import GROUP_OF_TAG, TAG_OF_GROUP
 from card_layout.files.registry import FILE_TYPES
@@ -14,6 +15,9 @@ from verifier.inspection.snapshot import FileEvidence, FileOutcome
 __all__ = ["check_common_data", "check_content", "check_coverage", "check_integrity"]
 
 _COMMON_DATA = "EF.COM"
+_ATR_INFO = "EF.ATR/INFO"
+_ATR_INFO_MALFORMED = "atr-info.malformed"
+_REFUSED_DESPITE_RIGHT = "data-group.refused-despite-right"
 _GROUP_NUMBERS = {group_name(number): number for number in TAG_OF_GROUP}
 
 
@@ -40,7 +44,7 @@ def check_integrity(examination: Examination) -> str:
 
 
 def check_coverage(examination: Examination) -> str:
-    """9.11: every file on the card is listed, and every listed file was read.
+    """9.11: every file on the card is listed, and every listed file was read that the terminal may ask for.
 
     A data group that this program knows, or that the security object or EF.COM names, counts as not there only where
     the card itself said so.
@@ -49,7 +53,7 @@ def check_coverage(examination: Examination) -> str:
     on_card = {
         number: evidence
         for number, evidence in _data_groups(examination)
-        if evidence.outcome is not FileOutcome.ABSENT
+        if evidence.outcome not in (FileOutcome.ABSENT, FileOutcome.NOT_REQUESTED)
     }
     unlisted = [evidence.name for number, evidence in on_card.items() if number not in listed]
     if unlisted:
@@ -58,22 +62,34 @@ def check_coverage(examination: Examination) -> str:
             f"{', '.join(unlisted)}: on the card, and not listed in the security object.",
         )
     missing: list[str] = []
+    codes: list[str | None] = []
     for number in sorted(listed | set(KNOWN_GROUPS) | _named_groups(examination)):
         evidence = examination.evidence(group_name(number))
-        if number in listed and evidence.outcome is not FileOutcome.READ:
+        if (
+            number in listed
+            and evidence.outcome is not FileOutcome.READ
+            and not examination.was_left_out(number)
+        ):
             missing.append(evidence.name)
+            codes.append(evidence.code)
+    if missing and set(codes) == {_REFUSED_DESPITE_RIGHT}:
+        raise CheckFailedError(
+            _REFUSED_DESPITE_RIGHT,
+            f"{', '.join(missing)}: not given by the card to a terminal that may read it.",
+        )
     if missing:
         raise CheckFailedError(
             "data-group.missing",
             f"{', '.join(missing)}: listed in the security object, and not given by the card.",
         )
     examination.require_complete_reading()
-    return "The security object lists every data group on the card, and each was read."
+    return "The security object lists every data group on the card, and each that may be was read."
 
 
 def check_common_data(examination: Examination) -> str:
-    """9.12: EF.COM names the groups that the security object lists."""
-    listed = examination.security_object.file_hashes
+    """9.12: EF.COM names the groups that the security object lists, and the versions that it states."""
+    security_object = examination.security_object
+    listed = security_object.file_hashes
     evidence = examination.evidence(_COMMON_DATA)
     if evidence.content is None:
         raise CheckFailedError(
@@ -85,11 +101,19 @@ def check_common_data(examination: Examination) -> str:
             "common-data.inconsistent",
             "EF.COM does not name exactly the data groups that the security object lists.",
         )
-    return "EF.COM names the data groups that the security object lists."
+    signed = security_object.lds_version.stated
+    if signed is not None and signed != (common_data.lds_version, common_data.unicode_version):
+        raise CheckFailedError(
+            "common-data.inconsistent",
+            f"EF.COM states LDS {common_data.lds_version} and Unicode {common_data.unicode_version}, "
+            f"the security object {signed[0]} and {signed[1]}.",
+        )
+    return "EF.COM names the data groups that the security object lists, and its versions."
 
 
 def check_content(examination: Examination) -> str:
     """9.14: every file decodes, the MRZ's check digits included."""
+    _check_atr_info(examination)
     malformed: list[str] = []
     judged = 0
     for number, evidence in _data_groups(examination):
@@ -116,6 +140,18 @@ def check_content(examination: Examination) -> str:
 def _common_data(content: bytes) -> CommonData:
     """EF.COM decoded; cached by its bytes, because all cards with the same data groups have the same."""
     return CommonData.from_bytes(content)
+
+
+def _check_atr_info(examination: Examination) -> None:
+    """EF.ATR/INFO, where the card has one: it is not signed, and says how long APDUs may be (SPEC.md, 3.3)."""
+    evidence = examination.evidence(_ATR_INFO)
+    if evidence.outcome is FileOutcome.MALFORMED:
+        raise CheckFailedError(_ATR_INFO_MALFORMED, "EF.ATR/INFO is not a file that can be read.")
+    if evidence.content is not None:
+        try:
+            AtrInfo.from_bytes(evidence.content)
+        except CardDataError as error:
+            raise CheckFailedError(_ATR_INFO_MALFORMED, "EF.ATR/INFO cannot be decoded.") from error
 
 
 def _named_groups(examination: Examination) -> set[int]:

@@ -12,6 +12,7 @@ from card_layout import tlv
 from card_layout.curves import EcPublicKey, NamedCurve
 from card_layout.errors import CardDataError
 from card_layout.files.atr_info import AtrInfo
+from card_layout.files.biometric_records import BiometricRecord, FingerRecords, IrisRecords
 from card_layout.files.card_access import CardAccess
 from card_layout.files.card_security import CardSecurity
 from card_layout.files.common_data import CommonData
@@ -32,6 +33,8 @@ from card_layout.files.security_infos import (
     UnknownSecurityInfo,
 )
 from card_layout.files.security_object_file import SecurityObjectFile
+from card_layout.files.terminal_authentication_info import TerminalAuthenticationInfo
+from card_layout.files.trust_points import TrustPoints
 from card_layout.mrz import MachineReadableZone
 from card_layout.rsa import RsaPublicKey
 
@@ -41,6 +44,7 @@ CODES = {
     "EF.CardSecurity": {"card-security.not-proven"},
     "EF.COM": {"common-data.malformed"},
     "EF.SOD": {"security-object.malformed"},
+    "EF.CVCA": {"terminal-authentication.trust-points-malformed"},
 }
 DATA_GROUP_CODES = {"data-group.malformed", "data-group.unsupported-encoding"}
 
@@ -91,8 +95,14 @@ INFOS = (
         version=NUMBERS,
         signature_algorithm=st.sampled_from(["0.4.0.127.0.7.1.1.4.1.3", "1.2.3"]),
     )
+    | st.builds(TerminalAuthenticationInfo, version=NUMBERS)
+    | st.builds(
+        TerminalAuthenticationInfo,
+        file_identifier=st.integers(0, 0xFFFF),
+        short_identifier=st.none() | st.integers(1, 30),
+    )
     | st.sampled_from(
-        ["3009060104020101020102", "300706022A03040101", "300E060904007F000702020202020101"]
+        ["3009060104020101020102", "300706022A03040101", "300E060904007F000702020702020101"]
     ).map(lambda encoded: UnknownSecurityInfo.from_bytes(bytes.fromhex(encoded)))
 )
 RSA_KEYS = st.builds(
@@ -156,6 +166,25 @@ MEMBER_RECORDS = st.builds(
     valid_from=DATES,
     valid_until=DATES,
 )
+
+
+def biometric_records(
+    features: int, subtypes: list[int], form: int, begin: bytes, length_bytes: int
+) -> st.SearchStrategy[tuple[BiometricRecord, ...]]:
+    def record(subtype: int, picture: bytes, tag: int) -> BiometricRecord:
+        length = len(begin) + length_bytes + len(picture)
+        return BiometricRecord(
+            header=bytes((0x81, 1, features, 0x82, 1, subtype, 0x87, 2, 1, 1, 0x88, 2, 0, form)),
+            tag=tag,
+            record=begin + length.to_bytes(length_bytes, "big") + picture,
+        )
+
+    one = st.builds(
+        record, st.sampled_from(subtypes), st.binary(max_size=30), st.sampled_from([0x5F2E, 0x7F2E])
+    )
+    return st.lists(one, min_size=1, max_size=3).map(tuple)
+
+
 VALUES: dict[str, st.SearchStrategy[CardFile]] = {
     "EF.ATR/INFO": st.builds(
         AtrInfo,
@@ -179,10 +208,24 @@ VALUES: dict[str, st.SearchStrategy[CardFile]] = {
         SecurityObjectFile,
         content_info=st.binary(max_size=300).map(lambda value: tlv.encode(0x30, value)),
     ),
+    "EF.CVCA": st.builds(
+        TrustPoints,
+        references=st.lists(
+            st.binary(min_size=8, max_size=16), min_size=1, max_size=2, unique=True
+        ).map(tuple),
+    ),
     "EF.DG1": st.builds(DataGroup1, mrz=ZONES),
     "EF.DG2": st.builds(
         Portrait.of_picture,
         st.tuples(st.sampled_from([JPEG, JPEG2000]), st.binary(max_size=50)).map(b"".join),
+    ),
+    "EF.DG3": st.builds(
+        FingerRecords,
+        records=biometric_records(0x08, [0, 5, 6, 9, 22], 0x07, b"FIR\x00010\x00", 6),
+    )
+    | st.builds(FingerRecords, records=st.just(()), random=st.binary(max_size=16)),
+    "EF.DG4": st.builds(
+        IrisRecords, records=biometric_records(0x10, [0, 1, 2], 0x09, b"IIR\x00010\x00", 4)
     ),
     "EF.DG11": st.builds(
         PersonalDetails,
