@@ -22,24 +22,28 @@ from typing import Final
 from pki.durable import create_file, replace_file
 from pki.errors import RecordError
 from pki.keys.open import read_pin_file
+from pki.services.operator_page import OperatorPage
 
 __all__ = ["Home", "HomeSettings"]
 
 _FORMAT: Final = 1
 _MAX_SETTINGS_BYTES: Final = 65536
+_PAGE_KEYS: Final = ("origin", "rp_id")
 _MAX_CHECKPOINT_BYTES: Final = 65537
 """One more than a note may have, so that a longer one is refused and not cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeSettings:
-    """What a home remembers between commands; both are absolute.
+    """What a home remembers between commands; both paths are absolute.
 
-    ``root_keystore`` is there in a home whose CSCA's keys are opened by a quorum in ceremonies.
+    ``root_keystore`` is there in a home whose CSCA's keys are opened by a quorum in ceremonies, ``operator_page`` where
+    operators may sign with WebAuthn.
     """
 
     pin_file: Path
     root_keystore: Path | None = None
+    operator_page: OperatorPage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +92,24 @@ class Home:
         Raises:
             RecordError: ``home.exists``, ``home.unusable``.
         """
-        lines = [f"format = {_FORMAT}", f"pin_file = {_toml_text(settings.pin_file)}"]
-        if settings.root_keystore is not None:
-            lines.append(f"root_keystore = {_toml_text(settings.root_keystore)}")
-        content = "\n".join(lines) + "\n"
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.directory.chmod(0o700)
-            create_file(self._settings_file, content.encode())
+            create_file(self._settings_file, _settings_bytes(settings))
         except FileExistsError as error:
             raise RecordError(f"{self.directory} is a home already", code="home.exists") from error
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+    def change(self, settings: HomeSettings) -> None:
+        """Write other settings over those that are there.
+
+        Raises:
+            RecordError: ``home.missing``, ``home.unusable``.
+        """
+        self.settings()
+        try:
+            replace_file(self._settings_file, _settings_bytes(settings))
         except OSError as error:
             raise _unusable(self.directory, error) from error
 
@@ -120,10 +132,13 @@ class Home:
             raise _unusable(self.directory, error) from error
         pin_file = found.get("pin_file")
         root_keystore = found.get("root_keystore")
+        page = found.get("operator_page")
         if (
             found.get("format") != _FORMAT
             or not isinstance(pin_file, str)
             or not isinstance(root_keystore, str | None)
+            or not isinstance(page, dict | None)
+            or not (page is None or all(isinstance(page.get(key), str) for key in _PAGE_KEYS))
         ):
             raise RecordError(
                 f"{self._settings_file} is not of format {_FORMAT}", code="home.unusable"
@@ -131,6 +146,11 @@ class Home:
         return HomeSettings(
             pin_file=Path(pin_file),
             root_keystore=None if root_keystore is None else Path(root_keystore),
+            operator_page=(
+                None
+                if page is None
+                else OperatorPage.checked(origin=page["origin"], rp_id=page["rp_id"])
+            ),
         )
 
     def read_pin(self, given: Path | None) -> str:
@@ -222,9 +242,23 @@ def _read_bounded(path: Path) -> bytes:
         return file.read(_MAX_CHECKPOINT_BYTES)
 
 
-def _toml_text(path: Path) -> str:
+def _settings_bytes(settings: HomeSettings) -> bytes:
+    lines = [f"format = {_FORMAT}", f"pin_file = {_toml_text(settings.pin_file)}"]
+    if settings.root_keystore is not None:
+        lines.append(f"root_keystore = {_toml_text(settings.root_keystore)}")
+    page = settings.operator_page
+    if page is not None:
+        lines += [
+            "[operator_page]",
+            f"origin = {_toml_text(page.origin)}",
+            f"rp_id = {_toml_text(page.rp_id)}",
+        ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _toml_text(value: Path | str) -> str:
     # A JSON text is a TOML basic string, too.
-    return json.dumps(str(path), ensure_ascii=False)
+    return json.dumps(str(value), ensure_ascii=False)
 
 
 def _unusable(directory: Path, error: Exception) -> RecordError:
