@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +13,14 @@ from card_layout.transport.connection import CardReader
 from card_layout.transport.readers import open_reader, wait_for_card, wait_for_removal
 from verifier.inspection.snapshot import CardSnapshot
 from verifier.reading.card_reading import read_card
+from verifier.reading.portrait_decoding import PortraitDecoder
 from verifier.reading.terminal_proof import TerminalAccess
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_batch import CardChange
 from verifier.services.inspect_card import Inspection, InspectionRules, inspect_card
 from verifier.trust.credentials import CredentialsSource, open_credentials
 from verifier.trust.directory import load_trust
+from verifier.trust.proofs import proof_in_file, proofs_in
 
 __all__ = ["DEFAULT_PROFILE", "SystemClock", "Verifier", "card_change", "open_verifier"]
 
@@ -47,10 +49,19 @@ class Verifier:
     rules: InspectionRules
     clock: SystemClock
     terminal: TerminalAccess
+    decoder: PortraitDecoder
 
     def inspect(self, reader: CardReader, password: CardPassword) -> Inspection:
         """Read and judge the card in the reader."""
-        return inspect_card(reader, password, read=self._read, rules=self.rules, clock=self.clock)
+        self.decoder.prepare()
+        return inspect_card(
+            reader,
+            password,
+            read=self._read,
+            try_portrait=self.decoder.try_portrait,
+            rules=self.rules,
+            clock=self.clock,
+        )
 
     def _read(self, reader: CardReader, password: CardPassword) -> CardSnapshot:
         return read_card(
@@ -74,8 +85,11 @@ def open_verifier(
     purpose: str | None = None,
     at: datetime | None = None,
     credentials: CredentialsSource | None = None,
+    inclusion_proof: Path | None = None,
 ) -> Iterator[Verifier]:
     """Load what is trusted and what the terminal can show, then find the reader; its key is closed at the end.
+
+    ``inclusion_proof`` is brought for the card; without it, the trust directory's ``proofs/`` are looked through.
 
     Raises:
         TrustError: the trust directory or its policy is broken, or does not know the purpose; the terminal's
@@ -87,14 +101,25 @@ def open_verifier(
     needed = trust.policy.protected_files(purpose)
     with ExitStack() as opened:
         shown = None if credentials is None else opened.enter_context(open_credentials(credentials))
+        decoder = opened.enter_context(closing(PortraitDecoder()))
         yield Verifier(
             profile=load_profile(profile_name),
             reader=open_reader(reader_name),
             rules=InspectionRules(
-                anchors=trust.anchors, policy=trust.policy, purpose=purpose, at=at
+                anchors=trust.anchors,
+                policy=trust.policy,
+                log_policy=trust.log_policy,
+                proofs=(
+                    proofs_in(trust_directory / "proofs")
+                    if inclusion_proof is None
+                    else proof_in_file(inclusion_proof)
+                ),
+                purpose=purpose,
+                at=at,
             ),
             clock=SystemClock(),
             terminal=TerminalAccess(credentials=shown, needed=needed),
+            decoder=decoder,
         )
 
 

@@ -1,7 +1,8 @@
 """Trust anchors: the authorities of a trust directory, and what they and their stop-list signers say of signers."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Self
 
 from pki.certificates.anchor_scope import AnchorScopes
@@ -29,6 +30,13 @@ class TrustAnchors:
     authorities: tuple[Authority, ...]
     revocation_lists: tuple[CertificateList, ...] = ()
     stop_lists: tuple[StopList, ...] = ()
+    cleared: dict[tuple[bytes, bytes], tuple[datetime, datetime]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
+    """Signers (DER, with the DER of their authority) that these lists do not name, and from when until when that holds.
+
+    A cache: other lists are other anchors, and begin without it.
+    """
 
     @classmethod
     def from_bytes(

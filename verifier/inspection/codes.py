@@ -43,6 +43,7 @@ _HAND_OVER = (
 )
 _ISSUER = "Do not accept the card; have the issuing committee look at how it was made."
 _TRUST = "Bring the trust directory up to date; if the code stays, report the card."
+_PROOF = "Do not accept the card. Get its proof anew from the authority (`membercard-pki log export`), or report the card."
 _AGAIN = "Take the card off, put it back flat on the reader, and try again."
 _DEFECT = "Try once more; if the code stays, the chip is broken or not a genuine one: report it."
 
@@ -58,6 +59,7 @@ _ROWS: Final = (
     ("access.wrong-password", Severity.UNREADABLE, "The chip did not take the password: the card access number or the machine-readable zone is not this card's.", "Read the six digits on the card again and type them anew; wrong ones never block a card.", "9.2"),
     ("access.bac-failed", Severity.REFUSED, "Basic access control broke off: the chip answered something that the protocol does not allow.", _DEFECT, "9.2"),
     ("access.bac-used", Severity.NOTE, "The chip offers no PACE and was opened by basic access control, which the policy allows: whoever recorded the exchange can try out machine-readable zones.", "Nothing, where such cards are expected. Otherwise take allow_bac out of policy.toml.", "5.7"),
+    ("access.unsigned-info", Severity.NOTE, "EF.CardAccess, which nobody signs, holds something beside its PACEInfos that the signed EF.DG14 does not; it was not used.", "Nothing, where such cards are expected; cards of one issue differ in nothing here.", "9.24"),
     ("access.secure-messaging", Severity.REFUSED, "An answer of the chip was not protected as it must be: it was altered on the way, or the chip lost the session.", _DEFECT, "5.3"),
     ("access.failed", Severity.REFUSED, "An access protocol broke off.", _DEFECT, "5"),
     # SPEC.md, 9.3 to 9.5
@@ -68,6 +70,7 @@ _ROWS: Final = (
     ("security-object.signature-invalid", Severity.REFUSED, "The signature does not belong to this security object: the list of hashes or the signature was altered.", _HAND_OVER, "9.4"),
     ("security-object.signing-time-missing", Severity.REFUSED, "The security object does not say when it was signed, so the signer's validity cannot be judged.", _ISSUER, "9.5"),
     ("security-object.signing-time-in-future", Severity.REFUSED, "The security object says that it was signed in the future.", "Check this computer's clock; if it is right, report the card.", "9.5"),
+    ("security-object.other-signature", Severity.NOTE, "The security object is signed or hashed in a way that only allow_other_signatures lets pass.", "Nothing, where documents of other authorities are expected. Otherwise take allow_other_signatures out of policy.toml.", "9.24"),
     # SPEC.md, 9.6 to 9.9
     ("signer.profile", Severity.REFUSED, "The certificate on the card is not one of a document signer.", _HAND_OVER, "9.6"),
     ("signer.document-type", Severity.REFUSED, "The document signer is not allowed to sign this type of document.", _HAND_OVER, "9.6"),
@@ -81,12 +84,20 @@ _ROWS: Final = (
     ("signer.authority-expired", Severity.REFUSED, "The authority's certificate was not valid when the card was signed.", _TRUST, "9.8"),
     ("signer.revoked", Severity.REFUSED, "The authority has revoked the signer's certificate, or a stop list names it.", _HAND_OVER, "9.9"),
     ("signer.revocation-unknown", Severity.REFUSED, "The trust directory holds no current revocation list of the authority, or its stop list is out of date, so nobody knows whether the signer still counts.", _TRUST, "9.9"),
+    ("signer.signed-before-compromise", Severity.NOTE, "A stop list names the card's signer, and a proof shows that witnesses had seen this card's signature before the signer's key was in other hands; the policy allows such cards.", "Nothing, where such cards are expected. Otherwise take allow_signed_before_compromise out of policy.toml.", "9.25"),
+    ("inclusion-proof.malformed", Severity.REFUSED, "A stop list names the card's signer, and the file that should prove an earlier signature is no such proof.", _PROOF, "9.9"),
+    ("inclusion-proof.untrusted", Severity.REFUSED, "A stop list names the card's signer, and the checkpoint in the proof is of a log that log/log.policy does not name, or a signature under it is wrong.", _PROOF, "9.9"),
+    ("inclusion-proof.cosignatures-missing", Severity.REFUSED, "A stop list names the card's signer, and fewer witnesses than log/log.policy asks for cosigned the checkpoint in the proof.", _PROOF, "9.9"),
+    ("inclusion-proof.wrong", Severity.REFUSED, "A stop list names the card's signer, and the proof does not lead from the record to the checkpoint.", _PROOF, "9.9"),
+    ("inclusion-proof.other-signature", Severity.REFUSED, "A stop list names the card's signer, and the proof is about another card or another signature.", _PROOF, "9.9"),
+    ("inclusion-proof.too-late", Severity.REFUSED, "A stop list names the card's signer, and witnesses saw the card's signature only when the signer's key may have been in other hands: it may be forged.", _HAND_OVER, "9.9"),
     # SPEC.md, 9.10 to 9.15
     ("data-group.altered", Severity.REFUSED, "A file on the chip is not the one that was signed.", _HAND_OVER, "9.10"),
     ("data-group.not-covered", Severity.REFUSED, "The chip holds a file that the security object does not list: nobody signed it.", _HAND_OVER, "9.11"),
     ("data-group.missing", Severity.REFUSED, "The security object lists a file that the chip does not hold or does not give.", _HAND_OVER, "9.11"),
     ("common-data.malformed", Severity.REFUSED, "EF.COM is missing, or is not what the specification says.", _ISSUER, "9.12"),
     ("common-data.inconsistent", Severity.REFUSED, "EF.COM names other data groups, or states other versions, than the security object.", _HAND_OVER, "9.12"),
+    ("common-data.version-not-signed", Severity.NOTE, "EF.COM states versions that nobody signed: the security object is of version 0, which holds none.", "Nothing, where documents of other authorities are expected; member cards have version 1.", "9.24"),
     ("access.parameters-not-signed", Severity.REFUSED, "The access parameters that the chip announced before PACE are not those that were signed.", _HAND_OVER, "9.13"),
     ("data-group.malformed", Severity.REFUSED, "A file on the chip cannot be decoded, or a check digit of the machine-readable zone is wrong.", _ISSUER, "9.14"),
     ("atr-info.malformed", Severity.REFUSED, "EF.ATR/INFO, in which the chip says how long commands and answers may be, cannot be decoded.", _ISSUER, "9.14"),
@@ -98,11 +109,13 @@ _ROWS: Final = (
     ("chip.not-proven", Severity.REFUSED, "The chip does not hold the private key that was signed for it: the data is a copy on another chip.", _HAND_OVER, "9.17"),
     ("card-security.not-proven", Severity.REFUSED, "EF.CardSecurity, against which PACE proved the chip, is malformed, not signed by the card's signer, or names other parameters than the signed data.", _HAND_OVER, "9.17"),
     ("active-authentication.not-performed", Severity.REFUSED, "The chip has a key for active authentication in EF.DG15, and did not sign with it.", _HAND_OVER, "9.17"),
+    ("chip-authentication.fallback", Severity.NOTE, "The chip refused the strongest chip authentication that its signed data announces, and proved a weaker one.", "Nothing, where the chip is known to have given up a key. If cards of one issue differ here, report the card.", "9.24"),
+    ("active-authentication.used-alone", Severity.NOTE, "The chip proved itself by active authentication and by nothing else: others can be shown that proof, and the session does not hang on it.", "Nothing, where such documents are expected; member cards announce chip authentication.", "9.24"),
     ("status.reference-missing", Severity.REFUSED, "The security object carries no well-formed status reference, so the card could never be looked up as revoked.", _ISSUER, "9.18"),
     # SPEC.md, 9.21 and 9.22
     ("terminal-authentication.no-credentials", Severity.UNREADABLE, "The chip keeps files for terminals with a right, and this terminal has no certificate to show.", "Nothing, where those files are not needed. Otherwise give --terminal.", "9.21"),
-    ("terminal-authentication.expired", Severity.UNREADABLE, "The terminal's certificates are not valid today, so it read the card without its right.", "Renew the terminal's certificate (`membercard-pki terminal renew`) and export its directory anew; check this computer's clock.", "9.21"),
-    ("terminal-authentication.trust-point-unknown", Severity.UNREADABLE, "No chain of the terminal's certificates begins at a key that the chip trusts.", "Export the terminal's directory anew, with all links of the CVCA; if the code stays, the card belongs to another hierarchy.", "9.21"),
+    ("terminal-authentication.expired", Severity.REFUSED, "The terminal's certificates are not valid today, so it read the card without its right.", "Renew the terminal's certificate (`membercard-pki terminal renew`) and export its directory anew; check this computer's clock.", "9.21"),
+    ("terminal-authentication.trust-point-unknown", Severity.REFUSED, "No chain of the terminal's certificates begins at a key that the chip trusts.", "Export the terminal's directory anew, with all links of the CVCA; if the code stays, the card belongs to another hierarchy.", "9.21"),
     ("terminal-authentication.no-right", Severity.UNREADABLE, "The terminal's certificates grant none of the protected files.", "Nothing, where those files are not needed. Otherwise ask for a certificate with the right.", "9.21"),
     ("terminal-authentication.not-needed", Severity.UNREADABLE, "The purpose of this inspection needs no protected file, so the terminal did not prove itself.", "Nothing. Another --purpose may need them.", "9.21"),
     ("terminal-authentication.not-possible", Severity.REFUSED, "The terminal could not prove itself: the chip has not proven itself, offers another version only, or was opened by basic access control.", _HAND_OVER, "9.21"),
@@ -116,12 +129,16 @@ _ROWS: Final = (
     ("data-group.no-right", Severity.UNREADABLE, "The card holds a file that only terminals with a right may read, and this one has none.", "Nothing, where the file is not needed. Otherwise give --terminal with a certificate that grants it.", "9.22"),
     ("data-group.not-needed", Severity.UNREADABLE, "The card holds a protected file that the purpose of this inspection does not need, so it was not asked for.", "Nothing. Another --purpose may need it.", "9.22"),
     ("data-group.refused-despite-right", Severity.REFUSED, "The chip took the terminal's proof and refuses a file that its certificates grant.", _HAND_OVER, "9.22"),
+    ("data-group.portrait-undecodable", Severity.REFUSED, "The picture in EF.DG2 cannot be decoded within its bounds, although its header is in order.", "Compare the holder with the picture printed on the card, and have the issuing committee look at how the card was made.", "9.23"),
+    ("portrait.not-decoded", Severity.UNREADABLE, "The picture in EF.DG2 was not tried: the decoder of this terminal could not be started, or a stored snapshot was judged that does not say.", "Read the card again with membercard-verifier; if the code stays, look at how it was installed.", "9.23"),
     # What can break a reading off, or speak against it in general.
     ("transport.lost", Severity.UNREADABLE, "The connection to the card broke off while it was being read.", _AGAIN, "9.19"),
     ("transport.no-card", Severity.UNREADABLE, "There is no card in the reader.", "Put the card on the reader and try again.", "9.19"),
     ("transport.no-reader", Severity.ERROR, "There is no reader of this name, or its driver is not running.", "Plug the reader in, and compare its name with the one given to --reader.", "9.19"),
     ("transport.no-pcsc", Severity.ERROR, "This computer has no PC/SC service, or the program cannot reach it.", "Install and start pcscd, and install membercard with its extra [pcsc].", "9.19"),
     ("transport.reader-busy", Severity.UNREADABLE, "Another program holds the card.", "Close the other program, then try again.", "9.19"),
+    ("reading.short-identifier-refused", Severity.NOTE, "The chip reads no file by short identifier, so files were selected first, which takes more commands.", "Nothing, where such chips are expected.", "9.24"),
+    ("reading.short-apdus", Severity.NOTE, "The chip's answer to reset names extended lengths, and no EF.ATR/INFO says how long: short commands were used, which takes longer.", "Nothing. If cards of one issue differ here, look at the reader.", "9.24"),
     ("reading.limit", Severity.UNREADABLE, "Reading the card took more time, commands or bytes than an inspection allows.", _DEFECT, "4.8"),
     ("card.refused", Severity.REFUSED, "The chip refused a command that every member card carries out.", _DEFECT, "4.4"),
     ("card.malformed", Severity.REFUSED, "The chip gave bytes that break the specification.", _DEFECT, "2"),

@@ -16,11 +16,12 @@ from verifier.inspection.checks import CheckName, CheckResult, known_code
 from verifier.inspection.codes import CODES, Severity
 from verifier.inspection.examination import Examination
 from verifier.inspection.holder import Holder, read_holder
+from verifier.inspection.log_evidence import LogEvidence
 from verifier.inspection.policy import DATA_CHECKS, Policy
 from verifier.inspection.procedure import PROCEDURE, perform
+from verifier.inspection.second_choices import second_choices
 from verifier.inspection.snapshot import (
     AccessEvidence,
-    AccessPath,
     CardSnapshot,
     ChipOutcome,
     Phase,
@@ -52,25 +53,24 @@ class Assurance(StrEnum):
 
 
 _EMPTY_POLICY: Final = "policy.empty"
-_BAC_USED: Final = "access.bac-used"
-_TOLD_AS_NOTES: Final = frozenset(
-    code
-    for step in PROCEDURE
-    if step.name in (CheckName.TERMINAL_AUTHENTICATION, CheckName.PROTECTED_DATA_GROUPS)
-    for code in step.codes
-) - {
-    # One follows from the other, and a terminal without credentials knows that it has none.
-    "terminal-authentication.no-credentials",
-    "terminal-authentication.no-right",
-    "terminal-authentication.not-needed",
-}
+_NOT_TOLD: Final = frozenset(
+    {
+        # One follows from the other, and a terminal without credentials knows that it has none.
+        "terminal-authentication.no-credentials",
+        "terminal-authentication.no-right",
+        "terminal-authentication.not-needed",
+        # The terminal's own doing, too: whoever judges a snapshot alone decodes no picture.
+        "portrait.not-decoded",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One inspection's outcome; ``codes`` are those of whatever stood in the way, in the order of the procedure.
 
-    ``notes`` are codes that say how the card was read, whatever the verdict, so that nothing is silent.
+    ``notes`` are codes that say how the card was read and what was let through, whatever the verdict, so that nothing
+    is silent.
     """
 
     verdict: Verdict
@@ -142,6 +142,7 @@ def inspect(
     policy: Policy,
     now: datetime,
     purpose: str | None = None,
+    log_evidence: LogEvidence | None = None,
 ) -> Report:
     """Judge the evidence of one reading; the same arguments always give the same report.
 
@@ -151,6 +152,8 @@ def inspect(
         policy: what is required, by purpose.
         now: the time to judge at, aware.
         purpose: one of the policy's, ``None`` for its default one.
+        log_evidence: what is known of the signature from a transparency log; it only matters where a stop list names
+            the signer and the policy allows it to.
 
     Raises:
         TrustError: the policy does not know the purpose; nothing that a card does raises.
@@ -159,7 +162,9 @@ def inspect(
     if now.tzinfo is None:
         raise ValueError("the time to judge at has no time zone, expected an aware time")
     required = policy.required_checks(purpose)
-    examination = Examination(snapshot, trust=trust, policy=policy, now=now)
+    examination = Examination(
+        snapshot, trust=trust, policy=policy, now=now, log_evidence=log_evidence
+    )
     for step in PROCEDURE:
         examination.record(perform(step, examination))
     results = examination.results
@@ -168,7 +173,7 @@ def inspect(
         verdict=verdict,
         assurance=_assurance(results),
         codes=codes,
-        notes=_notes(snapshot, results, codes),
+        notes=(*_notes(examination, required, codes), *examination.notes),
         checks=tuple(results.values()),
         required_checks=required,
         access=snapshot.access,
@@ -207,15 +212,19 @@ def _verdict(
 
 
 def _notes(
-    snapshot: CardSnapshot, results: Mapping[CheckName, CheckResult], in_the_way: tuple[str, ...]
+    examination: Examination, required: frozenset[CheckName], in_the_way: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """What would else be silent: the old way in, and what was not read that nothing required."""
-    notes = [_BAC_USED] if snapshot.access.path is AccessPath.BAC else []
-    for name in (CheckName.TERMINAL_AUTHENTICATION, CheckName.PROTECTED_DATA_GROUPS):
-        result = results.get(name)
-        if snapshot.is_complete and result is not None and result.code in _TOLD_AS_NOTES:
-            notes.append(result.code)
-    return tuple(note for note in dict.fromkeys(notes) if note not in in_the_way)
+    """What would else be silent: second choices, and whatever did not pass that nothing required (SPEC.md, 9.24)."""
+    snapshot = examination.snapshot
+    notes = list(second_choices(examination))
+    if snapshot.is_complete and required:
+        notes += [
+            result.code
+            for result in examination.results.values()
+            if result.code is not None and result.name not in required
+        ]
+    told = dict.fromkeys(note for note in notes if note not in _NOT_TOLD)
+    return tuple(note for note in told if note not in in_the_way)
 
 
 def _assurance(results: Mapping[CheckName, CheckResult]) -> Assurance:

@@ -1,14 +1,17 @@
-"""The checks of the security object and of who signed it: SPEC.md, 9.3 to 9.9 and 9.18.
+"""The checks of the security object and of who signed it: SPEC.md, 9.3 to 9.9, 9.18 and 9.25.
 
 What a security object and a certificate are, and when they hold, is `pki`'s to say; these steps bring the
 evidence to it and keep what later steps need.
 """
 
+from datetime import datetime
+
 from card_layout.files.data_group_1 import DataGroup1
 from card_layout.files.security_object_file import SecurityObjectFile
 from pki.certificates import trust as signer_trust
 from pki.certificates.anchor_scope import TrustDemand, TrustPurpose
-from pki.errors import PkiDataError
+from pki.certificates.certificate import load_certificate
+from pki.errors import PkiDataError, PkiRefusedError
 from pki.signed.security_object import SecurityObject
 from verifier.inspection.checks import (
     CheckFailedError,
@@ -30,6 +33,8 @@ __all__ = [
 ]
 
 _SECURITY_OBJECT_FILE = "EF.SOD"
+_REVOKED = "signer.revoked"
+_SIGNED_BEFORE = "signer.signed-before-compromise"
 
 
 def check_syntax(examination: Examination) -> str:
@@ -86,6 +91,7 @@ def check_signer_path(examination: Examination) -> str:
     try:
         signer_trust.load_signer(certificate)
     except PkiDataError as error:
+        _require_known_issuer(examination, certificate)
         raise CheckNotPerformedError(
             "signer.profile", "It builds on a signer's certificate that breaks its profile."
         ) from error
@@ -104,6 +110,16 @@ def check_signer_path(examination: Examination) -> str:
     return "An authority that is trusted for such documents issued the signer's certificate."
 
 
+def _require_known_issuer(examination: Examination, certificate: bytes) -> None:
+    """A certificate that breaks the profile of 9.6 may lead nowhere besides: nobody of its issuer's name is trusted."""
+    issuer = load_certificate(certificate).issuer
+    if all(item.certificate.subject != issuer for item in examination.trust.authorities):
+        raise CheckNotPerformedError(
+            "signer.authority-unknown",
+            "No authority of the trust directory has the name of the signer's issuer.",
+        )
+
+
 def check_signer_validity(examination: Examination) -> str:
     """9.8: signer, key and authority were valid at signing, and the signer is now."""
     signer_trust.check_validity(
@@ -116,14 +132,38 @@ def check_signer_validity(examination: Examination) -> str:
 
 
 def check_revocation(examination: Examination) -> str:
-    """9.9: no stop list names the signer, and a current revocation list of the authority does not either."""
-    signer_trust.check_revocation(
-        examination.security_object.signer_certificate,
-        examination.authority,
-        examination.trust,
-        now=examination.now,
-    )
+    """9.9: no stop list names the signer, and a current revocation list of the authority does not either.
+
+    A signer that is revoked stays so, unless policy lets a card pass that witnesses saw before its key was in other
+    hands (9.25).
+    """
+    certificate = examination.security_object.signer_certificate
+    authority, now = examination.authority, examination.now
+    try:
+        signer_trust.check_revocation(certificate, authority, examination.trust, now=now)
+    except PkiRefusedError as refusal:
+        proven_at = _proven_at(examination) if refusal.code == _REVOKED else None
+        if proven_at is None:
+            raise
+        signer_trust.check_revocation(
+            certificate, authority, examination.trust, now=now, proven_at=proven_at
+        )
+        examination.notes.append(_SIGNED_BEFORE)
+        return (
+            "The signer's key was compromised later; witnesses had seen this card's signature at "
+            f"{proven_at:%Y-%m-%d %H:%M:%S} UTC."
+        )
     return "The authority's current revocation list does not name the signer."
+
+
+def _proven_at(examination: Examination) -> datetime | None:
+    """When others than the signer had seen the signature; ``None`` where policy does not ask, or nobody brought a proof."""
+    evidence = examination.log_evidence
+    if not examination.policy.allow_signed_before_compromise or evidence.proof is None:
+        return None
+    # What 9.4 did not verify is nobody's signature, and so is in no log.
+    examination.require(CheckName.SECURITY_OBJECT_SIGNATURE)
+    return evidence.known_since(examination.security_object)
 
 
 def check_status_reference(examination: Examination) -> str:

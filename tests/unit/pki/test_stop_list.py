@@ -155,6 +155,20 @@ def test_where_the_newest_list_is_out_of_date_nothing_is_accepted(
     )
 
 
+def test_a_cleared_signer_is_cleared_for_no_longer_than_the_newest_list_is_current(
+    authority: Any, scene: Scene, fixed_now: datetime
+) -> None:
+    trusted = anchors(authority, scene.make(number=2, lifetime=5 * DAY))
+    found = find_authority(scene.signer, trusted)
+    for _ in range(2):
+        check_revocation(scene.signer, found, trusted, now=fixed_now)
+        for outside in (fixed_now + 5 * DAY, fixed_now - 2 * DAY):
+            code = code_of(
+                lambda now=outside: check_revocation(scene.signer, found, trusted, now=now)
+            )
+            assert code == "signer.revocation-unknown"
+
+
 def test_another_authoritys_list_says_nothing_of_this_ones_signers(
     authority: Any, scene: Scene, make_authority: Callable[..., Any], fixed_now: datetime
 ) -> None:
@@ -228,6 +242,7 @@ def forge(authority: Any, scene: Scene, now: datetime, **changes: Any) -> bytes:
         "issuer": issuer,
         "signing_time": now - DAY,
         "fraction": timedelta(0),
+        "since": None,
     } | changes
     content = _StopListContent(
         version=values["version"],
@@ -239,6 +254,9 @@ def forge(authority: Any, scene: Scene, now: datetime, **changes: Any) -> bytes:
                 issuer=element(values["issuer"]),
                 serial_number=serial_number,
                 stopped_at=asn1.GeneralizedTime(now - DAY + values["fraction"]),
+                compromised_since=(
+                    None if values["since"] is None else asn1.GeneralizedTime(values["since"])
+                ),
             )
             for serial_number in values["stopped"]
         ],
@@ -270,6 +288,8 @@ def forge(authority: Any, scene: Scene, now: datetime, **changes: Any) -> bytes:
         ({"stopped": range(1, 4098)}, "4097 entries"),
         ({"issuer": OTHER_NAME}, "another issuer"),
         ({"fraction": timedelta(milliseconds=5)}, "fraction"),
+        ({"since": FIXED - DAY + timedelta(seconds=1)}, "compromised since"),
+        ({"since": FIXED - 2 * DAY + timedelta(milliseconds=5)}, "fraction"),
         ({"content_type": ID_STATUS_REFERENCE}, "content type"),
     ],
 )
