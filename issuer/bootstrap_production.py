@@ -27,12 +27,14 @@ from issuer.personalisation.chip_keys import (
 from issuer.personalisation.native import NativeDialect
 from issuer.personalisation.quality_control import TerminalQualityControl
 from issuer.personalisation.sealed_keys import STATION_KEY_ID, SealedChipKeysOfStation
+from issuer.personalisation.trust_points import TrustPointShelf
 from issuer.services.bind_cards import BindingReport, bind_cards
 from issuer.services.production_ports import CardLedger, CardRegister, ChipKeys, StockLedger
 from issuer.services.sign_cards import CardPolicy, CardSigning
 from issuer.services.station import Station, StationEvent, StationTiming
 from issuer.services.visit_chip import StationTask, Workbench
 from issuer.settings import remember
+from pki.card_verifiable.certificate import CvCertificate
 from pki.keys.keystore import AgreementKeystore
 from pki.keys.open import (
     KeystoreKind,
@@ -55,12 +57,14 @@ __all__ = [
     "ProductionOffice",
     "create_keys",
     "import_transport_key",
+    "import_trust_points",
     "open_production_home",
     "open_production_office",
     "request_station",
 ]
 
 _KEYSTORE_DIRECTORY = "keystore"
+_TRUST_POINTS_DIRECTORY = "trust-points"
 _MAX_KEY_FILE_BYTES = 1024
 _TRANSPORT_KEY_CHARACTERS = 64
 
@@ -162,6 +166,7 @@ class ProductionHome:
             policy=CardPolicy(
                 validity_years=self.opened.settings.card_validity_years,
                 personalisation_system=self.opened.settings.personalisation_system,
+                trust_points=_shelf(self.opened.home).for_new_cards(today=_now().date()),
             ),
             clock=_now,
         )
@@ -189,6 +194,8 @@ class ProductionHome:
                 chip_keys=MasterKeyChipKeys(self.keystore) if chip_keys is None else chip_keys,
                 dialect=NativeDialect(profile=self.profile),
                 quality_control=TerminalQualityControl(profile=self.profile),
+                trust_points=_shelf(self.opened.home).by_reference(),
+                clock=_now,
             ),
             [open_reader(name) for name in reader_names],
             timing=StationTiming(patience=patience),
@@ -260,6 +267,21 @@ def request_station(home: Path, out: Path, *, name: str) -> None:
         ) from error
 
 
+def import_trust_points(home: Path, paths: Sequence[Path]) -> tuple[CvCertificate, ...]:
+    """Take in CVCA certificates that new cards are to trust; give back what is on the shelf, the newest first.
+
+    Raises:
+        IssuerUnavailableError, IssuerRefusedError, PkiError: as ``TrustPointShelf.add``.
+    """
+    with open_register_home(home):
+        # A home directory that is none must be refused before anything is written.
+        pass
+    shelf = _shelf(home)
+    for path in paths:
+        shelf.add(path, today=_now().date())
+    return shelf.held()
+
+
 @contextlib.contextmanager
 def open_production_office(home: Path) -> Iterator[ProductionOffice]:
     """Stock and register of cards, for which no key is needed.
@@ -295,6 +317,10 @@ def open_production_home(home: Path) -> Iterator[ProductionHome]:
                 station_ledger=SqlStationLedger(opened.database, _now, sealer),
                 keystore=keystore,
             )
+
+
+def _shelf(home: Path) -> TrustPointShelf:
+    return TrustPointShelf(home / _TRUST_POINTS_DIRECTORY)
 
 
 def _open_keystore(opened: RegisterHome) -> AgreementKeystore:

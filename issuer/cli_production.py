@@ -9,6 +9,7 @@ from issuer.bootstrap_production import (
     KeystoreSummary,
     create_keys,
     import_transport_key,
+    import_trust_points,
     open_production_office,
     request_station,
 )
@@ -112,6 +113,29 @@ def request_station_command(
     """
     request_station(command_context(context).home, out, name=name)
     standard_output().print("Have it certified: membercard-pki service issue --station.")
+
+
+@keys_app.command(
+    "import-trust-point",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office keys import-trust-point pki/card-verifiable/VNMEMBER00001.cvcert
+""",
+)
+def import_trust_point_command(
+    context: typer.Context,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="A self-signed certificate of the CVCA.")
+    ],
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Take in the CVCA certificates that new cards trust; each card gets the two newest that are valid."""
+    held = import_trust_points(command_context(context).home, files)
+    names = [item.body.holder_reference.text for item in held]
+    if output_format is OutputFormat.JSON:
+        print_json({"trust_points": names})
+    else:
+        standard_output().print(f"New cards trust: {', '.join(names[:2])}.")
 
 
 @stock_app.command(

@@ -49,7 +49,7 @@ class IssuerSettings(BaseSettings):
     database_url: str | None = None
     portraits_directory: Path | None = None
     card_number_scheme: str = "NN.NNNNNN"
-    card_profile: str = "membercard-1-icao"
+    card_profile: str = "membercard-1"
     card_validity_years: Annotated[int, Field(ge=1, le=30)] = 10
     personalisation_system: Annotated[str, Field(min_length=1, max_length=128)] = "membercard"
     import_chunk_rows: Annotated[int, Field(ge=1, le=10_000)] = 200

@@ -22,7 +22,7 @@ from pki.cli_certificate import certificate_app
 from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_context, load_profile
 from pki.cli_hierarchy import mount
 from pki.cli_master_keys import master_key_app
-from pki.cli_terminal import terminal_app
+from pki.cli_terminal_export import terminal_app
 from pki.errors import PkiError
 from pki.keys.open import KeystoreKind, keystore_warning
 from pki.lint_command import LINT_EXAMPLES, lint_command

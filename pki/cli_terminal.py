@@ -39,7 +39,7 @@ from pki.presentation_terminal import (
     request_document,
 )
 
-__all__ = ["terminal_app"]
+__all__ = ["PinFileOption", "home_of", "read_encoded", "terminal_app"]
 
 _GRANT: Final = re.compile(r"DG(1[0-6]|[1-9])")
 _CURVES: Final = {curve.label: curve for curve in NamedCurve}
@@ -132,7 +132,7 @@ def cvca_link(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Make the CVCA's next key: a link certificate by the key before, and a self-signed one."""
-    with open_terminal_services(_home(context), pin_file=pin_file) as services:
+    with open_terminal_services(home_of(context), pin_file=pin_file) as services:
         link, root = services.authority.create_link()
     documents = [certificate_document(link), certificate_document(root)]
     if output_format is OutputFormat.JSON:
@@ -161,7 +161,7 @@ def verifier_create(
 ) -> None:
     """Make a document verifier's first or next key and its certificate, valid for three months."""
     files = _files(grant or _MEMBER_RECORD)
-    with open_terminal_services(_home(context), pin_file=pin_file) as services:
+    with open_terminal_services(home_of(context), pin_file=pin_file) as services:
         certificate = services.authority.create_document_verifier(mnemonic=mnemonic, files=files)
     print_document(certificate_document(certificate), output_format)
 
@@ -187,8 +187,8 @@ def issue(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Certify a new terminal for a month; you vouch that the request is the terminal's."""
-    encoded, files, reference = _read(request), _files(grant), _reference(verifier)
-    with open_terminal_services(_home(context), pin_file=pin_file) as services:
+    encoded, files, reference = read_encoded(request), _files(grant), _reference(verifier)
+    with open_terminal_services(home_of(context), pin_file=pin_file) as services:
         certificate = services.terminals.issue_terminal(encoded, files=files, verifier=reference)
     _write(out, certificate.to_bytes())
     print_document(certificate_document(certificate), output_format)
@@ -211,8 +211,8 @@ def renew(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Certify a terminal's next key, for which its valid key before vouches; rights stay as they are."""
-    encoded, reference = _read(request), _reference(verifier)
-    with open_terminal_services(_home(context), pin_file=pin_file) as services:
+    encoded, reference = read_encoded(request), _reference(verifier)
+    with open_terminal_services(home_of(context), pin_file=pin_file) as services:
         certificate = services.terminals.renew_terminal(encoded, verifier=reference)
     _write(out, certificate.to_bytes())
     print_document(certificate_document(certificate), output_format)
@@ -233,7 +233,7 @@ def block(
     pin_file: PinFileOption = None,
 ) -> None:
     """Issue no more certificates to a terminal; the one it has ends by itself, within a month."""
-    with open_terminal_services(_home(context), pin_file=pin_file) as services:
+    with open_terminal_services(home_of(context), pin_file=pin_file) as services:
         services.terminals.block_terminal(holder, reason=reason)
     print_table(Text(f"blocked {holder}"))
 
@@ -250,7 +250,7 @@ def list_certificates(
     context: typer.Context, *, output_format: FormatOption = OutputFormat.TEXT
 ) -> None:
     """List the CV certificates of a home: CVCA, links, document verifiers, terminals."""
-    state = read_state(_home(context)).card_verifiable
+    state = read_state(home_of(context)).card_verifiable
     documents = [record_document(record, state) for record in state.records]
     if output_format is OutputFormat.JSON:
         print_json(documents)
@@ -278,7 +278,7 @@ def show(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Show what any CV certificate or request says; `terminal verify` judges it."""
-    print_document(_document(_read(file)), output_format)
+    print_document(_document(read_encoded(file)), output_format)
 
 
 @terminal_app.command(
@@ -305,8 +305,8 @@ def verify(
     """Judge a chain as a chip would, and show what it lets the terminal read."""
     day: date = datetime.now(UTC).date() if on is None else on.date()
     judged = judge_chain(
-        [CvCertificate.from_bytes(_read(path)) for path in chain],
-        anchors=[CvCertificate.from_bytes(_read(path)) for path in anchor],
+        [CvCertificate.from_bytes(read_encoded(path)) for path in chain],
+        anchors=[CvCertificate.from_bytes(read_encoded(path)) for path in anchor],
         on=day,
     )
     print_document(judged_document(judged) | {"on": day.isoformat()}, output_format)
@@ -343,7 +343,7 @@ def request_create(
     if (holder is None) == (earlier is None):
         raise typer.BadParameter("give one of them", param_hint="--holder or --earlier")
     reference, named_curve = _reference(authority), _curve(curve)
-    before = None if earlier is None else CvCertificate.from_bytes(_read(earlier))
+    before = None if earlier is None else CvCertificate.from_bytes(read_encoded(earlier))
     home = _prepared(context, kind=keystore, pin_file=pin_file)
     with open_terminal_services(home, pin_file=pin_file) as services:
         if before is not None:
@@ -357,13 +357,14 @@ def request_create(
     print_document(request_document(read_request(encoded)), output_format)
 
 
-def _home(context: typer.Context) -> Home:
+def home_of(context: typer.Context) -> Home:
+    """The home that the command was given."""
     holder: _HomeHolder = context.obj
     return holder.home
 
 
 def _prepared(context: typer.Context, *, kind: KeystoreKind, pin_file: Path | None) -> Home:
-    home = _home(context)
+    home = home_of(context)
     if ensure_home(home, kind=kind, pin_file=pin_file):
         warning = keystore_warning(home.keystore)
         if warning is not None:
@@ -411,7 +412,12 @@ def _reference(text: str | None) -> HolderReference | None:
     return None if text is None else HolderReference.from_text(text)
 
 
-def _read(path: Path) -> bytes:
+def read_encoded(path: Path) -> bytes:
+    """A certificate or request from a file, one byte more than it may have at most.
+
+    Raises:
+        PkiError: ``file.unreadable``.
+    """
     try:
         with path.open("rb") as file:
             return file.read(MAX_ENCODED_BYTES + 1)

@@ -158,7 +158,7 @@ def create_blanks(
         Path,
         typer.Option(help="The chip maker's master key, 64 hex characters; made where absent."),
     ],
-    profile: Annotated[str, typer.Option(help="Card profile.")] = "membercard-1-icao",
+    profile: Annotated[str, typer.Option(help="Card profile.")] = "membercard-1",
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same serials.")] = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,16 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from simulators.rehearsal_protection import protection
+from simulators.rehearsal_run import DEMO, Rehearsal, RehearsalError, batch_file, import_members
+
 __all__ = ["main"]
 
 CARD_COUNT = 18
 REFUSED_ROWS = 6
-DEMO = Path("demo")
+PROFILE = "membercard-1-icao"
+"""The profile of the first cards: every reader of Doc 9303 reads all of them."""
+
 MARK = DEMO / ".rehearsal"
 """Stands in a demo folder that we made, so that we never remove somebody else's."""
 
@@ -45,71 +49,6 @@ FORGERIES = {
     "chip-authentication-refused": "chip-authentication.not-performed",
 }
 """Kind of forged card -> the stable code it must be refused with."""
-
-
-class RehearsalError(Exception):
-    """A step of the demo did not end as it must."""
-
-
-@dataclass(kw_only=True)
-class Rehearsal:
-    """One run of the demo; ``readers`` are the names that the station and the terminal use."""
-
-    console: Console
-    in_process: bool
-    readers: list[str] = field(default_factory=list)
-
-    def step(self, number: int, title: str) -> None:
-        """Say what comes next."""
-        self.console.rule(f"[bold]{number}  {title}[/]", align="left")
-
-    def run(self, *words: str, expected: Sequence[int] = (0,), quiet: bool = False) -> str:
-        """Print and run one command; its output is passed on, and given back where ``quiet``.
-
-        Raises:
-            RehearsalError: it ended with another status than ``expected``.
-        """
-        self.console.print(f"[bold cyan]$[/] {shlex.join(words)}", soft_wrap=True, highlight=False)
-        program = Path(sys.executable).parent / words[0]
-        result = subprocess.run(  # noqa: S603 - our own scripts, words given above
-            [str(program), *words[1:]],
-            stdout=subprocess.PIPE if quiet else None,
-            text=True,
-            check=False,
-        )
-        if result.returncode not in expected:
-            wanted = " or ".join(map(str, expected))
-            raise RehearsalError(
-                f"{words[0]} ended with status {result.returncode}, expected {wanted}"
-            )
-        return result.stdout or ""
-
-    @contextmanager
-    def cards_in_readers(self, *hoppers: str) -> Iterator[list[str]]:
-        """Put the images of each hopper into a reader, one after another; give back the readers' names."""
-        if self.in_process:
-            yield [f"sim:{hopper}" for hopper in hoppers]
-            return
-        words = ["membercard-simulator", "serve", "--until-empty"]
-        for hopper in hoppers:
-            words += ["--slot", hopper]
-        self.console.print(
-            f"[bold cyan]$[/] {shlex.join(words)} &", soft_wrap=True, highlight=False
-        )
-        program = Path(sys.executable).parent / words[0]
-        with (DEMO / "serve.log").open("a") as log:
-            server = subprocess.Popen([str(program), *words[1:]], stdout=log, stderr=log)  # noqa: S603 - our own script
-        try:
-            yield self.readers[: len(hoppers)]
-            server.wait(timeout=20)
-        except subprocess.TimeoutExpired as error:
-            raise RehearsalError(
-                "the simulated cards were not all used; see demo/serve.log"
-            ) from error
-        finally:
-            if server.poll() is None:
-                server.terminate()
-                server.wait(timeout=10)
 
 
 @contextmanager
@@ -196,12 +135,8 @@ def register(demo: Rehearsal) -> None:
     demo.step(3, "The issuer imports the list, and refuses what is wrong in it")
     issuer = ("membercard-issuer", "--home", "demo/issuer")
     demo.run(*issuer, "database", "upgrade")
-    demo.run(*issuer, "organisations", "import", "demo/population/organisations.csv")
-    demo.run(
-        *issuer, "members", "import", "demo/population/members.xlsx",
-        "--portraits", "demo/population/portraits", "--report", "demo/import-report.csv",
-        expected=(1,),
-    )  # fmt: skip
+    demo.set_profile("demo/issuer", PROFILE)
+    import_members(demo, issuer)
     demo.console.print(
         "   Status 1: some rows were refused. The report for the committee is demo/import-report.csv"
     )
@@ -218,7 +153,7 @@ def production(demo: Rehearsal) -> None:
     )
     demo.run(
         "membercard-simulator", "blank", "create", "--count", str(CARD_COUNT), "--out", "demo/cards",
-        "--transport-key", "demo/secrets/transport.key", "--profile", "membercard-1-icao",
+        "--transport-key", "demo/secrets/transport.key", "--profile", PROFILE,
     )  # fmt: skip
     demo.run(*issuer, "keys", "import-transport", "demo/secrets/transport.key")
     demo.run(*issuer, "stock", "receive", "demo/cards/delivery.csv")
@@ -241,15 +176,6 @@ def sign_cards(demo: Rehearsal) -> None:
             "membercard-issuer", "--home", "demo/issuer", "cards", "sign", "--all",
             "--signer-socket", SOCKET, "--authorisation", BATCH,
         )  # fmt: skip
-
-
-def batch_file(name: str, rows: Sequence[tuple[str, str]]) -> str:
-    """Write the codes to type, card by card, as the terminal's batch reads them."""
-    path = DEMO / name
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("label", "can"), *rows])
-    path.chmod(0o600)
-    return str(path)
 
 
 def verification(demo: Rehearsal) -> list[dict[str, Any]]:
@@ -348,6 +274,7 @@ def closing_page(console: Console, summary: dict[str, Any], seconds: float) -> N
             f"the {summary['members_refused']} refused rows, with column and reason",
         ),
         ("demo/cards, demo/refused", f"{len(cards)} virtual cards: their chips' memory as JSON"),
+        ("demo/terminal", "what a terminal shows to a card that protects its member record"),
         ("demo/trust", "what a terminal trusts: CSCA certificates, CRLs, policy"),
         ("demo/reports, demo/portraits", "what the terminal found, card by card"),
         ("demo/summary.json", "all of this for programs"),
@@ -378,6 +305,7 @@ def rehearse(demo: Rehearsal) -> dict[str, Any]:
     register(demo)
     production(demo)
     cards = verification(demo) + refusals(demo)
+    readings = protection(demo)
     imported, refused = count_members(demo)
     if (imported, refused) != (CARD_COUNT, REFUSED_ROWS):
         raise RehearsalError(
@@ -388,6 +316,7 @@ def rehearse(demo: Rehearsal) -> dict[str, Any]:
         "members_refused": refused,
         "trust": "demo/trust",
         "cards": cards,
+        "protected": readings,
     }
 
 

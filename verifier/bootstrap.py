@@ -1,7 +1,8 @@
 """The composition root: the one module that knows every adapter of the verifier."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,14 +13,16 @@ from card_layout.transport.connection import CardReader
 from card_layout.transport.readers import open_reader, wait_for_card, wait_for_removal
 from verifier.inspection.snapshot import CardSnapshot
 from verifier.reading.card_reading import read_card
+from verifier.reading.terminal_proof import TerminalAccess
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_batch import CardChange
 from verifier.services.inspect_card import Inspection, InspectionRules, inspect_card
+from verifier.trust.credentials import CredentialsSource, open_credentials
 from verifier.trust.directory import load_trust
 
 __all__ = ["DEFAULT_PROFILE", "SystemClock", "Verifier", "card_change", "open_verifier"]
 
-DEFAULT_PROFILE: Final = "membercard-1-icao"
+DEFAULT_PROFILE: Final = "membercard-1"
 _POLL_SECONDS: Final = 0.02
 
 
@@ -43,6 +46,7 @@ class Verifier:
     profile: CardProfile
     rules: InspectionRules
     clock: SystemClock
+    terminal: TerminalAccess
 
     def inspect(self, reader: CardReader, password: CardPassword) -> Inspection:
         """Read and judge the card in the reader."""
@@ -57,9 +61,11 @@ class Verifier:
             allow_bac=self.rules.policy.allow_bac,
             now=self.clock.now(),
             monotonic=self.clock.monotonic,
+            terminal=self.terminal,
         )
 
 
+@contextmanager
 def open_verifier(
     *,
     reader_name: str,
@@ -67,22 +73,29 @@ def open_verifier(
     profile_name: str = DEFAULT_PROFILE,
     purpose: str | None = None,
     at: datetime | None = None,
-) -> Verifier:
-    """Load what is trusted, then find the reader.
+    credentials: CredentialsSource | None = None,
+) -> Iterator[Verifier]:
+    """Load what is trusted and what the terminal can show, then find the reader; its key is closed at the end.
 
     Raises:
-        TrustError: the trust directory or its policy is broken, or does not know the purpose.
+        TrustError: the trust directory or its policy is broken, or does not know the purpose; the terminal's
+            directory is broken.
         CardDataError: the profile cannot be read.
         TransportError: there is no such reader.
     """
     trust = load_trust(trust_directory)
-    trust.policy.required_checks(purpose)
-    return Verifier(
-        profile=load_profile(profile_name),
-        reader=open_reader(reader_name),
-        rules=InspectionRules(anchors=trust.anchors, policy=trust.policy, purpose=purpose, at=at),
-        clock=SystemClock(),
-    )
+    needed = trust.policy.protected_files(purpose)
+    with ExitStack() as opened:
+        shown = None if credentials is None else opened.enter_context(open_credentials(credentials))
+        yield Verifier(
+            profile=load_profile(profile_name),
+            reader=open_reader(reader_name),
+            rules=InspectionRules(
+                anchors=trust.anchors, policy=trust.policy, purpose=purpose, at=at
+            ),
+            clock=SystemClock(),
+            terminal=TerminalAccess(credentials=shown, needed=needed),
+        )
 
 
 def card_change(wait_seconds: float) -> CardChange:

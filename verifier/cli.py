@@ -30,6 +30,7 @@ from verifier.result_files import ResultFiles, document
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_batch import MAX_BATCH_BYTES, BatchEntry, inspect_batch, parse_batch
 from verifier.services.inspect_card import Inspection
+from verifier.trust.credentials import CredentialsSource
 
 __all__ = ["app", "main"]
 
@@ -78,6 +79,8 @@ Examples:
   membercard-verifier inspect --reader sim:card.json --can - --trust trust --format json
   membercard-verifier inspect --reader "ACS ACR1252" --mrz - --trust trust < zone.txt
   membercard-verifier inspect --reader "ACS ACR1252" --batch cans.csv --trust trust --portraits out
+  membercard-verifier inspect --reader "ACS ACR1252" --can 123456 --trust trust --terminal terminal \\
+    --terminal-pin-file gate.pin
 
 \b
 Exit status: 0 accepted, 1 refused, 2 unreadable, 64 usage. In a batch: 2 where any card was
@@ -141,6 +144,20 @@ def inspect(
     reports: Annotated[
         Path | None, typer.Option(help="Save each report here, as LABEL.json.")
     ] = None,
+    terminal: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory with the terminal's certificates and key, for files that need a right.",
+            envvar="MEMBERCARD_VERIFIER_TERMINAL",
+        ),
+    ] = None,
+    terminal_pin_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the PIN of the terminal's key.",
+            envvar="MEMBERCARD_VERIFIER_TERMINAL_PIN_FILE",
+        ),
+    ] = None,
     wait: Annotated[
         float,
         typer.Option(min=0, max=3600, help="In a batch: seconds to wait for each change of cards."),
@@ -153,26 +170,27 @@ def inspect(
 ) -> int:
     """Read the card in a reader and say whether it is genuine."""
     passwords = _passwords(can=can, mrz=mrz, batch=batch)
-    verifier = open_verifier(
-        reader_name=reader,
-        trust_directory=trust,
-        profile_name=profile,
-        purpose=purpose,
-        at=None if at is None else _parse_time(at),
-    )
     keep = ResultFiles(
         portraits=portraits,
         reports=reports,
         show_unverified=show_unverified,
         complain=lambda error: _print_error(str(error), error.code, error.hint),
     )
-    if isinstance(passwords, CardPassword):
-        entry = BatchEntry(label=_SINGLE_CARD, password=passwords)
-        inspection = verifier.inspect(verifier.reader, passwords)
-        keep(entry, inspection)
-        _print_one(inspection, output_format, show_unverified=show_unverified)
-        return _EXIT_OF_VERDICT[inspection.report.verdict]
-    results = _inspect_all(verifier, passwords, wait=wait, keep=keep)
+    with open_verifier(
+        reader_name=reader,
+        trust_directory=trust,
+        profile_name=profile,
+        purpose=purpose,
+        at=None if at is None else _parse_time(at),
+        credentials=_credentials(terminal, terminal_pin_file),
+    ) as verifier:
+        if isinstance(passwords, CardPassword):
+            entry = BatchEntry(label=_SINGLE_CARD, password=passwords)
+            inspection = verifier.inspect(verifier.reader, passwords)
+            keep(entry, inspection)
+            _print_one(inspection, output_format, show_unverified=show_unverified)
+            return _EXIT_OF_VERDICT[inspection.report.verdict]
+        results = _inspect_all(verifier, passwords, wait=wait, keep=keep)
     _print_all(results, output_format, show_unverified=show_unverified)
     return max(_EXIT_OF_VERDICT[inspection.report.verdict] for _, inspection in results)
 
@@ -281,6 +299,17 @@ def _passwords(
             hint="it is personal data, which has no place in a command line",
         )
     return CardPassword.from_mrz(_read_typed())
+
+
+def _credentials(directory: Path | None, pin_file: Path | None) -> CredentialsSource | None:
+    if directory is None:
+        return None
+    if pin_file is None:
+        raise UsageError(
+            "--terminal needs --terminal-pin-file",
+            hint="the PIN file that the terminal's home was made with",
+        )
+    return CredentialsSource(directory=directory, pin_file=pin_file)
 
 
 def _read_typed() -> str:

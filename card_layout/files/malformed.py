@@ -15,6 +15,7 @@ __all__ = [
     "CommonDataError",
     "DataGroupError",
     "SecurityObjectFileError",
+    "TrustPointsError",
     "malformed_as",
 ]
 
@@ -53,6 +54,12 @@ class AtrInfoError(CardDataError):
     """EF.ATR/INFO is malformed (SPEC.md, 3.3)."""
 
     default_code = "atr-info.malformed"
+
+
+class TrustPointsError(CardDataError):
+    """EF.CVCA is malformed (SPEC.md, 3.12)."""
+
+    default_code = "terminal-authentication.trust-points-malformed"
 
 
 class malformed_as:  # noqa: N801 - reads as the verb that it is

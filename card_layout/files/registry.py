@@ -18,6 +18,7 @@ from card_layout.files.data_group_14 import SecurityOptions
 from card_layout.files.data_group_15 import ActiveAuthenticationKey
 from card_layout.files.data_groups import GROUP_OF_TAG, TAG_OF_GROUP
 from card_layout.files.security_object_file import SecurityObjectFile
+from card_layout.files.trust_points import TrustPoints
 
 __all__ = ["FILE_TYPES", "GROUP_OF_TAG", "TAG_OF_GROUP", "CardFile", "decode_file"]
 
@@ -44,6 +45,7 @@ FILE_TYPES: Mapping[str, type[CardFile]] = MappingProxyType(
         "EF.CardSecurity": CardSecurity,
         "EF.COM": CommonData,
         "EF.SOD": SecurityObjectFile,
+        "EF.CVCA": TrustPoints,
         "EF.DG1": DataGroup1,
         "EF.DG2": Portrait,
         "EF.DG11": PersonalDetails,

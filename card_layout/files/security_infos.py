@@ -10,6 +10,7 @@ Infos of protocols that are not known here, and keys on curves that are not ours
 that a file that holds them can be compared and encoded again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Self
@@ -17,6 +18,10 @@ from typing import Self
 from card_layout import der, tlv
 from card_layout.curves import CurveError, EcPublicKey, curve_for_pace_parameter
 from card_layout.files.malformed import CardAccessError, malformed_as
+from card_layout.files.terminal_authentication_info import (
+    ID_TERMINAL_AUTHENTICATION,
+    TerminalAuthenticationInfo,
+)
 
 __all__ = [
     "ID_ACTIVE_AUTHENTICATION",
@@ -256,6 +261,7 @@ SecurityInfo = (
     | ChipAuthenticationInfo
     | ChipAuthenticationPublicKeyInfo
     | ActiveAuthenticationInfo
+    | TerminalAuthenticationInfo
     | UnknownSecurityInfo
 )
 
@@ -303,6 +309,11 @@ class SecurityInfos:
         """The algorithm of active authentication, where its key is on a curve."""
         return tuple(info for info in self.infos if isinstance(info, ActiveAuthenticationInfo))
 
+    @property
+    def terminal_authentication_infos(self) -> tuple[TerminalAuthenticationInfo, ...]:
+        """That the chip checks terminals, where it does."""
+        return tuple(info for info in self.infos if isinstance(info, TerminalAuthenticationInfo))
+
     def to_bytes(self) -> bytes:
         """The DER SET."""
         return tlv.encode(der.SET, b"".join(info.to_bytes() for info in self.infos))
@@ -324,16 +335,24 @@ class SecurityInfos:
         return infos
 
 
+_KIND_OF_PROTOCOL: Mapping[
+    str,
+    type[PaceInfo | ChipAuthenticationInfo | ActiveAuthenticationInfo | TerminalAuthenticationInfo],
+] = {
+    **dict.fromkeys(_PACE_PROTOCOLS, PaceInfo),
+    **dict.fromkeys(_CHIP_AUTHENTICATION_PROTOCOLS, ChipAuthenticationInfo),
+    ID_ACTIVE_AUTHENTICATION: ActiveAuthenticationInfo,
+    ID_TERMINAL_AUTHENTICATION: TerminalAuthenticationInfo,
+}
+
+
 @lru_cache(maxsize=256)
 def _decode_info(encoded: bytes) -> SecurityInfo:
     """One info; cached by its bytes, because but for the keys all cards of a profile have the same ones."""
     protocol = _read_protocol(encoded)
-    if protocol in _PACE_PROTOCOLS:
-        return PaceInfo.from_bytes(encoded)
-    if protocol in _CHIP_AUTHENTICATION_PROTOCOLS:
-        return ChipAuthenticationInfo.from_bytes(encoded)
-    if protocol == ID_ACTIVE_AUTHENTICATION:
-        return ActiveAuthenticationInfo.from_bytes(encoded)
+    kind = _KIND_OF_PROTOCOL.get(protocol)
+    if kind is not None:
+        return kind.from_bytes(encoded)
     if protocol == ID_PK_ECDH:
         try:
             return ChipAuthenticationPublicKeyInfo.from_bytes(encoded)

@@ -5,6 +5,8 @@ CLA and its own objects into the data field. Commands whose answer has data carr
 that a card need not answer ``61xx``.
 """
 
+from collections.abc import Iterable
+from datetime import date
 from enum import IntEnum
 
 from card_layout import tlv
@@ -18,6 +20,7 @@ __all__ = [
     "create_application",
     "create_elementary_file",
     "external_authenticate",
+    "external_authenticate_terminal",
     "general_authenticate",
     "generate_key_pair",
     "get_card_reference",
@@ -29,6 +32,7 @@ __all__ = [
     "put_card_reference",
     "put_keys",
     "put_passwords",
+    "put_trust_points",
     "read_binary",
     "read_binary_by_offset_object",
     "read_binary_by_short_identifier",
@@ -38,10 +42,13 @@ __all__ = [
     "select_master_file",
     "set_authentication_template_for_chip_authentication",
     "set_authentication_template_for_pace",
+    "set_authentication_template_for_terminal_authentication",
+    "set_digital_signature_template",
     "set_key_agreement_template",
     "set_status",
     "update_binary",
     "update_binary_by_short_identifier",
+    "verify_certificate",
 ]
 
 MAX_BINARY_OFFSET = 0x7FFF
@@ -208,6 +215,32 @@ def mutual_authenticate(data: bytes) -> CommandApdu:
     return CommandApdu(cla=0x00, ins=0x82, p1=0x00, p2=0x00, data=data, expected_length=len(data))
 
 
+def set_digital_signature_template(authority_reference: bytes) -> CommandApdu:
+    """MSE:Set DST: the key that signed the certificate that follows (TR-03110-3, B.3)."""
+    return CommandApdu(
+        cla=0x00, ins=0x22, p1=0x81, p2=0xB6, data=tlv.encode(0x83, authority_reference)
+    )
+
+
+def verify_certificate(content: bytes) -> CommandApdu:
+    """PSO:Verify Certificate; ``content`` is the value of 7F21: body and signature (TR-03110-3, B.3)."""
+    return CommandApdu(cla=0x00, ins=0x2A, p1=0x00, p2=0xBE, data=content)
+
+
+def set_authentication_template_for_terminal_authentication(
+    holder_reference: bytes,
+) -> CommandApdu:
+    """MSE:Set AT for terminal authentication: the terminal's own key (TR-03110-3, B.3)."""
+    return CommandApdu(
+        cla=0x00, ins=0x22, p1=0x81, p2=0xA4, data=tlv.encode(0x83, holder_reference)
+    )
+
+
+def external_authenticate_terminal(signature: bytes) -> CommandApdu:
+    """EXTERNAL AUTHENTICATE of terminal authentication: r || s, answered without data (TR-03110-3, B.3)."""
+    return CommandApdu(cla=0x00, ins=0x82, p1=0x00, p2=0x00, data=signature)
+
+
 def initialize_update(*, key_version: int, host_challenge: bytes) -> CommandApdu:
     """INITIALIZE UPDATE (SCP03, 7.1.1); key version 00 asks for whatever keys the card holds.
 
@@ -320,6 +353,12 @@ def put_passwords(*, mrz_information: str, can: str) -> CommandApdu:
     return CommandApdu(
         cla=_GLOBAL_PLATFORM, ins=0xDA, p1=0x01, p2=0x01, data=tlv.encode(0xA0, objects)
     )
+
+
+def put_trust_points(*, certificates: Iterable[bytes], current_date: date) -> CommandApdu:
+    """PUT DATA of current date and trust points, the newest first; the chip writes EF.CVCA (SPEC.md, 8.3)."""
+    data = tlv.encode(0x81, f"{current_date:%Y%m%d}".encode("ascii")) + b"".join(certificates)
+    return CommandApdu(cla=0x00, ins=0xDA, p1=0x01, p2=0x03, data=tlv.encode(0xA1, data))
 
 
 def update_binary(offset: int, content: bytes) -> CommandApdu:

@@ -43,8 +43,10 @@ def perform_chip_authentication(
     public_key_info: ChipAuthenticationPublicKeyInfo,
     random_scalar: Callable[[NamedCurve], int] = _random_scalar,
     allow_triple_des: bool = False,
-) -> None:
+) -> bytes:
     """Agree on new session keys with the chip's static key; the channel then has a new session.
+
+    Gives back the terminal's ephemeral public key, an uncompressed point, which terminal authentication binds itself to.
 
     The caller reads something next: only a verified answer proves the chip, and an ``AccessError`` with code
     ``access.secure-messaging`` means that it is not proven. ``allow_triple_des`` is for sessions of basic access
@@ -74,13 +76,12 @@ def perform_chip_authentication(
         curve=public_key_info.public_key.curve,
         scalar=random_scalar(public_key_info.public_key.curve),
     )
+    own_point = own_key.public_point()
     expected = b"" if cipher is SessionCipher.TRIPLE_DES else tlv.encode(0x7C, b"")
     try:
         if cipher is SessionCipher.TRIPLE_DES:
             answer = channel.require(
-                commands.set_key_agreement_template(
-                    public_key=own_key.public_point(), key_id=info.key_id
-                )
+                commands.set_key_agreement_template(public_key=own_point, key_id=info.key_id)
             )
         else:
             channel.require(
@@ -88,9 +89,7 @@ def perform_chip_authentication(
                     protocol=der.encode_object_identifier(info.protocol), key_id=info.key_id
                 )
             )
-            answer = channel.require(
-                commands.general_authenticate(tlv.encode(0x80, own_key.public_point()))
-            )
+            answer = channel.require(commands.general_authenticate(tlv.encode(0x80, own_point)))
     except CardRefusedError as error:
         raise CardRefusedError(
             "the chip refused chip authentication",
@@ -103,3 +102,4 @@ def perform_chip_authentication(
             f"the chip's authentication data have {len(answer)} bytes, expected {len(expected)}"
         )
     channel.session = open_session(own_key.shared_x(public_key_info.public_key.point), cipher)
+    return own_point

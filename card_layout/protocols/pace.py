@@ -181,6 +181,9 @@ class PaceResult:
     password: PasswordReference
     curve: NamedCurve
     algorithm: PaceAlgorithm
+    chip_public_key: bytes = field(repr=False)
+    own_public_key: bytes = field(repr=False)
+    """The ephemeral keys of the agreement, uncompressed points: terminal authentication binds itself to them."""
     chip_authentication_mapping: ChipAuthenticationMapping | None = field(default=None, repr=False)
     """With chip-authentication mapping: what remains to be compared with the chip's signed key."""
 
@@ -278,6 +281,8 @@ def _perform(  # noqa: PLR0917 - what perform_pace was given, and what it made o
         password=password.reference,
         curve=curve,
         algorithm=algorithm,
+        chip_public_key=card_public_key,
+        own_public_key=own_public_key,
         chip_authentication_mapping=mapping,
     )
 

@@ -27,11 +27,13 @@ from card_layout.files.security_infos import (
     PaceInfo,
     SecurityInfos,
 )
+from card_layout.files.terminal_authentication_info import TerminalAuthenticationInfo
+from card_layout.files.trust_points import TrustPoints
 from card_layout.mrz import MachineReadableZone
 from card_layout.names import mrz_name
 from card_layout.profile import CardProfile
 from issuer.domain.card_secrets import CardSecrets
-from issuer.domain.chip_plan import CHIP_KEY_ID
+from issuer.domain.chip_plan import CHIP_KEY_ID, TRUST_POINTS_FILE
 from issuer.domain.member import IssueKind, MemberStatement
 from issuer.errors import IssuerRefusedError
 
@@ -67,6 +69,7 @@ class CardFacts:
         valid_until: also the date of expiry in the MRZ.
         personalised_at: aware UTC, whole seconds.
         personalisation_system: what EF.DG12 calls the system that made the card.
+        trust_points: references of the CVCA keys that the chip is to trust, the newest first.
     """
 
     statement: MemberStatement = field(repr=False)
@@ -79,6 +82,7 @@ class CardFacts:
     valid_until: date
     personalised_at: datetime
     personalisation_system: str
+    trust_points: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,7 @@ def build_card_data(profile: CardProfile, facts: CardFacts) -> CardData:
             code="portrait.size",
         )
     mrz = _machine_readable_zone(profile, facts)
+    is_protected = any(file.name == TRUST_POINTS_FILE for file in profile.application_files)
     builders: dict[int, CardFile] = {
         1: DataGroup1(mrz=mrz),
         2: _portrait(facts),
@@ -133,6 +138,7 @@ def build_card_data(profile: CardProfile, facts: CardFacts) -> CardData:
                     pace_info(profile),
                     chip_authentication_info(),
                     chip_key_info(facts.chip_key),
+                    *((TerminalAuthenticationInfo(),) if is_protected else ()),
                 )
             )
         ),
@@ -152,7 +158,20 @@ def build_card_data(profile: CardProfile, facts: CardFacts) -> CardData:
     contents["EF.COM"] = CommonData(
         data_group_tags=tuple(TAG_OF_GROUP[group] for group in sorted(data_groups))
     ).to_bytes()
+    if is_protected:
+        contents[TRUST_POINTS_FILE] = _trust_points(profile, facts)
     return CardData(contents=contents, data_groups=data_groups, mrz_information=mrz.information)
+
+
+def _trust_points(profile: CardProfile, facts: CardFacts) -> bytes:
+    """What the chip will write to EF.CVCA once it has these trust points."""
+    if not facts.trust_points:
+        raise IssuerRefusedError(
+            f"a card of profile {profile.name} trusts a CVCA, and none that is valid is known",
+            code="trust-point.missing",
+            hint="membercard-issuer keys import-trust-point CVCA.cvcert",
+        )
+    return TrustPoints(references=facts.trust_points).to_bytes()
 
 
 def pace_info(profile: CardProfile) -> PaceInfo:

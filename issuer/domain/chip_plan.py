@@ -6,6 +6,7 @@ torn plan is carried out again from its start.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from card_layout.atr import LifeCycle
 from card_layout.curves import NamedCurve
@@ -16,11 +17,13 @@ from issuer.errors import IssuerRefusedError
 
 __all__ = [
     "CHIP_KEY_ID",
+    "TRUST_POINTS_FILE",
     "CreateApplication",
     "CreateFile",
     "GenerateKeyPair",
     "PutPasswords",
     "PutReference",
+    "PutTrustPoints",
     "ReplaceKeys",
     "SelectApplication",
     "SetStatus",
@@ -29,6 +32,9 @@ __all__ = [
     "initialisation_plan",
     "personalisation_plan",
 ]
+
+TRUST_POINTS_FILE = "EF.CVCA"
+"""The file that the chip writes by itself (SPEC.md 3.12)."""
 
 CHIP_KEY_ID = 1
 """The key identifier of the chip-authentication key (SPEC.md 3.11)."""
@@ -95,6 +101,17 @@ class PutPasswords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PutTrustPoints:
+    """Give the chip the CVCA certificates that it is to trust, the newest first, and its current date.
+
+    The chip writes EF.CVCA by itself (SPEC.md 3.12).
+    """
+
+    certificates: tuple[bytes, ...]
+    current_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetStatus:
     """Move the chip's life cycle."""
 
@@ -110,6 +127,7 @@ Step = (
     | GenerateKeyPair
     | PutReference
     | PutPasswords
+    | PutTrustPoints
     | SetStatus
 )
 
@@ -154,13 +172,28 @@ def personalisation_plan(
     secrets: CardSecrets,
     mrz_information: str,
     contents: Mapping[str, bytes],
+    trust_points: PutTrustPoints | None = None,
 ) -> tuple[Step, ...]:
-    """Everything from an initialised chip to one that quality control can read (SPEC.md 8.6)."""
+    """Everything from an initialised chip to one that quality control can read (SPEC.md 8.6).
+
+    ``trust_points`` is what a chip gets whose profile has EF.CVCA; any other gets none.
+    """
+    has_trust_points = any(file.name == TRUST_POINTS_FILE for file in profile.application_files)
+    if has_trust_points != (trust_points is not None):
+        raise IssuerRefusedError(
+            f"profile {profile.name} {'has' if has_trust_points else 'has no'} trust points",
+            code="trust-point.missing",
+        )
     return (
         PutReference(reference=reference),
         PutPasswords(mrz_information=mrz_information, can=secrets.can),
+        *(() if trust_points is None else (trust_points,)),
         SelectApplication(application_identifier=profile.application_identifier),
-        *(_write(file, contents) for file in profile.application_files),
+        *(
+            _write(file, contents)
+            for file in profile.application_files
+            if file.name != TRUST_POINTS_FILE
+        ),
         SetStatus(life_cycle=LifeCycle.PERSONALISED),
     )
 

@@ -22,6 +22,7 @@ from issuer.domain.chip_plan import (
     GenerateKeyPair,
     PutPasswords,
     PutReference,
+    PutTrustPoints,
     ReplaceKeys,
     SelectApplication,
     SetStatus,
@@ -140,6 +141,12 @@ class NativeChip:
             case PutPasswords():
                 self._require(
                     commands.put_passwords(mrz_information=step.mrz_information, can=step.can)
+                )
+            case PutTrustPoints():
+                self._require(
+                    commands.put_trust_points(
+                        certificates=step.certificates, current_date=step.current_date
+                    )
                 )
             case SetStatus():
                 self._require(commands.set_status(step.life_cycle))

@@ -32,6 +32,7 @@ class CardPolicy:
 
     validity_years: int
     personalisation_system: str
+    trust_points: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +210,7 @@ class CardSigning:
                 valid_until=add_years(now.date(), self._policy.validity_years),
                 personalised_at=now,
                 personalisation_system=self._policy.personalisation_system,
+                trust_points=self._policy.trust_points,
             ),
         )
         return CardJob(

@@ -1,8 +1,9 @@
 """One visit of a chip to a station: find out what it is, decide, act, and end in a recorded state."""
 
 import enum
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from card_layout.atr import LifeCycle, read_life_cycle
 from card_layout.errors import (
@@ -28,6 +29,7 @@ from issuer.services.production_ports import (
     ChipDialect,
     ChipKeys,
     ChipRecord,
+    Clock,
     OpenedChip,
     QualityControl,
     StationLedger,
@@ -68,9 +70,16 @@ class VisitOutcome:
     message: str | None = None
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workbench:
-    """Everything that a visit works with; shared by all readers of a station."""
+    """Everything that a visit works with; shared by all readers of a station.
+
+    ``trust_points`` are CVCA certificates by their reference, for cards that trust some.
+    """
 
     task: StationTask
     profile: CardProfile
@@ -78,6 +87,8 @@ class Workbench:
     chip_keys: ChipKeys
     dialect: ChipDialect
     quality_control: QualityControl
+    trust_points: Mapping[bytes, bytes] = field(default_factory=dict)
+    clock: Clock = _now
 
 
 _ACTIONS_OF_TASK = {
@@ -257,7 +268,14 @@ class Visit:
             )
         if action is Action.PERSONALISE:
             self._report("personalise")
-            personalise_card(opened, job, profile=self._bench.profile, ledger=self._ledger)
+            personalise_card(
+                opened,
+                job,
+                profile=self._bench.profile,
+                ledger=self._ledger,
+                trust_points=self._bench.trust_points,
+                today=self._bench.clock().astimezone(UTC).date(),
+            )
         elif card.state in (CardState.SIGNED, CardState.PERSONALISING):
             # SET STATUS 15 was carried out, and its answer or our commit was lost.
             self._ledger.begin_personalisation(card.reference)

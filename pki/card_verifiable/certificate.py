@@ -170,9 +170,11 @@ class CvCertificate:
 
     def to_bytes(self) -> bytes:
         """The CV certificate (7F21)."""
-        return tlv.encode(
-            Tag.CERTIFICATE, self.body.to_bytes() + tlv.encode(Tag.SIGNATURE, self.signature)
-        )
+        return tlv.encode(Tag.CERTIFICATE, self.to_value())
+
+    def to_value(self) -> bytes:
+        """Body and signature, as a chip is shown them (TR-03110-3, B.3)."""
+        return self.body.to_bytes() + tlv.encode(Tag.SIGNATURE, self.signature)
 
 
 def check_profile_identifier(values: Mapping[int, bytes]) -> None:

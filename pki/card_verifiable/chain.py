@@ -65,8 +65,10 @@ class JudgedCertificate:
         return self.certificate.body.holder_reference
 
     @classmethod
-    def trusted(cls, certificate: CvCertificate, *, on: date) -> Self:
+    def trusted(cls, certificate: CvCertificate, *, on: date | None) -> Self:
         """A self-signed CVCA certificate that somebody has decided to trust, for as long as it is valid.
+
+        Without a day nothing is said about validity.
 
         Raises:
             PkiRefusedError: ``cv-certificate.role-not-allowed``: not self-signed;
@@ -89,8 +91,10 @@ class JudgedCertificate:
             rights=EffectiveRights.granted_by(certificate),
         )
 
-    def follow(self, certificate: CvCertificate, *, on: date) -> Self:
+    def follow(self, certificate: CvCertificate, *, on: date | None) -> Self:
         """Judge the next certificate of the chain: one that this one's key is to have signed.
+
+        Without a day nothing is said about validity.
 
         Raises:
             PkiRefusedError: ``cv-certificate.issuer-unknown``, ``cv-certificate.role-not-allowed``,
@@ -191,7 +195,9 @@ def _verify(certificate: CvCertificate, *, key: EcPublicKey, issuer: CvCertifica
     )
 
 
-def _check_validity(certificate: CvCertificate, *, on: date) -> None:
+def _check_validity(certificate: CvCertificate, *, on: date | None) -> None:
+    if on is None:
+        return
     body = certificate.body
     if on < body.effective_date:
         raise PkiRefusedError(

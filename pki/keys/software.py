@@ -242,6 +242,22 @@ class SoftwareKeystore:
         except OSError as error:
             raise KeystoreError(f"key {key_id} cannot be destroyed: {error.strerror}") from error
 
+    def copy_key(self, key_id: str, directory: Path) -> None:
+        """Put one key, sealed as it is, into a keystore of its own under the same passphrase.
+
+        Raises:
+            KeystoreError: ``keystore.key-unknown``, ``keystore.key-damaged``, or it cannot be written.
+        """
+        self._load(key_id, _Kind.SIGNING)
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for path in (self._path(key_id), self._directory / "keystore.json"):
+                replace_file(directory / path.name, path.read_bytes(), mode=0o600)
+        except OSError as error:
+            raise KeystoreError(
+                f"keystore {directory} cannot be written: {error.strerror}"
+            ) from error
+
     def close(self) -> None:
         """Forget the key that unseals the others."""
         self._sealing_key = None

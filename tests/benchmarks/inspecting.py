@@ -27,16 +27,19 @@ from simulators.trust_directory import TEST_POLICY
 from tests.benchmarks.calls import CallRecorder, bare_seconds, cipher_and_mac
 from tests.benchmarks.measure import Announce, Record, compare, counted, cpu_seconds
 from tests.benchmarks.wire import WatchedReader
+from tests.unit.verifier.terminal_hierarchy import Hierarchy, protected_card
 from verifier.inspection.policy import Policy
 from verifier.inspection.report import Report, Verdict, inspect
 from verifier.inspection.snapshot import CardSnapshot
 from verifier.reading.card_reading import read_card
 from verifier.reading.least import least_apdus
+from verifier.reading.terminal_proof import TerminalAccess
 from verifier.services.card_password import CardPassword
 
 __all__ = ["CardStream", "measure_inspecting"]
 
 PROFILE = load_profile("membercard-1-icao")
+PROTECTED = load_profile("membercard-1")
 CAN = "271828"
 _CARDS = 200
 """More than any cache over the contents of cards keeps: a stream of cards has no two alike."""
@@ -98,7 +101,7 @@ class CardStream:
 
 
 def measure_inspecting(announce: Announce) -> Iterator[Record]:
-    """card.inspect.apdus, card.inspect.cpu, protocol.secure_messaging.apdu, verifier.judge."""
+    """card.inspect.apdus, card.inspect.apdus.terminal, card.inspect.cpu, protocol.secure_messaging.apdu, verifier.judge."""
     announce(f"issuing a stream of {_CARDS} virtual cards")
     stream = CardStream()
     stream.judge(stream.read(stream.images[0])[0])
@@ -116,6 +119,7 @@ def measure_inspecting(announce: Announce) -> Iterator[Record]:
         unit="APDUs",
         goal=1.05,
     )
+    yield _count_with_terminal_authentication(stream)
     announce("card.inspect.cpu: 31 rounds of 4 cards")
     images = itertools.cycle(stream.images)
     yield compare(
@@ -142,6 +146,41 @@ def measure_inspecting(announce: Announce) -> Iterator[Record]:
         unit="s",
         goal=1.8,
         rounds=21,
+    )
+
+
+def _count_with_terminal_authentication(stream: CardStream) -> Record:
+    """PACE, chip authentication, terminal authentication with two certificates, and all files."""
+    hierarchy = Hierarchy(day=stream.now.date())
+    member = draw_member(Random(0), serial_number=0)
+    card = protected_card(
+        issue_image(
+            member, authority=stream.authority, random=Random(0), can=CAN, profile=PROTECTED
+        ),
+        hierarchy.root(),
+        authority=stream.authority,
+        current_date=stream.now.date(),
+        signing_time=stream.authority.created_at,
+    )
+    credentials = hierarchy.credentials()
+    snapshot = read_card(
+        WatchedReader(card, nullcontext),
+        password=CardPassword.from_can(CAN),
+        profile=PROTECTED,
+        pace_parameter_ids=stream.policy.pace_parameter_ids,
+        now=stream.now,
+        monotonic=time.monotonic,
+        terminal=TerminalAccess(credentials=credentials),
+    )
+    if snapshot.content("EF.DG13") is None:
+        raise AssertionError("the terminal did not read the protected file")
+    sizes = {name: len(file.content or b"") for name, file in snapshot.files.items()}
+    return counted(
+        "card.inspect.apdus.terminal",
+        value=snapshot.apdu_count,
+        baseline=least_apdus(PROTECTED, sizes, shown_certificates=2),
+        unit="APDUs",
+        goal=1.05,
     )
 
 

@@ -148,7 +148,14 @@ class _StationBench:
         connection: CardConnection = reader.connect()
         ledger = cast("StationLedger", _MemoryLedger())
         opened = self.dialect.open(connection, keys_for=self._fixed_keys)
-        personalise_card(opened, self.job, profile=PROFILE, ledger=ledger)
+        personalise_card(
+            opened,
+            self.job,
+            profile=PROFILE,
+            ledger=ledger,
+            trust_points={},
+            today=datetime.now(UTC).date(),
+        )
         control_and_lock(
             connection,
             self.job,

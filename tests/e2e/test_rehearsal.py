@@ -35,6 +35,14 @@ class Played:
     output: str
 
     @property
+    def protected(self) -> list[tuple[str, str, bool, list[str]]]:
+        """What the two terminals made of the card that protects its member record."""
+        return [
+            (item["terminal_certificate"], item["verdict"], item["member_record"], item["notes"])
+            for item in self.summary["protected"]
+        ]
+
+    @property
     def summary(self) -> Any:
         return json.loads((self.folder / "demo/summary.json").read_text("utf-8"))
 
@@ -99,6 +107,16 @@ def test_every_card_gives_the_same_verdict_to_whoever_inspects_it_later(played: 
         assert report["codes"] == card["codes"]
         assert result.returncode == (0 if card["verdict"] == "accepted" else 1)
         assert ("holder" in report) == (card["verdict"] == "accepted")
+
+
+def test_one_card_shows_its_member_record_to_a_terminal_with_a_certificate_only(
+    played: Played,
+) -> None:
+    assert played.protected == [
+        ("without", "accepted", False, ["data-group.no-right"]),
+        ("with", "accepted", True, []),
+    ]
+    assert "One card of membercard-1 before two terminals" in played.output
 
 
 def test_without_trust_no_card_is_accepted(played: Played, tmp_path: Path) -> None:

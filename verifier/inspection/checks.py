@@ -38,6 +38,8 @@ class CheckName(StrEnum):
     CARD_VALIDITY = "card.validity"
     CHIP_AUTHENTICATION = "chip.authentication"
     STATUS_REFERENCE = "status.reference"
+    TERMINAL_AUTHENTICATION = "terminal.authentication"
+    PROTECTED_DATA_GROUPS = "data-groups.protected"
 
 
 @unique

@@ -14,6 +14,7 @@ from verifier.inspection.snapshot import FileEvidence, FileOutcome
 __all__ = ["check_common_data", "check_content", "check_coverage", "check_integrity"]
 
 _COMMON_DATA = "EF.COM"
+_REFUSED_DESPITE_RIGHT = "data-group.refused-despite-right"
 _GROUP_NUMBERS = {group_name(number): number for number in TAG_OF_GROUP}
 
 
@@ -40,7 +41,7 @@ def check_integrity(examination: Examination) -> str:
 
 
 def check_coverage(examination: Examination) -> str:
-    """9.11: every file on the card is listed, and every listed file was read.
+    """9.11: every file on the card is listed, and every listed file was read that the terminal may ask for.
 
     A data group that this program knows, or that the security object or EF.COM names, counts as not there only where
     the card itself said so.
@@ -49,7 +50,7 @@ def check_coverage(examination: Examination) -> str:
     on_card = {
         number: evidence
         for number, evidence in _data_groups(examination)
-        if evidence.outcome is not FileOutcome.ABSENT
+        if evidence.outcome not in (FileOutcome.ABSENT, FileOutcome.NOT_REQUESTED)
     }
     unlisted = [evidence.name for number, evidence in on_card.items() if number not in listed]
     if unlisted:
@@ -58,17 +59,28 @@ def check_coverage(examination: Examination) -> str:
             f"{', '.join(unlisted)}: on the card, and not listed in the security object.",
         )
     missing: list[str] = []
+    codes: list[str | None] = []
     for number in sorted(listed | set(KNOWN_GROUPS) | _named_groups(examination)):
         evidence = examination.evidence(group_name(number))
-        if number in listed and evidence.outcome is not FileOutcome.READ:
+        if (
+            number in listed
+            and evidence.outcome is not FileOutcome.READ
+            and not examination.was_left_out(number)
+        ):
             missing.append(evidence.name)
+            codes.append(evidence.code)
+    if missing and set(codes) == {_REFUSED_DESPITE_RIGHT}:
+        raise CheckFailedError(
+            _REFUSED_DESPITE_RIGHT,
+            f"{', '.join(missing)}: not given by the card to a terminal that may read it.",
+        )
     if missing:
         raise CheckFailedError(
             "data-group.missing",
             f"{', '.join(missing)}: listed in the security object, and not given by the card.",
         )
     examination.require_complete_reading()
-    return "The security object lists every data group on the card, and each was read."
+    return "The security object lists every data group on the card, and each that may be was read."
 
 
 def check_common_data(examination: Examination) -> str:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from card_layout.errors import CardDataError
+from card_layout.files.data_group_14 import SecurityOptions
 from card_layout.files.registry import FILE_TYPES, decode_file
 from pki.certificates.trust import Authority, TrustAnchors
 from pki.signed.security_object import SecurityObject
@@ -20,7 +21,7 @@ from verifier.inspection.checks import (
 from verifier.inspection.policy import Policy
 from verifier.inspection.snapshot import CardSnapshot, FileEvidence, FileOutcome
 
-__all__ = ["KNOWN_GROUPS", "Examination", "group_name"]
+__all__ = ["KNOWN_GROUPS", "PROTECTED_GROUPS", "Examination", "group_name"]
 
 MAX_GROUP: Final = 16
 
@@ -41,6 +42,10 @@ KNOWN_GROUPS: Final = tuple(
     if group_name(number) in FILE_TYPES and number not in _GROUPS_OF_VARIANTS
 )
 """The data groups that this program decodes on every card; a reading asks for every one of them."""
+
+
+PROTECTED_GROUPS: Final = frozenset({3, 4, 13})
+"""The data groups that a chip may keep for terminals with a right (SPEC.md, 3.2 and 10.1)."""
 
 
 class Examination:
@@ -192,6 +197,34 @@ class Examination:
     def keep_authority(self, value: Authority) -> None:
         """Let later steps use what 9.7 found."""
         self._authority = value
+
+    @property
+    def announces_terminal_authentication(self) -> bool:
+        """Whether EF.DG14 as it was read announces it; a malformed one announces nothing, and 9.14 says so.
+
+        Raises:
+            CheckNotPerformedError: nothing is known about EF.DG14.
+        """
+        name = group_name(14)
+        if self.evidence(name).content is None:
+            return False
+        try:
+            infos = self.decoded(name, SecurityOptions).security_infos
+        except CheckNotPerformedError:
+            return False
+        return bool(infos.terminal_authentication_infos)
+
+    def was_left_out(self, number: int) -> bool:
+        """Whether the terminal did not ask for a data group that the chip may keep from it.
+
+        Raises:
+            CheckNotPerformedError: nothing is known about the data group.
+        """
+        return (
+            self.evidence(group_name(number)).outcome is FileOutcome.NOT_REQUESTED
+            and number in PROTECTED_GROUPS
+            and self.announces_terminal_authentication
+        )
 
     def is_group_proven(self, number: int) -> bool:
         """Whether a data group is what a trusted, valid signer signed: 9.3 to 9.9 passed and its own hash is right.

@@ -110,6 +110,13 @@ def read_holder(snapshot: CardSnapshot, decoded: Mapping[str, object]) -> Holder
             "birth_date": details.birth_date,
             "place_of_birth": details.place_of_birth,
         }
+        if details.primary_name is not None:
+            # The member record, where it was read, says how people write the whole name.
+            fields_read |= {
+                "full_name": f"{details.primary_name} {details.secondary_name or ''}".strip(),
+                "primary_name": details.primary_name,
+                "secondary_name": details.secondary_name or "",
+            }
     if document := _value(snapshot, decoded, 12, DocumentDetails):
         fields_read |= {
             "issuing_committee": document.issuing_committee,

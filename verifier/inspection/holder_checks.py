@@ -23,32 +23,63 @@ def check_holder(examination: Examination) -> str:
     """9.15: MRZ, personal details and member record agree; so do the states; the MRZ given is the card's."""
     mrz = examination.decoded(group_name(1), DataGroup1).mrz
     details = examination.decoded(group_name(11), PersonalDetails)
-    record = examination.decoded(group_name(13), MemberRecord)
-    differences = _differences(mrz, details, record)
+    record = _record(examination)
+    differences = _differences(mrz, details)
+    if record is not None:
+        differences += _differences_of_record(mrz, details, record)
     if differences:
         raise CheckFailedError(
             "holder.inconsistent", f"These do not agree: {'; '.join(differences)}."
         )
     _check_password(examination)
     _check_states(examination, mrz.issuing_state)
+    if record is None:
+        return "Machine-readable zone, personal details and certificates agree; the member record was left out."
     return "Machine-readable zone, personal details, member record and certificates agree."
 
 
 def check_card_validity(examination: Examination) -> str:
     """9.16: the date of expiry is not past; a card is valid to the end of that day (UTC)."""
-    record = examination.decoded(group_name(13), MemberRecord)
-    if record.valid_until < examination.now.date():
-        raise CheckFailedError("card.expired", f"The card expired on {record.valid_until}.")
-    return f"The card is valid until {record.valid_until}."
+    record = _record(examination)
+    if record is not None:
+        valid_until = record.valid_until
+    else:
+        # Cards are issued from 2026 on and for at most 30 years, so two digits tell the year.
+        text = examination.decoded(group_name(1), DataGroup1).mrz.expiry_date
+        try:
+            valid_until = date.fromisoformat(f"20{text}")
+        except ValueError as error:
+            raise CheckNotPerformedError(
+                "data-group.malformed", "The date of expiry in the MRZ is no day."
+            ) from error
+    if valid_until < examination.now.date():
+        raise CheckFailedError("card.expired", f"The card expired on {valid_until}.")
+    return f"The card is valid until {valid_until}."
 
 
-def _differences(
-    mrz: MachineReadableZone, details: PersonalDetails, record: MemberRecord
-) -> list[str]:
+def _record(examination: Examination) -> MemberRecord | None:
+    """The member record, ``None`` where the terminal did not ask for it; 9.11 says whether it was free to."""
+    if examination.was_left_out(13):
+        return None
+    return examination.decoded(group_name(13), MemberRecord)
+
+
+def _differences(mrz: MachineReadableZone, details: PersonalDetails) -> list[str]:
     """What disagrees, by the names of the fields: values stay out of reports."""
     differences: list[str] = []
     if mrz.birth_date != _six_digits(details.birth_date):
         differences.append("birth date (EF.DG1, EF.DG11)")
+    if details.primary_name is not None and mrz.name != mrz_name(
+        details.primary_name, details.secondary_name or "", _MRZ_NAME_WIDTH
+    ):
+        differences.append("name (EF.DG1, EF.DG11)")
+    return differences
+
+
+def _differences_of_record(
+    mrz: MachineReadableZone, details: PersonalDetails, record: MemberRecord
+) -> list[str]:
+    differences: list[str] = []
     if mrz.expiry_date != _six_digits(record.valid_until):
         differences.append("date of expiry (EF.DG1, EF.DG13)")
     if mrz.name != mrz_name(record.primary_name, record.secondary_name, _MRZ_NAME_WIDTH):

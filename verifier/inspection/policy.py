@@ -35,6 +35,8 @@ _TOP_KEYS: Final = frozenset(
     }
 )
 _OPTIONAL_KEYS: Final = frozenset({"allow_bac", "anchors"})
+_PROTECTED_FILES: Final = "protected_files"
+_FILE_NAMES: Final = {f"DG{number}": number for number in range(1, 17)}
 
 DATA_CHECKS: Final = (
     CheckName.SECURITY_OBJECT_SYNTAX,
@@ -56,6 +58,8 @@ class Purpose:
 
     name: str
     required_checks: frozenset[CheckName]
+    protected_files: frozenset[int] | None = None
+    """The data groups that it needs of those that a chip may keep from a terminal; ``None``: all that it may read."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.name) <= _MAX_NAME_CHARACTERS:
@@ -116,17 +120,28 @@ class Policy:
         Raises:
             TrustError: ``policy.unknown-purpose``.
         """
+        found = self._purpose(purpose)
+        return frozenset() if found is None else found.required_checks
+
+    def protected_files(self, purpose: str | None = None) -> frozenset[int] | None:
+        """The protected data groups that a purpose needs; ``None``: all that the terminal may read.
+
+        Raises:
+            TrustError: ``policy.unknown-purpose``.
+        """
+        found = self._purpose(purpose)
+        return frozenset() if found is None else found.protected_files
+
+    def _purpose(self, purpose: str | None) -> Purpose | None:
         if purpose is None:
-            if self.default_purpose is None:
-                return frozenset()
-            return self.purposes[self.default_purpose].required_checks
+            return None if self.default_purpose is None else self.purposes[self.default_purpose]
         if purpose not in self.purposes:
             known = ", ".join(sorted(self.purposes)) or "none"
             raise TrustError(
                 f"got purpose {purpose[:_MAX_NAME_CHARACTERS]!r}, expected one of the policy's: {known}",
                 code="policy.unknown-purpose",
             )
-        return self.purposes[purpose].required_checks
+        return self.purposes[purpose]
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -153,7 +168,11 @@ class Policy:
         if document["format"] != _FORMAT or isinstance(document["format"], bool):
             raise _malformed(f"format is not {_FORMAT}")
         purposes = {
-            name: Purpose(name=name, required_checks=_required_checks(name, table))
+            name: Purpose(
+                name=name,
+                required_checks=_required_checks(name, table),
+                protected_files=_protected_files(name, table),
+            )
             for name, table in _table(document["purposes"], "purposes").items()
         }
         default_purpose = document["default_purpose"]
@@ -247,11 +266,29 @@ def _states(value: object) -> dict[str, str]:
     return found
 
 
+def _protected_files(purpose: str, table: Mapping[str, Any]) -> frozenset[int] | None:
+    """What ``_required_checks`` has found to be a table says of protected files."""
+    if _PROTECTED_FILES not in table:
+        return None
+    value = table[_PROTECTED_FILES]
+    if not isinstance(value, list) or not all(
+        isinstance(item, str) and item in _FILE_NAMES for item in value
+    ):
+        raise _malformed(
+            f"protected_files of purpose {purpose[:_MAX_NAME_CHARACTERS]!r} is not a list of files DG1 to DG16"
+        )
+    if len(set(value)) != len(value):
+        raise _malformed(
+            f"protected_files of purpose {purpose[:_MAX_NAME_CHARACTERS]!r} holds a file twice"
+        )
+    return frozenset(_FILE_NAMES[item] for item in value)
+
+
 def _required_checks(purpose: str, table: object) -> frozenset[CheckName]:
     name = f"purpose {purpose[:_MAX_NAME_CHARACTERS]!r}"
     if not isinstance(table, dict):
         raise _malformed(f"{name} is not a table")
-    _check_keys(table, frozenset({"required_checks"}), name)
+    _check_keys(table, frozenset({"required_checks"}), name, optional=frozenset({_PROTECTED_FILES}))
     checks: set[CheckName] = set()
     for text in _texts(table["required_checks"], f"required_checks of {name}", (1, 64)):
         try:

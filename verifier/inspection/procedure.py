@@ -17,6 +17,7 @@ from verifier.inspection import (
     data_checks,
     holder_checks,
     signature_checks,
+    terminal_checks,
 )
 from verifier.inspection.checks import CheckError, CheckName, CheckResult, CheckState
 from verifier.inspection.examination import Examination
@@ -166,6 +167,36 @@ PROCEDURE: Final[tuple[Step, ...]] = (
         name=CheckName.STATUS_REFERENCE,
         judge=signature_checks.check_status_reference,
         codes=("status.reference-missing",),
+    ),
+    Step(
+        clause="9.21",
+        name=CheckName.TERMINAL_AUTHENTICATION,
+        judge=terminal_checks.check_terminal,
+        codes=(
+            "terminal-authentication.refused",
+            "terminal-authentication.chain-refused",
+            "terminal-authentication.malformed",
+            "terminal-authentication.broken-off",
+            "terminal-authentication.key-failed",
+            "terminal-authentication.trust-points-missing",
+            "terminal-authentication.trust-points-malformed",
+            "terminal-authentication.trust-point-unknown",
+            "terminal-authentication.expired",
+            "terminal-authentication.no-credentials",
+            "terminal-authentication.no-right",
+            "terminal-authentication.not-needed",
+            "terminal-authentication.not-possible",
+        ),
+    ),
+    Step(
+        clause="9.22",
+        name=CheckName.PROTECTED_DATA_GROUPS,
+        judge=terminal_checks.check_protected_files,
+        codes=(
+            "data-group.refused-despite-right",
+            "data-group.no-right",
+            "data-group.not-needed",
+        ),
     ),
 )
 

@@ -25,6 +25,7 @@ from verifier.inspection.snapshot import (
     ChipOutcome,
     Phase,
 )
+from verifier.inspection.terminal_evidence import TerminalEvidence
 
 __all__ = ["Assurance", "Report", "Verdict", "inspect"]
 
@@ -52,6 +53,17 @@ class Assurance(StrEnum):
 
 _EMPTY_POLICY: Final = "policy.empty"
 _BAC_USED: Final = "access.bac-used"
+_TOLD_AS_NOTES: Final = frozenset(
+    code
+    for step in PROCEDURE
+    if step.name in (CheckName.TERMINAL_AUTHENTICATION, CheckName.PROTECTED_DATA_GROUPS)
+    for code in step.codes
+) - {
+    # One follows from the other, and a terminal without credentials knows that it has none.
+    "terminal-authentication.no-credentials",
+    "terminal-authentication.no-right",
+    "terminal-authentication.not-needed",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +81,7 @@ class Report:
     required_checks: frozenset[CheckName]
     access: AccessEvidence
     chip: ChipOutcome
+    terminal: TerminalEvidence | None = None
     unverified_holder: Holder | None = field(repr=False)
     judged_at: datetime
     apdu_count: int
@@ -114,6 +127,8 @@ class Report:
             "apdus": self.apdu_count,
             "judged_at": self.judged_at.isoformat(),
         }
+        if self.terminal is not None:
+            document["terminal_authentication"] = self.terminal.to_document()
         if holder is not None:
             document["holder"] = holder.to_json()
             document["holder_is_verified"] = self.verdict is Verdict.ACCEPTED
@@ -153,11 +168,12 @@ def inspect(
         verdict=verdict,
         assurance=_assurance(results),
         codes=codes,
-        notes=_notes(snapshot),
+        notes=_notes(snapshot, results, codes),
         checks=tuple(results.values()),
         required_checks=required,
         access=snapshot.access,
         chip=snapshot.chip.outcome,
+        terminal=snapshot.terminal,
         unverified_holder=read_holder(snapshot, examination.decoded_files),
         judged_at=now,
         apdu_count=snapshot.apdu_count,
@@ -190,8 +206,16 @@ def _verdict(
     return (Verdict.UNREADABLE if says_nothing else Verdict.REFUSED), codes
 
 
-def _notes(snapshot: CardSnapshot) -> tuple[str, ...]:
-    return (_BAC_USED,) if snapshot.access.path is AccessPath.BAC else ()
+def _notes(
+    snapshot: CardSnapshot, results: Mapping[CheckName, CheckResult], in_the_way: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What would else be silent: the old way in, and what was not read that nothing required."""
+    notes = [_BAC_USED] if snapshot.access.path is AccessPath.BAC else []
+    for name in (CheckName.TERMINAL_AUTHENTICATION, CheckName.PROTECTED_DATA_GROUPS):
+        result = results.get(name)
+        if snapshot.is_complete and result is not None and result.code in _TOLD_AS_NOTES:
+            notes.append(result.code)
+    return tuple(note for note in dict.fromkeys(notes) if note not in in_the_way)
 
 
 def _assurance(results: Mapping[CheckName, CheckResult]) -> Assurance:

@@ -27,6 +27,7 @@ from verifier.inspection.snapshot_values import (
     read_text,
     read_truth,
 )
+from verifier.inspection.terminal_evidence import TerminalEvidence
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -63,6 +64,8 @@ class FileOutcome(StrEnum):
     """The card answered that there is no such file (6A82)."""
     REFUSED = "refused"
     """The card has it, or might have it, and does not give it."""
+    NOT_REQUESTED = "not-requested"
+    """The terminal has no right to it, or no need of it, and did not ask (SPEC.md, 5.11)."""
     MALFORMED = "malformed"
     """The card gave bytes that are no file: no or too long a length, or an end too early."""
 
@@ -191,6 +194,7 @@ class CardSnapshot:
     access: AccessEvidence = AccessEvidence()
     chip: ChipEvidence = ChipEvidence()
     active_authentication: ActiveAuthenticationEvidence | None = None
+    terminal: TerminalEvidence | None = None
     is_complete: bool = False
     problem: ReadingProblem | None = None
     apdu_count: int = 0
@@ -260,6 +264,8 @@ class CardSnapshot:
                 "challenge": encode_bytes(self.active_authentication.challenge),
                 "signature": encode_bytes(self.active_authentication.signature),
             }
+        if self.terminal is not None:
+            document[_TERMINAL] = self.terminal.to_document()
         return json.dumps(document, ensure_ascii=False, indent=1)
 
     @classmethod
@@ -279,8 +285,11 @@ class CardSnapshot:
             )
         except (ValueError, RecursionError) as error:
             raise SnapshotError("the snapshot is not JSON") from error
-        has_signature = isinstance(document, dict) and _ACTIVE_AUTHENTICATION in document
-        optional = (_ACTIVE_AUTHENTICATION,) if has_signature else ()
+        optional = tuple(
+            key
+            for key in (_ACTIVE_AUTHENTICATION, _TERMINAL)
+            if isinstance(document, dict) and key in document
+        )
         fields = read_fields(document, "the snapshot", (*_SNAPSHOT_KEYS, *optional))
         if fields["format"] != _FORMAT or isinstance(fields["format"], bool):
             raise SnapshotError(f"got format {fields['format']!r:.20}, expected {_FORMAT}")
@@ -291,7 +300,10 @@ class CardSnapshot:
             access=_access(fields["access"]),
             chip=_chip(fields["chip"]),
             active_authentication=_active_authentication(fields[_ACTIVE_AUTHENTICATION])
-            if has_signature
+            if _ACTIVE_AUTHENTICATION in optional
+            else None,
+            terminal=TerminalEvidence.from_document(fields[_TERMINAL])
+            if _TERMINAL in optional
             else None,
             files=_files(fields["files"]),
             is_complete=read_truth(fields["is_complete"], "is_complete"),
@@ -302,6 +314,7 @@ class CardSnapshot:
 
 
 _ACTIVE_AUTHENTICATION: Final = "active_authentication"
+_TERMINAL: Final = "terminal_authentication"
 _SNAPSHOT_KEYS: Final = (
     "format",
     "profile",

@@ -8,7 +8,7 @@ judged here. Whatever the chip does ends in a snapshot that says how far the rea
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 from card_layout.atr import LifeCycle, read_life_cycle
@@ -22,7 +22,7 @@ from card_layout.errors import (
 from card_layout.files.atr_info import AtrInfo
 from card_layout.files.card_access import CardAccess
 from card_layout.files.common_data import CommonData
-from card_layout.files.data_groups import GROUP_OF_TAG
+from card_layout.files.data_groups import GROUP_OF_TAG, TAG_OF_GROUP
 from card_layout.files.security_infos import (
     ChipAuthenticationPublicKeyInfo,
     PaceInfo,
@@ -30,7 +30,7 @@ from card_layout.files.security_infos import (
 from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths, ReadingLimitError
 from card_layout.iso7816.status_words import StatusWord
-from card_layout.profile import CardProfile
+from card_layout.profile import AccessRule, CardProfile
 from card_layout.protocols.basic_access_control import perform_basic_access_control
 from card_layout.protocols.chip_authentication import perform_chip_authentication
 from card_layout.protocols.file_reading import (
@@ -40,6 +40,7 @@ from card_layout.protocols.file_reading import (
     select_application,
 )
 from card_layout.protocols.pace import PaceUnsupportedError, WrongPasswordError, perform_pace
+from card_layout.protocols.terminal_authentication import SessionBinding
 from card_layout.transport.connection import CardConnection, CardReader
 from pki.errors import PkiError
 from pki.signed.security_object import SecurityObject
@@ -61,6 +62,7 @@ from verifier.reading.chip_proofs import (
     find_mapped_key,
 )
 from verifier.reading.evidence import Evidence
+from verifier.reading.terminal_proof import TerminalAccess, TerminalProof
 from verifier.services.card_password import CardPassword
 
 __all__ = ["MAX_SECONDS", "read_card"]
@@ -76,7 +78,12 @@ _CARD_ACCESS: Final = "EF.CardAccess"
 _COMMON_DATA: Final = "EF.COM"
 _SECURITY_OBJECT: Final = "EF.SOD"
 _SECURITY_OPTIONS: Final = "EF.DG14"
-_MACHINE_READABLE_ZONE: Final = "EF.DG1"
+_TRUST_POINTS: Final = "EF.CVCA"
+_PROTECTED_BY_TEMPLATE: Final = frozenset({3, 4})
+"""Data groups that ICAO Doc 9303 keeps for terminals with a right, whatever the profile says (SPEC.md, 10.1)."""
+
+_NO_TERMINAL_ACCESS: Final = TerminalAccess()
+_GROUP_NUMBERS: Final = {f"EF.DG{number}": number for number in TAG_OF_GROUP}
 
 _OPENING_STATES: Final = (None, LifeCycle.OPERATIONAL, LifeCycle.PERSONALISED)
 """States in which a chip opens a session (SPEC.md, 6.2); one that tells none is asked."""
@@ -110,6 +117,7 @@ def read_card(
     monotonic: Callable[[], float],
     max_seconds: float = MAX_SECONDS,
     allow_bac: bool = False,
+    terminal: TerminalAccess = _NO_TERMINAL_ACCESS,
 ) -> CardSnapshot:
     """Read the card in the reader; nothing that it does raises.
 
@@ -122,6 +130,7 @@ def read_card(
         monotonic: a clock in seconds, for the bounds and the durations.
         max_seconds: the end of patience.
         allow_bac: whether policy names basic access control, for a chip without EF.CardAccess (SPEC.md, 5.7).
+        terminal: what the terminal can show to a chip that keeps files for terminals with a right (SPEC.md, 5.11).
     """
     reading = _Reading(
         password=password,
@@ -130,6 +139,8 @@ def read_card(
         monotonic=monotonic,
         deadline=Deadline(max_seconds, monotonic),
         allow_bac=allow_bac,
+        terminal=terminal,
+        today=now.astimezone(UTC).date(),
     )
     reading.run(reader)
     return reading.evidence.snapshot(profile=profile.name, read_at=now)
@@ -147,6 +158,8 @@ class _Reading:
         monotonic: Callable[[], float],
         deadline: Deadline,
         allow_bac: bool,
+        terminal: TerminalAccess,
+        today: date,
     ) -> None:
         self._password = password
         self._profile = profile
@@ -163,6 +176,19 @@ class _Reading:
         self._allow_bac = allow_bac
         self._is_chip_done = False
         self.evidence = Evidence(monotonic)
+        self._chip_key: bytes | None = None
+        self._terminal_key: bytes | None = None
+        self._terminal = TerminalProof(
+            access=terminal,
+            protected=_PROTECTED_BY_TEMPLATE
+            | {
+                file.data_group
+                for file in profile.application_files
+                if file.data_group is not None and file.read is AccessRule.TERMINAL
+            },
+            today=today,
+            evidence=self.evidence,
+        )
 
     def run(self, reader: CardReader) -> None:
         """All phases; what breaks them off becomes the snapshot's problem."""
@@ -197,9 +223,16 @@ class _Reading:
                 # The session went with the attempt. The data may still be genuine: read it in a new one.
                 channel.reset()
                 self._enter(channel, pace_info)
+            self._terminal.perform(channel, self._binding())
             self._read_files(channel)
             collect_signature(self.evidence, channel)
         self.evidence.complete()
+
+    def _binding(self) -> SessionBinding | None:
+        """The keys of the session; ``None`` after basic access control, or where the chip proved nothing in it."""
+        if self._chip_key is None or self._terminal_key is None:
+            return None
+        return SessionBinding(chip_key=self._chip_key, terminal_key=self._terminal_key)
 
     def _read_pace_info(self, channel: CardChannel) -> PaceInfo | None:
         """EF.CardAccess, and from it the way in; ``None`` means basic access control.
@@ -300,10 +333,12 @@ class _Reading:
             self.evidence.note_access(self._password.path, AccessOutcome.FAILED, pace_info)
             raise _ReadingOverError("access.pace-failed") from error
         self.evidence.note_access(self._password.path, AccessOutcome.SUCCEEDED, pace_info)
+        self._chip_key, self._terminal_key = result.chip_public_key, None
         if result.chip_authentication_mapping is not None:
             # Until a key is found the chip counts as one that did not prove what it announced.
             self.evidence.note_chip(ChipOutcome.FAILED, None)
             self._is_chip_done = True
+            self._terminal_key = result.own_public_key
             self._read_file(channel, _CARD_SECURITY)
             find_mapped_key(self.evidence, result.chip_authentication_mapping)
 
@@ -322,7 +357,7 @@ class _Reading:
         for info, key in () if self._is_chip_done else announced_keys(self.evidence):
             self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
             try:
-                perform_chip_authentication(
+                self._terminal_key = perform_chip_authentication(
                     channel,
                     info=info,
                     public_key_info=key,
@@ -353,7 +388,9 @@ class _Reading:
         self._read_file(channel, self._file(_COMMON_DATA))
         self._read_file(channel, self._file(_SECURITY_OBJECT))
         for file in self._files.values():
-            self._read_file(channel, file)
+            if file.name != _TRUST_POINTS:
+                # Terminal authentication reads EF.CVCA, where the chip announces it.
+                self._read_file(channel, file)
         for number in sorted(self._named_groups()):
             self._read_file(channel, self._file(f"EF.DG{number}"))
         if self._password.information is not None:
@@ -389,6 +426,11 @@ class _Reading:
     def _read_file(self, channel: CardChannel, file: _FileName) -> None:
         if self.evidence.outcome(file.name) is not None:
             return
+        number = _GROUP_NUMBERS.get(file.name)
+        reason = None if number is None else self._terminal.reason_to_leave_out(number)
+        if reason is not None:
+            self.evidence.note_file(file.name, FileOutcome.NOT_REQUESTED, code=reason)
+            return
         self.evidence.of_file(
             file.name,
             lambda: read_file(
@@ -398,3 +440,5 @@ class _Reading:
                 maximum_bytes=MAX_FILE_BYTES,
             ),
         )
+        if number is not None:
+            self._terminal.note_refusal(number)

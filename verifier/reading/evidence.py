@@ -22,6 +22,7 @@ from verifier.inspection.snapshot import (
     Phase,
     ReadingProblem,
 )
+from verifier.inspection.terminal_evidence import TerminalEvidence
 
 __all__ = ["Evidence"]
 
@@ -39,6 +40,7 @@ class Evidence:
         self._access = AccessEvidence()
         self._chip = ChipEvidence()
         self._active_authentication: ActiveAuthenticationEvidence | None = None
+        self._terminal: TerminalEvidence | None = None
         self._is_complete = False
         self._problem: ReadingProblem | None = None
         self._atr: bytes | None = None
@@ -59,6 +61,7 @@ class Evidence:
             access=self._access,
             chip=self._chip,
             active_authentication=self._active_authentication,
+            terminal=self._terminal,
             is_complete=self._is_complete,
             problem=self._problem,
             apdu_count=0 if self._channel is None else self._channel.apdu_count,
@@ -153,6 +156,20 @@ class Evidence:
             public_key=key.public_key.to_subject_public_key_info(explicit=False),
             key_id=key.key_id,
         )
+
+    @property
+    def chip_outcome(self) -> ChipOutcome:
+        """How far chip authentication led so far."""
+        return self._chip.outcome
+
+    @property
+    def terminal(self) -> TerminalEvidence | None:
+        """What came of terminal authentication so far."""
+        return self._terminal
+
+    def note_terminal(self, terminal: TerminalEvidence) -> None:
+        """Keep what the terminal showed to the chip, and what came of it."""
+        self._terminal = terminal
 
     def note_active_authentication(self, challenge: bytes, signature: bytes | None) -> None:
         """Keep what the chip was asked to sign, and what it answered."""

@@ -5,8 +5,8 @@ import io
 import itertools
 import random
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -89,6 +89,8 @@ class Workshop:
     cards: SqlCardLedger
     station: SqlStationLedger
     portrait: bytes = PORTRAIT
+    trust_points: Mapping[bytes, bytes] = field(default_factory=dict)
+    """CVCA certificates by their reference, the newest first."""
 
     def bench(self, task: StationTask, ledger: StationLedger | None = None) -> Workbench:
         return Workbench(
@@ -98,6 +100,8 @@ class Workshop:
             chip_keys=DerivedKeys(),
             dialect=NativeDialect(profile=self.profile),
             quality_control=TerminalQualityControl(profile=self.profile),
+            trust_points=self.trust_points,
+            clock=lambda: NOW,
         )
 
     def add_members(self, count: int) -> None:
@@ -154,6 +158,7 @@ class Workshop:
                 valid_until=date(2036, 11, 21),
                 personalised_at=NOW,
                 personalisation_system="membercard",
+                trust_points=tuple(self.trust_points),
             ),
         )
         self.cards.prepare_signing(

@@ -69,12 +69,20 @@ def commands(
     return found
 
 
+def make_cvca(directory: Path) -> Path:
+    home, pin = directory / "cvca", directory / "cvca.pin"
+    arguments = ["--holder", "VNMEMBER", "--keystore", "file", "--pin-file", str(pin)]
+    assert pki(["--home", str(home), "terminal", "cvca", "create", *arguments]) == 0
+    return home / "card-verifiable" / "VNMEMBER00001.cvcert"
+
+
 @pytest.fixture
 def office(commands: Commands, workshop: Any, portrait_image: bytes) -> Commands:
     """A home with keys, two approved members and two blank chips in stock."""
     commands.run(
         "keys", "create", "--keystore", "file", "--pin-file", commands.directory / "issuer.pin"
     )
+    commands.run("keys", "import-trust-point", make_cvca(commands.directory))
     commands.run("keys", "import-transport", commands.write("transport.key", TRANSPORT.hex()))
     workshop.database = Database(f"sqlite:///{commands.home / 'issuer.sqlite'}")
     workshop.add_members(2)
@@ -109,9 +117,16 @@ def test_two_members_get_their_cards(office: Commands) -> None:
         "chips_left": 0,
     }
     home = make_pki(office.directory, "--test")
+    (office.home / "trust-points").rename(office.directory / "elsewhere")
+    without = office.json("cards", "sign", "--all", "--pki", home, status=1)
+    assert {item["code"] for item in without["refused"]} == {"trust-point.missing"}
+    cvca = office.directory / "cvca" / "card-verifiable" / "VNMEMBER00001.cvcert"
+    assert office.json("keys", "import-trust-point", cvca) == {"trust_points": ["VNMEMBER00001"]}
     assert office.json("cards", "sign", "--all", "--pki", home) == {"signed": 2, "refused": []}
     made = office.json("station", "personalise", *readers, "--count", 2, "--timeout", 5)
     assert made["done"] == 2
+    for number in (1, 2):
+        assert CardImage.load(office.image(number)).trust_points == (cvca.read_bytes(),)
     assert {each["state"] for each in office.json("cards", "list")} == {"issued"}
 
     out = office.directory / "print.csv"

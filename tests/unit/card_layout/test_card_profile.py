@@ -21,10 +21,12 @@ from card_layout.files.security_infos import (
     PaceInfo,
     SecurityInfos,
 )
+from card_layout.files.terminal_authentication_info import TerminalAuthenticationInfo
 from card_layout.mrz import MachineReadableZone
 from card_layout.profile import (
     AccessRule,
     CardProfile,
+    FileProfile,
     ProfileError,
     load_profile,
     packaged_profiles,
@@ -40,16 +42,20 @@ def load(directory: Path, text: str) -> CardProfile:
     return load_profile(str(path))
 
 
-def test_the_package_brings_the_two_assumed_profiles() -> None:
-    assert packaged_profiles() == ("membercard-1-icao", "membercard-1-icao-brainpool")
+def test_the_package_brings_the_three_assumed_profiles() -> None:
+    assert packaged_profiles() == (
+        "membercard-1",
+        "membercard-1-icao",
+        "membercard-1-icao-brainpool",
+    )
     for name in packaged_profiles():
         profile = load_profile(name)
         assert profile.name == name
         assert profile.is_assumed
 
 
-# SPEC.md, 5.8 and 5.9.
-FILES_OF_VARIANTS = {"EF.CardSecurity", "EF.DG15"}
+# SPEC.md, 3.12, 5.8 and 5.9.
+FILES_OF_OTHERS = {"EF.CVCA", "EF.CardSecurity", "EF.DG15"}
 
 
 def test_the_files_are_those_of_the_specification() -> None:
@@ -79,7 +85,7 @@ def test_the_files_are_those_of_the_specification() -> None:
         ("EF.DG14", "A0000002471001/010E", "010E", "0E", "6E", 14, AccessRule.PASSWORD),
     ]
     assert [file.name for file in profile.files] == [
-        name for name in FILE_TYPES if name not in FILES_OF_VARIANTS
+        name for name in FILE_TYPES if name not in FILES_OF_OTHERS
     ]
     assert [file.name for file in profile.master_files] == ["EF.ATR/INFO", "EF.CardAccess"]
     assert len(profile.application_files) == 8
@@ -88,6 +94,33 @@ def test_the_files_are_those_of_the_specification() -> None:
     assert profile.arc == "1.3.6.1.4.1.32473.51"
     assert (profile.document_code, profile.issuing_state) == ("CM", "VNM")
     assert (profile.max_command_bytes, profile.max_response_bytes) == (4096, 4096)
+
+
+def test_the_default_profile_adds_the_trust_points_and_protects_the_member_record() -> None:
+    icao, default = load_profile("membercard-1-icao"), load_profile("membercard-1")
+    trust_points = default.file("EF.CVCA")
+    assert trust_points == FileProfile(
+        name="EF.CVCA",
+        path="A0000002471001/011C",
+        file_identifier=0x011C,
+        short_identifier=0x1C,
+        tag=None,
+        data_group=None,
+        capacity=36,
+        read=AccessRule.PASSWORD,
+    )
+    assert default == replace(
+        icao,
+        name="membercard-1",
+        files=tuple(
+            changed
+            for file in icao.files
+            for changed in {
+                "EF.SOD": (file, trust_points),
+                "EF.DG13": (replace(file, read=AccessRule.TERMINAL),),
+            }.get(file.name, (file,))
+        ),
+    )
 
 
 def test_the_profiles_differ_in_their_curves_only() -> None:
@@ -167,6 +200,7 @@ def longest_contents(profile: CardProfile) -> dict[str, bytes]:
                     pace,
                     ChipAuthenticationInfo(key_id=1),
                     ChipAuthenticationPublicKeyInfo(public_key=key, key_id=1),
+                    TerminalAuthenticationInfo(),
                 )
             )
         ).to_bytes(),
@@ -177,7 +211,7 @@ def longest_contents(profile: CardProfile) -> dict[str, bytes]:
 def test_every_file_holds_the_longest_content_of_the_specification(name: str) -> None:
     profile = load_profile(name)
     contents = longest_contents(profile)
-    assert set(contents) == set(FILE_TYPES) - {"EF.SOD"} - FILES_OF_VARIANTS
+    assert set(contents) == set(FILE_TYPES) - {"EF.SOD"} - FILES_OF_OTHERS
     too_long = [
         file for file, content in contents.items() if len(content) > profile.file(file).capacity
     ]

@@ -18,7 +18,7 @@ def test_a_home_without_a_file_has_the_defaults(tmp_path: Path) -> None:
     loaded = load_settings(tmp_path)
     assert loaded.database_url_in(tmp_path) == f"sqlite:///{tmp_path}/issuer.sqlite"
     assert loaded.portraits_in(tmp_path) == tmp_path / "portraits"
-    assert loaded.card_profile == "membercard-1-icao"
+    assert loaded.card_profile == "membercard-1"
 
 
 def test_a_variable_overrides_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

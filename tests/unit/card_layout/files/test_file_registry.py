@@ -32,6 +32,8 @@ from card_layout.files.security_infos import (
     UnknownSecurityInfo,
 )
 from card_layout.files.security_object_file import SecurityObjectFile
+from card_layout.files.terminal_authentication_info import TerminalAuthenticationInfo
+from card_layout.files.trust_points import TrustPoints
 from card_layout.mrz import MachineReadableZone
 from card_layout.rsa import RsaPublicKey
 
@@ -41,6 +43,7 @@ CODES = {
     "EF.CardSecurity": {"card-security.not-proven"},
     "EF.COM": {"common-data.malformed"},
     "EF.SOD": {"security-object.malformed"},
+    "EF.CVCA": {"terminal-authentication.trust-points-malformed"},
 }
 DATA_GROUP_CODES = {"data-group.malformed", "data-group.unsupported-encoding"}
 
@@ -91,8 +94,14 @@ INFOS = (
         version=NUMBERS,
         signature_algorithm=st.sampled_from(["0.4.0.127.0.7.1.1.4.1.3", "1.2.3"]),
     )
+    | st.builds(TerminalAuthenticationInfo, version=NUMBERS)
+    | st.builds(
+        TerminalAuthenticationInfo,
+        file_identifier=st.integers(0, 0xFFFF),
+        short_identifier=st.none() | st.integers(1, 30),
+    )
     | st.sampled_from(
-        ["3009060104020101020102", "300706022A03040101", "300E060904007F000702020202020101"]
+        ["3009060104020101020102", "300706022A03040101", "300E060904007F000702020702020101"]
     ).map(lambda encoded: UnknownSecurityInfo.from_bytes(bytes.fromhex(encoded)))
 )
 RSA_KEYS = st.builds(
@@ -178,6 +187,12 @@ VALUES: dict[str, st.SearchStrategy[CardFile]] = {
     "EF.SOD": st.builds(
         SecurityObjectFile,
         content_info=st.binary(max_size=300).map(lambda value: tlv.encode(0x30, value)),
+    ),
+    "EF.CVCA": st.builds(
+        TrustPoints,
+        references=st.lists(
+            st.binary(min_size=8, max_size=16), min_size=1, max_size=2, unique=True
+        ).map(tuple),
     ),
     "EF.DG1": st.builds(DataGroup1, mrz=ZONES),
     "EF.DG2": st.builds(
