@@ -41,8 +41,7 @@ from issuer.domain.member import (
 )
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.record_number import CitizenNumber, RecordNumber
-from issuer.personalisation.native import NativeDialect
-from issuer.personalisation.quality_control import TerminalQualityControl
+from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.services.bind_cards import bind_cards
 from issuer.services.production_ports import StationLedger
 from issuer.services.visit_chip import StationTask, Visit, VisitOutcome, Workbench
@@ -98,8 +97,8 @@ class Workshop:
             profile=self.profile,
             ledger=ledger or self.station,
             chip_keys=DerivedKeys(),
-            dialect=NativeDialect(profile=self.profile),
-            quality_control=TerminalQualityControl(profile=self.profile),
+            dialect=dialect_of(self.profile),
+            quality_control=quality_control_of(self.profile),
             trust_points=self.trust_points,
             clock=lambda: NOW,
         )

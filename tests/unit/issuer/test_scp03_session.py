@@ -14,12 +14,10 @@ from card_layout.iso7816.channel import CardChannel
 from issuer.personalisation.scp03 import (
     CardCryptogramError,
     InitializeUpdateResponse,
-    Scp03Keys,
     Scp03Session,
     SecureChannelError,
-    SessionKeys,
-    key_check_value,
 )
+from issuer.personalisation.scp03_keys import Scp03Keys, SessionKeys, key_check_value
 
 KEYS = Scp03Keys(enc=b"e" * 16, mac=b"m" * 16, dek=b"d" * 16)
 SERIAL = b"0123456789"
