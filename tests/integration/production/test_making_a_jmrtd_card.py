@@ -50,7 +50,7 @@ class Bench:
         """What must hold at any moment: what works is whole, and what can be read was meant to be written."""
         states = [card.state.value for card in self.workshop.cards.cards()]
         if self.image.state is LifeCycle.OPERATIONAL:
-            assert states == ["locking"] or states == ["issued"]
+            assert states in (["locking"], ["issued"])
             self.require_complete()
         if self.image.secrets.mrz_information is not None:
             assert states[0] in ("personalising", "personalised", "locking", "issued")
