@@ -33,6 +33,7 @@ check: setup         ## format, lint, types, import contracts, migrations
 	$(BIN)/mypy --explicit-package-bases tests/benchmarks
 	$(BIN)/lint-imports
 	$(BIN)/membercard-issuer database check
+	$(BIN)/membercard-pki database check
 
 format: setup        ## let ruff format and mend what it can
 	$(BIN)/ruff format .

@@ -251,6 +251,21 @@ def import_transport_key(home: Path, path: Path) -> KeystoreSummary:
         return _summary(home / _KEYSTORE_DIRECTORY, keystore)
 
 
+def import_trust_points(home: Path, paths: Sequence[Path]) -> tuple[CvCertificate, ...]:
+    """Take in CVCA certificates that new cards are to trust; give back what is on the shelf, the newest first.
+
+    Raises:
+        IssuerUnavailableError, IssuerRefusedError, PkiError: as ``TrustPointShelf.add``.
+    """
+    with open_register_home(home):
+        # A home directory that is none must be refused before anything is written.
+        pass
+    shelf = _shelf(home)
+    for path in paths:
+        shelf.add(path, today=_now().date())
+    return shelf.held()
+
+
 def request_station(home: Path, out: Path, *, name: str) -> None:
     """Make this station's key, if there is none, and write the request (PKCS#10) for its certificate.
 
@@ -271,21 +286,6 @@ def request_station(home: Path, out: Path, *, name: str) -> None:
         raise IssuerUnavailableError(
             f"{out} cannot be written: {error.strerror}", code="personalisation.request-unwritable"
         ) from error
-
-
-def import_trust_points(home: Path, paths: Sequence[Path]) -> tuple[CvCertificate, ...]:
-    """Take in CVCA certificates that new cards are to trust; give back what is on the shelf, the newest first.
-
-    Raises:
-        IssuerUnavailableError, IssuerRefusedError, PkiError: as ``TrustPointShelf.add``.
-    """
-    with open_register_home(home):
-        # A home directory that is none must be refused before anything is written.
-        pass
-    shelf = _shelf(home)
-    for path in paths:
-        shelf.add(path, today=_now().date())
-    return shelf.held()
 
 
 @contextlib.contextmanager

@@ -95,27 +95,6 @@ def import_transport_command(
 
 
 @keys_app.command(
-    "request-station",
-    epilog="""\b
-Examples:
-  membercard-issuer --home office keys request-station --name "Station 1" --out station-1.csr
-""",
-)
-def request_station_command(
-    context: typer.Context,
-    *,
-    name: Annotated[str, typer.Option(help="What the station is called.")],
-    out: Annotated[Path, typer.Option(help="Where to write the request (PKCS#10, DER).")],
-) -> None:
-    """Make the key to which chips' keys are sealed, and the request for its certificate.
-
-    Asking again writes another request for the same key.
-    """
-    request_station(command_context(context).home, out, name=name)
-    standard_output().print("Have it certified: membercard-pki service issue --station.")
-
-
-@keys_app.command(
     "import-trust-point",
     epilog="""\b
 Examples:
@@ -136,6 +115,27 @@ def import_trust_point_command(
         print_json({"trust_points": names})
     else:
         standard_output().print(f"New cards trust: {', '.join(names[:2])}.")
+
+
+@keys_app.command(
+    "request-station",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office keys request-station --name "Station 1" --out station-1.csr
+""",
+)
+def request_station_command(
+    context: typer.Context,
+    *,
+    name: Annotated[str, typer.Option(help="What the station is called.")],
+    out: Annotated[Path, typer.Option(help="Where to write the request (PKCS#10, DER).")],
+) -> None:
+    """Make the key to which chips' keys are sealed, and the request for its certificate.
+
+    Asking again writes another request for the same key.
+    """
+    request_station(command_context(context).home, out, name=name)
+    standard_output().print("Have it certified: membercard-pki service issue --station.")
 
 
 @stock_app.command(

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from card_layout.curves import NamedCurve
+from pki.bootstrap import read_state
 from pki.certificates.certificate import load_certificate
+from pki.certificates.operator_roles import OperatorRole
 from pki.durable import create_file, replace_file
-from pki.errors import PkiRefusedError, RecordError
+from pki.errors import PkiDataError, PkiRefusedError, RecordError
 from pki.home import Home
 from pki.keys.algorithms import elliptic_curve_key
 from pki.keys.open import create_pin_file, open_keystore, read_pin_file
@@ -18,6 +20,7 @@ from pki.services.authorisation_state import OperatorRecord
 from pki.services.open_record import open_record
 from pki.services.operators import HomeOperatorRoot, OperatorService
 from pki.services.recorder import Recorder
+from pki.services.service_authority import MAX_REQUEST_BYTES, public_key_of_request
 from pki.services.state import PkiState
 from pki.signed.authorisation import (
     BATCH_BYTES,
@@ -28,6 +31,8 @@ from pki.signed.authorisation import (
 __all__ = [
     "create_authorisation",
     "enrol_operator",
+    "enrol_operator_by_request",
+    "prove_operator",
     "read_authorisation",
     "revoke_operator",
     "sign_authorisation",
@@ -37,7 +42,13 @@ _KEY_ID: Final = "operator"
 
 
 def enrol_operator(
-    home: Home, name: str, *, keys: Path | None, operator_pin_file: Path, pin_file: Path | None
+    home: Home,
+    name: str,
+    *,
+    keys: Path | None,
+    operator_pin_file: Path,
+    pin_file: Path | None,
+    roles: frozenset[OperatorRole] = frozenset(),
 ) -> OperatorRecord:
     """Make an operator's key, under the operator's PIN, and its certificate.
 
@@ -47,6 +58,7 @@ def enrol_operator(
         keys: the directory for the key; ``None`` for ``operators/NAME`` in the home.
         operator_pin_file: the operator's own PIN; the file is made with a random one if absent.
         pin_file: the PIN of the home's keystore.
+        roles: what the operator may do through the API.
 
     Raises:
         PkiRefusedError: ``operator.exists``, ``operator.name-invalid``, ``operator.pin-shared``.
@@ -76,7 +88,72 @@ def enrol_operator(
                 SoftwareKeystore.create(directory, passphrase=operator_pin.encode())
             ) as own:
                 own.create_signing_key(key_id=_KEY_ID, curve=NamedCurve.SECP256R1)
-                return service.enrol(name, elliptic_curve_key(own.signer(_KEY_ID).public_key))
+                return service.enrol(
+                    name, elliptic_curve_key(own.signer(_KEY_ID).public_key), roles
+                )
+
+
+def enrol_operator_by_request(
+    home: Home,
+    name: str,
+    *,
+    request: Path,
+    roles: frozenset[OperatorRole],
+    pin_file: Path | None,
+) -> OperatorRecord:
+    """Certify the key that an operator made elsewhere, in a browser or on a card, and proved by a PKCS#10 request.
+
+    Raises:
+        PkiDataError: ``service.request-malformed``.
+        PkiRefusedError: ``operator.exists``, ``operator.name-invalid``, ``operator.key-used``.
+        KeystoreError, RecordError: it is not, or not wholly, enrolled.
+    """
+    try:
+        with request.open("rb") as file:
+            content = file.read(MAX_REQUEST_BYTES + 1)
+    except OSError as error:
+        raise PkiDataError(
+            f"certification request {request} cannot be read: {error.strerror}",
+            code="service.request-malformed",
+        ) from error
+    public_key = elliptic_curve_key(public_key_of_request(content))
+    pin = home.read_pin(pin_file)
+    state = PkiState()
+    with open_record(home, replay=state.apply) as journal:
+        recorder = Recorder(journal=journal, state=state, now=_now)
+        with contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore:
+            root = HomeOperatorRoot(
+                keystore=keystore, recorder=recorder, random_bytes=secrets.token_bytes
+            )
+            return OperatorService(certification=root, recorder=recorder).enrol(
+                name, public_key, roles
+            )
+
+
+def prove_operator(home: Home, name: str, *, keys: Path | None, operator_pin_file: Path) -> bytes:
+    """The certificate of the operator who sits here: whoever opens the key is the operator.
+
+    Raises:
+        PkiRefusedError: ``operator.unknown``, ``operator.unfinished``, ``signing.key-mismatch``.
+        KeystoreError: the operator's key or PIN is wrong.
+        RecordError: ``home.missing``, ``record.damaged``.
+    """
+    record = read_state(home).authorisations.operators.get(name)
+    if record is None:
+        raise PkiRefusedError(f"there is no operator {name[:80]!r}", code="operator.unknown")
+    if record.certificate is None:
+        raise PkiRefusedError(
+            f"whether operator {name} has a certificate is unknown", code="operator.unfinished"
+        )
+    passphrase = read_pin_file(operator_pin_file).encode()
+    directory = keys if keys is not None else home.operators / name
+    with contextlib.closing(SoftwareKeystore(directory, passphrase=passphrase)) as keystore:
+        if keystore.signer(_KEY_ID).public_key != load_certificate(record.certificate).public_key:
+            raise PkiRefusedError(
+                f"the key is not the one in the certificate of operator {name}",
+                code="signing.key-mismatch",
+            )
+    return record.certificate
 
 
 def revoke_operator(home: Home, name: str, *, reason: str, pin_file: Path | None) -> OperatorRecord:

@@ -14,11 +14,13 @@ from pki.bootstrap import read_state
 from pki.bootstrap_operators import (
     create_authorisation,
     enrol_operator,
+    enrol_operator_by_request,
     read_authorisation,
     revoke_operator,
     sign_authorisation,
 )
 from pki.certificates.certificate import load_certificate
+from pki.certificates.operator_roles import OperatorRole
 from pki.cli_context import PinFileOption, command_context
 from pki.errors import PkiError, PkiRefusedError
 from pki.keys.process_protection import protect_memory
@@ -90,25 +92,46 @@ def signer_serve(
 Examples:
   membercard-pki --home pki operator enrol an --operator-pin-file secrets/an.pin
   membercard-pki --home pki operator enrol binh --operator-pin-file /media/binh/pin --keys /media/binh/key
+  membercard-pki --home pki operator enrol lan --request lan.csr --role officer
 """,
 )
 def operator_enrol(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A plain word, given once: a-z, 0-9, -.")],
     *,
-    operator_pin_file: OperatorPinOption,
+    operator_pin_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the operator's own PIN; made with a random one if absent."),
+    ] = None,
+    request: Annotated[
+        Path | None,
+        typer.Option(help="A certification request (PKCS#10) with a key that the operator made."),
+    ] = None,
+    role: Annotated[
+        list[OperatorRole] | None,
+        typer.Option(help="What the operator may do through the API; may be given several times."),
+    ] = None,
     keys: KeysOption = None,
     pin_file: PinFileOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Make an operator's key, which only the operator's PIN opens, and its certificate."""
-    record = enrol_operator(
-        command_context(context).home,
-        name,
-        keys=keys,
-        operator_pin_file=operator_pin_file,
-        pin_file=pin_file,
-    )
+    """Make an operator's key, which only the operator's PIN opens, or take the operator's own, and certify it."""
+    home, roles = command_context(context).home, frozenset(role or ())
+    if (operator_pin_file is None) == (request is None):
+        raise typer.BadParameter("give one of them", param_hint="--operator-pin-file or --request")
+    if request is not None:
+        record = enrol_operator_by_request(
+            home, name, request=request, roles=roles, pin_file=pin_file
+        )
+    elif operator_pin_file is not None:
+        record = enrol_operator(
+            home,
+            name,
+            keys=keys,
+            operator_pin_file=operator_pin_file,
+            pin_file=pin_file,
+            roles=roles,
+        )
     print_document(_operator_document(record), output_format)
 
 

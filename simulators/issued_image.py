@@ -29,6 +29,7 @@ from card_layout.files.security_infos import (
     SecurityInfos,
 )
 from card_layout.files.security_object_file import SecurityObjectFile
+from card_layout.files.terminal_authentication_info import TerminalAuthenticationInfo
 from card_layout.mrz import MachineReadableZone
 from card_layout.names import mrz_name, to_nfc
 from card_layout.profile import AccessRule, CardProfile, load_profile
@@ -313,5 +314,12 @@ def _security_options(profile: CardProfile, chip_key: EcKey) -> SecurityInfos:
                 public_key=EcPublicKey.from_cryptography(private_key.public_key()),
                 key_id=chip_key.key_id,
             ),
+            # Which keys the chip trusts is for whoever wants a terminal let in; without any it lets none in.
+            *((TerminalAuthenticationInfo(),) if _checks_terminals(profile) else ()),
         )
     )
+
+
+def _checks_terminals(profile: CardProfile) -> bool:
+    """Whether a profile keeps files for terminals with a right (SPEC.md, 3.13)."""
+    return any(file.name == "EF.CVCA" for file in profile.files)

@@ -21,6 +21,7 @@ from pki.certificates.issue import (
     key_identifier,
 )
 from pki.certificates.names import DistinguishedName
+from pki.certificates.operator_roles import OperatorRole, encode_roles
 from pki.certificates.prepared import encode_algorithm, encode_extensions, encode_time
 from pki.certificates.profile import add_months
 from pki.certificates.structures import CertificateContent, Validity, element
@@ -86,8 +87,9 @@ def prepare_operator_certificate(
     name: DistinguishedName,
     serial_number: int,
     not_before: datetime,
+    roles: frozenset[OperatorRole] = frozenset(),
 ) -> PreparedCertificate:
-    """One operator's certificate, valid for a year, for signing and as a TLS client.
+    """One operator's certificate, valid for a year, for signing and as a TLS client; roles are for the API.
 
     Raises:
         PkiRefusedError: ``operator.root-expired``: it would outlive its root.
@@ -114,6 +116,7 @@ def prepare_operator_certificate(
             ext.encode_subject_key_identifier(key_identifier(public_key)),
             ext.encode_key_usage(frozenset({KeyUsageBit.DIGITAL_SIGNATURE})),
             Extension(oid=ext.EXTENDED_KEY_USAGE, critical=True, value=_CLIENT),
+            *([encode_roles(roles)] if roles else []),
         ],
     )
 

@@ -75,6 +75,8 @@ class DocumentSignerCertificate:
             _check_signer(certificate)
             extensions = certificate.extensions
             start, end = _key_use(certificate)
+            # Doc 9303-12, 7.1.1.1: both names bear a country; whose it is, check 9.15 says.
+            country_of(certificate.issuer)
             return cls(
                 der=der,
                 country=country_of(certificate.subject),

@@ -46,6 +46,7 @@ class AuthorisationState:
         self.root_certificate: bytes | None = None
         self.operators: dict[str, OperatorRecord] = {}
         self.batches: dict[bytes, BatchRecord] = {}
+        self.taken_requests: set[str] = set()
 
     def root_was_intended(self, entry: JournalEntry) -> int:
         """The root of operators may exist; its serial number."""
@@ -73,6 +74,10 @@ class AuthorisationState:
         operator = self.operators[entry.text("operator")]
         operator.revoked_at = entry.time
         operator.reason = entry.text("reason")
+
+    def request_was_taken(self, entry: JournalEntry) -> None:
+        """An approved request was used up."""
+        self.taken_requests.add(entry.text("request"))
 
     def batch_was_accepted(self, entry: JournalEntry) -> None:
         """Cards may be signed against an authorisation from here on."""

@@ -15,7 +15,7 @@ from pki.card_verifiable.certificate import CertificateBody, CvCertificate
 from pki.card_verifiable.chain import JudgedCertificate
 from pki.card_verifiable.issue import sign_certificate
 from pki.card_verifiable.references import HolderReference
-from pki.errors import PkiRefusedError
+from pki.errors import KeystoreError, PkiRefusedError
 from pki.keys.algorithms import HashAlgorithm
 from pki.keys.keystore import Keystore
 from pki.keys.signer import Signer
@@ -24,7 +24,7 @@ from pki.services.key_room import KeyRoom
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
 
-__all__ = ["CvIssuer", "CvPublication", "cv_key_id", "next_reference", "publish_all"]
+__all__ = ["CvIssuer", "CvPublication", "SigningKeys", "cv_key_id", "next_reference", "publish_all"]
 
 _PLAIN_MNEMONIC: Final = re.compile(r"[A-Z0-9]{1,9}")
 _FIRST_SEQUENCE: Final = "00001"
@@ -37,13 +37,33 @@ class CvPublication(Protocol):
         """Publish a certificate under a plain name."""
 
 
+class SigningKeys(Protocol):
+    """Keys that exist already."""
+
+    def signer(self, key_id: str) -> Signer:
+        """The key to sign with.
+
+        Raises:
+            KeystoreError: ``keystore.key-unknown``.
+        """
+
+
 class CvIssuer:
-    """Keystore, records and publication, and the certificates that may sign now."""
+    """Keystore, records and publication, and the certificates that may sign now.
+
+    ``keystore`` is ``None`` in a process that makes no keys; ``signing_keys`` are those that it may use.
+    """
 
     def __init__(
-        self, *, keystore: Keystore, recorder: Recorder, publication: CvPublication
+        self,
+        *,
+        keystore: Keystore | None,
+        recorder: Recorder,
+        publication: CvPublication,
+        signing_keys: SigningKeys | None = None,
     ) -> None:
-        self.keystore = keystore
+        self._keystore = keystore
+        self._signing_keys = signing_keys if signing_keys is not None else keystore
         self.recorder = recorder
         self._publication = publication
 
@@ -121,8 +141,14 @@ class CvIssuer:
                 )
 
     def create_key(self, reference: HolderReference, *, curve: NamedCurve) -> Signer:
-        """Make the key that a certificate will be asked or made for."""
-        keys = KeyRoom(keystore=self.keystore, recorder=self.recorder)
+        """Make the key that a certificate will be asked or made for.
+
+        Raises:
+            KeystoreError: ``keystore.read-only``: this process makes no keys; or it is unfinished, or not begun.
+        """
+        if self._keystore is None:
+            raise KeystoreError("this process makes no keys", code="keystore.read-only")
+        keys = KeyRoom(keystore=self._keystore, recorder=self.recorder)
         return keys.create(cv_key_id(reference), curve=curve)
 
     def sign(self, body: CertificateBody, *, issuer: JudgedCertificate | None) -> CvCertificate:
@@ -132,7 +158,9 @@ class CvIssuer:
             PkiRefusedError: ``signing.key-mismatch``.
             KeystoreError, RecordError: it is unfinished, or not begun.
         """
-        signer = self.keystore.signer(cv_key_id(body.authority_reference))
+        if self._signing_keys is None:
+            raise KeystoreError("this process has no keys to sign with", code="keystore.read-only")
+        signer = self._signing_keys.signer(cv_key_id(body.authority_reference))
         public_key = body.public_key if issuer is None else issuer.certificate.body.public_key
         key = body.explicit_key if issuer is None else issuer.public_key
         self.recorder.record(

@@ -16,6 +16,7 @@ from pki.certificates.operator_certificates import (
     prepare_operator_certificate,
     prepare_operator_root,
 )
+from pki.certificates.operator_roles import OperatorRole
 from pki.certificates.trust import Authority
 from pki.errors import PkiRefusedError
 from pki.keys.algorithms import HashAlgorithm, elliptic_curve_key
@@ -44,7 +45,12 @@ _MAX_NAME_CHARACTERS = 32
 class OperatorCertification(Protocol):
     """Whatever issues certificates to operators."""
 
-    def certify(self, name: str, public_key: ec.EllipticCurvePublicKey) -> bytes:
+    def certify(
+        self,
+        name: str,
+        public_key: ec.EllipticCurvePublicKey,
+        roles: frozenset[OperatorRole] = frozenset(),
+    ) -> bytes:
         """The operator's certificate, DER; intended and issued are on record when this returns.
 
         Raises:
@@ -67,7 +73,12 @@ class HomeOperatorRoot:
         self._recorder = recorder
         self._random_bytes = random_bytes
 
-    def certify(self, name: str, public_key: ec.EllipticCurvePublicKey) -> bytes:
+    def certify(
+        self,
+        name: str,
+        public_key: ec.EllipticCurvePublicKey,
+        roles: frozenset[OperatorRole] = frozenset(),
+    ) -> bytes:
         """See ``OperatorCertification.certify``.
 
         Raises:
@@ -81,6 +92,7 @@ class HomeOperatorRoot:
             name=self._name(f"operator {name}"),
             serial_number=serial_number,
             not_before=self._recorder.now(),
+            roles=roles,
         )
         self._recorder.record(
             EntryKind.OPERATOR_INTENDED,
@@ -190,8 +202,13 @@ class OperatorService:
                 hint="an operator's name is given once: choose another one, as name-2",
             )
 
-    def enrol(self, name: str, public_key: ec.EllipticCurvePublicKey) -> OperatorRecord:
-        """Give an operator a certificate for a key that only the operator has.
+    def enrol(
+        self,
+        name: str,
+        public_key: ec.EllipticCurvePublicKey,
+        roles: frozenset[OperatorRole] = frozenset(),
+    ) -> OperatorRecord:
+        """Give an operator a certificate for a key that only the operator has, with roles in the API.
 
         Raises:
             PkiRefusedError: ``operator.name-invalid``, ``operator.exists``, ``operator.key-used``: two names with
@@ -207,7 +224,7 @@ class OperatorService:
                 raise PkiRefusedError(
                     f"the key is operator {other.name}'s already", code="operator.key-used"
                 )
-        self._certification.certify(name, public_key)
+        self._certification.certify(name, public_key, roles)
         return operators[name]
 
     def revoke(self, name: str, *, reason: str) -> OperatorRecord:

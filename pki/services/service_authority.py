@@ -37,6 +37,7 @@ __all__ = [
     "SERVICE_AUTHORITY_KEY_ID",
     "ServiceAuthorityService",
     "ServiceRequest",
+    "public_key_of_request",
 ]
 
 SERVICE_AUTHORITY_KEY_ID: Final = "service-root-1"
@@ -135,7 +136,7 @@ class ServiceAuthorityService:
                 hint="choose the next identifier: a name is given once",
             )
         check_host_names(profile.kind, request.host_names)
-        public_key = _public_key_of(request.certification_request)
+        public_key = public_key_of_request(request.certification_request)
         authority = self._require_card_authority()
         serial_number = self._authority.cycle.reserve_serial_number()
         prepared = prepare_service_certificate(
@@ -253,8 +254,12 @@ def _service_name(common_name: str, authority: Authority) -> DistinguishedName:
     return DistinguishedName(country=authority.country, common_name=f"{prefix}{common_name}")
 
 
-def _public_key_of(request: bytes) -> PublicKey:
-    """The public key of a request that is signed with its private half; nothing else in it counts."""
+def public_key_of_request(request: bytes) -> PublicKey:
+    """The public key of a request that is signed with its private half; nothing else in it counts.
+
+    Raises:
+        PkiDataError: ``service.request-malformed``.
+    """
     if len(request) > MAX_REQUEST_BYTES:
         raise _malformed(f"it has {len(request)} bytes, expected at most {MAX_REQUEST_BYTES}")
     try:

@@ -84,6 +84,7 @@ class EntryKind(Enum):
     MASTER_KEY_RETIRED = "master-key.retired"
     CHIP_KEYS_WRAPPED = "chip-keys.wrapped"
     LOG_STARTED = "log.started"
+    REQUEST_TAKEN = "request.taken"
     CHECKPOINT_INTENDED = "checkpoint.intended"
     CEREMONY_BEGUN = "ceremony.begun"
     QUORUM_CHOSEN = "quorum.chosen"
@@ -401,6 +402,7 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
         entry
     ),
     EntryKind.LOG_STARTED: _log_started,
+    EntryKind.REQUEST_TAKEN: lambda state, entry: state.authorisations.request_was_taken(entry),
     EntryKind.CEREMONY_BEGUN: lambda state, entry: state.ceremonies.begin(entry),
     EntryKind.QUORUM_CHOSEN: lambda state, entry: state.ceremonies.choose(entry),
     EntryKind.QUORUM_SET: lambda state, entry: state.ceremonies.set(entry),

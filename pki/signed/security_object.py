@@ -16,6 +16,7 @@ from typing import Protocol, Self
 from pki.certificates.certificate import Certificate, CertificateError, load_certificate
 from pki.errors import PkiDataError, PkiRefusedError
 from pki.keys.algorithms import HashAlgorithm, PublicKey, SignatureAlgorithm
+from pki.keys.other_algorithms import Digest, VerifyingAlgorithm
 from pki.keys.signer import Signer
 from pki.signed import signed_data, splicing
 from pki.signed.decoding import SecurityObjectError
@@ -60,8 +61,10 @@ class SecurityObject:
     """A parsed security object; ``file_hashes`` maps data group numbers (1-16) to digests."""
 
     content_info: bytes = field(repr=False)
-    hash_algorithm: HashAlgorithm
-    signature_algorithm: SignatureAlgorithm
+    hash_algorithm: Digest
+    signature_algorithm: VerifyingAlgorithm
+    lds_version: LdsVersion
+    file_hash_algorithm: Digest
     file_hashes: Mapping[int, bytes] = field(repr=False)
     signing_time: datetime | None
     status_reference: StatusReference | None
@@ -74,8 +77,8 @@ class SecurityObject:
     signature: bytes = field(repr=False)
 
     @classmethod
-    def from_bytes(cls, content_info: bytes) -> Self:
-        """Parse a DER ``ContentInfo`` as SPEC.md, 7 wants it.
+    def from_bytes(cls, content_info: bytes, *, allow_others: bool = False) -> Self:
+        """Parse a DER ``ContentInfo`` as SPEC.md, 7 wants it; ``allow_others`` takes the algorithms of 7.6, too.
 
         Raises:
             SecurityObjectError: ``security-object.malformed``, ``security-object.algorithm-not-allowed`` or
@@ -83,13 +86,15 @@ class SecurityObject:
         """
         parsed = splicing.recognise(content_info)
         if parsed is None:
-            parsed = signed_data.parse(content_info)
+            parsed = signed_data.parse(content_info, allow_others=allow_others)
             _load_signer(parsed.certificate)
         reference = parsed.status_reference
         return cls(
             content_info=content_info,
             hash_algorithm=parsed.hash_algorithm,
             signature_algorithm=parsed.signature_algorithm,
+            lds_version=parsed.lds_version,
+            file_hash_algorithm=parsed.file_hash_algorithm,
             file_hashes=MappingProxyType(parsed.file_hashes),
             signing_time=parsed.signing_time,
             status_reference=(

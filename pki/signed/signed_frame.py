@@ -13,7 +13,8 @@ from typing import NamedTuple, TypeVar
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
 
-from pki.keys.algorithms import HashAlgorithm, SignatureAlgorithm
+from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.other_algorithms import Digest, VerifyingAlgorithm
 from pki.signed.decoding import (
     SecurityObjectError,
     algorithm_identifier,
@@ -22,6 +23,8 @@ from pki.signed.decoding import (
     expect,
     expect_oid,
     only,
+    read_any_hash_algorithm,
+    read_any_signature_algorithm,
     read_hash_algorithm,
     read_signature_algorithm,
     whole,
@@ -61,8 +64,8 @@ class SignedFrame(NamedTuple):
     """What one well-formed SignedData says around its content; nothing of it is proven."""
 
     content: bytes
-    hash_algorithm: HashAlgorithm
-    signature_algorithm: SignatureAlgorithm
+    hash_algorithm: Digest
+    signature_algorithm: VerifyingAlgorithm
     certificate: bytes
     issuer: bytes
     serial_number: int
@@ -137,13 +140,20 @@ class UnsignedFrame:
         )
 
 
-def read_frame(content_info: bytes, *, content_type: ObjectIdentifier, name: str) -> SignedFrame:
+def read_frame(
+    content_info: bytes,
+    *,
+    content_type: ObjectIdentifier,
+    name: str,
+    allow_others: bool = False,
+) -> SignedFrame:
     """Take a DER ``ContentInfo`` apart and check every *shall* of its frame that needs no key.
 
     Args:
         content_info: as long as the caller allows.
         content_type: what must be framed.
         name: how errors call the object.
+        allow_others: take the further algorithms of Doc 9303 as well (SPEC.md, 7.6).
 
     Raises:
         SecurityObjectError: with the codes of SPEC.md, 9.3.
@@ -160,13 +170,14 @@ def read_frame(content_info: bytes, *, content_type: ObjectIdentifier, name: str
 
     # The algorithms come before everything that depends on them, so that a well-made object of another
     # family is refused for what it is.
-    signature_algorithm = read_signature_algorithm(signer.signature_algorithm)
+    signature_algorithm = _signature_algorithm(signer, allow_others=allow_others)
     hash_algorithm = signature_algorithm.hash_algorithm
+    read = read_any_hash_algorithm if allow_others else read_hash_algorithm
     for place, identifier in (
         ("digest algorithm of the signer", signer.digest_algorithm),
         ("digest algorithm of SignedData", digest_identifier),
     ):
-        found = read_hash_algorithm(place, identifier)
+        found = read(place, identifier)
         if found is not hash_algorithm:
             raise SecurityObjectError(
                 f"{place} is {found.name}, expected {hash_algorithm.name} as in the signature algorithm"
@@ -200,6 +211,14 @@ def encode_time(moment: datetime) -> asn1.UTCTime | asn1.GeneralizedTime:
     """Whole seconds: UTCTime through the year 2049, GeneralizedTime from 2050 on (RFC 5652, 11.3)."""
     seconds = moment.astimezone(UTC).replace(microsecond=0)
     return asn1.UTCTime(seconds) if seconds.year < 2050 else asn1.GeneralizedTime(seconds)
+
+
+def _signature_algorithm(signer: SignerInfo, *, allow_others: bool) -> VerifyingAlgorithm:
+    """The algorithm of the signature; one that names its key alone is completed by the digest algorithm."""
+    if not allow_others:
+        return read_signature_algorithm(signer.signature_algorithm)
+    digest = read_any_hash_algorithm("digest algorithm of the signer", signer.digest_algorithm)
+    return read_any_signature_algorithm(signer.signature_algorithm, digest)
 
 
 def _attributes(items: list[Attribute]) -> dict[ObjectIdentifier, asn1.TLV]:

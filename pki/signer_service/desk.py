@@ -16,6 +16,7 @@ from pki.services.authorising import accept_authorisation
 from pki.services.document_signer import InProcessDocumentSigner, PreparedBatch, SigningTally
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
+from pki.services.terminals import TerminalService
 from pki.services.wrapping import PreparedWrapping, WrappingTally, prepare_wrapping
 from pki.signed.authorisation import BatchAuthorisation
 from pki.signer_service.protocol import AuthorisedAnswer, SignRequest, WrapRequest
@@ -85,7 +86,9 @@ class Desk:
         signers: Mapping[str, InProcessDocumentSigner],
         keys: KeyProcess,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        terminals: TerminalService | None = None,
     ) -> None:
+        self._terminals = terminals
         self._random_bytes = random_bytes
         self._recorder = recorder
         self._signers = signers
@@ -122,6 +125,22 @@ class Desk:
             hash_algorithm=signer.hash_algorithm,
             certificate=signer.certificate,
         )
+
+    def renew(self, request: bytes) -> bytes:
+        """A terminal's next certificate; only while the desk is not working, because the keys answer in order.
+
+        Raises:
+            PkiRefusedError, PkiDataError: as ``TerminalService.renew_terminal``; ``document-verifier.unknown``.
+            RecordError: nothing counts as done.
+            KeystoreError: ``keystore.process-failed``; ``keystore.key-unknown``.
+        """
+        if self._terminals is None:
+            raise PkiRefusedError(
+                "this process serves no document verifier",
+                code="document-verifier.unknown",
+                hint="membercard-pki terminal dv create, then start the signer again",
+            )
+        return self._terminals.renew_again(request).to_bytes()
 
     def record(self, orders: Sequence[Order]) -> None:
         """Judge each order by itself, then record all that are good with one write.

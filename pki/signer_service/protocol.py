@@ -23,20 +23,24 @@ __all__ = [
     "LENGTH_BYTES",
     "MAX_ANSWER_BYTES",
     "MAX_CARDS_IN_REQUEST",
+    "MAX_CV_REQUEST_BYTES",
     "MAX_REQUEST_BYTES",
     "VERSION",
     "AuthoriseRequest",
     "AuthorisedAnswer",
     "ProtocolError",
+    "RenewRequest",
     "SignRequest",
     "WrapRequest",
     "frame",
     "frame_length",
     "read_error",
+    "read_renewed",
     "read_request",
     "read_signed",
     "read_wrapped",
     "write_error",
+    "write_renewed",
     "write_signed",
     "write_wrapped",
 ]
@@ -46,6 +50,7 @@ LENGTH_BYTES: Final = 4
 MAX_REQUEST_BYTES: Final = 2 * 1024 * 1024
 MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 MAX_CARDS_IN_REQUEST: Final = 500
+MAX_CV_REQUEST_BYTES: Final = 8192
 
 _MAX_FILE_HASHES: Final = 16
 _MAX_DIGEST_BYTES: Final = 64
@@ -108,6 +113,17 @@ class SignRequest:
                 ],
             }
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewRequest:
+    """Have a terminal's next key certified: a CV request that its current key vouches for (TR-03110-3, C.2)."""
+
+    request: bytes = field(repr=False)
+
+    def to_bytes(self) -> bytes:
+        """The content of the frame."""
+        return _dump({"operation": "renew", "request": self.request.hex()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +212,7 @@ def frame_length(head: bytes | bytearray, *, maximum: int) -> int:
     return length
 
 
-def read_request(content: bytes) -> AuthoriseRequest | SignRequest | WrapRequest:
+def read_request(content: bytes) -> AuthoriseRequest | SignRequest | RenewRequest | WrapRequest:
     """Read what a client sent.
 
     Raises:
@@ -219,13 +235,34 @@ def read_request(content: bytes) -> AuthoriseRequest | SignRequest | WrapRequest
         if not isinstance(text, str) or len(text) > MAX_AUTHORISATION_BYTES or not text.isascii():
             raise ProtocolError("authorisation is no ASCII text of bounded length")
         return AuthoriseRequest(authorisation=text.encode("ascii"))
+    if operation == "renew":
+        _require_members(found, {"version", "operation", "request"})
+        request = _octets(found["request"], "request", None)
+        if not 1 <= len(request) <= MAX_CV_REQUEST_BYTES:
+            raise ProtocolError(f"request has not 1 to {MAX_CV_REQUEST_BYTES} bytes")
+        return RenewRequest(request=request)
     if operation == "wrap":
         _require_members(found, {"version", "operation", "batch", "station", "chips", "transport"})
         return WrapRequest(wrapping=_wrapping(found))
     raise ProtocolError(
-        "operation is not known, expected authorise, sign or wrap",
+        "operation is not known, expected authorise, sign, renew or wrap",
         code="protocol.unknown-operation",
     )
+
+
+def write_renewed(certificate: bytes) -> bytes:
+    """The content of the answer to a renew request."""
+    return _dump({"certificate": certificate.hex()})
+
+
+def read_renewed(content: bytes) -> bytes:
+    """The CV certificate in an answer.
+
+    Raises:
+        ProtocolError: ``protocol.malformed``, ``protocol.version``.
+        PkiError: the signer answered with this error.
+    """
+    return _octets(_load_answer(content, {"certificate"})["certificate"], "certificate", None)
 
 
 def write_signed(security_objects: Sequence[bytes]) -> bytes:

@@ -13,18 +13,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pki.errors import PkiDataError, PkiError, PkiRefusedError
+from pki.errors import KeystoreError, PkiDataError, PkiError, PkiRefusedError
 from pki.signer_service.desk import Desk, Order
 from pki.signer_service.protocol import (
     LENGTH_BYTES,
     MAX_REQUEST_BYTES,
     AuthoriseRequest,
     ProtocolError,
+    RenewRequest,
     WrapRequest,
     frame,
     frame_length,
     read_request,
     write_error,
+    write_renewed,
     write_signed,
     write_wrapped,
 )
@@ -48,13 +50,21 @@ class ServerLimits:
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
+class _Renewal:
+    """A terminal's request, and the answer once there is one."""
+
+    request: bytes = field(repr=False)
+    answer: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
 class _Client:
     """One connection: what came in, what is under way in order, what has to go out."""
 
     socket: socket.socket
     since: float
     received: bytearray = field(default_factory=bytearray)
-    under_way: "deque[Order | bytes]" = field(default_factory=deque)
+    under_way: "deque[Order | _Renewal | bytes]" = field(default_factory=deque)
     outgoing: bytearray = field(default_factory=bytearray)
     is_closing: bool = False
 
@@ -90,6 +100,7 @@ class SignerServer:
         self._clients: dict[int, _Client] = {}
         self._owner: dict[Order, _Client] = {}
         self._waiting: deque[Order] = deque()
+        self._renewals: deque[tuple[_Client, _Renewal]] = deque()
         self._is_stopping = False
         self._bell, self._bell_push = socket.socketpair()
         for each in (listener, self._bell, self._bell_push):
@@ -115,7 +126,10 @@ class SignerServer:
             while not self._is_stopping or self._desk.is_working:
                 for key, events in self._selector.select(1.0):
                     self._dispatch(key.data, events)
-                if self._waiting and self._desk.wants_orders and not self._is_stopping:
+                if self._renewals:
+                    # They are few, and go before new orders: those that are with the keys end soon.
+                    self._renew()
+                elif self._waiting and self._desk.wants_orders and not self._is_stopping:
                     self._record()
                 self._drop_overdue()
         except PkiError as error:
@@ -213,6 +227,11 @@ class SignerServer:
             except (PkiRefusedError, PkiDataError) as error:
                 client.under_way.append(write_error(error))
             return
+        if isinstance(request, RenewRequest):
+            renewal = _Renewal(request=request.request)
+            client.under_way.append(renewal)
+            self._renewals.append((client, renewal))
+            return
         order = Order(request=request)
         client.under_way.append(order)
         self._owner[order] = client
@@ -237,6 +256,22 @@ class SignerServer:
             if order.answer is not None:
                 self._answered(order)
 
+    def _renew(self) -> None:
+        """Certify the keys of terminals that wait, once the keys of signers are idle."""
+        while self._renewals and not self._desk.is_working:
+            client, renewal = self._renewals.popleft()
+            if client.socket.fileno() < 0:
+                # Nobody waits for it any more, and nothing of it is on record.
+                continue
+            try:
+                renewal.answer = write_renewed(self._desk.renew(renewal.request))
+            except (PkiRefusedError, PkiDataError, KeystoreError) as error:
+                renewal.answer = write_error(error)
+                if error.code == "keystore.process-failed":
+                    raise
+            client.since = self._monotonic()
+            self._take_frames(client)
+
     def _collect(self) -> None:
         self._answered(self._desk.collect())
 
@@ -252,17 +287,18 @@ class SignerServer:
         """Send what is done, in the order of asking."""
         while client.under_way:
             first = client.under_way[0]
-            if isinstance(first, Order):
-                if first.answer is None:
-                    break
-                if isinstance(first.answer, PkiError):
-                    content = write_error(first.answer)
-                elif isinstance(first.request, WrapRequest):
-                    content = write_wrapped(first.answer[0])
-                else:
-                    content = write_signed(first.answer)
-            else:
+            if isinstance(first, bytes):
                 content = first
+            elif first.answer is None:
+                break
+            elif isinstance(first, _Renewal):
+                content = first.answer
+            elif isinstance(first.answer, PkiError):
+                content = write_error(first.answer)
+            elif isinstance(first.request, WrapRequest):
+                content = write_wrapped(first.answer[0])
+            else:
+                content = write_signed(first.answer)
             client.under_way.popleft()
             client.outgoing += frame(content)
         self._write(client)

@@ -10,15 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from pki.card_verifiable.authorisation import Role
 from pki.certificates.profile import ProfileKind
 from pki.errors import PkiError, PkiRefusedError, RecordError
 from pki.home import Home
 from pki.keys.token_process import TokenProcess
 from pki.record.transparency_journal import LoggedJournal
+from pki.services.cv_issuer import CvIssuer
 from pki.services.document_signer import InProcessDocumentSigner, SigningLimits
 from pki.services.open_record import open_record
 from pki.services.recorder import Recorder
 from pki.services.state import PkiState
+from pki.services.terminals import TerminalService
 from pki.signer_service.desk import Desk
 from pki.signer_service.server import ServerLimits, SignerServer
 
@@ -80,7 +83,9 @@ def serve_signer(
             and record.revoked_at is None
             and record.destroyed_at is None
         }
-        if not signers:
+        verifiers = state.card_verifiable.issued(role=Role.DOCUMENT_VERIFIER)
+        issuer = CvIssuer(keystore=None, signing_keys=keys, recorder=recorder, publication=home)
+        if not signers and not verifiers:
             raise PkiRefusedError(
                 "there is no document signer to sign with",
                 code="signer.unknown",
@@ -90,7 +95,12 @@ def serve_signer(
         stack.callback(_remove, socket_path)
         server = SignerServer(
             listener,
-            desk=Desk(recorder=recorder, signers=signers, keys=keys),
+            desk=Desk(
+                recorder=recorder,
+                signers=signers,
+                keys=keys,
+                terminals=TerminalService(issuer) if verifiers else None,
+            ),
             keys_descriptor=keys.fileno(),
             allowed_uids=allowed_uids,
             monotonic=time.monotonic,
@@ -100,8 +110,10 @@ def serve_signer(
         server.serve()
 
 
-def open_listener(path: Path) -> socket.socket:
+def open_listener(path: Path, *, is_for_group: bool = False) -> socket.socket:
     """A listening Unix socket of mode 0600 in a directory of mode 0700, which is made if absent.
+
+    Where it is for a group as well, the socket has mode 0660 and the directory may be open to its group (0750).
 
     Raises:
         RecordError: ``signer.socket-unusable``.
@@ -113,10 +125,10 @@ def open_listener(path: Path) -> socket.socket:
         raise _unusable(path, f"the path has more than {_MAX_PATH_BYTES} bytes")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _prepare_directory(path)
+        _prepare_directory(path, closed_to=0o027 if is_for_group else 0o077)
         _remove_stale(path)
         listener.bind(str(path))
-        path.chmod(0o600)
+        path.chmod(0o660 if is_for_group else 0o600)
         listener.listen(64)
     except OSError as error:
         listener.close()
@@ -140,16 +152,16 @@ def _open_journal(home: Home, state: PkiState) -> LoggedJournal:
         time.sleep(_RETRY_SECONDS)
 
 
-def _prepare_directory(path: Path) -> None:
+def _prepare_directory(path: Path, *, closed_to: int) -> None:
     directory = path.parent
     if not directory.exists():
         directory.mkdir(parents=True, mode=0o700)
     found = directory.stat()
-    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & closed_to:
         raise _unusable(
             path,
             f"its directory has mode {stat.S_IMODE(found.st_mode):04o} and owner {found.st_uid}, "
-            f"expected 0700 and {os.geteuid()}",
+            f"expected {0o777 & ~closed_to:04o} and {os.geteuid()}",
         )
 
 

@@ -16,7 +16,7 @@ from card_layout.transport.connection import CardConnection
 from issuer.domain.card import CardReference
 from issuer.domain.card_job import CardJob
 from issuer.domain.card_secrets import CardSecrets
-from issuer.domain.chip import KeyOrigin, Serial
+from issuer.domain.chip import KEY_VERSION_PERSONALISATION, KeyOrigin, Serial
 from issuer.domain.chip_keys import ChipKeySet, key_label
 from issuer.personalisation.native import NativeDialect
 from issuer.personalisation.quality_control import TerminalQualityControl
@@ -81,6 +81,10 @@ def least_personalisation_apdus(profile: CardProfile, contents: Mapping[str, byt
 class _Keys:
     """The keys of every chip, as the chip maker and the issuer derive them."""
 
+    @property
+    def personalisation_version(self) -> int:
+        return KEY_VERSION_PERSONALISATION
+
     def key_set(self, serial: Serial, key_version: int) -> ChipKeySet:
         label = key_label(key_version).decode()
         master = _TRANSPORT_KEY if key_version == _TRANSPORT_VERSION else _PERSONALISATION_KEY
@@ -134,7 +138,12 @@ class _StationBench:
         blank = blank_image(PROFILE, serial=_SERIAL, transport_master_key=_TRANSPORT_KEY)
         reader = WatchedReader(blank)
         opened = self.dialect.open(reader.connect(), keys_for=self._fixed_keys)
-        initialise_chip(opened, profile=PROFILE, ledger=cast("StationLedger", ledger))
+        initialise_chip(
+            opened,
+            profile=PROFILE,
+            ledger=cast("StationLedger", ledger),
+            chip_keys=self.keys,
+        )
         if ledger.public_key is None:
             raise AssertionError("the chip made no key")
         self.image = reader.card.image

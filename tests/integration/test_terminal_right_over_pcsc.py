@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -72,6 +73,14 @@ def test_chip_authentication_mapping_stands_in_for_chip_authentication(
     assert snapshot.terminal is not None
     assert snapshot.terminal.outcome is TerminalOutcome.SUCCEEDED
     assert snapshot.files["EF.DG13"].outcome is FileOutcome.READ
+
+    # A chip whose mapping proved no key that is signed for it is shown nothing.
+    path = "3F00/011D"
+    unproven = card.with_file(path, replace(card.files[path], data=b"\x30\x00"))
+    snapshot = read(SimulatedReader(VirtualCard(unproven)), hierarchy.credentials())
+    assert snapshot.chip.outcome is ChipOutcome.FAILED
+    assert snapshot.terminal is not None
+    assert snapshot.terminal.code == "terminal-authentication.not-possible"
 
 
 @pytest.mark.pcsc

@@ -86,9 +86,10 @@ _ROWS: Final = (
     ("data-group.not-covered", Severity.REFUSED, "The chip holds a file that the security object does not list: nobody signed it.", _HAND_OVER, "9.11"),
     ("data-group.missing", Severity.REFUSED, "The security object lists a file that the chip does not hold or does not give.", _HAND_OVER, "9.11"),
     ("common-data.malformed", Severity.REFUSED, "EF.COM is missing, or is not what the specification says.", _ISSUER, "9.12"),
-    ("common-data.inconsistent", Severity.REFUSED, "EF.COM names other data groups than the security object.", _HAND_OVER, "9.12"),
+    ("common-data.inconsistent", Severity.REFUSED, "EF.COM names other data groups, or states other versions, than the security object.", _HAND_OVER, "9.12"),
     ("access.parameters-not-signed", Severity.REFUSED, "The access parameters that the chip announced before PACE are not those that were signed.", _HAND_OVER, "9.13"),
     ("data-group.malformed", Severity.REFUSED, "A file on the chip cannot be decoded, or a check digit of the machine-readable zone is wrong.", _ISSUER, "9.14"),
+    ("atr-info.malformed", Severity.REFUSED, "EF.ATR/INFO, in which the chip says how long commands and answers may be, cannot be decoded.", _ISSUER, "9.14"),
     ("holder.inconsistent", Severity.REFUSED, "The machine-readable zone, the personal details and the member record do not describe the same person and card.", _ISSUER, "9.15"),
     ("holder.state-mismatch", Severity.REFUSED, "The state in the machine-readable zone and those of the signer's and the authority's certificates do not agree.", _HAND_OVER, "9.15"),
     # SPEC.md, 9.16 to 9.18

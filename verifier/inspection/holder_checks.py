@@ -67,7 +67,7 @@ def _record(examination: Examination) -> MemberRecord | None:
 def _differences(mrz: MachineReadableZone, details: PersonalDetails) -> list[str]:
     """What disagrees, by the names of the fields: values stay out of reports."""
     differences: list[str] = []
-    if mrz.birth_date != _six_digits(details.birth_date):
+    if not _may_be(mrz.birth_date, details.birth_date):
         differences.append("birth date (EF.DG1, EF.DG11)")
     if details.primary_name is not None and mrz.name != mrz_name(
         details.primary_name, details.secondary_name or "", _MRZ_NAME_WIDTH
@@ -90,6 +90,13 @@ def _differences_of_record(
     ) != (to_nfc(record.primary_name), to_nfc(record.secondary_name)):
         differences.append("name (EF.DG11, EF.DG13)")
     return differences
+
+
+def _may_be(birth_date: str, day: date) -> bool:
+    """Whether what the MRZ knows of a birth date is of this day; unknown parts stand as fillers (9303-3, 4.7)."""
+    return all(
+        known in ("<", digit) for known, digit in zip(birth_date, _six_digits(day), strict=True)
+    )
 
 
 def _six_digits(day: date) -> str:

@@ -137,7 +137,7 @@ PROCEDURE: Final[tuple[Step, ...]] = (
         clause="9.14",
         name=CheckName.DATA_GROUPS_CONTENT,
         judge=data_checks.check_content,
-        codes=("data-group.malformed",),
+        codes=("data-group.malformed", "atr-info.malformed"),
     ),
     Step(
         clause="9.15",

@@ -8,8 +8,13 @@ from card_layout.files.data_group_1 import DataGroup1
 from card_layout.files.security_object_file import SecurityObjectFile
 from pki.certificates import trust as signer_trust
 from pki.certificates.anchor_scope import TrustDemand, TrustPurpose
+from pki.errors import PkiDataError
 from pki.signed.security_object import SecurityObject
-from verifier.inspection.checks import CheckFailedError, CheckName
+from verifier.inspection.checks import (
+    CheckFailedError,
+    CheckName,
+    CheckNotPerformedError,
+)
 from verifier.inspection.examination import Examination, group_name
 from verifier.inspection.snapshot import FileOutcome
 
@@ -37,7 +42,9 @@ def check_syntax(examination: Examination) -> str:
     if evidence.content is None:
         raise CheckFailedError("security-object.missing", "The chip has no readable EF.SOD.")
     file = SecurityObjectFile.from_bytes(evidence.content)
-    security_object = SecurityObject.from_bytes(file.content_info)
+    security_object = SecurityObject.from_bytes(
+        file.content_info, allow_others=examination.policy.allow_other_signatures
+    )
     examination.keep_security_object(security_object)
     count = len(security_object.file_hashes)
     return f"EF.SOD is a security object that lists {count} data groups."
@@ -76,6 +83,12 @@ def check_signer_certificate(examination: Examination) -> str:
 def check_signer_path(examination: Examination) -> str:
     """9.7: an authority of the trust directory that is bound to such documents issued the signer's certificate."""
     certificate = examination.security_object.signer_certificate
+    try:
+        signer_trust.load_signer(certificate)
+    except PkiDataError as error:
+        raise CheckNotPerformedError(
+            "signer.profile", "It builds on a signer's certificate that breaks its profile."
+        ) from error
     mrz = examination.decoded(group_name(1), DataGroup1).mrz
     authority = signer_trust.find_authority(
         certificate,

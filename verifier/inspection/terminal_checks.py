@@ -65,6 +65,9 @@ def check_protected_files(examination: Examination) -> str:
         evidence = examination.evidence(group_name(number))
         if evidence.outcome is FileOutcome.NOT_REQUESTED:
             left_out[evidence.name] = evidence.code or "data-group.no-right"
+        elif evidence.outcome is FileOutcome.MALFORMED:
+            # The chip gave something: what is wrong with it, check 9.14 says.
+            left_out[evidence.name] = "data-group.malformed"
         elif evidence.outcome is not FileOutcome.READ:
             refused.append(evidence.name)
     if refused:

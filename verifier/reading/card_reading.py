@@ -403,7 +403,10 @@ class _Reading:
         try:
             if security_object is not None:
                 content_info = SecurityObjectFile.from_bytes(security_object).content_info
-                named |= SecurityObject.from_bytes(content_info).file_hashes.keys()
+                # Only the numbers are wanted here; whether the algorithms are allowed is for check 9.3 to say.
+                named |= SecurityObject.from_bytes(
+                    content_info, allow_others=True
+                ).file_hashes.keys()
         except (CardDataError, PkiError):
             # Checks 9.3 and 9.12 say so; there is then no list to read by.
             named = set()

@@ -78,6 +78,7 @@ def edited(old: str, new: str) -> str:
         edited("allow_test_authorities = true", "allow_test_authority = true"),
         edited("format = 1", 'format = 1\nallow_bac = "true"'),
         edited("format = 1", "format = 1\nallow_bac = 1"),
+        edited("format = 1", "format = 1\nallow_other_signatures = 1"),
         edited('document_codes = ["CM"]', 'document_codes = "CM"'),
         edited('document_codes = ["CM"]', "document_codes = []"),
         edited('document_codes = ["CM"]', 'document_codes = ["CM", "CM"]'),
@@ -177,6 +178,14 @@ def test_the_old_way_in_is_shut_unless_the_policy_opens_it() -> None:
         text = edited("format = 1", f"format = 1\nallow_bac = {value}")
         jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(text))
         assert Policy.from_bytes(text.encode()).allow_bac is expected
+
+
+def test_other_signatures_are_refused_unless_the_policy_takes_them() -> None:
+    assert not Policy.from_bytes(TEST_POLICY.encode()).allow_other_signatures
+    for value, expected in (("true", True), ("false", False)):
+        text = edited("format = 1", f"format = 1\nallow_other_signatures = {value}")
+        jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(text))
+        assert Policy.from_bytes(text.encode()).allow_other_signatures is expected
 
 
 @given(data=st.binary(max_size=100))
