@@ -87,8 +87,10 @@ def _read_keys(data: bytes, dek: bytes) -> tuple[bytes, bytes, bytes]:
             raise Refused(StatusWord.WRONG_DATA)
         size = -(-rest[2] // BLOCK) * BLOCK
         block, rest_of_block = rest[3 : 3 + size], rest[3 + size :]
-        if rest[1] != size + 1 or len(rest_of_block) < 1 + _CHECK_VALUE_BYTES:
+        if rest[1] != size + 1:
             raise Refused(StatusWord.WRONG_DATA)
+        if len(rest_of_block) < 1 + _CHECK_VALUE_BYTES:
+            raise Refused(StatusWord.WRONG_LENGTH)
         key = decrypt_cbc(dek, block)[: rest[2]]
         check_value = rest_of_block[1 : 1 + _CHECK_VALUE_BYTES]
         if rest_of_block[0] != _CHECK_VALUE_BYTES or check_value != _check_value(key):
