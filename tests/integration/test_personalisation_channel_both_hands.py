@@ -6,6 +6,8 @@ from random import Random
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode
 
 from card_layout.atr import LifeCycle
 from card_layout.errors import AccessError, CardDataError, CardRefusedError
@@ -19,8 +21,9 @@ from issuer.domain.chip_plan import ReplaceKeys, SetStatus
 from issuer.errors import IssuerRefusedError
 from issuer.personalisation.native import NativeDialect
 from issuer.personalisation.scp03 import InitializeUpdateResponse, Scp03Session
-from issuer.personalisation.scp03_keys import Scp03Keys, Scp03Mode
+from issuer.personalisation.scp03_keys import Scp03Keys, Scp03Mode, SessionKeys
 from simulators.blank import blank_image, transport_keys
+from simulators.card.aes import derive_scp03
 from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
 from simulators.image import CardImage, PersonalisationKeys
@@ -267,3 +270,39 @@ def test_keys_of_another_length_than_the_profile_wants_are_not_put_into_a_chip()
     assert caught.value.code == "personalisation.key-length"
     chip.keys_for(Serial(SERIAL), 0x30)
     assert card.image == blank(32)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("size", [8, 16])
+def test_both_hands_derive_what_a_library_derives_by_the_standard(length: int, size: int) -> None:
+    """SP 800-108 in counter mode over CMAC, the counter behind label, 00 and L (SCP03, 4.1.5)."""
+    source = Random(length + size)
+    keys = new_keys(length, size)
+    host, card = source.randbytes(size), source.randbytes(size)
+
+    def derived(key: bytes, constant: int, bytes_wanted: int) -> bytes:
+        before = bytes(11) + bytes((constant, 0)) + (8 * bytes_wanted).to_bytes(2, "big")
+        return KBKDFCMAC(
+            AES,
+            Mode.CounterMode,
+            bytes_wanted,
+            1,
+            None,
+            CounterLocation.MiddleFixed,
+            None,
+            None,
+            before + host + card,
+            break_location=len(before),
+        ).derive(key)
+
+    mode = Scp03Mode.S8 if size == 8 else Scp03Mode.S16
+    session = SessionKeys.derive(keys, host, card, mode=mode)
+    assert session.enc == derived(keys.enc, 4, length)
+    assert session.mac == derived(keys.mac, 6, length)
+    assert session.rmac == derived(keys.mac, 7, length)
+    assert session.card_cryptogram() == derived(session.mac, 0, size)
+    assert session.host_cryptogram() == derived(session.mac, 1, size)
+    for constant, bytes_wanted in ((4, length), (0, size)):
+        assert derive_scp03(
+            keys.mac, constant=constant, context=host + card, bits=8 * bytes_wanted
+        ) == derived(keys.mac, constant, bytes_wanted)
