@@ -115,12 +115,14 @@ class Visit:
         connection: CardConnection,
         *,
         report: Callable[[str], None] = lambda _stage: None,
+        warn: Callable[[str], None] = lambda _text: None,
     ) -> None:
-        """``report`` is called with the name of each stage, for a progress display."""
+        """``report`` is called with the name of each stage, ``warn`` with what a person must see before the next."""
         self._bench = workbench
         self._ledger = workbench.ledger
         self._connection = connection
         self._report = report
+        self._warn = warn
         self._serial: Serial | None = None
 
     def run(self) -> VisitOutcome:
@@ -192,7 +194,7 @@ class Visit:
     def _show_tries(self, tries: WrongKeyTries) -> None:
         """Tell people before the attempt; the one that may end the chip is none for a machine."""
         if tries.used:
-            self._report(f"authenticate, {tries}")
+            self._warn(f"the chip was given wrong keys: {tries}")
         tries.require_more_than_one()
 
     def _keys_for(self, serial: Serial, key_version: int) -> ChipKeySet:

@@ -100,15 +100,15 @@ def test_the_count_of_wrong_keys_is_shown_before_the_attempt_and_the_last_one_no
             replace(blank, keys=replace(blank.keys, personalisation=counted)),
             random=Random(1).randbytes,
         )
-        stages: list[str] = []
+        warnings: list[str] = []
         connection = SimulatedReader(card).connect()
         bench = workshop.bench(StationTask.INITIALISE)
         if result is VisitResult.REFUSED:
             before = card.image
-        outcome = Visit(bench, connection, report=stages.append).run()
+        outcome = Visit(bench, connection, warn=warnings.append).run()
         connection.close()
         assert outcome.result is result, outcome
-        assert f"authenticate, {used} of 10 tries used" in stages
+        assert warnings == [f"the chip was given wrong keys: {used} of 10 tries used"]
         if result is VisitResult.REFUSED:
             assert outcome.code == "personalisation.last-try"
             assert card.image == before
