@@ -21,6 +21,7 @@ from pki.cli_certificate import certificate_app
 from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_context, load_profile
 from pki.cli_hierarchy import mount
 from pki.cli_master_keys import master_key_app
+from pki.cli_master_list import master_list_app
 from pki.cli_terminal_export import terminal_app
 from pki.errors import PkiError
 from pki.keys.open import KeystoreKind, keystore_warning
@@ -355,6 +356,7 @@ for _name, _commands in (
     ("operator", operator_app),
     ("authorisation", authorisation_app),
     ("certificate", certificate_app),
+    ("master-list", master_list_app),
     ("master-key", master_key_app),
 ):
     app.add_typer(_commands, name=_name)
