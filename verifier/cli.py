@@ -1,11 +1,9 @@
 """The command `membercard-verifier`: thin; what it does stands in the services."""
 
-import json
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,25 +12,23 @@ import typer
 from card_layout.errors import CardError
 from card_layout.transport.readers import list_readers
 from verifier.bootstrap import DEFAULT_PROFILE, Verifier, card_change, open_verifier
+from verifier.cli_replay import REPLAY_EXAMPLES, replay, write_evidence, write_transcript
 from verifier.errors import UsageError, VerifierError
 from verifier.inspection.codes import CODES, to_markdown
-from verifier.inspection.explained_facts import Material
-from verifier.inspection.explanation import explain_inspection
 from verifier.inspection.messages import Language
 from verifier.inspection.report import Verdict
+from verifier.output import FormatOption, OutputFormat, print_explained, print_json, print_one
 from verifier.presentation import (
     batch_table,
     explanation,
     printable,
-    report_view,
     standard_error,
     standard_output,
 )
-from verifier.presentation_explained import explained_view
 from verifier.result_files import ResultFiles, document
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_batch import BatchEntry, inspect_batch
-from verifier.services.inspect_card import Inspection, InspectionRules
+from verifier.services.inspect_card import Inspection
 from verifier.typed_input import credentials_of, parse_time, read_passwords
 
 __all__ = ["app", "main"]
@@ -63,18 +59,6 @@ reader_app = typer.Typer(help="The card readers of this computer.", rich_markup_
 app.add_typer(reader_app, name="reader")
 
 
-class OutputFormat(StrEnum):
-    """How results are written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-FormatOption = Annotated[
-    OutputFormat,
-    typer.Option("--format", help="How results are written: for people or for programs."),
-]
-
 _INSPECT_EXAMPLES = """\b
 Examples:
   membercard-verifier inspect --reader "ACS ACR1252" --can 123456 --trust trust
@@ -84,6 +68,7 @@ Examples:
   membercard-verifier inspect --reader "ACS ACR1252" --can 123456 --trust trust --terminal terminal \\
     --terminal-pin-file gate.pin
   membercard-verifier inspect --reader sim:card.json --can - --trust trust --explain --language vi
+  membercard-verifier inspect --reader sim:card.json --can - --trust trust --transcript bug.jsonl
 
 \b
 Exit status: 0 accepted, 1 refused, 2 unreadable, 64 usage. In a batch: 2 where any card was
@@ -179,12 +164,20 @@ def inspect(
         Language | None,
         typer.Option(help="The language of --explain; by default that of LANG."),
     ] = None,
+    transcript: Annotated[
+        Path | None,
+        typer.Option(help="Write what was said to the card here, without secrets: see replay."),
+    ] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(help="Write all that was read here, the holder's data included: see replay."),
+    ] = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> int:
     """Read the card in a reader and say whether it is genuine."""
     passwords = read_passwords(can=can, mrz=mrz, batch=batch)
-    if explain_steps and not isinstance(passwords, CardPassword):
-        raise UsageError("--explain is for one card, got --batch")
+    if not isinstance(passwords, CardPassword) and (explain_steps or transcript or evidence):
+        raise UsageError("--explain, --transcript and --evidence are for one card, got --batch")
     keep = ResultFiles(
         portraits=portraits,
         reports=reports,
@@ -201,10 +194,16 @@ def inspect(
     ) as verifier:
         if isinstance(passwords, CardPassword):
             entry = BatchEntry(label=_SINGLE_CARD, password=passwords)
-            inspection = verifier.inspect(verifier.reader, passwords)
+            inspection = (
+                verifier.inspect(verifier.reader, passwords)
+                if transcript is None
+                else write_transcript(verifier, passwords, transcript)
+            )
+            if evidence is not None:
+                write_evidence(inspection, evidence)
             keep(entry, inspection)
             if explain_steps:
-                _print_explained(
+                print_explained(
                     inspection,
                     verifier.rules,
                     language=language or Language.of_locale(os.environ.get("LANG")),
@@ -212,7 +211,7 @@ def inspect(
                     output_format=output_format,
                 )
             else:
-                _print_one(inspection, output_format, show_unverified=show_unverified)
+                print_one(inspection, output_format, show_unverified=show_unverified)
             return _EXIT_OF_VERDICT[inspection.report.verdict]
         results = _inspect_all(verifier, passwords, wait=wait, keep=keep)
     _print_all(results, output_format, show_unverified=show_unverified)
@@ -250,7 +249,7 @@ def explain(
             }
             for entry in entries
         ]
-        _print_json(documents if code is None else documents[0])
+        print_json(documents if code is None else documents[0])
     elif code is None:
         sys.stdout.write(to_markdown())
     else:
@@ -258,12 +257,15 @@ def explain(
     return EXIT_DONE
 
 
+app.command(epilog=REPLAY_EXAMPLES)(replay)
+
+
 @reader_app.command("list", epilog=_READER_EXAMPLES)
 def reader_list(*, output_format: FormatOption = OutputFormat.TEXT) -> int:
     """List the PC/SC readers; none where there is no PC/SC."""
     names = list_readers()
     if output_format is OutputFormat.JSON:
-        _print_json(list(names))
+        print_json(list(names))
     else:
         for name in names:
             sys.stdout.write(f"{printable(name)}\n")
@@ -328,53 +330,6 @@ def _inspect_all(
     return results
 
 
-def _print_one(
-    inspection: Inspection, output_format: OutputFormat, *, show_unverified: bool
-) -> None:
-    if output_format is OutputFormat.JSON:
-        _print_json(document(inspection, show_unverified=show_unverified))
-        return
-    console = standard_output()
-    console.print(
-        report_view(inspection, show_unverified=show_unverified, is_terminal=console.is_terminal)
-    )
-
-
-def _print_explained(
-    inspection: Inspection,
-    rules: InspectionRules,
-    *,
-    language: Language,
-    show_unverified: bool,
-    output_format: OutputFormat,
-) -> None:
-    """The report, with the whole procedure as it went."""
-    explained = explain_inspection(
-        Material(
-            snapshot=inspection.snapshot,
-            policy=rules.policy,
-            trust=rules.anchors,
-            now=inspection.report.judged_at,
-        ),
-        inspection.report,
-        show_unverified=show_unverified,
-    )
-    if output_format is OutputFormat.JSON:
-        result = document(inspection, show_unverified=show_unverified)
-        _print_json({**result, "explanation": explained.to_json(language)})
-        return
-    console = standard_output()
-    console.print(
-        explained_view(
-            inspection,
-            explained,
-            language,
-            show_unverified=show_unverified,
-            is_terminal=console.is_terminal,
-        )
-    )
-
-
 def _print_all(
     results: Sequence[tuple[BatchEntry, Inspection]],
     output_format: OutputFormat,
@@ -382,7 +337,7 @@ def _print_all(
     show_unverified: bool,
 ) -> None:
     if output_format is OutputFormat.JSON:
-        _print_json(
+        print_json(
             [
                 {"label": entry.label, **document(inspection, show_unverified=show_unverified)}
                 for entry, inspection in results
@@ -393,10 +348,6 @@ def _print_all(
     console.print(
         batch_table(results, show_unverified=show_unverified, is_terminal=console.is_terminal)
     )
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 def _print_error(message: str, code: str, hint: str | None) -> None:

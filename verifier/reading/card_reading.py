@@ -7,7 +7,7 @@ judged here. Whatever the chip does ends in a snapshot that says how far the rea
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -23,23 +23,18 @@ from card_layout.files.atr_info import AtrInfo
 from card_layout.files.card_access import CardAccess
 from card_layout.files.common_data import CommonData
 from card_layout.files.data_groups import GROUP_OF_TAG, TAG_OF_GROUP
-from card_layout.files.security_infos import (
-    ChipAuthenticationPublicKeyInfo,
-    PaceInfo,
-)
+from card_layout.files.security_infos import ChipAuthenticationPublicKeyInfo, PaceInfo
 from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths, ReadingLimitError
 from card_layout.iso7816.status_words import StatusWord
 from card_layout.profile import AccessRule, CardProfile
-from card_layout.protocols.basic_access_control import perform_basic_access_control
-from card_layout.protocols.chip_authentication import perform_chip_authentication
 from card_layout.protocols.file_reading import (
     read_card_access,
     read_file,
     read_file_to_end,
     select_application,
 )
-from card_layout.protocols.pace import PaceUnsupportedError, WrongPasswordError, perform_pace
+from card_layout.protocols.pace import PaceUnsupportedError, WrongPasswordError
 from card_layout.protocols.terminal_authentication import SessionBinding
 from card_layout.transport.connection import CardConnection, CardReader
 from pki.errors import PkiError
@@ -54,13 +49,14 @@ from verifier.inspection.snapshot import (
     FileOutcome,
     Phase,
 )
-from verifier.reading.bounded import BoundedConnection, Deadline
+from verifier.reading.bounded import Deadline
 from verifier.reading.chip_proofs import (
     CARD_SECURITY,
     announced_keys,
     collect_signature,
     find_mapped_key,
 )
+from verifier.reading.conversation import Conversation
 from verifier.reading.evidence import Evidence
 from verifier.reading.terminal_proof import TerminalAccess, TerminalProof
 from verifier.services.card_password import CardPassword
@@ -83,6 +79,7 @@ _PROTECTED_BY_TEMPLATE: Final = frozenset({3, 4})
 """Data groups that ICAO Doc 9303 keeps for terminals with a right, whatever the profile says (SPEC.md, 10.1)."""
 
 _NO_TERMINAL_ACCESS: Final = TerminalAccess()
+_LIVE: Final = Conversation()
 _GROUP_NUMBERS: Final = {f"EF.DG{number}": number for number in TAG_OF_GROUP}
 
 _OPENING_STATES: Final = (None, LifeCycle.OPERATIONAL, LifeCycle.PERSONALISED)
@@ -118,6 +115,7 @@ def read_card(
     max_seconds: float = MAX_SECONDS,
     allow_bac: bool = False,
     terminal: TerminalAccess = _NO_TERMINAL_ACCESS,
+    conversation: Conversation = _LIVE,
 ) -> CardSnapshot:
     """Read the card in the reader; nothing that it does raises.
 
@@ -131,7 +129,9 @@ def read_card(
         max_seconds: the end of patience.
         allow_bac: whether policy names basic access control, for a chip without EF.CardAccess (SPEC.md, 5.7).
         terminal: what the terminal can show to a chip that keeps files for terminals with a right (SPEC.md, 5.11).
+        conversation: how it is asked: live, recorded, or played again from a transcript.
     """
+    shown = conversation.credentials(terminal.credentials)
     reading = _Reading(
         password=password,
         profile=profile,
@@ -139,8 +139,9 @@ def read_card(
         monotonic=monotonic,
         deadline=Deadline(max_seconds, monotonic),
         allow_bac=allow_bac,
-        terminal=terminal,
+        terminal=replace(terminal, credentials=shown),
         today=now.astimezone(UTC).date(),
+        conversation=conversation,
     )
     reading.run(reader)
     return reading.evidence.snapshot(profile=profile.name, read_at=now)
@@ -160,6 +161,7 @@ class _Reading:
         allow_bac: bool,
         terminal: TerminalAccess,
         today: date,
+        conversation: Conversation,
     ) -> None:
         self._password = password
         self._profile = profile
@@ -175,11 +177,11 @@ class _Reading:
         self._deadline = deadline
         self._allow_bac = allow_bac
         self._is_chip_done = False
-        self.evidence = Evidence(monotonic)
+        self.evidence = Evidence(monotonic, conversation)
         self._chip_key: bytes | None = None
         self._terminal_key: bytes | None = None
         self._terminal = TerminalProof(
-            access=terminal,
+            access=replace(terminal, credentials=conversation.credentials(terminal.credentials)),
             protected=_PROTECTED_BY_TEMPLATE
             | {
                 file.data_group
@@ -194,7 +196,7 @@ class _Reading:
         """All phases; what breaks them off becomes the snapshot's problem."""
         try:
             with self.evidence.timed(Phase.CONNECT):
-                connection = BoundedConnection(reader, self._deadline)
+                connection = self.evidence.conversation.connect(reader, self._deadline)
             try:
                 self._read(connection)
             finally:
@@ -209,7 +211,7 @@ class _Reading:
             self.evidence.break_off("reading.broken")
 
     def _read(self, connection: CardConnection) -> None:
-        channel = CardChannel(connection, deadline=self._deadline.check)
+        channel = self.evidence.conversation.open_channel(connection, self._deadline.check)
         self.evidence.begin(channel)
         with self.evidence.timed(Phase.ACCESS):
             pace_info = self._read_pace_info(channel)
@@ -306,7 +308,7 @@ class _Reading:
     def _open_by_basic_access_control(self, channel: CardChannel, information: str) -> None:
         self.evidence.note_access(AccessPath.BAC, AccessOutcome.BROKEN_OFF, None)
         try:
-            perform_basic_access_control(channel, information=information)
+            self.evidence.conversation.basic_access_control(channel, information=information)
         except (TransportError, ReadingLimitError):
             raise
         except WrongPasswordError:
@@ -320,7 +322,8 @@ class _Reading:
     def _open(self, channel: CardChannel, pace_info: PaceInfo) -> None:
         self.evidence.note_access(self._password.path, AccessOutcome.BROKEN_OFF, pace_info)
         try:
-            result = perform_pace(channel, pace_info=pace_info, password=self._password.secret)
+            open_card = self.evidence.conversation.pace
+            result = open_card(channel, pace_info=pace_info, password=self._password.secret)
         except (TransportError, ReadingLimitError):
             raise
         except WrongPasswordError:
@@ -357,7 +360,7 @@ class _Reading:
         for info, key in () if self._is_chip_done else announced_keys(self.evidence):
             self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
             try:
-                self._terminal_key = perform_chip_authentication(
+                self._terminal_key = self.evidence.conversation.chip_authentication(
                     channel,
                     info=info,
                     public_key_info=key,

@@ -23,6 +23,7 @@ from verifier.inspection.snapshot import (
     ReadingProblem,
 )
 from verifier.inspection.terminal_evidence import TerminalEvidence
+from verifier.reading.conversation import Conversation
 
 __all__ = ["Evidence"]
 
@@ -30,10 +31,13 @@ _MACHINE_READABLE_ZONE = "EF.DG1"
 
 
 class Evidence:
-    """A snapshot in the making; ``monotonic`` counts seconds."""
+    """A snapshot in the making; ``monotonic`` counts seconds, ``conversation`` carries the protocols out."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], conversation: Conversation | None = None
+    ) -> None:
         self._monotonic = monotonic
+        self.conversation = Conversation() if conversation is None else conversation
         self._phase = Phase.CONNECT
         self._phase_seconds: dict[Phase, float] = {}
         self._files: dict[str, FileEvidence] = {}
@@ -92,7 +96,8 @@ class Evidence:
             ReadingLimitError: a bound was reached.
         """
         try:
-            content = read()
+            with self.conversation.file(name):
+                content = read()
         except CardRefusedError as error:
             self.note_file(name, FileOutcome.REFUSED, code=error.code)
             return None
