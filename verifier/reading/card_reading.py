@@ -181,7 +181,7 @@ class _Reading:
         self._chip_key: bytes | None = None
         self._terminal_key: bytes | None = None
         self._terminal = TerminalProof(
-            access=replace(terminal, credentials=conversation.credentials(terminal.credentials)),
+            access=terminal,
             protected=_PROTECTED_BY_TEMPLATE
             | {
                 file.data_group

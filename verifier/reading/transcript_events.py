@@ -1,4 +1,4 @@
-"""The lines of a transcript: what happened between a reading and its card, one JSON object a line (docs/transcript.md).
+"""The lines of a transcript: what happened between a reading and its card, one JSON object a line (docs/decisions/0028).
 
 A line holds no secret by construction: of a command its header and lengths, of an answer its length and status word,
 and of data only what redaction left (`verifier.reading.redaction`).

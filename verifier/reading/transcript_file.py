@@ -260,12 +260,16 @@ def _check_judgement(value: object) -> None:
         for name in ("verdict", "assurance"):
             read_text(found[name], name, MAX_CODE_CHARACTERS)
         for name in ("codes", "notes"):
-            if not isinstance(found[name], list) or len(found[name]) > _MAX_PARAMETERS:
-                raise SnapshotError(f"{name} is not a list of at most {_MAX_PARAMETERS}")
-            for code in found[name]:
-                read_text(code, "a code", MAX_CODE_CHARACTERS)
+            _check_codes(found[name], name)
     except SnapshotError as error:
         raise TranscriptError(str(error)) from error
+
+
+def _check_codes(value: object, name: str) -> None:
+    if not isinstance(value, list) or len(value) > _MAX_PARAMETERS:
+        raise SnapshotError(f"{name} is not a list of at most {_MAX_PARAMETERS} codes")
+    for code in value:
+        read_text(code, "a code", MAX_CODE_CHARACTERS)
 
 
 class _NoReader:
