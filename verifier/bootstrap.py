@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from verifier.inspection.report import inspect as judge
 from verifier.inspection.snapshot import CardSnapshot
 from verifier.reading.card_reading import read_card
 from verifier.reading.conversation import Conversation
+from verifier.reading.portrait_decoding import PortraitDecoder
 from verifier.reading.recording import RecordedConversation
 from verifier.reading.terminal_proof import TerminalAccess
 from verifier.reading.transcript_file import ReadingSettings, Transcript
@@ -59,20 +60,31 @@ class Verifier:
     rules: InspectionRules
     clock: SystemClock
     terminal: TerminalAccess
+    decoder: PortraitDecoder
 
     def inspect(self, reader: CardReader, password: CardPassword) -> Inspection:
         """Read and judge the card in the reader."""
-        return inspect_card(reader, password, read=self._read, rules=self.rules, clock=self.clock)
+        self.decoder.prepare()
+        return inspect_card(
+            reader,
+            password,
+            read=self._read,
+            try_portrait=self.decoder.try_portrait,
+            rules=self.rules,
+            clock=self.clock,
+        )
 
     def inspect_recorded(
         self, reader: CardReader, password: CardPassword
     ) -> tuple[Inspection, Transcript]:
         """The same, with a redacted transcript of what was said."""
+        self.decoder.prepare()
         record = RecordedConversation(self.clock.monotonic)
         inspection = inspect_card(
             reader,
             password,
             read=lambda card, opens: self._read(card, opens, conversation=record),
+            try_portrait=self.decoder.try_portrait,
             rules=self.rules,
             clock=self.clock,
         )
@@ -131,6 +143,7 @@ def open_verifier(
     needed = trust.policy.protected_files(purpose)
     with ExitStack() as opened:
         shown = None if credentials is None else opened.enter_context(open_credentials(credentials))
+        decoder = opened.enter_context(closing(PortraitDecoder()))
         yield Verifier(
             profile=load_profile(profile_name),
             reader=open_reader(reader_name),
@@ -139,6 +152,7 @@ def open_verifier(
             ),
             clock=SystemClock(),
             terminal=TerminalAccess(credentials=shown, needed=needed),
+            decoder=decoder,
         )
 
 

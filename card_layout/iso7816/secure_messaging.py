@@ -31,6 +31,7 @@ _TAG_EXPECTED_LENGTH = 0x97
 _TAG_STATUS = 0x99
 _TAG_MAC = 0x8E
 _PADDING_INDICATOR = b"\x01"
+_STATUS_HEADER = bytes((_TAG_STATUS, 2))
 _STATUS_AND_MAC_BYTES = 4 + 2 + MAC_BYTES
 _TAGS_WITHOUT_DATA = (_TAG_STATUS, _TAG_MAC)
 _TAGS_WITH_DATA = (_TAG_CRYPTOGRAM, _TAG_STATUS, _TAG_MAC)
@@ -166,20 +167,42 @@ class SecureMessagingSession:
 
     def _split(self, response: ResponseApdu) -> tuple[bytes | None, bytes, bytes]:
         """The values of exactly ``[87]? [99] [8E]`` in this order, ``[85]`` for ``[87]`` after an odd instruction."""
-        if not response.data:
+        data = response.data
+        if not data:
             self._fail(f"a plain answer, status word {response.status_word:04X}")
+        # The last two objects have one form only, so that there is one object before them at most to be parsed.
+        end = len(data) - _STATUS_AND_MAC_BYTES
+        mac = end + len(_STATUS_HEADER) + 2 + len(_MAC_HEADER)
+        if (
+            end < 0
+            or not data.startswith(_STATUS_HEADER, end)
+            or data[mac - 2 : mac] != _MAC_HEADER
+        ):
+            self._refuse_form(data)
+        cryptogram = self._cryptogram(data, end) if end else None
+        return cryptogram, data[end + len(_STATUS_HEADER) : mac - 2], data[mac:]
+
+    def _cryptogram(self, data: bytes, end: int) -> bytes:
+        """The value of the one object in front of ``end``."""
         try:
-            objects = tlv.parse_all(response.data)
+            tag, value = tlv.parse(data[:end])
+        except CardDataError:
+            self._refuse_form(data)
+        if tag != (_TAG_CRYPTOGRAM_ODD if self._is_odd else _TAG_CRYPTOGRAM):
+            self._refuse_form(data)
+        return value
+
+    def _refuse_form(self, data: bytes) -> NoReturn:
+        """Say what is wrong with the objects of an answer."""
+        try:
+            objects = tlv.parse_all(data)
         except CardDataError as error:
             self._end_with("the answer is not a sequence of data objects", error)
         tags = tuple([item.tag for item in objects])
         with_data = _TAGS_WITH_DATA_ODD if self._is_odd else _TAGS_WITH_DATA
         if tags not in (_TAGS_WITHOUT_DATA, with_data):
             self._fail(f"the answer's objects are not [{with_data[0]:02X}] [99] [8E] in this order")
-        *cryptogram, (_, status), (_, mac) = objects
-        if len(status) != 2 or len(mac) != MAC_BYTES:
-            self._fail("the answer's status word or MAC has a wrong length")
-        return cryptogram[0].value if cryptogram else None, status, mac
+        self._fail("the answer's status word or MAC has a wrong length")
 
     def _decrypt(self, value: bytes) -> bytes:
         ciphertext = value

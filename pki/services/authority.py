@@ -61,6 +61,9 @@ class Publication(Protocol):
     def publish_stop_list(self, name: str, der: bytes) -> None:
         """Publish a stop list under a plain name, over the one before."""
 
+    def publish_master_list(self, name: str, der: bytes) -> None:
+        """Publish a master list under a plain name, over the one before."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorityRequest:

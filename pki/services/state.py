@@ -59,6 +59,8 @@ class EntryKind(Enum):
     CRL_ISSUED = "crl.issued"
     STOP_LIST_INTENDED = "stop-list.intended"
     STOP_LIST_ISSUED = "stop-list.issued"
+    MASTER_LIST_INTENDED = "master-list.intended"
+    MASTER_LIST_ISSUED = "master-list.issued"
     SERVICE_AUTHORITY_INTENDED = "service-authority-certificate.intended"
     SERVICE_AUTHORITY_ISSUED = "service-authority-certificate.issued"
     SERVICE_INTENDED = "service-certificate.intended"
@@ -100,6 +102,7 @@ SIGNATURE_KINDS = frozenset(
         EntryKind.SIGNER_INTENDED,
         EntryKind.CRL_INTENDED,
         EntryKind.STOP_LIST_INTENDED,
+        EntryKind.MASTER_LIST_INTENDED,
         EntryKind.SERVICE_AUTHORITY_INTENDED,
         EntryKind.SERVICE_INTENDED,
         EntryKind.SERVICE_CRL_INTENDED,
@@ -129,6 +132,10 @@ class PkiState:
         self.crl: bytes | None = None
         self.crl_due: datetime | None = None
         self.stop_list: bytes | None = None
+        self.master_list: bytes | None = None
+        self.master_list_time: datetime | None = None
+        """The signing time of the newest master list that may exist."""
+
         self.service_crl: bytes | None = None
         self.references: Counter[bytes] = Counter()
         self.log_origin: str | None = None
@@ -299,6 +306,14 @@ def _stop_list_issued(state: PkiState, entry: JournalEntry) -> None:
     state.stop_list = bytes.fromhex(entry.text("list"))
 
 
+def _master_list_intended(state: PkiState, entry: JournalEntry) -> None:
+    state.master_list_time = datetime.fromisoformat(entry.text("signing_time"))
+
+
+def _master_list_issued(state: PkiState, entry: JournalEntry) -> None:
+    state.master_list = bytes.fromhex(entry.text("list"))
+
+
 def _service_authority_intended(state: PkiState, entry: JournalEntry) -> None:
     _serial_reserved(state, entry)
     state.service_authority_id = entry.text("key")
@@ -370,6 +385,8 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
     EntryKind.CRL_INTENDED: _crl_intended,
     EntryKind.CRL_ISSUED: _crl_issued,
     EntryKind.STOP_LIST_ISSUED: _stop_list_issued,
+    EntryKind.MASTER_LIST_INTENDED: _master_list_intended,
+    EntryKind.MASTER_LIST_ISSUED: _master_list_issued,
     EntryKind.SERVICE_AUTHORITY_INTENDED: _service_authority_intended,
     EntryKind.SERVICE_AUTHORITY_ISSUED: _service_authority_issued,
     EntryKind.SERVICE_INTENDED: _service_intended,

@@ -66,7 +66,7 @@ def encode_content(
 
 
 def parse_content(content: bytes, signed_hash: Digest, *, allow_others: bool = False) -> LdsContent:
-    """Read the content, of whichever version.
+    """Read the content, of whichever version; its data groups stand in any order (Doc 9303-10, 4.6.2.3 fixes none).
 
     The hash of the files is the one that is signed, unless ``allow_others``: Doc 9303 does not want it to be.
 
@@ -98,8 +98,6 @@ def parse_content(content: bytes, signed_hash: Digest, *, allow_others: bool = F
         raise SecurityObjectError(
             f"data group numbers {numbers} are not unique", code="security-object.duplicate-group"
         )
-    if numbers != sorted(numbers):
-        raise SecurityObjectError(f"data group numbers {numbers} are not ascending")
     return LdsContent(
         version=LdsVersion(lds.version),
         hash_algorithm=hash_algorithm,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from pki.certificates.certificate import Certificate, CertificateError, load_certificate
 from pki.errors import PkiDataError, PkiRefusedError
@@ -235,6 +235,10 @@ def prepare_security_object(
     )
 
 
+_MAX_TEMPLATES: Final = 64
+_GROUPS: Final = frozenset(range(1, 17))
+
+
 class SecurityObjectComposer:
     """Prepares the security objects of one document signer: what they share is looked up once."""
 
@@ -260,6 +264,8 @@ class SecurityObjectComposer:
         self._algorithm = algorithm
         self._hash_algorithm = algorithm.hash_algorithm
         self._lds_version = lds_version
+        self._is_spliced = algorithm in splicing.ALGORITHMS
+        self._templates: dict[tuple[int, ...], splicing.SignerTemplate] = {}
 
     def prepare(
         self,
@@ -280,18 +286,25 @@ class SecurityObjectComposer:
                 code="signing.request-invalid",
             )
         encoded_time = splicing.encode_signing_time(signing_time)
-        if encoded_time is None or self._algorithm not in splicing.ALGORITHMS:
+        if encoded_time is None or not self._is_spliced:
             return self._prepare_readably(file_hashes, signing_time, status_reference)
         groups = tuple(sorted(file_hashes))
-        template = splicing.template_of(
-            self._algorithm, self._certificate.der, groups, self._lds_version
-        )
+        template = self._templates.get(groups) or self._template(groups)
         return template.splice(
             list(map(file_hashes.__getitem__, groups)),
             signing_time=encoded_time,
             list_id=status_reference.list_id,
             index=status_reference.index,
         )
+
+    def _template(self, groups: tuple[int, ...]) -> splicing.SignerTemplate:
+        """What all cards with these data groups share; a signer's cards have one or two sets of them."""
+        if len(self._templates) >= _MAX_TEMPLATES:
+            self._templates.clear()
+        template = self._templates[groups] = splicing.template_of(
+            self._algorithm, self._certificate.der, groups, self._lds_version
+        )
+        return template
 
     def _prepare_readably(
         self,
@@ -316,6 +329,12 @@ class SecurityObjectComposer:
 def _check_file_hashes(file_hashes: Mapping[int, bytes], hash_algorithm: HashAlgorithm) -> None:
     digest_bytes = hash_algorithm.digest_bytes
     code = "signing.request-invalid"
+    if (
+        2 <= len(file_hashes) <= 16
+        and file_hashes.keys() <= _GROUPS
+        and {digest_bytes}.issuperset(map(len, file_hashes.values()))
+    ):
+        return
     if not 2 <= len(file_hashes) <= 16:
         raise PkiRefusedError(f"got {len(file_hashes)} file hashes, expected 2 to 16", code=code)
     for number, digest in file_hashes.items():

@@ -48,7 +48,10 @@ __all__ = [
     "UnsignedFrame",
     "attribute",
     "encode_time",
+    "read_attributes",
     "read_frame",
+    "read_signing_time",
+    "required_attribute",
 ]
 
 MAX_SIGNED_BYTES = 65536
@@ -80,18 +83,7 @@ class SignedFrame(NamedTuple):
         Raises:
             SecurityObjectError: it is not in the form of RFC 5652, 11.3.
         """
-        found = self.attributes.get(ID_SIGNING_TIME)
-        if found is None:
-            return None
-        encoded = whole(found)
-        if found.tag_bytes == b"\x17":
-            return decode(asn1.UTCTime, encoded, "signing time").as_datetime()
-        moment = decode(asn1.GeneralizedTime, encoded, "signing time").as_datetime()
-        if moment.year < 2050 or moment.microsecond:
-            raise SecurityObjectError(
-                "signing time before 2050 is not a UTCTime, or has a fraction"
-            )
-        return moment
+        return read_signing_time(self.attributes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,8 +175,8 @@ def read_frame(
                 f"{place} is {found.name}, expected {hash_algorithm.name} as in the signature algorithm"
             )
 
-    attributes = _attributes(signer.signed_attributes.as_list())
-    named = _required(attributes, ID_CONTENT_TYPE, ObjectIdentifier, "content type")
+    attributes = read_attributes(signer.signed_attributes.as_list())
+    named = required_attribute(attributes, ID_CONTENT_TYPE, ObjectIdentifier, "content type")
     expect_oid("content type attribute", named, content_type)
     if signer.signer.serial_number <= 0:
         raise SecurityObjectError("serial number of the signer is not positive")
@@ -196,7 +188,7 @@ def read_frame(
         issuer=whole(signer.signer.issuer),
         serial_number=signer.signer.serial_number,
         attributes=attributes,
-        message_digest=_required(attributes, ID_MESSAGE_DIGEST, bytes, "message digest"),
+        message_digest=required_attribute(attributes, ID_MESSAGE_DIGEST, bytes, "message digest"),
         signed_attributes=asn1.encode_der(signer.signed_attributes),
         signature=signer.signature,
     )
@@ -213,6 +205,24 @@ def encode_time(moment: datetime) -> asn1.UTCTime | asn1.GeneralizedTime:
     return asn1.UTCTime(seconds) if seconds.year < 2050 else asn1.GeneralizedTime(seconds)
 
 
+def read_signing_time(attributes: Mapping[ObjectIdentifier, asn1.TLV]) -> datetime | None:
+    """The attribute ``signingTime`` among these, or None where it is absent.
+
+    Raises:
+        SecurityObjectError: it is not in the form of RFC 5652, 11.3.
+    """
+    found = attributes.get(ID_SIGNING_TIME)
+    if found is None:
+        return None
+    encoded = whole(found)
+    if found.tag_bytes == b"\x17":
+        return decode(asn1.UTCTime, encoded, "signing time").as_datetime()
+    moment = decode(asn1.GeneralizedTime, encoded, "signing time").as_datetime()
+    if moment.year < 2050 or moment.microsecond:
+        raise SecurityObjectError("signing time before 2050 is not a UTCTime, or has a fraction")
+    return moment
+
+
 def _signature_algorithm(signer: SignerInfo, *, allow_others: bool) -> VerifyingAlgorithm:
     """The algorithm of the signature; one that names its key alone is completed by the digest algorithm."""
     if not allow_others:
@@ -221,8 +231,12 @@ def _signature_algorithm(signer: SignerInfo, *, allow_others: bool) -> Verifying
     return read_any_signature_algorithm(signer.signature_algorithm, digest)
 
 
-def _attributes(items: list[Attribute]) -> dict[ObjectIdentifier, asn1.TLV]:
-    """RFC 5652, 11: each of these attributes stands once and has one value."""
+def read_attributes(items: list[Attribute]) -> dict[ObjectIdentifier, asn1.TLV]:
+    """Signed attributes by their kinds: each stands once and has one value (RFC 5652, 11).
+
+    Raises:
+        SecurityObjectError: one does not, or there are more than ``MAX_ATTRIBUTES``.
+    """
     if len(items) > MAX_ATTRIBUTES:
         raise SecurityObjectError(
             f"got {len(items)} signed attributes, expected at most {MAX_ATTRIBUTES}"
@@ -236,12 +250,17 @@ def _attributes(items: list[Attribute]) -> dict[ObjectIdentifier, asn1.TLV]:
     return attributes
 
 
-def _required(
+def required_attribute(
     attributes: Mapping[ObjectIdentifier, asn1.TLV],
     oid: ObjectIdentifier,
     kind: type[_Decoded],
     name: str,
 ) -> _Decoded:
+    """The value of an attribute that must be there.
+
+    Raises:
+        SecurityObjectError: it is missing, or of another type.
+    """
     found = attributes.get(oid)
     if found is None:
         raise SecurityObjectError(f"signed attribute {name} is missing")

@@ -379,6 +379,42 @@ def test_a_reader_that_hangs_ends_in_a_report_in_time(
     assert report.codes == ("reading.limit",)
 
 
+@pytest.mark.parametrize("number", [1, 5, 12, 20])
+def test_a_hanging_reading_leaves_a_cut_that_the_late_answer_does_not_change(
+    terminal: Terminal, virtual_card: VirtualCard, number: int
+) -> None:
+    release, let_go = threading.Event(), threading.Event()
+
+    class Closing(TappedConnection):
+        def close(self) -> None:
+            super().close()
+            let_go.set()
+
+    class ClosingReader(Tapped):
+        def connect(self) -> CardConnection:
+            return Closing(self, self.inner.connect())
+
+    def hang(count: int, _: bytes, response: bytes) -> bytes:
+        if count == number:
+            release.wait(20)
+        return response
+
+    reader = ClosingReader(virtual_card, hang)
+    snapshot = terminal.read(reader, max_seconds=0.3)
+    stored = snapshot.to_json()
+    assert not let_go.is_set()
+    release.set()
+    assert let_go.wait(5)
+    assert snapshot.to_json() == stored
+    assert snapshot.apdu_count == number == len(reader.commands), "something was sent too late"
+    assert snapshot.problem is not None
+    assert snapshot.problem.code == "reading.limit"
+    assert snapshot.phase_seconds[snapshot.problem.phase] > 0
+    # All that was read before is in the snapshot, and EF.CardAccess is the first.
+    assert (snapshot.content("EF.CardAccess") is not None) == (number > 1)
+    assert (snapshot.content("EF.COM") is not None) == (number >= 20)
+
+
 def test_a_slow_chip_is_given_up_after_ten_seconds_of_the_clock(
     terminal: Terminal, virtual_card: VirtualCard
 ) -> None:

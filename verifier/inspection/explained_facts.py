@@ -410,6 +410,10 @@ def _protected(material: Material, _: Holder | None) -> Iterator[Fact]:
         yield Fact(name=name, value=", ".join(names))
 
 
+def _portrait(material: Material, _: Holder | None) -> Iterator[Fact]:
+    yield Fact(name=FactName.FILE, value="EF.DG2" if material.snapshot.content("EF.DG2") else "")
+
+
 def _groups(numbers: Mapping[int, bytes]) -> str:
     return ", ".join(group_name(number) for number in sorted(numbers))
 
@@ -440,5 +444,6 @@ _FINDERS: Final[Mapping[CheckName, Finder]] = MappingProxyType(
         CheckName.STATUS_REFERENCE: _status,
         CheckName.TERMINAL_AUTHENTICATION: _terminal,
         CheckName.PROTECTED_DATA_GROUPS: _protected,
+        CheckName.PORTRAIT: _portrait,
     }
 )

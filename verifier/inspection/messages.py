@@ -181,6 +181,7 @@ JUDGED: Final[Mapping[CheckName, Text]] = MappingProxyType(
             "Chip để cho máy đọc vào theo quyền mà máy đã chứng minh.",
             "The chip lets the terminal in by the right that it showed.",
         ),
+        CheckName.PORTRAIT: Text("Ảnh giải mã được.", "The picture decodes."),
         CheckName.PROTECTED_DATA_GROUPS: Text(
             "Mọi tệp được bảo vệ đã ký đều được đọc.",
             "Every protected file that is signed was read.",

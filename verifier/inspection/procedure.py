@@ -198,6 +198,12 @@ PROCEDURE: Final[tuple[Step, ...]] = (
             "data-group.not-needed",
         ),
     ),
+    Step(
+        clause="9.23",
+        name=CheckName.PORTRAIT,
+        judge=holder_checks.check_portrait,
+        codes=("data-group.portrait-undecodable", "portrait.not-decoded"),
+    ),
 )
 
 

@@ -8,6 +8,7 @@ from card_layout.files.data_group_1 import DataGroup1
 from card_layout.files.security_object_file import SecurityObjectFile
 from pki.certificates import trust as signer_trust
 from pki.certificates.anchor_scope import TrustDemand, TrustPurpose
+from pki.certificates.certificate import load_certificate
 from pki.errors import PkiDataError
 from pki.signed.security_object import SecurityObject
 from verifier.inspection.checks import (
@@ -86,6 +87,7 @@ def check_signer_path(examination: Examination) -> str:
     try:
         signer_trust.load_signer(certificate)
     except PkiDataError as error:
+        _require_known_issuer(examination, certificate)
         raise CheckNotPerformedError(
             "signer.profile", "It builds on a signer's certificate that breaks its profile."
         ) from error
@@ -102,6 +104,16 @@ def check_signer_path(examination: Examination) -> str:
     )
     examination.keep_authority(authority)
     return "An authority that is trusted for such documents issued the signer's certificate."
+
+
+def _require_known_issuer(examination: Examination, certificate: bytes) -> None:
+    """A certificate that breaks the profile of 9.6 may lead nowhere besides: nobody of its issuer's name is trusted."""
+    issuer = load_certificate(certificate).issuer
+    if all(item.certificate.subject != issuer for item in examination.trust.authorities):
+        raise CheckNotPerformedError(
+            "signer.authority-unknown",
+            "No authority of the trust directory has the name of the signer's issuer.",
+        )
 
 
 def check_signer_validity(examination: Examination) -> str:

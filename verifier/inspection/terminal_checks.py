@@ -70,6 +70,9 @@ def check_protected_files(examination: Examination) -> str:
             left_out[evidence.name] = "data-group.malformed"
         elif evidence.outcome is not FileOutcome.READ:
             refused.append(evidence.name)
+    if refused and not examination.announces_terminal_authentication:
+        # Nothing was asked of the terminal, so these are missing as any other file is.
+        examination.require(CheckName.DATA_GROUPS_COVERAGE)
     if refused:
         raise CheckFailedError(
             "data-group.refused-despite-right",

@@ -88,6 +88,15 @@ _ROWS: Final = (
     ("reading.broken", "Chính việc đọc bị gãy vì điều chip trả lời; thẻ coi như chưa đọc.", "Báo cho người làm chương trình này, và báo thẻ cho nơi cấp."),
     ("evidence.missing", "Bản ghi của lần đọc không có gì để xét bước này.", "Đọc lại thẻ và xét bản ghi mới."),
     ("check.broken", "Chính một bước kiểm tra của chương trình bị gãy; thẻ coi như không đạt bước ấy.", "Báo cho người làm chương trình này, kèm bản ghi nếu được phép."),
+    ("access.unsigned-info", "EF.CardAccess, tệp không ai ký, ngoài các PACEInfo còn chứa điều mà EF.DG14 đã ký không có; điều ấy không được dùng.", "Không cần làm gì nếu chờ đợi những thẻ như vậy; các thẻ cùng đợt không khác nhau ở đây."),
+    ("security-object.other-signature", "Đối tượng bảo mật được ký hoặc băm theo cách chỉ allow_other_signatures mới cho qua.", "Không cần làm gì nếu chờ đợi giấy tờ của cơ quan khác. Nếu không, bỏ allow_other_signatures khỏi policy.toml."),
+    ("common-data.version-not-signed", "EF.COM nêu những phiên bản không ai ký: đối tượng bảo mật ở phiên bản 0, không chứa phiên bản nào.", "Không cần làm gì nếu chờ đợi giấy tờ của cơ quan khác; thẻ đảng viên có phiên bản 1."),
+    ("chip-authentication.fallback", "Chip từ chối cách xác thực chip mạnh nhất mà dữ liệu đã ký công bố, và chứng minh bằng cách yếu hơn.", "Không cần làm gì nếu biết chip đã bỏ một khóa. Nếu các thẻ cùng đợt khác nhau ở đây, hãy báo về thẻ."),
+    ("active-authentication.used-alone", "Chip chỉ chứng minh mình bằng xác thực chủ động: bằng chứng ấy có thể đưa cho người khác xem, và phiên không gắn với nó.", "Không cần làm gì nếu chờ đợi giấy tờ như vậy; thẻ đảng viên công bố xác thực chip."),
+    ("data-group.portrait-undecodable", "Ảnh trong EF.DG2 không giải mã được trong giới hạn, dù phần đầu của nó đúng.", "So người cầm thẻ với ảnh in trên thẻ, và đề nghị cấp ủy đã cấp xem lại việc làm thẻ."),
+    ("portrait.not-decoded", "Ảnh trong EF.DG2 chưa được thử: bộ giải mã của máy này không chạy được, hoặc bản ghi đã lưu không cho biết.", "Đọc lại thẻ bằng membercard-verifier; nếu mã này còn, xem lại việc cài đặt."),
+    ("reading.short-identifier-refused", "Chip không đọc tệp theo mã ngắn, nên phải chọn tệp trước, tốn thêm lệnh.", "Không cần làm gì nếu chờ đợi những chip như vậy."),
+    ("reading.short-apdus", "ATR của chip nêu độ dài mở rộng, mà không EF.ATR/INFO nào cho biết dài bao nhiêu: lệnh ngắn được dùng, lâu hơn.", "Không cần làm gì. Nếu các thẻ cùng đợt khác nhau ở đây, xem lại đầu đọc."),
     ("policy.empty", "Chính sách không đòi hỏi bước nào cho mục đích này, và không bao giờ chấp nhận thẻ mà không xét gì.", "Đặt vào thư mục tin cậy một policy.toml như `membercard-pki trust export` ghi."),
 )
 # fmt: on

@@ -7,7 +7,7 @@ judged here. Whatever the chip does ends in a snapshot that says how far the rea
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -49,15 +49,15 @@ from verifier.inspection.snapshot import (
     FileOutcome,
     Phase,
 )
-from verifier.reading.bounded import Deadline
+from verifier.reading.bounded import Deadline, run_bounded
 from verifier.reading.chip_proofs import (
-    CARD_SECURITY,
     announced_keys,
     collect_signature,
     find_mapped_key,
 )
 from verifier.reading.conversation import Conversation
 from verifier.reading.evidence import Evidence
+from verifier.reading.file_names import CARD_SECURITY_FILE, FileName
 from verifier.reading.terminal_proof import TerminalAccess, TerminalProof
 from verifier.services.card_password import CardPassword
 
@@ -84,16 +84,6 @@ _GROUP_NUMBERS: Final = {f"EF.DG{number}": number for number in TAG_OF_GROUP}
 
 _OPENING_STATES: Final = (None, LifeCycle.OPERATIONAL, LifeCycle.PERSONALISED)
 """States in which a chip opens a session (SPEC.md, 6.2); one that tells none is asked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FileName:
-    name: str
-    short_identifier: int | None
-    file_identifier: int
-
-
-_CARD_SECURITY: Final = _FileName(name=CARD_SECURITY, short_identifier=0x1D, file_identifier=0x011D)
 
 
 class _ReadingOverError(Exception):
@@ -131,19 +121,24 @@ def read_card(
         terminal: what the terminal can show to a chip that keeps files for terminals with a right (SPEC.md, 5.11).
         conversation: how it is asked: live, recorded, or played again from a transcript.
     """
-    shown = conversation.credentials(terminal.credentials)
+    deadline = Deadline(max_seconds, monotonic)
     reading = _Reading(
         password=password,
         profile=profile,
         pace_parameter_ids=pace_parameter_ids,
         monotonic=monotonic,
-        deadline=Deadline(max_seconds, monotonic),
+        deadline=deadline,
         allow_bac=allow_bac,
-        terminal=replace(terminal, credentials=shown),
+        terminal=replace(terminal, credentials=conversation.credentials(terminal.credentials)),
         today=now.astimezone(UTC).date(),
         conversation=conversation,
     )
-    reading.run(reader)
+    run_bounded(
+        reading.run,
+        reader=reader,
+        deadline=deadline,
+        cut=lambda: reading.evidence.seal(ReadingLimitError.default_code),
+    )
     return reading.evidence.snapshot(profile=profile.name, read_at=now)
 
 
@@ -166,7 +161,7 @@ class _Reading:
         self._password = password
         self._profile = profile
         self._files = {
-            file.name: _FileName(
+            file.name: FileName(
                 name=file.name,
                 short_identifier=file.short_identifier,
                 file_identifier=file.file_identifier,
@@ -196,7 +191,7 @@ class _Reading:
         """All phases; what breaks them off becomes the snapshot's problem."""
         try:
             with self.evidence.timed(Phase.CONNECT):
-                connection = self.evidence.conversation.connect(reader, self._deadline)
+                connection = self.evidence.conversation.connect(reader)
             try:
                 self._read(connection)
             finally:
@@ -322,8 +317,8 @@ class _Reading:
     def _open(self, channel: CardChannel, pace_info: PaceInfo) -> None:
         self.evidence.note_access(self._password.path, AccessOutcome.BROKEN_OFF, pace_info)
         try:
-            open_card = self.evidence.conversation.pace
-            result = open_card(channel, pace_info=pace_info, password=self._password.secret)
+            pace = self.evidence.conversation.pace
+            result = pace(channel, pace_info=pace_info, password=self._password.secret)
         except (TransportError, ReadingLimitError):
             raise
         except WrongPasswordError:
@@ -342,7 +337,7 @@ class _Reading:
             self.evidence.note_chip(ChipOutcome.FAILED, None)
             self._is_chip_done = True
             self._terminal_key = result.own_public_key
-            self._read_file(channel, _CARD_SECURITY)
+            self._read_file(channel, CARD_SECURITY_FILE)
             find_mapped_key(self.evidence, result.chip_authentication_mapping)
 
     def _select_application(self, channel: CardChannel) -> None:
@@ -358,6 +353,7 @@ class _Reading:
     def _authenticate_chip(self, channel: CardChannel) -> bool:
         """Chip authentication, and the read that proves it; false where it cost the session (SPEC.md, 5.4)."""
         for info, key in () if self._is_chip_done else announced_keys(self.evidence):
+            was_refused = self.evidence.chip_outcome is ChipOutcome.REFUSED_BY_CHIP
             self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
             try:
                 self._terminal_key = self.evidence.conversation.chip_authentication(
@@ -373,6 +369,8 @@ class _Reading:
             except AccessError:
                 self.evidence.note_chip(ChipOutcome.FAILED, key)
                 return False
+            if was_refused:
+                self.evidence.note_fallback("chip-authentication.fallback")
             return self._prove_by_reading(channel, key)
         return True
 
@@ -421,15 +419,15 @@ class _Reading:
             return named
         return named
 
-    def _file(self, name: str) -> _FileName:
+    def _file(self, name: str) -> FileName:
         file = self._files.get(name)
         if file is not None:
             return file
         # ICAO 9303-10, 3.11: a data group's number is its short identifier, and the last byte of its FID.
         number = int(name.removeprefix("EF.DG"))
-        return _FileName(name=name, short_identifier=number, file_identifier=0x0100 | number)
+        return FileName(name=name, short_identifier=number, file_identifier=0x0100 | number)
 
-    def _read_file(self, channel: CardChannel, file: _FileName) -> None:
+    def _read_file(self, channel: CardChannel, file: FileName) -> None:
         if self.evidence.outcome(file.name) is not None:
             return
         number = _GROUP_NUMBERS.get(file.name)
@@ -446,5 +444,7 @@ class _Reading:
                 maximum_bytes=MAX_FILE_BYTES,
             ),
         )
+        if channel.has_refused_short_identifiers:
+            self.evidence.note_fallback("reading.short-identifier-refused")
         if number is not None:
             self._terminal.note_refusal(number)

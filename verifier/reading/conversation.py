@@ -30,7 +30,6 @@ from card_layout.rsa import RsaPublicKey
 from card_layout.transport.connection import CardConnection, CardReader
 from pki.card_verifiable.credentials import TerminalChain
 from pki.card_verifiable.references import HolderReference
-from verifier.reading.bounded import BoundedConnection, Deadline
 
 __all__ = ["Conversation", "ShownCredentials"]
 
@@ -64,9 +63,12 @@ class Conversation:
         """What the terminal can show, as the reading is to use it."""
         return given
 
-    def connect(self, reader: CardReader, deadline: Deadline) -> CardConnection:
+    def connect(self, reader: CardReader) -> CardConnection:
         """Power the card."""
-        return BoundedConnection(reader, deadline)
+        return reader.connect()
+
+    def cut(self) -> None:
+        """Nobody waits for the reading any more: what it does from now on counts for nothing."""
 
     def open_channel(self, connection: CardConnection, deadline: Callable[[], None]) -> CardChannel:
         """The channel for the whole reading."""

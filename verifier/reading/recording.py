@@ -19,7 +19,7 @@ from card_layout.files.security_infos import (
     PaceInfo,
 )
 from card_layout.iso7816.apdu import CommandApdu, ResponseApdu
-from card_layout.iso7816.channel import CardChannel
+from card_layout.iso7816.channel import CardChannel, ReadingLimitError
 from card_layout.iso7816.session import CardSession
 from card_layout.protocols.chip_authentication_mapping import ChipAuthenticationMapping
 from card_layout.protocols.pace import PacePassword, PaceResult
@@ -30,7 +30,6 @@ from card_layout.transport.transcript import RecordingConnection
 from pki.card_verifiable.credentials import TerminalChain
 from pki.card_verifiable.references import HolderReference
 from verifier.inspection.snapshot import CardSnapshot
-from verifier.reading.bounded import Deadline
 from verifier.reading.conversation import Conversation, ShownCredentials
 from verifier.reading.error_notes import note_of
 from verifier.reading.redaction import redact_stream
@@ -67,11 +66,13 @@ class RecordedConversation(Conversation):
         self._scopes: list[str] = []
         self._scope: int | None = None
         self._instruction = 0
+        self._is_cut = False
 
     def events(self, snapshot: CardSnapshot) -> tuple[Event, ...]:
         """The record of the reading that led to this snapshot, redacted."""
         streams: dict[int, list[_Noted]] = {}
-        for item in self._noted:
+        noted = tuple(self._noted)
+        for item in noted:
             if item.scope is not None and item.plain:
                 streams.setdefault(item.scope, []).append(item)
         for scope, items in streams.items():
@@ -86,11 +87,11 @@ class RecordedConversation(Conversation):
                 offset += len(payload)
                 # What is left out at the end are zeros: an answer has its length beside its data.
                 item.event = replace(item.event, data=(frame + piece).rstrip(b"\x00"))
-        return tuple(item.event for item in self._noted)
+        return tuple(item.event for item in noted)
 
     def note(self, kind: EventKind, *, plain: bytes = b"", **values: Any) -> None:
         """Keep one event; beyond the bound only the first ones are kept."""
-        if len(self._noted) >= _MAX_EVENTS:
+        if self._is_cut or len(self._noted) >= _MAX_EVENTS:
             return
         seconds = max(0.0, self._monotonic() - self._begin)
         in_file = self._scope is not None and self._instruction in (
@@ -105,6 +106,11 @@ class RecordedConversation(Conversation):
                 is_by_object=self._instruction == _READ_BINARY_BY_OBJECT,
             )
         )
+
+    def cut(self) -> None:
+        """The record ends here, although the reading may still be under way in its thread."""
+        self.note_error(EventKind.CUT, ReadingLimitError("nobody waits any more"))
+        self._is_cut = True
 
     def note_command(self, command: CommandApdu) -> None:
         """Keep a command as it was meant."""
@@ -135,10 +141,10 @@ class RecordedConversation(Conversation):
         """Those given, with a record of what was chosen."""
         return None if given is None else _RecordedCredentials(given, self)
 
-    def connect(self, reader: CardReader, deadline: Deadline) -> CardConnection:
+    def connect(self, reader: CardReader) -> CardConnection:
         """Power the card, and listen from then on."""
         try:
-            connection = super().connect(reader, deadline)
+            connection = super().connect(reader)
         except CardError as error:
             self.note_error(EventKind.CONNECT, error)
             raise

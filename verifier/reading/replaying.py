@@ -17,7 +17,7 @@ from card_layout.files.security_infos import (
     PaceInfo,
 )
 from card_layout.iso7816.apdu import CommandApdu, ResponseApdu
-from card_layout.iso7816.channel import CardChannel
+from card_layout.iso7816.channel import CardChannel, ReadingLimitError
 from card_layout.iso7816.secure_messaging import SecureMessagingError, SecureMessagingSession
 from card_layout.iso7816.session import CardSession
 from card_layout.iso7816.triple_des import TripleDesSession
@@ -38,7 +38,6 @@ from pki.card_verifiable.chain import EffectiveRights
 from pki.card_verifiable.credentials import TerminalChain
 from pki.card_verifiable.references import HolderReference
 from pki.errors import PkiDataError
-from verifier.reading.bounded import Deadline
 from verifier.reading.conversation import Conversation, ShownCredentials
 from verifier.reading.error_notes import raise_again
 from verifier.reading.transcript_events import Event, EventKind, TranscriptError
@@ -56,6 +55,7 @@ class ReplayedConversation(Conversation):
         self._position = 0
         self._now = 0.0
         self._has_credentials = has_credentials
+        self._has_ended_early = False
         self.divergence: TranscriptError | None = None
 
     def monotonic(self) -> float:
@@ -78,8 +78,16 @@ class ReplayedConversation(Conversation):
 
         Raises:
             TranscriptError: it is another one.
+            ReadingLimitError: the reading was cut off there.
         """
         event = self.peek()
+        if event is not None and event.kind is EventKind.CUT:
+            # Whatever was under way then, nothing more of it counts.
+            self._has_ended_early = True
+            self._position += 1
+            self._now = event.seconds
+        if self._has_ended_early:
+            raise ReadingLimitError("nobody waited any more")
         values = {name: getattr(event, name, None) for name in expected}
         if event is None or event.kind is not kind or values != expected:
             asked = ", ".join(
@@ -110,9 +118,9 @@ class ReplayedConversation(Conversation):
         del given
         return _ReplayedCredentials(self) if self._has_credentials else None
 
-    def connect(self, reader: CardReader, deadline: Deadline) -> CardConnection:
+    def connect(self, reader: CardReader) -> CardConnection:
         """Nothing is powered."""
-        del reader, deadline
+        del reader
         event = self.next(EventKind.CONNECT)
         raise_again(event)
         return _ReplayedConnection(self, event.data or b"")
@@ -353,11 +361,11 @@ class _ReplayedCredentials:
         raise_again(event)
         groups = frozenset(event.data_groups or ())
         try:
+            shown = tuple(CvCertificate.from_bytes(item) for item in event.certificates or ())
             return TerminalChain(
                 trust_point=HolderReference.from_bytes((event.name or "").encode("latin-1")),
-                certificates=tuple(
-                    CvCertificate.from_bytes(item) for item in event.certificates or ()
-                ),
+                certificates=shown,
+                encoded=tuple(item.to_value() for item in shown),
                 rights=EffectiveRights(
                     terminal_type=TerminalType.INSPECTION_SYSTEM,
                     access_bits=(3 in groups) | (4 in groups) << 1,

@@ -59,6 +59,8 @@ class EventKind(StrEnum):
     """What a protected answer held."""
     DEADLINE = "deadline"
     """The time of the inspection was over."""
+    CUT = "cut"
+    """Nobody waited for the reading any more; it is the last line, whatever was under way."""
     CHAIN = "chain"
     """The certificates that the terminal chose to show, from below the trust point ``name``."""
     PROOF = "proof"

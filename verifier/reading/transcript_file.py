@@ -224,6 +224,7 @@ def outcome_of(snapshot: CardSnapshot) -> dict[str, Any]:
             | ({} if item.content is None else {"bytes": len(item.content)})
             for item in snapshot.files.values()
         ],
+        "fallbacks": list(snapshot.fallbacks),
         "is_complete": snapshot.is_complete,
         "problem": None
         if snapshot.problem is None

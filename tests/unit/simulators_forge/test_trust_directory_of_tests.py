@@ -23,8 +23,12 @@ def test_the_verifier_takes_the_trust_directory(test_pki: TestAuthority, tmp_pat
 def test_the_policy_requires_every_check_of_the_card() -> None:
     policy = Policy.from_bytes(TEST_POLICY.encode())
     assert policy.allow_test_authorities
-    # What a terminal may do says nothing about the card (SPEC.md, 9.21 and 9.22).
-    about_the_terminal = {CheckName.TERMINAL_AUTHENTICATION, CheckName.PROTECTED_DATA_GROUPS}
+    # What a terminal may do and show says nothing about the card (SPEC.md, 9.21 to 9.23).
+    about_the_terminal = {
+        CheckName.TERMINAL_AUTHENTICATION,
+        CheckName.PROTECTED_DATA_GROUPS,
+        CheckName.PORTRAIT,
+    }
     assert policy.required_checks() == frozenset(CheckName) - about_the_terminal
 
 

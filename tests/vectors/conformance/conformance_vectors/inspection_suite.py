@@ -23,6 +23,7 @@ from conformance_vectors.security_object_cases import SECURITY_OBJECT_CASES
 from conformance_vectors.signer_cases import SIGNER_CASES
 from conformance_vectors.table import Row, State, vector_name
 from conformance_vectors.terminal_cases import TERMINAL_CASES, TRUST_POINT_CASES
+from conformance_vectors.terminal_store_cases import TERMINAL_STORE_CASES
 
 FILE = "test_conformance_inspection.py"
 TEST = "test_the_verdict_is_the_one_owed"
@@ -34,6 +35,7 @@ CASES: dict[str, Case] = {
     **LENGTH_CASES,
     **CHIP_AUTHENTICATION_CASES,
     **TERMINAL_CASES,
+    **TERMINAL_STORE_CASES,
     **TRUST_POINT_CASES,
     **ACTIVE_AUTHENTICATION_CASES,
     **CARD_SECURITY_CASES,
