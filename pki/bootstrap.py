@@ -142,7 +142,7 @@ def rebuild(home: Home, *, kept: Sequence[bytes], key: NoteKey | None) -> int:
         if own is not None:
             check_checkpoint(read_checkpoint(own, [log_key_of(state)]), levels)
         for note in kept:
-            trusted = key if key is not None else log_key_of(state)
+            trusted = key if key is not None else log_key_of(state, note)
             check_checkpoint(read_checkpoint(note, [trusted]), levels)
 
     return rebuild_log(home, check=check)

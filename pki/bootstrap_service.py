@@ -41,7 +41,6 @@ __all__ = [
     "upgrade_database",
 ]
 
-_FILE_NAME: Final = "service.sqlite"
 _MAX_URL_BYTES: Final = 4096
 
 
@@ -219,7 +218,7 @@ def _url(home: Home, url: str | None, url_file: Path | None) -> str:
             raise RecordError(
                 f"file {url_file} with the database's URL cannot be read", code="database.url"
             ) from error
-    return f"sqlite:///{home.directory.absolute() / _FILE_NAME}"
+    return f"sqlite:///{home.service_database.absolute()}"
 
 
 def _utc_now() -> datetime:

@@ -18,6 +18,7 @@ from pki.certificates.crl import MAX_CRL_LIFETIME
 from pki.certificates.profile import ProfileVariant
 from pki.cli_api import mount_api
 from pki.cli_authorising import authorisation_app, operator_app, signer_serve
+from pki.cli_backup import backup_app
 from pki.cli_ceremony import ceremony_app
 from pki.cli_certificate import certificate_app
 from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_context, load_profile
@@ -334,6 +335,7 @@ for _name, _commands in (
     ("certificate", certificate_app),
     ("ceremony", ceremony_app),
     ("master-key", master_key_app),
+    ("backup", backup_app),
 ):
     app.add_typer(_commands, name=_name)
 app.command("lint", epilog=LINT_EXAMPLES)(lint_command)

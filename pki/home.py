@@ -8,8 +8,7 @@ operators/      NAME/: each operator's own key, under the operator's own PIN
 journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
 log/            the transparency log's hashes (pki.record.transparency_store)
 checkpoint      the log's newest signed checkpoint, for others to keep
-certificates/   NAME.cer, and crl/NAME.crl, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
-certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop: copies of what the journal holds, for others to fetch
+certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
 """
 
 import json
@@ -73,6 +72,11 @@ class Home:
         return self.directory / "operators"
 
     @property
+    def service_database(self) -> Path:
+        """Where the service's database is, unless another one was named."""
+        return self.directory / "service.sqlite"
+
+    @property
     def exists(self) -> bool:
         """Whether this is a home already."""
         return self._settings_file.exists()
@@ -87,16 +91,23 @@ class Home:
         Raises:
             RecordError: ``home.exists``, ``home.unusable``.
         """
-        lines = [f"format = {_FORMAT}", f"pin_file = {_toml_text(settings.pin_file)}"]
-        if settings.root_keystore is not None:
-            lines.append(f"root_keystore = {_toml_text(settings.root_keystore)}")
-        content = "\n".join(lines) + "\n"
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.directory.chmod(0o700)
-            create_file(self._settings_file, content.encode())
+            create_file(self._settings_file, _settings_text(settings))
         except FileExistsError as error:
             raise RecordError(f"{self.directory} is a home already", code="home.exists") from error
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+    def replace_settings(self, settings: HomeSettings) -> None:
+        """Write other settings, for a home that was moved.
+
+        Raises:
+            RecordError: ``home.unusable``.
+        """
+        try:
+            replace_file(self._settings_file, _settings_text(settings))
         except OSError as error:
             raise _unusable(self.directory, error) from error
 
@@ -164,6 +175,19 @@ class Home:
         except OSError as error:
             raise _unusable(self.directory, error) from error
 
+    def set_checkpoint_aside(self) -> None:
+        """Keep the newest checkpoint as ``checkpoint.before-restore``: the log's next epoch has none yet.
+
+        Raises:
+            RecordError: ``home.unusable``.
+        """
+        try:
+            if self._checkpoint_file.exists():
+                aside = self._checkpoint_file.with_name("checkpoint.before-restore")
+                self._checkpoint_file.replace(aside)
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
     @property
     def _checkpoint_file(self) -> Path:
         return self.directory / "checkpoint"
@@ -184,6 +208,13 @@ class Home:
             replace_file(path, der, mode=0o644)
         except OSError as error:
             raise _unusable(self.directory, error) from error
+
+
+def _settings_text(settings: HomeSettings) -> bytes:
+    lines = [f"format = {_FORMAT}", f"pin_file = {_toml_text(settings.pin_file)}"]
+    if settings.root_keystore is not None:
+        lines.append(f"root_keystore = {_toml_text(settings.root_keystore)}")
+    return ("\n".join(lines) + "\n").encode()
 
 
 def _toml_text(path: Path) -> str:

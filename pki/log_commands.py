@@ -27,7 +27,7 @@ from pki.record.transparency_proof import (
 from pki.services.log_keeper import read_checkpoint
 from pki.services.log_reading import log_key, prove_growth, prove_inclusion, verify_log
 
-__all__ = ["log_app"]
+__all__ = ["log_app", "read_key_file", "read_note_file"]
 
 _MAX_KEY_BYTES: Final = 4096
 _REFERENCE_BYTES: Final = 16
@@ -122,12 +122,12 @@ def verify(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Check journal and log: find every edit, deletion, other order or cut tail since a checkpoint."""
-    kept = [_read(path, MAX_NOTE_BYTES) for path in checkpoint or ()]
+    kept = [read_note_file(path) for path in checkpoint or ()]
     report = verify_log(
         _home(context),
         kept=kept,
-        key=None if key is None else _read_key(key),
-        cosigners=[_read_key(path) for path in cosigner or ()],
+        key=None if key is None else read_key_file(key),
+        cosigners=[read_key_file(path) for path in cosigner or ()],
     )
     if not kept:
         print_warning(
@@ -214,8 +214,8 @@ def check(
 ) -> None:
     """Check a proof; with --key it needs nothing of the authority's."""
     data = _read(proof, MAX_PROOF_BYTES)
-    log = log_key(_home(context)) if key is None else _read_key(key)
-    keys: Sequence[NoteKey] = [log, *(_read_key(path) for path in cosigner or ())]
+    log = log_key(_home(context)) if key is None else read_key_file(key)
+    keys: Sequence[NoteKey] = [log, *(read_key_file(path) for path in cosigner or ())]
     if is_growth_proof(data):
         if since is None:
             raise typer.BadParameter("a proof of growth needs the older checkpoint: --since FILE")
@@ -262,8 +262,8 @@ def log_rebuild(
     """Make a damaged log anew from the journal, if the journal fits every checkpoint; the old files are kept."""
     leaves = rebuild(
         _home(context),
-        kept=[_read(path, MAX_NOTE_BYTES) for path in checkpoint or ()],
-        key=None if key is None else _read_key(key),
+        kept=[read_note_file(path) for path in checkpoint or ()],
+        key=None if key is None else read_key_file(key),
     )
     print_document({"leaves": leaves}, output_format)
 
@@ -295,7 +295,22 @@ def _write(path: Path, content: bytes) -> None:
         ) from error
 
 
-def _read_key(path: Path) -> NoteKey:
+def read_note_file(path: Path) -> bytes:
+    """A checkpoint's file, at most one byte longer than a note may be.
+
+    Raises:
+        RecordError: ``log.unreadable``.
+    """
+    return _read(path, MAX_NOTE_BYTES)
+
+
+def read_key_file(path: Path) -> NoteKey:
+    """The key of a log in a file.
+
+    Raises:
+        PkiDataError: ``log.key-malformed``.
+        RecordError: ``log.unreadable``.
+    """
     try:
         text = _read(path, _MAX_KEY_BYTES).decode()
     except UnicodeDecodeError as error:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from pki.errors import RecordError
-from pki.record.journal import Journal, JournalEntry, Record
+from pki.record.journal import Journal, JournalEntry, JournalHead, Record
 from pki.record.transparency_store import TiledLog
 from pki.record.transparency_tree import hash_leaf
 
@@ -134,6 +134,11 @@ class LoggedJournal:
             )
             stack.pop_all()
         return cls(journal=journal, log=log, logged_kinds=logged_kinds, random_bytes=random_bytes)
+
+    @property
+    def head(self) -> JournalHead:
+        """How far the journal goes."""
+        return self._journal.head
 
     @property
     def log(self) -> TiledLog:

@@ -11,7 +11,7 @@ from pki.errors import PkiRefusedError
 from pki.keys.algorithms import SignatureAlgorithm, elliptic_curve_key
 from pki.services.authorisation_state import AuthorisationState, BatchRecord
 from pki.services.recorder import Recorder
-from pki.services.state import EntryKind
+from pki.services.state import EntryKind, SignerRecord
 from pki.signed.authorisation import BatchAuthorisation, OperatorSignature
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "REQUIRED_OPERATORS",
     "accept_authorisation",
     "check_batch",
+    "check_not_retired",
     "operators_behind",
     "require_batch",
 ]
@@ -35,7 +36,7 @@ def accept_authorisation(authorisation: BatchAuthorisation, recorder: Recorder) 
         PkiRefusedError: ``authorisation.expired``, ``authorisation.too-long``, ``authorisation.batch-used``,
             ``authorisation.same-operator``, ``authorisation.signatures-missing``, ``authorisation.signature-wrong``,
             ``operator.unknown``, ``operator.revoked``, ``operator.expired``, ``operator.certificate-invalid``,
-            ``signer.unknown``.
+            ``signer.unknown``, ``signer.retired``.
         RecordError: it is not recorded.
     """
     state = recorder.state
@@ -51,6 +52,7 @@ def accept_authorisation(authorisation: BatchAuthorisation, recorder: Recorder) 
             f"there is no signer {authorisation.signer_id!r}, only {sorted(state.signers)}",
             code="signer.unknown",
         )
+    check_not_retired(state.signers[authorisation.signer_id])
     _check_time(authorisation.until, now)
     if authorisation.until - now > MAX_AUTHORISED_TIME:
         raise PkiRefusedError(
@@ -145,7 +147,8 @@ def require_batch(state: AuthorisationState, batch: bytes, *, now: datetime) -> 
     """An accepted authorisation that still holds: in time, and none of its operators revoked.
 
     Raises:
-        PkiRefusedError: ``authorisation.unknown``, ``authorisation.expired``, ``operator.revoked``.
+        PkiRefusedError: ``authorisation.unknown``, ``authorisation.expired``, ``authorisation.before-restore``,
+            ``operator.revoked``.
     """
     record = state.batches.get(batch)
     if record is None:
@@ -155,10 +158,31 @@ def require_batch(state: AuthorisationState, batch: bytes, *, now: datetime) -> 
             hint="present the authorisation first",
         )
     _check_time(record.until, now)
+    if record.is_closed:
+        raise PkiRefusedError(
+            f"how much of batch {batch.hex()} was used before the home was restored is unknown",
+            code="authorisation.before-restore",
+            hint="have another authorisation signed",
+        )
     for name in record.operators:
         if state.operators[name].revoked_at is not None:
             raise _revoked(name)
     return record
+
+
+def check_not_retired(record: SignerRecord) -> None:
+    """Whether it is known how much a signer has signed.
+
+    Raises:
+        PkiRefusedError: ``signer.retired``.
+    """
+    if record.retired_at is not None:
+        raise PkiRefusedError(
+            f"how much signer {record.signer_id} signed before the home was restored at "
+            f"{record.retired_at:%Y-%m-%d %H:%M:%S}Z is unknown: it signs no card any more",
+            code="signer.retired",
+            hint="create the next signer: membercard-pki signer create",
+        )
 
 
 def _operator_of(signature: OperatorSignature, state: AuthorisationState) -> str:

@@ -202,8 +202,8 @@ class AuthorityService:
         """Make the key and the certificate of a signer of documents, lists, bundles or journals.
 
         Raises:
-            PkiRefusedError: ``authority.missing``, ``signer.exists``, ``authority.key-usage-period``,
-                ``authority.expired``, ``certificate.request-invalid``.
+            PkiRefusedError: ``authority.missing``, ``signer.exists``, ``signer.name-after-restore``,
+                ``authority.key-usage-period``, ``authority.expired``, ``certificate.request-invalid``.
             KeystoreError, RecordError: it is unfinished, or not begun.
         """
         authority = self._require_authority()
@@ -213,6 +213,7 @@ class AuthorityService:
                 code="signer.exists",
                 hint="choose the next identifier: a signer's name is given once",
             )
+        self.state.restores.check_new_name(signer_id)
         record = self._require_record()
         issuer = self._authority_signer(authority)
         profile = profile.in_variant(record.variant)

@@ -86,8 +86,8 @@ def verify_log(
         check_checkpoint(checkpoint, levels)
         sealed = checkpoint.size
     if kept:
-        keys = [key if key is not None else log_key_of(state), *cosigners]
         for note in kept:
+            keys = [key if key is not None else log_key_of(state, note), *cosigners]
             check_checkpoint(read_checkpoint(note, keys), levels)
     return LogReport(
         head=head,

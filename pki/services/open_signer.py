@@ -90,6 +90,7 @@ def _choose(state: PkiState, signer_id: str | None, moment: datetime) -> SignerR
         and record.certificate is not None
         and record.revoked_at is None
         and record.destroyed_at is None
+        and record.retired_at is None
         for certificate in (DocumentSignerCertificate.from_bytes(record.certificate),)
         if certificate.key_use_not_before <= moment <= certificate.key_use_not_after
     ]

@@ -17,6 +17,7 @@ from pki.services.card_verifiable_state import CardVerifiableState
 from pki.services.ceremony_state import CeremonyState
 from pki.services.master_key_state import MASTER_KEY_ENTRIES, MasterKeyState
 from pki.services.records import AuthorityRecord, ServiceRecord, SignerRecord
+from pki.services.restore_state import RestoreState
 
 __all__ = [
     "CRL_SERIES",
@@ -90,6 +91,7 @@ class EntryKind(Enum):
     QUORUM_CHOSEN = "quorum.chosen"
     QUORUM_SET = "quorum.set"
     TRANSCRIPT_INTENDED = "ceremony-transcript.intended"
+    HOME_RESTORED = "home.restored"
 
 
 SIGNATURE_KINDS = frozenset(
@@ -110,9 +112,10 @@ SIGNATURE_KINDS = frozenset(
         EntryKind.OPERATOR_INTENDED,
         EntryKind.CHECKPOINT_INTENDED,
         EntryKind.TRANSCRIPT_INTENDED,
+        EntryKind.HOME_RESTORED,
     )
 )
-"""The entries that announce a signature: each has a leaf in the transparency log."""
+"""The entries that announce a signature, or begin an epoch of the log: each has a leaf in the transparency log."""
 
 
 class PkiState:
@@ -140,6 +143,9 @@ class PkiState:
         self.authorisations = AuthorisationState()
         self.ceremonies = CeremonyState()
         self.master_keys = MasterKeyState()
+        self.restores = RestoreState()
+        self.last_time: datetime | None = None
+        """When the last entry was recorded."""
 
     @property
     def authority(self) -> AuthorityRecord | None:
@@ -200,6 +206,7 @@ class PkiState:
             if apply is not None:
                 apply(self, entry)
             self.is_sealed = kind is EntryKind.CHECKPOINT_INTENDED
+            self.last_time = entry.time
         except (ValueError, LookupError, PkiDataError) as error:
             raise RecordError(
                 f"entry {entry.sequence} of kind {entry.kind[:60]!r} cannot be understood",
@@ -345,6 +352,17 @@ def _log_started(state: PkiState, entry: JournalEntry) -> None:
     state.log_key = bytes.fromhex(entry.text("public_key"))
 
 
+def _home_restored(state: PkiState, entry: JournalEntry) -> None:
+    # A log that has no name yet gets one of the new epoch when it is started.
+    state.restores.apply(entry, origin=state.log_origin)
+    if state.log_origin is not None:
+        state.log_origin = entry.text("origin")
+    for signer in state.signers.values():
+        if signer.kind is ProfileKind.DOCUMENT_SIGNER and signer.retired_at is None:
+            signer.retired_at = entry.time
+    state.authorisations.close_batches()
+
+
 def _count(state: PkiState, series: str, entry: JournalEntry) -> None:
     state.list_numbers[series] = max(state.list_numbers.get(series, 0), entry.number("number"))
 
@@ -405,6 +423,7 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
     EntryKind.REQUEST_TAKEN: lambda state, entry: state.authorisations.request_was_taken(entry),
     EntryKind.CEREMONY_BEGUN: lambda state, entry: state.ceremonies.begin(entry),
     EntryKind.QUORUM_CHOSEN: lambda state, entry: state.ceremonies.choose(entry),
+    EntryKind.HOME_RESTORED: _home_restored,
     EntryKind.QUORUM_SET: lambda state, entry: state.ceremonies.set(entry),
     **{
         EntryKind(kind): lambda state, entry: state.master_keys.apply(entry)

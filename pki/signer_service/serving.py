@@ -82,6 +82,7 @@ def serve_signer(
             and record.certificate is not None
             and record.revoked_at is None
             and record.destroyed_at is None
+            and record.retired_at is None
         }
         verifiers = state.card_verifiable.issued(role=Role.DOCUMENT_VERIFIER)
         issuer = CvIssuer(keystore=None, signing_keys=keys, recorder=recorder, publication=home)
