@@ -27,6 +27,7 @@ from pki.record.transparency_note import NoteKey
 from pki.record.transparency_store import TiledLog
 from pki.record.transparency_tree import tree_root
 from pki.services.log_keeper import check_checkpoint, log_key_of, read_checkpoint
+from pki.services.log_reading import verify_log
 from pki.services.open_record import open_record
 from pki.services.recorder import Recorder
 from pki.services.restore_state import EPOCH_BYTES, list_number_floor, next_origin
@@ -85,8 +86,9 @@ def create_backup(
             f"backup {path} would lie in the home that it is of", code="backup.inside-home"
         )
     home.settings()
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
+    with open_record(home) as journal:
+        # From its first line to its end, whatever a snapshot says: what is damaged is not backed up.
+        verify_log(home, kept=(), key=None, cosigners=())
         sources = collect_sources(home)
         requests = _copy_of_requests(home, url=url, url_file=url_file)
         if requests is not None:
@@ -194,8 +196,8 @@ def _finish(
 ) -> RestoreReport:
     """Turn what was extracted into a home that may be used."""
     settings = home.settings()
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
+    with open_record(home) as journal:
+        state = journal.state
         if journal.head != manifest.head or journal.log.size != manifest.leaves:
             raise PkiDataError(
                 f"the backup's journal goes to {journal.head.sequence} with {journal.log.size} leaves, "

@@ -21,7 +21,6 @@ from pki.services.open_record import open_record
 from pki.services.operators import HomeOperatorRoot, OperatorService
 from pki.services.recorder import Recorder
 from pki.services.service_authority import MAX_REQUEST_BYTES, public_key_of_request
-from pki.services.state import PkiState
 from pki.signed.authorisation import (
     BATCH_BYTES,
     MAX_AUTHORISATION_BYTES,
@@ -65,8 +64,8 @@ def enrol_operator(
         KeystoreError, RecordError: it is not, or not wholly, enrolled.
     """
     pin = home.read_pin(pin_file)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
+    with open_record(home) as journal:
+        state = journal.state
         recorder = Recorder(journal=journal, state=state, now=_now)
         with contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore:
             service = OperatorService(
@@ -118,8 +117,8 @@ def enrol_operator_by_request(
         ) from error
     public_key = elliptic_curve_key(public_key_of_request(content))
     pin = home.read_pin(pin_file)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
+    with open_record(home) as journal:
+        state = journal.state
         recorder = Recorder(journal=journal, state=state, now=_now)
         with contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore:
             root = HomeOperatorRoot(
@@ -159,8 +158,8 @@ def prove_operator(home: Home, name: str, *, keys: Path | None, operator_pin_fil
 def revoke_operator(home: Home, name: str, *, reason: str, pin_file: Path | None) -> OperatorRecord:
     """Revoke an operator; see ``OperatorService.revoke``."""
     pin = home.read_pin(pin_file)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
+    with open_record(home) as journal:
+        state = journal.state
         recorder = Recorder(journal=journal, state=state, now=_now)
         with contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore:
             root = HomeOperatorRoot(

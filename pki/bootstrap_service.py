@@ -28,7 +28,6 @@ from pki.services.projection import catch_up
 from pki.services.recorder import Recorder
 from pki.services.request_execution import Outcome, RequestExecution
 from pki.services.rule_linter import RuleLinter
-from pki.services.state import PkiState
 from pki.services.terminals import TerminalService
 
 __all__ = [
@@ -169,12 +168,11 @@ def carry_out_request(
     home = service.home
     request = service.desk.show(request_id)
     pin = home.read_pin(pin_file)
-    state = PkiState()
     with (
-        open_record(home, replay=state.apply) as journal,
+        open_record(home) as journal,
         contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore,
     ):
-        recorder = Recorder(journal=journal, state=state, now=_utc_now)
+        recorder = Recorder(journal=journal, state=journal.state, now=_utc_now)
         operator_root = HomeOperatorRoot(
             keystore=keystore, recorder=recorder, random_bytes=secrets.token_bytes
         )

@@ -41,9 +41,11 @@ from pki.presentation import (
     print_warning,
     signer_document,
 )
-from pki.record.journal import JournalHead, verify_journal
+from pki.record.journal import JournalHead
 from pki.services.authority import AuthorityRequest
+from pki.services.log_reading import replay_all
 from pki.services.revocation import RevocationService
+from pki.services.state import PkiState
 
 __all__ = ["app", "main"]
 
@@ -302,8 +304,7 @@ def journal_verify(
     home = command_context(context).home
     home.settings()
     known = None if head is None else JournalHead.from_text(head)
-    found = verify_journal(home.journal, known_head=known)
-    read_state(home)
+    _, found = replay_all(home, PkiState(), known_head=known)
     if found.torn_bytes:
         print_warning(
             f"the last {found.torn_bytes} bytes are a line that a crash tore; it was never acknowledged"

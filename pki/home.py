@@ -6,6 +6,7 @@ root-keystore/  the CSCA's keys, where a quorum opens them (pki.ceremony); it ma
 ceremonies/     ID/transcript.jsonl: what was done in each ceremony
 operators/      NAME/: each operator's own key, under the operator's own PIN
 journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
+snapshots/      what the journal adds up to at an entry; made anew at will (pki.record.snapshot)
 log/            the transparency log's hashes (pki.record.transparency_store)
 checkpoint      the log's newest signed checkpoint, for others to keep
 certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
@@ -55,6 +56,11 @@ class Home:
     def log(self) -> Path:
         """The transparency log's directory."""
         return self.directory / "log"
+
+    @property
+    def snapshots(self) -> Path:
+        """Where snapshots of the journal are, which are never needed."""
+        return self.directory / "snapshots"
 
     @property
     def keystore(self) -> Path:

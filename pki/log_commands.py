@@ -25,7 +25,7 @@ from pki.record.transparency_proof import (
     is_growth_proof,
 )
 from pki.services.log_keeper import read_checkpoint
-from pki.services.log_reading import log_key, prove_growth, prove_inclusion, verify_log
+from pki.services.log_reading import LogProver, log_key, verify_log
 
 __all__ = ["log_app", "read_key_file", "read_note_file"]
 
@@ -180,13 +180,13 @@ def prove(
     if [index, reference, since].count(None) != 2:
         raise typer.BadParameter("give one of INDEX, --reference and --since")
     if since is not None:
-        growth = prove_growth(home, _read(since, MAX_NOTE_BYTES))
+        growth = LogProver(home).growth(_read(since, MAX_NOTE_BYTES))
         _write(out, growth.to_bytes())
         size = Checkpoint.from_text(growth.note.text).size
         print_document({"old_size": growth.old_size, "size": size, "file": str(out)}, output_format)
         return
-    proof = prove_inclusion(
-        home, index=index, reference=None if reference is None else _read_reference(reference)
+    proof = LogProver(home).inclusion(
+        index=index, reference=None if reference is None else _read_reference(reference)
     )
     _write(out, proof.to_bytes())
     size = Checkpoint.from_text(proof.note.text).size

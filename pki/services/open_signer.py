@@ -46,10 +46,10 @@ def open_document_signer(
     """
     place = Home(home)
     pin = place.read_pin(pin_file)
-    state = PkiState()
     stack = ExitStack()
     try:
-        journal = stack.enter_context(open_record(place, replay=state.apply))
+        journal = stack.enter_context(open_record(place))
+        state = journal.state
         record = _choose(state, signer_id, now())
         keystore = stack.enter_context(closing(open_keystore(place.keystore, pin=pin)))
         return InProcessDocumentSigner(

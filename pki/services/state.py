@@ -4,7 +4,6 @@ Every signature is recorded before it is made (``...intended``, or ``security-ob
 after a crash the state knows what may exist: its serial numbers, CRL numbers and references stay used.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
@@ -17,10 +16,12 @@ from pki.services.card_verifiable_state import CardVerifiableState
 from pki.services.ceremony_state import CeremonyState
 from pki.services.master_key_state import MASTER_KEY_ENTRIES, MasterKeyState
 from pki.services.records import AuthorityRecord, ServiceRecord, SignerRecord
+from pki.services.reference_index import ReferenceIndex
 from pki.services.restore_state import RestoreState
 
 __all__ = [
     "CRL_SERIES",
+    "FOLDED_KINDS",
     "SERVICE_CRL_SERIES",
     "SIGNATURE_KINDS",
     "STOP_LIST_SERIES",
@@ -92,6 +93,7 @@ class EntryKind(Enum):
     QUORUM_SET = "quorum.set"
     TRANSCRIPT_INTENDED = "ceremony-transcript.intended"
     HOME_RESTORED = "home.restored"
+    SNAPSHOT_TAKEN = "snapshot.taken"
 
 
 SIGNATURE_KINDS = frozenset(
@@ -118,6 +120,10 @@ SIGNATURE_KINDS = frozenset(
 """The entries that announce a signature, or begin an epoch of the log: each has a leaf in the transparency log."""
 
 
+FOLDED_KINDS = frozenset({EntryKind.SECURITY_OBJECT_SIGNED.value})
+"""The entries of which there are millions: snapshots hold what they add up to, and not where they stand."""
+
+
 class PkiState:
     """The sum of all journal entries so far; ``apply`` adds one."""
 
@@ -133,7 +139,7 @@ class PkiState:
         self.crl_due: datetime | None = None
         self.stop_list: bytes | None = None
         self.service_crl: bytes | None = None
-        self.references: Counter[bytes] = Counter()
+        self.references = ReferenceIndex()
         self.log_origin: str | None = None
         self.log_key: bytes | None = None
         self.is_sealed = False
@@ -146,6 +152,9 @@ class PkiState:
         self.restores = RestoreState()
         self.last_time: datetime | None = None
         """When the last entry was recorded."""
+
+        self.sequence = 0
+        """Which entry that was."""
 
     @property
     def authority(self) -> AuthorityRecord | None:
@@ -194,6 +203,29 @@ class PkiState:
         """Whether a security object may exist for this reference."""
         return reference in self.references
 
+    def folded_counts(self) -> dict[str, int]:
+        """What the entries of ``FOLDED_KINDS`` add up to, besides the references."""
+        signers = {f"signer:{key}": item.objects_signed for key, item in self.signers.items()}
+        batches = self.authorisations.batches
+        return signers | {f"batch:{key.hex()}": item.signed for key, item in batches.items()}
+
+    def take_folded(self, counts: Mapping[str, int], references: bytes, *, sequence: int) -> None:
+        """Take in what all entries of ``FOLDED_KINDS`` up to ``sequence`` add up to; all others were applied.
+
+        Raises:
+            RecordError: ``record.damaged``: they are of other signers and batches.
+        """
+        if counts.keys() != self.folded_counts().keys():
+            raise RecordError("counts are of other signers and batches", code="record.damaged")
+        for signer_id, signer in self.signers.items():
+            signer.objects_signed = counts[f"signer:{signer_id}"]
+        for batch, record in self.authorisations.batches.items():
+            record.signed = counts[f"batch:{batch.hex()}"]
+        self.references = ReferenceIndex.from_bytes(references)
+        # Where the last entry was a card's, something was recorded behind the last checkpoint.
+        self.is_sealed = self.is_sealed and self.sequence == sequence
+        self.sequence = sequence
+
     def apply(self, entry: JournalEntry) -> None:
         """Take one entry in, in the journal's order.
 
@@ -207,6 +239,7 @@ class PkiState:
                 apply(self, entry)
             self.is_sealed = kind is EntryKind.CHECKPOINT_INTENDED
             self.last_time = entry.time
+            self.sequence = entry.sequence
         except (ValueError, LookupError, PkiDataError) as error:
             raise RecordError(
                 f"entry {entry.sequence} of kind {entry.kind[:60]!r} cannot be understood",
@@ -216,7 +249,7 @@ class PkiState:
 
 def _security_object_signed(state: PkiState, entry: JournalEntry) -> None:
     state.signers[entry.text("signer")].objects_signed += 1
-    state.references[bytes.fromhex(entry.text("reference"))] += 1
+    state.references.add(bytes.fromhex(entry.text("reference")), entry.sequence)
     if "batch" in entry.fields:
         state.authorisations.batches[bytes.fromhex(entry.text("batch"))].signed += 1
 
