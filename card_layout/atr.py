@@ -17,6 +17,7 @@ __all__ = [
     "CAPABILITIES_SHORT",
     "AtrError",
     "LifeCycle",
+    "announces_extended_lengths",
     "encode_atr",
     "read_life_cycle",
 ]
@@ -30,6 +31,8 @@ CAPABILITIES_SHORT = bytes.fromhex("942180")
 _MAX_BYTES = 33
 _COMPACT_TLV = 0x80
 _STATUS_INDICATOR = 0x8
+_CAPABILITIES = 0x7
+_EXTENDED_LENGTHS = 0x40
 _NO_INFORMATION = 0x00
 
 
@@ -78,6 +81,21 @@ def read_life_cycle(atr: bytes) -> LifeCycle | None:
                     f"{', '.join(f'{state:02X}' for state in LifeCycle)}"
                 ) from error
     return None
+
+
+def announces_extended_lengths(atr: bytes) -> bool:
+    """Whether the card's capabilities name extended lengths (ISO/IEC 7816-4, 12.1.1.9, third table).
+
+    Raises:
+        AtrError: not an ATR, or historical bytes cut short.
+    """
+    historical = _historical_bytes(atr)
+    if not historical or historical[0] != _COMPACT_TLV:
+        return False
+    return any(
+        tag == _CAPABILITIES and len(value) == 3 and bool(value[2] & _EXTENDED_LENGTHS)
+        for tag, value in _compact_objects(historical[1:])
+    )
 
 
 def _historical_bytes(atr: bytes) -> bytes:

@@ -225,6 +225,8 @@ def publish_again(home: Home, state: PkiState) -> None:
             home.publish_crl(name, crl)
     if state.stop_list is not None:
         home.publish_stop_list(AUTHORITY_KEY_ID, state.stop_list)
+    if state.master_list is not None:
+        home.publish_master_list(AUTHORITY_KEY_ID, state.master_list)
 
 
 def _utc_now() -> datetime:

@@ -16,18 +16,16 @@ from pki.bootstrap import open_authority, prepare_home, read_state, write_trust
 from pki.certificates.certificate import load_certificate_list
 from pki.certificates.crl import MAX_CRL_LIFETIME
 from pki.certificates.profile import ProfileVariant
-from pki.cli_api import mount_api
 from pki.cli_authorising import authorisation_app, operator_app, signer_serve
-from pki.cli_backup import backup_app
-from pki.cli_ceremony import ceremony_app
 from pki.cli_certificate import certificate_app
 from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_context, load_profile
 from pki.cli_hierarchy import mount
 from pki.cli_master_keys import master_key_app
-from pki.cli_service import mount_service
+from pki.cli_master_list import master_list_app
 from pki.cli_terminal_export import terminal_app
 from pki.errors import PkiError
 from pki.keys.open import KeystoreKind, keystore_warning
+from pki.lazy_commands import LazyCommands, LazyGroup
 from pki.lint_command import LINT_EXAMPLES, lint_command
 from pki.log_commands import log_app
 from pki.presentation import (
@@ -52,8 +50,38 @@ __all__ = ["app", "main"]
 _NOT_DONE: Final = 2
 _USAGE: Final = 64
 
+_LAZY: Final = {
+    "ceremony": LazyCommands(
+        module="pki.cli_ceremony",
+        attribute="ceremony_app",
+        help="Ceremonies: what a quorum of custodians does with the root's key.",
+    ),
+    "backup": LazyCommands(
+        module="pki.cli_backup",
+        attribute="backup_app",
+        help="Token, journal, log and database in one sealed file, and back.",
+    ),
+    "database": LazyCommands(
+        module="pki.cli_service",
+        attribute="database_app",
+        help="The service's database: requests, and a projection of the journal.",
+    ),
+    "request": LazyCommands(
+        module="pki.cli_service",
+        attribute="request_app",
+        help="What operators asked for and decided through the API.",
+    ),
+    "api": LazyCommands(
+        module="pki.cli_api",
+        attribute="api_app",
+        help="The HTTP API for operators and terminals.",
+    ),
+}
+"""Groups that bring a database, a web server or a PDF library."""
+
 app = typer.Typer(
     name="membercard-pki",
+    cls=LazyGroup.of(_LAZY),
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -334,15 +362,12 @@ for _name, _commands in (
     ("operator", operator_app),
     ("authorisation", authorisation_app),
     ("certificate", certificate_app),
-    ("ceremony", ceremony_app),
+    ("master-list", master_list_app),
     ("master-key", master_key_app),
-    ("backup", backup_app),
 ):
     app.add_typer(_commands, name=_name)
 app.command("lint", epilog=LINT_EXAMPLES)(lint_command)
 mount(app, authority=authority_app, signer=signer_app)
-mount_service(app)
-mount_api(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

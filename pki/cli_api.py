@@ -11,14 +11,9 @@ from pki.bootstrap_service import open_service_database, require_current_schema
 from pki.cli_context import command_context
 from pki.cli_service import DatabaseFileOption, DatabaseOption
 
-__all__ = ["mount_api"]
+__all__ = ["api_app"]
 
 api_app = typer.Typer(help="The HTTP API for operators and terminals.", rich_markup_mode=None)
-
-
-def mount_api(root: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    root.add_typer(api_app, name="api")
 
 
 @api_app.command(

@@ -1,25 +1,24 @@
 """The command ``membercard-pki certificate verify``: why a path holds, or why not, step by step."""
 
 import json
-import stat
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from pki.certificates.certificate import MAX_CERTIFICATE_BYTES, MAX_LIST_BYTES
+from pki.bounded_files import read_bounded
+from pki.certificates.certificate import MAX_CERTIFICATE_BYTES
 from pki.certificates.path import PathProfile
-from pki.errors import PkiDataError, PkiRefusedError
+from pki.cli_context import AtOption, moment_given
+from pki.errors import PkiRefusedError
 from pki.presentation import FormatOption, OutputFormat, print_table
 from pki.services.path_explaining import PathExplanation, TrustBytes, explain_path
-from pki.signed.stop_list import MAX_STOP_LIST_BYTES
+from pki.trust_directory import TrustDirectory
 
 __all__ = ["certificate_app"]
-
-_MAX_FILES: Final = 256
 
 certificate_app = typer.Typer(
     help="Anybody's certificates, judged by a trust directory.", rich_markup_mode=None
@@ -46,9 +45,7 @@ def certificate_verify(
     trust: Annotated[
         Path, typer.Option("--trust", help="Trust directory with csca/, crl/ and stop/.")
     ],
-    at: Annotated[
-        str | None, typer.Option("--at", help="When, as 2026-11-22T08:00:00Z; now if not given.")
-    ] = None,
+    at: AtOption = None,
     profile: Annotated[
         PathProfile,
         typer.Option(
@@ -71,21 +68,24 @@ def certificate_verify(
         raise typer.BadParameter(
             "a path has one certificate under doc-9303", param_hint="--untrusted"
         )
-    moment = _moment(at)
+    moment = moment_given(at)
+    directory = TrustDirectory(trust)
     trusted = TrustBytes(
-        certificates=_folder(trust / "csca", ".cer", MAX_CERTIFICATE_BYTES),
-        crls=_folder(trust / "crl", ".crl", MAX_LIST_BYTES),
-        stop_lists=_folder(trust / "stop", ".stop", MAX_STOP_LIST_BYTES),
+        certificates=directory.certificates(),
+        crls=directory.crls(),
+        stop_lists=directory.stop_lists(),
     )
     found = [
         (
             path,
             explain_path(
-                _read(path, MAX_CERTIFICATE_BYTES),
+                read_bounded(path, MAX_CERTIFICATE_BYTES),
                 trusted=trusted,
                 profile=profile,
                 at=moment,
-                intermediates=[_read(item, MAX_CERTIFICATE_BYTES) for item in untrusted or ()],
+                intermediates=[
+                    read_bounded(item, MAX_CERTIFICATE_BYTES) for item in untrusted or ()
+                ],
             ),
         )
         for path in files
@@ -98,47 +98,6 @@ def certificate_verify(
             _print(path, item)
     if any(item.code is not None for _, item in found):
         raise typer.Exit(PkiRefusedError.exit_code)
-
-
-def _moment(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(
-            "expected a time as 2026-11-22T08:00:00Z", param_hint="--at"
-        ) from error
-    if moment.tzinfo is None:
-        raise typer.BadParameter("the time has no zone; a Z at its end is UTC", param_hint="--at")
-    return moment.astimezone(UTC)
-
-
-def _folder(directory: Path, suffix: str, maximum_bytes: int) -> tuple[bytes, ...]:
-    """The files of one kind; a directory that is not there holds none."""
-    try:
-        paths = sorted(path for path in directory.iterdir() if path.suffix.lower() == suffix)
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise _unreadable(directory, error.strerror or "it cannot be listed") from error
-    if len(paths) > _MAX_FILES:
-        raise _unreadable(directory, f"it holds {len(paths)} files, expected at most {_MAX_FILES}")
-    return tuple(_read(path, maximum_bytes) for path in paths)
-
-
-def _read(path: Path, maximum_bytes: int) -> bytes:
-    try:
-        # A pipe or a device would never end.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise _unreadable(path, "it is not a file")
-        with path.open("rb") as file:
-            content = file.read(maximum_bytes + 1)
-    except OSError as error:
-        raise _unreadable(path, error.strerror or "it cannot be read") from error
-    if len(content) > maximum_bytes:
-        raise _unreadable(path, f"it is longer than {maximum_bytes} bytes")
-    return content
 
 
 def _document(path: Path, item: PathExplanation, moment: datetime) -> dict[str, object]:
@@ -171,7 +130,3 @@ def _print(path: Path, item: PathExplanation) -> None:
 def _printable(text: str) -> str:
     """Names come from outside: nothing in them may steer a terminal."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
-
-
-def _unreadable(path: Path, reason: str) -> PkiDataError:
-    return PkiDataError(f"{str(path)!r} cannot be read: {reason}", code="certificate.unreadable")

@@ -1,6 +1,7 @@
 """What the commands of ``membercard-pki`` share: the home they work in, and options that several of them have."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,15 @@ import typer
 from pki.certificates.profile import CertificateProfile, load_certificate_profile
 from pki.home import Home
 
-__all__ = ["CommandContext", "KeyOption", "PinFileOption", "command_context", "load_profile"]
+__all__ = [
+    "AtOption",
+    "CommandContext",
+    "KeyOption",
+    "PinFileOption",
+    "command_context",
+    "load_profile",
+    "moment_given",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,30 @@ KeyOption = Annotated[
         "brainpoolP384r1, brainpoolP512r1, rsa3072 or rsa4096 (RSASSA-PSS)."
     ),
 ]
+
+
+AtOption = Annotated[
+    str | None, typer.Option("--at", help="When, as 2026-11-22T08:00:00Z; now if not given.")
+]
+
+
+def moment_given(text: str | None) -> datetime:
+    """The time of ``--at``, aware; now where it was not given.
+
+    Raises:
+        BadParameter: the text is no time, or has no zone.
+    """
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            "expected a time as 2026-11-22T08:00:00Z", param_hint="--at"
+        ) from error
+    if moment.tzinfo is None:
+        raise typer.BadParameter("the time has no zone; a Z at its end is UTC", param_hint="--at")
+    return moment.astimezone(UTC)
 
 
 def command_context(context: typer.Context) -> CommandContext:

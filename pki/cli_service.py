@@ -33,7 +33,7 @@ from pki.services.operator_identity import ASKING_ROLES, DECIDING_ROLES
 from pki.services.operator_requests import Decision, OperatorRequest, RequestState
 from pki.services.request_contents import MAX_CONTENT_CHARACTERS, RequestContent, RequestKind
 
-__all__ = ["DatabaseFileOption", "DatabaseOption", "mount_service"]
+__all__ = ["DatabaseFileOption", "DatabaseOption", "database_app", "request_app"]
 
 _MAX_LISTED = 200
 
@@ -58,12 +58,6 @@ DatabaseFileOption = Annotated[
     typer.Option("--database-file", help="File with the URL, which may hold a password there."),
 ]
 RequestArgument = Annotated[str, typer.Argument(metavar="ID", help="The request.")]
-
-
-def mount_service(root: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    root.add_typer(database_app, name="database")
-    root.add_typer(request_app, name="request")
 
 
 @database_app.command(

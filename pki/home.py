@@ -9,7 +9,7 @@ journal.jsonl   everything that was signed, or was about to be (pki.record.journ
 snapshots/      what the journal adds up to at an entry; made anew at will (pki.record.snapshot)
 log/            the transparency log's hashes (pki.record.transparency_store)
 checkpoint      the log's newest signed checkpoint, for others to keep
-certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
+certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, master-list/NAME.ml, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
 """
 
 import json
@@ -205,6 +205,10 @@ class Home:
     def publish_stop_list(self, name: str, der: bytes) -> None:
         """See ``pki.services.authority.Publication``."""
         self._publish(self.directory / "stop" / f"{name}.stop", der)
+
+    def publish_master_list(self, name: str, der: bytes) -> None:
+        """See ``pki.services.authority.Publication``."""
+        self._publish(self.directory / "master-list" / f"{name}.ml", der)
 
     def _publish(self, path: Path, der: bytes) -> None:
         try:

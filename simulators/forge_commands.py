@@ -128,9 +128,9 @@ def export_authority(
         OutputFormat, typer.Option("--format", help="What to print.")
     ] = OutputFormat.TEXT,
 ) -> None:
-    """Add the forger's CSCA certificate and a current CRL to a terminal's trust directory."""
+    """Add the forger's CSCA certificate and a current CRL to a terminal's trust directory, and to its policy."""
     authority = TestAuthority.load(directory)
-    add_to_trust_directory(trust, authority, now=datetime.now(UTC))
+    add_to_trust_directory(trust, authority, now=datetime.now(UTC), bind=True)
     if output_format is OutputFormat.JSON:
         typer.echo(json.dumps({"authority": str(directory), "trust": str(trust)}))
     else:

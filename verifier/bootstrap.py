@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from card_layout.transport.connection import CardReader
 from card_layout.transport.readers import open_reader, wait_for_card, wait_for_removal
 from verifier.inspection.snapshot import CardSnapshot
 from verifier.reading.card_reading import read_card
+from verifier.reading.portrait_decoding import PortraitDecoder
 from verifier.reading.terminal_proof import TerminalAccess
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_batch import CardChange
@@ -47,10 +48,19 @@ class Verifier:
     rules: InspectionRules
     clock: SystemClock
     terminal: TerminalAccess
+    decoder: PortraitDecoder
 
     def inspect(self, reader: CardReader, password: CardPassword) -> Inspection:
         """Read and judge the card in the reader."""
-        return inspect_card(reader, password, read=self._read, rules=self.rules, clock=self.clock)
+        self.decoder.prepare()
+        return inspect_card(
+            reader,
+            password,
+            read=self._read,
+            try_portrait=self.decoder.try_portrait,
+            rules=self.rules,
+            clock=self.clock,
+        )
 
     def _read(self, reader: CardReader, password: CardPassword) -> CardSnapshot:
         return read_card(
@@ -87,6 +97,7 @@ def open_verifier(
     needed = trust.policy.protected_files(purpose)
     with ExitStack() as opened:
         shown = None if credentials is None else opened.enter_context(open_credentials(credentials))
+        decoder = opened.enter_context(closing(PortraitDecoder()))
         yield Verifier(
             profile=load_profile(profile_name),
             reader=open_reader(reader_name),
@@ -95,6 +106,7 @@ def open_verifier(
             ),
             clock=SystemClock(),
             terminal=TerminalAccess(credentials=shown, needed=needed),
+            decoder=decoder,
         )
 
 

@@ -45,6 +45,13 @@ _MAX_PICTURE_BYTES = 0xFFFF
 
 # Full frontal; 24-bit sRGB; static photograph, source unspecified; device and quality unspecified (5.7).
 _FULL_FRONTAL = 0x01
+_FACE_IMAGE_TYPES = (0x00, _FULL_FRONTAL, 0x02)
+"""Basic, full frontal, token frontal (5.7.2, table 13)."""
+_FEATURE_POINT_BYTES = 8
+_MAX_FEATURE_POINTS = 255
+_UNKNOWN = 0xFF
+_MAX_ANGLE = 181
+"""Angles and their uncertainties are 0 (unspecified) to 181 (5.5.8 and 5.5.9)."""
 _CAPTURE_OF_OURS = bytes.fromhex("010000000000")
 
 
@@ -55,7 +62,8 @@ class Portrait:
     ``width`` and ``height`` are what the face record announces, in pixels; specimens in the field announce
     other sizes than their picture has, so `picture` tells what the picture itself says. The remaining fields
     are kept for byte-for-byte comparison: ``biometric_header`` is the value of A1, ``description`` 14 bytes from gender to
-    pose uncertainty, ``image_type`` and ``capture`` (6 bytes from colour space to quality) those around the size.
+    pose uncertainty, ``image_type`` and ``capture`` (6 bytes from colour space to quality) those around the size,
+    ``feature_points`` blocks of 8 bytes.
     """
 
     image: bytes
@@ -66,6 +74,7 @@ class Portrait:
     description: bytes = bytes(14)
     image_type: int = _FULL_FRONTAL
     capture: bytes = _CAPTURE_OF_OURS
+    feature_points: bytes = b""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.image) <= _MAX_PICTURE_BYTES:
@@ -85,6 +94,14 @@ class Portrait:
         ):
             if len(value) != size:
                 raise DataGroupError(f"{what} has {len(value)} bytes, expected {size}")
+        if self.image_type not in _FACE_IMAGE_TYPES:
+            raise DataGroupError(f"face image type is {self.image_type}, expected 0 to 2")
+        if (
+            len(self.feature_points) % _FEATURE_POINT_BYTES
+            or len(self.feature_points) > _MAX_FEATURE_POINTS * _FEATURE_POINT_BYTES
+        ):
+            raise DataGroupError(f"feature points have {len(self.feature_points)} bytes")
+        _require_description(self.description)
         with malformed_as(DataGroupError, "portrait"):
             _require_face_header(self.biometric_header)
         if self.picture.format is not self.format:
@@ -119,14 +136,17 @@ class Portrait:
             + self.height.to_bytes(2, "big")
             + self.capture
         )
-        block_length = _PICTURE_OFFSET - _RECORD_HEADER_BYTES + len(self.image)
+        block_length = (
+            _PICTURE_OFFSET - _RECORD_HEADER_BYTES + len(self.feature_points) + len(self.image)
+        )
         face = (
             _IDENTIFIER_AND_VERSION
             + (_RECORD_HEADER_BYTES + block_length).to_bytes(4, "big")
             + (1).to_bytes(2, "big")
             + block_length.to_bytes(4, "big")
-            + (0).to_bytes(2, "big")
+            + (len(self.feature_points) // _FEATURE_POINT_BYTES).to_bytes(2, "big")
             + self.description
+            + self.feature_points
             + image_information
             + self.image
         )
@@ -169,14 +189,19 @@ class Portrait:
             "length of the face record": (face[8:12], len(face)),
             "number of facial images": (face[12:14], 1),
             "length of the facial record data": (face[14:18], len(face) - _RECORD_HEADER_BYTES),
-            "number of feature points": (face[18:20], 0),
         }
         for what, (encoded, expected) in numbers.items():
             if int.from_bytes(encoded, "big") != expected:
                 raise DataGroupError(
                     f"{what} is {int.from_bytes(encoded, 'big')}, expected {expected}"
                 )
-        image_information = face[34:_PICTURE_OFFSET]
+        points_end = 34 + _FEATURE_POINT_BYTES * int.from_bytes(face[18:20], "big")
+        picture_start = points_end + _IMAGE_INFORMATION_BYTES
+        if len(face) < picture_start:
+            raise DataGroupError(
+                f"face record has {len(face)} bytes, expected more than {picture_start}"
+            )
+        image_information = face[points_end:picture_start]
         try:
             image_format = ImageFormat(image_information[1])
         except ValueError as error:
@@ -184,7 +209,7 @@ class Portrait:
                 f"image data type is {image_information[1]}, expected 0 or 1"
             ) from error
         return cls(
-            image=face[_PICTURE_OFFSET:],
+            image=face[picture_start:],
             format=image_format,
             width=int.from_bytes(image_information[2:4], "big"),
             height=int.from_bytes(image_information[4:6], "big"),
@@ -192,7 +217,34 @@ class Portrait:
             description=face[20:34],
             image_type=image_information[0],
             capture=image_information[6:12],
+            feature_points=face[34:points_end],
         )
+
+
+@lru_cache(maxsize=64)
+def _require_description(description: bytes) -> None:
+    """Gender to pose uncertainty, each a value that 5.5 has; most chips have the same."""
+    gender, eyes, hair = description[:3]
+    for what, value, maximum in (
+        ("gender", gender, 2),
+        ("eye colour", eyes, 7),
+        ("hair colour", hair, 7),
+    ):
+        if value > maximum and value != _UNKNOWN:
+            raise DataGroupError(f"{what} is {value}, expected 0 to {maximum} or {_UNKNOWN}")
+    for what, value in zip(_ANGLES, description[8:14], strict=True):
+        if value > _MAX_ANGLE:
+            raise DataGroupError(f"{what} is {value}, expected 0 to {_MAX_ANGLE}")
+
+
+_ANGLES = (
+    "yaw",
+    "pitch",
+    "roll",
+    "uncertainty of yaw",
+    "uncertainty of pitch",
+    "uncertainty of roll",
+)
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ from typing import Protocol, Self
 
 from card_layout.errors import CardDataError
 from card_layout.files.atr_info import AtrInfo
+from card_layout.files.biometric_records import FingerRecords, IrisRecords
 from card_layout.files.card_access import CardAccess
 from card_layout.files.card_security import CardSecurity
 from card_layout.files.common_data import CommonData
@@ -48,6 +49,8 @@ FILE_TYPES: Mapping[str, type[CardFile]] = MappingProxyType(
         "EF.CVCA": TrustPoints,
         "EF.DG1": DataGroup1,
         "EF.DG2": Portrait,
+        "EF.DG3": FingerRecords,
+        "EF.DG4": IrisRecords,
         "EF.DG11": PersonalDetails,
         "EF.DG12": DocumentDetails,
         "EF.DG13": MemberRecord,

@@ -326,13 +326,11 @@ class SecurityInfos:
             CardAccessError: not such a set, a known protocol with other content than its own, no infos or
                 more than 16.
         """
-        with malformed_as(CardAccessError, "SecurityInfos"):
-            parts = tlv.parse(encoded, expected_tag=der.SET).children()
-            encodings = [part.to_bytes() for part in parts]
-            infos = cls(infos=tuple(map(_decode_info, encodings)), is_in_der_order=False)
+        infos, is_in_der_order = _decode_infos(encoded)
+        decoded = cls(infos=infos, is_in_der_order=False)
         # They are decoded in the order in which they stand, so there is nothing to sort.
-        object.__setattr__(infos, "is_in_der_order", encodings == sorted(encodings))
-        return infos
+        object.__setattr__(decoded, "is_in_der_order", is_in_der_order)
+        return decoded
 
 
 _KIND_OF_PROTOCOL: Mapping[
@@ -344,6 +342,18 @@ _KIND_OF_PROTOCOL: Mapping[
     ID_ACTIVE_AUTHENTICATION: ActiveAuthenticationInfo,
     ID_TERMINAL_AUTHENTICATION: TerminalAuthenticationInfo,
 }
+
+
+@lru_cache(maxsize=16)
+def _decode_infos(encoded: bytes) -> tuple[tuple[SecurityInfo, ...], bool]:
+    """All infos of a set, and whether they stand in the order of DER.
+
+    Cached by the bytes: one inspection asks the same file of a card for one thing after another.
+    """
+    with malformed_as(CardAccessError, "SecurityInfos"):
+        parts = tlv.parse(encoded, expected_tag=der.SET).children()
+        encodings = [part.to_bytes() for part in parts]
+        return tuple(map(_decode_info, encodings)), encodings == sorted(encodings)
 
 
 @lru_cache(maxsize=256)

@@ -63,22 +63,18 @@ class CommandApdu:
             extended = self.needs_extended
         if not extended and self.needs_extended:
             raise CardDataError("the command does not fit a short APDU")
-        parts = [self.header]
+        data, expected = self.data, self.expected_length
+        header = self.header
         if extended:
-            if self.data:
-                parts += [b"\x00", len(self.data).to_bytes(2, "big"), self.data]
-            if self.expected_length is not None:
-                # Without a command field the Le field itself carries the leading 00 of the extended form.
-                parts += [
-                    b"" if self.data else b"\x00",
-                    (self.expected_length & 0xFFFF).to_bytes(2, "big"),
-                ]
-        else:
-            if self.data:
-                parts += [bytes((len(self.data),)), self.data]
-            if self.expected_length is not None:
-                parts.append(bytes((self.expected_length & 0xFF,)))
-        return b"".join(parts)
+            if data:
+                header += b"\x00" + len(data).to_bytes(2, "big") + data
+            if expected is None:
+                return header
+            # Without a command field the Le field itself carries the leading 00 of the extended form.
+            return header + (expected & 0xFFFF).to_bytes(2 if data else 3, "big")
+        if data:
+            header += bytes((len(data),)) + data
+        return header if expected is None else header + bytes((expected & 0xFF,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ class CardChannel:
     ) -> None:
         self.extended: ExtendedLengths | None = None
         self.session: CardSession | None = None
+        self.has_refused_short_identifiers = False
+        """Whether a file had to be selected because the card reads none by short identifier (SPEC.md, 4.3)."""
         self._connection = connection
         self._limits = limits
         self._deadline = deadline
@@ -168,11 +170,13 @@ class CardChannel:
 
     def _exchange(self, command: CommandApdu) -> ResponseApdu:
         """The answer as a whole, still protected where there is a session."""
-        *parts, last = self._parts(command)
-        for part in parts:
-            response = self._send(part)
-            if response.status_word != StatusWord.SUCCESS:
-                return response
+        last = self._clamped(command)
+        if len(command.data) > self._max_data:
+            *parts, last = self._parts(command)
+            for part in parts:
+                response = self._send(part)
+                if response.status_word != StatusWord.SUCCESS:
+                    return response
         response = self._send(last)
         corrected = correct_length(response.status_word)
         if corrected is not None and self.session is None:
@@ -180,11 +184,15 @@ class CardChannel:
             response = self._send(last.with_expected_length(corrected))
         return self._collect(response)
 
+    @property
+    def _max_data(self) -> int:
+        """The longest data field of one APDU."""
+        return self.extended.max_command_data if self.extended else _MAX_SHORT_DATA
+
     def _parts(self, command: CommandApdu) -> list[CommandApdu]:
-        size = self.extended.max_command_data if self.extended else _MAX_SHORT_DATA
+        """The chain of a command whose data do not fit one APDU."""
+        size = self._max_data
         data = command.data
-        if len(data) <= size:
-            return [self._clamped(command)]
         if command.cla & _COMMAND_CHAINING:
             raise CardDataError(
                 f"command data has {len(data)} bytes, expected at most {size} in a command that sets bit 5 of CLA"

@@ -31,9 +31,13 @@ _TAG_EXPECTED_LENGTH = 0x97
 _TAG_STATUS = 0x99
 _TAG_MAC = 0x8E
 _PADDING_INDICATOR = b"\x01"
+_STATUS_HEADER = bytes((_TAG_STATUS, 2))
 _STATUS_AND_MAC_BYTES = 4 + 2 + MAC_BYTES
 _TAGS_WITHOUT_DATA = (_TAG_STATUS, _TAG_MAC)
 _TAGS_WITH_DATA = (_TAG_CRYPTOGRAM, _TAG_STATUS, _TAG_MAC)
+_TAGS_WITH_DATA_ODD = (_TAG_CRYPTOGRAM_ODD, _TAG_STATUS, _TAG_MAC)
+"""What answers a command with an odd instruction (ICAO 9303-11, 9.8.4)."""
+
 _MAC_HEADER = bytes((_TAG_MAC, MAC_BYTES))
 _PADDINGS = tuple(b"\x80" + bytes(_BLOCK - 1 - size) for size in range(_BLOCK))
 """By the bytes of the last block that are there already."""
@@ -67,6 +71,7 @@ class SecureMessagingSession:
         self._mac = CMAC(AES(mac_key))
         self._counter = send_sequence_counter
         self._is_answer_due = False
+        self._is_odd = False
         self._is_alive = True
 
     def __repr__(self) -> str:
@@ -103,6 +108,7 @@ class SecureMessagingSession:
         if self._is_answer_due:
             self._fail("a command was sent before the last one was answered")
         self._advance()
+        self._is_odd = bool(command.ins & 1)
         cla = command.cla | _SECURE_CLA
         body = self._protect(command)
         # ICAO 9303-11, 9.8.6.1: the padded header and the objects are padded again as a whole, and so get
@@ -145,7 +151,7 @@ class SecureMessagingSession:
         if command.data:
             encryptor = Cipher(self._cipher_key, CBC(self._initial_vector())).encryptor()
             ciphertext = encryptor.update(pad(command.data)) + encryptor.finalize()
-            if command.ins & 1:
+            if self._is_odd:
                 body = tlv.encode(_TAG_CRYPTOGRAM_ODD, ciphertext)
             else:
                 body = tlv.encode(_TAG_CRYPTOGRAM, _PADDING_INDICATOR + ciphertext)
@@ -160,25 +166,50 @@ class SecureMessagingSession:
         return MAX_SHORT if expected <= self.max_response_data(MAX_SHORT) else MAX_EXTENDED
 
     def _split(self, response: ResponseApdu) -> tuple[bytes | None, bytes, bytes]:
-        """The values of exactly ``[87]? [99] [8E]`` in this order."""
-        if not response.data:
+        """The values of exactly ``[87]? [99] [8E]`` in this order, ``[85]`` for ``[87]`` after an odd instruction."""
+        data = response.data
+        if not data:
             self._fail(f"a plain answer, status word {response.status_word:04X}")
+        # The last two objects have one form only, so that there is one object before them at most to be parsed.
+        end = len(data) - _STATUS_AND_MAC_BYTES
+        mac = end + len(_STATUS_HEADER) + 2 + len(_MAC_HEADER)
+        if (
+            end < 0
+            or not data.startswith(_STATUS_HEADER, end)
+            or data[mac - 2 : mac] != _MAC_HEADER
+        ):
+            self._refuse_form(data)
+        cryptogram = self._cryptogram(data, end) if end else None
+        return cryptogram, data[end + len(_STATUS_HEADER) : mac - 2], data[mac:]
+
+    def _cryptogram(self, data: bytes, end: int) -> bytes:
+        """The value of the one object in front of ``end``."""
         try:
-            objects = tlv.parse_all(response.data)
+            tag, value = tlv.parse(data[:end])
+        except CardDataError:
+            self._refuse_form(data)
+        if tag != (_TAG_CRYPTOGRAM_ODD if self._is_odd else _TAG_CRYPTOGRAM):
+            self._refuse_form(data)
+        return value
+
+    def _refuse_form(self, data: bytes) -> NoReturn:
+        """Say what is wrong with the objects of an answer."""
+        try:
+            objects = tlv.parse_all(data)
         except CardDataError as error:
             self._end_with("the answer is not a sequence of data objects", error)
         tags = tuple([item.tag for item in objects])
-        if tags not in (_TAGS_WITHOUT_DATA, _TAGS_WITH_DATA):
-            self._fail("the answer's objects are not [87] [99] [8E] in this order")
-        *cryptogram, (_, status), (_, mac) = objects
-        if len(status) != 2 or len(mac) != MAC_BYTES:
-            self._fail("the answer's status word or MAC has a wrong length")
-        return cryptogram[0].value if cryptogram else None, status, mac
+        with_data = _TAGS_WITH_DATA_ODD if self._is_odd else _TAGS_WITH_DATA
+        if tags not in (_TAGS_WITHOUT_DATA, with_data):
+            self._fail(f"the answer's objects are not [{with_data[0]:02X}] [99] [8E] in this order")
+        self._fail("the answer's status word or MAC has a wrong length")
 
     def _decrypt(self, value: bytes) -> bytes:
-        if value[:1] != _PADDING_INDICATOR:
-            self._fail("the padding indicator of the answer is not 01")
-        ciphertext = value[1:]
+        ciphertext = value
+        if not self._is_odd:
+            if value[:1] != _PADDING_INDICATOR:
+                self._fail("the padding indicator of the answer is not 01")
+            ciphertext = value[1:]
         if not ciphertext or len(ciphertext) % _BLOCK:
             self._fail("the answer's ciphertext is not made of whole blocks")
         decryptor = Cipher(self._cipher_key, CBC(self._initial_vector())).decryptor()

@@ -88,6 +88,7 @@ class TripleDesSession:
         self._mac_key = mac_key
         self._counter = send_sequence_counter
         self._is_answer_due = False
+        self._is_odd = False
         self._is_alive = True
 
     def __repr__(self) -> str:
@@ -126,13 +127,15 @@ class TripleDesSession:
         if self._is_answer_due:
             self._fail("a command was sent before the last one was answered")
         self._advance()
+        self._is_odd = bool(command.ins & 1)
         cla = command.cla | _SECURE_CLA
         body = b""
         if command.data:
             ciphertext = encrypt(self._encryption_key, pad(command.data))
-            is_odd = bool(command.ins & 1)
             body = (
-                tlv.encode(0x85, ciphertext) if is_odd else tlv.encode(0x87, b"\x01" + ciphertext)
+                tlv.encode(0x85, ciphertext)
+                if self._is_odd
+                else tlv.encode(0x87, b"\x01" + ciphertext)
             )
         expected = command.expected_length
         if expected is not None:
@@ -172,7 +175,7 @@ class TripleDesSession:
         return ResponseApdu(data, response.status_word)
 
     def _objects(self, response: ResponseApdu) -> tuple[tlv.Tlv, ...]:
-        """Exactly ``[87]? [99] [8E]`` in this order."""
+        """Exactly ``[87]? [99] [8E]`` in this order, ``[85]`` for ``[87]`` after an odd instruction."""
         if not response.data:
             self._fail(f"a plain answer, status word {response.status_word:04X}")
         try:
@@ -180,16 +183,21 @@ class TripleDesSession:
         except CardDataError as error:
             self.end()
             raise SecureMessagingError("the answer is not a sequence of data objects") from error
-        if [item.tag for item in objects] not in ([0x99, 0x8E], [0x87, 0x99, 0x8E]):
-            self._fail("the answer's objects are not [87] [99] [8E] in this order")
+        cryptogram_tag = 0x85 if self._is_odd else 0x87
+        if [item.tag for item in objects] not in ([0x99, 0x8E], [cryptogram_tag, 0x99, 0x8E]):
+            self._fail(
+                f"the answer's objects are not [{cryptogram_tag:02X}] [99] [8E] in this order"
+            )
         if len(objects[-2].value) != 2 or len(objects[-1].value) != MAC_BYTES:
             self._fail("the answer's status word or MAC has a wrong length")
         return objects
 
     def _plain(self, cryptogram: bytes) -> bytes:
-        if cryptogram[:1] != b"\x01":
-            self._fail("the padding indicator of the answer is not 01")
-        ciphertext = cryptogram[1:]
+        ciphertext = cryptogram
+        if not self._is_odd:
+            if cryptogram[:1] != b"\x01":
+                self._fail("the padding indicator of the answer is not 01")
+            ciphertext = cryptogram[1:]
         if not ciphertext or len(ciphertext) % BLOCK_BYTES:
             self._fail("the answer's ciphertext is not made of whole blocks")
         padded = decrypt(self._encryption_key, ciphertext)

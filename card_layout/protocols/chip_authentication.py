@@ -4,11 +4,7 @@ ICAO 9303-11, 6.2; TR-03110-3, B.2. It proves nothing by itself: the chip is pro
 under the new keys, which only the holder of the private key can compute.
 """
 
-import secrets
-from collections.abc import Callable
-
 from card_layout import der, tlv
-from card_layout.curves import NamedCurve
 from card_layout.errors import AccessError, CardDataError, CardRefusedError
 from card_layout.files.security_infos import (
     ChipAuthenticationInfo,
@@ -17,7 +13,7 @@ from card_layout.files.security_infos import (
 from card_layout.iso7816 import commands
 from card_layout.iso7816.channel import CardChannel
 from card_layout.protocols.algorithms import SessionCipher, chip_authentication_cipher
-from card_layout.protocols.generic_mapping import EphemeralKey, draw_scalar
+from card_layout.protocols.generic_mapping import EphemeralKey, RandomScalar
 from card_layout.protocols.session_keys import open_session
 
 __all__ = ["ChipNotProvenError", "perform_chip_authentication"]
@@ -32,16 +28,12 @@ class ChipNotProvenError(AccessError):
     default_code = "chip.not-proven"
 
 
-def _random_scalar(curve: NamedCurve) -> int:
-    return draw_scalar(curve, secrets.randbelow)
-
-
 def perform_chip_authentication(
     channel: CardChannel,
     *,
     info: ChipAuthenticationInfo,
     public_key_info: ChipAuthenticationPublicKeyInfo,
-    random_scalar: Callable[[NamedCurve], int] = _random_scalar,
+    random_scalar: RandomScalar | None = None,
     allow_triple_des: bool = False,
 ) -> bytes:
     """Agree on new session keys with the chip's static key; the channel then has a new session.
@@ -72,10 +64,7 @@ def perform_chip_authentication(
         raise CardDataError(
             f"got public key {public_key_info.key_id}, expected {info.key_id}", code=_NOT_PERFORMED
         )
-    own_key = EphemeralKey(
-        curve=public_key_info.public_key.curve,
-        scalar=random_scalar(public_key_info.public_key.curve),
-    )
+    own_key = EphemeralKey.draw(public_key_info.public_key.curve, random_scalar)
     own_point = own_key.public_point()
     expected = b"" if cipher is SessionCipher.TRIPLE_DES else tlv.encode(0x7C, b"")
     try:

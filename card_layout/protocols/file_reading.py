@@ -119,8 +119,9 @@ def read_card_access(channel: CardChannel, *, maximum_bytes: int = MAX_FILE_BYTE
     short_identifier, file_identifier = _CARD_ACCESS
     try:
         content = read_file(channel, short_identifier=short_identifier, maximum_bytes=maximum_bytes)
-    except CardRefusedError:
+    except CardRefusedError as error:
         content = None
+        channel.has_refused_short_identifiers |= error.status_word in _REFUSES_SHORT_IDENTIFIERS
     if content is not None:
         return content
     select_master_file(channel)
@@ -208,6 +209,7 @@ def _first_chunk(
             commands.read_binary_by_short_identifier(short_identifier, 0, size)
         )
         if file_identifier is not None and response.status_word in _REFUSES_SHORT_IDENTIFIERS:
+            channel.has_refused_short_identifiers = True
             response = None
     if response is None:
         if file_identifier is None:

@@ -1,33 +1,46 @@
 """The elliptic-curve arithmetic of PACE's generic mapping, on nothing but ECDH (ICAO 9303-11, 4.4.3.3.1).
 
 The mapping needs whole points, and the library gives the x coordinate of a product only. The y coordinate
-follows from two products: with Q = k * P and R = (k + 1) * P = Q + P, the chord through P and Q gives
+follows from two products: with Q = k * P, R = k * (P + G) and the public key A = k * G, which is known as a whole,
+R is Q + A, and the chord through Q and A gives
 
-    x_R = ((y_Q - y_P) / (x_Q - x_P))^2 - x_Q - x_P
+    x_R = ((y_Q - y_A) / (x_Q - x_A))^2 - x_Q - x_A
 
 in which, y_Q^2 being known from the curve's equation, y_Q stands only once. All multiplication by secrets is
-so done by the library; what is left to Python are a few additions and inversions on one-time values.
+so done by the library; what is left to Python are a few additions and inversions on one-time values. Nothing but k
+is ever a private key: making another one of a number that is at hand costs the library more than an exchange does.
 """
 
 from collections.abc import Callable
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from card_layout.curves import CurveError, NamedCurve, decode_point, encode_point
 
-__all__ = ["EphemeralKey", "draw_scalar", "map_generator"]
+__all__ = ["EphemeralKey", "RandomScalar", "map_generator"]
+
+RandomScalar = Callable[[NamedCurve], int]
+"""Gives one-time private keys that somebody else chose, as the published examples do."""
 
 
 class EphemeralKey:
-    """A one-time private key on ``curve``: a scalar from 1 to n - 2, so that the next number is one, too."""
+    """A one-time private key on ``curve``: a scalar from 1 to n - 1, drawn at random where none is given."""
 
-    def __init__(self, *, curve: NamedCurve, scalar: int) -> None:
-        if not 1 <= scalar <= curve.n - 2:
-            raise CurveError("private scalar is out of range, expected 1 to n - 2")
+    def __init__(self, *, curve: NamedCurve, scalar: int | None = None) -> None:
         self.curve = curve
-        self._scalar = scalar
-        # Deriving costs a multiplication: the key is kept for all that is done with it.
+        if scalar is None:
+            # Drawing a key with its point takes the library a third of what the point of a number takes it.
+            self._private_key = ec.generate_private_key(curve.to_cryptography())
+            return
+        if not 1 <= scalar <= curve.n - 1:
+            raise CurveError("private scalar is out of range, expected 1 to n - 1")
         self._private_key = ec.derive_private_key(scalar, curve.to_cryptography())
+
+    @classmethod
+    def draw(cls, curve: NamedCurve, random_scalar: RandomScalar | None) -> Self:
+        """A new key, with the scalar that ``random_scalar`` gives where there is one."""
+        return cls(curve=curve, scalar=None if random_scalar is None else random_scalar(curve))
 
     def public_point(self) -> bytes:
         """The generator of the curve times the scalar, uncompressed."""
@@ -49,20 +62,18 @@ class EphemeralKey:
         """
         curve = self.curve
         p = curve.p
-        x, y = decode_point(curve, point)
-        public_key = _public_key(curve, point)
-        next_key = ec.derive_private_key(self._scalar + 1, curve.to_cryptography())
-        x_product = int.from_bytes(self._private_key.exchange(ec.ECDH(), public_key), "big")
-        x_next = int.from_bytes(next_key.exchange(ec.ECDH(), public_key), "big")
+        own = self._private_key.public_key().public_numbers()
+        x, y = own.x, own.y
+        if decode_point(curve, point) == (curve.g_x, p - curve.g_y):
+            # Minus G and G have no chord; the product is minus the public key.
+            return encode_point(curve, x, p - y)
+        shifted = _add(curve, point, curve.generator)
+        x_product = int.from_bytes(self.shared_x(point), "big")
+        x_shifted = int.from_bytes(self.shared_x(shifted), "big")
         y_product_squared = (x_product * x_product + curve.a) * x_product + curve.b
-        chord = (x_next + x_product + x) * (x_product - x) * (x_product - x)
+        chord = (x_shifted + x_product + x) * (x_product - x) * (x_product - x)
         y_product = (y_product_squared + y * y - chord) * pow(2 * y, -1, p) % p
         return encode_point(curve, x_product, y_product)
-
-
-def draw_scalar(curve: NamedCurve, random_below: Callable[[int], int]) -> int:
-    """A scalar for an ``EphemeralKey``; ``random_below(n)`` gives 0 to n - 1, as ``secrets.randbelow``."""
-    return 1 + random_below(curve.n - 2)
 
 
 def map_generator(curve: NamedCurve, *, nonce: bytes, shared_point: bytes) -> bytes:

@@ -34,7 +34,7 @@ from card_layout.protocols.chip_authentication_mapping import (
     ChipAuthenticationMapping,
     decrypt_chip_authentication_data,
 )
-from card_layout.protocols.generic_mapping import EphemeralKey, draw_scalar, map_generator
+from card_layout.protocols.generic_mapping import EphemeralKey, RandomScalar, map_generator
 from card_layout.protocols.integrated_mapping import chip_nonce_bytes, integrate_nonces
 from card_layout.protocols.session_keys import KeyPurpose, derive_key, open_session
 
@@ -188,24 +188,20 @@ class PaceResult:
     """With chip-authentication mapping: what remains to be compared with the chip's signed key."""
 
 
-def _random_scalar(curve: NamedCurve) -> int:
-    return draw_scalar(curve, secrets.randbelow)
-
-
 def perform_pace(
     channel: CardChannel,
     *,
     pace_info: PaceInfo,
     password: PacePassword,
-    random_scalar: Callable[[NamedCurve], int] = _random_scalar,
+    random_scalar: RandomScalar | None = None,
     random_bytes: Callable[[int], bytes] = secrets.token_bytes,
 ) -> PaceResult:
     """Open a card that was just reset; on success the channel has a secure messaging session.
 
     With a session opened by the CAN, PACE with a suspended PIN runs inside it, and replaces it (SPEC.md, 5.10).
 
-    ``random_scalar`` gives the one-time private keys: first that of the mapping, then that of the agreement;
-    ``random_bytes`` the terminal's nonce of integrated mapping, which has no key of its own.
+    ``random_scalar`` gives the one-time private keys, first that of the mapping, then that of the agreement, where
+    they are not drawn at random; ``random_bytes`` the terminal's nonce of integrated mapping, which has no key of its own.
 
     Raises:
         PaceUnsupportedError: the info is not one that we speak; nothing was sent.
@@ -232,7 +228,7 @@ def _perform(  # noqa: PLR0917 - what perform_pace was given, and what it made o
     password: PacePassword,
     curve: NamedCurve,
     algorithm: PaceAlgorithm,
-    random_scalar: Callable[[NamedCurve], int],
+    random_scalar: RandomScalar | None,
     random_bytes: Callable[[int], bytes],
 ) -> PaceResult:
     cipher = algorithm.cipher
@@ -250,9 +246,9 @@ def _perform(  # noqa: PLR0917 - what perform_pace was given, and what it made o
         if algorithm.mapping is PaceMapping.INTEGRATED:
             generator = _integrate(channel, curve, cipher, nonce, random_bytes(cipher.key_bytes))
         else:
-            mapping_key = EphemeralKey(curve=curve, scalar=random_scalar(curve))
+            mapping_key = EphemeralKey.draw(curve, random_scalar)
             mapping_public_key, generator = _map(channel, mapping_key, nonce)
-        agreement_key = EphemeralKey(curve=curve, scalar=random_scalar(curve))
+        agreement_key = EphemeralKey.draw(curve, random_scalar)
         own_public_key = agreement_key.multiply(generator)
         card_public_key = _exchange(channel, tlv.encode(0x83, own_public_key), expected_tag=0x84)
         _require_other_point(curve, card_public_key, own_public_key)

@@ -25,6 +25,7 @@ __all__ = ["MAX_CREDENTIAL_CERTIFICATES", "TerminalChain", "TerminalCredentials"
 MAX_CREDENTIAL_CERTIFICATES: Final = 64
 """Enough for a CVCA's keys of a century and a terminal's document verifiers."""
 
+_MAX_CHOSEN: Final = 64
 _TEMPLATE_GROUPS: Final = {3: 0, 4: 1}
 """Data groups that bits of the authorisation template grant, and which (SPEC.md, 10.1)."""
 
@@ -35,6 +36,8 @@ class TerminalChain:
 
     trust_point: HolderReference
     certificates: tuple[CvCertificate, ...]
+    encoded: tuple[bytes, ...] = field(repr=False)
+    """The values of ``certificates``, as a chip is shown them."""
     rights: EffectiveRights
 
     @property
@@ -53,6 +56,10 @@ class TerminalCredentials:
     certificate: CvCertificate
     signer: Signer = field(repr=False)
     _above: Mapping[HolderReference, tuple[JudgedCertificate, ...]] = field(repr=False)
+    _chosen: dict[tuple[tuple[bytes, ...], date], TerminalChain] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
+    """Chains by trust points and day: all cards of a time trust the same keys."""
 
     @classmethod
     def from_certificates(cls, certificates: Sequence[CvCertificate], *, signer: Signer) -> Self:
@@ -95,8 +102,13 @@ class TerminalCredentials:
             PkiRefusedError: ``terminal-authentication.trust-point-unknown``: no chain begins at one of them;
                 ``terminal-authentication.expired``: none of those that do is valid.
         """
-        found = self._shortest(trust_points, on=on)
+        key = (tuple(trust_points), on)
+        found = self._chosen.get(key) or self._shortest(trust_points, on=on)
         if found is not None:
+            if len(self._chosen) >= _MAX_CHOSEN:
+                # Trust points come from chips, which may make up any number of others.
+                self._chosen.clear()
+            self._chosen[key] = found
             return found
         if self._shortest(trust_points, on=None) is not None:
             raise PkiRefusedError(
@@ -163,7 +175,12 @@ def _chain(
     rights = EffectiveRights.granted_by(ordered[0].certificate)
     for certificate in path:
         rights = rights.restricted_to(EffectiveRights.granted_by(certificate))
-    return TerminalChain(trust_point=reference, certificates=path, rights=rights)
+    return TerminalChain(
+        trust_point=reference,
+        certificates=path,
+        encoded=tuple(item.to_value() for item in path),
+        rights=rights,
+    )
 
 
 def _is_usable(certificate: CvCertificate, on: date | None) -> bool:

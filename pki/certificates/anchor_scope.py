@@ -10,20 +10,34 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["NO_SCOPE", "AnchorScope", "AnchorScopes", "TrustDemand", "TrustPurpose"]
+__all__ = [
+    "DOCUMENT_PURPOSES",
+    "NO_SCOPE",
+    "AnchorScope",
+    "AnchorScopes",
+    "TrustDemand",
+    "TrustPurpose",
+]
 
 
 class TrustPurpose(Enum):
     """What somebody below an anchor may do; the value stands in ``policy.toml``."""
 
     DOCUMENTS = "documents"
-    """Certify document signers."""
+    """Certify signers of member cards."""
 
     STOP_LISTS = "stop-lists"
     """Certify who stops document signers."""
 
     MASTER_LISTS = "master-lists"
     """Certify who signs lists of other states' authorities."""
+
+    TRAVEL_DOCUMENTS = "travel-documents"
+    """Certify signers of passports and identity cards; never of member cards, whatever code these bear."""
+
+
+DOCUMENT_PURPOSES: Final = frozenset({TrustPurpose.DOCUMENTS, TrustPurpose.TRAVEL_DOCUMENTS})
+"""The purposes that have states and document codes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +60,7 @@ class TrustDemand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorScope:
-    """What one anchor is bound to; states and document codes count for the purpose ``DOCUMENTS`` alone.
+    """What one anchor is bound to; states and document codes count for ``DOCUMENT_PURPOSES`` alone.
 
     ``None`` leaves the document code to whoever compares it with policy (SPEC.md, 9.6), and the state to whoever
     compares it with the certificates' countries (9.15).
@@ -60,7 +74,7 @@ class AnchorScope:
         """Whether everything that is asked for is in the scope; a document without state or code never is."""
         if demand.purpose not in self.purposes:
             return False
-        if demand.purpose is not TrustPurpose.DOCUMENTS:
+        if demand.purpose not in DOCUMENT_PURPOSES:
             return True
         is_state = self.states is None or demand.state in self.states
         return is_state and (
@@ -70,7 +84,7 @@ class AnchorScope:
     def __str__(self) -> str:
         """For people."""
         purposes = ", ".join(sorted(item.value for item in self.purposes)) or "nothing"
-        if TrustPurpose.DOCUMENTS not in self.purposes:
+        if not self.purposes & DOCUMENT_PURPOSES:
             return purposes
         return f"{purposes} (codes {_shown(self.document_codes)}; states {_shown(self.states)})"
 

@@ -1,17 +1,23 @@
 """Trust anchors: the authorities of a trust directory, and what they and their stop-list signers say of signers."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Self
 
 from pki.certificates.anchor_scope import AnchorScopes
 from pki.certificates.authority_certificate import Authority, no_authority
-from pki.certificates.certificate import CertificateError, CertificateList, load_certificate_list
+from pki.certificates.certificate import (
+    CertificateError,
+    CertificateList,
+    Reading,
+    load_certificate_list,
+)
 from pki.certificates.stop_lists import admit_stop_list
 from pki.errors import PkiDataError
 from pki.signed.stop_list import StopList
 
-__all__ = ["Authority", "TrustAnchors"]
+__all__ = ["Authority", "TrustAnchors", "read_authorities"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +30,13 @@ class TrustAnchors:
     authorities: tuple[Authority, ...]
     revocation_lists: tuple[CertificateList, ...] = ()
     stop_lists: tuple[StopList, ...] = ()
+    cleared: dict[tuple[bytes, bytes], tuple[datetime, datetime]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
+    """Signers (DER, with the DER of their authority) that these lists do not name, and from when until when that holds.
+
+    A cache: other lists are other anchors, and begin without it.
+    """
 
     @classmethod
     def from_bytes(
@@ -46,7 +59,7 @@ class TrustAnchors:
                 f"a CRL cannot be read: {error}", code="trust.crl-malformed"
             ) from error
         anchors = cls(
-            authorities=_read_authorities(dict.fromkeys(certificates)), revocation_lists=lists
+            authorities=read_authorities(dict.fromkeys(certificates)), revocation_lists=lists
         )
         admitted = tuple(anchors.admit_stop_list(der) for der in stop_lists)
         return replace(anchors, stop_lists=admitted)
@@ -62,13 +75,21 @@ class TrustAnchors:
         )
 
 
-def _read_authorities(certificates: Iterable[bytes]) -> tuple[Authority, ...]:
-    """Roots first; then links, each admitted by an authority that was admitted before it."""
-    read = [Authority.read_unproven(der) for der in certificates]
+def read_authorities(
+    certificates: Iterable[bytes], reading: Reading = Reading.HOUSE
+) -> tuple[Authority, ...]:
+    """DER certificates in any order. Roots first; then links, each admitted by an authority that was admitted before it.
+
+    Raises:
+        PkiDataError: ``trust.authority-invalid``; ``certificate.algorithm-not-allowed``, for a tolerant reading.
+    """
+    read = [Authority.read_unproven(der, reading) for der in certificates]
     admitted = [authority for authority in read if authority.is_self_signed]
     waiting = [authority for authority in read if not authority.is_self_signed]
     while waiting:
-        links = [item for item in waiting if Authority.from_link(item.der, admitted) is not None]
+        links = [
+            item for item in waiting if Authority.from_link(item.der, admitted, reading) is not None
+        ]
         if not links:
             raise no_authority(
                 f"{waiting[0].name} is neither signed with its own key nor linked to an authority that is"

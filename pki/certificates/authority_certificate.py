@@ -6,7 +6,12 @@ from datetime import datetime
 from typing import Self
 
 from pki.certificates import extensions as ext
-from pki.certificates.certificate import Certificate, CertificateError, load_certificate
+from pki.certificates.certificate import (
+    Certificate,
+    CertificateError,
+    Reading,
+    load_certificate,
+)
 from pki.certificates.extensions import KeyUsageBit
 from pki.certificates.names import country_of, name_text
 from pki.certificates.profile_checks import (
@@ -34,6 +39,7 @@ class Authority:
     not_before: datetime
     not_after: datetime
     certificate: Certificate = field(repr=False, compare=False)
+    reading: Reading = field(default=Reading.HOUSE, compare=False)
 
     @property
     def is_self_signed(self) -> bool:
@@ -41,6 +47,15 @@ class Authority:
         return self.certificate.issuer == self.certificate.subject and self.certificate.verify_by(
             self.certificate.public_key
         )
+
+    @property
+    def issuing_key_identifier(self) -> bytes | None:
+        """Which key signed it, if it says so.
+
+        Raises:
+            CertificateError: ``certificate.malformed``.
+        """
+        return ext.decode_authority_key_identifier(self.certificate.extensions)
 
     @classmethod
     def from_bytes(cls, der: bytes) -> Self:
@@ -55,7 +70,9 @@ class Authority:
         return authority
 
     @classmethod
-    def from_link(cls, der: bytes, authorities: Iterable["Authority"]) -> Self | None:
+    def from_link(
+        cls, der: bytes, authorities: Iterable["Authority"], reading: Reading = Reading.HOUSE
+    ) -> Self | None:
         """Read a DER link certificate, with which a trusted authority vouches for its next key or name.
 
         It admits that key as an authority of its own; a card's path stays one certificate long. ``None`` means
@@ -64,13 +81,13 @@ class Authority:
         Raises:
             PkiDataError: ``trust.authority-invalid``: it is no CSCA's certificate, or changes country or test mark.
         """
-        link = cls.read_unproven(der)
+        link = cls.read_unproven(der, reading)
         identifier = ext.decode_authority_key_identifier(link.certificate.extensions)
         for authority in authorities:
             if (
                 authority.certificate.subject == link.certificate.issuer
                 and authority.key_identifier == identifier
-                and is_issued_by(der, authority.der)
+                and is_issued_by(der, authority.der, reading)
             ):
                 if (authority.country, authority.is_test) != (link.country, link.is_test):
                     raise no_authority(
@@ -80,14 +97,16 @@ class Authority:
         return None
 
     @classmethod
-    def read_unproven(cls, der: bytes) -> Self:
+    def read_unproven(cls, der: bytes, reading: Reading = Reading.HOUSE) -> Self:
         """Read the certificate of a CSCA without asking who signed it: trust nothing of it.
+
+        Only what the house reads stands above a card; a tolerant reading is for those who vouch for lists.
 
         Raises:
             PkiDataError: ``trust.authority-invalid``.
         """
         try:
-            certificate = load_certificate(der)
+            certificate = load_certificate(der, reading)
             _check_authority(certificate)
             return cls(
                 der=der,
@@ -101,6 +120,7 @@ class Authority:
                 not_before=certificate.not_before,
                 not_after=certificate.not_after,
                 certificate=certificate,
+                reading=reading,
             )
         except PkiDataError as error:
             raise no_authority(str(error)) from error

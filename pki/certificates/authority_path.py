@@ -79,7 +79,7 @@ def _is_linked_by(link: Authority, earlier: Authority) -> bool:
     return (
         not link.is_self_signed
         and link.certificate.issuer == earlier.certificate.subject
-        and is_issued_by(link.der, earlier.der)
+        and is_issued_by(link.der, earlier.der, link.reading)
     )
 
 

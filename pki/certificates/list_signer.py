@@ -8,7 +8,12 @@ from datetime import datetime
 from typing import Self
 
 from pki.certificates import extensions as ext
-from pki.certificates.certificate import Certificate, CertificateError, load_certificate
+from pki.certificates.certificate import (
+    Certificate,
+    CertificateError,
+    Reading,
+    load_certificate,
+)
 from pki.certificates.extensions import KeyUsageBit
 from pki.certificates.names import country_of, name_text
 from pki.certificates.profile import ProfileKind
@@ -42,14 +47,14 @@ class ListSignerCertificate:
     certificate: Certificate = field(repr=False, compare=False)
 
     @classmethod
-    def from_bytes(cls, der: bytes, *, kind: ProfileKind) -> Self:
-        """Read a DER certificate of this kind.
+    def from_bytes(cls, der: bytes, *, kind: ProfileKind, reading: Reading = Reading.HOUSE) -> Self:
+        """Read a DER certificate of this kind; other states' signers of master lists take a tolerant reading.
 
         Raises:
             PkiDataError: ``signer.profile``.
         """
         try:
-            certificate = load_certificate(der)
+            certificate = load_certificate(der, reading)
             extensions = certificate.extensions
             _check(certificate, kind)
             start, end = ext.decode_private_key_usage_period(extensions) or (None, None)

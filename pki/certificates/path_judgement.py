@@ -66,7 +66,7 @@ def check_certificate_time(certificate: Certificate, *, at: datetime) -> None:
     Raises:
         PkiRefusedError: ``path.not-yet-valid``, ``path.expired``.
     """
-    moment = at.replace(microsecond=0)
+    moment = at.replace(microsecond=0) if at.microsecond else at
     if certificate.not_before <= moment <= certificate.not_after:
         return
     is_early = moment < certificate.not_before

@@ -98,8 +98,8 @@ def check_status(
     *,
     now: datetime,
     profile: PathProfile,
-) -> None:
-    """Judge one certificate by the lists that its issuer signed.
+) -> CertificateList:
+    """Judge one certificate by the lists that its issuer signed; gives a current one that clears it.
 
     Raises:
         PkiRefusedError: ``path.revoked``, ``path.revocation-unknown``.
@@ -111,15 +111,14 @@ def check_status(
             raise refused(
                 "revoked", f"{described(certificate)} was revoked at {moment:%Y-%m-%d %H:%M:%S}Z"
             )
-    if not any(
-        item.this_update <= now <= item.next_update and _speaks_of(item, certificate, profile)
-        for item in found
-    ):
-        raise refused(
-            "revocation-unknown",
-            f"{len(found)} lists of the issuer of {described(certificate)} are at hand, "
-            f"expected one that is current at {now:%Y-%m-%d %H:%M:%S}Z and covers it",
-        )
+    for item in found:
+        if item.this_update <= now <= item.next_update and _speaks_of(item, certificate, profile):
+            return item
+    raise refused(
+        "revocation-unknown",
+        f"{len(found)} lists of the issuer of {described(certificate)} are at hand, "
+        f"expected one that is current at {now:%Y-%m-%d %H:%M:%S}Z and covers it",
+    )
 
 
 def _may_sign_lists(signer: Certificate) -> bool:

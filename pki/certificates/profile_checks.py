@@ -9,6 +9,7 @@ from pki.certificates.certificate import (
     Certificate,
     CertificateError,
     Extension,
+    Reading,
     load_certificate,
 )
 from pki.certificates.names import is_test_name
@@ -30,10 +31,16 @@ _KNOWN_IN_CERTIFICATES = frozenset(
 
 
 @lru_cache(maxsize=1024)
-def is_issued_by(certificate_der: bytes, authority_der: bytes) -> bool:
-    """Whether the authority's key signed the certificate; cached by the bytes of both."""
-    certificate = load_certificate(certificate_der)
-    return certificate.verify_by(load_certificate(authority_der).public_key)
+def is_issued_by(
+    certificate_der: bytes, authority_der: bytes, reading: Reading = Reading.HOUSE
+) -> bool:
+    """Whether the authority's key signed the certificate; cached by the bytes of both.
+
+    Raises:
+        PkiDataError: ``certificate.algorithm-not-allowed``, for a tolerant reading.
+    """
+    certificate = load_certificate(certificate_der, reading)
+    return certificate.verify_by(load_certificate(authority_der, reading).public_key)
 
 
 def check_key_usage(extensions: Mapping[str, Extension], expected: set[int]) -> None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pki.certificates.authority_certificate import Authority
 from pki.certificates.certificate import (
     CertificateList,
+    Reading,
     load_certificate,
     load_certificate_list,
 )
@@ -25,7 +26,9 @@ def lists_for(
 ) -> list[CertificateList]:
     """The CRLs that say which of the authority's signers are revoked."""
     keys = [authority, *_successors(authority, tuple(authorities))]
-    return [item for item in lists if any(_is_list_of(item.der, key.der) for key in keys)]
+    return [
+        item for item in lists if any(_is_list_of(item.der, key.der, key.reading) for key in keys)
+    ]
 
 
 def _successors(authority: Authority, authorities: Sequence[Authority]) -> list[Authority]:
@@ -40,7 +43,7 @@ def _successors(authority: Authority, authorities: Sequence[Authority]) -> list[
                 and link.certificate.issuer == earlier.certificate.subject
                 and link.certificate.subject == earlier.certificate.subject
                 and link.key_identifier != earlier.key_identifier
-                and is_issued_by(link.der, earlier.der)
+                and is_issued_by(link.der, earlier.der, link.reading)
             ):
                 found.append(link)
                 waiting.append(link)
@@ -48,11 +51,11 @@ def _successors(authority: Authority, authorities: Sequence[Authority]) -> list[
 
 
 @lru_cache(maxsize=1024)
-def _is_list_of(crl_der: bytes, authority_der: bytes) -> bool:
+def _is_list_of(crl_der: bytes, authority_der: bytes, reading: Reading) -> bool:
     """Whether this authority signed the list, under its own name and key identifier; one signature at the most."""
     return is_signed_list(
-        load_certificate_list(crl_der),
-        load_certificate(authority_der),
+        load_certificate_list(crl_der, reading),
+        load_certificate(authority_der, reading),
         profile=PathProfile.DOC_9303,
         budget=WorkBudget(max_signature_checks=1, max_steps=1),
     )

@@ -9,7 +9,7 @@ a terminal judges each signer's signatures once.
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Self
+from typing import Final, Self
 
 from pki.certificates import extensions as ext
 from pki.certificates.anchor_scope import AnchorScopes, TrustDemand
@@ -33,6 +33,7 @@ from pki.certificates.profile_checks import (
 )
 from pki.certificates.revocation_lists import lists_for
 from pki.errors import PkiDataError, PkiError, PkiRefusedError
+from pki.signed.stop_list import StopList
 
 __all__ = [
     "Authority",
@@ -44,6 +45,10 @@ __all__ = [
     "find_authority",
     "load_signer",
 ]
+
+_NO_SCOPES: Final = AnchorScopes()
+_MAX_CLEARED: Final = 256
+"""More signers than sign at one time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,8 @@ class DocumentSignerCertificate:
             _check_signer(certificate)
             extensions = certificate.extensions
             start, end = _key_use(certificate)
+            # Doc 9303-12, 7.1.1.1: both names bear a country; whose it is, check 9.15 says.
+            country_of(certificate.issuer)
             return cls(
                 der=der,
                 country=country_of(certificate.subject),
@@ -139,7 +146,7 @@ def find_authority(
             signer.certificate,
             anchors.authorities,
             demand=demand,
-            scopes=AnchorScopes() if scopes is None else scopes,
+            scopes=_NO_SCOPES if scopes is None else scopes,
         )
     except PkiError as error:
         raise PkiRefusedError(str(error), code=_path_code(error.code)) from error
@@ -202,19 +209,33 @@ def check_revocation(
         PkiDataError: ``signer.profile``.
         PkiRefusedError: ``signer.revoked``, ``signer.revocation-unknown``.
     """
+    key = (certificate_der, authority.der)
+    cleared = anchors.cleared.get(key)
+    if cleared is not None and cleared[0] <= now <= cleared[1]:
+        return
     signer = load_signer(certificate_der)
-    _check_stop_lists(signer, authority, anchors, now=now)
+    stop_list = _check_stop_lists(signer, authority, anchors, now=now)
     lists = lists_for(authority, authorities=anchors.authorities, lists=anchors.revocation_lists)
     try:
-        check_status(signer.certificate, lists, now=now, profile=PathProfile.DOC_9303)
+        clearing = check_status(signer.certificate, lists, now=now, profile=PathProfile.DOC_9303)
     except PkiRefusedError as error:
         raise PkiRefusedError(str(error), code=error.code.replace("path.", "signer.", 1)) from error
+    # Whom no list names at all is cleared for as long as the lists that had to be current are.
+    start, end = clearing.this_update, clearing.next_update
+    if stop_list is not None:
+        start, end = max(start, stop_list.this_update), min(end, stop_list.next_update)
+    if len(anchors.cleared) >= _MAX_CLEARED:
+        anchors.cleared.clear()
+    anchors.cleared[key] = start, end
 
 
 def _check_stop_lists(
     signer: DocumentSignerCertificate, authority: Authority, anchors: TrustAnchors, *, now: datetime
-) -> None:
-    """A signer that any stop list names is stopped; where there are stop lists, the newest must be current."""
+) -> StopList | None:
+    """A signer that any stop list names is stopped; where there are stop lists, the newest must be current.
+
+    Gives back the newest, ``None`` where there is none.
+    """
     found = [item for item in anchors.stop_lists if item.issuer == authority.certificate.subject]
     for item in found:
         stopped_at = item.stopped.get(signer.serial_number)
@@ -232,6 +253,7 @@ def _check_stop_lists(
             f"got {now:%Y-%m-%d %H:%M:%S}Z",
             code="signer.revocation-unknown",
         )
+    return newest
 
 
 @lru_cache(maxsize=256)

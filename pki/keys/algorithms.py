@@ -61,6 +61,8 @@ class HashAlgorithm(Enum):
         primitive, function = _HASHES[oid]
         # Attributes, because looking a member up in a table costs more than a short digest does.
         self._primitive = primitive
+        self.ecdsa = ec.ECDSA(primitive)
+        """ECDSA with this hash, as the cryptography library names it."""
         self._function = function
         self.digest_bytes: int = primitive.digest_size
         """Length of a digest in bytes."""
@@ -71,7 +73,9 @@ class HashAlgorithm(Enum):
 
     def digest(self, *parts: bytes) -> bytes:
         """The digest of the parts one behind another."""
-        return self._function(b"".join(parts)).digest()
+        # Joining copies even a single one.
+        content = parts[0] if len(parts) == 1 else b"".join(parts)
+        return self._function(content).digest()
 
     def digests(self, files: Mapping[int, bytes]) -> dict[int, bytes]:
         """The digest of each file, by its data group number."""
@@ -110,14 +114,15 @@ class SignatureAlgorithm(Enum):
 
     def verifies(self, public_key: PublicKey, *, signature: bytes, message: bytes) -> bool:
         """Whether the key made the signature over the message with this algorithm."""
-        hash_algorithm = self.hash_algorithm.to_cryptography()
+        hash_algorithm = self.hash_algorithm
         is_rsa = self is SignatureAlgorithm.RSA_PSS_SHA256
         try:
-            if isinstance(public_key, rsa.RSAPublicKey) and is_rsa:
-                public_key.verify(signature, message, self.padding(), hash_algorithm)
+            if is_rsa and isinstance(public_key, rsa.RSAPublicKey):
+                primitive = hash_algorithm.to_cryptography()
+                public_key.verify(signature, message, self.padding(), primitive)
                 return True
-            if isinstance(public_key, ec.EllipticCurvePublicKey) and not is_rsa:
-                public_key.verify(signature, message, ec.ECDSA(hash_algorithm))
+            if not is_rsa and isinstance(public_key, ec.EllipticCurvePublicKey):
+                public_key.verify(signature, message, hash_algorithm.ecdsa)
                 return True
         except InvalidSignature:
             return False

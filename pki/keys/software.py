@@ -7,6 +7,7 @@ the seal covers the key's identifier and kind, so that files cannot be swapped.
 
 import json
 import secrets
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -69,7 +70,7 @@ class SoftwareSigner:
         self._private_key = private_key
         self._public_key = private_key.public_key()
         self._algorithm = SignatureAlgorithm.for_key(self._public_key)
-        self._hash = self._algorithm.hash_algorithm.to_cryptography()
+        self._sign = _signing(private_key, self._algorithm)
 
     @property
     def algorithm(self) -> SignatureAlgorithm:
@@ -88,9 +89,16 @@ class SoftwareSigner:
 
     def sign(self, message: bytes) -> bytes:
         """A signature over ``message``."""
-        if isinstance(self._private_key, rsa.RSAPrivateKey):
-            return self._private_key.sign(message, self._algorithm.padding(), self._hash)
-        return self._private_key.sign(message, ec.ECDSA(self._hash))
+        return self._sign(message)
+
+
+def _signing(private_key: PrivateKey, algorithm: SignatureAlgorithm) -> Callable[[bytes], bytes]:
+    """How this key signs; what describes the algorithm is made once and not for every signature."""
+    if isinstance(private_key, rsa.RSAPrivateKey):
+        padding, primitive = algorithm.padding(), algorithm.hash_algorithm.to_cryptography()
+        return lambda message: private_key.sign(message, padding, primitive)
+    ecdsa = algorithm.hash_algorithm.ecdsa
+    return lambda message: private_key.sign(message, ecdsa)
 
 
 class SoftwareKeystore:

@@ -26,6 +26,7 @@ from pki.keys.keystore import Keystore, check_key_id
 from pki.keys.signer import Signer
 from pki.services.issuance import DraftKind, IssuanceCycle, Linter
 from pki.services.key_room import LOG_KEY_ID, KeyRoom
+from pki.services.reasons import check_reason
 from pki.services.recorder import Recorder
 from pki.services.state import CRL_SERIES, AuthorityRecord, EntryKind, PkiState, SignerRecord
 
@@ -44,7 +45,6 @@ AUTHORITY_KEY_ID = "csca-1"
 """The first CSCA's key, after which its one CRL and its one stop list are called; a roll-over makes the next key."""
 
 _KEPT_IDS = re.compile(rf"csca-[0-9]+(-link)?|service-root-[0-9]+|operators-[0-9]+|{LOG_KEY_ID}")
-_MAX_REASON_CHARACTERS = 200
 _MAX_URI_CHARACTERS = 200
 _AUTHORITY_PART = "CSCA"
 
@@ -60,6 +60,9 @@ class Publication(Protocol):
 
     def publish_stop_list(self, name: str, der: bytes) -> None:
         """Publish a stop list under a plain name, over the one before."""
+
+    def publish_master_list(self, name: str, der: bytes) -> None:
+        """Publish a master list under a plain name, over the one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -425,19 +428,6 @@ def require_signer(state: PkiState, signer_id: str) -> SignerRecord:
             code="signer.unknown",
         )
     return record
-
-
-def check_reason(reason: str) -> None:
-    """Whether the reason for a revocation can be recorded.
-
-    Raises:
-        PkiRefusedError: ``signing.request-invalid``.
-    """
-    if not (1 <= len(reason) <= _MAX_REASON_CHARACTERS and reason.isprintable()):
-        raise PkiRefusedError(
-            f"reason has {len(reason)} characters, expected 1 to {_MAX_REASON_CHARACTERS} printable ones",
-            code="signing.request-invalid",
-        )
 
 
 def distinguished_name(name: str, part: str, country: str, *, is_test: bool) -> DistinguishedName:

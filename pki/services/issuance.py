@@ -37,6 +37,7 @@ from pki.keys.signer import Signer
 from pki.keys.software import SoftwareSigner
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
+from pki.signed.master_list import MasterList
 from pki.signed.stop_list import StopList
 
 __all__ = ["Draft", "DraftKind", "IssuanceCycle", "Linter", "StrictProfileLinter"]
@@ -54,6 +55,7 @@ class DraftKind(Enum):
     SERVICE = "service"
     CRL = "crl"
     STOP_LIST = "stop-list"
+    MASTER_LIST = "master-list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +188,8 @@ def _read(draft: Draft) -> None:
         check_service_authority(draft.der)
     elif draft.kind is DraftKind.STOP_LIST:
         StopList.read_unproven(draft.der)
+    elif draft.kind is DraftKind.MASTER_LIST:
+        MasterList.read_unproven(draft.der)
     elif draft.profile is None:
         raise PkiRefusedError(
             "an end entity without a kind of profile", code="certificate.request-invalid"

@@ -14,11 +14,20 @@ _PROFILES: Final = {
     DraftKind.AUTHORITY: LintProfile.CSCA_ROOT,
     DraftKind.LINK: LintProfile.CSCA_LINK,
     DraftKind.CRL: LintProfile.CRL,
+    DraftKind.MASTER_LIST: LintProfile.MASTER_LIST,
 }
 """Drafts that Doc 9303-12 has a profile for, but for signers, whose kinds differ."""
 
-_ONLY_SIGNED_BY_THE_REAL_KEY: Final = frozenset({"lint.csca-root.self-signature"})
-"""A draft is signed with a throw-away key, so this rule can only be kept by what is issued."""
+_SIGNER_PROFILES: Final = {
+    ProfileKind.DOCUMENT_SIGNER: LintProfile.DOCUMENT_SIGNER,
+    ProfileKind.MASTER_LIST_SIGNER: LintProfile.MASTER_LIST_SIGNER,
+}
+
+_ONLY_SIGNED_BY_THE_REAL_KEY: Final = {
+    DraftKind.AUTHORITY: "lint.csca-root.self-signature",
+    DraftKind.MASTER_LIST: "lint.master-list.signature",
+}
+"""A draft is signed with a throw-away key, so these rules can only be kept by what is issued."""
 
 
 class RuleLinter:
@@ -34,12 +43,17 @@ class RuleLinter:
         if strict or profile is None:
             return strict
         dialect = Dialect.ICAO if draft.variant is None else Dialect(draft.variant.value)
-        return [f"{item.message} [{item.rule}]" for item in _errors(draft.der, profile, dialect)]
+        kept_later = _ONLY_SIGNED_BY_THE_REAL_KEY.get(draft.kind)
+        return [
+            f"{item.message} [{item.rule}]"
+            for item in _errors(draft.der, profile, dialect)
+            if item.rule != kept_later
+        ]
 
 
 def _profile_of(draft: Draft) -> LintProfile | None:
     if draft.kind is DraftKind.SIGNER:
-        return LintProfile.DOCUMENT_SIGNER if draft.profile is ProfileKind.DOCUMENT_SIGNER else None
+        return None if draft.profile is None else _SIGNER_PROFILES.get(draft.profile)
     return _PROFILES.get(draft.kind)
 
 
@@ -47,5 +61,5 @@ def _errors(der: bytes, profile: LintProfile, dialect: Dialect) -> list[Finding]
     return [
         item
         for item in lint(der, profile=profile, dialect=dialect).findings
-        if item.severity is Severity.ERROR and item.rule not in _ONLY_SIGNED_BY_THE_REAL_KEY
+        if item.severity is Severity.ERROR
     ]

@@ -6,7 +6,6 @@ after a crash the state knows what may exist: its serial numbers, CRL numbers an
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from enum import Enum
 
 from pki.certificates.profile import ProfileKind, ProfileVariant
 from pki.errors import PkiDataError, RecordError
@@ -14,6 +13,7 @@ from pki.record.journal import JournalEntry
 from pki.services.authorisation_state import AuthorisationState
 from pki.services.card_verifiable_state import CardVerifiableState
 from pki.services.ceremony_state import CeremonyState
+from pki.services.entry_kinds import FOLDED_KINDS, SIGNATURE_KINDS, EntryKind
 from pki.services.master_key_state import MASTER_KEY_ENTRIES, MasterKeyState
 from pki.services.records import AuthorityRecord, ServiceRecord, SignerRecord
 from pki.services.reference_index import ReferenceIndex
@@ -38,92 +38,6 @@ STOP_LIST_SERIES = "stop-list"
 """What is counted: each series of lists has numbers of its own, which only grow."""
 
 
-class EntryKind(Enum):
-    """The kinds of journal entries; the values stand in journals and never change."""
-
-    KEY_INTENDED = "key.intended"
-    KEY_CREATED = "key.created"
-    KEY_DESTRUCTION_INTENDED = "key.destruction-intended"
-    KEY_DESTROYED = "key.destroyed"
-    SERIAL_RESERVED = "serial.reserved"
-    NUMBER_RESERVED = "number.reserved"
-    LINT_REFUSED = "lint.refused"
-    AUTHORITY_INTENDED = "authority-certificate.intended"
-    AUTHORITY_ISSUED = "authority-certificate.issued"
-    LINK_INTENDED = "link-certificate.intended"
-    LINK_ISSUED = "link-certificate.issued"
-    SIGNER_INTENDED = "signer-certificate.intended"
-    SIGNER_ISSUED = "signer-certificate.issued"
-    SIGNER_REVOKED = "signer.revoked"
-    SIGNER_COMPROMISED = "signer.compromised"
-    CRL_STAGED = "crl.staged"
-    CRL_INTENDED = "crl.intended"
-    CRL_ISSUED = "crl.issued"
-    STOP_LIST_INTENDED = "stop-list.intended"
-    STOP_LIST_ISSUED = "stop-list.issued"
-    SERVICE_AUTHORITY_INTENDED = "service-authority-certificate.intended"
-    SERVICE_AUTHORITY_ISSUED = "service-authority-certificate.issued"
-    SERVICE_INTENDED = "service-certificate.intended"
-    SERVICE_ISSUED = "service-certificate.issued"
-    SERVICE_REVOKED = "service.revoked"
-    SERVICE_CRL_INTENDED = "service-crl.intended"
-    SERVICE_CRL_ISSUED = "service-crl.issued"
-    SECURITY_OBJECT_SIGNED = "security-object.signed"
-    CV_CERTIFICATE_INTENDED = "cv-certificate.intended"
-    CV_CERTIFICATE_ISSUED = "cv-certificate.issued"
-    TERMINAL_BLOCKED = "terminal.blocked"
-    TERMINAL_REQUEST_INTENDED = "terminal-request.intended"
-    TERMINAL_REQUEST_MADE = "terminal-request.made"
-    OPERATOR_ROOT_INTENDED = "operator-root.intended"
-    OPERATOR_ROOT_ISSUED = "operator-root.issued"
-    OPERATOR_INTENDED = "operator-certificate.intended"
-    OPERATOR_ENROLLED = "operator-certificate.issued"
-    OPERATOR_REVOKED = "operator.revoked"
-    AUTHORISATION_ACCEPTED = "authorisation.accepted"
-    MASTER_KEY_INTENDED = "master-key.intended"
-    MASTER_KEY_CREATED = "master-key.created"
-    MASTER_KEY_RETIREMENT_INTENDED = "master-key.retirement-intended"
-    MASTER_KEY_RETIRED = "master-key.retired"
-    CHIP_KEYS_WRAPPED = "chip-keys.wrapped"
-    LOG_STARTED = "log.started"
-    REQUEST_TAKEN = "request.taken"
-    CHECKPOINT_INTENDED = "checkpoint.intended"
-    CEREMONY_BEGUN = "ceremony.begun"
-    QUORUM_CHOSEN = "quorum.chosen"
-    QUORUM_SET = "quorum.set"
-    TRANSCRIPT_INTENDED = "ceremony-transcript.intended"
-    HOME_RESTORED = "home.restored"
-    SNAPSHOT_TAKEN = "snapshot.taken"
-
-
-SIGNATURE_KINDS = frozenset(
-    kind.value
-    for kind in (
-        EntryKind.AUTHORITY_INTENDED,
-        EntryKind.LINK_INTENDED,
-        EntryKind.SIGNER_INTENDED,
-        EntryKind.CRL_INTENDED,
-        EntryKind.STOP_LIST_INTENDED,
-        EntryKind.SERVICE_AUTHORITY_INTENDED,
-        EntryKind.SERVICE_INTENDED,
-        EntryKind.SERVICE_CRL_INTENDED,
-        EntryKind.SECURITY_OBJECT_SIGNED,
-        EntryKind.CV_CERTIFICATE_INTENDED,
-        EntryKind.TERMINAL_REQUEST_INTENDED,
-        EntryKind.OPERATOR_ROOT_INTENDED,
-        EntryKind.OPERATOR_INTENDED,
-        EntryKind.CHECKPOINT_INTENDED,
-        EntryKind.TRANSCRIPT_INTENDED,
-        EntryKind.HOME_RESTORED,
-    )
-)
-"""The entries that announce a signature, or begin an epoch of the log: each has a leaf in the transparency log."""
-
-
-FOLDED_KINDS = frozenset({EntryKind.SECURITY_OBJECT_SIGNED.value})
-"""The entries of which there are millions: snapshots hold what they add up to, and not where they stand."""
-
-
 class PkiState:
     """The sum of all journal entries so far; ``apply`` adds one."""
 
@@ -138,6 +52,10 @@ class PkiState:
         self.crl: bytes | None = None
         self.crl_due: datetime | None = None
         self.stop_list: bytes | None = None
+        self.master_list: bytes | None = None
+        self.master_list_time: datetime | None = None
+        """The signing time of the newest master list that may exist."""
+
         self.service_crl: bytes | None = None
         self.references = ReferenceIndex()
         self.log_origin: str | None = None
@@ -339,6 +257,14 @@ def _stop_list_issued(state: PkiState, entry: JournalEntry) -> None:
     state.stop_list = bytes.fromhex(entry.text("list"))
 
 
+def _master_list_intended(state: PkiState, entry: JournalEntry) -> None:
+    state.master_list_time = datetime.fromisoformat(entry.text("signing_time"))
+
+
+def _master_list_issued(state: PkiState, entry: JournalEntry) -> None:
+    state.master_list = bytes.fromhex(entry.text("list"))
+
+
 def _service_authority_intended(state: PkiState, entry: JournalEntry) -> None:
     _serial_reserved(state, entry)
     state.service_authority_id = entry.text("key")
@@ -421,6 +347,8 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
     EntryKind.CRL_INTENDED: _crl_intended,
     EntryKind.CRL_ISSUED: _crl_issued,
     EntryKind.STOP_LIST_ISSUED: _stop_list_issued,
+    EntryKind.MASTER_LIST_INTENDED: _master_list_intended,
+    EntryKind.MASTER_LIST_ISSUED: _master_list_issued,
     EntryKind.SERVICE_AUTHORITY_INTENDED: _service_authority_intended,
     EntryKind.SERVICE_AUTHORITY_ISSUED: _service_authority_issued,
     EntryKind.SERVICE_INTENDED: _service_intended,

@@ -8,6 +8,12 @@ from cryptography.x509 import ObjectIdentifier
 from card_layout import tlv
 from pki.errors import PkiDataError
 from pki.keys.algorithms import RSASSA_PSS, HashAlgorithm, SignatureAlgorithm
+from pki.keys.other_algorithms import (
+    Digest,
+    OtherHashAlgorithm,
+    VerifyingAlgorithm,
+    other_signature_algorithm,
+)
 from pki.signed.structures import AlgorithmIdentifier
 
 __all__ = [
@@ -18,6 +24,8 @@ __all__ = [
     "expect",
     "expect_oid",
     "only",
+    "read_any_hash_algorithm",
+    "read_any_signature_algorithm",
     "read_hash_algorithm",
     "read_signature_algorithm",
     "whole",
@@ -62,6 +70,20 @@ def read_hash_algorithm(name: str, element: asn1.TLV) -> HashAlgorithm:
         ) from error
     decode(AlgorithmIdentifier, whole(element), name)
     return algorithm
+
+
+def read_any_signature_algorithm(element: asn1.TLV, digest: Digest) -> VerifyingAlgorithm:
+    """The same with Doc 9303's other algorithms; ``digest`` is the signer's digest algorithm."""
+    other = other_signature_algorithm(whole(element), digest)
+    return read_signature_algorithm(element) if other is None else other
+
+
+def read_any_hash_algorithm(name: str, element: asn1.TLV) -> Digest:
+    """The same with Doc 9303's other hashes."""
+    if _algorithm_oid(name, element).dotted_string == OtherHashAlgorithm.SHA224.value:
+        decode(AlgorithmIdentifier, whole(element), name)
+        return OtherHashAlgorithm.SHA224
+    return read_hash_algorithm(name, element)
 
 
 def _algorithm_oid(name: str, element: asn1.TLV) -> ObjectIdentifier:

@@ -2,19 +2,22 @@
 
 from collections.abc import Mapping
 from enum import Enum
+from typing import NamedTuple
 
 from cryptography.hazmat import asn1
 
 from pki.keys.algorithms import HashAlgorithm
+from pki.keys.other_algorithms import Digest
 from pki.signed.decoding import (
     SecurityObjectError,
     algorithm_identifier,
     decode,
+    read_any_hash_algorithm,
     read_hash_algorithm,
 )
 from pki.signed.structures import DataGroupHash, LdsSecurityObject, LdsVersionInfo
 
-__all__ = ["LdsVersion", "encode_content", "parse_content"]
+__all__ = ["LdsContent", "LdsVersion", "encode_content", "parse_content"]
 
 _LDS_VERSION = "0108"
 _UNICODE_VERSION = "040000"
@@ -26,6 +29,19 @@ class LdsVersion(Enum):
 
     V0 = 0
     V1 = 1
+
+    @property
+    def stated(self) -> tuple[str, str] | None:
+        """The versions of LDS and Unicode that it signs; ``None`` where it signs none."""
+        return (_LDS_VERSION, _UNICODE_VERSION) if self is LdsVersion.V1 else None
+
+
+class LdsContent(NamedTuple):
+    """What a well-formed ``LDSSecurityObject`` says: the hash of the files, and their digests by data group number."""
+
+    version: LdsVersion
+    hash_algorithm: Digest
+    file_hashes: dict[int, bytes]
 
 
 def encode_content(
@@ -49,18 +65,21 @@ def encode_content(
     )
 
 
-def parse_content(content: bytes, hash_algorithm: HashAlgorithm) -> dict[int, bytes]:
-    """The digests by data group number, of whichever version.
+def parse_content(content: bytes, signed_hash: Digest, *, allow_others: bool = False) -> LdsContent:
+    """Read the content, of whichever version; its data groups stand in any order (Doc 9303-10, 4.6.2.3 fixes none).
+
+    The hash of the files is the one that is signed, unless ``allow_others``: Doc 9303 does not want it to be.
 
     Raises:
         SecurityObjectError: with the codes of SPEC.md, 9.3.
     """
     lds = decode(LdsSecurityObject, content, "LDSSecurityObject")
     _check_version(lds)
-    found = read_hash_algorithm("hash algorithm of LDSSecurityObject", lds.hash_algorithm)
-    if found is not hash_algorithm:
+    read = read_any_hash_algorithm if allow_others else read_hash_algorithm
+    hash_algorithm = read("hash algorithm of LDSSecurityObject", lds.hash_algorithm)
+    if hash_algorithm is not signed_hash and not allow_others:
         raise SecurityObjectError(
-            f"hash algorithm of LDSSecurityObject is {found.name}, expected {hash_algorithm.name}"
+            f"hash algorithm of LDSSecurityObject is {hash_algorithm.name}, expected {signed_hash.name}"
         )
     if not 2 <= len(lds.hashes) <= 16:
         raise SecurityObjectError(
@@ -79,9 +98,11 @@ def parse_content(content: bytes, hash_algorithm: HashAlgorithm) -> dict[int, by
         raise SecurityObjectError(
             f"data group numbers {numbers} are not unique", code="security-object.duplicate-group"
         )
-    if numbers != sorted(numbers):
-        raise SecurityObjectError(f"data group numbers {numbers} are not ascending")
-    return {item.number: item.digest for item in lds.hashes}
+    return LdsContent(
+        version=LdsVersion(lds.version),
+        hash_algorithm=hash_algorithm,
+        file_hashes={item.number: item.digest for item in lds.hashes},
+    )
 
 
 def _check_version(lds: LdsSecurityObject) -> None:

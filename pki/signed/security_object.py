@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from pki.certificates.certificate import Certificate, CertificateError, load_certificate
 from pki.errors import PkiDataError, PkiRefusedError
 from pki.keys.algorithms import HashAlgorithm, PublicKey, SignatureAlgorithm
+from pki.keys.other_algorithms import Digest, VerifyingAlgorithm
 from pki.keys.signer import Signer
 from pki.signed import signed_data, splicing
 from pki.signed.decoding import SecurityObjectError
@@ -60,8 +61,10 @@ class SecurityObject:
     """A parsed security object; ``file_hashes`` maps data group numbers (1-16) to digests."""
 
     content_info: bytes = field(repr=False)
-    hash_algorithm: HashAlgorithm
-    signature_algorithm: SignatureAlgorithm
+    hash_algorithm: Digest
+    signature_algorithm: VerifyingAlgorithm
+    lds_version: LdsVersion
+    file_hash_algorithm: Digest
     file_hashes: Mapping[int, bytes] = field(repr=False)
     signing_time: datetime | None
     status_reference: StatusReference | None
@@ -74,8 +77,8 @@ class SecurityObject:
     signature: bytes = field(repr=False)
 
     @classmethod
-    def from_bytes(cls, content_info: bytes) -> Self:
-        """Parse a DER ``ContentInfo`` as SPEC.md, 7 wants it.
+    def from_bytes(cls, content_info: bytes, *, allow_others: bool = False) -> Self:
+        """Parse a DER ``ContentInfo`` as SPEC.md, 7 wants it; ``allow_others`` takes the algorithms of 7.6, too.
 
         Raises:
             SecurityObjectError: ``security-object.malformed``, ``security-object.algorithm-not-allowed`` or
@@ -83,13 +86,15 @@ class SecurityObject:
         """
         parsed = splicing.recognise(content_info)
         if parsed is None:
-            parsed = signed_data.parse(content_info)
+            parsed = signed_data.parse(content_info, allow_others=allow_others)
             _load_signer(parsed.certificate)
         reference = parsed.status_reference
         return cls(
             content_info=content_info,
             hash_algorithm=parsed.hash_algorithm,
             signature_algorithm=parsed.signature_algorithm,
+            lds_version=parsed.lds_version,
+            file_hash_algorithm=parsed.file_hash_algorithm,
             file_hashes=MappingProxyType(parsed.file_hashes),
             signing_time=parsed.signing_time,
             status_reference=(
@@ -230,6 +235,10 @@ def prepare_security_object(
     )
 
 
+_MAX_TEMPLATES: Final = 64
+_GROUPS: Final = frozenset(range(1, 17))
+
+
 class SecurityObjectComposer:
     """Prepares the security objects of one document signer: what they share is looked up once."""
 
@@ -255,6 +264,8 @@ class SecurityObjectComposer:
         self._algorithm = algorithm
         self._hash_algorithm = algorithm.hash_algorithm
         self._lds_version = lds_version
+        self._is_spliced = algorithm in splicing.ALGORITHMS
+        self._templates: dict[tuple[int, ...], splicing.SignerTemplate] = {}
 
     def prepare(
         self,
@@ -275,18 +286,25 @@ class SecurityObjectComposer:
                 code="signing.request-invalid",
             )
         encoded_time = splicing.encode_signing_time(signing_time)
-        if encoded_time is None or self._algorithm not in splicing.ALGORITHMS:
+        if encoded_time is None or not self._is_spliced:
             return self._prepare_readably(file_hashes, signing_time, status_reference)
         groups = tuple(sorted(file_hashes))
-        template = splicing.template_of(
-            self._algorithm, self._certificate.der, groups, self._lds_version
-        )
+        template = self._templates.get(groups) or self._template(groups)
         return template.splice(
             list(map(file_hashes.__getitem__, groups)),
             signing_time=encoded_time,
             list_id=status_reference.list_id,
             index=status_reference.index,
         )
+
+    def _template(self, groups: tuple[int, ...]) -> splicing.SignerTemplate:
+        """What all cards with these data groups share; a signer's cards have one or two sets of them."""
+        if len(self._templates) >= _MAX_TEMPLATES:
+            self._templates.clear()
+        template = self._templates[groups] = splicing.template_of(
+            self._algorithm, self._certificate.der, groups, self._lds_version
+        )
+        return template
 
     def _prepare_readably(
         self,
@@ -311,6 +329,12 @@ class SecurityObjectComposer:
 def _check_file_hashes(file_hashes: Mapping[int, bytes], hash_algorithm: HashAlgorithm) -> None:
     digest_bytes = hash_algorithm.digest_bytes
     code = "signing.request-invalid"
+    if (
+        2 <= len(file_hashes) <= 16
+        and file_hashes.keys() <= _GROUPS
+        and {digest_bytes}.issuperset(map(len, file_hashes.values()))
+    ):
+        return
     if not 2 <= len(file_hashes) <= 16:
         raise PkiRefusedError(f"got {len(file_hashes)} file hashes, expected 2 to 16", code=code)
     for number, digest in file_hashes.items():

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from cryptography.hazmat import asn1
 
-from pki.keys.algorithms import HashAlgorithm, SignatureAlgorithm
+from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.other_algorithms import Digest, VerifyingAlgorithm
 from pki.signed.decoding import SecurityObjectError, decode, whole
 from pki.signed.lds_content import LdsVersion, encode_content, parse_content
 from pki.signed.signed_frame import (
@@ -44,8 +45,10 @@ class ParsedStatusReference:
 class ParsedSignedData(NamedTuple):
     """What one well-formed security object says; nothing of it is proven."""
 
-    hash_algorithm: HashAlgorithm
-    signature_algorithm: SignatureAlgorithm
+    hash_algorithm: Digest
+    signature_algorithm: VerifyingAlgorithm
+    lds_version: LdsVersion
+    file_hash_algorithm: Digest
     file_hashes: dict[int, bytes]
     signing_time: datetime | None
     status_reference: ParsedStatusReference | None
@@ -89,8 +92,10 @@ def prepare(
     )
 
 
-def parse(content_info: bytes) -> ParsedSignedData:
+def parse(content_info: bytes, *, allow_others: bool = False) -> ParsedSignedData:
     """Take a DER ``ContentInfo`` apart and check every *shall* of SPEC.md, 7 that needs no key.
+
+    ``allow_others`` takes the further algorithms of Doc 9303 as well (SPEC.md, 7.6).
 
     Raises:
         SecurityObjectError: with the codes of SPEC.md, 9.3.
@@ -100,12 +105,18 @@ def parse(content_info: bytes) -> ParsedSignedData:
             f"the security object has {len(content_info)} bytes, expected at most {MAX_SIGNED_BYTES}"
         )
     frame = read_frame(
-        content_info, content_type=ID_LDS_SECURITY_OBJECT, name="the security object"
+        content_info,
+        content_type=ID_LDS_SECURITY_OBJECT,
+        name="the security object",
+        allow_others=allow_others,
     )
+    lds = parse_content(frame.content, frame.hash_algorithm, allow_others=allow_others)
     return ParsedSignedData(
         hash_algorithm=frame.hash_algorithm,
         signature_algorithm=frame.signature_algorithm,
-        file_hashes=parse_content(frame.content, frame.hash_algorithm),
+        lds_version=lds.version,
+        file_hash_algorithm=lds.hash_algorithm,
+        file_hashes=lds.file_hashes,
         signing_time=frame.signing_time(),
         status_reference=_status_reference(frame),
         certificate=frame.certificate,

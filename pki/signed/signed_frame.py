@@ -13,7 +13,8 @@ from typing import NamedTuple, TypeVar
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
 
-from pki.keys.algorithms import HashAlgorithm, SignatureAlgorithm
+from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.other_algorithms import Digest, VerifyingAlgorithm
 from pki.signed.decoding import (
     SecurityObjectError,
     algorithm_identifier,
@@ -22,6 +23,8 @@ from pki.signed.decoding import (
     expect,
     expect_oid,
     only,
+    read_any_hash_algorithm,
+    read_any_signature_algorithm,
     read_hash_algorithm,
     read_signature_algorithm,
     whole,
@@ -45,7 +48,10 @@ __all__ = [
     "UnsignedFrame",
     "attribute",
     "encode_time",
+    "read_attributes",
     "read_frame",
+    "read_signing_time",
+    "required_attribute",
 ]
 
 MAX_SIGNED_BYTES = 65536
@@ -61,8 +67,8 @@ class SignedFrame(NamedTuple):
     """What one well-formed SignedData says around its content; nothing of it is proven."""
 
     content: bytes
-    hash_algorithm: HashAlgorithm
-    signature_algorithm: SignatureAlgorithm
+    hash_algorithm: Digest
+    signature_algorithm: VerifyingAlgorithm
     certificate: bytes
     issuer: bytes
     serial_number: int
@@ -77,18 +83,7 @@ class SignedFrame(NamedTuple):
         Raises:
             SecurityObjectError: it is not in the form of RFC 5652, 11.3.
         """
-        found = self.attributes.get(ID_SIGNING_TIME)
-        if found is None:
-            return None
-        encoded = whole(found)
-        if found.tag_bytes == b"\x17":
-            return decode(asn1.UTCTime, encoded, "signing time").as_datetime()
-        moment = decode(asn1.GeneralizedTime, encoded, "signing time").as_datetime()
-        if moment.year < 2050 or moment.microsecond:
-            raise SecurityObjectError(
-                "signing time before 2050 is not a UTCTime, or has a fraction"
-            )
-        return moment
+        return read_signing_time(self.attributes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,13 +132,20 @@ class UnsignedFrame:
         )
 
 
-def read_frame(content_info: bytes, *, content_type: ObjectIdentifier, name: str) -> SignedFrame:
+def read_frame(
+    content_info: bytes,
+    *,
+    content_type: ObjectIdentifier,
+    name: str,
+    allow_others: bool = False,
+) -> SignedFrame:
     """Take a DER ``ContentInfo`` apart and check every *shall* of its frame that needs no key.
 
     Args:
         content_info: as long as the caller allows.
         content_type: what must be framed.
         name: how errors call the object.
+        allow_others: take the further algorithms of Doc 9303 as well (SPEC.md, 7.6).
 
     Raises:
         SecurityObjectError: with the codes of SPEC.md, 9.3.
@@ -160,20 +162,21 @@ def read_frame(content_info: bytes, *, content_type: ObjectIdentifier, name: str
 
     # The algorithms come before everything that depends on them, so that a well-made object of another
     # family is refused for what it is.
-    signature_algorithm = read_signature_algorithm(signer.signature_algorithm)
+    signature_algorithm = _signature_algorithm(signer, allow_others=allow_others)
     hash_algorithm = signature_algorithm.hash_algorithm
+    read = read_any_hash_algorithm if allow_others else read_hash_algorithm
     for place, identifier in (
         ("digest algorithm of the signer", signer.digest_algorithm),
         ("digest algorithm of SignedData", digest_identifier),
     ):
-        found = read_hash_algorithm(place, identifier)
+        found = read(place, identifier)
         if found is not hash_algorithm:
             raise SecurityObjectError(
                 f"{place} is {found.name}, expected {hash_algorithm.name} as in the signature algorithm"
             )
 
-    attributes = _attributes(signer.signed_attributes.as_list())
-    named = _required(attributes, ID_CONTENT_TYPE, ObjectIdentifier, "content type")
+    attributes = read_attributes(signer.signed_attributes.as_list())
+    named = required_attribute(attributes, ID_CONTENT_TYPE, ObjectIdentifier, "content type")
     expect_oid("content type attribute", named, content_type)
     if signer.signer.serial_number <= 0:
         raise SecurityObjectError("serial number of the signer is not positive")
@@ -185,7 +188,7 @@ def read_frame(content_info: bytes, *, content_type: ObjectIdentifier, name: str
         issuer=whole(signer.signer.issuer),
         serial_number=signer.signer.serial_number,
         attributes=attributes,
-        message_digest=_required(attributes, ID_MESSAGE_DIGEST, bytes, "message digest"),
+        message_digest=required_attribute(attributes, ID_MESSAGE_DIGEST, bytes, "message digest"),
         signed_attributes=asn1.encode_der(signer.signed_attributes),
         signature=signer.signature,
     )
@@ -202,8 +205,38 @@ def encode_time(moment: datetime) -> asn1.UTCTime | asn1.GeneralizedTime:
     return asn1.UTCTime(seconds) if seconds.year < 2050 else asn1.GeneralizedTime(seconds)
 
 
-def _attributes(items: list[Attribute]) -> dict[ObjectIdentifier, asn1.TLV]:
-    """RFC 5652, 11: each of these attributes stands once and has one value."""
+def read_signing_time(attributes: Mapping[ObjectIdentifier, asn1.TLV]) -> datetime | None:
+    """The attribute ``signingTime`` among these, or None where it is absent.
+
+    Raises:
+        SecurityObjectError: it is not in the form of RFC 5652, 11.3.
+    """
+    found = attributes.get(ID_SIGNING_TIME)
+    if found is None:
+        return None
+    encoded = whole(found)
+    if found.tag_bytes == b"\x17":
+        return decode(asn1.UTCTime, encoded, "signing time").as_datetime()
+    moment = decode(asn1.GeneralizedTime, encoded, "signing time").as_datetime()
+    if moment.year < 2050 or moment.microsecond:
+        raise SecurityObjectError("signing time before 2050 is not a UTCTime, or has a fraction")
+    return moment
+
+
+def _signature_algorithm(signer: SignerInfo, *, allow_others: bool) -> VerifyingAlgorithm:
+    """The algorithm of the signature; one that names its key alone is completed by the digest algorithm."""
+    if not allow_others:
+        return read_signature_algorithm(signer.signature_algorithm)
+    digest = read_any_hash_algorithm("digest algorithm of the signer", signer.digest_algorithm)
+    return read_any_signature_algorithm(signer.signature_algorithm, digest)
+
+
+def read_attributes(items: list[Attribute]) -> dict[ObjectIdentifier, asn1.TLV]:
+    """Signed attributes by their kinds: each stands once and has one value (RFC 5652, 11).
+
+    Raises:
+        SecurityObjectError: one does not, or there are more than ``MAX_ATTRIBUTES``.
+    """
     if len(items) > MAX_ATTRIBUTES:
         raise SecurityObjectError(
             f"got {len(items)} signed attributes, expected at most {MAX_ATTRIBUTES}"
@@ -217,12 +250,17 @@ def _attributes(items: list[Attribute]) -> dict[ObjectIdentifier, asn1.TLV]:
     return attributes
 
 
-def _required(
+def required_attribute(
     attributes: Mapping[ObjectIdentifier, asn1.TLV],
     oid: ObjectIdentifier,
     kind: type[_Decoded],
     name: str,
 ) -> _Decoded:
+    """The value of an attribute that must be there.
+
+    Raises:
+        SecurityObjectError: it is missing, or of another type.
+    """
     found = attributes.get(oid)
     if found is None:
         raise SecurityObjectError(f"signed attribute {name} is missing")

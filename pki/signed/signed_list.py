@@ -14,6 +14,7 @@ from pki.certificates.certificate import CertificateError, load_certificate
 from pki.certificates.prepared import Redemption, sign_once
 from pki.errors import PkiDataError, PkiRefusedError
 from pki.keys.algorithms import PublicKey, SignatureAlgorithm
+from pki.keys.other_algorithms import VerifyingAlgorithm
 from pki.keys.signer import Signer
 from pki.signed.decoding import SecurityObjectError
 from pki.signed.signed_frame import UnsignedFrame, attribute, encode_time, read_frame
@@ -42,7 +43,7 @@ class SignedList:
     content: bytes = field(repr=False)
     signing_time: datetime
     signer_certificate: bytes = field(repr=False)
-    algorithm: SignatureAlgorithm
+    algorithm: VerifyingAlgorithm
     signed_attributes: bytes = field(repr=False)
     signature: bytes = field(repr=False)
 

@@ -386,6 +386,8 @@ def _recognise(content_info: bytes) -> ParsedSignedData | None:
     return ParsedSignedData(
         hash_algorithm=template.hash_algorithm,
         signature_algorithm=algorithm,
+        lds_version=version,
+        file_hash_algorithm=template.hash_algorithm,
         file_hashes=dict(zip(groups, digests, strict=True)),
         signing_time=signing_time,
         status_reference=ParsedStatusReference(list_id=list_id, index=index),

@@ -14,7 +14,7 @@ from simulators.card import (
 )
 from simulators.card.chip_authentication import Agreement, ChosenKey
 from simulators.card.command import Command
-from simulators.card.file_system import Selection, locate, may_read, read_binary, select
+from simulators.card.file_system import Selection, locate_to_read, may_read, read_binary, select
 from simulators.card.non_volatile import NonVolatileMemory
 from simulators.card.pace import PaceExchange, password_key
 from simulators.card.pace_offers import Mapping, PaceOffer, offered_parameters
@@ -104,7 +104,7 @@ class ReadingSide:
         match command.ins:
             case 0xA4:
                 reply = self._select(command)
-            case 0xB0:
+            case 0xB0 | 0xB1:
                 reply = self._read_binary(command, room)
             case 0x22:
                 reply = self._manage_security_environment(command)
@@ -146,9 +146,7 @@ class ReadingSide:
         return Reply()
 
     def _read_binary(self, command: Command, room: int) -> Reply:
-        if command.data:
-            raise Refused(StatusWord.WRONG_LENGTH)
-        self.selection, path, offset = locate(self._image, self.selection, command)
+        self.selection, path, offset = locate_to_read(self._image, self.selection, command)
         file = self._image.files[path]
         has_password = self._opened_by in OPENING and self._image.state in _STATES
         terminal = self._terminal

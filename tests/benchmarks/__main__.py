@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.conversing import measure_conversing
 from tests.benchmarks.inspecting import measure_inspecting
 from tests.benchmarks.measure import Announce, Record
 from tests.benchmarks.personalising import measure_personalising
@@ -20,6 +21,7 @@ RESULTS = Path("bench/results.json")
 MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
     measure_signing,
     measure_inspecting,
+    measure_conversing,
     measure_personalising,
     measure_transport,
     measure_signing_service,

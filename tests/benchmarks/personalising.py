@@ -234,7 +234,7 @@ def measure_personalising(announce: Announce) -> Iterator[Record]:
         "card.personalise.cpu",
         value=lambda: sum(bench.station_seconds() for _ in range(4)) / 4,
         baseline=bare_seconds(
-            recorder, curve=ec.SECP256R1(), exchanges=reader.exchanges, hashed=[]
+            recorder.counts, curve=ec.SECP256R1(), exchanges=reader.exchanges, hashed=[]
         ),
         unit="s",
         goal=1.5,

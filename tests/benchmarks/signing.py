@@ -315,7 +315,7 @@ def _measure_verifying(bench: _SigningBench, announce: Announce) -> Iterator[Rec
         authority = trust.find_authority(certificate, anchors)
         trust.check_validity(certificate, authority, signing_time=moment, now=bench.now)
         trust.check_revocation(certificate, authority, anchors, now=bench.now)
-        if security_object.hash_algorithm.digests(files) != security_object.file_hashes:
+        if security_object.file_hash_algorithm.digests(files) != security_object.file_hashes:
             raise AssertionError("a file is not the one that was signed")
 
     def judge_all(cards: list[tuple[dict[int, bytes], bytes]]) -> Callable[[], float]:

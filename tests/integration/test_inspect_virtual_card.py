@@ -335,8 +335,9 @@ def test_a_disturbance_at_any_command_is_never_an_accepted_card(
         assert report.verdict is Verdict.UNREADABLE
         assert report.codes == ("transport.lost",)
     elif number == 2:
-        # EF.ATR/INFO only says how long commands may be: without it short ones do.
-        assert report.verdict is Verdict.ACCEPTED
+        # EF.ATR/INFO only says how long commands may be; a chip that says it wrongly is no card of ours.
+        assert report.codes == ("atr-info.malformed",)
+        assert report.verdict is Verdict.REFUSED
     elif report.verdict is Verdict.ACCEPTED:
         # The chip's proof broke, and so the card was read in a new session; it must not count as proven.
         pytest.fail("a disturbed card was accepted")
@@ -376,6 +377,42 @@ def test_a_reader_that_hangs_ends_in_a_report_in_time(
     report = terminal.judge(snapshot)
     assert report.verdict is Verdict.UNREADABLE
     assert report.codes == ("reading.limit",)
+
+
+@pytest.mark.parametrize("number", [1, 5, 12, 20])
+def test_a_hanging_reading_leaves_a_cut_that_the_late_answer_does_not_change(
+    terminal: Terminal, virtual_card: VirtualCard, number: int
+) -> None:
+    release, let_go = threading.Event(), threading.Event()
+
+    class Closing(TappedConnection):
+        def close(self) -> None:
+            super().close()
+            let_go.set()
+
+    class ClosingReader(Tapped):
+        def connect(self) -> CardConnection:
+            return Closing(self, self.inner.connect())
+
+    def hang(count: int, _: bytes, response: bytes) -> bytes:
+        if count == number:
+            release.wait(20)
+        return response
+
+    reader = ClosingReader(virtual_card, hang)
+    snapshot = terminal.read(reader, max_seconds=0.3)
+    stored = snapshot.to_json()
+    assert not let_go.is_set()
+    release.set()
+    assert let_go.wait(5)
+    assert snapshot.to_json() == stored
+    assert snapshot.apdu_count == number == len(reader.commands), "something was sent too late"
+    assert snapshot.problem is not None
+    assert snapshot.problem.code == "reading.limit"
+    assert snapshot.phase_seconds[snapshot.problem.phase] > 0
+    # All that was read before is in the snapshot, and EF.CardAccess is the first.
+    assert (snapshot.content("EF.CardAccess") is not None) == (number > 1)
+    assert (snapshot.content("EF.COM") is not None) == (number >= 20)
 
 
 def test_a_slow_chip_is_given_up_after_ten_seconds_of_the_clock(

@@ -32,6 +32,8 @@ def vector(name: str) -> bytes:
         ("EF_COM.bin", "EF.COM"),
         ("EF_SOD.bin", "EF.SOD"),
         ("Datagroup2.bin", "EF.DG2"),
+        ("Datagroup3.bin", "EF.DG3"),
+        ("Datagroup4.bin", "EF.DG4"),
         ("Datagroup14.bin", "EF.DG14"),
     ],
 )

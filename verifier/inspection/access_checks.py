@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from card_layout.atr import LifeCycle, read_life_cycle
+from card_layout.curves import NamedCurve
 from card_layout.errors import CardDataError
 from card_layout.files.card_access import CardAccess
 from card_layout.files.data_group_14 import SecurityOptions
 from card_layout.files.security_infos import PaceInfo
-from card_layout.protocols.algorithms import pace_algorithm
+from card_layout.protocols.algorithms import PaceAlgorithm, PaceMapping, pace_algorithm
 from verifier.inspection.checks import CheckFailedError, CheckName, CheckNotPerformedError
 from verifier.inspection.examination import Examination, group_name
 from verifier.inspection.snapshot import AccessEvidence, AccessOutcome, AccessPath, FileOutcome
@@ -17,18 +18,36 @@ __all__ = ["check_life_cycle", "check_pace", "check_parameters_signed", "usable_
 
 _CARD_ACCESS = "EF.CardAccess"
 _PACE_VERSION = 2
+_CURVES = {curve.pace_parameter_id: curve for curve in NamedCurve}
 
 
 def usable_pace_infos(
     infos: Iterable[PaceInfo], parameter_ids: frozenset[int]
 ) -> tuple[PaceInfo, ...]:
-    """Those that this program speaks and the policy allows, in the card's order."""
-    return tuple(
-        info
+    """Those that this program speaks and the policy allows, in the order in which this program wants them.
+
+    The order in which they stand on the card is nobody's word: whoever sits between could turn it round (SPEC.md, 5.12).
+    """
+    spoken = [
+        (algorithm, info)
         for info in infos
-        if pace_algorithm(info.protocol) is not None
+        if (algorithm := pace_algorithm(info.protocol)) is not None
         and info.version == _PACE_VERSION
         and info.parameter_id in parameter_ids
+    ]
+    return tuple(info for _, info in sorted(spoken, key=_preference))
+
+
+def _preference(offer: tuple[PaceAlgorithm, PaceInfo]) -> tuple[bool, int, int, int, int]:
+    """Smaller is better: a proof of the chip, then the longer key, then the larger curve; the rest makes it one order."""
+    algorithm, info = offer
+    curve = None if info.parameter_id is None else _CURVES.get(info.parameter_id)
+    return (
+        algorithm.mapping is not PaceMapping.CHIP_AUTHENTICATION,
+        -algorithm.cipher.key_bytes,
+        0 if curve is None else -curve.field_bytes,
+        info.parameter_id or 0,
+        algorithm.mapping.value,
     )
 
 

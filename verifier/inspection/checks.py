@@ -40,6 +40,7 @@ class CheckName(StrEnum):
     STATUS_REFERENCE = "status.reference"
     TERMINAL_AUTHENTICATION = "terminal.authentication"
     PROTECTED_DATA_GROUPS = "data-groups.protected"
+    PORTRAIT = "portrait.decoding"
 
 
 @unique

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from card_layout import tlv
 from card_layout.errors import CardDataError
+from card_layout.files.atr_info import AtrInfo
 from card_layout.files.common_data import CommonData
 from card_layout.files.data_groups import GROUP_OF_TAG, TAG_OF_GROUP
 from card_layout.files.registry import FILE_TYPES
@@ -14,6 +15,8 @@ from verifier.inspection.snapshot import FileEvidence, FileOutcome
 __all__ = ["check_common_data", "check_content", "check_coverage", "check_integrity"]
 
 _COMMON_DATA = "EF.COM"
+_ATR_INFO = "EF.ATR/INFO"
+_ATR_INFO_MALFORMED = "atr-info.malformed"
 _REFUSED_DESPITE_RIGHT = "data-group.refused-despite-right"
 _GROUP_NUMBERS = {group_name(number): number for number in TAG_OF_GROUP}
 
@@ -84,8 +87,9 @@ def check_coverage(examination: Examination) -> str:
 
 
 def check_common_data(examination: Examination) -> str:
-    """9.12: EF.COM names the groups that the security object lists."""
-    listed = examination.security_object.file_hashes
+    """9.12: EF.COM names the groups that the security object lists, and the versions that it states."""
+    security_object = examination.security_object
+    listed = security_object.file_hashes
     evidence = examination.evidence(_COMMON_DATA)
     if evidence.content is None:
         raise CheckFailedError(
@@ -97,11 +101,19 @@ def check_common_data(examination: Examination) -> str:
             "common-data.inconsistent",
             "EF.COM does not name exactly the data groups that the security object lists.",
         )
-    return "EF.COM names the data groups that the security object lists."
+    signed = security_object.lds_version.stated
+    if signed is not None and signed != (common_data.lds_version, common_data.unicode_version):
+        raise CheckFailedError(
+            "common-data.inconsistent",
+            f"EF.COM states LDS {common_data.lds_version} and Unicode {common_data.unicode_version}, "
+            f"the security object {signed[0]} and {signed[1]}.",
+        )
+    return "EF.COM names the data groups that the security object lists, and its versions."
 
 
 def check_content(examination: Examination) -> str:
     """9.14: every file decodes, the MRZ's check digits included."""
+    _check_atr_info(examination)
     malformed: list[str] = []
     judged = 0
     for number, evidence in _data_groups(examination):
@@ -128,6 +140,18 @@ def check_content(examination: Examination) -> str:
 def _common_data(content: bytes) -> CommonData:
     """EF.COM decoded; cached by its bytes, because all cards with the same data groups have the same."""
     return CommonData.from_bytes(content)
+
+
+def _check_atr_info(examination: Examination) -> None:
+    """EF.ATR/INFO, where the card has one: it is not signed, and says how long APDUs may be (SPEC.md, 3.3)."""
+    evidence = examination.evidence(_ATR_INFO)
+    if evidence.outcome is FileOutcome.MALFORMED:
+        raise CheckFailedError(_ATR_INFO_MALFORMED, "EF.ATR/INFO is not a file that can be read.")
+    if evidence.content is not None:
+        try:
+            AtrInfo.from_bytes(evidence.content)
+        except CardDataError as error:
+            raise CheckFailedError(_ATR_INFO_MALFORMED, "EF.ATR/INFO cannot be decoded.") from error
 
 
 def _named_groups(examination: Examination) -> set[int]:

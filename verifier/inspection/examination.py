@@ -33,7 +33,7 @@ def group_name(number: int) -> str:
     return f"EF.DG{number}"
 
 
-_GROUPS_OF_VARIANTS: Final = frozenset({15})
+_GROUPS_OF_VARIANTS: Final = frozenset({3, 4, 15})
 """Only where EF.COM, EF.SOD or the profile names them: asking every card for them would cost a command each."""
 
 KNOWN_GROUPS: Final = tuple(
@@ -252,6 +252,6 @@ class Examination:
         if known is None:
             security_object = self.security_object
             listed = security_object.file_hashes.get(number)
-            known = security_object.hash_algorithm.digest(content) == listed
+            known = security_object.file_hash_algorithm.digest(content) == listed
             self._as_listed[number] = known
         return known

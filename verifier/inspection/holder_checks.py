@@ -1,8 +1,9 @@
-"""The checks that the card's data is of one piece and still holds: SPEC.md, 9.15 and 9.16."""
+"""The checks that the card's data is of one piece and still holds: SPEC.md, 9.15, 9.16 and 9.23."""
 
 from datetime import date
 
 from card_layout.files.data_group_1 import DataGroup1
+from card_layout.files.data_group_2 import Portrait
 from card_layout.files.data_group_11 import PersonalDetails
 from card_layout.files.data_group_13 import MemberRecord
 from card_layout.mrz import MachineReadableZone
@@ -11,9 +12,10 @@ from pki.certificates.certificate import load_certificate
 from pki.certificates.names import country_of
 from verifier.inspection.checks import CheckFailedError, CheckName, CheckNotPerformedError
 from verifier.inspection.examination import Examination, group_name
+from verifier.inspection.portrait_evidence import PortraitOutcome
 from verifier.inspection.snapshot import AccessPath
 
-__all__ = ["check_card_validity", "check_holder"]
+__all__ = ["check_card_validity", "check_holder", "check_portrait"]
 
 _MRZ_NAME_WIDTH = 30
 """Characters of the name field of a TD1 document (ICAO 9303-5)."""
@@ -57,6 +59,22 @@ def check_card_validity(examination: Examination) -> str:
     return f"The card is valid until {valid_until}."
 
 
+def check_portrait(examination: Examination) -> str:
+    """9.23: the picture in EF.DG2 was decoded within its bounds, by a process that does nothing else."""
+    examination.decoded(group_name(2), Portrait)
+    outcome = examination.snapshot.portrait
+    if outcome is PortraitOutcome.UNDECODABLE:
+        raise CheckFailedError(
+            "data-group.portrait-undecodable",
+            "The picture in EF.DG2 cannot be decoded within its bounds.",
+        )
+    if outcome is not PortraitOutcome.DECODED:
+        raise CheckNotPerformedError(
+            "portrait.not-decoded", "Nobody tried to decode the picture in EF.DG2."
+        )
+    return "The picture in EF.DG2 can be decoded."
+
+
 def _record(examination: Examination) -> MemberRecord | None:
     """The member record, ``None`` where the terminal did not ask for it; 9.11 says whether it was free to."""
     if examination.was_left_out(13):
@@ -67,7 +85,7 @@ def _record(examination: Examination) -> MemberRecord | None:
 def _differences(mrz: MachineReadableZone, details: PersonalDetails) -> list[str]:
     """What disagrees, by the names of the fields: values stay out of reports."""
     differences: list[str] = []
-    if mrz.birth_date != _six_digits(details.birth_date):
+    if not _may_be(mrz.birth_date, details.birth_date):
         differences.append("birth date (EF.DG1, EF.DG11)")
     if details.primary_name is not None and mrz.name != mrz_name(
         details.primary_name, details.secondary_name or "", _MRZ_NAME_WIDTH
@@ -90,6 +108,13 @@ def _differences_of_record(
     ) != (to_nfc(record.primary_name), to_nfc(record.secondary_name)):
         differences.append("name (EF.DG11, EF.DG13)")
     return differences
+
+
+def _may_be(birth_date: str, day: date) -> bool:
+    """Whether what the MRZ knows of a birth date is of this day; unknown parts stand as fillers (9303-3, 4.7)."""
+    return all(
+        known in ("<", digit) for known, digit in zip(birth_date, _six_digits(day), strict=True)
+    )
 
 
 def _six_digits(day: date) -> str:

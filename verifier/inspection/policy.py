@@ -34,7 +34,7 @@ _TOP_KEYS: Final = frozenset(
         "purposes",
     }
 )
-_OPTIONAL_KEYS: Final = frozenset({"allow_bac", "anchors"})
+_OPTIONAL_KEYS: Final = frozenset({"allow_bac", "allow_other_signatures", "anchors"})
 _PROTECTED_FILES: Final = "protected_files"
 _FILE_NAMES: Final = {f"DG{number}": number for number in range(1, 17)}
 
@@ -79,6 +79,7 @@ class Policy:
 
     allow_test_authorities: bool = False
     allow_bac: bool = False
+    allow_other_signatures: bool = False
     document_codes: frozenset[str] = frozenset()
     pace_parameter_ids: frozenset[int] = frozenset()
     states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -184,6 +185,8 @@ class Policy:
             allow_test_authorities=_truth(document, "allow_test_authorities"),
             # Left out, the old way into chips stays shut: only a rule that is spelled out opens it.
             allow_bac="allow_bac" in document and _truth(document, "allow_bac"),
+            allow_other_signatures="allow_other_signatures" in document
+            and _truth(document, "allow_other_signatures"),
             document_codes=document_codes,
             pace_parameter_ids=_parameter_ids(document["pace_parameter_ids"]),
             states=states,

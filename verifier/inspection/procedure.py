@@ -137,7 +137,7 @@ PROCEDURE: Final[tuple[Step, ...]] = (
         clause="9.14",
         name=CheckName.DATA_GROUPS_CONTENT,
         judge=data_checks.check_content,
-        codes=("data-group.malformed",),
+        codes=("data-group.malformed", "atr-info.malformed"),
     ),
     Step(
         clause="9.15",
@@ -197,6 +197,12 @@ PROCEDURE: Final[tuple[Step, ...]] = (
             "data-group.no-right",
             "data-group.not-needed",
         ),
+    ),
+    Step(
+        clause="9.23",
+        name=CheckName.PORTRAIT,
+        judge=holder_checks.check_portrait,
+        codes=("data-group.portrait-undecodable", "portrait.not-decoded"),
     ),
 )
 

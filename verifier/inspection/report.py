@@ -18,9 +18,9 @@ from verifier.inspection.examination import Examination
 from verifier.inspection.holder import Holder, read_holder
 from verifier.inspection.policy import DATA_CHECKS, Policy
 from verifier.inspection.procedure import PROCEDURE, perform
+from verifier.inspection.second_choices import second_choices
 from verifier.inspection.snapshot import (
     AccessEvidence,
-    AccessPath,
     CardSnapshot,
     ChipOutcome,
     Phase,
@@ -52,18 +52,16 @@ class Assurance(StrEnum):
 
 
 _EMPTY_POLICY: Final = "policy.empty"
-_BAC_USED: Final = "access.bac-used"
-_TOLD_AS_NOTES: Final = frozenset(
-    code
-    for step in PROCEDURE
-    if step.name in (CheckName.TERMINAL_AUTHENTICATION, CheckName.PROTECTED_DATA_GROUPS)
-    for code in step.codes
-) - {
-    # One follows from the other, and a terminal without credentials knows that it has none.
-    "terminal-authentication.no-credentials",
-    "terminal-authentication.no-right",
-    "terminal-authentication.not-needed",
-}
+_NOT_TOLD: Final = frozenset(
+    {
+        # One follows from the other, and a terminal without credentials knows that it has none.
+        "terminal-authentication.no-credentials",
+        "terminal-authentication.no-right",
+        "terminal-authentication.not-needed",
+        # The terminal's own doing, too: whoever judges a snapshot alone decodes no picture.
+        "portrait.not-decoded",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +166,7 @@ def inspect(
         verdict=verdict,
         assurance=_assurance(results),
         codes=codes,
-        notes=_notes(snapshot, results, codes),
+        notes=_notes(examination, required, codes),
         checks=tuple(results.values()),
         required_checks=required,
         access=snapshot.access,
@@ -207,15 +205,19 @@ def _verdict(
 
 
 def _notes(
-    snapshot: CardSnapshot, results: Mapping[CheckName, CheckResult], in_the_way: tuple[str, ...]
+    examination: Examination, required: frozenset[CheckName], in_the_way: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """What would else be silent: the old way in, and what was not read that nothing required."""
-    notes = [_BAC_USED] if snapshot.access.path is AccessPath.BAC else []
-    for name in (CheckName.TERMINAL_AUTHENTICATION, CheckName.PROTECTED_DATA_GROUPS):
-        result = results.get(name)
-        if snapshot.is_complete and result is not None and result.code in _TOLD_AS_NOTES:
-            notes.append(result.code)
-    return tuple(note for note in dict.fromkeys(notes) if note not in in_the_way)
+    """What would else be silent: second choices, and whatever did not pass that nothing required (SPEC.md, 9.24)."""
+    snapshot = examination.snapshot
+    notes = list(second_choices(examination))
+    if snapshot.is_complete and required:
+        notes += [
+            result.code
+            for result in examination.results.values()
+            if result.code is not None and result.name not in required
+        ]
+    told = dict.fromkeys(note for note in notes if note not in _NOT_TOLD)
+    return tuple(note for note in told if note not in in_the_way)
 
 
 def _assurance(results: Mapping[CheckName, CheckResult]) -> Assurance:

@@ -8,8 +8,14 @@ from card_layout.files.data_group_1 import DataGroup1
 from card_layout.files.security_object_file import SecurityObjectFile
 from pki.certificates import trust as signer_trust
 from pki.certificates.anchor_scope import TrustDemand, TrustPurpose
+from pki.certificates.certificate import load_certificate
+from pki.errors import PkiDataError
 from pki.signed.security_object import SecurityObject
-from verifier.inspection.checks import CheckFailedError, CheckName
+from verifier.inspection.checks import (
+    CheckFailedError,
+    CheckName,
+    CheckNotPerformedError,
+)
 from verifier.inspection.examination import Examination, group_name
 from verifier.inspection.snapshot import FileOutcome
 
@@ -37,7 +43,9 @@ def check_syntax(examination: Examination) -> str:
     if evidence.content is None:
         raise CheckFailedError("security-object.missing", "The chip has no readable EF.SOD.")
     file = SecurityObjectFile.from_bytes(evidence.content)
-    security_object = SecurityObject.from_bytes(file.content_info)
+    security_object = SecurityObject.from_bytes(
+        file.content_info, allow_others=examination.policy.allow_other_signatures
+    )
     examination.keep_security_object(security_object)
     count = len(security_object.file_hashes)
     return f"EF.SOD is a security object that lists {count} data groups."
@@ -76,6 +84,13 @@ def check_signer_certificate(examination: Examination) -> str:
 def check_signer_path(examination: Examination) -> str:
     """9.7: an authority of the trust directory that is bound to such documents issued the signer's certificate."""
     certificate = examination.security_object.signer_certificate
+    try:
+        signer_trust.load_signer(certificate)
+    except PkiDataError as error:
+        _require_known_issuer(examination, certificate)
+        raise CheckNotPerformedError(
+            "signer.profile", "It builds on a signer's certificate that breaks its profile."
+        ) from error
     mrz = examination.decoded(group_name(1), DataGroup1).mrz
     authority = signer_trust.find_authority(
         certificate,
@@ -89,6 +104,16 @@ def check_signer_path(examination: Examination) -> str:
     )
     examination.keep_authority(authority)
     return "An authority that is trusted for such documents issued the signer's certificate."
+
+
+def _require_known_issuer(examination: Examination, certificate: bytes) -> None:
+    """A certificate that breaks the profile of 9.6 may lead nowhere besides: nobody of its issuer's name is trusted."""
+    issuer = load_certificate(certificate).issuer
+    if all(item.certificate.subject != issuer for item in examination.trust.authorities):
+        raise CheckNotPerformedError(
+            "signer.authority-unknown",
+            "No authority of the trust directory has the name of the signer's issuer.",
+        )
 
 
 def check_signer_validity(examination: Examination) -> str:

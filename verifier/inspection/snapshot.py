@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final, Self
 
 from verifier.errors import SnapshotError
+from verifier.inspection.portrait_evidence import PortraitOutcome
 from verifier.inspection.snapshot_values import (
     MAX_CODE_CHARACTERS,
     decode_bytes,
@@ -53,6 +54,7 @@ _MAX_JSON_CHARACTERS: Final = 4_000_000
 _MAX_ATR_BYTES: Final = 33
 _MAX_NAME_CHARACTERS: Final = 32
 _MAX_KEY_BYTES: Final = 2048
+_MAX_FALLBACKS: Final = 16
 
 
 @unique
@@ -184,7 +186,8 @@ class CardSnapshot:
     """All evidence of one reading.
 
     ``is_complete`` says that the reading came to its end, whatever it found, and ``problem`` what broke it off
-    otherwise; ``phase_seconds`` are wall-clock durations by phase.
+    otherwise; ``phase_seconds`` are wall-clock durations by phase. ``fallbacks`` are the codes of what the chip refused
+    and was then done in another way, so that no second choice is silent.
     """
 
     profile: str
@@ -195,6 +198,8 @@ class CardSnapshot:
     chip: ChipEvidence = ChipEvidence()
     active_authentication: ActiveAuthenticationEvidence | None = None
     terminal: TerminalEvidence | None = None
+    portrait: PortraitOutcome | None = None
+    fallbacks: tuple[str, ...] = ()
     is_complete: bool = False
     problem: ReadingProblem | None = None
     apdu_count: int = 0
@@ -266,6 +271,10 @@ class CardSnapshot:
             }
         if self.terminal is not None:
             document[_TERMINAL] = self.terminal.to_document()
+        if self.portrait is not None:
+            document[_PORTRAIT] = self.portrait.value
+        if self.fallbacks:
+            document[_FALLBACKS] = list(self.fallbacks)
         return json.dumps(document, ensure_ascii=False, indent=1)
 
     @classmethod
@@ -287,7 +296,7 @@ class CardSnapshot:
             raise SnapshotError("the snapshot is not JSON") from error
         optional = tuple(
             key
-            for key in (_ACTIVE_AUTHENTICATION, _TERMINAL)
+            for key in (_ACTIVE_AUTHENTICATION, _TERMINAL, _PORTRAIT, _FALLBACKS)
             if isinstance(document, dict) and key in document
         )
         fields = read_fields(document, "the snapshot", (*_SNAPSHOT_KEYS, *optional))
@@ -305,6 +314,10 @@ class CardSnapshot:
             terminal=TerminalEvidence.from_document(fields[_TERMINAL])
             if _TERMINAL in optional
             else None,
+            portrait=read_member(PortraitOutcome, fields[_PORTRAIT], "the portrait")
+            if _PORTRAIT in optional
+            else None,
+            fallbacks=_fallbacks(fields[_FALLBACKS]) if _FALLBACKS in optional else (),
             files=_files(fields["files"]),
             is_complete=read_truth(fields["is_complete"], "is_complete"),
             problem=_problem(fields["problem"]),
@@ -315,6 +328,8 @@ class CardSnapshot:
 
 _ACTIVE_AUTHENTICATION: Final = "active_authentication"
 _TERMINAL: Final = "terminal_authentication"
+_PORTRAIT: Final = "portrait"
+_FALLBACKS: Final = "fallbacks"
 _SNAPSHOT_KEYS: Final = (
     "format",
     "profile",
@@ -393,6 +408,15 @@ def _files(value: object) -> dict[str, FileEvidence]:
             code=read_optional_text(fields["code"], f"the code of {name}", MAX_CODE_CHARACTERS),
         )
     return found
+
+
+def _fallbacks(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= _MAX_FALLBACKS:
+        raise SnapshotError(f"fallbacks is not a list of 1 to {_MAX_FALLBACKS}")
+    codes = tuple(read_text(item, "the code of a fallback", MAX_CODE_CHARACTERS) for item in value)
+    if len(set(codes)) != len(codes):
+        raise SnapshotError("fallbacks holds a code twice")
+    return codes
 
 
 def _problem(value: object) -> ReadingProblem | None:

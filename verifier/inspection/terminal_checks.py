@@ -65,8 +65,14 @@ def check_protected_files(examination: Examination) -> str:
         evidence = examination.evidence(group_name(number))
         if evidence.outcome is FileOutcome.NOT_REQUESTED:
             left_out[evidence.name] = evidence.code or "data-group.no-right"
+        elif evidence.outcome is FileOutcome.MALFORMED:
+            # The chip gave something: what is wrong with it, check 9.14 says.
+            left_out[evidence.name] = "data-group.malformed"
         elif evidence.outcome is not FileOutcome.READ:
             refused.append(evidence.name)
+    if refused and not examination.announces_terminal_authentication:
+        # Nothing was asked of the terminal, so these are missing as any other file is.
+        examination.require(CheckName.DATA_GROUPS_COVERAGE)
     if refused:
         raise CheckFailedError(
             "data-group.refused-despite-right",

@@ -1,21 +1,17 @@
-"""A connection that cannot keep us waiting: every call to the reader ends within the time of the inspection.
+"""A reading that cannot keep us waiting: whatever a reader does, it ends within the time of the inspection.
 
-A reader's driver may hang for good, and nothing in a thread can be interrupted. So the calls are made in a thread
-of their own, and the inspection goes on without it once its time is over (SPEC.md, 4.8).
+A reader's driver may hang for good, and nothing in a thread can be interrupted. So the whole reading runs in a thread
+of its own, and the inspection goes on without it once its time is over (SPEC.md, 4.8). One thread does everything:
+handing over every single command would cost more than most of them do.
 """
 
-import queue
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
 
-from card_layout.errors import TransportError
 from card_layout.iso7816.channel import ReadingLimitError
 from card_layout.transport.connection import CardConnection, CardReader
 
-__all__ = ["BoundedConnection", "Deadline"]
-
-Result = TypeVar("Result")
+__all__ = ["Deadline", "run_bounded"]
 
 
 class Deadline:
@@ -49,88 +45,102 @@ _CLOSING_SECONDS = 1.0
 """How long letting go of a card may take: it comes after the deadline, too."""
 
 
-class BoundedConnection:
-    """A `CardConnection` whose calls end in time; a call that hangs is left to its thread, which then closes the card."""
+def run_bounded(
+    work: Callable[[CardReader], None],
+    *,
+    reader: CardReader,
+    deadline: Deadline,
+    cut: Callable[[], None],
+) -> None:
+    """Let ``work`` use the reader in a thread of its own, until it is done or the time is over.
 
-    def __init__(self, reader: CardReader, deadline: Deadline) -> None:
-        """Connect to the card in the reader.
+    When the time is over, ``cut`` is called at once, while the work may still be under way: it takes what there is.
+    From then on the abandoned work can send nothing to the card; when the call that hangs comes back, it ends with
+    an error, and so the work lets go of the card.
+
+    Raises:
+        BaseException: what the work raised, as it is; nothing where its time was over.
+    """
+    guarded = _GuardedReader(reader, deadline)
+    raised: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            work(guarded)
+        except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread as it is
+            raised.append(error)
+
+    thread = threading.Thread(target=serve, name="card", daemon=True)
+    thread.start()
+    try:
+        thread.join(deadline.seconds_left)
+        if thread.is_alive():
+            guarded.is_abandoned = True
+            cut()
+            return
+    finally:
+        # Whoever interrupts the wait abandons the reading as well.
+        guarded.is_abandoned = True
+        thread.join(_CLOSING_SECONDS)
+    if raised:
+        raise raised[0]
+
+
+class _GuardedReader:
+    """A reader that can be taken away from those who use it; ``is_abandoned`` is set by the one who waits."""
+
+    def __init__(self, inner: CardReader, deadline: Deadline) -> None:
+        self.is_abandoned = False
+        self._inner = inner
+        self._deadline = deadline
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    def is_card_present(self) -> bool:
+        return self._inner.is_card_present()
+
+    def connect(self) -> CardConnection:
+        """Power the card; one that comes too late is let go of at once."""
+        connection = self._inner.connect()
+        if self.is_abandoned:
+            connection.close()
+        self.require_wanted()
+        return _GuardedConnection(connection, self)
+
+    def require_wanted(self) -> None:
+        """Go on only while somebody waits.
 
         Raises:
-            NoCardError: there is none.
-            TransportError: the card does not answer.
-            ReadingLimitError: the reader hangs.
+            ReadingLimitError: nobody does any more.
         """
-        self._deadline = deadline
-        self._is_open = True
-        self._work: queue.SimpleQueue[Callable[[CardConnection], Any] | None] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
-        self._thread = threading.Thread(
-            target=self._serve, args=(reader,), name="card", daemon=True
-        )
-        self._thread.start()
-        self._atr: bytes = self._answer()
+        if self.is_abandoned:
+            raise self._deadline.exceeded()
+
+
+class _GuardedConnection:
+    """A connection over which nothing is sent, and no answer counts, once nobody waits any more."""
+
+    def __init__(self, inner: CardConnection, reader: _GuardedReader) -> None:
+        self._inner = inner
+        self._reader = reader
 
     @property
     def atr(self) -> bytes:
-        """The answer to the last reset."""
-        return self._atr
+        return self._inner.atr
 
     def transmit(self, command: bytes) -> bytes:
-        """Send one command APDU, give back the response APDU.
-
-        Raises:
-            TransportError: the exchange broke off.
-            ReadingLimitError: the time is over.
-        """
-        return self._call(lambda connection: connection.transmit(command))
+        self._reader.require_wanted()
+        answer = self._inner.transmit(command)
+        self._reader.require_wanted()
+        return answer
 
     def reset(self) -> bytes:
-        """Reset the card and give back its new ATR.
-
-        Raises:
-            TransportError: the card is gone.
-            ReadingLimitError: the time is over.
-        """
-        self._atr = self._call(lambda connection: connection.reset())
-        return self._atr
+        self._reader.require_wanted()
+        atr = self._inner.reset()
+        self._reader.require_wanted()
+        return atr
 
     def close(self) -> None:
-        """Let go of the card; a hanging call lets go of it when it comes back, if ever."""
-        self._is_open = False
-        self._work.put(None)
-        self._thread.join(_CLOSING_SECONDS)
-
-    def _call(self, work: Callable[[CardConnection], Result]) -> Result:
-        if not self._is_open:
-            raise TransportError("the connection to the card is closed")
-        self._work.put(work)
-        return cast("Result", self._answer())
-
-    def _answer(self) -> Any:
-        try:
-            value, error = self._answers.get(timeout=self._deadline.seconds_left)
-        except queue.Empty:
-            # The answer that may still come belongs to nobody: nothing is asked over this connection any more.
-            self._is_open = False
-            self._work.put(None)
-            raise self._deadline.exceeded() from None
-        if error is not None:
-            raise error
-        return value
-
-    def _serve(self, reader: CardReader) -> None:
-        """The thread: it connects, makes one call after another, and closes what it opened."""
-        try:
-            connection = reader.connect()
-        except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread as it is
-            self._answers.put((None, error))
-            return
-        try:
-            self._answers.put((connection.atr, None))
-            while (work := self._work.get()) is not None:
-                try:
-                    self._answers.put((work(connection), None))
-                except BaseException as error:  # noqa: BLE001 - the same
-                    self._answers.put((None, error))
-        finally:
-            connection.close()
+        self._inner.close()

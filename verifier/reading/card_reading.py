@@ -54,7 +54,7 @@ from verifier.inspection.snapshot import (
     FileOutcome,
     Phase,
 )
-from verifier.reading.bounded import BoundedConnection, Deadline
+from verifier.reading.bounded import Deadline, run_bounded
 from verifier.reading.chip_proofs import (
     CARD_SECURITY,
     announced_keys,
@@ -132,17 +132,23 @@ def read_card(
         allow_bac: whether policy names basic access control, for a chip without EF.CardAccess (SPEC.md, 5.7).
         terminal: what the terminal can show to a chip that keeps files for terminals with a right (SPEC.md, 5.11).
     """
+    deadline = Deadline(max_seconds, monotonic)
     reading = _Reading(
         password=password,
         profile=profile,
         pace_parameter_ids=pace_parameter_ids,
         monotonic=monotonic,
-        deadline=Deadline(max_seconds, monotonic),
+        deadline=deadline,
         allow_bac=allow_bac,
         terminal=terminal,
         today=now.astimezone(UTC).date(),
     )
-    reading.run(reader)
+    run_bounded(
+        reading.run,
+        reader=reader,
+        deadline=deadline,
+        cut=lambda: reading.evidence.seal(ReadingLimitError.default_code),
+    )
     return reading.evidence.snapshot(profile=profile.name, read_at=now)
 
 
@@ -194,7 +200,7 @@ class _Reading:
         """All phases; what breaks them off becomes the snapshot's problem."""
         try:
             with self.evidence.timed(Phase.CONNECT):
-                connection = BoundedConnection(reader, self._deadline)
+                connection = reader.connect()
             try:
                 self._read(connection)
             finally:
@@ -355,6 +361,7 @@ class _Reading:
     def _authenticate_chip(self, channel: CardChannel) -> bool:
         """Chip authentication, and the read that proves it; false where it cost the session (SPEC.md, 5.4)."""
         for info, key in () if self._is_chip_done else announced_keys(self.evidence):
+            was_refused = self.evidence.chip_outcome is ChipOutcome.REFUSED_BY_CHIP
             self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
             try:
                 self._terminal_key = perform_chip_authentication(
@@ -370,6 +377,8 @@ class _Reading:
             except AccessError:
                 self.evidence.note_chip(ChipOutcome.FAILED, key)
                 return False
+            if was_refused:
+                self.evidence.note_fallback("chip-authentication.fallback")
             return self._prove_by_reading(channel, key)
         return True
 
@@ -403,7 +412,10 @@ class _Reading:
         try:
             if security_object is not None:
                 content_info = SecurityObjectFile.from_bytes(security_object).content_info
-                named |= SecurityObject.from_bytes(content_info).file_hashes.keys()
+                # Only the numbers are wanted here; whether the algorithms are allowed is for check 9.3 to say.
+                named |= SecurityObject.from_bytes(
+                    content_info, allow_others=True
+                ).file_hashes.keys()
         except (CardDataError, PkiError):
             # Checks 9.3 and 9.12 say so; there is then no list to read by.
             named = set()
@@ -440,5 +452,7 @@ class _Reading:
                 maximum_bytes=MAX_FILE_BYTES,
             ),
         )
+        if channel.has_refused_short_identifiers:
+            self.evidence.note_fallback("reading.short-identifier-refused")
         if number is not None:
             self._terminal.note_refusal(number)

@@ -13,7 +13,7 @@ from card_layout.files.security_infos import (
 )
 from card_layout.iso7816.channel import CardChannel, ReadingLimitError
 from card_layout.protocols.active_authentication import CHALLENGE_BYTES, request_signature
-from card_layout.protocols.algorithms import chip_authentication_cipher
+from card_layout.protocols.algorithms import SessionCipher, chip_authentication_cipher
 from card_layout.protocols.chip_authentication_mapping import ChipAuthenticationMapping
 from pki.errors import PkiError
 from pki.signed.card_security import CardSecurityObject
@@ -31,7 +31,7 @@ _ACTIVE_AUTHENTICATION_KEY: Final = "EF.DG15"
 def announced_keys(
     evidence: Evidence,
 ) -> tuple[tuple[ChipAuthenticationInfo, ChipAuthenticationPublicKeyInfo], ...]:
-    """What DG14 offers of the chip authentication that we speak, in its order.
+    """What DG14 offers of the chip authentication that we speak, in the order of SPEC.md, 5.12: the strongest first.
 
     With several keys each has a number, and goes with the info of that number only (9303-11, 9.2.5).
     """
@@ -44,12 +44,29 @@ def announced_keys(
         return ()
     keys = infos.chip_authentication_keys
     is_only_key = len(keys) == 1
-    return tuple(
-        (info, key)
+    offers = [
+        (cipher, info, key)
         for info in infos.chip_authentication_infos
-        if chip_authentication_cipher(info.protocol, allow_triple_des=evidence.is_opened_by_bac)
+        if (
+            cipher := chip_authentication_cipher(
+                info.protocol, allow_triple_des=evidence.is_opened_by_bac
+            )
+        )
         for key in keys
         if info.key_id == key.key_id or (is_only_key and None in (info.key_id, key.key_id))
+    ]
+    return tuple((info, key) for _, info, key in sorted(offers, key=_preference))
+
+
+def _preference(
+    offer: tuple[SessionCipher, ChipAuthenticationInfo, ChipAuthenticationPublicKeyInfo],
+) -> tuple[bool, int, int]:
+    """Smaller is better: AES before 3DES, the longer key of a session, the larger curve; then as DG14 has them."""
+    cipher, _, key = offer
+    return (
+        cipher is SessionCipher.TRIPLE_DES,
+        -cipher.key_bytes,
+        -key.public_key.curve.field_bytes,
     )
 
 

@@ -22,7 +22,6 @@ from card_layout.protocols.terminal_authentication import (
     TerminalRefusedError,
     perform_terminal_authentication,
 )
-from pki.card_verifiable.certificate import CvCertificate
 from pki.card_verifiable.credentials import TerminalChain, TerminalCredentials
 from pki.errors import PkiError
 from verifier.inspection.snapshot import ChipOutcome, FileOutcome
@@ -187,7 +186,7 @@ class TerminalProof:
         try:
             perform_terminal_authentication(
                 channel,
-                chain=list(_to_show(chain.certificates)),
+                chain=list(_to_show(chain)),
                 holder_reference=credentials.holder_reference.to_bytes(),
                 binding=binding,
                 sign=credentials.sign,
@@ -215,9 +214,9 @@ class _NotAttemptedError(CardError):
         super().__init__(code, code=code)
 
 
-def _to_show(certificates: Iterable[CvCertificate]) -> Iterable[CertificateToShow]:
-    for certificate in certificates:
+def _to_show(chain: TerminalChain) -> Iterable[CertificateToShow]:
+    for certificate, encoded in zip(chain.certificates, chain.encoded, strict=True):
         yield CertificateToShow(
             authority_reference=certificate.body.authority_reference.to_bytes(),
-            content=certificate.to_value(),
+            content=encoded,
         )

@@ -1,21 +1,26 @@
 """The use case: read the card in a reader and judge what it gave."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from card_layout.transport.connection import CardReader
 from pki.certificates.trust import TrustAnchors
+from verifier.inspection.holder import read_portrait
 from verifier.inspection.policy import Policy
+from verifier.inspection.portrait_evidence import PortraitOutcome
 from verifier.inspection.report import Report, inspect
 from verifier.inspection.snapshot import CardSnapshot
 from verifier.services.card_password import CardPassword
 from verifier.services.clock import Clock
 
-__all__ = ["CardReading", "Inspection", "InspectionRules", "inspect_card"]
+__all__ = ["CardReading", "Inspection", "InspectionRules", "PortraitTrial", "inspect_card"]
 
 CardReading = Callable[[CardReader, CardPassword], CardSnapshot]
 """The port to a card: whatever the card does, it gives back a snapshot."""
+
+PortraitTrial = Callable[[bytes], PortraitOutcome]
+"""The port to a decoder of pictures: whatever the picture is, it tells what came of it, in bounded time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +47,11 @@ def inspect_card(
     password: CardPassword,
     *,
     read: CardReading,
+    try_portrait: PortraitTrial,
     rules: InspectionRules,
     clock: Clock,
 ) -> Inspection:
-    """Read one card and judge it.
+    """Read one card, try its picture, and judge all of it.
 
     Raises:
         TrustError: the policy does not know the purpose; nothing was read then.
@@ -54,6 +60,9 @@ def inspect_card(
     rules.policy.required_checks(rules.purpose)
     snapshot = read(reader, password)
     begin = clock.monotonic()
+    image = read_portrait(snapshot)
+    if image is not None:
+        snapshot = replace(snapshot, portrait=try_portrait(image))
     report = inspect(
         snapshot,
         trust=rules.anchors,

@@ -1,4 +1,6 @@
-"""The trust directory: ``csca/*.cer``, ``crl/*.crl``, ``stop/*.stop`` (all DER) and ``policy.toml`` (docs/policy.md).
+"""The trust directory: ``csca/*.cer``, ``crl/*.crl``, ``stop/*.stop`` (all DER), ``policy.toml`` and ``anchors/*.toml``.
+
+docs/policy.md says what each of them is; ``anchors/`` is what imports of master lists left.
 
 A broken file is an error that names it: nothing is judged with a part of what was meant to be trusted. What is not
 there is not trusted: an empty directory refuses every card.
@@ -10,7 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from pki.certificates.anchor_policy import combine_anchors
 from pki.certificates.certificate import MAX_CERTIFICATE_BYTES
+from pki.certificates.imported_anchors import MAX_IMPORTED_ANCHORS_BYTES, ImportedAnchors
 from pki.certificates.trust import Authority, TrustAnchors
 from pki.errors import PkiError
 from pki.signed.stop_list import MAX_STOP_LIST_BYTES
@@ -54,7 +58,7 @@ def load_trust(directory: Path) -> Trust:
         _checked_crl(path, data) for path, data in _files(directory / "crl", ".crl", _MAX_CRL_BYTES)
     ]
     anchors = _anchors(directory / "csca", certificates, crls)
-    policy = _policy(directory / _POLICY_FILE)
+    policy = _with_imports(directory / "anchors", _policy(directory / _POLICY_FILE))
     return Trust(
         anchors=_with_stop_lists(directory / "stop", anchors, policy),
         policy=policy,
@@ -67,6 +71,24 @@ def _anchors(path: Path, certificates: list[bytes], crls: list[bytes]) -> TrustA
         return TrustAnchors.from_bytes(certificates=certificates, crls=crls)
     except PkiError as error:
         raise _malformed(path, str(error)) from error
+
+
+def _with_imports(directory: Path, policy: Policy) -> Policy:
+    """Imports add authorities to those that policy.toml binds; they never change what it says of one."""
+    imported = []
+    for path, data in _files(directory, ".toml", MAX_IMPORTED_ANCHORS_BYTES):
+        try:
+            imported.append(ImportedAnchors.from_bytes(data).anchors)
+        except PkiError as error:
+            raise _bad_import(path, error) from error
+    try:
+        return replace(policy, anchors=combine_anchors(policy.anchors, imported))
+    except PkiError as error:
+        raise _bad_import(directory, error) from error
+
+
+def _bad_import(path: Path, error: PkiError) -> TrustError:
+    return TrustError(f"{path}: {error}", code=error.code, hint="see docs/master-lists.md")
 
 
 def _with_stop_lists(directory: Path, anchors: TrustAnchors, policy: Policy) -> TrustAnchors:

@@ -13,6 +13,7 @@ from pki.certificates.lint.element import (
     Element,
     MalformedError,
 )
+from pki.certificates.lint.extension_values import MASTER_LIST_SIGNING
 from pki.certificates.lint.findings import LintProfile, RuleTable, Severity, Violation
 from pki.certificates.lint.master_list import (
     CONTENT_TYPE,
@@ -178,6 +179,20 @@ def _signer_certificate(view: MasterListView) -> Iterator[Violation]:
     for path, signer in _signers(view):
         if view.certificate_of(signer) is None:
             yield Violation(path, "none of the certificates is the signer's")
+
+
+@_table.rule(
+    "lint.master-list.signer-not-authority",
+    clause="ICAO 9303-12, 5.3 and 7.1.1.3",
+    demands="a signer is one of master lists: a CSCA certifies who signs them, and signs none itself",
+)
+def _signer_not_authority(view: MasterListView) -> Iterator[Violation]:
+    for path, signer in _signers(view):
+        certificate = view.certificate_of(signer)
+        if certificate is None:
+            continue
+        if MASTER_LIST_SIGNING not in (certificate.extensions.extended_key_usage or ()):
+            yield Violation(path, "its certificate is not for signing master lists")
 
 
 @_table.rule(

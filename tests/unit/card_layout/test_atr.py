@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card_layout.atr import AtrError, LifeCycle, encode_atr, read_life_cycle
+from card_layout.atr import (
+    AtrError,
+    LifeCycle,
+    announces_extended_lengths,
+    encode_atr,
+    read_life_cycle,
+)
 
 
 def with_check(body: str) -> bytes:
@@ -23,6 +29,26 @@ def test_the_atr_is_that_of_the_specification(
     atr = encode_atr(life_cycle, extended_lengths=extended_lengths)
     assert atr == with_check(f"878001 8073{capabilities} 81{life_cycle:02X}")
     assert read_life_cycle(atr) is life_cycle
+    assert announces_extended_lengths(atr) is extended_lengths
+
+
+@pytest.mark.parametrize(
+    "atr",
+    [
+        with_check("8001"),
+        with_check("848001 00739421"),
+        with_check("848001 80729421"),
+        with_check("828001 8070"),
+    ],
+    ids=["no historical bytes", "another format", "capabilities of two bytes", "of none"],
+)
+def test_capabilities_that_are_not_told_are_not_there(atr: bytes) -> None:
+    assert not announces_extended_lengths(atr)
+
+
+def test_capabilities_that_are_cut_short_are_an_error() -> None:
+    with pytest.raises(AtrError):
+        announces_extended_lengths(with_check("838001 807394"))
 
 
 def test_an_operational_card_answers_these_bytes() -> None:

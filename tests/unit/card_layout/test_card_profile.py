@@ -55,7 +55,7 @@ def test_the_package_brings_the_three_assumed_profiles() -> None:
 
 
 # SPEC.md, 3.12, 5.8 and 5.9.
-FILES_OF_OTHERS = {"EF.CVCA", "EF.CardSecurity", "EF.DG15"}
+FILES_OF_OTHERS = {"EF.DG3", "EF.DG4", "EF.CVCA", "EF.CardSecurity", "EF.DG15"}
 
 
 def test_the_files_are_those_of_the_specification() -> None:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from card_layout.curves import CurveError, NamedCurve, decode_point, encode_point
-from card_layout.protocols.generic_mapping import EphemeralKey, draw_scalar, map_generator
+from card_layout.protocols.generic_mapping import EphemeralKey, map_generator
 
 CURVES = (NamedCurve.SECP256R1, NamedCurve.BRAINPOOLP256R1)
 
@@ -23,8 +23,8 @@ def negated(curve: NamedCurve, point: bytes) -> bytes:
 @settings(max_examples=20, deadline=None)
 @given(
     curve=st.sampled_from(CURVES),
-    first=st.integers(1, NamedCurve.BRAINPOOLP256R1.n - 2),
-    second=st.integers(1, NamedCurve.BRAINPOOLP256R1.n - 2),
+    first=st.integers(1, NamedCurve.BRAINPOOLP256R1.n - 1),
+    second=st.integers(1, NamedCurve.BRAINPOOLP256R1.n - 1),
 )
 def test_a_product_is_the_point_of_the_product_of_the_logarithms(
     curve: NamedCurve, first: int, second: int
@@ -37,22 +37,37 @@ def test_a_product_is_the_point_of_the_product_of_the_logarithms(
 def test_the_ends_of_the_range_multiply_rightly(curve: NamedCurve) -> None:
     point = times_generator(curve, 12345)
     assert EphemeralKey(curve=curve, scalar=1).multiply(point) == point
-    largest = EphemeralKey(curve=curve, scalar=curve.n - 2).multiply(point)
-    assert largest == negated(curve, times_generator(curve, 2 * 12345))
+    largest = EphemeralKey(curve=curve, scalar=curve.n - 1).multiply(point)
+    assert largest == negated(curve, point)
 
 
 @pytest.mark.parametrize("curve", CURVES)
-@pytest.mark.parametrize("which", [-1, 0, "n-1", "n"])
+@pytest.mark.parametrize("scalar", [1, 2, 4711, -2, -1])
+@pytest.mark.parametrize("logarithm", [1, 2, -2, -1])
+def test_points_near_the_generator_multiply_rightly(
+    curve: NamedCurve, scalar: int, logarithm: int
+) -> None:
+    # The point is shifted by the generator: where it is that, or minus that, the sum is a case of its own.
+    key = EphemeralKey(curve=curve, scalar=scalar % curve.n)
+    product = key.multiply(times_generator(curve, logarithm % curve.n))
+    assert product == times_generator(curve, scalar * logarithm % curve.n)
+
+
+@pytest.mark.parametrize("curve", CURVES)
+@pytest.mark.parametrize("which", [-1, 0, "n", "n+1"])
 def test_scalars_out_of_range_are_refused(curve: NamedCurve, which: int | str) -> None:
-    scalar = {"n-1": curve.n - 1, "n": curve.n}[which] if isinstance(which, str) else which
+    scalar = {"n": curve.n, "n+1": curve.n + 1}[which] if isinstance(which, str) else which
     with pytest.raises(CurveError):
         EphemeralKey(curve=curve, scalar=scalar)
 
 
 @pytest.mark.parametrize("curve", CURVES)
-def test_drawn_scalars_are_in_range_at_both_ends(curve: NamedCurve) -> None:
-    assert draw_scalar(curve, lambda _: 0) == 1
-    assert draw_scalar(curve, lambda below: below - 1) == curve.n - 2
+def test_drawn_keys_agree_and_are_never_the_same(curve: NamedCurve) -> None:
+    first, second = EphemeralKey(curve=curve), EphemeralKey(curve=curve)
+    assert first.public_point() != second.public_point()
+    product = first.multiply(second.public_point())
+    assert product == second.multiply(first.public_point())
+    assert product[1:33] == first.shared_x(second.public_point())
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,4 +1,3 @@
-import secrets
 from collections.abc import Callable
 
 import pytest
@@ -16,7 +15,7 @@ from card_layout.iso7816.apdu import CommandApdu, ResponseApdu
 from card_layout.iso7816.channel import CardChannel
 from card_layout.iso7816.commands import PasswordReference
 from card_layout.iso7816.secure_messaging import SecureMessagingSession
-from card_layout.protocols.generic_mapping import EphemeralKey, draw_scalar, map_generator
+from card_layout.protocols.generic_mapping import EphemeralKey, map_generator
 from card_layout.protocols.pace import (
     PaceFailedError,
     PacePassword,
@@ -71,7 +70,7 @@ class CardPlayer:
         return answer_of(0x80, encrypted)
 
     def _key(self) -> EphemeralKey:
-        return EphemeralKey(curve=self._curve, scalar=draw_scalar(self._curve, secrets.randbelow))
+        return EphemeralKey(curve=self._curve)
 
     def _map(self, command: bytes) -> bytes:
         key = self._key()

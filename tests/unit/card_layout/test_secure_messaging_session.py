@@ -34,14 +34,22 @@ def mac_of(counter: int, covered: bytes) -> bytes:
     return mac.finalize()[:8]
 
 
-def protect(counter: int, plain: bytes, status_word: int, padded: bytes | None = None) -> bytes:
+def protect(
+    counter: int,
+    plain: bytes,
+    status_word: int,
+    padded: bytes | None = None,
+    *,
+    is_odd: bool = False,
+) -> bytes:
     """The data field of a protected answer, written apart from the code under test."""
     body = b""
     if plain or padded is not None:
         if padded is None:
             padded = plain + b"\x80" + bytes(15 - len(plain) % 16)
         encryptor = Cipher(AES(K_ENC), CBC(initial_vector(counter))).encryptor()
-        body = tlv.encode(0x87, b"\x01" + encryptor.update(padded))
+        cryptogram = encryptor.update(padded)
+        body = tlv.encode(0x85, cryptogram) if is_odd else tlv.encode(0x87, b"\x01" + cryptogram)
     body += tlv.encode(0x99, status_word.to_bytes(2, "big"))
     return body + tlv.encode(0x8E, mac_of(counter, body))
 
@@ -105,6 +113,23 @@ def test_le_inside_and_outside(expected_length: int, inner: bytes, outer: int) -
 def test_a_verified_answer_is_given_in_plain(plain: bytes) -> None:
     answer = ResponseApdu(protect(2, plain, 0x9000), 0x9000)
     assert waiting_session().unwrap(answer) == ResponseApdu(plain, 0x9000)
+
+
+READ_ODD = CommandApdu(cla=0x00, ins=0xB1, p1=0, p2=0, data=b"\x54\x01\x00", expected_length=256)
+
+
+@pytest.mark.parametrize("command", [READ, READ_ODD], ids=["even", "odd"])
+@pytest.mark.parametrize("is_odd", [False, True])
+def test_an_answer_has_the_object_of_its_instruction(command: CommandApdu, *, is_odd: bool) -> None:
+    session = SecureMessagingSession(K_ENC, K_MAC)
+    session.wrap(command)
+    answer = ResponseApdu(protect(2, b"\x53\x01\x60", 0x9000, is_odd=is_odd), 0x9000)
+    if is_odd is (command is READ_ODD):
+        assert session.unwrap(answer).data == b"\x53\x01\x60"
+        return
+    with pytest.raises(SecureMessagingError):
+        session.unwrap(answer)
+    assert not session.is_alive
 
 
 def test_an_error_inside_the_session_keeps_it() -> None:

@@ -14,11 +14,14 @@ MAC_KEY = bytes(range(16, 32))
 READ = CommandApdu(cla=0, ins=0xB0, p1=0, p2=0, expected_length=256)
 
 
-def answer(data: bytes, counter: int, status_word: int = 0x9000) -> ResponseApdu:
+def answer(
+    data: bytes, counter: int, status_word: int = 0x9000, *, is_odd: bool = False
+) -> ResponseApdu:
     """What a chip with these keys answers, composed by hand."""
     body = b""
     if data:
-        body = tlv.encode(0x87, b"\x01" + triple_des.encrypt(ENCRYPTION_KEY, triple_des.pad(data)))
+        cryptogram = triple_des.encrypt(ENCRYPTION_KEY, triple_des.pad(data))
+        body = tlv.encode(0x85, cryptogram) if is_odd else tlv.encode(0x87, b"\x01" + cryptogram)
     body += tlv.encode(0x99, status_word.to_bytes(2, "big"))
     mac = triple_des.retail_mac(MAC_KEY, triple_des.pad(counter.to_bytes(8, "big") + body))
     return ResponseApdu(body + tlv.encode(0x8E, mac), status_word)
@@ -59,6 +62,20 @@ def test_a_command_with_an_odd_instruction_has_no_padding_indicator(data: bytes)
     first = tlv.parse_all(wrapped.data)[0]
     assert first.tag == 0x85
     assert triple_des.decrypt(ENCRYPTION_KEY, first.value) == triple_des.pad(data)
+
+
+@pytest.mark.parametrize("instruction", [0xB0, 0xB1])
+@pytest.mark.parametrize("is_odd", [False, True])
+def test_an_answer_has_the_object_of_its_instruction(instruction: int, *, is_odd: bool) -> None:
+    session = TripleDesSession(ENCRYPTION_KEY, MAC_KEY)
+    session.wrap(CommandApdu(cla=0, ins=instruction, p1=0, p2=0, expected_length=256))
+    given_answer = answer(b"\x53\x01\x60", 2, is_odd=is_odd)
+    if is_odd is bool(instruction & 1):
+        assert session.unwrap(given_answer).data == b"\x53\x01\x60"
+        return
+    with pytest.raises(SecureMessagingError):
+        session.unwrap(given_answer)
+    assert not session.is_alive
 
 
 def objects(*parts: tuple[int, bytes]) -> bytes:

@@ -24,6 +24,7 @@ from pki.services.issuance import Linter
 from pki.services.recorder import JournalPort, Recorder
 from pki.services.state import PkiState
 from pki.services.trust_export import export_trust
+from pki.signed.master_list_writing import PreparedMasterList
 
 FIXED_NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 FIRST_SERIAL = 2**100
@@ -90,6 +91,51 @@ class MemoryAuthority:
             next_update=this_update + lifetime,
             revoked=dict.fromkeys(revoked, this_update),
         )
+
+
+@dataclass(kw_only=True)
+class ListOffice:
+    """A master-list signer under an authority, whose lists were signed when they are asked for."""
+
+    authority: MemoryAuthority
+    profile: str = "master-list-signer"
+    serial_number: int = 2**120
+    key: ec.EllipticCurvePrivateKey = field(
+        default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
+    )
+
+    def __post_init__(self) -> None:
+        self.certificate = issue_signer_certificate(
+            authority_signer=self.authority.signer,
+            authority_certificate=self.authority.certificate,
+            public_key=self.key.public_key(),
+            profile=load_certificate_profile(self.profile),
+            name=DistinguishedName(country="VN", common_name="TEST lists"),
+            serial_number=self.serial_number,
+            not_before=self.authority.start,
+            distribution_point="http://pki.example/csca.crl",
+        )
+
+    def make(self, *listed: bytes, at: datetime = FIXED_NOW - timedelta(days=1)) -> bytes:
+        """A list of these certificates, or of the authority's own."""
+        prepared = PreparedMasterList.compose(
+            signer_certificate=self.certificate,
+            authority_certificate=self.authority.certificate,
+            public_key=self.key.public_key(),
+            listed=listed or (self.authority.certificate,),
+            signing_time=at,
+        )
+        return prepared.sign(SoftwareSigner(self.key))
+
+
+@pytest.fixture(scope="session")
+def make_list_office() -> Callable[..., ListOffice]:
+    return ListOffice
+
+
+@pytest.fixture(scope="session")
+def list_office(authority: MemoryAuthority) -> ListOffice:
+    return ListOffice(authority=authority)
 
 
 @pytest.fixture(scope="session")
@@ -211,6 +257,7 @@ class Shelf:
         self.certificates: dict[str, bytes] = {}
         self.crls: dict[str, bytes] = {}
         self.stop_lists: dict[str, bytes] = {}
+        self.master_lists: dict[str, bytes] = {}
 
     def publish_certificate(self, name: str, der: bytes) -> None:
         self.certificates[name] = der
@@ -220,6 +267,9 @@ class Shelf:
 
     def publish_stop_list(self, name: str, der: bytes) -> None:
         self.stop_lists[name] = der
+
+    def publish_master_list(self, name: str, der: bytes) -> None:
+        self.master_lists[name] = der
 
 
 class MemoryOffice:

@@ -155,6 +155,20 @@ def test_where_the_newest_list_is_out_of_date_nothing_is_accepted(
     )
 
 
+def test_a_cleared_signer_is_cleared_for_no_longer_than_the_newest_list_is_current(
+    authority: Any, scene: Scene, fixed_now: datetime
+) -> None:
+    trusted = anchors(authority, scene.make(number=2, lifetime=5 * DAY))
+    found = find_authority(scene.signer, trusted)
+    for _ in range(2):
+        check_revocation(scene.signer, found, trusted, now=fixed_now)
+        for outside in (fixed_now + 5 * DAY, fixed_now - 2 * DAY):
+            code = code_of(
+                lambda now=outside: check_revocation(scene.signer, found, trusted, now=now)
+            )
+            assert code == "signer.revocation-unknown"
+
+
 def test_another_authoritys_list_says_nothing_of_this_ones_signers(
     authority: Any, scene: Scene, make_authority: Callable[..., Any], fixed_now: datetime
 ) -> None:

@@ -1,6 +1,7 @@
 """Judging a document signer: profile, path, validity, revocation, each with its code (SPEC.md, 9.6-9.9)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -394,6 +395,26 @@ def test_the_first_and_the_last_moment_of_a_list_are_inside(authority: Any) -> N
     found = Authority.from_bytes(authority.certificate)
     for now in (NOW - DAY, NOW + 29 * DAY):
         check_revocation(certificate, found, anchors, now=now)
+
+
+def test_a_cleared_signer_is_cleared_for_no_longer_than_the_list_is_current(authority: Any) -> None:
+    certificate = authority.issue(serial_number=2**100 + 5)
+    other = authority.issue(serial_number=2**100 + 1)
+    anchors = anchors_of(authority, crls=(authority.crl(2**100 + 1),))
+    found = Authority.from_bytes(authority.certificate)
+    second = timedelta(seconds=1)
+    for now in (NOW, NOW + 29 * DAY, NOW - DAY, NOW):
+        check_revocation(certificate, found, anchors, now=now)
+        for outside in (NOW - DAY - second, NOW + 29 * DAY + second):
+            code = code_of(
+                lambda outside=outside: check_revocation(certificate, found, anchors, now=outside)
+            )
+            assert code == "signer.revocation-unknown"
+        # What is known of one signer says nothing about another, and nothing under other lists.
+        assert code_of(lambda: check_revocation(other, found, anchors, now=NOW)) == "signer.revoked"
+    later = replace(anchors, revocation_lists=())
+    code = code_of(lambda: check_revocation(certificate, found, later, now=NOW))
+    assert code == "signer.revocation-unknown"
 
 
 def test_a_list_of_another_authority_counts_for_nothing(

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from card_layout import tlv
 from card_layout.atr import LifeCycle
 from card_layout.curves import NamedCurve
 from simulators.card.operating_system import VirtualCard
@@ -33,6 +34,9 @@ SHORT_IDENTIFIERS = {
     13: ReadRule.TERMINAL,
     30: ReadRule.ALWAYS,
 }
+WAYS = ("short", "selected", "short odd", "selected odd", "identifier odd")
+"""The forms of READ BINARY."""
+
 READING = (LifeCycle.PERSONALISED, LifeCycle.OPERATIONAL)
 
 
@@ -146,13 +150,24 @@ class AccessMachine(RuleBasedStateMachine):
             self.is_in_application = False
             self.lose_terminal()
 
-    @rule(number=st.sampled_from(list(SHORT_IDENTIFIERS)), by_selection=st.booleans())
-    def read(self, number: int, *, by_selection: bool) -> None:
-        if by_selection:
+    @rule(number=st.sampled_from(list(SHORT_IDENTIFIERS)), way=st.sampled_from(WAYS))
+    def read(self, number: int, way: str) -> None:
+        offset = bytes.fromhex("540100")
+        if way in ("selected", "selected odd"):
             self.terminal.send("00A4020C", bytes((1, number)), le=False)
-            content = self.terminal.send("00B00000")
-        else:
-            content = self.terminal.read(number)
+        match way:
+            case "short":
+                content = self.terminal.read(number)
+            case "selected":
+                content = self.terminal.send("00B00000")
+            case "short odd":
+                content = self.terminal.send(f"00B100{number:02X}", offset)
+            case "selected odd":
+                content = self.terminal.send("00B10000", offset)
+            case _:
+                content = self.terminal.send(f"00B101{number:02X}", offset)
+        if content and way.endswith("odd"):
+            content = tlv.parse(content, expected_tag=0x53).value
         allowed = (
             self.state is not LifeCycle.TERMINATED
             and self.is_in_application
@@ -310,7 +325,7 @@ class AccessMachine(RuleBasedStateMachine):
     def read_everything(self) -> None:
         """Every file by its short identifier."""
         for number in SHORT_IDENTIFIERS:
-            self.read(number, by_selection=False)
+            self.read(number, "short")
 
     @rule()
     def unblock(self) -> None:

@@ -10,6 +10,7 @@ from card_layout.atr import LifeCycle
 from card_layout.files.security_infos import ID_PACE_ECDH_GM_AES_128, PaceInfo
 from card_layout.iso7816.apdu import CommandApdu, ResponseApdu
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths
+from card_layout.protocols.file_reading import read_file
 from card_layout.protocols.pace import PacePassword, perform_pace
 from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
@@ -83,7 +84,25 @@ def command(text: str, data: bytes = b"", length: int | None = None) -> CommandA
         (("00B08100", "00A4000C", "00C0000000"), "6985"),
         (("00B08100", "00C0010000"), "6A86"),
         (("00C0000000",), "6985"),
-        (("00B1000000",), "6D00"),
+        (("00B1000000",), "6A80"),
+        (("00B1000003" + "540100" + "00",), "6986"),
+        (("00B1000103" + "540100" + "00",), "5305" + "47039421C0" + "9000"),
+        (("00B12F0103" + "540100" + "00",), "5305" + "47039421C0" + "9000"),
+        (("00B1000104" + "54020001" + "00",), "5304" + "039421C0" + "9000"),
+        (("00B1000103" + "540105" + "00",), "6B00"),
+        (("00B1000103" + "540102" + "03",), "530194" + "9000"),
+        (("00B1000103" + "540102" + "04",), "53029421" + "9000"),
+        (("00B1000103" + "540100" + "08",), "5305" + "47039421C0" + "6282"),
+        (("00B1000103" + "540100" + "02",), "6700"),
+        (("00B1000503" + "540100" + "00",), "6A82"),
+        (("00B12F0203" + "540100" + "00",), "6A82"),
+        (("00B1000103" + "530100" + "00",), "6A80"),
+        (("00B1000102" + "5400" + "00",), "6A80"),
+        (("00B1000107" + "54050000000000" + "00",), "6A80"),
+        (("00B1000106" + "540100540100" + "00",), "6A80"),
+        (("00B12F0103" + "540100" + "00", "00B0000100"), "039421C09000"),
+        ((SELECT_APPLICATION, "00B1000103" + "540100" + "00"), "6982"),
+        ((SELECT_APPLICATION, "00B1010103" + "540100" + "00"), "6982"),
         (("00D6000001AA",), "6D00"),
         (("00E0000000",), "6D00"),
         (("8050000008" + "00" * 8 + "00",), "6D00"),
@@ -194,6 +213,19 @@ def test_every_rule_in_a_session(operational: CardImage, rule: ReadRule) -> None
     expected = 0x9000 if rule in (ReadRule.ALWAYS, ReadRule.PASSWORD) else 0x6982
     assert answer.status_word == expected
     assert bool(answer.data) == (expected == 0x9000)
+
+
+@pytest.mark.parametrize("extended", [None, EXTENDED], ids=["short", "extended"])
+def test_a_file_beyond_the_last_offset_is_read_with_the_odd_instruction(
+    operational: CardImage, extended: ExtendedLengths | None
+) -> None:
+    content = tlv.encode(0x75, bytes(range(250)) * 160)
+    path = f"{AID}/0102"
+    long = replace(operational.files[path], data=content, capacity=len(content))
+    channel = open_session(VirtualCard(operational.with_file(path, long)))
+    channel.extended = extended
+    channel.require(command("00A4040C", bytes.fromhex(AID)))
+    assert read_file(channel, short_identifier=2) == content
 
 
 def test_errors_are_protected_and_keep_the_session(card: VirtualCard) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from pki.certificates.authority_path import fingerprint
 from simulators.authority import TestAuthority
 from simulators.errors import SimulatorError
 from simulators.testing import TEST_TIME
@@ -22,8 +23,12 @@ def test_the_verifier_takes_the_trust_directory(test_pki: TestAuthority, tmp_pat
 def test_the_policy_requires_every_check_of_the_card() -> None:
     policy = Policy.from_bytes(TEST_POLICY.encode())
     assert policy.allow_test_authorities
-    # What a terminal may do says nothing about the card (SPEC.md, 9.21 and 9.22).
-    about_the_terminal = {CheckName.TERMINAL_AUTHENTICATION, CheckName.PROTECTED_DATA_GROUPS}
+    # What a terminal may do and show says nothing about the card (SPEC.md, 9.21 to 9.23).
+    about_the_terminal = {
+        CheckName.TERMINAL_AUTHENTICATION,
+        CheckName.PROTECTED_DATA_GROUPS,
+        CheckName.PORTRAIT,
+    }
     assert policy.required_checks() == frozenset(CheckName) - about_the_terminal
 
 
@@ -46,6 +51,30 @@ def test_adding_again_renews_the_revocation_list_only(
     (current,) = trust.anchors.revocation_lists
     assert len(trust.anchors.authorities) == 1
     assert current.this_update == later
+
+
+def test_a_policy_that_binds_authorities_binds_the_further_one_once(
+    test_pki: TestAuthority, tmp_path: Path
+) -> None:
+    policy = TEST_POLICY + (
+        f'\n[[anchors]]\ncertificate = "sha256:{fingerprint(test_pki.root.certificate)}"\n'
+        'purposes = ["documents"]\nstates = ["VNM"]\ndocument_codes = ["CM"]\n'
+    )
+    write_trust_directory(tmp_path, [test_pki], now=TEST_TIME, policy=policy)
+    other = TestAuthority.create(now=TEST_TIME, name="TEST other")
+    for _ in range(2):
+        add_to_trust_directory(tmp_path, other, now=TEST_TIME, bind=True)
+    anchors = load_trust(tmp_path).policy.anchors
+    assert anchors is not None
+    assert set(anchors) == {
+        fingerprint(authority.root.certificate) for authority in (test_pki, other)
+    }
+
+
+def test_a_policy_that_binds_nobody_is_left_alone(test_pki: TestAuthority, tmp_path: Path) -> None:
+    write_trust_directory(tmp_path, [], now=TEST_TIME)
+    add_to_trust_directory(tmp_path, test_pki, now=TEST_TIME, bind=True)
+    assert (tmp_path / "policy.toml").read_text() == TEST_POLICY
 
 
 def test_what_is_no_trust_directory_is_left_alone(test_pki: TestAuthority, tmp_path: Path) -> None:

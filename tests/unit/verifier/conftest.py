@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from simulators.image import CardImage
 from simulators.testing import TEST_CAN, TEST_TIME
 from simulators.trust_directory import TEST_POLICY
 from verifier.inspection.policy import Policy
+from verifier.inspection.portrait_evidence import PortraitOutcome
 from verifier.inspection.snapshot import CardSnapshot
 from verifier.reading.card_reading import read_card
 from verifier.services.card_password import CardPassword
@@ -43,7 +45,7 @@ def anchors(test_pki: TestAuthority, now: datetime) -> TrustAnchors:
 def accepted_snapshot(
     issued_card: CardImage, profile: CardProfile, policy: Policy, now: datetime
 ) -> CardSnapshot:
-    return read_card(
+    snapshot = read_card(
         SimulatedReader(VirtualCard(issued_card)),
         password=CardPassword.from_can(TEST_CAN),
         profile=profile,
@@ -51,6 +53,7 @@ def accepted_snapshot(
         now=now,
         monotonic=time.monotonic,
     )
+    return replace(snapshot, portrait=PortraitOutcome.DECODED)
 
 
 @pytest.fixture(scope="session")

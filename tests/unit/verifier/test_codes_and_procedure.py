@@ -28,7 +28,7 @@ def steps_of_specification() -> list[tuple[str, str, set[str]]]:
 
 def test_the_procedure_is_clause_9_of_the_specification_step_by_step() -> None:
     written = steps_of_specification()
-    assert len(written) == 20
+    assert len(written) == 21
     assert [(step.clause, step.name.value, set(step.codes)) for step in PROCEDURE] == written
 
 
@@ -44,16 +44,23 @@ def test_every_code_of_a_step_is_explained_under_its_clause() -> None:
 
 def test_the_codes_that_say_nothing_about_a_card_are_those_of_the_specification() -> None:
     text = (ROOT / "card_layout" / "SPEC.md").read_text("utf-8")
-    clause = text[text.index("9.19 `assurance`") :]
+    clause = text[text.index("9.19 `assurance`") : text.index("9.24 **Notes.**")]
     without_right = clause[clause.index("These say nothing about the card: ") :].partition("\n\n")[
         0
     ]
     about_terminals = set(re.findall(r"`([a-z-]+\.[a-z-]+)`", without_right))
-    assert len(about_terminals) == 8
+    assert len(about_terminals) == 7
     written = set(re.findall(r"`((?:transport|access|reading)\.[a-z-]+)`", clause))
     unreadable = {code for code, entry in CODES.items() if entry.severity is Severity.UNREADABLE}
     # A reader that another program holds sent nothing to the card either.
     assert unreadable == written | about_terminals | {"transport.reader-busy"}
+
+
+def test_the_notes_are_those_of_the_specification() -> None:
+    text = (ROOT / "card_layout" / "SPEC.md").read_text("utf-8")
+    clause = text[text.index("9.24 **Notes.**") :].partition("\n\n")[0]
+    listed = set(re.findall(r"`([a-z-]+\.[a-z-]+)`", clause.partition("), and: ")[2]))
+    assert listed == {code for code, entry in CODES.items() if entry.severity is Severity.NOTE}
 
 
 def test_the_page_of_codes_is_the_table() -> None:

@@ -31,8 +31,12 @@ def schema() -> Any:
     return json.loads((DOCS / "policy.schema.json").read_text("utf-8"))
 
 
-NOT_REQUIRED = {CheckName.TERMINAL_AUTHENTICATION, CheckName.PROTECTED_DATA_GROUPS}
-"""What a terminal may do says nothing about the card (SPEC.md, 9.21 and 9.22)."""
+NOT_REQUIRED = {
+    CheckName.TERMINAL_AUTHENTICATION,
+    CheckName.PROTECTED_DATA_GROUPS,
+    CheckName.PORTRAIT,
+}
+"""What a terminal may do, and whether it can show a picture, says nothing about the card (SPEC.md, 9.21 to 9.23)."""
 
 
 def test_the_documented_policy_demands_every_check() -> None:
@@ -78,6 +82,7 @@ def edited(old: str, new: str) -> str:
         edited("allow_test_authorities = true", "allow_test_authority = true"),
         edited("format = 1", 'format = 1\nallow_bac = "true"'),
         edited("format = 1", "format = 1\nallow_bac = 1"),
+        edited("format = 1", "format = 1\nallow_other_signatures = 1"),
         edited('document_codes = ["CM"]', 'document_codes = "CM"'),
         edited('document_codes = ["CM"]', "document_codes = []"),
         edited('document_codes = ["CM"]', 'document_codes = ["CM", "CM"]'),
@@ -177,6 +182,14 @@ def test_the_old_way_in_is_shut_unless_the_policy_opens_it() -> None:
         text = edited("format = 1", f"format = 1\nallow_bac = {value}")
         jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(text))
         assert Policy.from_bytes(text.encode()).allow_bac is expected
+
+
+def test_other_signatures_are_refused_unless_the_policy_takes_them() -> None:
+    assert not Policy.from_bytes(TEST_POLICY.encode()).allow_other_signatures
+    for value, expected in (("true", True), ("false", False)):
+        text = edited("format = 1", f"format = 1\nallow_other_signatures = {value}")
+        jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(text))
+        assert Policy.from_bytes(text.encode()).allow_other_signatures is expected
 
 
 @given(data=st.binary(max_size=100))

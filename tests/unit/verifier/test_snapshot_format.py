@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from simulators.image import CardImage
 from simulators.testing import TEST_CAN
 from verifier.errors import SnapshotError
+from verifier.inspection.portrait_evidence import PortraitOutcome
 from verifier.inspection.snapshot import (
     AccessEvidence,
     AccessOutcome,
@@ -66,6 +67,15 @@ def snapshots(draw: st.DrawFn) -> CardSnapshot:
             outcome=draw(st.sampled_from(ChipOutcome)),
             public_key=draw(st.none() | st.binary(max_size=100)),
             key_id=draw(st.none() | st.integers(0, 0xFFFFFFFF)),
+        ),
+        portrait=draw(st.none() | st.sampled_from(PortraitOutcome)),
+        fallbacks=tuple(
+            draw(
+                st.lists(
+                    st.sampled_from(["chip-authentication.fallback", "reading.short-apdus"]),
+                    unique=True,
+                )
+            )
         ),
         is_complete=problem is None and draw(st.booleans()),
         problem=problem,
@@ -149,6 +159,13 @@ EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a negative count": lambda document: document.update(apdu_count=-1),
     "an endless duration": lambda document: document["phase_seconds"].update(files=1e300),
     "a phase that is none": lambda document: document["phase_seconds"].update(lunch=1),
+    "a portrait that may be": lambda document: document.update(portrait="perhaps"),
+    "no fallback told as one": lambda document: document.update(fallbacks=[]),
+    "a fallback twice": lambda document: document.update(fallbacks=["access.failed"] * 2),
+    "a fallback that is a number": lambda document: document.update(fallbacks=[1]),
+    "fallbacks without end": lambda document: document.update(
+        fallbacks=[f"reading.{chr(97 + number)}" for number in range(17)]
+    ),
     "an ATR that is too long": lambda document: document.update(atr="AAAA" * 12),
 }
 

@@ -478,8 +478,9 @@ def test_a_chip_without_pace_is_opened_where_the_policy_names_the_old_way(bench:
 def test_nothing_is_silent_about_it(bench: Bench) -> None:
     snapshot = bench.read(bench.chip(variant_options()))
     report = bench.judge(snapshot)
-    assert report.notes == ("access.bac-used",)
-    assert report.to_json()["notes"] == ["access.bac-used"]
+    # The chip's answer to reset names extended lengths, and it has no EF.ATR/INFO.
+    assert report.notes == ("access.bac-used", "reading.short-apdus")
+    assert report.to_json()["notes"] == ["access.bac-used", "reading.short-apdus"]
     inspection = Inspection(snapshot=snapshot, report=report, judge_seconds=0.0)
     console = Console(width=200, color_system=None)
     with console.capture() as capture:
@@ -516,7 +517,7 @@ def test_a_policy_that_does_not_name_it_refuses_the_evidence(bench: Bench) -> No
     report = bench.judge(bench.read(bench.chip(variant_options())), allow_bac=False)
     assert report.verdict is Verdict.REFUSED
     assert result(report, CheckName.PACE) == (CheckState.FAILED, "access.pace-required")
-    assert report.notes == ("access.bac-used",)
+    assert report.notes == ("access.bac-used", "reading.short-apdus")
 
 
 def test_a_chip_whose_signed_data_offers_pace_was_talked_down(bench: Bench) -> None:
@@ -596,7 +597,7 @@ def test_a_chip_that_proves_its_key_in_pace_needs_no_chip_authentication(bench: 
     assert report.codes == ()
     assert report.verdict is Verdict.ACCEPTED
     assert report.assurance is Assurance.DATA_AND_CHIP
-    assert report.notes == ()
+    assert report.notes == ("reading.short-apdus",)
     assert "002241a4" not in chip.commands
     assert bench.judge(CardSnapshot.from_json(snapshot.to_json()), allow_bac=False) == report
 

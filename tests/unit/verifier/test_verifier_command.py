@@ -82,7 +82,7 @@ def test_the_json_report_has_the_fields_of_the_contract(
     assert report["assurance"] == "data-and-chip"
     assert report["codes"] == []
     assert report["access"]["path"] == "pace-can"
-    assert len(report["checks"]) == 20
+    assert len(report["checks"]) == 21
     for check in report["checks"]:
         assert check["state"] == "passed"
         assert check["code"] is None

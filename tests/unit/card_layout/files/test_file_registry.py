@@ -12,6 +12,7 @@ from card_layout import tlv
 from card_layout.curves import EcPublicKey, NamedCurve
 from card_layout.errors import CardDataError
 from card_layout.files.atr_info import AtrInfo
+from card_layout.files.biometric_records import BiometricRecord, FingerRecords, IrisRecords
 from card_layout.files.card_access import CardAccess
 from card_layout.files.card_security import CardSecurity
 from card_layout.files.common_data import CommonData
@@ -165,6 +166,25 @@ MEMBER_RECORDS = st.builds(
     valid_from=DATES,
     valid_until=DATES,
 )
+
+
+def biometric_records(
+    features: int, subtypes: list[int], form: int, begin: bytes, length_bytes: int
+) -> st.SearchStrategy[tuple[BiometricRecord, ...]]:
+    def record(subtype: int, picture: bytes, tag: int) -> BiometricRecord:
+        length = len(begin) + length_bytes + len(picture)
+        return BiometricRecord(
+            header=bytes((0x81, 1, features, 0x82, 1, subtype, 0x87, 2, 1, 1, 0x88, 2, 0, form)),
+            tag=tag,
+            record=begin + length.to_bytes(length_bytes, "big") + picture,
+        )
+
+    one = st.builds(
+        record, st.sampled_from(subtypes), st.binary(max_size=30), st.sampled_from([0x5F2E, 0x7F2E])
+    )
+    return st.lists(one, min_size=1, max_size=3).map(tuple)
+
+
 VALUES: dict[str, st.SearchStrategy[CardFile]] = {
     "EF.ATR/INFO": st.builds(
         AtrInfo,
@@ -198,6 +218,14 @@ VALUES: dict[str, st.SearchStrategy[CardFile]] = {
     "EF.DG2": st.builds(
         Portrait.of_picture,
         st.tuples(st.sampled_from([JPEG, JPEG2000]), st.binary(max_size=50)).map(b"".join),
+    ),
+    "EF.DG3": st.builds(
+        FingerRecords,
+        records=biometric_records(0x08, [0, 5, 6, 9, 22], 0x07, b"FIR\x00010\x00", 6),
+    )
+    | st.builds(FingerRecords, records=st.just(()), random=st.binary(max_size=16)),
+    "EF.DG4": st.builds(
+        IrisRecords, records=biometric_records(0x10, [0, 1, 2], 0x09, b"IIR\x00010\x00", 4)
     ),
     "EF.DG11": st.builds(
         PersonalDetails,

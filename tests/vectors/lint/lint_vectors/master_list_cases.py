@@ -6,6 +6,7 @@ from functools import cache
 from cryptography.hazmat.primitives import hashes
 from lint_vectors.drafts import (
     CSCA_NAME,
+    KEY_IDENTIFIER,
     OLD_KEY_IDENTIFIER,
     algorithm,
     csca_root,
@@ -70,6 +71,7 @@ class SignerDraft:
     has_attributes: bool = True
     reverse: bool = False
     signature: bytes | None = None
+    key_name: str = "signer"
 
     def to_bytes(self, content: bytes) -> bytes:
         items = {
@@ -86,7 +88,7 @@ class SignerDraft:
             self.digest_algorithm,
             tagged(0xA0, encoded) if self.has_attributes else b"",
             self.signature_algorithm,
-            octets(self.signature or sign(key("signer"), signed)),
+            octets(self.signature or sign(key(self.key_name), signed)),
         )
 
 
@@ -165,6 +167,9 @@ MASTER_LIST_CASES = {
     ),
     "lint.master-list.listed-once": lambda: master_list(content=csca_list(root(), root())),
     "lint.master-list.signer-certificate-present": lambda: master_list(certificates=(root(),)),
+    "lint.master-list.signer-not-authority": lambda: signed_by(
+        identifier=tagged(0x80, KEY_IDENTIFIER), key_name="csca"
+    ),
     "lint.master-list.authority-certificate-present": lambda: master_list(
         certificates=(signer_certificate(),)
     ),
