@@ -353,7 +353,6 @@ class _Reading:
     def _authenticate_chip(self, channel: CardChannel) -> bool:
         """Chip authentication, and the read that proves it; false where it cost the session (SPEC.md, 5.4)."""
         for info, key in () if self._is_chip_done else announced_keys(self.evidence):
-            was_refused = self.evidence.chip_outcome is ChipOutcome.REFUSED_BY_CHIP
             self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
             try:
                 self._terminal_key = self.evidence.conversation.chip_authentication(
@@ -369,8 +368,6 @@ class _Reading:
             except AccessError:
                 self.evidence.note_chip(ChipOutcome.FAILED, key)
                 return False
-            if was_refused:
-                self.evidence.note_fallback("chip-authentication.fallback")
             return self._prove_by_reading(channel, key)
         return True
 

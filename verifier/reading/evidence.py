@@ -54,6 +54,7 @@ class Evidence:
         self._active_authentication: ActiveAuthenticationEvidence | None = None
         self._terminal: TerminalEvidence | None = None
         self._fallbacks: tuple[str, ...] = ()
+        self._has_refused_key = False
         self._is_complete = False
         self._problem: ReadingProblem | None = None
         self._atr: bytes | None = None
@@ -196,6 +197,9 @@ class Evidence:
 
     def note_chip(self, outcome: ChipOutcome, key: ChipAuthenticationPublicKeyInfo | None) -> None:
         """Keep how far chip authentication led, and with which key, where one is known."""
+        self._has_refused_key |= outcome is ChipOutcome.REFUSED_BY_CHIP
+        if outcome is ChipOutcome.PROVEN and self._has_refused_key:
+            self.note_fallback("chip-authentication.fallback")
         if key is None:
             evidence = ChipEvidence(outcome=outcome)
         else:
