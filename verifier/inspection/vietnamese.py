@@ -13,6 +13,8 @@ _AGAIN = "Nhấc thẻ ra, đặt phẳng lại lên đầu đọc và thử l�
 _DEFECT = "Thử lại một lần; nếu mã này còn, chip hỏng hoặc không phải chip thật: hãy báo."
 _NOTHING_NEEDED = "Không cần làm gì, nếu không cần các tệp ấy."
 
+_NEW_PROOF = "Không chấp nhận thẻ. Lấy lại bằng chứng của thẻ từ cơ quan (`membercard-pki log export`), hoặc báo về thẻ."
+
 # fmt: off
 _ROWS: Final = (
     ("card.not-operational", "Chip cho biết nó không ở trạng thái hoạt động: chưa làm xong, hoặc đã bị kết thúc.", _ISSUER),
@@ -44,6 +46,13 @@ _ROWS: Final = (
     ("signer.authority-expired", "Chứng thư của cơ quan không có hiệu lực khi ký thẻ.", _TRUST),
     ("signer.revoked", "Cơ quan đã thu hồi chứng thư của người ký, hoặc một danh sách dừng nêu tên nó.", _HAND_OVER),
     ("signer.revocation-unknown", "Thư mục tin cậy không có danh sách thu hồi còn hạn, hoặc danh sách dừng đã cũ, nên không ai biết người ký còn được tính không.", _TRUST),
+    ("signer.signed-before-compromise", "Một danh sách dừng nêu người ký của thẻ, và bằng chứng cho thấy các nhân chứng đã thấy chữ ký của thẻ trước khi khóa vào tay người khác; chính sách cho phép những thẻ ấy.", "Không cần làm gì nếu chờ đợi những thẻ như vậy. Nếu không, bỏ allow_signed_before_compromise khỏi policy.toml."),
+    ("inclusion-proof.malformed", "Một danh sách dừng nêu người ký của thẻ, và tệp để chứng minh chữ ký có từ trước không phải là bằng chứng như vậy.", _NEW_PROOF),
+    ("inclusion-proof.untrusted", "Một danh sách dừng nêu người ký của thẻ, và điểm kiểm trong bằng chứng thuộc một sổ mà log/log.policy không nêu, hoặc một chữ ký dưới nó sai.", _NEW_PROOF),
+    ("inclusion-proof.cosignatures-missing", "Một danh sách dừng nêu người ký của thẻ, và số nhân chứng cùng ký điểm kiểm ít hơn log/log.policy đòi hỏi.", _NEW_PROOF),
+    ("inclusion-proof.wrong", "Một danh sách dừng nêu người ký của thẻ, và bằng chứng không dẫn từ bản ghi tới điểm kiểm.", _NEW_PROOF),
+    ("inclusion-proof.other-signature", "Một danh sách dừng nêu người ký của thẻ, và bằng chứng nói về thẻ khác hoặc chữ ký khác.", _NEW_PROOF),
+    ("inclusion-proof.too-late", "Một danh sách dừng nêu người ký của thẻ, và các nhân chứng chỉ thấy chữ ký của thẻ khi khóa của người ký có thể đã ở tay người khác: chữ ký có thể là giả.", _HAND_OVER),
     ("data-group.altered", "Một tệp trên chip không phải là tệp đã ký.", _HAND_OVER),
     ("data-group.not-covered", "Chip có một tệp mà đối tượng bảo mật không liệt kê: không ai ký nó.", _HAND_OVER),
     ("data-group.missing", "Đối tượng bảo mật liệt kê một tệp mà chip không có hoặc không đưa ra.", _HAND_OVER),

@@ -100,7 +100,7 @@ def test_a_swapped_card_knows_nothing_of_what_was_selected(operational: CardImag
 
 def test_a_file_shrinks_after_it_was_read_from(operational: CardImage) -> None:
     fault = Fault(kind=FaultKind.SHRINKING_FILE, path="3F00/2F01")
-    connection = SimulatedReader(VirtualCard(operational), faults=(fault,)).connect()
+    connection = SimulatedReader(VirtualCard(operational, faults=(fault,))).connect()
     assert connection.transmit(READ) == CONTENT
     shorter = connection.transmit(READ)
     assert shorter[:-2] == CONTENT[: (len(CONTENT) - 2) // 2]
