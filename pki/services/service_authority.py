@@ -85,7 +85,9 @@ class ServiceAuthorityService:
         authority = self._require_card_authority()
         if self._state.service_authority_id is not None:
             raise PkiRefusedError(
-                "there is, or may be, a service authority already", code="service.authority-exists"
+                "there is, or may be, a service authority already",
+                code="service.authority-exists",
+                hint="the first operator has it made: membercard-pki service list",
             )
         if profile.kind is not ProfileKind.SERVICE_AUTHORITY:
             raise PkiRefusedError(

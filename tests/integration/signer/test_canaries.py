@@ -110,7 +110,6 @@ def test_known_secrets_show_nowhere(
     assert b"master-key" in seen
     seen += out + errors
 
-    assert home.pki("service", "create-root") == 0
     assert home.pki("master-key", "create") == 0
     station = open_station(home)
     path = directory / "chips.json"

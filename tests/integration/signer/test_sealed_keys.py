@@ -92,7 +92,6 @@ class Station:
 
 
 def prepare(home: Home) -> Station:
-    assert home.pki("service", "create-root") == 0
     assert home.pki("master-key", "create") == 0
     assert home.pki(*import_words(home.directory)) == 0
     return Station(home)
@@ -255,7 +254,6 @@ def test_what_the_signer_refuses_has_its_code_and_is_not_counted(
 
 
 def test_a_home_without_master_keys_wraps_nothing(signer_home: Home) -> None:
-    assert signer_home.pki("service", "create-root") == 0
     station = Station(signer_home)
     batch = authorise(signer_home, 3)
     signer_home.start()
@@ -345,7 +343,6 @@ def test_the_commands_say_what_they_did(
 @pytest.mark.hsm
 def test_a_master_key_whose_making_was_killed_is_made_again(token_home: Home) -> None:
     home = token_home
-    assert home.pki("service", "create-root") == 0
     moments = random.Random(6)
     acknowledged = False
     for _ in range(5):
