@@ -23,12 +23,12 @@ from pki.services.cv_issuer import CvIssuer
 from pki.services.open_record import open_record
 from pki.services.operator_identity import CallingOperator, identify_operator, require_role
 from pki.services.operator_requests import OperatorRequest, RequestDesk, RequestState
-from pki.services.operators import HomeOperatorRoot, OperatorService
+from pki.services.operators import OperatorService
 from pki.services.projection import catch_up
 from pki.services.recorder import Recorder
 from pki.services.request_execution import Outcome, RequestExecution
 from pki.services.rule_linter import RuleLinter
-from pki.services.state import PkiState
+from pki.services.service_authority import ServiceAuthorityService
 from pki.services.terminals import TerminalService
 
 __all__ = [
@@ -41,7 +41,6 @@ __all__ = [
     "upgrade_database",
 ]
 
-_FILE_NAME: Final = "service.sqlite"
 _MAX_URL_BYTES: Final = 4096
 
 
@@ -170,28 +169,26 @@ def carry_out_request(
     home = service.home
     request = service.desk.show(request_id)
     pin = home.read_pin(pin_file)
-    state = PkiState()
     with (
-        open_record(home, replay=state.apply) as journal,
+        open_record(home) as journal,
         contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore,
     ):
-        recorder = Recorder(journal=journal, state=state, now=_utc_now)
-        operator_root = HomeOperatorRoot(
-            keystore=keystore, recorder=recorder, random_bytes=secrets.token_bytes
+        recorder = Recorder(journal=journal, state=journal.state, now=_utc_now)
+        authority = AuthorityService(
+            keystore=keystore,
+            recorder=recorder,
+            publication=home,
+            random_bytes=secrets.token_bytes,
+            linter=RuleLinter(),
         )
+        certification = ServiceAuthorityService(authority)
         execution = RequestExecution(
             recorder=recorder,
-            authority=AuthorityService(
-                keystore=keystore,
-                recorder=recorder,
-                publication=home,
-                random_bytes=secrets.token_bytes,
-                linter=RuleLinter(),
-            ),
+            authority=authority,
             terminals=TerminalService(
                 CvIssuer(keystore=keystore, recorder=recorder, publication=home)
             ),
-            operators=OperatorService(certification=operator_root, recorder=recorder),
+            operators=OperatorService(certification=certification, recorder=recorder),
         )
         outcome = execution.carry_out(request)
     service.catch_up()
@@ -219,7 +216,7 @@ def _url(home: Home, url: str | None, url_file: Path | None) -> str:
             raise RecordError(
                 f"file {url_file} with the database's URL cannot be read", code="database.url"
             ) from error
-    return f"sqlite:///{home.directory.absolute() / _FILE_NAME}"
+    return f"sqlite:///{home.service_database.absolute()}"
 
 
 def _utc_now() -> datetime:

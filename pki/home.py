@@ -6,10 +6,11 @@ root-keystore/  the CSCA's keys, where a quorum opens them (pki.ceremony); it ma
 ceremonies/     ID/transcript.jsonl: what was done in each ceremony
 operators/      NAME/: each operator's own key, under the operator's own PIN
 journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
+snapshots/      what the journal adds up to at an entry; made anew at will (pki.record.snapshot)
 log/            the transparency log's hashes (pki.record.transparency_store)
 checkpoint      the log's newest signed checkpoint, for others to keep
-certificates/   NAME.cer, and crl/NAME.crl, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
-certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, master-list/NAME.ml: copies of what the journal holds, for others to fetch
+checkpoints/    SIZE.checkpoint: checkpoints with the cosignatures of witnesses, which prove how old a record is
+certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, master-list/NAME.ml, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
 """
 
 import json
@@ -21,24 +22,28 @@ from typing import Final
 from pki.durable import create_file, replace_file
 from pki.errors import RecordError
 from pki.keys.open import read_pin_file
+from pki.services.operator_page import OperatorPage
 
 __all__ = ["Home", "HomeSettings"]
 
 _FORMAT: Final = 1
 _MAX_SETTINGS_BYTES: Final = 65536
+_PAGE_KEYS: Final = ("origin", "rp_id")
 _MAX_CHECKPOINT_BYTES: Final = 65537
 """One more than a note may have, so that a longer one is refused and not cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeSettings:
-    """What a home remembers between commands; both are absolute.
+    """What a home remembers between commands; both paths are absolute.
 
-    ``root_keystore`` is there in a home whose CSCA's keys are opened by a quorum in ceremonies.
+    ``root_keystore`` is there in a home whose CSCA's keys are opened by a quorum in ceremonies, ``operator_page`` where
+    operators may sign with WebAuthn.
     """
 
     pin_file: Path
     root_keystore: Path | None = None
+    operator_page: OperatorPage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,11 @@ class Home:
         return self.directory / "log"
 
     @property
+    def snapshots(self) -> Path:
+        """Where snapshots of the journal are, which are never needed."""
+        return self.directory / "snapshots"
+
+    @property
     def keystore(self) -> Path:
         """The keystore's directory."""
         return self.directory / "keystore"
@@ -71,6 +81,11 @@ class Home:
     def operators(self) -> Path:
         """Where operators' keys lie by default, each in a keystore of its own."""
         return self.directory / "operators"
+
+    @property
+    def service_database(self) -> Path:
+        """Where the service's database is, unless another one was named."""
+        return self.directory / "service.sqlite"
 
     @property
     def exists(self) -> bool:
@@ -87,16 +102,32 @@ class Home:
         Raises:
             RecordError: ``home.exists``, ``home.unusable``.
         """
-        lines = [f"format = {_FORMAT}", f"pin_file = {_toml_text(settings.pin_file)}"]
-        if settings.root_keystore is not None:
-            lines.append(f"root_keystore = {_toml_text(settings.root_keystore)}")
-        content = "\n".join(lines) + "\n"
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.directory.chmod(0o700)
-            create_file(self._settings_file, content.encode())
+            create_file(self._settings_file, _settings_bytes(settings))
         except FileExistsError as error:
             raise RecordError(f"{self.directory} is a home already", code="home.exists") from error
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+    def change(self, settings: HomeSettings) -> None:
+        """Write other settings over those that are there.
+
+        Raises:
+            RecordError: ``home.missing``, ``home.unusable``.
+        """
+        self.settings()
+        self.replace_settings(settings)
+
+    def replace_settings(self, settings: HomeSettings) -> None:
+        """Write other settings, for a home that was moved.
+
+        Raises:
+            RecordError: ``home.unusable``.
+        """
+        try:
+            replace_file(self._settings_file, _settings_bytes(settings))
         except OSError as error:
             raise _unusable(self.directory, error) from error
 
@@ -119,10 +150,13 @@ class Home:
             raise _unusable(self.directory, error) from error
         pin_file = found.get("pin_file")
         root_keystore = found.get("root_keystore")
+        page = found.get("operator_page")
         if (
             found.get("format") != _FORMAT
             or not isinstance(pin_file, str)
             or not isinstance(root_keystore, str | None)
+            or not isinstance(page, dict | None)
+            or not (page is None or all(isinstance(page.get(key), str) for key in _PAGE_KEYS))
         ):
             raise RecordError(
                 f"{self._settings_file} is not of format {_FORMAT}", code="home.unusable"
@@ -130,6 +164,11 @@ class Home:
         return HomeSettings(
             pin_file=Path(pin_file),
             root_keystore=None if root_keystore is None else Path(root_keystore),
+            operator_page=(
+                None
+                if page is None
+                else OperatorPage.checked(origin=page["origin"], rp_id=page["rp_id"])
+            ),
         )
 
     def read_pin(self, given: Path | None) -> str:
@@ -143,11 +182,11 @@ class Home:
         return read_pin_file(given if given is not None else settings.pin_file)
 
     def publish_certificate(self, name: str, der: bytes) -> None:
-        """See ``pki.services.authority.Publication``."""
+        """See ``pki.services.publication.Publication``."""
         self._publish(self.directory / "certificates" / f"{name}.cer", der)
 
     def publish_crl(self, name: str, der: bytes) -> None:
-        """See ``pki.services.authority.Publication``."""
+        """See ``pki.services.publication.Publication``."""
         self._publish(self.directory / "crl" / f"{name}.crl", der)
 
     def publish_checkpoint(self, note: bytes) -> None:
@@ -157,10 +196,49 @@ class Home:
     def read_checkpoint(self) -> bytes | None:
         """See ``pki.services.log_keeper.CheckpointShelf``."""
         try:
-            with self._checkpoint_file.open("rb") as file:
-                return file.read(_MAX_CHECKPOINT_BYTES)
+            return _read_bounded(self._checkpoint_file)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+    def publish_cosigned(self, size: int, note: bytes) -> None:
+        """Keep a checkpoint of so many leaves with the cosignatures of witnesses.
+
+        Raises:
+            RecordError: ``home.unusable``.
+        """
+        self._publish(self._cosigned / f"{size:018}.checkpoint", note)
+
+    def read_cosigned(self) -> tuple[bytes, ...]:
+        """The checkpoints with cosignatures, by their size.
+
+        Raises:
+            RecordError: ``home.unusable``.
+        """
+        if not self._cosigned.exists():
+            return ()
+        try:
+            return tuple(
+                _read_bounded(path) for path in sorted(self._cosigned.glob("*.checkpoint"))
+            )
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+    @property
+    def _cosigned(self) -> Path:
+        return self.directory / "checkpoints"
+
+    def set_checkpoint_aside(self) -> None:
+        """Keep the newest checkpoint as ``checkpoint.before-restore``: the log's next epoch has none yet.
+
+        Raises:
+            RecordError: ``home.unusable``.
+        """
+        try:
+            if self._checkpoint_file.exists():
+                aside = self._checkpoint_file.with_name("checkpoint.before-restore")
+                self._checkpoint_file.replace(aside)
         except OSError as error:
             raise _unusable(self.directory, error) from error
 
@@ -173,11 +251,11 @@ class Home:
         self._publish(self.directory / "card-verifiable" / f"{name}.cvcert", content)
 
     def publish_stop_list(self, name: str, der: bytes) -> None:
-        """See ``pki.services.authority.Publication``."""
+        """See ``pki.services.publication.Publication``."""
         self._publish(self.directory / "stop" / f"{name}.stop", der)
 
     def publish_master_list(self, name: str, der: bytes) -> None:
-        """See ``pki.services.authority.Publication``."""
+        """See ``pki.services.publication.Publication``."""
         self._publish(self.directory / "master-list" / f"{name}.ml", der)
 
     def _publish(self, path: Path, der: bytes) -> None:
@@ -190,9 +268,28 @@ class Home:
             raise _unusable(self.directory, error) from error
 
 
-def _toml_text(path: Path) -> str:
+def _read_bounded(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_MAX_CHECKPOINT_BYTES)
+
+
+def _settings_bytes(settings: HomeSettings) -> bytes:
+    lines = [f"format = {_FORMAT}", f"pin_file = {_toml_text(settings.pin_file)}"]
+    if settings.root_keystore is not None:
+        lines.append(f"root_keystore = {_toml_text(settings.root_keystore)}")
+    page = settings.operator_page
+    if page is not None:
+        lines += [
+            "[operator_page]",
+            f"origin = {_toml_text(page.origin)}",
+            f"rp_id = {_toml_text(page.rp_id)}",
+        ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _toml_text(value: Path | str) -> str:
     # A JSON text is a TOML basic string, too.
-    return json.dumps(str(path), ensure_ascii=False)
+    return json.dumps(str(value), ensure_ascii=False)
 
 
 def _unusable(directory: Path, error: Exception) -> RecordError:

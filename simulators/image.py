@@ -421,11 +421,15 @@ def _fault_json(fault: Fault) -> dict[str, object]:
         entry["p1"] = f"{fault.p1:02X}"
     if fault.path is not None:
         entry["path"] = fault.path
-    return entry | {
-        "status_word": f"{fault.status_word:04X}",
-        "bit": fault.bit,
-        "milliseconds": fault.milliseconds,
-    }
+    return (
+        entry
+        | {
+            "status_word": f"{fault.status_word:04X}",
+            "bit": fault.bit,
+            "milliseconds": fault.milliseconds,
+        }
+        | ({"response": fault.response.hex().upper()} if fault.response else {})
+    )
 
 
 def _sync_directory(directory: Path) -> None:

@@ -222,6 +222,10 @@ class FaultDocument(_Model):
         "endless-6c",
         "short-response",
         "rubbish",
+        "replace",
+        "other-answer",
+        "swap",
+        "shrinking-file",
         "overlong-length",
         "instruction-refused",
     ]
@@ -232,11 +236,14 @@ class FaultDocument(_Model):
     status_word: _FileIdentifier = "6F00"
     bit: int = Field(default=0, ge=0)
     milliseconds: int = Field(default=0, ge=0, le=60_000)
+    response: _Hex = ""
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
-        if self.kind == "overlong-length" and self.path is None:
-            raise ValueError("an overlong-length fault needs a path")
+        if self.kind in {"overlong-length", "shrinking-file"} and self.path is None:
+            raise ValueError(f"a fault of kind {self.kind} needs a path")
+        if self.kind == "replace" and len(self.response) < 4:
+            raise ValueError("a replace fault needs a response of two bytes at least")
         if self.kind == "instruction-refused" and self.instruction is None:
             raise ValueError("an instruction-refused fault needs an instruction")
         return self
@@ -252,6 +259,7 @@ class FaultDocument(_Model):
             status_word=int(self.status_word, 16),
             bit=self.bit,
             milliseconds=self.milliseconds,
+            response=bytes.fromhex(self.response),
         )
 
 

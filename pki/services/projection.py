@@ -23,6 +23,8 @@ from pki.services.state import CRL_SERIES, SERVICE_CRL_SERIES, STOP_LIST_SERIES,
 __all__ = [
     "Change",
     "CheckpointMade",
+    "CredentialEnrolled",
+    "CredentialRevoked",
     "HolderBlocked",
     "ListIssued",
     "LogStarted",
@@ -90,6 +92,25 @@ class HolderBlocked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialEnrolled:
+    """An operator may sign with a WebAuthn credential."""
+
+    credential_id: bytes
+    operator: str
+    origin: str
+    rp_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialRevoked:
+    """Nobody signs with it any more."""
+
+    credential_id: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListIssued:
     """A CRL or stop list exists; ``series`` counts its numbers."""
 
@@ -128,6 +149,8 @@ Change = (
     NewCertificate
     | NewCvCertificate
     | Revoked
+    | CredentialEnrolled
+    | CredentialRevoked
     | HolderBlocked
     | ListIssued
     | LogStarted
@@ -187,12 +210,13 @@ def changes_of(entry: JournalEntry) -> tuple[Change, ...]:
     if read is None:
         return ()
     try:
-        return (read(entry),)
+        change = read(entry)
     except (ValueError, LookupError, PkiDataError) as error:
         raise RecordError(
             f"entry {entry.sequence} of kind {entry.kind[:60]!r} cannot be understood",
             code="record.damaged",
         ) from error
+    return () if change is None else (change,)
 
 
 def _certificate(kind: str, name_field: str) -> Callable[[JournalEntry], Change]:
@@ -262,13 +286,32 @@ def _holder_blocked(entry: JournalEntry) -> Change:
     return HolderBlocked(holder=entry.text("holder"), at=entry.time, reason=entry.text("reason"))
 
 
+def _credential_enrolled(entry: JournalEntry) -> Change:
+    return CredentialEnrolled(
+        credential_id=bytes.fromhex(entry.text("credential")),
+        operator=entry.text("operator"),
+        origin=entry.text("origin"),
+        rp_id=entry.text("rp_id"),
+        at=entry.time,
+    )
+
+
+def _credential_revoked(entry: JournalEntry) -> Change:
+    return CredentialRevoked(credential_id=bytes.fromhex(entry.text("credential")), at=entry.time)
+
+
 def _log_started(entry: JournalEntry) -> Change:
     return LogStarted(
         origin=entry.text("origin"), public_key=bytes.fromhex(entry.text("public_key"))
     )
 
 
-_READERS: Final[Mapping[str, Callable[[JournalEntry], Change]]] = {
+def _home_restored(entry: JournalEntry) -> Change | None:
+    # A log that had no name yet has none in the new epoch either.
+    return None if entry.fields.get("origin") is None else _log_started(entry)
+
+
+_READERS: Final[Mapping[str, Callable[[JournalEntry], Change | None]]] = {
     kind.value: read
     for kind, read in {
         EntryKind.AUTHORITY_ISSUED: _certificate("authority", "key"),
@@ -283,11 +326,14 @@ _READERS: Final[Mapping[str, Callable[[JournalEntry], Change]]] = {
         EntryKind.SIGNER_COMPROMISED: _revoked("signer", "signer", is_compromise=True),
         EntryKind.SERVICE_REVOKED: _revoked("service", "service"),
         EntryKind.OPERATOR_REVOKED: _revoked("operator", "operator"),
+        EntryKind.CREDENTIAL_ENROLLED: _credential_enrolled,
+        EntryKind.CREDENTIAL_REVOKED: _credential_revoked,
         EntryKind.TERMINAL_BLOCKED: _holder_blocked,
         EntryKind.CRL_ISSUED: _list(CRL_SERIES, "crl"),
         EntryKind.SERVICE_CRL_ISSUED: _list(SERVICE_CRL_SERIES, "crl"),
         EntryKind.STOP_LIST_ISSUED: _list(STOP_LIST_SERIES, "list"),
         EntryKind.LOG_STARTED: _log_started,
+        EntryKind.HOME_RESTORED: _home_restored,
         EntryKind.CHECKPOINT_INTENDED: lambda entry: CheckpointMade(
             size=entry.number("size"), at=entry.time
         ),

@@ -62,8 +62,8 @@ class RequestExecution:
         """Check who is behind it, record that it is taken, do it.
 
         Raises:
-            PkiRefusedError: ``request.taken``, ``request.not-approved``, ``request.approvals-missing``: nothing was
-                done; or whatever the act itself refuses: the request is used up, ask anew.
+            PkiRefusedError: ``request.taken``, ``request.before-restore``, ``request.not-approved``,
+                ``request.approvals-missing``: nothing was done; or whatever the act itself refuses: the request is used up, ask anew.
             PkiDataError: the same.
             KeystoreError, RecordError: what was done is in the journal.
         """
@@ -88,6 +88,14 @@ class RequestExecution:
                 code="request.taken",
                 hint="membercard-pki journal verify; then ask anew where nothing came of it",
             )
+        restored_at = self._recorder.state.restores.restored_at
+        if restored_at is not None and request.requested_at <= restored_at:
+            raise PkiRefusedError(
+                f"request {request.id} is from before the home was restored at {restored_at:%Y-%m-%d %H:%M:%S}Z: "
+                "whether it was carried out is unknown",
+                code="request.before-restore",
+                hint="ask anew where it is still wanted",
+            )
         now = self._recorder.now()
         state = request.at(now)
         if state is not RequestState.APPROVED:
@@ -109,18 +117,11 @@ class RequestExecution:
         """Whoever left in between does not stand behind it any more."""
         people = self._recorder.state.authorisations
         record = people.operators.get(name)
-        if (
-            record is None
-            or record.certificate is None
-            or people.root_certificate is None
-            or record.revoked_at is not None
-        ):
+        if record is None or record.certificate is None or record.revoked_at is not None:
             raise PkiRefusedError(
                 f"{name} is no operator in good standing", code="request.approvals-missing"
             )
-        certificate = check_operator_certificate(
-            record.certificate, root_certificate=people.root_certificate, now=now
-        )
+        certificate = check_operator_certificate(record.certificate, roots=people.roots, now=now)
         if not decode_roles(certificate.extensions) & roles:
             raise PkiRefusedError(
                 f"{name} has none of the roles {sorted(roles)}", code="request.approvals-missing"

@@ -114,7 +114,12 @@ def faults(draw: st.DrawFn) -> Fault:
             instruction if kind is FaultKind.INSTRUCTION_REFUSED else st.none() | instruction
         ),
         p1=draw(st.none() | byte),
-        path=draw(path if kind is FaultKind.OVERLONG_LENGTH else st.none() | path),
+        path=draw(
+            path
+            if kind in {FaultKind.OVERLONG_LENGTH, FaultKind.SHRINKING_FILE}
+            else st.none() | path
+        ),
+        response=draw(st.binary(min_size=2 if kind is FaultKind.REPLACE else 0, max_size=20)),
         status_word=draw(st.integers(0, 0xFFFF)),
         bit=draw(st.integers(0, 99999)),
         milliseconds=draw(st.integers(0, 60000)),
