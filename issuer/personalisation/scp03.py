@@ -276,11 +276,8 @@ class Scp03Session:
             self._key_version = new_key_version
 
     def max_command_data(self, max_command_bytes: int | None) -> int:
-        """The most plain bytes of a command: ``max_command_bytes`` whole, or ``None`` for a short APDU."""
-        room = (
-            _MAX_SHORT_DATA if max_command_bytes is None else max_command_bytes - 9
-        ) - self._mac_bytes
-        return max(0, room // _BLOCK * _BLOCK - 1)
+        """See ``Scp03Mode.max_command_data``."""
+        return self._chip.mode.max_command_data(max_command_bytes)
 
     def _encrypted(self, command: CommandApdu) -> CommandApdu:
         """SCP03, 6.2.6: the counter counts every command, also one without data, which stays empty."""

@@ -27,6 +27,7 @@ KEY_LENGTHS = (16, 24, 32)
 """The lengths of AES keys, in bytes."""
 
 _BLOCK = 16
+_MAX_SHORT_DATA = 0xFF
 _KEY_TYPE_AES = 0x88
 _NO_INITIAL_VECTOR = bytes(_BLOCK)
 
@@ -46,6 +47,11 @@ class Scp03Mode(Enum):
     def options(self) -> int:
         """The parameter ``i``: with random card challenge, R-MAC and R-ENC."""
         return self.value
+
+    def max_command_data(self, max_command_bytes: int | None) -> int:
+        """The most plain bytes of a command: ``max_command_bytes`` whole, or ``None`` for a short APDU."""
+        room = (_MAX_SHORT_DATA if max_command_bytes is None else max_command_bytes - 9) - self.size
+        return max(0, room // _BLOCK * _BLOCK - 1)
 
 
 class _Derivation(IntEnum):

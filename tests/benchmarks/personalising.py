@@ -20,7 +20,7 @@ from issuer.domain.chip import KEY_VERSION_PERSONALISATION, KeyOrigin, Serial
 from issuer.domain.chip_keys import ChipKeySet, key_label
 from issuer.personalisation.native import NativeDialect
 from issuer.personalisation.quality_control import TerminalQualityControl
-from issuer.personalisation.scp03 import Scp03Session
+from issuer.personalisation.scp03_keys import Scp03Mode
 from issuer.services.initialise_chip import initialise_chip
 from issuer.services.lock_card import control_and_lock
 from issuer.services.personalise_card import personalise_card
@@ -42,8 +42,8 @@ _PERSONALISATION_KEY = bytes(range(32, 64))
 _TRANSPORT_VERSION = 0xFF
 _SERIAL = Serial(bytes(range(10)))
 
-_CHANNEL_APDUS = 2
-"""INITIALIZE UPDATE and EXTERNAL AUTHENTICATE (SPEC.md, 8.1)."""
+_CHANNEL_APDUS = 3
+"""The count of wrong keys, INITIALIZE UPDATE and EXTERNAL AUTHENTICATE (SPEC.md, 8.1)."""
 
 _FIXED_WRITES = 4
 """Reference, passwords, SELECT of the application, SET STATUS 15 (SPEC.md, 8.6)."""
@@ -59,7 +59,7 @@ def least_personalisation_apdus(profile: CardProfile, contents: Mapping[str, byt
         profile: the files, and the longest command and answer of the chip.
         contents: every file of master file and application by name.
     """
-    chunk = Scp03Session.max_command_data(
+    chunk = Scp03Mode.S8.max_command_data(
         profile.max_command_bytes if profile.extended_lengths else None
     )
     writes = sum(

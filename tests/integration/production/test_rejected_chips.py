@@ -17,7 +17,7 @@ from simulators.faults import Fault, FaultKind
 
 FIRST = Serial((1).to_bytes(10, "big"))
 PERSONALISE, INITIALISE = StationTask.PERSONALISE, StationTask.INITIALISE
-WRITTEN_AT = 14
+WRITTEN_AT = 15
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_chip_that_is_not_in_the_stock_is_refused_and_left_alone(workshop: Any
     before = card.image
     outcome, apdus = workshop.visit(card, INITIALISE)
     assert (outcome.result, outcome.code) == (VisitResult.REFUSED, "chip.not-in-stock")
-    assert apdus == 1
+    assert apdus == 2
     assert card.image == before
     assert workshop.stock.journal() == ()
 
@@ -74,9 +74,9 @@ def test_a_wrong_card_cryptogram_is_never_answered_and_the_chip_is_held(workshop
         "personalisation.card-cryptogram",
     )
     # INITIALIZE UPDATE alone: what was not tried cannot count against the chip.
-    assert apdus == 1
+    assert apdus == 2
     outcome, apdus = workshop.visit(card, INITIALISE)
-    assert (outcome.result, outcome.code, apdus) == (VisitResult.REFUSED, "chip.held", 1)
+    assert (outcome.result, outcome.code, apdus) == (VisitResult.REFUSED, "chip.held", 2)
     assert card.image == before
 
     workshop.stock.release(FIRST)
@@ -86,7 +86,7 @@ def test_a_wrong_card_cryptogram_is_never_answered_and_the_chip_is_held(workshop
 def test_a_chip_that_refuses_a_step_is_held_until_a_person_releases_it(
     workshop: Any, signed: VirtualCard
 ) -> None:
-    fault = Fault(kind=FaultKind.WRONG_STATUS_WORD, at=3, status_word=0x6A80)
+    fault = Fault(kind=FaultKind.WRONG_STATUS_WORD, at=4, status_word=0x6A80)
     outcome, _ = workshop.visit(signed, PERSONALISE, faults=(fault,))
     assert outcome.result is VisitResult.HELD, outcome
     assert workshop.visit(signed, PERSONALISE)[0].code == "chip.held"
@@ -197,7 +197,7 @@ def test_a_chip_with_another_cards_reference_is_condemned(
 def test_a_card_that_takes_writes_after_its_lock_is_condemned(
     workshop: Any, signed: VirtualCard
 ) -> None:
-    fault = Fault(kind=FaultKind.WRONG_STATUS_WORD, at=37, status_word=0x9000)
+    fault = Fault(kind=FaultKind.WRONG_STATUS_WORD, at=39, status_word=0x9000)
     outcome, _ = workshop.visit(signed, PERSONALISE, faults=(fault,))
     assert (outcome.result, outcome.code) == (VisitResult.CONDEMNED, "lock.not-effective")
     # This chip lied on the wire only: it is locked, so it cannot be terminated, and the journal says so.
@@ -210,8 +210,8 @@ def test_a_condemned_chip_is_terminated_when_it_is_next_put_in(
     workshop: Any, signed: VirtualCard, kind: FaultKind
 ) -> None:
     workshop.stock.condemn(FIRST, code="card.condemned-by-person", detail="cracked")
-    torn, apdus = workshop.visit(signed, PERSONALISE, faults=(Fault(kind=kind, at=3),))
-    assert (torn.result, apdus) == (VisitResult.INTERRUPTED, 3)
+    torn, apdus = workshop.visit(signed, PERSONALISE, faults=(Fault(kind=kind, at=4),))
+    assert (torn.result, apdus) == (VisitResult.INTERRUPTED, 4)
     outcome, _ = workshop.visit(signed, PERSONALISE)
     assert signed.image.state is LifeCycle.TERMINATED
     expected = VisitResult.CONDEMNED if kind is FaultKind.TEAR_BEFORE else VisitResult.REFUSED
@@ -255,7 +255,7 @@ def test_of_two_locked_cards_each_finds_its_own_record(workshop: Any) -> None:
     for card in cards:
         workshop.visit(card, INITIALISE)
     workshop.bind_and_sign()
-    fault = Fault(kind=FaultKind.TEAR_DURING, at=35)
+    fault = Fault(kind=FaultKind.TEAR_DURING, at=37)
     for card in cards:
         torn, _ = workshop.visit(card, PERSONALISE, faults=(fault,))
         assert torn.result is VisitResult.INTERRUPTED
@@ -269,7 +269,7 @@ def test_of_two_locked_cards_each_finds_its_own_record(workshop: Any) -> None:
 def test_a_card_that_may_work_is_condemned_by_a_person_only_once_it_is_destroyed(
     workshop: Any, signed: VirtualCard
 ) -> None:
-    workshop.visit(signed, PERSONALISE, faults=(Fault(kind=FaultKind.TEAR_DURING, at=35),))
+    workshop.visit(signed, PERSONALISE, faults=(Fault(kind=FaultKind.TEAR_DURING, at=37),))
     with pytest.raises(IssuerRefusedError) as caught:
         workshop.stock.condemn(FIRST, code="card.condemned-by-person")
     assert caught.value.code == "card.may-be-operational"
