@@ -2,26 +2,33 @@
 
 import contextlib
 import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from card_layout.curves import NamedCurve
-from pki.bootstrap import read_state
+from pki.bootstrap import open_authority, read_state
 from pki.certificates.certificate import load_certificate
 from pki.certificates.operator_roles import OperatorRole
 from pki.durable import create_file, replace_file
 from pki.errors import PkiDataError, PkiRefusedError, RecordError
 from pki.home import Home
 from pki.keys.algorithms import elliptic_curve_key
-from pki.keys.open import create_pin_file, open_keystore, read_pin_file
+from pki.keys.open import create_pin_file, read_pin_file
 from pki.keys.software import SoftwareKeystore
 from pki.services.authorisation_state import OperatorRecord
-from pki.services.open_record import open_record
-from pki.services.operators import HomeOperatorRoot, OperatorService
+from pki.services.operator_credentials import OperatorCredentials
+from pki.services.operators import OperatorService
 from pki.services.recorder import Recorder
-from pki.services.service_authority import MAX_REQUEST_BYTES, public_key_of_request
-from pki.services.state import PkiState
+from pki.services.service_authority import (
+    MAX_REQUEST_BYTES,
+    ServiceAuthorityService,
+    public_key_of_request,
+)
 from pki.signed.authorisation import (
     BATCH_BYTES,
     MAX_AUTHORISATION_BYTES,
@@ -29,6 +36,7 @@ from pki.signed.authorisation import (
 )
 
 __all__ = [
+    "CredentialStep",
     "create_authorisation",
     "enrol_operator",
     "enrol_operator_by_request",
@@ -41,6 +49,38 @@ __all__ = [
 _KEY_ID: Final = "operator"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialStep:
+    """A registration to enrol with a new operator's certificate, and what judges it, over an open home."""
+
+    registration: bytes = field(repr=False)
+    credentials: Callable[[Recorder], OperatorCredentials]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Enrolment:
+    operators: OperatorService
+    recorder: Recorder
+
+    def check(self, name: str, credential: CredentialStep | None) -> None:
+        """A registration that does not hold is refused before there is a key or a certificate."""
+        if credential is not None:
+            credential.credentials(self.recorder).check(name, credential.registration)
+
+    def enrol(
+        self,
+        name: str,
+        public_key: ec.EllipticCurvePublicKey,
+        roles: frozenset[OperatorRole],
+        credential: CredentialStep | None,
+    ) -> OperatorRecord:
+        """The certificate first: the credential is enrolled with it."""
+        record = self.operators.enrol(name, public_key, roles)
+        if credential is not None:
+            credential.credentials(self.recorder).enrol(name, credential.registration)
+        return record
+
+
 def enrol_operator(
     home: Home,
     name: str,
@@ -49,6 +89,7 @@ def enrol_operator(
     operator_pin_file: Path,
     pin_file: Path | None,
     roles: frozenset[OperatorRole] = frozenset(),
+    credential: CredentialStep | None = None,
 ) -> OperatorRecord:
     """Make an operator's key, under the operator's PIN, and its certificate.
 
@@ -59,38 +100,31 @@ def enrol_operator(
         operator_pin_file: the operator's own PIN; the file is made with a random one if absent.
         pin_file: the PIN of the home's keystore.
         roles: what the operator may do through the API.
+        credential: a WebAuthn credential to enrol with the certificate.
 
     Raises:
         PkiRefusedError: ``operator.exists``, ``operator.name-invalid``, ``operator.pin-shared``.
         KeystoreError, RecordError: it is not, or not wholly, enrolled.
     """
     pin = home.read_pin(pin_file)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
-        recorder = Recorder(journal=journal, state=state, now=_now)
-        with contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore:
-            service = OperatorService(
-                certification=HomeOperatorRoot(
-                    keystore=keystore, recorder=recorder, random_bytes=secrets.token_bytes
-                ),
-                recorder=recorder,
+    with _open_service(home, pin_file) as service:
+        service.operators.check_new(name)
+        service.check(name, credential)
+        operator_pin = create_pin_file(operator_pin_file)
+        if operator_pin == pin:
+            raise PkiRefusedError(
+                "the operator's PIN is the one of the authority's keystore",
+                code="operator.pin-shared",
+                hint="give every operator a PIN file of their own",
             )
-            service.check_new(name)
-            operator_pin = create_pin_file(operator_pin_file)
-            if operator_pin == pin:
-                raise PkiRefusedError(
-                    "the operator's PIN is the one of the authority's keystore",
-                    code="operator.pin-shared",
-                    hint="give every operator a PIN file of their own",
-                )
-            directory = keys if keys is not None else home.operators / name
-            with contextlib.closing(
-                SoftwareKeystore.create(directory, passphrase=operator_pin.encode())
-            ) as own:
-                own.create_signing_key(key_id=_KEY_ID, curve=NamedCurve.SECP256R1)
-                return service.enrol(
-                    name, elliptic_curve_key(own.signer(_KEY_ID).public_key), roles
-                )
+        directory = keys if keys is not None else home.operators / name
+        with contextlib.closing(
+            SoftwareKeystore.create(directory, passphrase=operator_pin.encode())
+        ) as own:
+            own.create_signing_key(key_id=_KEY_ID, curve=NamedCurve.SECP256R1)
+            return service.enrol(
+                name, elliptic_curve_key(own.signer(_KEY_ID).public_key), roles, credential
+            )
 
 
 def enrol_operator_by_request(
@@ -100,6 +134,7 @@ def enrol_operator_by_request(
     request: Path,
     roles: frozenset[OperatorRole],
     pin_file: Path | None,
+    credential: CredentialStep | None = None,
 ) -> OperatorRecord:
     """Certify the key that an operator made elsewhere, in a browser or on a card, and proved by a PKCS#10 request.
 
@@ -117,17 +152,10 @@ def enrol_operator_by_request(
             code="service.request-malformed",
         ) from error
     public_key = elliptic_curve_key(public_key_of_request(content))
-    pin = home.read_pin(pin_file)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
-        recorder = Recorder(journal=journal, state=state, now=_now)
-        with contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore:
-            root = HomeOperatorRoot(
-                keystore=keystore, recorder=recorder, random_bytes=secrets.token_bytes
-            )
-            return OperatorService(certification=root, recorder=recorder).enrol(
-                name, public_key, roles
-            )
+    with _open_service(home, pin_file) as service:
+        service.operators.check_new(name)
+        service.check(name, credential)
+        return service.enrol(name, public_key, roles, credential)
 
 
 def prove_operator(home: Home, name: str, *, keys: Path | None, operator_pin_file: Path) -> bytes:
@@ -158,17 +186,8 @@ def prove_operator(home: Home, name: str, *, keys: Path | None, operator_pin_fil
 
 def revoke_operator(home: Home, name: str, *, reason: str, pin_file: Path | None) -> OperatorRecord:
     """Revoke an operator; see ``OperatorService.revoke``."""
-    pin = home.read_pin(pin_file)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
-        recorder = Recorder(journal=journal, state=state, now=_now)
-        with contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore:
-            root = HomeOperatorRoot(
-                keystore=keystore, recorder=recorder, random_bytes=secrets.token_bytes
-            )
-            return OperatorService(certification=root, recorder=recorder).revoke(
-                name, reason=reason
-            )
+    with _open_service(home, pin_file) as service:
+        return service.operators.revoke(name, reason=reason)
 
 
 def create_authorisation(
@@ -251,6 +270,18 @@ def sign_authorisation(
     except OSError as error:
         raise _unwritable(path, error) from error
     return signed
+
+
+@contextlib.contextmanager
+def _open_service(home: Home, pin_file: Path | None) -> Iterator[_Enrolment]:
+    with open_authority(home, pin_file=pin_file) as authority:
+        recorder = authority.recorder
+        yield _Enrolment(
+            operators=OperatorService(
+                certification=ServiceAuthorityService(authority), recorder=recorder
+            ),
+            recorder=recorder,
+        )
 
 
 def _unwritable(path: Path, error: OSError) -> RecordError:

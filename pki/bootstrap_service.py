@@ -23,11 +23,12 @@ from pki.services.cv_issuer import CvIssuer
 from pki.services.open_record import open_record
 from pki.services.operator_identity import CallingOperator, identify_operator, require_role
 from pki.services.operator_requests import OperatorRequest, RequestDesk, RequestState
-from pki.services.operators import HomeOperatorRoot, OperatorService
+from pki.services.operators import OperatorService
 from pki.services.projection import catch_up
 from pki.services.recorder import Recorder
 from pki.services.request_execution import Outcome, RequestExecution
 from pki.services.rule_linter import RuleLinter
+from pki.services.service_authority import ServiceAuthorityService
 from pki.services.state import PkiState
 from pki.services.terminals import TerminalService
 
@@ -176,22 +177,21 @@ def carry_out_request(
         contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore,
     ):
         recorder = Recorder(journal=journal, state=state, now=_utc_now)
-        operator_root = HomeOperatorRoot(
-            keystore=keystore, recorder=recorder, random_bytes=secrets.token_bytes
+        authority = AuthorityService(
+            keystore=keystore,
+            recorder=recorder,
+            publication=home,
+            random_bytes=secrets.token_bytes,
+            linter=RuleLinter(),
         )
+        certification = ServiceAuthorityService(authority)
         execution = RequestExecution(
             recorder=recorder,
-            authority=AuthorityService(
-                keystore=keystore,
-                recorder=recorder,
-                publication=home,
-                random_bytes=secrets.token_bytes,
-                linter=RuleLinter(),
-            ),
+            authority=authority,
             terminals=TerminalService(
                 CvIssuer(keystore=keystore, recorder=recorder, publication=home)
             ),
-            operators=OperatorService(certification=operator_root, recorder=recorder),
+            operators=OperatorService(certification=certification, recorder=recorder),
         )
         outcome = execution.carry_out(request)
     service.catch_up()

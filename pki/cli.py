@@ -42,6 +42,7 @@ from pki.presentation import (
 from pki.record.journal import JournalHead, verify_journal
 from pki.services.authority import AuthorityRequest
 from pki.services.revocation import RevocationService
+from pki.witness_commands import mount_evidence
 
 __all__ = ["app", "main"]
 
@@ -362,6 +363,7 @@ for _name, _commands in (
     app.add_typer(_commands, name=_name)
 app.command("lint", epilog=LINT_EXAMPLES)(lint_command)
 mount(app, authority=authority_app, signer=signer_app)
+mount_evidence(log_app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,6 +12,7 @@ import typer
 
 from pki.bootstrap import read_state
 from pki.bootstrap_operators import (
+    CredentialStep,
     create_authorisation,
     enrol_operator,
     enrol_operator_by_request,
@@ -19,13 +20,13 @@ from pki.bootstrap_operators import (
     revoke_operator,
     sign_authorisation,
 )
-from pki.certificates.certificate import load_certificate
 from pki.certificates.operator_roles import OperatorRole
 from pki.cli_context import PinFileOption, command_context
+from pki.cli_credentials import credential_app, operator_document
 from pki.errors import PkiError, PkiRefusedError
 from pki.keys.process_protection import protect_memory
 from pki.presentation import FormatOption, OutputFormat, print_document, print_json
-from pki.services.authorisation_state import AuthorisationState, OperatorRecord
+from pki.services.authorisation_state import AuthorisationState
 from pki.services.authorising import REQUIRED_OPERATORS, operators_behind
 from pki.signed.authorisation import MAX_CARDS, BatchAuthorisation
 from pki.signer_service.server import SignerServer
@@ -39,6 +40,8 @@ operator_app = typer.Typer(
 authorisation_app = typer.Typer(
     help="Batch authorisations: how many cards, until when, by which signer.", rich_markup_mode=None
 )
+
+operator_app.add_typer(credential_app, name="credential")
 
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,3})([hd])")
 
@@ -93,6 +96,7 @@ Examples:
   membercard-pki --home pki operator enrol an --operator-pin-file secrets/an.pin
   membercard-pki --home pki operator enrol binh --operator-pin-file /media/binh/pin --keys /media/binh/key
   membercard-pki --home pki operator enrol lan --request lan.csr --role officer
+  membercard-pki --home pki operator enrol lan --request lan.csr --role officer --credential lan-registration.json
 """,
 )
 def operator_enrol(
@@ -111,17 +115,25 @@ def operator_enrol(
         list[OperatorRole] | None,
         typer.Option(help="What the operator may do through the API; may be given several times."),
     ] = None,
+    credential: Annotated[
+        Path | None,
+        typer.Option(
+            help="What the page saved for the challenge of operator credential challenge NAME; "
+            "the credential is enrolled with the certificate."
+        ),
+    ] = None,
     keys: KeysOption = None,
     pin_file: PinFileOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Make an operator's key, which only the operator's PIN opens, or take the operator's own, and certify it."""
     home, roles = command_context(context).home, frozenset(role or ())
+    step = None if credential is None else _credential_step(credential)
     if (operator_pin_file is None) == (request is None):
         raise typer.BadParameter("give one of them", param_hint="--operator-pin-file or --request")
     if request is not None:
         record = enrol_operator_by_request(
-            home, name, request=request, roles=roles, pin_file=pin_file
+            home, name, request=request, roles=roles, pin_file=pin_file, credential=step
         )
     elif operator_pin_file is not None:
         record = enrol_operator(
@@ -131,8 +143,9 @@ def operator_enrol(
             operator_pin_file=operator_pin_file,
             pin_file=pin_file,
             roles=roles,
+            credential=step,
         )
-    print_document(_operator_document(record), output_format)
+    print_document(operator_document(record), output_format)
 
 
 @operator_app.command(
@@ -152,7 +165,7 @@ def operator_revoke(
 ) -> None:
     """Revoke an operator: nothing more is signed under authorisations that carry this signature."""
     record = revoke_operator(command_context(context).home, name, reason=reason, pin_file=pin_file)
-    print_document(_operator_document(record), output_format)
+    print_document(operator_document(record), output_format)
 
 
 @operator_app.command(
@@ -167,7 +180,7 @@ def operator_list(
 ) -> None:
     """List the operators."""
     state = read_state(command_context(context).home)
-    documents = [_operator_document(each) for each in state.authorisations.operators.values()]
+    documents = [operator_document(each) for each in state.authorisations.operators.values()]
     if output_format is OutputFormat.JSON:
         print_json(documents)
         return
@@ -300,17 +313,15 @@ def _show(
     )
 
 
-def _operator_document(record: OperatorRecord) -> dict[str, str | int | bool | None]:
-    state = "unfinished" if record.certificate is None else "usable"
-    document: dict[str, str | int | bool | None] = {
-        "name": record.name,
-        "state": state if record.revoked_at is None else "revoked",
-        "serial_number": f"{record.serial_number:x}",
-    }
-    if record.certificate is not None:
-        certificate = load_certificate(record.certificate)
-        document["valid_until"] = f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}"
-    return document
+def _credential_step(registration: Path) -> CredentialStep:
+    from pki.bootstrap_credentials import (  # noqa: PLC0415 - it loads the library
+        operator_credentials,
+        read_registration,
+    )
+
+    return CredentialStep(
+        registration=read_registration(registration), credentials=operator_credentials
+    )
 
 
 def _until(text: str) -> datetime | timedelta:

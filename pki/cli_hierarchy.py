@@ -1,6 +1,6 @@
 """Commands of the hierarchy's life: roll-over, compromise, stop lists, destroyed keys, services and operators."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -62,6 +62,7 @@ Examples:
 _COMPROMISE_EXAMPLES = """\b
 Examples:
   membercard-pki --home pki signer compromise ds-1 --reason "token stolen" --references cards.csv
+  membercard-pki --home pki signer compromise ds-1 --reason "token stolen" --since 2027-03-01T00:00:00Z
 """
 
 _DESTROY_EXAMPLES = """\b
@@ -104,13 +105,23 @@ def signer_compromise(
         Path | None,
         typer.Option(help="Where to write the references of the signer's cards, as CSV."),
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="First moment at which others may have had the key (RFC 3339); only ever moved back. It goes "
+            "onto the stop list, and terminals may be allowed to believe what witnesses saw before.",
+        ),
+    ] = None,
     pin_file: PinFileOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Stop a signer at once: stop list now, CRL within 48 hours (crl issue), and the list of its cards."""
     home = command_context(context).home
     with open_authority(home, pin_file=pin_file) as authority:
-        record = RevocationService(authority).compromise(signer_id, reason=reason)
+        record = RevocationService(authority).compromise(
+            signer_id, reason=reason, since=None if since is None else _moment(since)
+        )
     document = signer_document(record)
     if references is not None:
         document["references_written"] = write_references(home, signer_id, references)
@@ -331,3 +342,17 @@ def _read_request(path: Path) -> bytes:
             f"certification request {path} cannot be read: {error.strerror}",
             code="service.request-malformed",
         ) from error
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            "expected a time as 2027-03-01T00:00:00Z", param_hint="--since"
+        ) from error
+    if moment.tzinfo is None:
+        raise typer.BadParameter(
+            "the time has no zone; a Z at its end is UTC", param_hint="--since"
+        )
+    return moment.astimezone(UTC)

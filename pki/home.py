@@ -8,6 +8,7 @@ operators/      NAME/: each operator's own key, under the operator's own PIN
 journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
 log/            the transparency log's hashes (pki.record.transparency_store)
 checkpoint      the log's newest signed checkpoint, for others to keep
+checkpoints/    SIZE.checkpoint: checkpoints with the cosignatures of witnesses, which prove how old a record is
 certificates/   NAME.cer, and crl/NAME.crl, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
 certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, master-list/NAME.ml: copies of what the journal holds, for others to fetch
 """
@@ -21,24 +22,28 @@ from typing import Final
 from pki.durable import create_file, replace_file
 from pki.errors import RecordError
 from pki.keys.open import read_pin_file
+from pki.services.operator_page import OperatorPage
 
 __all__ = ["Home", "HomeSettings"]
 
 _FORMAT: Final = 1
 _MAX_SETTINGS_BYTES: Final = 65536
+_PAGE_KEYS: Final = ("origin", "rp_id")
 _MAX_CHECKPOINT_BYTES: Final = 65537
 """One more than a note may have, so that a longer one is refused and not cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeSettings:
-    """What a home remembers between commands; both are absolute.
+    """What a home remembers between commands; both paths are absolute.
 
-    ``root_keystore`` is there in a home whose CSCA's keys are opened by a quorum in ceremonies.
+    ``root_keystore`` is there in a home whose CSCA's keys are opened by a quorum in ceremonies, ``operator_page`` where
+    operators may sign with WebAuthn.
     """
 
     pin_file: Path
     root_keystore: Path | None = None
+    operator_page: OperatorPage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +92,24 @@ class Home:
         Raises:
             RecordError: ``home.exists``, ``home.unusable``.
         """
-        lines = [f"format = {_FORMAT}", f"pin_file = {_toml_text(settings.pin_file)}"]
-        if settings.root_keystore is not None:
-            lines.append(f"root_keystore = {_toml_text(settings.root_keystore)}")
-        content = "\n".join(lines) + "\n"
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.directory.chmod(0o700)
-            create_file(self._settings_file, content.encode())
+            create_file(self._settings_file, _settings_bytes(settings))
         except FileExistsError as error:
             raise RecordError(f"{self.directory} is a home already", code="home.exists") from error
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+    def change(self, settings: HomeSettings) -> None:
+        """Write other settings over those that are there.
+
+        Raises:
+            RecordError: ``home.missing``, ``home.unusable``.
+        """
+        self.settings()
+        try:
+            replace_file(self._settings_file, _settings_bytes(settings))
         except OSError as error:
             raise _unusable(self.directory, error) from error
 
@@ -119,10 +132,13 @@ class Home:
             raise _unusable(self.directory, error) from error
         pin_file = found.get("pin_file")
         root_keystore = found.get("root_keystore")
+        page = found.get("operator_page")
         if (
             found.get("format") != _FORMAT
             or not isinstance(pin_file, str)
             or not isinstance(root_keystore, str | None)
+            or not isinstance(page, dict | None)
+            or not (page is None or all(isinstance(page.get(key), str) for key in _PAGE_KEYS))
         ):
             raise RecordError(
                 f"{self._settings_file} is not of format {_FORMAT}", code="home.unusable"
@@ -130,6 +146,11 @@ class Home:
         return HomeSettings(
             pin_file=Path(pin_file),
             root_keystore=None if root_keystore is None else Path(root_keystore),
+            operator_page=(
+                None
+                if page is None
+                else OperatorPage.checked(origin=page["origin"], rp_id=page["rp_id"])
+            ),
         )
 
     def read_pin(self, given: Path | None) -> str:
@@ -157,12 +178,38 @@ class Home:
     def read_checkpoint(self) -> bytes | None:
         """See ``pki.services.log_keeper.CheckpointShelf``."""
         try:
-            with self._checkpoint_file.open("rb") as file:
-                return file.read(_MAX_CHECKPOINT_BYTES)
+            return _read_bounded(self._checkpoint_file)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _unusable(self.directory, error) from error
+
+    def publish_cosigned(self, size: int, note: bytes) -> None:
+        """Keep a checkpoint of so many leaves with the cosignatures of witnesses.
+
+        Raises:
+            RecordError: ``home.unusable``.
+        """
+        self._publish(self._cosigned / f"{size:018}.checkpoint", note)
+
+    def read_cosigned(self) -> tuple[bytes, ...]:
+        """The checkpoints with cosignatures, by their size.
+
+        Raises:
+            RecordError: ``home.unusable``.
+        """
+        if not self._cosigned.exists():
+            return ()
+        try:
+            return tuple(
+                _read_bounded(path) for path in sorted(self._cosigned.glob("*.checkpoint"))
+            )
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+    @property
+    def _cosigned(self) -> Path:
+        return self.directory / "checkpoints"
 
     @property
     def _checkpoint_file(self) -> Path:
@@ -190,9 +237,28 @@ class Home:
             raise _unusable(self.directory, error) from error
 
 
-def _toml_text(path: Path) -> str:
+def _read_bounded(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_MAX_CHECKPOINT_BYTES)
+
+
+def _settings_bytes(settings: HomeSettings) -> bytes:
+    lines = [f"format = {_FORMAT}", f"pin_file = {_toml_text(settings.pin_file)}"]
+    if settings.root_keystore is not None:
+        lines.append(f"root_keystore = {_toml_text(settings.root_keystore)}")
+    page = settings.operator_page
+    if page is not None:
+        lines += [
+            "[operator_page]",
+            f"origin = {_toml_text(page.origin)}",
+            f"rp_id = {_toml_text(page.rp_id)}",
+        ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _toml_text(value: Path | str) -> str:
     # A JSON text is a TOML basic string, too.
-    return json.dumps(str(path), ensure_ascii=False)
+    return json.dumps(str(value), ensure_ascii=False)
 
 
 def _unusable(directory: Path, error: Exception) -> RecordError:

@@ -7,9 +7,9 @@ from typing import Annotated, Final
 import typer
 
 from pki.bootstrap import open_log_keeper, rebuild
-from pki.durable import replace_file
-from pki.errors import PkiDataError, RecordError
-from pki.home import Home
+from pki.cli_context import command_context
+from pki.errors import PkiDataError
+from pki.log_files import read_file, read_log_key, read_witness_key, write_file
 from pki.presentation import (
     Document,
     FormatOption,
@@ -17,7 +17,7 @@ from pki.presentation import (
     print_document,
     print_warning,
 )
-from pki.record.transparency_note import MAX_NOTE_BYTES, Checkpoint, NoteKey
+from pki.record.transparency_note import MAX_NOTE_BYTES, Checkpoint, NoteVerifier
 from pki.record.transparency_proof import (
     MAX_PROOF_BYTES,
     GrowthProof,
@@ -29,7 +29,6 @@ from pki.services.log_reading import log_key, prove_growth, prove_inclusion, ver
 
 __all__ = ["log_app"]
 
-_MAX_KEY_BYTES: Final = 4096
 _REFERENCE_BYTES: Final = 16
 
 log_app = typer.Typer(help="The transparency log of every signature.", rich_markup_mode=None)
@@ -67,10 +66,10 @@ def checkpoint_sign(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Sign a checkpoint: what was recorded until now cannot be changed any more without its keeper noticing."""
-    with open_log_keeper(_home(context), pin_file=pin_file) as keeper:
+    with open_log_keeper(command_context(context).home, pin_file=pin_file) as keeper:
         note = keeper.sign_checkpoint()
     if out is not None:
-        _write(out, note.to_bytes())
+        write_file(out, note.to_bytes())
     checkpoint = Checkpoint.from_text(note.text)
     print_document(
         {
@@ -93,7 +92,7 @@ Examples:
 )
 def key_show(context: typer.Context, *, output_format: FormatOption = OutputFormat.TEXT) -> None:
     """Show the public key that verifies checkpoints, as signed notes write keys."""
-    key = log_key(_home(context))
+    key = log_key(command_context(context).home)
     if output_format is OutputFormat.JSON:
         print_document(
             {"name": key.name, "key_id": key.key_id.hex(), "key": key.to_text()}, output_format
@@ -122,12 +121,12 @@ def verify(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Check journal and log: find every edit, deletion, other order or cut tail since a checkpoint."""
-    kept = [_read(path, MAX_NOTE_BYTES) for path in checkpoint or ()]
+    kept = [read_file(path, MAX_NOTE_BYTES) for path in checkpoint or ()]
     report = verify_log(
-        _home(context),
+        command_context(context).home,
         kept=kept,
-        key=None if key is None else _read_key(key),
-        cosigners=[_read_key(path) for path in cosigner or ()],
+        key=None if key is None else read_log_key(key),
+        cosigners=[_read_cosigner(path) for path in cosigner or ()],
     )
     if not kept:
         print_warning(
@@ -158,6 +157,7 @@ def verify(
 Examples:
   membercard-pki --home pki log prove 17 --out card.tlog-proof
   membercard-pki --home pki log prove --reference 5f0c9d3e5f0c9d3e5f0c9d3e5f0c9d3e --out card.tlog-proof
+  membercard-pki --home pki log prove 17 --under cosigned.checkpoint --out card.tlog-proof
   membercard-pki --home pki log prove --since /media/usb/2026-11-21.checkpoint --out growth.tlog-proof
 """,
 )
@@ -173,22 +173,31 @@ def prove(
         Path | None,
         typer.Option(help="An older checkpoint: prove that the newest one only added to it."),
     ] = None,
+    under: Annotated[
+        Path | None,
+        typer.Option(
+            help="A checkpoint that was kept, with its cosignatures; else the newest one."
+        ),
+    ] = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Write the proof that a record stands in the log, or that the log only grew since a checkpoint."""
-    home = _home(context)
-    if [index, reference, since].count(None) != 2:
-        raise typer.BadParameter("give one of INDEX, --reference and --since")
+    home = command_context(context).home
+    if [index, reference, since].count(None) != 2 or (since is not None and under is not None):
+        raise typer.BadParameter("give one of INDEX, --reference and --since; --under not with it")
     if since is not None:
-        growth = prove_growth(home, _read(since, MAX_NOTE_BYTES))
-        _write(out, growth.to_bytes())
+        growth = prove_growth(home, read_file(since, MAX_NOTE_BYTES))
+        write_file(out, growth.to_bytes())
         size = Checkpoint.from_text(growth.note.text).size
         print_document({"old_size": growth.old_size, "size": size, "file": str(out)}, output_format)
         return
     proof = prove_inclusion(
-        home, index=index, reference=None if reference is None else _read_reference(reference)
+        home,
+        index=index,
+        reference=None if reference is None else _read_reference(reference),
+        under=None if under is None else read_file(under, MAX_NOTE_BYTES),
     )
-    _write(out, proof.to_bytes())
+    write_file(out, proof.to_bytes())
     size = Checkpoint.from_text(proof.note.text).size
     print_document({"index": proof.index, "size": size, "file": str(out)}, output_format)
 
@@ -213,13 +222,13 @@ def check(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Check a proof; with --key it needs nothing of the authority's."""
-    data = _read(proof, MAX_PROOF_BYTES)
-    log = log_key(_home(context)) if key is None else _read_key(key)
-    keys: Sequence[NoteKey] = [log, *(_read_key(path) for path in cosigner or ())]
+    data = read_file(proof, MAX_PROOF_BYTES)
+    log = log_key(command_context(context).home) if key is None else read_log_key(key)
+    keys: Sequence[NoteVerifier] = [log, *(_read_cosigner(path) for path in cosigner or ())]
     if is_growth_proof(data):
         if since is None:
             raise typer.BadParameter("a proof of growth needs the older checkpoint: --since FILE")
-        old = read_checkpoint(_read(since, MAX_NOTE_BYTES), [log])
+        old = read_checkpoint(read_file(since, MAX_NOTE_BYTES), [log])
         new = GrowthProof.from_bytes(data).verify(old, keys)
         print_document(
             {"origin": new.origin, "old_size": old.size, "size": new.size, "root": new.root.hex()},
@@ -261,46 +270,19 @@ def log_rebuild(
 ) -> None:
     """Make a damaged log anew from the journal, if the journal fits every checkpoint; the old files are kept."""
     leaves = rebuild(
-        _home(context),
-        kept=[_read(path, MAX_NOTE_BYTES) for path in checkpoint or ()],
-        key=None if key is None else _read_key(key),
+        command_context(context).home,
+        kept=[read_file(path, MAX_NOTE_BYTES) for path in checkpoint or ()],
+        key=None if key is None else read_log_key(key),
     )
     print_document({"leaves": leaves}, output_format)
 
 
-def _home(context: typer.Context) -> Home:
-    home = getattr(context.find_root().obj, "home", None)
-    if not isinstance(home, Home):
-        raise TypeError("the command was not called through the root command")
-    return home
-
-
-def _read(path: Path, limit: int) -> bytes:
+def _read_cosigner(path: Path) -> NoteVerifier:
+    """A witness's key, which gives times, or another log's."""
     try:
-        with path.open("rb") as file:
-            # One byte more, so that what is too long is refused and not cut.
-            return file.read(limit + 1)
-    except OSError as error:
-        raise RecordError(
-            f"{path} cannot be read: {error.strerror}", code="log.unreadable"
-        ) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        replace_file(path, content, mode=0o644)
-    except OSError as error:
-        raise RecordError(
-            f"{path} cannot be written: {error.strerror}", code="log.unwritable"
-        ) from error
-
-
-def _read_key(path: Path) -> NoteKey:
-    try:
-        text = _read(path, _MAX_KEY_BYTES).decode()
-    except UnicodeDecodeError as error:
-        raise PkiDataError(f"{path} holds no key of a log", code="log.key-malformed") from error
-    return NoteKey.from_text(text.removesuffix("\n"))
+        return read_witness_key(path)
+    except PkiDataError:
+        return read_log_key(path)
 
 
 def _read_reference(text: str) -> bytes:

@@ -119,6 +119,8 @@ def signer_document(record: SignerRecord) -> Document:
             "revoked_at": _moment(record.revoked_at),
             "reason": record.reason,
         }
+    if record.compromised_since is not None:
+        document["compromised_since"] = _moment(record.compromised_since)
     return document
 
 

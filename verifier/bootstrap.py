@@ -20,6 +20,7 @@ from verifier.services.inspect_batch import CardChange
 from verifier.services.inspect_card import Inspection, InspectionRules, inspect_card
 from verifier.trust.credentials import CredentialsSource, open_credentials
 from verifier.trust.directory import load_trust
+from verifier.trust.proofs import proof_in_file, proofs_in
 
 __all__ = ["DEFAULT_PROFILE", "SystemClock", "Verifier", "card_change", "open_verifier"]
 
@@ -84,8 +85,11 @@ def open_verifier(
     purpose: str | None = None,
     at: datetime | None = None,
     credentials: CredentialsSource | None = None,
+    inclusion_proof: Path | None = None,
 ) -> Iterator[Verifier]:
     """Load what is trusted and what the terminal can show, then find the reader; its key is closed at the end.
+
+    ``inclusion_proof`` is brought for the card; without it, the trust directory's ``proofs/`` are looked through.
 
     Raises:
         TrustError: the trust directory or its policy is broken, or does not know the purpose; the terminal's
@@ -102,7 +106,16 @@ def open_verifier(
             profile=load_profile(profile_name),
             reader=open_reader(reader_name),
             rules=InspectionRules(
-                anchors=trust.anchors, policy=trust.policy, purpose=purpose, at=at
+                anchors=trust.anchors,
+                policy=trust.policy,
+                log_policy=trust.log_policy,
+                proofs=(
+                    proofs_in(trust_directory / "proofs")
+                    if inclusion_proof is None
+                    else proof_in_file(inclusion_proof)
+                ),
+                purpose=purpose,
+                at=at,
             ),
             clock=SystemClock(),
             terminal=TerminalAccess(credentials=shown, needed=needed),

@@ -79,6 +79,7 @@ Examples:
   membercard-verifier inspect --reader sim:card.json --can - --trust trust --format json
   membercard-verifier inspect --reader "ACS ACR1252" --mrz - --trust trust < zone.txt
   membercard-verifier inspect --reader "ACS ACR1252" --batch cans.csv --trust trust --portraits out
+  membercard-verifier inspect --reader "ACS ACR1252" --can 123456 --trust trust --inclusion-proof card.tlog-proof
   membercard-verifier inspect --reader "ACS ACR1252" --can 123456 --trust trust --terminal terminal \\
     --terminal-pin-file gate.pin
 
@@ -144,6 +145,13 @@ def inspect(
     reports: Annotated[
         Path | None, typer.Option(help="Save each report here, as LABEL.json.")
     ] = None,
+    inclusion_proof: Annotated[
+        Path | None,
+        typer.Option(
+            help="Proof that the card's signature was in the log before its signer was compromised; "
+            "else the one in proofs/ of the trust directory."
+        ),
+    ] = None,
     terminal: Annotated[
         Path | None,
         typer.Option(
@@ -183,6 +191,7 @@ def inspect(
         purpose=purpose,
         at=None if at is None else _parse_time(at),
         credentials=_credentials(terminal, terminal_pin_file),
+        inclusion_proof=inclusion_proof,
     ) as verifier:
         if isinstance(passwords, CardPassword):
             entry = BatchEntry(label=_SINGLE_CARD, password=passwords)

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from pki.api.boundary import Boundary
 from pki.api.file_routes import file_router
+from pki.api.operator_routes import operator_router
 from pki.api.ports import ApiServices
 from pki.api.problems import PROBLEM_MEDIA_TYPE, Problem, install_problem_handlers
 from pki.api.request_routes import request_router
@@ -58,7 +59,7 @@ def _build() -> FastAPI:
             "5XX": _problem("The service cannot answer now."),
         },
     )
-    for router in (request_router, file_router, service_router):
+    for router in (request_router, file_router, service_router, operator_router):
         app.include_router(router)
     install_problem_handlers(app)
     return app

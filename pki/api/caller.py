@@ -22,7 +22,15 @@ from pki.services.operator_identity import (
     require_role,
 )
 
-__all__ = ["Asker", "Auditor", "Decider", "Reader", "Services", "certificate_in_header"]
+__all__ = [
+    "AnyOperator",
+    "Asker",
+    "Auditor",
+    "Decider",
+    "Reader",
+    "Services",
+    "certificate_in_header",
+]
 
 _MAX_HEADER_CHARACTERS: Final = 3 * MAX_CLIENT_CERTIFICATE_BYTES
 
@@ -75,18 +83,22 @@ def _malformed() -> ApiError:
     )
 
 
-def _operator_with(roles: frozenset[OperatorRole]) -> Callable[..., CallingOperator]:
+def _operator_with(roles: frozenset[OperatorRole] | None) -> Callable[..., CallingOperator]:
     def identify(request: Request, services: Services) -> CallingOperator:
         header = services.certificate_header
         certificate = certificate_in_header(header, request.headers.getlist(header.value))
         # A revocation of a moment ago counts.
         services.catch_up()
         operator = identify_operator(certificate, look_up=services.look_up, now=services.now)
-        require_role(operator, roles)
+        if roles is not None:
+            require_role(operator, roles)
         return operator
 
     return identify
 
+
+AnyOperator = Annotated[CallingOperator, Depends(_operator_with(None))]
+"""Whoever is enrolled, also without a role: authorising batches needs none."""
 
 Reader = Annotated[CallingOperator, Depends(_operator_with(frozenset(OperatorRole)))]
 Auditor = Annotated[CallingOperator, Depends(_operator_with(frozenset({OperatorRole.AUDITOR})))]

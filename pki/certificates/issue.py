@@ -41,6 +41,7 @@ __all__ = [
     "issue_link_certificate",
     "issue_signer_certificate",
     "key_identifier",
+    "key_label",
     "mark_policies",
     "prepare_authority_certificate",
     "prepare_link_certificate",
@@ -333,7 +334,7 @@ def check_key(profile: CertificateProfile, public_key: PublicKey) -> None:
     Raises:
         PkiRefusedError: ``certificate.request-invalid``; ``key.weak``.
     """
-    found = _key_label(public_key)
+    found = key_label(public_key)
     if found != profile.key_label:
         raise _invalid(f"key is {found}, expected {profile.key_label}")
     weakness = weakness_of(public_key)
@@ -341,7 +342,12 @@ def check_key(profile: CertificateProfile, public_key: PublicKey) -> None:
         raise PkiRefusedError(f"key is weak: {weakness}", code="key.weak")
 
 
-def _key_label(public_key: PublicKey) -> str:
+def key_label(public_key: PublicKey) -> str:
+    """The kind of a key as profiles name it: ``secp256r1``, ``rsa3072``.
+
+    Raises:
+        PkiRefusedError: ``certificate.request-invalid``.
+    """
     if isinstance(public_key, rsa.RSAPublicKey):
         return f"rsa{public_key.key_size}"
     try:
@@ -389,9 +395,10 @@ def start_of_validity(not_before: datetime) -> datetime:
     return not_before.astimezone(UTC).replace(microsecond=0)
 
 
-def mark_policies(*, is_test: bool) -> list[Extension]:
-    """The mark of a test authority (SPEC.md, 7.5), or nothing."""
-    return [ext.encode_policies((ext.TEST_POLICY,))] if is_test else []
+def mark_policies(*, is_test: bool, also: tuple[str, ...] = ()) -> list[Extension]:
+    """The mark of a test authority (SPEC.md, 7.5) and other policies, or nothing where there are none."""
+    policies = ((ext.TEST_POLICY,) if is_test else ()) + also
+    return [ext.encode_policies(policies)] if policies else []
 
 
 def _alternative_names(country: str) -> list[Extension]:

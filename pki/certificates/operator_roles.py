@@ -7,7 +7,7 @@ from typing import Final
 from pki.certificates import extensions as ext
 from pki.certificates.certificate import Extension
 
-__all__ = ["OperatorRole", "decode_roles", "encode_roles"]
+__all__ = ["OperatorRole", "decode_roles", "policies_of"]
 
 _ARC: Final = "1.3.6.1.4.1.32473.51.5"
 
@@ -32,9 +32,9 @@ _POLICIES: Final[Mapping[OperatorRole, str]] = {
 }
 
 
-def encode_roles(roles: frozenset[OperatorRole]) -> Extension:
-    """The certificate policies of at least one role."""
-    return ext.encode_policies(tuple(_POLICIES[role] for role in OperatorRole if role in roles))
+def policies_of(roles: frozenset[OperatorRole]) -> tuple[str, ...]:
+    """The certificate policies of roles, object identifiers."""
+    return tuple(_POLICIES[role] for role in OperatorRole if role in roles)
 
 
 def decode_roles(extensions: Mapping[str, Extension]) -> frozenset[OperatorRole]:

@@ -18,7 +18,13 @@ from pki.certificates.general_names import GeneralName, decode_general_names
 from pki.certificates.path_rules import PathProfile, WorkBudget, described, is_same_name, refused
 from pki.errors import PkiDataError
 
-__all__ = ["check_status", "is_signed_list", "lists_signed_by"]
+__all__ = [
+    "check_status",
+    "is_signed_list",
+    "lists_signed_by",
+    "require_current_list",
+    "revocation_time",
+]
 
 _ISSUING_DISTRIBUTION_POINT: Final = "2.5.29.28"
 _KNOWN: Final = frozenset(
@@ -105,12 +111,39 @@ def check_status(
         PkiRefusedError: ``path.revoked``, ``path.revocation-unknown``.
     """
     found = list(lists)
-    for item in found:
-        if certificate.serial_number in item.revoked and not _is_indirect(item):
-            moment = item.revoked[certificate.serial_number]
-            raise refused(
-                "revoked", f"{described(certificate)} was revoked at {moment:%Y-%m-%d %H:%M:%S}Z"
-            )
+    moment = revocation_time(certificate, found)
+    if moment is not None:
+        raise refused(
+            "revoked", f"{described(certificate)} was revoked at {moment:%Y-%m-%d %H:%M:%S}Z"
+        )
+    return require_current_list(certificate, found, now=now, profile=profile)
+
+
+def revocation_time(certificate: Certificate, lists: Iterable[CertificateList]) -> datetime | None:
+    """When it was revoked, by the earliest word of its issuer's lists, however old; ``None`` where none names it."""
+    return min(
+        (
+            item.revoked[certificate.serial_number]
+            for item in lists
+            if certificate.serial_number in item.revoked and not _is_indirect(item)
+        ),
+        default=None,
+    )
+
+
+def require_current_list(
+    certificate: Certificate,
+    lists: Iterable[CertificateList],
+    *,
+    now: datetime,
+    profile: PathProfile,
+) -> CertificateList:
+    """One of the lists that its issuer signed that is current and speaks of it, whatever it says.
+
+    Raises:
+        PkiRefusedError: ``path.revocation-unknown``.
+    """
+    found = list(lists)
     for item in found:
         if item.this_update <= now <= item.next_update and _speaks_of(item, certificate, profile):
             return item

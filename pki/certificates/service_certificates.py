@@ -93,8 +93,11 @@ def prepare_service_certificate(
     serial_number: int,
     not_before: datetime,
     host_names: tuple[str, ...] = (),
+    policies: tuple[str, ...] = (),
 ) -> PreparedCertificate:
     """A certificate for TLS: a service has host names, an operator has none; or one that a station's keys are sealed to.
+
+    ``policies`` are certificate policies beside the mark of a test authority: an operator's roles.
 
     Raises:
         PkiDataError: ``service.authority-invalid``.
@@ -125,7 +128,7 @@ def prepare_service_certificate(
             ext.encode_authority_key_identifier(identifier or b""),
             ext.encode_subject_key_identifier(key_identifier(public_key)),
             ext.encode_key_usage(frozenset({_key_usage(profile.kind)})),
-            *mark_policies(is_test=is_test_certificate(authority)),
+            *mark_policies(is_test=is_test_certificate(authority), also=policies),
             *([ext.encode_host_names(host_names)] if host_names else []),
             # Not critical: TLS libraries differ in what they do with a critical one.
             ext.encode_extended_key_usage(profile.kind.extended_key_usage, critical=False),

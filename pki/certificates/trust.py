@@ -6,6 +6,7 @@ one certificate, from an authority of the trust directory that is bound to such 
 a terminal judges each signer's signatures once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -23,7 +24,7 @@ from pki.certificates.certificate import (
 from pki.certificates.extensions import KeyUsageBit
 from pki.certificates.names import country_of, name_text
 from pki.certificates.path import PathProfile, check_certificate_time
-from pki.certificates.path_revocation import check_status
+from pki.certificates.path_revocation import require_current_list, revocation_time
 from pki.certificates.profile_checks import (
     check_critical,
     check_key_usage,
@@ -198,28 +199,56 @@ def _check_time(certificate: Certificate, *, at: datetime, code: str) -> None:
 
 
 def check_revocation(
-    certificate_der: bytes, authority: Authority, anchors: TrustAnchors, *, now: datetime
+    certificate_der: bytes,
+    authority: Authority,
+    anchors: TrustAnchors,
+    *,
+    now: datetime,
+    proven_at: datetime | None = None,
 ) -> None:
     """No stop list names the signer, and a current CRL of the authority does not list it (SPEC.md, 9.9).
 
     A signer that any CRL or stop list of its authority lists is revoked, however old that list and whenever the card was
-    signed: the signer itself claims the time of signing.
+    signed: the signer itself claims the time of signing. ``proven_at`` is a time at which others than the signer had
+    seen the signature (SPEC.md, 9.25); only where every stop list that names the signer states a later time of
+    compromise is it let through.
 
     Raises:
         PkiDataError: ``signer.profile``.
-        PkiRefusedError: ``signer.revoked``, ``signer.revocation-unknown``.
+        PkiRefusedError: ``signer.revoked``, ``signer.revocation-unknown``, ``inclusion-proof.too-late``.
     """
     key = (certificate_der, authority.der)
     cleared = anchors.cleared.get(key)
     if cleared is not None and cleared[0] <= now <= cleared[1]:
         return
     signer = load_signer(certificate_der)
-    stop_list = _check_stop_lists(signer, authority, anchors, now=now)
+    stop_lists = [
+        item for item in anchors.stop_lists if item.issuer == authority.certificate.subject
+    ]
     lists = lists_for(authority, authorities=anchors.authorities, lists=anchors.revocation_lists)
+    revoked_at = revocation_time(signer.certificate, lists)
+    naming = [item for item in stop_lists if signer.serial_number in item.stopped]
+    if naming or revoked_at is not None:
+        refusal = _revoked(signer, naming, revoked_at)
+        since = _compromised_since(signer, naming, revoked_at)
+        if proven_at is None or since is None:
+            raise refusal
+        if proven_at >= since:
+            raise PkiRefusedError(
+                f"{refusal}; witnesses saw the signature at {proven_at:%Y-%m-%d %H:%M:%S}Z, "
+                f"expected before {since:%Y-%m-%d %H:%M:%S}Z, when its key may have been in other hands",
+                code="inclusion-proof.too-late",
+            )
+    stop_list = _require_current_stop_list(authority, stop_lists, now=now)
     try:
-        clearing = check_status(signer.certificate, lists, now=now, profile=PathProfile.DOC_9303)
+        clearing = require_current_list(
+            signer.certificate, lists, now=now, profile=PathProfile.DOC_9303
+        )
     except PkiRefusedError as error:
-        raise PkiRefusedError(str(error), code=error.code.replace("path.", "signer.", 1)) from error
+        raise PkiRefusedError(str(error), code="signer.revocation-unknown") from error
+    if naming or revoked_at is not None:
+        # What was proven is one card's signature: it clears nobody for the next card.
+        return
     # Whom no list names at all is cleared for as long as the lists that had to be current are.
     start, end = clearing.this_update, clearing.next_update
     if stop_list is not None:
@@ -229,23 +258,36 @@ def check_revocation(
     anchors.cleared[key] = start, end
 
 
-def _check_stop_lists(
-    signer: DocumentSignerCertificate, authority: Authority, anchors: TrustAnchors, *, now: datetime
-) -> StopList | None:
-    """A signer that any stop list names is stopped; where there are stop lists, the newest must be current.
+def _revoked(
+    signer: DocumentSignerCertificate, naming: Sequence[StopList], revoked_at: datetime | None
+) -> PkiRefusedError:
+    if naming:
+        stopped_at = naming[0].stopped[signer.serial_number]
+        reason = (
+            f"is on stop list {naming[0].number}: it was stopped at {stopped_at:%Y-%m-%d %H:%M:%S}Z"
+        )
+    else:
+        reason = f"was revoked at {revoked_at:%Y-%m-%d %H:%M:%S}Z"
+    return PkiRefusedError(f"the signer {signer.name} {reason}", code="signer.revoked")
 
-    Gives back the newest, ``None`` where there is none.
-    """
-    found = [item for item in anchors.stop_lists if item.issuer == authority.certificate.subject]
-    for item in found:
-        stopped_at = item.stopped.get(signer.serial_number)
-        if stopped_at is not None:
-            raise PkiRefusedError(
-                f"the signer {signer.name} is on stop list {item.number}: "
-                f"it was stopped at {stopped_at:%Y-%m-%d %H:%M:%S}Z",
-                code="signer.revoked",
-            )
-    newest = max(found, key=lambda item: (item.number, item.this_update), default=None)
+
+def _compromised_since(
+    signer: DocumentSignerCertificate, naming: Sequence[StopList], revoked_at: datetime | None
+) -> datetime | None:
+    """From when on nobody vouches for the key; ``None`` where a list does not say, or there is none but a CRL."""
+    stated = [item.compromised_since.get(signer.serial_number) for item in naming]
+    known = [moment for moment in stated if moment is not None]
+    if not known or len(known) < len(stated):
+        return None
+    # What was revoked for another reason before is not believed longer than that.
+    return min(known if revoked_at is None else [*known, revoked_at])
+
+
+def _require_current_stop_list(
+    authority: Authority, stop_lists: Sequence[StopList], *, now: datetime
+) -> StopList | None:
+    """Where there are stop lists, the newest must be current; it is given back."""
+    newest = max(stop_lists, key=lambda item: (item.number, item.this_update), default=None)
     if newest is not None and not newest.is_current(now):
         raise PkiRefusedError(
             f"stop list {newest.number} of {authority.name} is current from "

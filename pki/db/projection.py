@@ -12,6 +12,7 @@ from pki.db.tables import (
     PROJECTED,
     CertificateRow,
     CheckpointRow,
+    CredentialRow,
     CvCertificateRow,
     HolderBlockRow,
     ListRow,
@@ -24,6 +25,7 @@ from pki.services.look_up import (
     CertificateFilter,
     CertificateView,
     CheckpointView,
+    CredentialView,
     ListView,
     LogView,
     TerminalView,
@@ -31,6 +33,8 @@ from pki.services.look_up import (
 from pki.services.projection import (
     Change,
     CheckpointMade,
+    CredentialEnrolled,
+    CredentialRevoked,
     HolderBlocked,
     ListIssued,
     LogStarted,
@@ -110,6 +114,19 @@ class SqlProjection:
         """See ``LookUp.newest_certificate``."""
         found = self.certificates(CertificateFilter(kind=kind), after=None, limit=1)
         return found[0] if found else None
+
+    def credentials(self, operator: str) -> list[CredentialView]:
+        """See ``LookUp.credentials``."""
+        query = (
+            sa.select(CredentialRow)
+            .where(CredentialRow.operator == operator, CredentialRow.revoked_at.is_(None))
+            .order_by(CredentialRow.enrolled_at, CredentialRow.credential_id)
+        )
+        with self._database.reading() as session:
+            return [
+                CredentialView(credential_id=row.credential_id, origin=row.origin, rp_id=row.rp_id)
+                for row in session.scalars(query)
+            ]
 
     def cv_certificate(self, digest: bytes) -> bytes | None:
         """See ``LookUp.cv_certificate``."""
@@ -222,6 +239,8 @@ def _apply(session: Session, step: Step, change: Change) -> None:
                     ),
                 )
             )
+        case CredentialEnrolled() | CredentialRevoked():
+            _apply_credential(session, change)
         case HolderBlocked():
             session.merge(
                 HolderBlockRow(holder=change.holder, blocked_at=change.at, reason=change.reason)
@@ -248,6 +267,25 @@ def _apply(session: Session, step: Step, change: Change) -> None:
             session.merge(
                 TakenRequestRow(request_id=uuid.UUID(change.request_id), taken_at=change.at)
             )
+
+
+def _apply_credential(session: Session, change: CredentialEnrolled | CredentialRevoked) -> None:
+    if isinstance(change, CredentialEnrolled):
+        session.add(
+            CredentialRow(
+                credential_id=change.credential_id,
+                operator=change.operator,
+                origin=change.origin,
+                rp_id=change.rp_id,
+                enrolled_at=change.at,
+            )
+        )
+        return
+    session.execute(
+        sa.update(CredentialRow)
+        .where(CredentialRow.credential_id == change.credential_id)
+        .values(revoked_at=change.at)
+    )
 
 
 def _certificate_row(step: Step, change: NewCertificate) -> CertificateRow:

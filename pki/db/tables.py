@@ -13,6 +13,7 @@ __all__ = [
     "Base",
     "CertificateRow",
     "CheckpointRow",
+    "CredentialRow",
     "CvCertificateRow",
     "DecisionRow",
     "HolderBlockRow",
@@ -140,6 +141,20 @@ class HolderBlockRow(Base):
     reason: Mapped[str] = mapped_column(sa.String(400))
 
 
+class CredentialRow(Base):
+    """An operator's WebAuthn credential."""
+
+    __tablename__ = "operator_credentials"
+    __table_args__ = (sa.Index("ix_operator_credentials_operator", "operator"),)
+
+    credential_id: Mapped[bytes] = mapped_column(sa.LargeBinary(1023), primary_key=True)
+    operator: Mapped[str] = mapped_column(sa.String(32))
+    origin: Mapped[str] = mapped_column(sa.String(300))
+    rp_id: Mapped[str] = mapped_column(sa.String(253))
+    enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class ListRow(Base):
     """A signed list: a CRL, a stop list, a master list."""
 
@@ -186,6 +201,7 @@ PROJECTED = (
     CertificateRow,
     CvCertificateRow,
     HolderBlockRow,
+    CredentialRow,
     ListRow,
     LogRow,
     CheckpointRow,

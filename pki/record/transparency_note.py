@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -29,23 +29,43 @@ from pki.record.transparency_tree import HASH_BYTES
 
 __all__ = [
     "MAX_NOTE_BYTES",
+    "MAX_SIGNATURES",
     "Checkpoint",
     "NoteKey",
     "NoteSignature",
+    "NoteVerifier",
     "SignedNote",
+    "check_name",
     "decode_base64",
     "decode_size",
     "encode_base64",
+    "malformed_key",
+    "read_vkey",
     "sign_note",
 ]
 
 MAX_NOTE_BYTES: Final = 65536
-_MAX_SIGNATURES: Final = 64
+MAX_SIGNATURES: Final = 64
 _MAX_NAME_CHARACTERS: Final = 200
 _SIGNATURE_TYPE_ECDSA: Final = b"\x02"
 _KEY_ID_BYTES: Final = 4
 _SIGNATURE_PREFIX: Final = "\N{EM DASH} "
 _MAX_SIZE_DIGITS: Final = 18
+
+
+class NoteVerifier(Protocol):
+    """A key that verifies signatures under notes, of whatever type."""
+
+    @property
+    def name(self) -> str:
+        """Whose it is."""
+
+    @property
+    def key_id(self) -> bytes:
+        """Four bytes that tell it from other keys of that name."""
+
+    def is_signed(self, text: str, signature: bytes) -> bool:
+        """Whether this key made the signature over a note's text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +77,7 @@ class NoteKey:
 
     def __post_init__(self) -> None:
         """Refuse what can be no key of a note."""
-        _check_name(self.name)
+        check_name(self.name)
         self._load()
 
     @classmethod
@@ -86,18 +106,10 @@ class NoteKey:
         Raises:
             PkiDataError: ``log.key-malformed``.
         """
-        parts = text.split("+", 2)
-        if len(parts) != 3:
-            raise _malformed_key(f"{text[:40]!r} has {len(parts)} parts, expected 3")
-        try:
-            data = decode_base64(parts[2])
-        except ValueError as error:
-            raise _malformed_key("its third part is not base64") from error
-        if data[:1] != _SIGNATURE_TYPE_ECDSA:
-            raise _malformed_key(f"it is of type {data[:1].hex()}, expected 02")
-        key = cls(name=parts[0], spki=data[1:])
-        if key.key_id.hex() != parts[1]:
-            raise _malformed_key(f"its ID is {parts[1][:8]!r}, expected {key.key_id.hex()!r}")
+        name, key_id, data = read_vkey(text, signature_type=_SIGNATURE_TYPE_ECDSA)
+        key = cls(name=name, spki=data)
+        if key.key_id.hex() != key_id:
+            raise malformed_key(f"its ID is {key_id[:8]!r}, expected {key.key_id.hex()!r}")
         return key
 
     def is_signed(self, text: str, signature: bytes) -> bool:
@@ -112,13 +124,13 @@ class NoteKey:
         try:
             key = load_der_public_key(self.spki)
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise _malformed_key("its bytes are no public key") from error
+            raise malformed_key("its bytes are no public key") from error
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(
             key.curve, ec.SECP256R1
         ):
-            raise _malformed_key("it is not on P-256")
+            raise malformed_key("it is not on P-256")
         if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != self.spki:
-            raise _malformed_key("it is not in the one encoding")
+            raise malformed_key("it is not in the one encoding")
         return key
 
 
@@ -166,17 +178,17 @@ class SignedNote:
         if not separator or not lines.endswith("\n"):
             raise _malformed_note("it has no signatures behind an empty line")
         signatures = tuple(_read_signature(line) for line in lines[:-1].split("\n"))
-        if len(signatures) > _MAX_SIGNATURES:
+        if len(signatures) > MAX_SIGNATURES:
             raise _malformed_note(f"it has {len(signatures)} signatures")
         return cls(text=text + "\n", signatures=signatures)
 
-    def verify(self, keys: Sequence[NoteKey]) -> tuple[NoteKey, ...]:
+    def verify(self, keys: Sequence[NoteVerifier]) -> tuple[NoteVerifier, ...]:
         """Which of these keys signed it; a signature by anybody else is ignored.
 
         Raises:
             PkiRefusedError: ``log.signature-wrong``: none of them did, or one of their signatures is wrong.
         """
-        found: list[NoteKey] = []
+        found: list[NoteVerifier] = []
         for item in self.signatures:
             for key in keys:
                 if (key.name, key.key_id) != (item.name, item.key_id):
@@ -234,7 +246,7 @@ class Checkpoint:
         )
 
     @classmethod
-    def open(cls, note: SignedNote, keys: Sequence[NoteKey]) -> Self:
+    def open(cls, note: SignedNote, keys: Sequence[NoteVerifier]) -> Self:
         """The checkpoint in a note that **every** one of these keys signed, the first being the log's.
 
         Raises:
@@ -271,6 +283,46 @@ def sign_note(text: str, *, name: str, signer: Signer) -> NoteSignature:
         )
     key = NoteKey.from_public_key(name, elliptic_curve_key(signer.public_key))
     return NoteSignature(name=name, key_id=key.key_id, signature=signer.sign(text.encode()))
+
+
+def read_vkey(text: str, *, signature_type: bytes) -> tuple[str, str, bytes]:
+    """Name, key ID and key material of a verifier key (c2sp.org/signed-note) of one signature type.
+
+    Raises:
+        PkiDataError: ``log.key-malformed``.
+    """
+    parts = text.split("+", 2)
+    if len(parts) != 3:
+        raise malformed_key(f"{text[:40]!r} has {len(parts)} parts, expected 3")
+    try:
+        data = decode_base64(parts[2])
+    except ValueError as error:
+        raise malformed_key("its third part is not base64") from error
+    if data[:1] != signature_type:
+        raise malformed_key(f"it is of type {data[:1].hex()}, expected {signature_type.hex()}")
+    return parts[0], parts[1], data[1:]
+
+
+def check_name(name: str) -> None:
+    """Whether a name can stand in a note.
+
+    Raises:
+        PkiDataError: ``log.key-malformed``.
+    """
+    if (
+        not 1 <= len(name) <= _MAX_NAME_CHARACTERS
+        or "+" in name
+        or any(each.isspace() or not each.isprintable() for each in name)
+    ):
+        raise malformed_key(
+            f"its name has {len(name)} characters, expected 1 to {_MAX_NAME_CHARACTERS} "
+            "without spaces and plus"
+        )
+
+
+def malformed_key(reason: str) -> PkiDataError:
+    """That something is no key of a log or of a witness."""
+    return PkiDataError(f"key of a log cannot be used: {reason}", code="log.key-malformed")
 
 
 def encode_base64(data: bytes) -> str:
@@ -315,26 +367,10 @@ def _read_signature(line: str) -> NoteSignature:
     if len(data) <= _KEY_ID_BYTES:
         raise _malformed_note(f"a signature has {len(data)} bytes, expected more than 4")
     try:
-        _check_name(name)
+        check_name(name)
     except PkiDataError as error:
         raise _malformed_note("a signer's name cannot stand in a note") from error
     return NoteSignature(name=name, key_id=data[:_KEY_ID_BYTES], signature=data[_KEY_ID_BYTES:])
-
-
-def _check_name(name: str) -> None:
-    if (
-        not 1 <= len(name) <= _MAX_NAME_CHARACTERS
-        or "+" in name
-        or any(each.isspace() or not each.isprintable() for each in name)
-    ):
-        raise _malformed_key(
-            f"its name has {len(name)} characters, expected 1 to {_MAX_NAME_CHARACTERS} "
-            "without spaces and plus"
-        )
-
-
-def _malformed_key(reason: str) -> PkiDataError:
-    return PkiDataError(f"key of a log cannot be used: {reason}", code="log.key-malformed")
 
 
 def _malformed_note(reason: str) -> PkiDataError:

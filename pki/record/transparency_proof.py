@@ -15,7 +15,7 @@ from pki.record.transparency_journal import leaf_index
 from pki.record.transparency_note import (
     MAX_NOTE_BYTES,
     Checkpoint,
-    NoteKey,
+    NoteVerifier,
     SignedNote,
     decode_base64,
     decode_size,
@@ -74,7 +74,7 @@ class InclusionProof:
         except ValueError as error:
             raise _malformed("a line is not what its place asks for") from error
 
-    def verify(self, keys: Sequence[NoteKey]) -> tuple[JournalEntry, Checkpoint]:
+    def verify(self, keys: Sequence[NoteVerifier]) -> tuple[JournalEntry, Checkpoint]:
         """Check everything; give back the record and the checkpoint that holds it.
 
         Args:
@@ -87,6 +87,15 @@ class InclusionProof:
         """
         # 1. The checkpoint is the log's.
         checkpoint = Checkpoint.open(self.note, keys)
+        return self.verify_under(checkpoint), checkpoint
+
+    def verify_under(self, checkpoint: Checkpoint) -> JournalEntry:
+        """Check everything but the checkpoint, which the caller believes and has from ``note``; give back the record.
+
+        Raises:
+            PkiRefusedError: ``log.proof-wrong``.
+            PkiDataError: ``log.proof-malformed``.
+        """
         # 2. The record is whole, and names this place.
         try:
             entry = JournalEntry.from_bytes(self.record)
@@ -106,7 +115,7 @@ class InclusionProof:
             proof=self.hashes,
             root=checkpoint.root,
         )
-        return entry, checkpoint
+        return entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +148,7 @@ class GrowthProof:
         except ValueError as error:
             raise _malformed("a line is not what its place asks for") from error
 
-    def verify(self, old: Checkpoint, keys: Sequence[NoteKey]) -> Checkpoint:
+    def verify(self, old: Checkpoint, keys: Sequence[NoteVerifier]) -> Checkpoint:
         """Check that the new checkpoint continues the old one, which the caller kept; give back the new one.
 
         Raises:

@@ -1,9 +1,11 @@
 """Operators, and the batches that they authorised: the part of the PKI's state that two people stand behind."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pki.record.journal import JournalEntry
+from pki.services.credential_state import CredentialState, read_uses
 
 __all__ = ["AuthorisationState", "BatchRecord", "OperatorRecord"]
 
@@ -25,7 +27,8 @@ class OperatorRecord:
 class BatchRecord:
     """One accepted authorisation; ``signed`` counts security objects recorded against it.
 
-    ``chips`` is of how many chips the keys may be sealed to stations.
+    ``chips`` is of how many chips the keys may be sealed to stations; ``assertions`` has the WebAuthn credentials that
+    signed it, with their counters.
     """
 
     batch: bytes
@@ -36,26 +39,26 @@ class BatchRecord:
     operators: tuple[str, ...]
     signed: int = 0
     chips: int = 0
+    assertions: Mapping[bytes, int] = field(default_factory=dict)
 
 
 class AuthorisationState:
     """Built from journal entries, by ``pki.services.state``."""
 
     def __init__(self) -> None:
-        self.root_intended: int | None = None
-        self.root_certificate: bytes | None = None
+        self.roots: list[bytes] = []
         self.operators: dict[str, OperatorRecord] = {}
         self.batches: dict[bytes, BatchRecord] = {}
+        self.credentials = CredentialState()
         self.taken_requests: set[str] = set()
 
-    def root_was_intended(self, entry: JournalEntry) -> int:
-        """The root of operators may exist; its serial number."""
-        self.root_intended = int(entry.text("serial"), 16)
-        return self.root_intended
-
     def root_was_issued(self, entry: JournalEntry) -> None:
-        """The root of operators exists."""
-        self.root_certificate = bytes.fromhex(entry.text("certificate"))
+        """A root that operators may have certificates of: of services and operators, or one of operators alone.
+
+        Homes of before there was one root for both began with one of operators; those certificates count until
+        they end.
+        """
+        self.roots.append(bytes.fromhex(entry.text("certificate")))
 
     def operator_was_intended(self, entry: JournalEntry) -> int:
         """An operator's certificate may exist; its serial number."""
@@ -82,6 +85,8 @@ class AuthorisationState:
     def batch_was_accepted(self, entry: JournalEntry) -> None:
         """Cards may be signed against an authorisation from here on."""
         batch = bytes.fromhex(entry.text("batch"))
+        assertions = read_uses(entry.text("assertions")) if "assertions" in entry.fields else {}
+        self.credentials.were_used(assertions)
         self.batches[batch] = BatchRecord(
             batch=batch,
             digest=bytes.fromhex(entry.text("digest")),
@@ -91,4 +96,5 @@ class AuthorisationState:
             operators=tuple(entry.text("operators").split(",")),
             # Authorisations without chips do not mention them, as journals of before there were any.
             chips=entry.number("chips") if "chips" in entry.fields else 0,
+            assertions=assertions,
         )

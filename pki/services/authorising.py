@@ -9,10 +9,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pki.certificates.operator_certificates import check_operator_certificate
 from pki.errors import PkiRefusedError
 from pki.keys.algorithms import SignatureAlgorithm, elliptic_curve_key
+from pki.services.assertion_judging import judge_assertion
 from pki.services.authorisation_state import AuthorisationState, BatchRecord
+from pki.services.credential_state import write_uses
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
-from pki.signed.authorisation import BatchAuthorisation, OperatorSignature
+from pki.signed.authorisation import (
+    BatchAuthorisation,
+    OperatorAssertion,
+    OperatorSignature,
+)
 
 __all__ = [
     "MAX_AUTHORISED_TIME",
@@ -35,7 +41,7 @@ def accept_authorisation(authorisation: BatchAuthorisation, recorder: Recorder) 
         PkiRefusedError: ``authorisation.expired``, ``authorisation.too-long``, ``authorisation.batch-used``,
             ``authorisation.same-operator``, ``authorisation.signatures-missing``, ``authorisation.signature-wrong``,
             ``operator.unknown``, ``operator.revoked``, ``operator.expired``, ``operator.certificate-invalid``,
-            ``signer.unknown``.
+            ``signer.unknown``; for assertions those of ``judge_assertion``.
         RecordError: it is not recorded.
     """
     state = recorder.state
@@ -58,7 +64,8 @@ def accept_authorisation(authorisation: BatchAuthorisation, recorder: Recorder) 
             f"expected at most {MAX_AUTHORISED_TIME.days} days from now",
             code="authorisation.too-long",
         )
-    names = operators_behind(authorisation, state.authorisations, now=now)
+    judged = _judge_signatures(authorisation, state.authorisations, now=now)
+    names = tuple(judged)
     if len(names) < REQUIRED_OPERATORS:
         raise PkiRefusedError(
             f"the authorisation is signed by {len(names)} operators, expected {REQUIRED_OPERATORS}",
@@ -67,6 +74,7 @@ def accept_authorisation(authorisation: BatchAuthorisation, recorder: Recorder) 
         )
     if known is not None:
         return known
+    uses = [use for use in judged.values() if use is not None]
     recorder.record(
         EntryKind.AUTHORISATION_ACCEPTED,
         batch=authorisation.batch.hex(),
@@ -76,6 +84,7 @@ def accept_authorisation(authorisation: BatchAuthorisation, recorder: Recorder) 
         until=authorisation.until.strftime("%Y-%m-%dT%H:%M:%SZ"),
         operators=",".join(names),
         **({"chips": authorisation.chips} if authorisation.chips else {}),
+        **({"assertions": write_uses(uses)} if uses else {}),
     )
     return state.authorisations.batches[authorisation.batch]
 
@@ -88,27 +97,48 @@ def operators_behind(
     Raises:
         PkiRefusedError: a signature that does not hold makes the whole authorisation void.
     """
-    names: list[str] = []
+    return tuple(_judge_signatures(authorisation, state, now=now))
+
+
+def _judge_signatures(
+    authorisation: BatchAuthorisation, state: AuthorisationState, *, now: datetime
+) -> dict[str, tuple[bytes, int] | None]:
+    """Who signed, and for an assertion by which credential with which counter.
+
+    A person counts once, with the key of the certificate or with any of the person's credentials.
+    """
+    judged: dict[str, tuple[bytes, int] | None] = {}
+    known = state.batches.get(authorisation.batch)
     for signature in authorisation.signatures:
         name = _operator_of(signature, state)
-        if name in names:
+        if name in judged:
             raise PkiRefusedError(
                 f"operator {name} has signed twice, expected different operators",
                 code="authorisation.same-operator",
             )
-        if state.root_certificate is None:
-            raise PkiRefusedError("there is no root of operators", code="operator.unknown")
-        certificate = check_operator_certificate(
-            signature.certificate, root_certificate=state.root_certificate, now=now
+        certificate = check_operator_certificate(signature.certificate, roots=state.roots, now=now)
+        if isinstance(signature, OperatorSignature):
+            _verify(
+                elliptic_curve_key(certificate.public_key),
+                authorisation.to_be_signed,
+                signature.signature,
+                name,
+            )
+            judged[name] = None
+            continue
+        counter = judge_assertion(
+            signature,
+            operator=name,
+            digest=authorisation.digest,
+            credentials=state.credentials,
+            accepted_counter=(
+                known.assertions.get(signature.credential_id)
+                if known is not None and known.digest == authorisation.digest
+                else None
+            ),
         )
-        _verify(
-            elliptic_curve_key(certificate.public_key),
-            authorisation.to_be_signed,
-            signature.signature,
-            name,
-        )
-        names.append(name)
-    return tuple(names)
+        judged[name] = (signature.credential_id, counter)
+    return judged
 
 
 def check_batch(
@@ -161,7 +191,9 @@ def require_batch(state: AuthorisationState, batch: bytes, *, now: datetime) -> 
     return record
 
 
-def _operator_of(signature: OperatorSignature, state: AuthorisationState) -> str:
+def _operator_of(
+    signature: OperatorSignature | OperatorAssertion, state: AuthorisationState
+) -> str:
     for record in state.operators.values():
         if record.certificate == signature.certificate:
             if record.revoked_at is not None:

@@ -18,7 +18,7 @@ from pki.errors import PkiRefusedError
 from pki.keys.algorithms import elliptic_curve_key
 from pki.keys.keystore import Keystore
 from pki.keys.signer import Signer
-from pki.record.transparency_note import Checkpoint, NoteKey, SignedNote, sign_note
+from pki.record.transparency_note import Checkpoint, NoteKey, NoteVerifier, SignedNote, sign_note
 from pki.record.transparency_tree import HashLevels, tree_root
 from pki.services.key_room import LOG_KEY_ID, KeyRoom
 from pki.services.recorder import Recorder
@@ -175,7 +175,7 @@ def check_checkpoint(checkpoint: Checkpoint, log: ReadableLog) -> None:
         )
 
 
-def read_checkpoint(data: bytes, keys: Sequence[NoteKey]) -> Checkpoint:
+def read_checkpoint(data: bytes, keys: Sequence[NoteVerifier]) -> Checkpoint:
     """The checkpoint in a file, signed by every one of these keys, the log's first.
 
     Raises:

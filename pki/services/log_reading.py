@@ -7,7 +7,7 @@ from pki.errors import PkiRefusedError
 from pki.home import Home
 from pki.record.journal import JournalEntry, JournalHead, verify_journal
 from pki.record.transparency_journal import LeafCollector, leaf_index
-from pki.record.transparency_note import Checkpoint, NoteKey, SignedNote
+from pki.record.transparency_note import Checkpoint, NoteKey, NoteVerifier, SignedNote
 from pki.record.transparency_proof import GrowthProof, InclusionProof
 from pki.record.transparency_store import LogFiles, check_files
 from pki.record.transparency_tree import (
@@ -51,7 +51,7 @@ def log_key(home: Home) -> NoteKey:
 
 
 def verify_log(
-    home: Home, *, kept: Sequence[bytes], key: NoteKey | None, cosigners: Sequence[NoteKey]
+    home: Home, *, kept: Sequence[bytes], key: NoteKey | None, cosigners: Sequence[NoteVerifier]
 ) -> LogReport:
     """Check journal and log against each other, and both against checkpoints; also while another process signs.
 
@@ -100,9 +100,15 @@ def verify_log(
 
 
 def prove_inclusion(
-    home: Home, *, index: int | None = None, reference: bytes | None = None
+    home: Home,
+    *,
+    index: int | None = None,
+    reference: bytes | None = None,
+    under: bytes | None = None,
 ) -> InclusionProof:
-    """The proof that a record stands in the log under the newest checkpoint; of several, the newest record.
+    """The proof that a record stands in the log under a checkpoint; of several, the newest record under it.
+
+    ``under`` is a checkpoint that was kept, with whatever cosignatures it bears; ``None`` takes the home's newest.
 
     Raises:
         PkiRefusedError: ``log.not-started``; ``log.unknown-record``: there is no such record; ``log.not-sealed``: it
@@ -110,14 +116,14 @@ def prove_inclusion(
         RecordError, PkiDataError: home, journal, log or checkpoint are damaged.
     """
     note, checkpoint, key, found = _find(
-        home, lambda entry: _is_sought(entry, index=index, reference=reference)
+        home, lambda entry: _is_sought(entry, index=index, reference=reference), under=under
     )
     if not found:
         raise PkiRefusedError("the log holds no such record", code="log.unknown-record")
     sealed = [entry for entry in found if (leaf_index(entry) or 0) < checkpoint.size]
     if not sealed:
         raise PkiRefusedError(
-            f"record has leaf {leaf_index(found[-1])}, the newest checkpoint {checkpoint.size} leaves",
+            f"record has leaf {leaf_index(found[-1])}, the checkpoint {checkpoint.size} leaves",
             code="log.not-sealed",
             hint="membercard-pki log checkpoint",
         )
@@ -153,10 +159,10 @@ def prove_growth(home: Home, old_note: bytes) -> GrowthProof:
 
 
 def _find(
-    home: Home, is_sought: Callable[[JournalEntry], bool]
+    home: Home, is_sought: Callable[[JournalEntry], bool], *, under: bytes | None = None
 ) -> tuple[SignedNote, Checkpoint, NoteKey, list[JournalEntry]]:
-    """The newest checkpoint with the log's key, and the entries that are sought."""
-    own = home.read_checkpoint()
+    """The checkpoint given, or the newest one, with the log's key, and the entries that are sought."""
+    own = home.read_checkpoint() if under is None else under
     state = PkiState()
     found: list[JournalEntry] = []
     _replay(home, state, lambda entry: found.append(entry) if is_sought(entry) else None)

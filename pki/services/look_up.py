@@ -8,6 +8,7 @@ __all__ = [
     "CertificateFilter",
     "CertificateView",
     "CheckpointView",
+    "CredentialView",
     "ListView",
     "LogView",
     "LookUp",
@@ -60,6 +61,15 @@ class TerminalView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialView:
+    """An operator's WebAuthn credential that counts, and the page that it is for."""
+
+    credential_id: bytes
+    origin: str
+    rp_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListView:
     """One signed list."""
 
@@ -100,6 +110,9 @@ class LookUp(Protocol):
 
     def newest_certificate(self, kind: str) -> CertificateView | None:
         """The newest certificate of a kind."""
+
+    def credentials(self, operator: str) -> list[CredentialView]:
+        """An operator's credentials that are not revoked, oldest first."""
 
     def cv_certificate(self, digest: bytes) -> bytes | None:
         """The CV certificate with that digest."""

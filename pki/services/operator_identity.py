@@ -1,7 +1,7 @@
 """Who calls: an operator's certificate, judged again by us, against the journal's projection."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -25,6 +25,9 @@ MAX_CLIENT_CERTIFICATE_BYTES: Final = 4096
 ASKING_ROLES: Final = frozenset({OperatorRole.REGISTRAR, OperatorRole.OFFICER})
 DECIDING_ROLES: Final = frozenset({OperatorRole.OFFICER})
 
+_ROOTS: Final = ("service-root", "operator-root")
+"""The root of services and operators, and the one of operators alone that homes had before."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallingOperator:
@@ -32,6 +35,7 @@ class CallingOperator:
 
     name: str
     roles: frozenset[OperatorRole]
+    certificate: bytes = field(repr=False)
 
 
 def identify_operator(
@@ -51,15 +55,16 @@ def identify_operator(
             f"expected at most {MAX_CLIENT_CERTIFICATE_BYTES}",
             code="operator.certificate-invalid",
         )
-    root = look_up.newest_certificate("operator-root")
-    if root is None:
+    newest = (look_up.newest_certificate(kind) for kind in _ROOTS)
+    roots = [root.der for root in newest if root is not None]
+    if not roots:
         raise PkiRefusedError(
             "there are no operators yet",
             code="operator.unknown",
             hint="membercard-pki operator enrol NAME --role officer --request FILE",
         )
     try:
-        judged = check_operator_certificate(certificate, root_certificate=root.der, now=now())
+        judged = check_operator_certificate(certificate, roots=roots, now=now())
         roles = decode_roles(judged.extensions)
     except (CertificateError, PkiDataError) as error:
         raise PkiRefusedError(
@@ -74,7 +79,7 @@ def identify_operator(
             f"operator {found.name} was revoked at {found.revoked_at:%Y-%m-%d %H:%M:%S}Z",
             code="operator.revoked",
         )
-    return CallingOperator(name=found.name, roles=roles)
+    return CallingOperator(name=found.name, roles=roles, certificate=certificate)
 
 
 def require_role(operator: CallingOperator, allowed: frozenset[OperatorRole]) -> None:

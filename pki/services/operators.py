@@ -1,43 +1,27 @@
 """Operators: who may authorise batches. Enrolled with a certificate, listed in the journal, revoked there.
 
-``OperatorCertification`` is the port to whatever certifies operators; ``HomeOperatorRoot`` is a small root in the
-authority's own keystore.
+``OperatorCertification`` is the port to whatever certifies operators: the root of services and operators
+(``pki.services.service_authority``).
 """
 
-from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from card_layout.curves import NamedCurve
 from pki.certificates.certificate import load_certificate
-from pki.certificates.names import TEST_WORD, DistinguishedName
-from pki.certificates.operator_certificates import (
-    prepare_operator_certificate,
-    prepare_operator_root,
-)
 from pki.certificates.operator_roles import OperatorRole
-from pki.certificates.trust import Authority
 from pki.errors import PkiRefusedError
-from pki.keys.algorithms import HashAlgorithm, elliptic_curve_key
-from pki.keys.keystore import Keystore, check_key_id
-from pki.keys.signer import Signer
+from pki.keys.keystore import check_key_id
 from pki.services.authorisation_state import OperatorRecord
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
 
 __all__ = [
-    "OPERATOR_ROOT_KEY_ID",
-    "HomeOperatorRoot",
     "OperatorCertification",
     "OperatorService",
     "check_operator_name",
 ]
 
-OPERATOR_ROOT_KEY_ID: Final = "operators-1"
-"""The key of the root of operators."""
-
-_SERIAL_NUMBER_BYTES = 16
 _MAX_REASON_CHARACTERS = 200
 _MAX_NAME_CHARACTERS = 32
 
@@ -57,128 +41,6 @@ class OperatorCertification(Protocol):
             PkiRefusedError: it cannot be issued.
             KeystoreError, RecordError: whether it exists is unknown.
         """
-
-
-class HomeOperatorRoot:
-    """A root of operators whose key lies beside the authority's; it is made when the first operator comes."""
-
-    def __init__(
-        self,
-        *,
-        keystore: Keystore,
-        recorder: Recorder,
-        random_bytes: Callable[[int], bytes],
-    ) -> None:
-        self._keystore = keystore
-        self._recorder = recorder
-        self._random_bytes = random_bytes
-
-    def certify(
-        self,
-        name: str,
-        public_key: ec.EllipticCurvePublicKey,
-        roles: frozenset[OperatorRole] = frozenset(),
-    ) -> bytes:
-        """See ``OperatorCertification.certify``.
-
-        Raises:
-            PkiRefusedError: ``authority.missing``, ``operator.root-unfinished``, ``operator.root-expired``.
-        """
-        root = self._root()
-        serial_number = self._draw_serial_number()
-        prepared = prepare_operator_certificate(
-            root_certificate=root,
-            public_key=public_key,
-            name=self._name(f"operator {name}"),
-            serial_number=serial_number,
-            not_before=self._recorder.now(),
-            roles=roles,
-        )
-        self._recorder.record(
-            EntryKind.OPERATOR_INTENDED,
-            operator=name,
-            serial=f"{serial_number:x}",
-            digest=HashAlgorithm.SHA256.digest(prepared.to_be_signed).hex(),
-        )
-        certificate = prepared.sign(self._signer(root))
-        self._recorder.record(
-            EntryKind.OPERATOR_ENROLLED, operator=name, certificate=certificate.hex()
-        )
-        return certificate
-
-    def _root(self) -> bytes:
-        found = self._recorder.state.authorisations
-        if found.root_certificate is not None:
-            return found.root_certificate
-        if found.root_intended is not None:
-            raise PkiRefusedError(
-                "the root of operators was about to be signed when the work broke off: "
-                "whether it exists is unknown",
-                code="operator.root-unfinished",
-                hint="begin anew in another home",
-            )
-        name = self._name("operators")
-        if OPERATOR_ROOT_KEY_ID in self._keystore.key_ids():
-            # No certificate can name it yet: it is what a crash left behind.
-            self._keystore.destroy(OPERATOR_ROOT_KEY_ID)
-            self._recorder.record(EntryKind.KEY_DESTROYED, key=OPERATOR_ROOT_KEY_ID)
-        curve = NamedCurve.SECP256R1
-        self._recorder.record(EntryKind.KEY_INTENDED, key=OPERATOR_ROOT_KEY_ID, curve=curve.label)
-        self._keystore.create_signing_key(key_id=OPERATOR_ROOT_KEY_ID, curve=curve)
-        signer = self._keystore.signer(OPERATOR_ROOT_KEY_ID)
-        serial_number = self._draw_serial_number()
-        prepared = prepare_operator_root(
-            public_key=elliptic_curve_key(signer.public_key),
-            name=name,
-            serial_number=serial_number,
-            not_before=self._recorder.now(),
-        )
-        self._recorder.record(
-            EntryKind.OPERATOR_ROOT_INTENDED,
-            key=OPERATOR_ROOT_KEY_ID,
-            serial=f"{serial_number:x}",
-            digest=HashAlgorithm.SHA256.digest(prepared.to_be_signed).hex(),
-        )
-        certificate = prepared.sign(signer)
-        self._recorder.record(
-            EntryKind.OPERATOR_ROOT_ISSUED,
-            key=OPERATOR_ROOT_KEY_ID,
-            certificate=certificate.hex(),
-        )
-        return certificate
-
-    def _signer(self, root: bytes) -> Signer:
-        signer = self._keystore.signer(OPERATOR_ROOT_KEY_ID)
-        if signer.public_key != load_certificate(root).public_key:
-            raise PkiRefusedError(
-                "the key of the root of operators is not the one in its certificate",
-                code="signing.key-mismatch",
-            )
-        return signer
-
-    def _name(self, part: str) -> DistinguishedName:
-        state = self._recorder.state
-        if state.authority_certificate is None:
-            raise PkiRefusedError(
-                "there is no authority yet",
-                code="authority.missing",
-                hint="membercard-pki authority create",
-            )
-        authority = Authority.from_bytes(state.authority_certificate)
-        prefix = f"{TEST_WORD} " if authority.is_test else ""
-        return DistinguishedName(
-            country=authority.country,
-            common_name=f"{prefix}{part}",
-            organisation=state.authority_name,
-        )
-
-    def _draw_serial_number(self) -> int:
-        """Positive, 127 bits, mostly random, never used before (RFC 5280, 4.1.2.2)."""
-        while True:
-            drawn = int.from_bytes(self._random_bytes(_SERIAL_NUMBER_BYTES), "big")
-            serial_number = drawn & (2**126 - 1) | 2**126
-            if serial_number not in self._recorder.state.serial_numbers:
-                return serial_number
 
 
 class OperatorService:

@@ -23,6 +23,8 @@ from pki.services.state import CRL_SERIES, SERVICE_CRL_SERIES, STOP_LIST_SERIES,
 __all__ = [
     "Change",
     "CheckpointMade",
+    "CredentialEnrolled",
+    "CredentialRevoked",
     "HolderBlocked",
     "ListIssued",
     "LogStarted",
@@ -90,6 +92,25 @@ class HolderBlocked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialEnrolled:
+    """An operator may sign with a WebAuthn credential."""
+
+    credential_id: bytes
+    operator: str
+    origin: str
+    rp_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialRevoked:
+    """Nobody signs with it any more."""
+
+    credential_id: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListIssued:
     """A CRL or stop list exists; ``series`` counts its numbers."""
 
@@ -128,6 +149,8 @@ Change = (
     NewCertificate
     | NewCvCertificate
     | Revoked
+    | CredentialEnrolled
+    | CredentialRevoked
     | HolderBlocked
     | ListIssued
     | LogStarted
@@ -262,6 +285,20 @@ def _holder_blocked(entry: JournalEntry) -> Change:
     return HolderBlocked(holder=entry.text("holder"), at=entry.time, reason=entry.text("reason"))
 
 
+def _credential_enrolled(entry: JournalEntry) -> Change:
+    return CredentialEnrolled(
+        credential_id=bytes.fromhex(entry.text("credential")),
+        operator=entry.text("operator"),
+        origin=entry.text("origin"),
+        rp_id=entry.text("rp_id"),
+        at=entry.time,
+    )
+
+
+def _credential_revoked(entry: JournalEntry) -> Change:
+    return CredentialRevoked(credential_id=bytes.fromhex(entry.text("credential")), at=entry.time)
+
+
 def _log_started(entry: JournalEntry) -> Change:
     return LogStarted(
         origin=entry.text("origin"), public_key=bytes.fromhex(entry.text("public_key"))
@@ -283,6 +320,8 @@ _READERS: Final[Mapping[str, Callable[[JournalEntry], Change]]] = {
         EntryKind.SIGNER_COMPROMISED: _revoked("signer", "signer", is_compromise=True),
         EntryKind.SERVICE_REVOKED: _revoked("service", "service"),
         EntryKind.OPERATOR_REVOKED: _revoked("operator", "operator"),
+        EntryKind.CREDENTIAL_ENROLLED: _credential_enrolled,
+        EntryKind.CREDENTIAL_REVOKED: _credential_revoked,
         EntryKind.TERMINAL_BLOCKED: _holder_blocked,
         EntryKind.CRL_ISSUED: _list(CRL_SERIES, "crl"),
         EntryKind.SERVICE_CRL_ISSUED: _list(SERVICE_CRL_SERIES, "crl"),

@@ -28,7 +28,8 @@ class AuthorityRecord:
 class SignerRecord:
     """One signer under the CSCA; ``certificate`` is ``None`` where a crash left it unknown whether one exists.
 
-    ``revoked_at`` is set for a compromised signer, too.
+    ``revoked_at`` is set for a compromised signer, too; ``compromised_since`` is from when on its key may have been in
+    other hands, where that is stated.
     """
 
     signer_id: str
@@ -37,6 +38,7 @@ class SignerRecord:
     certificate: bytes | None = field(default=None, repr=False)
     revoked_at: datetime | None = None
     compromised_at: datetime | None = None
+    compromised_since: datetime | None = None
     destroyed_at: datetime | None = None
     reason: str | None = None
     objects_signed: int = 0

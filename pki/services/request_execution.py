@@ -109,18 +109,11 @@ class RequestExecution:
         """Whoever left in between does not stand behind it any more."""
         people = self._recorder.state.authorisations
         record = people.operators.get(name)
-        if (
-            record is None
-            or record.certificate is None
-            or people.root_certificate is None
-            or record.revoked_at is not None
-        ):
+        if record is None or record.certificate is None or record.revoked_at is not None:
             raise PkiRefusedError(
                 f"{name} is no operator in good standing", code="request.approvals-missing"
             )
-        certificate = check_operator_certificate(
-            record.certificate, root_certificate=people.root_certificate, now=now
-        )
+        certificate = check_operator_certificate(record.certificate, roots=people.roots, now=now)
         if not decode_roles(certificate.extensions) & roles:
             raise PkiRefusedError(
                 f"{name} has none of the roles {sorted(roles)}", code="request.approvals-missing"

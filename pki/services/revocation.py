@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pki.certificates.list_signer import ListSignerCertificate
@@ -43,10 +43,14 @@ class RevocationService:
         self._authority = authority
         self._recorder = authority.recorder
 
-    def compromise(self, signer_id: str, *, reason: str) -> SignerRecord:
+    def compromise(
+        self, signer_id: str, *, reason: str, since: datetime | None = None
+    ) -> SignerRecord:
         """Record that a signer's key is in other hands, and tell it on the stop list at once; its CRL is staged.
 
-        Doing it again makes the next stop list, so that a crash between the two does no harm.
+        Doing it again makes the next stop list, so that a crash between the two does no harm. ``since`` is the first
+        moment at which the key may have been in other hands (aware, not in the future): it may be stated later, and
+        only ever be moved back, because terminals may believe what witnesses saw before (SPEC.md, 9.25).
 
         Raises:
             PkiRefusedError: ``signer.unknown``, ``signing.request-invalid``: nothing was done;
@@ -55,14 +59,20 @@ class RevocationService:
         """
         record = require_signer(self._authority.state, signer_id)
         check_reason(reason)
+        stated = self._check_since(record, since)
+        fields: dict[str, str | int | None] = {"signer": signer_id, "reason": reason}
+        if stated is not None:
+            fields["since"] = stated.isoformat()
         if record.compromised_at is None:
             due = (self._recorder.now() + CRL_DUE_AFTER).replace(microsecond=0)
             self._recorder.record_many(
                 [
-                    (EntryKind.SIGNER_COMPROMISED, {"signer": signer_id, "reason": reason}),
+                    (EntryKind.SIGNER_COMPROMISED, fields),
                     (EntryKind.CRL_STAGED, {"signer": signer_id, "due": due.isoformat()}),
                 ]
             )
+        elif stated not in (None, record.compromised_since):
+            self._recorder.record_many([(EntryKind.SIGNER_COMPROMISED, fields)])
         self.issue_stop_list()
         return self._authority.state.signers[signer_id]
 
@@ -105,6 +115,11 @@ class RevocationService:
                 record.serial_number: record.compromised_at
                 for record in state.signers.values()
                 if record.compromised_at is not None
+            },
+            compromised_since={
+                record.serial_number: record.compromised_since
+                for record in state.signers.values()
+                if record.compromised_since is not None
             },
         )
         stop_list = self._authority.cycle.sign(
@@ -150,6 +165,22 @@ class RevocationService:
                 f"key {key_id} is not at the end of its use", code="signer.in-use"
             )
         self._authority.keys.destroy(key_id)
+
+    def _check_since(self, record: SignerRecord, since: datetime | None) -> datetime | None:
+        """The time in whole seconds, never in the future and never later than what was said before."""
+        if since is None:
+            return None
+        limits = (record.compromised_since, record.compromised_at, self._recorder.now())
+        latest = min(limit for limit in limits if limit is not None)
+        # A list tells whole seconds: rounding may only make the trusted time shorter.
+        stated = since.astimezone(UTC).replace(microsecond=0)
+        if stated > latest:
+            raise PkiRefusedError(
+                f"the key would be compromised since {stated:%Y-%m-%d %H:%M:%S}Z, "
+                f"expected {latest:%Y-%m-%d %H:%M:%S}Z or before",
+                code="signing.request-invalid",
+            )
+        return stated
 
     def _is_at_its_end(self, record: SignerRecord) -> bool:
         if record.certificate is None or record.revoked_at is not None:

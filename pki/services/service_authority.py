@@ -5,7 +5,7 @@ key is taken from it, once it has shown that it has the private one. What stands
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
@@ -13,9 +13,16 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from pki.certificates.certificate import load_certificate
 from pki.certificates.crl import MAX_CRL_LIFETIME, prepare_crl
-from pki.certificates.names import DistinguishedName
-from pki.certificates.profile import CertificateProfile, ProfileKind
+from pki.certificates.issue import key_label
+from pki.certificates.names import TEST_WORD, DistinguishedName
+from pki.certificates.operator_roles import OperatorRole, policies_of
+from pki.certificates.profile import (
+    CertificateProfile,
+    ProfileKind,
+    load_certificate_profile,
+)
 from pki.certificates.public_keys import decode_public_key
 from pki.certificates.service_certificates import (
     check_host_names,
@@ -28,6 +35,7 @@ from pki.errors import PkiDataError, PkiRefusedError
 from pki.keys.algorithms import PublicKey
 from pki.keys.keystore import check_key_id
 from pki.keys.signer import Signer
+from pki.services.authorisation_state import OperatorRecord
 from pki.services.authority import AuthorityService, check_reason, distinguished_name
 from pki.services.issuance import DraftKind
 from pki.services.state import SERVICE_CRL_SERIES, EntryKind, PkiState, ServiceRecord
@@ -171,6 +179,49 @@ class ServiceAuthorityService:
         )
         return certificate
 
+    def certify(
+        self, name: str, public_key: PublicKey, roles: frozenset[OperatorRole] = frozenset()
+    ) -> bytes:
+        """See ``pki.services.operators.OperatorCertification``; where there is no root yet, it is made now.
+
+        Raises:
+            PkiRefusedError: ``authority.missing``, ``service.authority-missing``: the root's making broke off;
+                ``certificate.request-invalid``, ``authority.key-usage-period``, ``authority.expired``.
+            KeystoreError, RecordError: it is unfinished, or not begun.
+        """
+        authority = self._require_card_authority()
+        if self._state.service_authority_id is None:
+            self.create_root(profile=load_certificate_profile("service-authority"))
+            self.issue_crl()
+        root = self._require_root()
+        # People bring keys on any curve of ours: a browser, a card and we ourselves make different ones.
+        profile = load_certificate_profile("operator").with_key(key_label(public_key))
+        serial_number = self._authority.cycle.reserve_serial_number()
+        prepared = prepare_service_certificate(
+            authority_certificate=root,
+            public_key=public_key,
+            profile=profile,
+            name=_service_name(f"operator {name}", authority, self._state.authority_name),
+            serial_number=serial_number,
+            not_before=self._recorder.now(),
+            policies=policies_of(roles),
+        )
+        certificate = self._authority.cycle.sign(
+            prepared,
+            signer=self._signer(root),
+            kind=DraftKind.SERVICE,
+            profile=profile.kind,
+            issuer=root,
+            intent=(
+                EntryKind.OPERATOR_INTENDED,
+                {"operator": name, "serial": f"{serial_number:x}"},
+            ),
+        )
+        self._recorder.record(
+            EntryKind.OPERATOR_ENROLLED, operator=name, certificate=certificate.hex()
+        )
+        return certificate
+
     def revoke(self, service_id: str, *, reason: str) -> ServiceRecord:
         """Revoke a service's or operator's certificate; the next CRL of this root lists it.
 
@@ -208,11 +259,7 @@ class ServiceAuthorityService:
             number=number,
             this_update=this_update,
             next_update=this_update + lifetime,
-            revoked={
-                record.serial_number: record.revoked_at
-                for record in self._state.services.values()
-                if record.revoked_at is not None
-            },
+            revoked=self._revoked(load_certificate(root).subject),
         )
         crl = self._authority.cycle.sign(
             prepared,
@@ -224,6 +271,21 @@ class ServiceAuthorityService:
         self._recorder.record(EntryKind.SERVICE_CRL_ISSUED, number=number, crl=crl.hex())
         self._authority.publication.publish_crl(SERVICE_AUTHORITY_KEY_ID, crl)
         return crl
+
+    def _revoked(self, root: bytes) -> dict[int, datetime]:
+        """What the root's CRL lists; operators of an older root of their own are none of it."""
+        operators = self._state.authorisations.operators.values()
+        ours = [
+            record
+            for record in operators
+            if record.certificate is None or load_certificate(record.certificate).issuer == root
+        ]
+        records: list[ServiceRecord | OperatorRecord] = [*self._state.services.values(), *ours]
+        return {
+            record.serial_number: record.revoked_at
+            for record in records
+            if record.revoked_at is not None
+        }
 
     def _require_card_authority(self) -> Authority:
         if self._state.authority_certificate is None:
@@ -249,9 +311,13 @@ class ServiceAuthorityService:
         )
 
 
-def _service_name(common_name: str, authority: Authority) -> DistinguishedName:
-    prefix = "TEST " if authority.is_test else ""
-    return DistinguishedName(country=authority.country, common_name=f"{prefix}{common_name}")
+def _service_name(
+    common_name: str, authority: Authority, organisation: str | None = None
+) -> DistinguishedName:
+    prefix = f"{TEST_WORD} " if authority.is_test else ""
+    return DistinguishedName(
+        country=authority.country, common_name=f"{prefix}{common_name}", organisation=organisation
+    )
 
 
 def public_key_of_request(request: bytes) -> PublicKey:

@@ -79,6 +79,9 @@ class EntryKind(Enum):
     OPERATOR_INTENDED = "operator-certificate.intended"
     OPERATOR_ENROLLED = "operator-certificate.issued"
     OPERATOR_REVOKED = "operator.revoked"
+    CREDENTIAL_CHALLENGED = "operator-credential.challenged"
+    CREDENTIAL_ENROLLED = "operator-credential.enrolled"
+    CREDENTIAL_REVOKED = "operator-credential.revoked"
     AUTHORISATION_ACCEPTED = "authorisation.accepted"
     MASTER_KEY_INTENDED = "master-key.intended"
     MASTER_KEY_CREATED = "master-key.created"
@@ -277,7 +280,11 @@ def _signer_revoked(state: PkiState, entry: JournalEntry) -> None:
 
 def _signer_compromised(state: PkiState, entry: JournalEntry) -> None:
     _signer_revoked(state, entry)
-    state.signers[entry.text("signer")].compromised_at = entry.time
+    signer = state.signers[entry.text("signer")]
+    if signer.compromised_at is None:
+        signer.compromised_at = entry.time
+    if "since" in entry.fields:
+        signer.compromised_since = datetime.fromisoformat(entry.text("since"))
 
 
 def _key_destroyed(state: PkiState, entry: JournalEntry) -> None:
@@ -321,6 +328,7 @@ def _service_authority_intended(state: PkiState, entry: JournalEntry) -> None:
 
 def _service_authority_issued(state: PkiState, entry: JournalEntry) -> None:
     state.service_authority_certificate = _der(entry)
+    state.authorisations.root_was_issued(entry)
 
 
 def _service_intended(state: PkiState, entry: JournalEntry) -> None:
@@ -345,10 +353,6 @@ def _service_revoked(state: PkiState, entry: JournalEntry) -> None:
 
 def _service_crl_issued(state: PkiState, entry: JournalEntry) -> None:
     state.service_crl = bytes.fromhex(entry.text("crl"))
-
-
-def _operator_root_intended(state: PkiState, entry: JournalEntry) -> None:
-    state.serial_numbers.add(state.authorisations.root_was_intended(entry))
 
 
 def _operator_intended(state: PkiState, entry: JournalEntry) -> None:
@@ -404,7 +408,7 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
         state.card_verifiable.request_intended(entry)
     ),
     EntryKind.TERMINAL_REQUEST_MADE: lambda state, entry: state.card_verifiable.request_made(entry),
-    EntryKind.OPERATOR_ROOT_INTENDED: _operator_root_intended,
+    EntryKind.OPERATOR_ROOT_INTENDED: _serial_reserved,
     EntryKind.OPERATOR_ROOT_ISSUED: lambda state, entry: state.authorisations.root_was_issued(
         entry
     ),
@@ -414,6 +418,15 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
     ),
     EntryKind.OPERATOR_REVOKED: lambda state, entry: state.authorisations.operator_was_revoked(
         entry
+    ),
+    EntryKind.CREDENTIAL_CHALLENGED: lambda state, entry: (
+        state.authorisations.credentials.challenge_was_made(entry)
+    ),
+    EntryKind.CREDENTIAL_ENROLLED: lambda state, entry: (
+        state.authorisations.credentials.credential_was_enrolled(entry)
+    ),
+    EntryKind.CREDENTIAL_REVOKED: lambda state, entry: (
+        state.authorisations.credentials.credential_was_revoked(entry)
     ),
     EntryKind.AUTHORISATION_ACCEPTED: lambda state, entry: state.authorisations.batch_was_accepted(
         entry

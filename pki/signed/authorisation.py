@@ -13,11 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from pki.errors import PkiDataError
 from pki.keys.algorithms import HashAlgorithm
 from pki.keys.signer import Signer
+from pki.signed.webauthn import (
+    MAX_AUTHENTICATOR_DATA_BYTES,
+    MAX_CLIENT_DATA_BYTES,
+    MAX_CREDENTIAL_ID_BYTES,
+    MAX_WEBAUTHN_SIGNATURE_BYTES,
+)
 
 __all__ = [
     "BATCH_BYTES",
@@ -25,6 +31,7 @@ __all__ = [
     "MAX_CARDS",
     "AuthorisationError",
     "BatchAuthorisation",
+    "OperatorAssertion",
     "OperatorSignature",
     "SignatureKind",
 ]
@@ -58,14 +65,71 @@ class SignatureKind(Enum):
     OPERATOR_CERTIFICATE = "operator-certificate"
     """ECDSA with the key of an operator certificate."""
 
+    WEBAUTHN = "webauthn"
+    """An assertion (W3C Web Authentication, 7.2) whose challenge is the digest, by a credential of the operator's."""
+
+
+_SIGNED: Final = frozenset({"kind", "certificate", "signature"})
+_MEMBERS: Final[Mapping[SignatureKind, frozenset[str]]] = {
+    SignatureKind.OPERATOR_CERTIFICATE: _SIGNED,
+    SignatureKind.WEBAUTHN: _SIGNED | {"credential", "authenticator_data", "client_data"},
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSignature:
     """One operator's signature (DER) over the terms, with the certificate (DER) that names the operator."""
 
-    kind: SignatureKind
+    kind: ClassVar[SignatureKind] = SignatureKind.OPERATOR_CERTIFICATE
+
     certificate: bytes = field(repr=False)
     signature: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_certificate(self.certificate)
+        _check_length("a signature", self.signature, _MAX_SIGNATURE_BYTES)
+
+    def to_document(self) -> dict[str, str]:
+        """What stands in the file."""
+        return {
+            "kind": self.kind.value,
+            "certificate": self.certificate.hex(),
+            "signature": self.signature.hex(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAssertion:
+    """One operator's WebAuthn assertion over the digest, with the certificate (DER) that names the operator.
+
+    ``authenticator_data``, ``client_data`` (clientDataJSON) and ``signature`` are as the browser gave them.
+    """
+
+    kind: ClassVar[SignatureKind] = SignatureKind.WEBAUTHN
+
+    certificate: bytes = field(repr=False)
+    credential_id: bytes
+    authenticator_data: bytes = field(repr=False)
+    client_data: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_certificate(self.certificate)
+        _check_length("a credential's id", self.credential_id, MAX_CREDENTIAL_ID_BYTES)
+        _check_length("authenticator data", self.authenticator_data, MAX_AUTHENTICATOR_DATA_BYTES)
+        _check_length("client data", self.client_data, MAX_CLIENT_DATA_BYTES)
+        _check_length("a signature", self.signature, MAX_WEBAUTHN_SIGNATURE_BYTES)
+
+    def to_document(self) -> dict[str, str]:
+        """What stands in the file."""
+        return {
+            "kind": self.kind.value,
+            "certificate": self.certificate.hex(),
+            "credential": self.credential_id.hex(),
+            "authenticator_data": self.authenticator_data.hex(),
+            "client_data": self.client_data.hex(),
+            "signature": self.signature.hex(),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +141,7 @@ class BatchAuthorisation:
     cards: int
     until: datetime
     chips: int = 0
-    signatures: tuple[OperatorSignature, ...] = ()
+    signatures: tuple[OperatorSignature | OperatorAssertion, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.batch) != BATCH_BYTES:
@@ -94,16 +158,6 @@ class BatchAuthorisation:
             raise AuthorisationError(
                 f"got {len(self.signatures)} signatures, expected at most {_MAX_SIGNATURES}"
             )
-        for each in self.signatures:
-            if not 1 <= len(each.certificate) <= _MAX_CERTIFICATE_BYTES:
-                raise AuthorisationError(
-                    f"an operator's certificate has {len(each.certificate)} bytes, "
-                    f"expected 1 to {_MAX_CERTIFICATE_BYTES}"
-                )
-            if not 1 <= len(each.signature) <= _MAX_SIGNATURE_BYTES:
-                raise AuthorisationError(
-                    f"a signature has {len(each.signature)} bytes, expected 1 to {_MAX_SIGNATURE_BYTES}"
-                )
 
     @property
     def to_be_signed(self) -> bytes:
@@ -128,24 +182,13 @@ class BatchAuthorisation:
             AuthorisationError: it has all the signatures that it can hold.
         """
         signature = OperatorSignature(
-            kind=SignatureKind.OPERATOR_CERTIFICATE,
-            certificate=certificate,
-            signature=signer.sign(self.to_be_signed),
+            certificate=certificate, signature=signer.sign(self.to_be_signed)
         )
         return replace(self, signatures=(*self.signatures, signature))
 
     def to_bytes(self) -> bytes:
         """The file."""
-        content = self._terms() | {
-            "signatures": [
-                {
-                    "kind": each.kind.value,
-                    "certificate": each.certificate.hex(),
-                    "signature": each.signature.hex(),
-                }
-                for each in self.signatures
-            ]
-        }
+        content = self._terms() | {"signatures": [each.to_document() for each in self.signatures]}
         return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=True).encode() + b"\n"
 
     @classmethod
@@ -197,18 +240,34 @@ class BatchAuthorisation:
         return terms | ({"chips": self.chips} if self.chips else {})
 
 
-def _signature(found: object) -> OperatorSignature:
-    if not isinstance(found, dict) or set(found) != {"kind", "certificate", "signature"}:
+def _signature(found: object) -> OperatorSignature | OperatorAssertion:
+    if not isinstance(found, dict) or not isinstance(found.get("kind"), str):
         raise AuthorisationError("a signature has not the members of one")
     try:
-        kind = SignatureKind(_text(found, "kind"))
+        kind = SignatureKind(found["kind"])
     except ValueError as error:
         raise AuthorisationError("a signature is of a kind that is not known") from error
-    return OperatorSignature(
-        kind=kind,
-        certificate=_octets(found, "certificate"),
-        signature=_octets(found, "signature"),
+    if set(found) != _MEMBERS[kind]:
+        raise AuthorisationError("a signature has not the members of one")
+    certificate, signature = _octets(found, "certificate"), _octets(found, "signature")
+    if kind is SignatureKind.OPERATOR_CERTIFICATE:
+        return OperatorSignature(certificate=certificate, signature=signature)
+    return OperatorAssertion(
+        certificate=certificate,
+        credential_id=_octets(found, "credential"),
+        authenticator_data=_octets(found, "authenticator_data"),
+        client_data=_octets(found, "client_data"),
+        signature=signature,
     )
+
+
+def _check_certificate(certificate: bytes) -> None:
+    _check_length("an operator's certificate", certificate, _MAX_CERTIFICATE_BYTES)
+
+
+def _check_length(name: str, content: bytes, most: int) -> None:
+    if not 1 <= len(content) <= most:
+        raise AuthorisationError(f"{name} has {len(content)} bytes, expected 1 to {most}")
 
 
 def _text(found: Mapping[str, object], name: str) -> str:

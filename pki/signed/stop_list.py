@@ -45,6 +45,7 @@ class _StoppedCertificate:
     issuer: asn1.TLV
     serial_number: int
     stopped_at: asn1.GeneralizedTime
+    compromised_since: asn1.GeneralizedTime | None
 
 
 @asn1.sequence
@@ -60,6 +61,7 @@ class _StopListContent:
 class StopList:
     """A parsed stop list; ``stopped`` maps serial numbers of ``issuer``'s certificates to when they were stopped.
 
+    ``compromised_since`` has those for which the authority states from when on the key may have been in other hands.
     The signature is that of ``signer``; whether an authority certified that one is for the trust anchors to say.
     """
 
@@ -69,6 +71,7 @@ class StopList:
     next_update: datetime
     issuer: bytes = field(repr=False)
     stopped: Mapping[int, datetime] = field(repr=False)
+    compromised_since: Mapping[int, datetime] = field(repr=False)
     signer: ListSignerCertificate
 
     @classmethod
@@ -97,13 +100,17 @@ class StopList:
                 signed.signer_certificate, kind=ProfileKind.STOP_LIST_SIGNER
             )
             content = decode(_StopListContent, signed.content, "content of the stop list")
+            _check_entries(content, signer.certificate.issuer)
             found = cls(
                 der=der,
                 number=_number(content),
                 this_update=_moment(content.this_update),
                 next_update=_moment(content.next_update),
                 issuer=signer.certificate.issuer,
-                stopped=MappingProxyType(_stopped(content, signer.certificate.issuer)),
+                stopped=MappingProxyType(
+                    {item.serial_number: _moment(item.stopped_at) for item in content.stopped}
+                ),
+                compromised_since=MappingProxyType(_compromised_since(content)),
                 signer=signer,
             )
             _check_times(found, signed.signing_time)
@@ -126,8 +133,11 @@ def prepare_stop_list(
     this_update: datetime,
     next_update: datetime,
     stopped: Mapping[int, datetime],
+    compromised_since: Mapping[int, datetime] | None = None,
 ) -> PreparedSignedList:
     """Everything of a stop list but its signature; ``stopped`` maps serial numbers to when they were stopped.
+
+    ``compromised_since`` maps some of them to the time from which on the key may have been in other hands.
 
     Raises:
         PkiDataError: ``signer.profile``.
@@ -145,6 +155,9 @@ def prepare_stop_list(
             f"number is {number} with {len(stopped)} entries, expected a positive number "
             f"and at most {_MAX_ENTRIES} entries"
         )
+    since = {} if compromised_since is None else compromised_since
+    if any(serial not in stopped or moment > stopped[serial] for serial, moment in since.items()):
+        raise _refused("a time of compromise is later than the stop, or of a signer not stopped")
     content = _StopListContent(
         version=_VERSION,
         number=number,
@@ -154,7 +167,10 @@ def prepare_stop_list(
             _StoppedCertificate(
                 issuer=element(signer.certificate.issuer),
                 serial_number=serial_number,
-                stopped_at=asn1.GeneralizedTime(moment.astimezone(UTC).replace(microsecond=0)),
+                stopped_at=_encode(moment),
+                compromised_since=(
+                    _encode(since[serial_number]) if serial_number in since else None
+                ),
             )
             for serial_number, moment in sorted(stopped.items())
         ],
@@ -197,13 +213,12 @@ def _number(content: _StopListContent) -> int:
     return content.number
 
 
-def _stopped(content: _StopListContent, issuer: bytes) -> dict[int, datetime]:
+def _check_entries(content: _StopListContent, issuer: bytes) -> None:
     """Ascending serial numbers of one issuer, each once: a list has one encoding."""
     if len(content.stopped) > _MAX_ENTRIES:
         raise SecurityObjectError(
             f"the stop list has {len(content.stopped)} entries, expected at most {_MAX_ENTRIES}"
         )
-    found: dict[int, datetime] = {}
     last = 0
     for item in content.stopped:
         if whole(item.issuer) != issuer:
@@ -215,8 +230,25 @@ def _stopped(content: _StopListContent, issuer: bytes) -> dict[int, datetime]:
                 "serial numbers in the stop list are not positive, ascending and of at most 20 octets"
             )
         last = item.serial_number
-        found[item.serial_number] = _moment(item.stopped_at)
+
+
+def _compromised_since(content: _StopListContent) -> dict[int, datetime]:
+    """From when on the keys may have been in other hands, for those of which it is stated."""
+    found: dict[int, datetime] = {}
+    for item in content.stopped:
+        if item.compromised_since is None:
+            continue
+        since, stopped_at = _moment(item.compromised_since), _moment(item.stopped_at)
+        if since > stopped_at:
+            raise SecurityObjectError(
+                f"a key in the stop list is compromised since {since}, expected at most {stopped_at}"
+            )
+        found[item.serial_number] = since
     return found
+
+
+def _encode(moment: datetime) -> asn1.GeneralizedTime:
+    return asn1.GeneralizedTime(moment.astimezone(UTC).replace(microsecond=0))
 
 
 def _moment(time: asn1.GeneralizedTime) -> datetime:

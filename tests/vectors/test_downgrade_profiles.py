@@ -244,6 +244,29 @@ def test_what_may_be_said_first_is_settled_before_anything_is_believed(
         must_be_allowed(command, rules.pace_parameter_ids, may_bac=may_bac)
 
 
+@pytest.mark.parametrize("policy", sorted(bench.POLICIES))
+@pytest.mark.parametrize("password", ["can", "mrz"])
+def test_a_card_that_has_nothing_is_asked_for_it_and_for_no_more(
+    policy: str, password: str
+) -> None:
+    rules = bench.POLICIES[policy]
+    card = ScriptedCard(b"", [b"\x6a\x82"])
+    read_card(
+        card,
+        password=CardPassword.from_can(TEST_CAN) if password == "can" else bench.ZONE,
+        profile=load_profile("membercard-1"),
+        pace_parameter_ids=rules.pace_parameter_ids,
+        now=TEST_TIME,
+        monotonic=time.monotonic,
+        allow_bac=rules.allow_bac,
+    )
+    sent = [command[1:3].hex().upper() for command in card.sent]
+    is_bac_tried = rules.allow_bac and password == "mrz"
+    assert sent[:4] == ["B09C", "A400", "A400", "A402"]
+    # EF.ATR/INFO, and then the application, in which basic access control happens.
+    assert sent[4:] == (["B081", APPLICATION] if is_bac_tried else [])
+
+
 def must_be_allowed(command: bytes, parameter_ids: frozenset[int], *, may_bac: bool) -> None:
     header = command[1:3].hex().upper()
     if header == "22C1":

@@ -43,6 +43,7 @@ _HAND_OVER = (
 )
 _ISSUER = "Do not accept the card; have the issuing committee look at how it was made."
 _TRUST = "Bring the trust directory up to date; if the code stays, report the card."
+_PROOF = "Do not accept the card. Get its proof anew from the authority (`membercard-pki log export`), or report the card."
 _AGAIN = "Take the card off, put it back flat on the reader, and try again."
 _DEFECT = "Try once more; if the code stays, the chip is broken or not a genuine one: report it."
 
@@ -83,6 +84,13 @@ _ROWS: Final = (
     ("signer.authority-expired", Severity.REFUSED, "The authority's certificate was not valid when the card was signed.", _TRUST, "9.8"),
     ("signer.revoked", Severity.REFUSED, "The authority has revoked the signer's certificate, or a stop list names it.", _HAND_OVER, "9.9"),
     ("signer.revocation-unknown", Severity.REFUSED, "The trust directory holds no current revocation list of the authority, or its stop list is out of date, so nobody knows whether the signer still counts.", _TRUST, "9.9"),
+    ("signer.signed-before-compromise", Severity.NOTE, "A stop list names the card's signer, and a proof shows that witnesses had seen this card's signature before the signer's key was in other hands; the policy allows such cards.", "Nothing, where such cards are expected. Otherwise take allow_signed_before_compromise out of policy.toml.", "9.25"),
+    ("inclusion-proof.malformed", Severity.REFUSED, "A stop list names the card's signer, and the file that should prove an earlier signature is no such proof.", _PROOF, "9.9"),
+    ("inclusion-proof.untrusted", Severity.REFUSED, "A stop list names the card's signer, and the checkpoint in the proof is of a log that log/log.policy does not name, or a signature under it is wrong.", _PROOF, "9.9"),
+    ("inclusion-proof.cosignatures-missing", Severity.REFUSED, "A stop list names the card's signer, and fewer witnesses than log/log.policy asks for cosigned the checkpoint in the proof.", _PROOF, "9.9"),
+    ("inclusion-proof.wrong", Severity.REFUSED, "A stop list names the card's signer, and the proof does not lead from the record to the checkpoint.", _PROOF, "9.9"),
+    ("inclusion-proof.other-signature", Severity.REFUSED, "A stop list names the card's signer, and the proof is about another card or another signature.", _PROOF, "9.9"),
+    ("inclusion-proof.too-late", Severity.REFUSED, "A stop list names the card's signer, and witnesses saw the card's signature only when the signer's key may have been in other hands: it may be forged.", _HAND_OVER, "9.9"),
     # SPEC.md, 9.10 to 9.15
     ("data-group.altered", Severity.REFUSED, "A file on the chip is not the one that was signed.", _HAND_OVER, "9.10"),
     ("data-group.not-covered", Severity.REFUSED, "The chip holds a file that the security object does not list: nobody signed it.", _HAND_OVER, "9.11"),

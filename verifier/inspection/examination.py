@@ -18,6 +18,7 @@ from verifier.inspection.checks import (
     CheckNotPerformedError,
     CheckResult,
 )
+from verifier.inspection.log_evidence import LogEvidence
 from verifier.inspection.policy import Policy
 from verifier.inspection.snapshot import CardSnapshot, FileEvidence, FileOutcome
 
@@ -49,15 +50,26 @@ PROTECTED_GROUPS: Final = frozenset({3, 4, 13})
 
 
 class Examination:
-    """One snapshot under one set of rules at one time; ``results`` grows by one check a step."""
+    """One snapshot under one set of rules at one time; ``results`` grows by one check a step.
+
+    ``notes`` are codes of what was let through by a rule that is not for every card.
+    """
 
     def __init__(
-        self, snapshot: CardSnapshot, *, trust: TrustAnchors, policy: Policy, now: datetime
+        self,
+        snapshot: CardSnapshot,
+        *,
+        trust: TrustAnchors,
+        policy: Policy,
+        now: datetime,
+        log_evidence: LogEvidence | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.trust = trust
         self.policy = policy
         self.now = now
+        self.log_evidence = LogEvidence() if log_evidence is None else log_evidence
+        self.notes: list[str] = []
         self.results: dict[CheckName, CheckResult] = {}
         self._decoded: dict[str, object] = {}
         self._as_listed: dict[int, bool] = {}

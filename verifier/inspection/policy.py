@@ -34,7 +34,9 @@ _TOP_KEYS: Final = frozenset(
         "purposes",
     }
 )
-_OPTIONAL_KEYS: Final = frozenset({"allow_bac", "allow_other_signatures", "anchors"})
+_OPTIONAL_KEYS: Final = frozenset(
+    {"allow_bac", "allow_other_signatures", "allow_signed_before_compromise", "anchors"}
+)
 _PROTECTED_FILES: Final = "protected_files"
 _FILE_NAMES: Final = {f"DG{number}": number for number in range(1, 17)}
 
@@ -79,6 +81,8 @@ class Policy:
 
     allow_test_authorities: bool = False
     allow_bac: bool = False
+    allow_signed_before_compromise: bool = False
+    """Whether a card of a stopped signer may pass on a proof that witnesses saw its signature before (SPEC.md, 9.25)."""
     allow_other_signatures: bool = False
     document_codes: frozenset[str] = frozenset()
     pace_parameter_ids: frozenset[int] = frozenset()
@@ -185,6 +189,10 @@ class Policy:
             allow_test_authorities=_truth(document, "allow_test_authorities"),
             # Left out, the old way into chips stays shut: only a rule that is spelled out opens it.
             allow_bac="allow_bac" in document and _truth(document, "allow_bac"),
+            allow_signed_before_compromise=(
+                "allow_signed_before_compromise" in document
+                and _truth(document, "allow_signed_before_compromise")
+            ),
             allow_other_signatures="allow_other_signatures" in document
             and _truth(document, "allow_other_signatures"),
             document_codes=document_codes,

@@ -107,7 +107,16 @@ PROCEDURE: Final[tuple[Step, ...]] = (
         clause="9.9",
         name=CheckName.SIGNER_REVOCATION,
         judge=signature_checks.check_revocation,
-        codes=("signer.revocation-unknown", "signer.revoked"),
+        codes=(
+            "signer.revocation-unknown",
+            "signer.revoked",
+            "inclusion-proof.malformed",
+            "inclusion-proof.untrusted",
+            "inclusion-proof.cosignatures-missing",
+            "inclusion-proof.wrong",
+            "inclusion-proof.other-signature",
+            "inclusion-proof.too-late",
+        ),
     ),
     Step(
         clause="9.10",

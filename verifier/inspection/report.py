@@ -16,6 +16,7 @@ from verifier.inspection.checks import CheckName, CheckResult, known_code
 from verifier.inspection.codes import CODES, Severity
 from verifier.inspection.examination import Examination
 from verifier.inspection.holder import Holder, read_holder
+from verifier.inspection.log_evidence import LogEvidence
 from verifier.inspection.policy import DATA_CHECKS, Policy
 from verifier.inspection.procedure import PROCEDURE, perform
 from verifier.inspection.second_choices import second_choices
@@ -68,7 +69,8 @@ _NOT_TOLD: Final = frozenset(
 class Report:
     """One inspection's outcome; ``codes`` are those of whatever stood in the way, in the order of the procedure.
 
-    ``notes`` are codes that say how the card was read, whatever the verdict, so that nothing is silent.
+    ``notes`` are codes that say how the card was read and what was let through, whatever the verdict, so that nothing
+    is silent.
     """
 
     verdict: Verdict
@@ -140,6 +142,7 @@ def inspect(
     policy: Policy,
     now: datetime,
     purpose: str | None = None,
+    log_evidence: LogEvidence | None = None,
 ) -> Report:
     """Judge the evidence of one reading; the same arguments always give the same report.
 
@@ -149,6 +152,8 @@ def inspect(
         policy: what is required, by purpose.
         now: the time to judge at, aware.
         purpose: one of the policy's, ``None`` for its default one.
+        log_evidence: what is known of the signature from a transparency log; it only matters where a stop list names
+            the signer and the policy allows it to.
 
     Raises:
         TrustError: the policy does not know the purpose; nothing that a card does raises.
@@ -157,7 +162,9 @@ def inspect(
     if now.tzinfo is None:
         raise ValueError("the time to judge at has no time zone, expected an aware time")
     required = policy.required_checks(purpose)
-    examination = Examination(snapshot, trust=trust, policy=policy, now=now)
+    examination = Examination(
+        snapshot, trust=trust, policy=policy, now=now, log_evidence=log_evidence
+    )
     for step in PROCEDURE:
         examination.record(perform(step, examination))
     results = examination.results
@@ -166,7 +173,7 @@ def inspect(
         verdict=verdict,
         assurance=_assurance(results),
         codes=codes,
-        notes=_notes(examination, required, codes),
+        notes=(*_notes(examination, required, codes), *examination.notes),
         checks=tuple(results.values()),
         required_checks=required,
         access=snapshot.access,

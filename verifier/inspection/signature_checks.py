@@ -1,15 +1,17 @@
-"""The checks of the security object and of who signed it: SPEC.md, 9.3 to 9.9 and 9.18.
+"""The checks of the security object and of who signed it: SPEC.md, 9.3 to 9.9, 9.18 and 9.25.
 
 What a security object and a certificate are, and when they hold, is `pki`'s to say; these steps bring the
 evidence to it and keep what later steps need.
 """
+
+from datetime import datetime
 
 from card_layout.files.data_group_1 import DataGroup1
 from card_layout.files.security_object_file import SecurityObjectFile
 from pki.certificates import trust as signer_trust
 from pki.certificates.anchor_scope import TrustDemand, TrustPurpose
 from pki.certificates.certificate import load_certificate
-from pki.errors import PkiDataError
+from pki.errors import PkiDataError, PkiRefusedError
 from pki.signed.security_object import SecurityObject
 from verifier.inspection.checks import (
     CheckFailedError,
@@ -31,6 +33,8 @@ __all__ = [
 ]
 
 _SECURITY_OBJECT_FILE = "EF.SOD"
+_REVOKED = "signer.revoked"
+_SIGNED_BEFORE = "signer.signed-before-compromise"
 
 
 def check_syntax(examination: Examination) -> str:
@@ -128,14 +132,38 @@ def check_signer_validity(examination: Examination) -> str:
 
 
 def check_revocation(examination: Examination) -> str:
-    """9.9: no stop list names the signer, and a current revocation list of the authority does not either."""
-    signer_trust.check_revocation(
-        examination.security_object.signer_certificate,
-        examination.authority,
-        examination.trust,
-        now=examination.now,
-    )
+    """9.9: no stop list names the signer, and a current revocation list of the authority does not either.
+
+    A signer that is revoked stays so, unless policy lets a card pass that witnesses saw before its key was in other
+    hands (9.25).
+    """
+    certificate = examination.security_object.signer_certificate
+    authority, now = examination.authority, examination.now
+    try:
+        signer_trust.check_revocation(certificate, authority, examination.trust, now=now)
+    except PkiRefusedError as refusal:
+        proven_at = _proven_at(examination) if refusal.code == _REVOKED else None
+        if proven_at is None:
+            raise
+        signer_trust.check_revocation(
+            certificate, authority, examination.trust, now=now, proven_at=proven_at
+        )
+        examination.notes.append(_SIGNED_BEFORE)
+        return (
+            "The signer's key was compromised later; witnesses had seen this card's signature at "
+            f"{proven_at:%Y-%m-%d %H:%M:%S} UTC."
+        )
     return "The authority's current revocation list does not name the signer."
+
+
+def _proven_at(examination: Examination) -> datetime | None:
+    """When others than the signer had seen the signature; ``None`` where policy does not ask, or nobody brought a proof."""
+    evidence = examination.log_evidence
+    if not examination.policy.allow_signed_before_compromise or evidence.proof is None:
+        return None
+    # What 9.4 did not verify is nobody's signature, and so is in no log.
+    examination.require(CheckName.SECURITY_OBJECT_SIGNATURE)
+    return evidence.known_since(examination.security_object)
 
 
 def check_status_reference(examination: Examination) -> str:

@@ -2,6 +2,8 @@
 
 docs/policy.md says what each of them is; ``anchors/`` is what imports of master lists left.
 
+It may hold ``log/log.policy`` and ``proofs/*.tlog-proof`` as well, for cards of signers that a stop list names.
+
 A broken file is an error that names it: nothing is judged with a part of what was meant to be trusted. What is not
 there is not trusted: an empty directory refuses every card.
 """
@@ -17,6 +19,8 @@ from pki.certificates.certificate import MAX_CERTIFICATE_BYTES
 from pki.certificates.imported_anchors import MAX_IMPORTED_ANCHORS_BYTES, ImportedAnchors
 from pki.certificates.trust import Authority, TrustAnchors
 from pki.errors import PkiError
+from pki.record.transparency_policy import MAX_POLICY_BYTES as MAX_LOG_POLICY_BYTES
+from pki.record.transparency_policy import LogPolicy
 from pki.signed.stop_list import MAX_STOP_LIST_BYTES
 from verifier.errors import TrustError
 from verifier.inspection.policy import MAX_POLICY_BYTES, Policy
@@ -27,6 +31,7 @@ _MAX_FILES: Final = 256
 _MAX_CRL_BYTES: Final = 4 * 1024 * 1024
 _MAX_TOTAL_BYTES: Final = 64 * 1024 * 1024
 _POLICY_FILE: Final = "policy.toml"
+_LOG_POLICY_FILE: Final = "log.policy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,7 @@ class Trust:
 
     anchors: TrustAnchors
     policy: Policy
+    log_policy: LogPolicy | None = None
 
 
 def load_trust(directory: Path) -> Trust:
@@ -62,7 +68,17 @@ def load_trust(directory: Path) -> Trust:
     return Trust(
         anchors=_with_stop_lists(directory / "stop", anchors, policy),
         policy=policy,
+        log_policy=_log_policy(directory / "log" / _LOG_POLICY_FILE),
     )
+
+
+def _log_policy(path: Path) -> LogPolicy | None:
+    if not path.exists():
+        return None
+    try:
+        return LogPolicy.from_bytes(_read(path, MAX_LOG_POLICY_BYTES))
+    except PkiError as error:
+        raise _malformed(path, str(error)) from error
 
 
 def _anchors(path: Path, certificates: list[bytes], crls: list[bytes]) -> TrustAnchors:

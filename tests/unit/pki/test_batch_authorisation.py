@@ -13,24 +13,27 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card_layout.curves import NamedCurve
 from pki.errors import PkiError
+from pki.home import Home
 from pki.keys.software import SoftwareKeystore, SoftwareSigner
 from pki.record.journal import Journal, Record
 from pki.services.authorising import accept_authorisation, check_batch
-from pki.services.operators import HomeOperatorRoot, OperatorService
+from pki.services.authority import AuthorityService
+from pki.services.operators import OperatorService
 from pki.services.recorder import Recorder
+from pki.services.service_authority import ServiceAuthorityService
 from pki.services.state import EntryKind, PkiState
 from pki.signed.authorisation import (
     AuthorisationError,
     BatchAuthorisation,
+    OperatorAssertion,
     OperatorSignature,
-    SignatureKind,
 )
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
+OCTETS = st.binary(min_size=1, max_size=40)
 TERMS = st.builds(
     BatchAuthorisation,
     batch=st.binary(min_size=16, max_size=16),
@@ -40,11 +43,14 @@ TERMS = st.builds(
         lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
     ),
     signatures=st.lists(
-        st.builds(
-            OperatorSignature,
-            kind=st.sampled_from(SignatureKind),
-            certificate=st.binary(min_size=1, max_size=40),
-            signature=st.binary(min_size=1, max_size=40),
+        st.builds(OperatorSignature, certificate=OCTETS, signature=OCTETS)
+        | st.builds(
+            OperatorAssertion,
+            certificate=OCTETS,
+            credential_id=OCTETS,
+            authenticator_data=OCTETS,
+            client_data=OCTETS,
+            signature=OCTETS,
         ),
         max_size=4,
     ).map(tuple),
@@ -77,10 +83,13 @@ class House:
             )
         self.keystore = SoftwareKeystore.create(directory / "keystore", passphrase=b"x")
         self.service = OperatorService(
-            certification=HomeOperatorRoot(
-                keystore=self.keystore,
-                recorder=self.recorder,
-                random_bytes=secrets.token_bytes,
+            certification=ServiceAuthorityService(
+                AuthorityService(
+                    keystore=self.keystore,
+                    recorder=self.recorder,
+                    publication=Home(directory / "home"),
+                    random_bytes=secrets.token_bytes,
+                )
             ),
             recorder=self.recorder,
         )
@@ -308,28 +317,6 @@ def test_a_name_and_a_key_are_enrolled_once(house: House) -> None:
     assert code_of(lambda: house.service.enrol("chi", key)) == "operator.key-used"
     assert code_of(lambda: house.enrol("x" * 33)) == "operator.name-invalid"
     assert code_of(lambda: house.enrol("a,b")) == "keystore.key-id-invalid"
-
-
-def test_the_root_of_operators_is_made_once_and_residue_of_a_crash_is_removed(
-    tmp_path: Path, authority: Any
-) -> None:
-    house = House(tmp_path, authority)
-    with house.stack:
-        house.keystore.create_signing_key(key_id="operators-1", curve=NamedCurve.SECP256R1)
-        before = house.keystore.signer("operators-1").public_key
-        house.enrol("an")
-        house.enrol("binh")
-        assert house.keystore.signer("operators-1").public_key != before
-        house.accept(house.sign(house.terms(), "an", "binh"))
-
-
-def test_a_root_that_may_exist_is_not_made_again(tmp_path: Path, authority: Any) -> None:
-    house = House(tmp_path, authority)
-    with house.stack:
-        house.recorder.record(
-            EntryKind.OPERATOR_ROOT_INTENDED, key="operators-1", serial="5", digest=""
-        )
-        assert code_of(lambda: house.enrol("an")) == "operator.root-unfinished"
 
 
 def test_an_entry_that_names_no_batch_is_damage(house: House) -> None:

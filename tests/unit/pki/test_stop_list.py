@@ -242,6 +242,7 @@ def forge(authority: Any, scene: Scene, now: datetime, **changes: Any) -> bytes:
         "issuer": issuer,
         "signing_time": now - DAY,
         "fraction": timedelta(0),
+        "since": None,
     } | changes
     content = _StopListContent(
         version=values["version"],
@@ -253,6 +254,9 @@ def forge(authority: Any, scene: Scene, now: datetime, **changes: Any) -> bytes:
                 issuer=element(values["issuer"]),
                 serial_number=serial_number,
                 stopped_at=asn1.GeneralizedTime(now - DAY + values["fraction"]),
+                compromised_since=(
+                    None if values["since"] is None else asn1.GeneralizedTime(values["since"])
+                ),
             )
             for serial_number in values["stopped"]
         ],
@@ -284,6 +288,8 @@ def forge(authority: Any, scene: Scene, now: datetime, **changes: Any) -> bytes:
         ({"stopped": range(1, 4098)}, "4097 entries"),
         ({"issuer": OTHER_NAME}, "another issuer"),
         ({"fraction": timedelta(milliseconds=5)}, "fraction"),
+        ({"since": FIXED - DAY + timedelta(seconds=1)}, "compromised since"),
+        ({"since": FIXED - 2 * DAY + timedelta(milliseconds=5)}, "fraction"),
         ({"content_type": ID_STATUS_REFERENCE}, "content type"),
     ],
 )
