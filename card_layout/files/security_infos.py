@@ -16,8 +16,13 @@ from functools import lru_cache
 from typing import Self
 
 from card_layout import der, tlv
-from card_layout.curves import CurveError, EcPublicKey, curve_for_pace_parameter
+from card_layout.curves import CurveError, EcPublicKey
 from card_layout.files.malformed import CardAccessError, malformed_as
+from card_layout.files.numbered_keys import (
+    decode_numbered_key,
+    encode_numbered_key,
+    has_numbered_parameters,
+)
 from card_layout.files.terminal_authentication_info import (
     ID_TERMINAL_AUTHENTICATION,
     TerminalAuthenticationInfo,
@@ -51,8 +56,6 @@ ID_PK_ECDH = f"{_SMARTCARD}.1.2"
 
 ID_ACTIVE_AUTHENTICATION = "2.23.136.1.1.5"
 """id-icao-mrtd-security-aaProtocolObject."""
-
-_STANDARDISED_DOMAIN_PARAMETERS = "0.4.0.127.0.7.1.2"
 
 MAX_INFOS = 16
 """The most infos that a reader takes in one set (SPEC.md, 3.4)."""
@@ -146,7 +149,7 @@ class ChipAuthenticationPublicKeyInfo:
     def to_bytes(self) -> bytes:
         """The DER SEQUENCE."""
         if self.standardised_parameters:
-            key = _encode_numbered_key(self.public_key)
+            key = encode_numbered_key(self.public_key)
         else:
             key = self.public_key.to_subject_public_key_info(explicit=self.explicit_parameters)
         return tlv.encode(
@@ -166,10 +169,10 @@ class ChipAuthenticationPublicKeyInfo:
             _require_tags(parts, (der.OBJECT_IDENTIFIER, der.SEQUENCE, der.INTEGER))
             protocol = der.decode_object_identifier(parts[0].value)
             encoded_key = parts[1].to_bytes()
-            is_numbered = _has_numbered_parameters(parts[1])
+            is_numbered = has_numbered_parameters(parts[1])
         try:
             if is_numbered:
-                public_key = _decode_numbered_key(parts[1])
+                public_key = decode_numbered_key(parts[1])
             else:
                 public_key = EcPublicKey.from_subject_public_key_info(encoded_key)
         except CurveError as error:
@@ -384,40 +387,6 @@ def _read_protocol(encoded: bytes) -> str:
 
 def _encode_protocol(protocol: str) -> bytes:
     return tlv.encode(der.OBJECT_IDENTIFIER, der.encode_object_identifier(protocol))
-
-
-def _has_numbered_parameters(key: tlv.Tlv) -> bool:
-    """Whether a SubjectPublicKeyInfo names its domain by a number."""
-    parts = key.children()
-    return bool(parts) and parts[0].value.startswith(
-        _encode_protocol(_STANDARDISED_DOMAIN_PARAMETERS)
-    )
-
-
-def _encode_numbered_key(public_key: EcPublicKey) -> bytes:
-    parameters = _encode_protocol(_STANDARDISED_DOMAIN_PARAMETERS) + der.encode_integer(
-        public_key.curve.pace_parameter_id
-    )
-    key = tlv.encode(der.BIT_STRING, b"\x00" + public_key.point)
-    return tlv.encode(der.SEQUENCE, tlv.encode(der.SEQUENCE, parameters) + key)
-
-
-def _decode_numbered_key(key: tlv.Tlv) -> EcPublicKey:
-    """The key of a SubjectPublicKeyInfo whose domain is named by a number.
-
-    Raises:
-        CurveError: the number is none of ours (``curve.unsupported``), or the point is not on its curve.
-    """
-    with malformed_as(CurveError, "a key with numbered domain parameters"):
-        parts = key.children()
-        numbers = parts[0].children()
-    if len(parts) != 2 or parts[1].tag != der.BIT_STRING or parts[1].value[:1] != b"\x00":
-        raise CurveError("subject public key info does not hold parameters and a whole bit string")
-    if len(numbers) != 2 or numbers[1].tag != der.INTEGER:
-        raise CurveError("the number of the domain parameters is missing, or not alone")
-    with malformed_as(CurveError, "the number of the domain parameters"):
-        curve = curve_for_pace_parameter(der.decode_integer(numbers[1].value))
-    return EcPublicKey(curve=curve, point=parts[1].value[1:])
 
 
 def _encode_optional(number: int | None) -> bytes:
