@@ -6,12 +6,12 @@ is another TOML file of the same schema, given by its path.
 
 import tomllib
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from card_layout.curves import NamedCurve
 from card_layout.errors import CardDataError
@@ -22,6 +22,8 @@ __all__ = [
     "AccessRule",
     "CardProfile",
     "FileProfile",
+    "PersonalisationDialect",
+    "PersonalisationProfile",
     "ProfileError",
     "load_profile",
     "packaged_profiles",
@@ -67,9 +69,29 @@ class FileProfile:
     read: AccessRule
 
 
+class PersonalisationDialect(StrEnum):
+    """How a plan is said to chips of a profile (SPEC.md, 8 and 11)."""
+
+    NATIVE = "native"
+    JMRTD = "jmrtd"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalisationProfile:
+    """How chips are written: the dialect, and how long their keys are, in bytes; ``jmrtd`` knows no keys."""
+
+    dialect: PersonalisationDialect = PersonalisationDialect.NATIVE
+    key_bytes: int = 16
+    transport_key_bytes: int = 16
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardProfile:
-    """One kind of card. ``is_assumed`` tells that the real card may differ; show it wherever the name is shown."""
+    """One kind of card. ``is_assumed`` tells that the real card may differ; show it wherever the name is shown.
+
+    ``pace_curve`` is ``None`` for cards that know basic access control alone. ``is_development`` is for those and
+    for others that nobody may be given: an issuer makes them only where it was told to.
+    """
 
     name: str
     is_assumed: bool
@@ -77,7 +99,7 @@ class CardProfile:
     application_identifier: bytes
     application_file_identifier: int
     files: tuple[FileProfile, ...]
-    pace_curve: NamedCurve
+    pace_curve: NamedCurve | None
     chip_authentication_curve: NamedCurve
     extended_lengths: bool
     max_command_bytes: int
@@ -86,6 +108,8 @@ class CardProfile:
     portrait_max_bytes: int
     document_code: str = "CM"
     issuing_state: str = "VNM"
+    personalisation: PersonalisationProfile = PersonalisationProfile()
+    is_development: bool = False
 
     def __post_init__(self) -> None:
         prefix = f"{self.application_identifier.hex().upper()}/"
@@ -117,6 +141,27 @@ class CardProfile:
         if self.portrait_min_bytes > self.portrait_max_bytes:
             raise ProfileError(
                 f"profile {self.name}: the least portrait is longer than the longest"
+            )
+        self._require_access_and_dialect_to_fit()
+
+    def _require_access_and_dialect_to_fit(self) -> None:
+        if self.pace_curve is None:
+            has_offer = any(file.name == "EF.CardAccess" for file in self.files)
+            if has_offer or not self.is_development:
+                raise ProfileError(
+                    f"profile {self.name}: a card without PACE has no EF.CardAccess and is for development"
+                )
+        if self.personalisation.dialect is PersonalisationDialect.JMRTD:
+            has_others = self.master_files or any(file.name == "EF.CVCA" for file in self.files)
+            if self.pace_curve is not None or self.extended_lengths or has_others:
+                raise ProfileError(
+                    f"profile {self.name}: dialect jmrtd has no PACE, no extended lengths, no files of the "
+                    "master file and no EF.CVCA"
+                )
+        if self.personalisation.key_bytes > self.personalisation.transport_key_bytes:
+            raise ProfileError(
+                f"profile {self.name}: keys of {8 * self.personalisation.key_bytes} bits would travel under "
+                f"transport keys of {8 * self.personalisation.transport_key_bytes}"
             )
 
     def file(self, name: str) -> FileProfile:
@@ -206,8 +251,28 @@ class _ApplicationTable(_Table):
 
 
 class _AccessTable(_Table):
-    pace_curve: _CurveName
+    pace_curve: _CurveName | None = None
+    basic_access_control: bool = False
     chip_authentication_curve: _CurveName
+
+    @model_validator(mode="after")
+    def _check_one_way_in(self) -> Self:
+        if (self.pace_curve is None) is not self.basic_access_control:
+            raise ValueError("expected either pace_curve or basic_access_control = true")
+        return self
+
+
+class _PersonalisationTable(_Table):
+    dialect: Literal["native", "jmrtd"] = "native"
+    key_bits: Literal[128, 192, 256] = 128
+    transport_key_bits: Literal[128, 192, 256] = 128
+
+    def to_profile(self) -> PersonalisationProfile:
+        return PersonalisationProfile(
+            dialect=PersonalisationDialect(self.dialect),
+            key_bytes=self.key_bits // 8,
+            transport_key_bytes=self.transport_key_bits // 8,
+        )
 
 
 class _ApduTable(_Table):
@@ -249,11 +314,13 @@ class _ProfileDocument(_Table):
     format: Literal[1]
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
     is_assumed: bool
+    is_development: bool = False
     arc: Annotated[str, Field(pattern=r"^[0-2](\.(0|[1-9][0-9]{0,8})){1,16}$")]
     document_code: Annotated[str, Field(pattern=r"^[ACI][A-Z0-9]?$")]
     issuing_state: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     application: _ApplicationTable
     access: _AccessTable
+    personalisation: _PersonalisationTable = _PersonalisationTable()
     apdu: _ApduTable
     portrait: _PortraitTable
     files: Annotated[list[_FileTable], Field(min_length=1, max_length=64)]
@@ -266,7 +333,7 @@ class _ProfileDocument(_Table):
             application_identifier=bytes.fromhex(self.application.identifier),
             application_file_identifier=int(self.application.file_identifier, 16),
             files=tuple(file.to_profile() for file in self.files),
-            pace_curve=_CURVES[self.access.pace_curve],
+            pace_curve=None if self.access.pace_curve is None else _CURVES[self.access.pace_curve],
             chip_authentication_curve=_CURVES[self.access.chip_authentication_curve],
             extended_lengths=self.apdu.extended_lengths,
             max_command_bytes=self.apdu.max_command_bytes,
@@ -275,4 +342,6 @@ class _ProfileDocument(_Table):
             portrait_max_bytes=self.portrait.max_bytes,
             document_code=self.document_code,
             issuing_state=self.issuing_state,
+            personalisation=self.personalisation.to_profile(),
+            is_development=self.is_development,
         )

@@ -24,8 +24,7 @@ from issuer.personalisation.chip_keys import (
     KeystoreThread,
     MasterKeyChipKeys,
 )
-from issuer.personalisation.native import NativeDialect
-from issuer.personalisation.quality_control import TerminalQualityControl
+from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.personalisation.sealed_keys import STATION_KEY_ID, SealedChipKeysOfStation
 from issuer.personalisation.trust_points import TrustPointShelf
 from issuer.services.bind_cards import BindingReport, bind_cards
@@ -149,6 +148,12 @@ class ProductionHome:
             IssuerUnavailableError: ``authorisation.unavailable``: the file cannot be read.
             PkiError: the signer cannot be reached, or refuses.
         """
+        if self.profile.is_development:
+            raise IssuerRefusedError(
+                f"cards of profile {self.profile.name} are signed by a test authority only",
+                code="profile.development",
+                hint="cards sign --pki TEST-PKI",
+            )
         self.keystore.close()
         with SocketDocumentSigner(
             socket, authorisation=_read_authorisation(authorisation)
@@ -191,9 +196,10 @@ class ProductionHome:
                 task=task,
                 profile=self.profile,
                 ledger=self.station_ledger,
-                chip_keys=MasterKeyChipKeys(self.keystore) if chip_keys is None else chip_keys,
-                dialect=NativeDialect(profile=self.profile),
-                quality_control=TerminalQualityControl(profile=self.profile),
+                chip_keys=chip_keys
+                or MasterKeyChipKeys(self.keystore, lengths=self.profile.personalisation),
+                dialect=dialect_of(self.profile),
+                quality_control=quality_control_of(self.profile),
                 trust_points=_shelf(self.opened.home).by_reference(),
                 clock=_now,
             ),
@@ -298,16 +304,25 @@ def open_production_office(home: Path) -> Iterator[ProductionOffice]:
 
 
 @contextlib.contextmanager
-def open_production_home(home: Path) -> Iterator[ProductionHome]:
+def open_production_home(
+    home: Path, *, allow_development_cards: bool = False
+) -> Iterator[ProductionHome]:
     """Card production of a home directory; database and keystore are closed at the end.
 
     Raises:
+        IssuerRefusedError: the card profile is for development, and that was not allowed (``profile.development``).
         IssuerUnavailableError: home, settings or database are not to be had.
         KeystoreError: the keystore cannot be opened.
         CardDataError: the card profile of the settings cannot be loaded.
     """
     with open_register_home(home) as opened:
         profile = load_profile(opened.settings.card_profile)
+        if profile.is_development and not allow_development_cards:
+            raise IssuerRefusedError(
+                f"cards of profile {profile.name} are for development and for nobody's pocket",
+                code="profile.development",
+                hint="membercard-issuer --allow-development-cards ...",
+            )
         with contextlib.closing(KeystoreThread(lambda: _open_keystore(opened))) as keystore:
             sealer = keystore.call(_derive_sealer)
             yield ProductionHome(

@@ -41,6 +41,7 @@ Examples:
 )
 def root(
     context: typer.Context,
+    *,
     home: Annotated[
         Path | None,
         typer.Option(
@@ -48,12 +49,19 @@ def root(
             help="The directory of settings, database, portraits and keys.",
         ),
     ] = None,
+    allow_development_cards: Annotated[
+        bool,
+        typer.Option(
+            "--allow-development-cards",
+            help="Let a card profile be used that is for development, as dev-bac is.",
+        ),
+    ] = False,
 ) -> None:
     """Turn approved members into written, read-back and locked chip cards.
 
     Exit status: 0 done, 1 refused, 2 could not read or do, 64 wrong usage.
     """
-    context.obj = CommandContext(home)
+    context.obj = CommandContext(home, allow_development_cards)
 
 
 for _name, _commands in (

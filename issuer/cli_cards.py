@@ -15,7 +15,6 @@ import typer
 from card_layout.files.data_group_1 import DataGroup1
 from issuer.bootstrap_production import (
     ProductionHome,
-    open_production_home,
     open_production_office,
 )
 from issuer.cli_context import (
@@ -28,6 +27,7 @@ from issuer.cli_context import (
     standard_error,
     standard_output,
 )
+from issuer.cli_production_home import opened_production
 from issuer.domain.card import CardState
 from issuer.domain.chip import parse_serial
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
@@ -69,7 +69,7 @@ def bind_command(
     The exit status is 1 where members are left for whom there is no chip.
     """
     _require_choice(every=every, limit=limit)
-    with open_production_home(command_context(context).home) as home:
+    with opened_production(context) as home:
         report = home.bind(limit=limit)
     if output_format is OutputFormat.JSON:
         print_json(
@@ -130,7 +130,7 @@ def sign_command(
     signed = 0
     refused: list[dict[str, str | None]] = []
     with (
-        open_production_home(command_context(context).home) as home,
+        opened_production(context) as home,
         _signing(
             home,
             pki=pki,
@@ -233,7 +233,7 @@ def print_data_command(
     The file is SECRET until the cards are handed over: with it anybody can open the chips.
     It can be read by its owner only; destroy it when the cards are printed.
     """
-    with open_production_home(command_context(context).home) as home:
+    with opened_production(context) as home:
         count = _write_privately(out, _print_data(home))
     if output_format is OutputFormat.JSON:
         print_json({"cards": count, "file": str(out)})

@@ -45,6 +45,7 @@ class CommandContext:
     """What stands before the object of every command."""
 
     given_home: Path | None
+    allow_development_cards: bool = False
 
     @property
     def home(self) -> Path:

@@ -9,14 +9,13 @@ from typing import Annotated
 
 import typer
 
-from issuer.bootstrap_production import open_production_home
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
-    command_context,
     print_json,
     standard_output,
 )
+from issuer.cli_production_home import opened_production
 from issuer.services.station import StationEvent, StationReport
 from issuer.services.visit_chip import StationTask, VisitResult
 from issuer.station_display import plain_display, silent_display, terminal_display
@@ -139,7 +138,7 @@ def _run(
     files, batch = sealed
     names = tuple(dict.fromkeys(readers))
     with (
-        open_production_home(command_context(context).home) as home,
+        opened_production(context) as home,
         _display(names, count=count, output_format=output_format) as on_event,
     ):
         station = home.station(

@@ -80,6 +80,11 @@ def terminal_display(
         def show(event: StationEvent) -> None:
             line = lines[event.reader]
             with lock:
+                if event.kind is StationEventKind.WARNING:
+                    progress.console.print(
+                        f"{escape(event.reader)}: {escape(event.text)}", highlight=False
+                    )
+                    return
                 if event.outcome is None:
                     progress.update(line, stage=escape(event.text or event.kind.value))
                     return

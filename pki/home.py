@@ -164,11 +164,11 @@ class Home:
         return read_pin_file(given if given is not None else settings.pin_file)
 
     def publish_certificate(self, name: str, der: bytes) -> None:
-        """See ``pki.services.authority.Publication``."""
+        """See ``pki.services.publication.Publication``."""
         self._publish(self.directory / "certificates" / f"{name}.cer", der)
 
     def publish_crl(self, name: str, der: bytes) -> None:
-        """See ``pki.services.authority.Publication``."""
+        """See ``pki.services.publication.Publication``."""
         self._publish(self.directory / "crl" / f"{name}.crl", der)
 
     def publish_checkpoint(self, note: bytes) -> None:
@@ -220,11 +220,11 @@ class Home:
         self._publish(self.directory / "card-verifiable" / f"{name}.cvcert", content)
 
     def publish_stop_list(self, name: str, der: bytes) -> None:
-        """See ``pki.services.authority.Publication``."""
+        """See ``pki.services.publication.Publication``."""
         self._publish(self.directory / "stop" / f"{name}.stop", der)
 
     def publish_master_list(self, name: str, der: bytes) -> None:
-        """See ``pki.services.authority.Publication``."""
+        """See ``pki.services.publication.Publication``."""
         self._publish(self.directory / "master-list" / f"{name}.ml", der)
 
     def _publish(self, path: Path, der: bytes) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from card_layout.atr import LifeCycle, encode_atr
-from card_layout.profile import CardProfile
-from simulators.card.aes import cmac
+from card_layout.profile import CardProfile, PersonalisationDialect
+from simulators.card.aes import BLOCK, cmac
+from simulators.card.jmrtd_applet import JMRTD_ATR
 from simulators.errors import SimulatorError
-from simulators.image import CardImage, Keys, Limits, PersonalisationKeys
+from simulators.image import Applet, CardImage, Keys, Limits, PersonalisationKeys
 
 __all__ = [
     "MASTER_KEY_BYTES",
@@ -27,17 +28,22 @@ TRANSPORT_KEY_VERSION = 0xFF
 _MAX_KEY_FILE_CHARACTERS = 1024
 
 
-def derive_card_key(master_key: bytes, *, label: str, serial: bytes) -> bytes:
-    """One key of one card (SPEC.md, 8.2): SP 800-108, counter mode, AES-CMAC, one block."""
-    block = (1).to_bytes(4, "big") + label.encode("ascii") + b"\x00" + serial
-    return cmac(master_key, block + (128).to_bytes(4, "big"))
+def derive_card_key(
+    master_key: bytes, *, label: str, serial: bytes, key_bytes: int = BLOCK
+) -> bytes:
+    """One key of one card (SPEC.md, 8.2): SP 800-108, counter mode, AES-CMAC, one block for 16 bytes, else two."""
+    fixed = label.encode("ascii") + b"\x00" + serial + (8 * key_bytes).to_bytes(4, "big")
+    blocks = [cmac(master_key, number.to_bytes(4, "big") + fixed) for number in (1, 2)]
+    return b"".join(blocks)[:key_bytes]
 
 
-def transport_keys(master_key: bytes, serial: bytes) -> PersonalisationKeys:
+def transport_keys(master_key: bytes, serial: bytes, key_bytes: int = BLOCK) -> PersonalisationKeys:
     """The three transport keys of a card."""
 
     def derive(name: str) -> bytes:
-        return derive_card_key(master_key, label=f"membercard transport {name}", serial=serial)
+        return derive_card_key(
+            master_key, label=f"membercard transport {name}", serial=serial, key_bytes=key_bytes
+        )
 
     return PersonalisationKeys(
         key_version=TRANSPORT_KEY_VERSION,
@@ -47,8 +53,14 @@ def transport_keys(master_key: bytes, serial: bytes) -> PersonalisationKeys:
     )
 
 
-def blank_image(profile: CardProfile, *, serial: bytes, transport_master_key: bytes) -> CardImage:
-    """A card in state *blank*: a serial, transport keys, and nothing else.
+def blank_image(
+    profile: CardProfile,
+    *,
+    serial: bytes,
+    transport_master_key: bytes,
+    challenge_bytes: int = 8,
+) -> CardImage:
+    """A card in state *blank*: a serial, transport keys, and nothing else; with 16 bytes of challenge it is of mode S16.
 
     Raises:
         SimulatorError: the serial or the master key has a wrong length.
@@ -59,6 +71,8 @@ def blank_image(profile: CardProfile, *, serial: bytes, transport_master_key: by
             f"expected {SERIAL_BYTES} and {MASTER_KEY_BYTES}",
             code="blank.wrong-length",
         )
+    if profile.personalisation.dialect is PersonalisationDialect.JMRTD:
+        return _java_card(profile, serial)
     return CardImage(
         profile=profile.name,
         state=LifeCycle.BLANK,
@@ -69,7 +83,25 @@ def blank_image(profile: CardProfile, *, serial: bytes, transport_master_key: by
             max_command_bytes=profile.max_command_bytes,
             max_response_bytes=profile.max_response_bytes,
         ),
-        keys=Keys(personalisation=transport_keys(transport_master_key, serial)),
+        keys=Keys(
+            personalisation=transport_keys(
+                transport_master_key, serial, profile.personalisation.transport_key_bytes
+            ),
+            challenge_bytes=challenge_bytes,
+        ),
+    )
+
+
+def _java_card(profile: CardProfile, serial: bytes) -> CardImage:
+    """A Java Card on which somebody has installed the passport applet: no keys, nothing in it (SPEC.md, 11)."""
+    return CardImage(
+        profile=profile.name,
+        state=LifeCycle.BLANK,
+        serial=serial,
+        atr=JMRTD_ATR,
+        applet=Applet.JMRTD,
+        limits=Limits(extended_lengths=False, max_command_bytes=261, max_response_bytes=258),
+        applications={profile.application_identifier: profile.application_file_identifier},
     )
 
 

@@ -17,19 +17,40 @@ from simulators.proximity import ProximityReader
 __all__ = ["HopperReader", "SimulatedConnection", "SimulatedReader", "open_reader"]
 
 
+class _Slot:
+    """What lies in the reader: one card, until another one takes its place."""
+
+    def __init__(self, card: VirtualCard, other: VirtualCard) -> None:
+        self.card = card
+        self._other = other
+
+    def process(self, command: bytes) -> bytes:
+        """What the card that is in now answers."""
+        return self.card.process(command)
+
+    def power_off(self) -> None:
+        """Take the power of the card that is in now."""
+        self.card.power_off()
+
+    def swap(self) -> None:
+        """The other card is in from now on, powered, and the terminal is not told."""
+        if self.card is not self._other:
+            self.card.power_off()
+            self.card = self._other
+            self.card.power_on()
+
+
 class SimulatedConnection:
     """A powered virtual card; made by ``SimulatedReader.connect``."""
 
-    def __init__(
-        self, card: VirtualCard, exchange: FaultyExchange, proximity: ProximityReader
-    ) -> None:
-        self._card = card
+    def __init__(self, slot: _Slot, exchange: FaultyExchange, proximity: ProximityReader) -> None:
+        self._slot = slot
         self._exchange = exchange
         self._is_open = True
         self._is_torn = False
         self._has_transmitted = False
         self._proximity = proximity
-        self._atr = card.power_on()
+        self._atr = slot.card.power_on()
         proximity.power_on()
 
     @property
@@ -40,12 +61,12 @@ class SimulatedConnection:
     @property
     def is_in_use(self) -> bool:
         """Whether nobody closed the connection and the card still has power."""
-        return self._is_open and self._card.is_powered
+        return self._is_open and self._slot.card.is_powered
 
     @property
     def is_torn(self) -> bool:
         """Whether the card lost its power before the connection was closed."""
-        return self._is_torn or (self._is_open and not self._card.is_powered)
+        return self._is_torn or (self._is_open and not self._slot.card.is_powered)
 
     @property
     def has_transmitted(self) -> bool:
@@ -60,7 +81,7 @@ class SimulatedConnection:
         """
         self._require_open()
         own = self._proximity.answer(command)
-        if own is not None and self._card.is_powered:
+        if own is not None and self._slot.card.is_powered:
             return own
         self._has_transmitted = True
         try:
@@ -78,9 +99,9 @@ class SimulatedConnection:
             TransportError: the card was torn, or the connection is closed.
         """
         self._require_open()
-        if not self._card.is_powered:
+        if not self._slot.card.is_powered:
             raise TransportError("the card was taken away")
-        self._atr = self._card.reset()
+        self._atr = self._slot.card.reset()
         self._proximity.power_on()
         return self._atr
 
@@ -89,7 +110,7 @@ class SimulatedConnection:
         if self._is_open:
             self._is_torn = self.is_torn
             self._is_open = False
-            self._card.power_off()
+            self._slot.card.power_off()
 
     def _require_open(self) -> None:
         if not self._is_open:
@@ -106,6 +127,7 @@ class SimulatedReader:
             that each strikes once; those of the image count from 1 again when a torn card is put in again.
         random: the card's randomness, for a card that is read from a file.
         sleep: waits for delays and slow cards.
+        other: the card that a fault of kind ``swap`` puts in; without it one with the same image.
     """
 
     def __init__(
@@ -115,8 +137,10 @@ class SimulatedReader:
         faults: Sequence[Fault] = (),
         random: Callable[[int], bytes] = secrets.token_bytes,
         sleep: Callable[[float], None] = time.sleep,
+        other: VirtualCard | None = None,
     ) -> None:
         self._source = source
+        self._other = other
         self._faults = tuple(faults)
         self._random = random
         self._sleep = sleep
@@ -153,25 +177,28 @@ class SimulatedReader:
             is_torn = self._connection.is_torn
             self._connection.close()
         card = self._insert()
+        slot = _Slot(card, self._other or VirtualCard(card.image, sleep=self._sleep))
         first_of_image = 1
         if self._in_image is not None and not is_torn:
             first_of_image = self._in_image.next_number
         self._in_image = FaultyExchange(
-            card.process,
+            slot.process,
             card.image.faults,
-            power_off=card.power_off,
+            power_off=slot.power_off,
             sleep=self._sleep,
             first_number=first_of_image,
+            swap=slot.swap,
         )
         self._in_reader = FaultyExchange(
             self._in_image.transmit,
             self._faults,
-            power_off=card.power_off,
+            power_off=slot.power_off,
             sleep=self._sleep,
             first_number=self.next_command_number,
+            swap=slot.swap,
         )
         self._connection = SimulatedConnection(
-            card, self._in_reader, ProximityReader(secrets.token_bytes)
+            slot, self._in_reader, ProximityReader(secrets.token_bytes)
         )
         return self._connection
 

@@ -51,6 +51,18 @@ class FaultKind(StrEnum):
     RUBBISH = "rubbish"
     """The answer is replaced by bytes that end in no status word."""
 
+    REPLACE = "replace"
+    """The answer is replaced by ``response``."""
+
+    OTHER_ANSWER = "other-answer"
+    """The answer is the one to the command before: the card, or whoever stands between, is one behind."""
+
+    SWAP = "swap"
+    """Another card lies in the reader from then on, and nobody said so: it knows nothing of the session."""
+
+    SHRINKING_FILE = "shrinking-file"
+    """File ``path`` loses its second half once it was read from for the first time."""
+
     OVERLONG_LENGTH = "overlong-length"
     """The content of file ``path`` announces 4 GB in its first data object."""
 
@@ -58,7 +70,9 @@ class FaultKind(StrEnum):
     """The card refuses ``instruction`` (with ``p1``, where given) with ``status_word``."""
 
 
-IN_CARD = frozenset({FaultKind.OVERLONG_LENGTH, FaultKind.INSTRUCTION_REFUSED})
+IN_CARD = frozenset(
+    {FaultKind.OVERLONG_LENGTH, FaultKind.SHRINKING_FILE, FaultKind.INSTRUCTION_REFUSED}
+)
 """Faults that the card itself has."""
 
 
@@ -68,7 +82,7 @@ class Fault:
 
     ``at`` counts command APDUs on the wire from 1, over resets, since the card was put in; ``None`` means always.
     ``instruction`` and ``p1`` narrow it to commands with that INS and P1. ``bit`` counts from the first bit of
-    the answer and wraps around its end; ``path`` names a file as the image does.
+    the answer and wraps around its end; ``path`` names a file as the image does; ``response`` is a whole answer.
     """
 
     kind: FaultKind
@@ -79,6 +93,7 @@ class Fault:
     bit: int = 0
     milliseconds: int = 0
     path: str | None = None
+    response: bytes = b""
 
     def fits(self, *, number: int | None, ins: int | None, p1: int | None) -> bool:
         """Whether the fault strikes command ``number`` with this INS and P1."""
@@ -95,7 +110,7 @@ class FaultyExchange:
     """Carries commands to the card and disturbs them as told; ``process`` is the card.
 
     Raises TornError from the tear on, for every further command, until the card is put in again (a new exchange).
-    A dropped answer is ``None``.
+    A dropped answer is ``None``. ``swap`` puts another card in, behind ``process``; without it nobody can.
     """
 
     def __init__(
@@ -106,8 +121,11 @@ class FaultyExchange:
         power_off: Callable[[], None],
         sleep: Callable[[float], None],
         first_number: int = 1,
+        swap: Callable[[], None] | None = None,
     ) -> None:
         self._process = process
+        self._swap = swap
+        self._last_answer: bytes | None = None
         self._faults = tuple(fault for fault in faults if fault.kind not in IN_CARD)
         self._power_off = power_off
         self._sleep = sleep
@@ -140,11 +158,14 @@ class FaultyExchange:
             self._tear()
         if self._endless is not None:
             return _ENDLESS[self._endless]
+        if FaultKind.SWAP in kinds and self._swap is not None:
+            self._swap()
         answer: bytes | None = self._process(command)
+        before, self._last_answer = self._last_answer, answer
         if FaultKind.TEAR_DURING in kinds:
             self._tear()
         for fault in struck:
-            answer = self._disturb(fault, answer)
+            answer = self._disturb(fault, answer if fault.kind is not _OTHER else before)
         if FaultKind.TEAR_AFTER in kinds:
             self._lose_power()
         return answer
@@ -187,6 +208,8 @@ def _rubbish(_fault: Fault, answer: bytes) -> bytes:
     return bytes(range(0x20, 0x20 + len(answer) % 64)) + b"\x00\x00"
 
 
+_OTHER = FaultKind.OTHER_ANSWER
+
 _ENDLESS = {
     FaultKind.ENDLESS_MORE: bytes(16) + b"\x61\x10",
     FaultKind.ENDLESS_LENGTH: b"\x6c\x10",
@@ -194,6 +217,7 @@ _ENDLESS = {
 
 _CHANGES: dict[FaultKind, Callable[[Fault, bytes], bytes]] = {
     FaultKind.FLIP_BIT: _flip_bit,
+    FaultKind.REPLACE: lambda fault, _: fault.response,
     FaultKind.WRONG_STATUS_WORD: lambda fault, _: fault.status_word.to_bytes(2, "big"),
     FaultKind.ENDLESS_MORE: lambda fault, _: _ENDLESS[fault.kind],
     FaultKind.ENDLESS_LENGTH: lambda fault, _: _ENDLESS[fault.kind],

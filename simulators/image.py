@@ -45,6 +45,7 @@ __all__ = [
     "PIN_TRIES",
     "PUK_TRIES",
     "ActiveAuthenticationKey",
+    "Applet",
     "CardImage",
     "EcKey",
     "HashAlgorithm",
@@ -80,6 +81,13 @@ class WriteRule(StrEnum):
     """Who may write a file (SPEC.md, 8.4)."""
 
     PERSONALISATION = "personalisation"
+
+
+class Applet(StrEnum):
+    """Which personality the card has: our own, or the open-source passport applet on a Java Card (SPEC.md, 11)."""
+
+    NATIVE = "native"
+    JMRTD = "jmrtd"
 
 
 class Timing(StrEnum):
@@ -135,6 +143,7 @@ class CardImage:
     state: LifeCycle
     serial: bytes
     atr: bytes
+    applet: Applet = Applet.NATIVE
     card_reference: bytes | None = None
     limits: Limits = field(default_factory=Limits)
     applications: Mapping[bytes, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -206,6 +215,7 @@ class CardImage:
             state=LifeCycle[document.state.upper()],
             serial=bytes.fromhex(document.serial),
             atr=bytes.fromhex(document.atr),
+            applet=Applet(document.applet),
             card_reference=None if reference is None else bytes.fromhex(reference),
             limits=Limits(**document.limits.model_dump()),
             applications={
@@ -235,6 +245,8 @@ class CardImage:
                 ),
                 active_authentication=_signing_key(document.keys.active_authentication),
                 personalisation=_personalisation_keys(document.keys.personalisation),
+                further_key_sets=tuple(map(_key_set, document.keys.further_key_sets)),
+                challenge_bytes=document.keys.challenge_bytes,
             ),
             trust_points=tuple(bytes.fromhex(item) for item in document.trust_points),
             current_date=document.current_date,
@@ -255,6 +267,7 @@ class CardImage:
             "state": self.state.name.lower(),
             "atr": _hex(self.atr),
             "serial": _hex(self.serial),
+            "applet": str(self.applet),
             "card_reference": _hex(self.card_reference),
             "limits": {
                 "extended_lengths": self.limits.extended_lengths,
@@ -296,6 +309,10 @@ class CardImage:
                 ],
                 "active_authentication": _signing_json(self.keys.active_authentication),
                 "personalisation": _personalisation_json(self.keys.personalisation),
+                "further_key_sets": [
+                    _personalisation_json(each) for each in self.keys.further_key_sets
+                ],
+                "challenge_bytes": self.keys.challenge_bytes,
             },
             "trust_points": [_hex(certificate) for certificate in self.trust_points],
             "current_date": self.current_date,
@@ -323,8 +340,10 @@ def file_path(application: bytes | None, file_identifier: int) -> str:
 def _personalisation_keys(
     document: PersonalisationKeysDocument | None,
 ) -> PersonalisationKeys | None:
-    if document is None:
-        return None
+    return None if document is None else _key_set(document)
+
+
+def _key_set(document: PersonalisationKeysDocument) -> PersonalisationKeys:
     return PersonalisationKeys(
         key_version=document.key_version,
         enc=bytes.fromhex(document.enc),
@@ -402,11 +421,15 @@ def _fault_json(fault: Fault) -> dict[str, object]:
         entry["p1"] = f"{fault.p1:02X}"
     if fault.path is not None:
         entry["path"] = fault.path
-    return entry | {
-        "status_word": f"{fault.status_word:04X}",
-        "bit": fault.bit,
-        "milliseconds": fault.milliseconds,
-    }
+    return (
+        entry
+        | {
+            "status_word": f"{fault.status_word:04X}",
+            "bit": fault.bit,
+            "milliseconds": fault.milliseconds,
+        }
+        | ({"response": fault.response.hex().upper()} if fault.response else {})
+    )
 
 
 def _sync_directory(directory: Path) -> None:

@@ -48,7 +48,7 @@ _ApplicationIdentifier = Annotated[str, Field(pattern=r"^([0-9A-F]{2}){5,16}$")]
 _FileIdentifier = Annotated[str, Field(pattern=r"^[0-9A-F]{4}$")]
 _Path = Annotated[str, Field(pattern=r"^(3F00|([0-9A-F]{2}){5,16})/[0-9A-F]{4}$")]
 _Byte = Annotated[str, Field(pattern=r"^[0-9A-F]{2}$")]
-_Key = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{32}$")]
+_Key = Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{48}|[0-9A-Fa-f]{64})$")]
 
 
 _CurveLabel = Literal[
@@ -165,13 +165,19 @@ class RsaKeyDocument(_Model):
 
 
 class PersonalisationKeysDocument(_Model):
-    """The three SCP03 keys, 16 bytes each in hexadecimal."""
+    """The three SCP03 keys of one set, in hexadecimal: 16, 24 or 32 bytes, all alike."""
 
     key_version: int = Field(ge=1, le=255)
     enc: _Key
     mac: _Key
     dek: _Key
     wrong_authentications: int = Field(default=0, ge=0, le=255)
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        if not len(self.enc) == len(self.mac) == len(self.dek):
+            raise ValueError("the keys of one set have different lengths")
+        return self
 
 
 class KeysDocument(_Model):
@@ -180,6 +186,18 @@ class KeysDocument(_Model):
     chip_authentication: list[EcKeyDocument] = Field(default_factory=list, max_length=_MAX_KEYS)
     active_authentication: SigningEcKeyDocument | RsaKeyDocument | None = None
     personalisation: PersonalisationKeysDocument | None = None
+    further_key_sets: list[PersonalisationKeysDocument] = Field(default_factory=list, max_length=3)
+    challenge_bytes: Literal[8, 16] = 8
+
+    @model_validator(mode="after")
+    def _check_key_sets(self) -> Self:
+        first = () if self.personalisation is None else (self.personalisation,)
+        versions = [each.key_version for each in (*first, *self.further_key_sets)]
+        if len(set(versions)) != len(versions) or (self.further_key_sets and not first):
+            raise ValueError(
+                "two key sets have the same key_version, or only further ones are there"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_identifiers(self) -> Self:
@@ -204,6 +222,10 @@ class FaultDocument(_Model):
         "endless-6c",
         "short-response",
         "rubbish",
+        "replace",
+        "other-answer",
+        "swap",
+        "shrinking-file",
         "overlong-length",
         "instruction-refused",
     ]
@@ -214,11 +236,14 @@ class FaultDocument(_Model):
     status_word: _FileIdentifier = "6F00"
     bit: int = Field(default=0, ge=0)
     milliseconds: int = Field(default=0, ge=0, le=60_000)
+    response: _Hex = ""
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
-        if self.kind == "overlong-length" and self.path is None:
-            raise ValueError("an overlong-length fault needs a path")
+        if self.kind in {"overlong-length", "shrinking-file"} and self.path is None:
+            raise ValueError(f"a fault of kind {self.kind} needs a path")
+        if self.kind == "replace" and len(self.response) < 4:
+            raise ValueError("a replace fault needs a response of two bytes at least")
         if self.kind == "instruction-refused" and self.instruction is None:
             raise ValueError("an instruction-refused fault needs an instruction")
         return self
@@ -234,6 +259,7 @@ class FaultDocument(_Model):
             status_word=int(self.status_word, 16),
             bit=self.bit,
             milliseconds=self.milliseconds,
+            response=bytes.fromhex(self.response),
         )
 
 
@@ -261,6 +287,7 @@ class ImageDocument(_Model):
     ]
     atr: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}){2,33}$")]
     serial: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{20}$")]
+    applet: Literal["native", "jmrtd"] = "native"
     card_reference: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{32}$")] | None = None
     limits: LimitsDocument = Field(default_factory=LimitsDocument)
     applications: dict[_ApplicationIdentifier, _FileIdentifier] = Field(

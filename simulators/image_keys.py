@@ -102,7 +102,10 @@ ActiveAuthenticationKey: TypeAlias = SigningEcKey | RsaKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonalisationKeys:
-    """The SCP03 keys of key version ``key_version``, and how many wrong authentications came in a row."""
+    """The SCP03 keys of key version ``key_version``, and how many wrong authentications came in a row.
+
+    The count is the card's: it stands with the first of its sets and is 0 with the others.
+    """
 
     key_version: int
     enc: bytes = field(repr=False)
@@ -113,8 +116,10 @@ class PersonalisationKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """All keys of the chip."""
+    """All keys of the chip; ``challenge_bytes`` is 8, or 16 where its personalisation channel is of mode S16."""
 
     chip_authentication: tuple[EcKey, ...] = ()
     active_authentication: ActiveAuthenticationKey | None = None
     personalisation: PersonalisationKeys | None = None
+    further_key_sets: tuple[PersonalisationKeys, ...] = ()
+    challenge_bytes: int = 8

@@ -21,6 +21,8 @@ from card_layout.files.data_group_14 import SecurityOptions
 from card_layout.files.data_groups import TAG_OF_GROUP
 from card_layout.files.registry import CardFile
 from card_layout.files.security_infos import (
+    ID_CA_ECDH_3DES,
+    ID_CA_ECDH_AES_128,
     ChipAuthenticationInfo,
     ChipAuthenticationPublicKeyInfo,
     PaceInfo,
@@ -44,6 +46,7 @@ from simulators.image import (
     ReadRule,
     Secrets,
 )
+from simulators.image_keys import SessionAlgorithm
 from simulators.population.member import ISSUING_COMMITTEE, IssueKind, SyntheticMember
 
 __all__ = [
@@ -101,10 +104,11 @@ def issue_image(
     moment = moment.replace(microsecond=0)
     end = add_months(moment, _CARD_MONTHS).date() if valid_until is None else valid_until
     zone = _machine_readable_zone(chance, member, chosen, valid_until=end)
-    chip_key = draw_chip_key(chosen.chip_authentication_curve)
+    has_pace = chosen.pace_curve is not None
+    algorithm = SessionAlgorithm.AES_128 if has_pace else SessionAlgorithm.TRIPLE_DES
+    chip_key = replace(draw_chip_key(chosen.chip_authentication_curve), algorithms=(algorithm,))
     contents: dict[str, CardFile] = {
         "EF.ATR/INFO": _atr_info(chosen),
-        "EF.CardAccess": CardAccess(security_infos=SecurityInfos(infos=(_pace_info(chosen),))),
         "EF.DG1": DataGroup1(mrz=zone),
         "EF.DG2": Portrait.of_picture(member.portrait),
         "EF.DG11": PersonalDetails(
@@ -122,6 +126,9 @@ def issue_image(
         "EF.DG13": _member_record(chance, member, valid_from=moment.date(), valid_until=end),
         "EF.DG14": SecurityOptions(security_infos=_security_options(chosen, chip_key)),
     }
+    offers = _pace_infos(chosen)
+    if offers:
+        contents["EF.CardAccess"] = CardAccess(security_infos=SecurityInfos(infos=offers))
     groups = sorted(file.data_group for file in chosen.files if file.data_group is not None)
     contents["EF.COM"] = CommonData(data_group_tags=tuple(TAG_OF_GROUP[group] for group in groups))
     image = CardImage(
@@ -148,6 +155,7 @@ def issue_image(
         secrets=Secrets(
             can=f"{chance.randrange(1_000_000):06d}" if can is None else can,
             mrz_information=zone.information,
+            basic_access_control=not has_pace,
         ),
         keys=Keys(
             chip_authentication=(chip_key,),
@@ -287,16 +295,21 @@ def _atr_info(profile: CardProfile) -> AtrInfo:
     )
 
 
-def _pace_info(profile: CardProfile) -> PaceInfo:
-    return PaceInfo(parameter_id=profile.pace_curve.pace_parameter_id)
+def _pace_infos(profile: CardProfile) -> tuple[PaceInfo, ...]:
+    if profile.pace_curve is None:
+        return ()
+    return (PaceInfo(parameter_id=profile.pace_curve.pace_parameter_id),)
 
 
 def _security_options(profile: CardProfile, chip_key: EcKey) -> SecurityInfos:
     private_key = ec.derive_private_key(chip_key.private_scalar, chip_key.curve.to_cryptography())
     return SecurityInfos(
         infos=(
-            _pace_info(profile),
-            ChipAuthenticationInfo(key_id=chip_key.key_id),
+            *_pace_infos(profile),
+            ChipAuthenticationInfo(
+                protocol=ID_CA_ECDH_3DES if profile.pace_curve is None else ID_CA_ECDH_AES_128,
+                key_id=chip_key.key_id,
+            ),
             ChipAuthenticationPublicKeyInfo(
                 public_key=EcPublicKey.from_cryptography(private_key.public_key()),
                 key_id=chip_key.key_id,

@@ -155,7 +155,11 @@ class VirtualIcc:
     def _serve(self, connection: socket.socket, card: VirtualCard) -> _Ending:
         """Answer the driver until it is done with the card, or a fault takes the card away."""
         exchange = FaultyExchange(
-            card.process, card.image.faults, power_off=card.power_off, sleep=time.sleep
+            card.process,
+            card.image.faults,
+            power_off=card.power_off,
+            sleep=time.sleep,
+            swap=lambda: _start_anew(card),
         )
         proximity = ProximityReader(secrets.token_bytes)
         proximity.power_on()
@@ -258,6 +262,11 @@ class Serving:
         except SimulatorError as error:
             self._errors.append(error)
             self.end()
+
+
+def _start_anew(card: VirtualCard) -> None:
+    """To the terminal a card that lost its session is another card with the same data."""
+    card.power_on()
 
 
 def _send(connection: socket.socket, message: bytes) -> None:

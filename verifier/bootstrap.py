@@ -11,10 +11,14 @@ from typing import Final
 from card_layout.profile import CardProfile, load_profile
 from card_layout.transport.connection import CardReader
 from card_layout.transport.readers import open_reader, wait_for_card, wait_for_removal
+from verifier.inspection.report import inspect as judge
 from verifier.inspection.snapshot import CardSnapshot
 from verifier.reading.card_reading import read_card
+from verifier.reading.conversation import Conversation
 from verifier.reading.portrait_decoding import PortraitDecoder
+from verifier.reading.recording import RecordedConversation
 from verifier.reading.terminal_proof import TerminalAccess
+from verifier.reading.transcript_file import ReadingSettings, Transcript
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_batch import CardChange
 from verifier.services.inspect_card import Inspection, InspectionRules, inspect_card
@@ -22,10 +26,18 @@ from verifier.trust.credentials import CredentialsSource, open_credentials
 from verifier.trust.directory import load_trust
 from verifier.trust.proofs import proof_in_file, proofs_in
 
-__all__ = ["DEFAULT_PROFILE", "SystemClock", "Verifier", "card_change", "open_verifier"]
+__all__ = [
+    "DEFAULT_PROFILE",
+    "SystemClock",
+    "Verifier",
+    "card_change",
+    "judge_stored",
+    "open_verifier",
+]
 
 DEFAULT_PROFILE: Final = "membercard-1"
 _POLL_SECONDS: Final = 0.02
+_LIVE: Final = Conversation()
 
 
 class SystemClock:
@@ -63,7 +75,40 @@ class Verifier:
             clock=self.clock,
         )
 
-    def _read(self, reader: CardReader, password: CardPassword) -> CardSnapshot:
+    def inspect_recorded(
+        self, reader: CardReader, password: CardPassword
+    ) -> tuple[Inspection, Transcript]:
+        """The same, with a redacted transcript of what was said."""
+        self.decoder.prepare()
+        record = RecordedConversation(self.clock.monotonic)
+        inspection = inspect_card(
+            reader,
+            password,
+            read=lambda card, opens: self._read(card, opens, conversation=record),
+            try_portrait=self.decoder.try_portrait,
+            rules=self.rules,
+            clock=self.clock,
+        )
+        settings = ReadingSettings(
+            profile=self.profile.name,
+            read_at=inspection.snapshot.read_at,
+            path=password.path,
+            pace_parameter_ids=self.rules.policy.pace_parameter_ids,
+            allow_bac=self.rules.policy.allow_bac,
+            has_credentials=self.terminal.credentials is not None,
+            needed=self.terminal.needed,
+        )
+        transcript = Transcript.of(
+            record, inspection.snapshot, settings=settings, report=inspection.report
+        )
+        return inspection, transcript
+
+    def _read(
+        self,
+        reader: CardReader,
+        password: CardPassword,
+        conversation: Conversation = _LIVE,
+    ) -> CardSnapshot:
         return read_card(
             reader,
             password=password,
@@ -73,6 +118,7 @@ class Verifier:
             now=self.clock.now(),
             monotonic=self.clock.monotonic,
             terminal=self.terminal,
+            conversation=conversation,
         )
 
 
@@ -121,6 +167,28 @@ def open_verifier(
             terminal=TerminalAccess(credentials=shown, needed=needed),
             decoder=decoder,
         )
+
+
+def judge_stored(
+    snapshot: CardSnapshot,
+    *,
+    trust_directory: Path,
+    purpose: str | None = None,
+    at: datetime | None = None,
+) -> tuple[Inspection, InspectionRules]:
+    """Judge the evidence of an earlier reading, as of when it was read unless another time is given.
+
+    Raises:
+        TrustError: the trust directory or its policy is broken, or does not know the purpose.
+    """
+    trust = load_trust(trust_directory)
+    moment = snapshot.read_at if at is None else at
+    rules = InspectionRules(anchors=trust.anchors, policy=trust.policy, purpose=purpose, at=moment)
+    clock = SystemClock()
+    begin = clock.monotonic()
+    report = judge(snapshot, trust=trust.anchors, policy=trust.policy, now=moment, purpose=purpose)
+    seconds = max(0.0, clock.monotonic() - begin)
+    return Inspection(snapshot=snapshot, report=report, judge_seconds=seconds), rules
 
 
 def card_change(wait_seconds: float) -> CardChange:

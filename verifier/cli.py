@@ -1,12 +1,9 @@
 """The command `membercard-verifier`: thin; what it does stands in the services."""
 
-import json
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,22 +12,24 @@ import typer
 from card_layout.errors import CardError
 from card_layout.transport.readers import list_readers
 from verifier.bootstrap import DEFAULT_PROFILE, Verifier, card_change, open_verifier
+from verifier.cli_replay import REPLAY_EXAMPLES, replay, write_evidence, write_transcript
 from verifier.errors import UsageError, VerifierError
 from verifier.inspection.codes import CODES, to_markdown
+from verifier.inspection.messages import Language
 from verifier.inspection.report import Verdict
+from verifier.output import FormatOption, OutputFormat, print_explained, print_json, print_one
 from verifier.presentation import (
     batch_table,
     explanation,
     printable,
-    report_view,
     standard_error,
     standard_output,
 )
 from verifier.result_files import ResultFiles, document
 from verifier.services.card_password import CardPassword
-from verifier.services.inspect_batch import MAX_BATCH_BYTES, BatchEntry, inspect_batch, parse_batch
+from verifier.services.inspect_batch import BatchEntry, inspect_batch
 from verifier.services.inspect_card import Inspection
-from verifier.trust.credentials import CredentialsSource
+from verifier.typed_input import credentials_of, parse_time, read_passwords
 
 __all__ = ["app", "main"]
 
@@ -47,7 +46,6 @@ _EXIT_OF_VERDICT: Final = {
     Verdict.REFUSED: EXIT_REFUSED,
     Verdict.UNREADABLE: EXIT_FAILED,
 }
-_MAX_TYPED_CHARACTERS: Final = 1024
 _SINGLE_CARD: Final = "card"
 
 app = typer.Typer(
@@ -61,18 +59,6 @@ reader_app = typer.Typer(help="The card readers of this computer.", rich_markup_
 app.add_typer(reader_app, name="reader")
 
 
-class OutputFormat(StrEnum):
-    """How results are written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-FormatOption = Annotated[
-    OutputFormat,
-    typer.Option("--format", help="How results are written: for people or for programs."),
-]
-
 _INSPECT_EXAMPLES = """\b
 Examples:
   membercard-verifier inspect --reader "ACS ACR1252" --can 123456 --trust trust
@@ -82,6 +68,8 @@ Examples:
   membercard-verifier inspect --reader "ACS ACR1252" --can 123456 --trust trust --inclusion-proof card.tlog-proof
   membercard-verifier inspect --reader "ACS ACR1252" --can 123456 --trust trust --terminal terminal \\
     --terminal-pin-file gate.pin
+  membercard-verifier inspect --reader sim:card.json --can - --trust trust --explain --language vi
+  membercard-verifier inspect --reader sim:card.json --can - --trust trust --transcript bug.jsonl
 
 \b
 Exit status: 0 accepted, 1 refused, 2 unreadable, 64 usage. In a batch: 2 where any card was
@@ -174,10 +162,30 @@ def inspect(
         bool,
         typer.Option("--show-unverified", help="Show the data of cards that were not accepted."),
     ] = False,
+    explain_steps: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Print every step of the procedure: what it found, and why."
+        ),
+    ] = False,
+    language: Annotated[
+        Language | None,
+        typer.Option(help="The language of --explain; by default that of LANG."),
+    ] = None,
+    transcript: Annotated[
+        Path | None,
+        typer.Option(help="Write what was said to the card here, without secrets: see replay."),
+    ] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(help="Write all that was read here, the holder's data included: see replay."),
+    ] = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> int:
     """Read the card in a reader and say whether it is genuine."""
-    passwords = _passwords(can=can, mrz=mrz, batch=batch)
+    passwords = read_passwords(can=can, mrz=mrz, batch=batch)
+    if not isinstance(passwords, CardPassword) and (explain_steps or transcript or evidence):
+        raise UsageError("--explain, --transcript and --evidence are for one card, got --batch")
     keep = ResultFiles(
         portraits=portraits,
         reports=reports,
@@ -189,15 +197,30 @@ def inspect(
         trust_directory=trust,
         profile_name=profile,
         purpose=purpose,
-        at=None if at is None else _parse_time(at),
-        credentials=_credentials(terminal, terminal_pin_file),
+        at=None if at is None else parse_time(at),
+        credentials=credentials_of(terminal, terminal_pin_file),
         inclusion_proof=inclusion_proof,
     ) as verifier:
         if isinstance(passwords, CardPassword):
             entry = BatchEntry(label=_SINGLE_CARD, password=passwords)
-            inspection = verifier.inspect(verifier.reader, passwords)
+            inspection = (
+                verifier.inspect(verifier.reader, passwords)
+                if transcript is None
+                else write_transcript(verifier, passwords, transcript)
+            )
+            if evidence is not None:
+                write_evidence(inspection, evidence)
             keep(entry, inspection)
-            _print_one(inspection, output_format, show_unverified=show_unverified)
+            if explain_steps:
+                print_explained(
+                    inspection,
+                    verifier.rules,
+                    language=language or Language.of_locale(os.environ.get("LANG")),
+                    show_unverified=show_unverified,
+                    output_format=output_format,
+                )
+            else:
+                print_one(inspection, output_format, show_unverified=show_unverified)
             return _EXIT_OF_VERDICT[inspection.report.verdict]
         results = _inspect_all(verifier, passwords, wait=wait, keep=keep)
     _print_all(results, output_format, show_unverified=show_unverified)
@@ -235,7 +258,7 @@ def explain(
             }
             for entry in entries
         ]
-        _print_json(documents if code is None else documents[0])
+        print_json(documents if code is None else documents[0])
     elif code is None:
         sys.stdout.write(to_markdown())
     else:
@@ -243,12 +266,15 @@ def explain(
     return EXIT_DONE
 
 
+app.command(epilog=REPLAY_EXAMPLES)(replay)
+
+
 @reader_app.command("list", epilog=_READER_EXAMPLES)
 def reader_list(*, output_format: FormatOption = OutputFormat.TEXT) -> int:
     """List the PC/SC readers; none where there is no PC/SC."""
     names = list_readers()
     if output_format is OutputFormat.JSON:
-        _print_json(list(names))
+        print_json(list(names))
     else:
         for name in names:
             sys.stdout.write(f"{printable(name)}\n")
@@ -292,72 +318,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status if isinstance(status, int) else EXIT_DONE
 
 
-def _passwords(
-    *, can: str | None, mrz: str | None, batch: Path | None
-) -> CardPassword | tuple[BatchEntry, ...]:
-    """What opens the card, or the cards; exactly one way of saying it."""
-    if sum(item is not None for item in (can, mrz, batch)) != 1:
-        raise UsageError("give exactly one of --can, --mrz and --batch")
-    if batch is not None:
-        return parse_batch(_read_bounded(batch))
-    if can is not None:
-        return CardPassword.from_can(_read_typed() if can == "-" else can)
-    if mrz != "-":
-        raise UsageError(
-            "--mrz takes only -: the machine-readable zone is read from standard input",
-            hint="it is personal data, which has no place in a command line",
-        )
-    return CardPassword.from_mrz(_read_typed())
-
-
-def _credentials(directory: Path | None, pin_file: Path | None) -> CredentialsSource | None:
-    if directory is None:
-        return None
-    if pin_file is None:
-        raise UsageError(
-            "--terminal needs --terminal-pin-file",
-            hint="the PIN file that the terminal's home was made with",
-        )
-    return CredentialsSource(directory=directory, pin_file=pin_file)
-
-
-def _read_typed() -> str:
-    """Standard input, bounded; one character more than allowed tells that there is more."""
-    try:
-        return sys.stdin.read(_MAX_TYPED_CHARACTERS + 1)
-    except UnicodeDecodeError as error:
-        raise UsageError("standard input is not text") from error
-
-
-def _read_bounded(path: Path) -> bytes:
-    try:
-        if str(path) == "-":
-            return sys.stdin.buffer.read(MAX_BATCH_BYTES + 1)
-        with path.open("rb") as file:
-            return file.read(MAX_BATCH_BYTES + 1)
-    except OSError as error:
-        raise VerifierError(
-            f"{printable(str(path))!r} cannot be read ({error.strerror})", code="input.malformed"
-        ) from error
-
-
-def _parse_time(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise _no_time(text) from error
-    raise _no_time(text)
-
-
-def _no_time(text: str) -> UsageError:
-    return UsageError(
-        f"got time {printable(text)[:40]!r}, expected one as RFC 3339 writes it",
-        hint="as 2027-01-31T08:00:00Z, or with an offset as +07:00",
-    )
-
-
 def _inspect_all(
     verifier: Verifier,
     entries: Sequence[BatchEntry],
@@ -379,18 +339,6 @@ def _inspect_all(
     return results
 
 
-def _print_one(
-    inspection: Inspection, output_format: OutputFormat, *, show_unverified: bool
-) -> None:
-    if output_format is OutputFormat.JSON:
-        _print_json(document(inspection, show_unverified=show_unverified))
-        return
-    console = standard_output()
-    console.print(
-        report_view(inspection, show_unverified=show_unverified, is_terminal=console.is_terminal)
-    )
-
-
 def _print_all(
     results: Sequence[tuple[BatchEntry, Inspection]],
     output_format: OutputFormat,
@@ -398,7 +346,7 @@ def _print_all(
     show_unverified: bool,
 ) -> None:
     if output_format is OutputFormat.JSON:
-        _print_json(
+        print_json(
             [
                 {"label": entry.label, **document(inspection, show_unverified=show_unverified)}
                 for entry, inspection in results
@@ -409,10 +357,6 @@ def _print_all(
     console.print(
         batch_table(results, show_unverified=show_unverified, is_terminal=console.is_terminal)
     )
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 def _print_error(message: str, code: str, hint: str | None) -> None:

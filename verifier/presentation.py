@@ -23,10 +23,13 @@ from verifier.services.inspect_card import Inspection
 __all__ = [
     "batch_table",
     "explanation",
+    "headline",
+    "holder_view",
     "printable",
     "report_view",
     "standard_error",
     "standard_output",
+    "timings",
 ]
 
 _PLAIN_WIDTH: Final = 160
@@ -96,17 +99,20 @@ def report_view(
 ) -> RenderableType:
     """One card: verdict, checks with their clauses, codes with what to do, and the holder where there is one."""
     report = inspection.report
-    parts: list[RenderableType] = [_headline(report, is_terminal), _checks(report, is_terminal)]
+    parts: list[RenderableType] = [
+        headline(report, is_terminal=is_terminal),
+        _checks(report, is_terminal),
+    ]
     for code in (*report.codes, *report.notes):
         entry = explain(code)
         parts += [
             Text.assemble((code, "bold"), "  ", entry.cause),
             Text.assemble("  ", (f"What to do: {entry.remedy}", "dim")),
         ]
-    holder = report.unverified_holder if show_unverified else report.holder
+    holder = holder_view(report, show_unverified=show_unverified)
     if holder is not None:
-        parts += [Text(), _holder(holder, is_verified=report.verdict is Verdict.ACCEPTED)]
-    parts += [Text(), Text(_timings(inspection), "dim")]
+        parts += [Text(), holder]
+    parts += [Text(), Text(timings(inspection), "dim")]
     return Group(*parts)
 
 
@@ -167,7 +173,8 @@ def _console(*, stderr: bool) -> Console:
     )
 
 
-def _headline(report: Report, is_terminal: bool) -> RenderableType:  # noqa: FBT001 - a fact, not a switch
+def headline(report: Report, *, is_terminal: bool) -> RenderableType:
+    """The verdict and the assurance, before everything else."""
     style = _VERDICT_STYLES[report.verdict]
     words = _verdict_words(report.verdict)
     sentences = f"{_VERDICT_SENTENCES[report.verdict]} {_ASSURANCE_SENTENCES[report.assurance]}"
@@ -206,6 +213,14 @@ def _sentence(check: CheckResult, report: Report) -> Text:
     return text
 
 
+def holder_view(report: Report, *, show_unverified: bool) -> RenderableType | None:
+    """Who the card belongs to, where that may be shown."""
+    holder = report.unverified_holder if show_unverified else report.holder
+    if holder is None:
+        return None
+    return _holder(holder, is_verified=report.verdict is Verdict.ACCEPTED)
+
+
 def _holder(holder: Holder, *, is_verified: bool) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.title = None if is_verified else Text("UNVERIFIED: nobody vouches for this", "bold red")
@@ -220,7 +235,8 @@ def _holder(holder: Holder, *, is_verified: bool) -> Table:
     return table
 
 
-def _timings(inspection: Inspection) -> str:
+def timings(inspection: Inspection) -> str:
+    """The way in, the number of commands, and what each phase took."""
     report = inspection.report
     phases = [
         f"{phase.value} {seconds:.3f} s" for phase, seconds in report.phase_seconds.items()

@@ -13,7 +13,7 @@ from verifier.reading.portrait_decoding import PortraitError, decode_portrait
 from verifier.services.inspect_batch import BatchEntry
 from verifier.services.inspect_card import Inspection
 
-__all__ = ["ResultFiles", "document"]
+__all__ = ["ResultFiles", "document", "write_private"]
 
 
 def document(inspection: Inspection, *, show_unverified: bool) -> dict[str, object]:
@@ -56,7 +56,7 @@ class ResultFiles:
         if self._reports is not None:
             result = document(inspection, show_unverified=self._show_unverified)
             text = json.dumps(result, ensure_ascii=False, indent=2) + "\n"
-            _write(self._reports / f"{entry.label}.json", text.encode())
+            write_private(self._reports / f"{entry.label}.json", text.encode())
         if self._portraits is not None and (
             self._show_unverified or inspection.report.verdict is Verdict.ACCEPTED
         ):
@@ -64,16 +64,22 @@ class ResultFiles:
             if image is None:
                 return
             try:
-                _write(self._portraits / f"{entry.label}.png", decode_portrait(image))
+                write_private(self._portraits / f"{entry.label}.png", decode_portrait(image))
             except PortraitError as error:
                 self._complain(PortraitError(f"{entry.label}: {error}", code=error.code))
 
 
-def _write(path: Path, data: bytes) -> None:
-    """A file with personal data: readable by its owner only."""
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that is readable by its owner only.
+
+    Raises:
+        VerifierError: ``output.failed``.
+    """
 
     def write(target: Path) -> None:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # A file that was there before may have been readable by others.
+        os.fchmod(descriptor, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
 

@@ -30,6 +30,7 @@ from card_layout.files.terminal_authentication_info import (
 
 __all__ = [
     "ID_ACTIVE_AUTHENTICATION",
+    "ID_CA_ECDH_3DES",
     "ID_CA_ECDH_AES_128",
     "ID_PACE_ECDH_GM_AES_128",
     "ID_PK_ECDH",
@@ -48,6 +49,7 @@ _SMARTCARD = "0.4.0.127.0.7.2.2"
 ID_PACE_ECDH_GM_AES_128 = f"{_SMARTCARD}.4.2.2"
 """id-PACE-ECDH-GM-AES-CBC-CMAC-128."""
 
+ID_CA_ECDH_3DES = f"{_SMARTCARD}.3.2.1"
 ID_CA_ECDH_AES_128 = f"{_SMARTCARD}.3.2.2"
 """id-CA-ECDH-AES-CBC-CMAC-128."""
 

@@ -25,7 +25,9 @@ __all__ = [
     "generate_key_pair",
     "get_card_reference",
     "get_challenge",
+    "get_key_information",
     "get_response",
+    "get_wrong_authentications",
     "initialize_update",
     "internal_authenticate",
     "mutual_authenticate",
@@ -245,10 +247,10 @@ def initialize_update(*, key_version: int, host_challenge: bytes) -> CommandApdu
     """INITIALIZE UPDATE (SCP03, 7.1.1); key version 00 asks for whatever keys the card holds.
 
     Raises:
-        CardDataError: the challenge has not 8 bytes, as mode S8 wants.
+        CardDataError: the challenge has not 8 bytes (mode S8) or 16 (S16).
     """
-    if len(host_challenge) != 8:
-        raise CardDataError(f"host challenge has {len(host_challenge)} bytes, expected 8")
+    if len(host_challenge) not in (8, 16):
+        raise CardDataError(f"host challenge has {len(host_challenge)} bytes, expected 8 or 16")
     return CommandApdu(
         cla=_GLOBAL_PLATFORM,
         ins=0x50,
@@ -266,12 +268,15 @@ def external_authenticate(*, security_level: int, host_cryptogram: bytes) -> Com
     )
 
 
-def put_keys(*, new_key_version: int, key_data: bytes) -> CommandApdu:
-    """PUT KEY that replaces all three keys at once; ``key_data`` is what stands behind the key version."""
+def put_keys(*, new_key_version: int, key_data: bytes, replaced_version: int = 0xFF) -> CommandApdu:
+    """PUT KEY of three keys at once; ``key_data`` is what stands behind the key version.
+
+    It replaces the keys of ``replaced_version``, the transport keys where nothing is said; 00 adds the new ones.
+    """
     return CommandApdu(
         cla=_GLOBAL_PLATFORM,
         ins=0xD8,
-        p1=0xFF,
+        p1=replaced_version,
         p2=0x81,
         data=bytes((new_key_version,)) + key_data,
         expected_length=MAX_SHORT,
@@ -339,6 +344,16 @@ def put_card_reference(reference: bytes) -> CommandApdu:
 def get_card_reference() -> CommandApdu:
     """GET DATA of the card reference."""
     return CommandApdu(cla=_GLOBAL_PLATFORM, ins=0xCA, p1=0x01, p2=0x02, expected_length=MAX_SHORT)
+
+
+def get_wrong_authentications() -> CommandApdu:
+    """GET DATA, in plain, of how many authentications in a row were wrong, and how many may be (SPEC.md, 8.1)."""
+    return CommandApdu(cla=_GLOBAL_PLATFORM, ins=0xCA, p1=0x01, p2=0x04, expected_length=MAX_SHORT)
+
+
+def get_key_information() -> CommandApdu:
+    """GET DATA of the key information template: which keys of which versions the chip holds (SPEC.md, 8.3)."""
+    return CommandApdu(cla=_GLOBAL_PLATFORM, ins=0xCA, p1=0x00, p2=0xE0, expected_length=MAX_SHORT)
 
 
 def put_passwords(*, mrz_information: str, can: str) -> CommandApdu:

@@ -45,6 +45,9 @@ _REFUSES_SHORT_IDENTIFIERS = frozenset(
         StatusWord.INSTRUCTION_NOT_SUPPORTED,
         0x6981,
         0x6A81,
+        # The passport applet takes the short identifier for an offset (SPEC.md, 11.6).
+        StatusWord.CONDITIONS_NOT_SATISFIED,
+        0x6F00,
     )
 )
 """With these a chip says that it reads no file by short identifier: then the file is selected first."""

@@ -102,14 +102,16 @@ def locked_card(session: Session, reference: CardReference) -> CardRow:
     return row
 
 
-def move_chip(session: Session, row: ChipRow, event: ChipEvent, at: datetime) -> None:
+def move_chip(
+    session: Session, row: ChipRow, event: ChipEvent, at: datetime, *, code: str | None = None
+) -> None:
     """Move a chip's state, with its line in the journal.
 
     Raises:
         TransitionError: the event cannot happen now.
     """
     row.state = next_chip_state(ChipState(row.state), event).value
-    journal(session, event.value, at=at, serial=row.serial)
+    journal(session, event.value, at=at, serial=row.serial, code=code)
 
 
 def move_card(session: Session, row: CardRow, event: CardEvent, at: datetime) -> None:

@@ -19,7 +19,7 @@ from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.domain.card import Card, CardEvent, CardReference, CardState
 from issuer.domain.card_job import CardJob
-from issuer.domain.chip import ChipEvent, Serial
+from issuer.domain.chip import ChipEvent, KeyOrigin, Serial
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.production_ports import ChipRecord, Clock
 
@@ -71,7 +71,9 @@ class SqlStationLedger:
             row.key_point = None
             move_chip(session, row, ChipEvent.INITIALISATION_BEGUN, self._clock())
 
-    def record_chip_key(self, serial: Serial, public_key: EcPublicKey) -> None:
+    def record_chip_key(
+        self, serial: Serial, public_key: EcPublicKey, *, origin: KeyOrigin = KeyOrigin.MADE_ON_CHIP
+    ) -> None:
         """See ``StationLedger.record_chip_key``."""
         with self._database.writing() as session:
             row = locked_chip(session, serial)
@@ -85,7 +87,7 @@ class SqlStationLedger:
                     f"chip {serial.hex().upper()} made the key of chip {other.hex().upper()}",
                     code="chip.key-not-unique",
                 )
-            move_chip(session, row, ChipEvent.KEY_RECORDED, self._clock())
+            move_chip(session, row, ChipEvent.KEY_RECORDED, self._clock(), code=origin.value)
             row.key_curve = public_key.curve.oid
             row.key_point = public_key.point
 

@@ -19,6 +19,7 @@ from card_layout.files.data_groups import TAG_OF_GROUP
 from card_layout.files.image_header import read_image_header
 from card_layout.files.registry import CardFile
 from card_layout.files.security_infos import (
+    ID_CA_ECDH_3DES,
     ID_CA_ECDH_AES_128,
     ID_PACE_ECDH_GM_AES_128,
     ID_PK_ECDH,
@@ -45,7 +46,7 @@ __all__ = [
     "chip_authentication_info",
     "chip_key_info",
     "master_file_contents",
-    "pace_info",
+    "pace_infos",
 ]
 
 _KINDS = {
@@ -101,8 +102,13 @@ def master_file_contents(profile: CardProfile) -> dict[str, bytes]:
         max_command_bytes=profile.max_command_bytes if profile.extended_lengths else None,
         max_response_bytes=profile.max_response_bytes if profile.extended_lengths else None,
     )
-    card_access = CardAccess(security_infos=SecurityInfos(infos=(pace_info(profile),)))
-    return {"EF.ATR/INFO": atr_info.to_bytes(), "EF.CardAccess": card_access.to_bytes()}
+    contents = {"EF.ATR/INFO": atr_info.to_bytes()}
+    offers = pace_infos(profile)
+    if offers:
+        contents["EF.CardAccess"] = CardAccess(
+            security_infos=SecurityInfos(infos=offers)
+        ).to_bytes()
+    return contents
 
 
 def build_card_data(profile: CardProfile, facts: CardFacts) -> CardData:
@@ -135,8 +141,8 @@ def build_card_data(profile: CardProfile, facts: CardFacts) -> CardData:
         14: SecurityOptions(
             security_infos=SecurityInfos(
                 infos=(
-                    pace_info(profile),
-                    chip_authentication_info(),
+                    *pace_infos(profile),
+                    chip_authentication_info(profile),
                     chip_key_info(facts.chip_key),
                     *((TerminalAuthenticationInfo(),) if is_protected else ()),
                 )
@@ -174,18 +180,23 @@ def _trust_points(profile: CardProfile, facts: CardFacts) -> bytes:
     return TrustPoints(references=facts.trust_points).to_bytes()
 
 
-def pace_info(profile: CardProfile) -> PaceInfo:
-    """The one PACEInfo of EF.CardAccess and EF.DG14."""
-    return PaceInfo(
-        protocol=ID_PACE_ECDH_GM_AES_128,
-        version=2,
-        parameter_id=profile.pace_curve.pace_parameter_id,
+def pace_infos(profile: CardProfile) -> tuple[PaceInfo, ...]:
+    """The one PACEInfo of EF.CardAccess and EF.DG14; none on a card without PACE."""
+    if profile.pace_curve is None:
+        return ()
+    return (
+        PaceInfo(
+            protocol=ID_PACE_ECDH_GM_AES_128,
+            version=2,
+            parameter_id=profile.pace_curve.pace_parameter_id,
+        ),
     )
 
 
-def chip_authentication_info() -> ChipAuthenticationInfo:
-    """The one ChipAuthenticationInfo of EF.DG14 (SPEC.md 3.11)."""
-    return ChipAuthenticationInfo(protocol=ID_CA_ECDH_AES_128, version=1, key_id=CHIP_KEY_ID)
+def chip_authentication_info(profile: CardProfile) -> ChipAuthenticationInfo:
+    """The one ChipAuthenticationInfo of EF.DG14 (SPEC.md 3.11); with 3DES where nothing better opens the card (5.10)."""
+    protocol = ID_CA_ECDH_3DES if profile.pace_curve is None else ID_CA_ECDH_AES_128
+    return ChipAuthenticationInfo(protocol=protocol, version=1, key_id=CHIP_KEY_ID)
 
 
 def chip_key_info(chip_key: EcPublicKey) -> ChipAuthenticationPublicKeyInfo:

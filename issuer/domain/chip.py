@@ -23,6 +23,7 @@ __all__ = [
     "Chip",
     "ChipEvent",
     "ChipState",
+    "KeyOrigin",
     "Serial",
     "is_personalisation_version",
     "next_chip_state",
@@ -62,6 +63,13 @@ class ChipEvent(enum.StrEnum):
     KEY_RECORDED = "chip-key-recorded"
     INITIALISED = "initialised"
     CONDEMNED = "condemned"
+
+
+class KeyOrigin(enum.StrEnum):
+    """Where a chip's key was made; the journal keeps it under this code."""
+
+    MADE_ON_CHIP = "chip-key.made-on-chip"
+    INJECTED = "chip-key.injected"
 
 
 _TRANSITIONS = {

@@ -10,12 +10,35 @@ from issuer.domain.chip import (
 )
 from issuer.errors import IssuerRefusedError
 
-__all__ = ["ChipKeySet", "key_label"]
+__all__ = ["ChipKeySet", "WrongKeyTries", "key_label"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongKeyTries:
+    """How often in a row a chip was given wrong keys, and how often it may be before it ends for good."""
+
+    used: int
+    limit: int
+
+    def require_more_than_one(self) -> None:
+        """Leave a chip alone that has one try left: no machine makes the attempt that may end it.
+
+        Raises:
+            IssuerRefusedError: ``personalisation.last-try``.
+        """
+        if self.used >= self.limit - 1:
+            raise IssuerRefusedError(
+                f"{self} with wrong keys: the next wrong one ends the chip, so no station tries",
+                code="personalisation.last-try",
+            )
+
+    def __str__(self) -> str:
+        return f"{self.used} of {self.limit} tries used"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChipKeySet:
-    """AES-128 keys ENC, MAC and DEK of one chip under one key version."""
+    """AES keys ENC, MAC and DEK of one chip under one key version, all of 16, 24 or 32 bytes."""
 
     key_version: int
     enc: bytes = field(repr=False)

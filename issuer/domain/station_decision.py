@@ -48,11 +48,14 @@ class ChipEvidence:
         key_version: KVN of the keys that the chip proved; ``None`` for a chip that has no personalisation
             channel any more.
         reference: the card reference that it holds, where it holds one.
+        is_keyless: whether its dialect knows neither keys nor references (``jmrtd``): what it holds is then found
+            out by quality control, which compares every byte, and by nothing before.
     """
 
     life_cycle: LifeCycle
     key_version: int | None = None
     reference: CardReference | None = field(default=None, repr=False)
+    is_keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,11 @@ def _decide_by_life_cycle(evidence: ChipEvidence, chip: Chip, card: Card | None)
         return _decide_operational(card)
     if evidence.life_cycle is LifeCycle.BLANK:
         return _decide_blank(evidence, chip)
-    if not is_personalisation_version(evidence.key_version):
+    if evidence.is_keyless and chip.state is ChipState.RECEIVED:
+        return _refuse(
+            "chip.ahead-of-record", "the chip was written to, but no initialisation was begun"
+        )
+    if not evidence.is_keyless and not is_personalisation_version(evidence.key_version):
         return _refuse(
             "chip.transport-keys-left",
             "the chip is past initialisation but holds its transport keys",
@@ -131,9 +138,10 @@ def _decide_blank(evidence: ChipEvidence, chip: Chip) -> Decision:
         return _refuse(
             "chip.behind-record", "the chip is blank, but the record says it was initialised"
         )
-    if chip.state is ChipState.INITIALISING and is_personalisation_version(evidence.key_version):
+    has_begun = evidence.is_keyless or is_personalisation_version(evidence.key_version)
+    if chip.state is ChipState.INITIALISING and has_begun:
         return Decision(action=Action.RESUME_INITIALISE)
-    if evidence.key_version != KEY_VERSION_TRANSPORT:
+    if not evidence.is_keyless and evidence.key_version != KEY_VERSION_TRANSPORT:
         return _refuse(
             "chip.ahead-of-record", "the chip's keys were replaced, but no initialisation was begun"
         )
@@ -166,7 +174,8 @@ def _decide_personalised(evidence: ChipEvidence, card: Card | None) -> Decision:
         return _refuse(
             "card.behind-record", f"the chip is not locked, but the record says {card.state}"
         )
-    if card is None or evidence.reference != card.reference:
+    is_other = not evidence.is_keyless and card is not None and evidence.reference != card.reference
+    if card is None or is_other:
         return _condemn("card.other-reference", "the chip holds the reference of another card")
     if card.state is CardState.BOUND:
         return _condemn("card.written-before-signed", "the chip holds data, but nothing was signed")

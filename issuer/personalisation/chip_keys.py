@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from card_layout.profile import PersonalisationProfile
 from issuer.domain.chip import KEY_VERSION_PERSONALISATION, KEY_VERSION_TRANSPORT, Serial
 from issuer.domain.chip_keys import ChipKeySet, key_label
 from issuer.errors import IssuerRefusedError
@@ -27,7 +28,7 @@ PERSONALISATION_KEY_ID = "personalisation"
 CARD_DATA_KEY_ID = "card-data"
 """The master key under which secrets and contents of cards lie in the database."""
 
-_KEY_BYTES = 16
+_DEFAULT_LENGTHS = PersonalisationProfile()
 _MASTER_KEY_IDS = {
     KEY_VERSION_TRANSPORT: TRANSPORT_KEY_ID,
     KEY_VERSION_PERSONALISATION: PERSONALISATION_KEY_ID,
@@ -74,8 +75,15 @@ class KeystoreThread:
 class MasterKeyChipKeys:
     """Implements ``ChipKeys``; safe to call from any thread."""
 
-    def __init__(self, keystore: KeystoreThread) -> None:
+    def __init__(
+        self,
+        keystore: KeystoreThread,
+        *,
+        lengths: PersonalisationProfile = _DEFAULT_LENGTHS,
+    ) -> None:
+        """``lengths`` says how long the keys of chips are."""
         self._keystore = keystore
+        self._lengths = lengths
 
     @property
     def personalisation_version(self) -> int:
@@ -93,10 +101,13 @@ class MasterKeyChipKeys:
                 hint="station ... --keys FILE",
             )
 
+        is_transport = key_version == KEY_VERSION_TRANSPORT
+        length = self._lengths.transport_key_bytes if is_transport else self._lengths.key_bytes
+
         def derive(keystore: AgreementKeystore) -> list[bytes]:
             return [
                 keystore.derive(
-                    master_key_id, label=label + b" " + name, context=serial, length=_KEY_BYTES
+                    master_key_id, label=label + b" " + name, context=serial, length=length
                 )
                 for name in (b"enc", b"mac", b"dek")
             ]

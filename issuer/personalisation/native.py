@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from card_layout import tlv
 from card_layout.atr import LifeCycle, read_life_cycle
 from card_layout.curves import CurveError, EcPublicKey, NamedCurve
-from card_layout.errors import AccessError, CardRefusedError
+from card_layout.errors import AccessError, CardDataError, CardRefusedError
 from card_layout.iso7816 import commands
 from card_layout.iso7816.apdu import CommandApdu
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths
@@ -14,8 +14,8 @@ from card_layout.iso7816.status_words import StatusWord
 from card_layout.profile import CardProfile, FileProfile
 from card_layout.transport.connection import CardConnection
 from issuer.domain.card import REFERENCE_BYTES, CardReference
-from issuer.domain.chip import Serial
-from issuer.domain.chip_keys import ChipKeySet
+from issuer.domain.chip import KeyOrigin, Serial
+from issuer.domain.chip_keys import ChipKeySet, WrongKeyTries
 from issuer.domain.chip_plan import (
     CreateApplication,
     CreateFile,
@@ -30,17 +30,27 @@ from issuer.domain.chip_plan import (
     WriteFile,
 )
 from issuer.domain.production_errors import CardRejectedError
-from issuer.personalisation.scp03 import (
-    CHALLENGE_BYTES,
-    InitializeUpdateResponse,
-    Scp03Keys,
-    Scp03Session,
-)
+from issuer.errors import IssuerRefusedError
+from issuer.personalisation.scp03 import InitializeUpdateResponse, Scp03Session
+from issuer.personalisation.scp03_keys import Scp03Keys, Scp03Mode
+from issuer.services.production_ports import ChipSighting
 
 __all__ = ["NativeDialect", "card_channel"]
 
 _WRITE_RULE_PERSONALISATION = 0x10
 """Write rule ``10``: personalisation only (SPEC.md 8.4)."""
+
+_KEY_INFORMATION = 0xE0
+_TRIES_BYTES = 2
+_KNOWS_NO_TRIES = frozenset(
+    (
+        StatusWord.INSTRUCTION_NOT_SUPPORTED,
+        StatusWord.CLASS_NOT_SUPPORTED,
+        StatusWord.WRONG_PARAMETERS,
+        StatusWord.REFERENCE_NOT_FOUND,
+    )
+)
+"""With these a chip says that it has no such counter to show."""
 
 _PUBLIC_KEY_TEMPLATE = 0x7F49
 _OBJECT_IDENTIFIER = 0x06
@@ -53,11 +63,22 @@ class NativeDialect:
 
     profile: CardProfile
 
+    def look(self, connection: CardConnection) -> ChipSighting:
+        """See ``ChipDialect.look``: the answer to reset tells, and no serial."""
+        return ChipSighting(life_cycle=read_life_cycle(connection.atr))
+
     def open(
-        self, connection: CardConnection, *, keys_for: Callable[[Serial, int], ChipKeySet]
+        self,
+        connection: CardConnection,
+        *,
+        keys_for: Callable[[Serial, int], ChipKeySet],
+        on_tries: Callable[[WrongKeyTries], None] = WrongKeyTries.require_more_than_one,
     ) -> "NativeChip":
         """See ``ChipDialect.open``."""
         channel = card_channel(connection, self.profile)
+        tries = _wrong_key_tries(channel)
+        if tries is not None:
+            on_tries(tries)
 
         def scp03_keys(chip: InitializeUpdateResponse) -> Scp03Keys:
             return _scp03_keys(keys_for(Serial(chip.serial), chip.key_version))
@@ -79,7 +100,9 @@ class NativeDialect:
             (
                 "personalisation",
                 # The challenge may be anything: the card must not get as far as using it.
-                commands.initialize_update(key_version=0x00, host_challenge=bytes(CHALLENGE_BYTES)),
+                commands.initialize_update(
+                    key_version=0x00, host_challenge=bytes(Scp03Mode.S8.size)
+                ),
             ),
             ("a write", _update(card_access, 0, b"\x00")),
         )
@@ -109,6 +132,11 @@ class NativeChip:
     def key_version(self) -> int:
         """See ``OpenedChip.key_version``."""
         return self.session.chip.key_version
+
+    @property
+    def key_origin(self) -> KeyOrigin:
+        """See ``OpenedChip.key_origin``."""
+        return KeyOrigin.MADE_ON_CHIP
 
     def card_reference(self) -> CardReference | None:
         """See ``OpenedChip.card_reference``."""
@@ -149,13 +177,30 @@ class NativeChip:
                     )
                 )
             case SetStatus():
+                if step.life_cycle is LifeCycle.INITIALISED:
+                    self._require_own_keys_alone()
                 self._require(commands.set_status(step.life_cycle))
         return None
 
+    def _require_own_keys_alone(self) -> None:
+        """A chip with another key set beside ours could be written by whoever knows that one."""
+        versions = _key_versions(self._require(commands.get_key_information()))
+        if versions != {self.session.key_version_held}:
+            raise IssuerRefusedError(
+                f"the chip holds keys of versions {', '.join(f'{each:02X}' for each in sorted(versions))}, "
+                f"expected {self.session.key_version_held:02X} alone",
+                code="chip.other-keys-left",
+            )
+
     def _replace_keys(self, key_version: int) -> None:
-        self.session.replace_keys(
-            _scp03_keys(self.keys_for(self.serial, key_version)), new_key_version=key_version
-        )
+        keys = _scp03_keys(self.keys_for(self.serial, key_version))
+        expected = self.profile.personalisation.key_bytes
+        if keys.length != expected:
+            raise IssuerRefusedError(
+                f"the chip's new keys have {8 * keys.length} bits, expected {8 * expected}",
+                code="personalisation.key-length",
+            )
+        self.session.replace_keys(keys, new_key_version=key_version)
 
     def _create_file(self, file: FileProfile) -> None:
         # 6A89: an earlier, torn initialisation has made it already (SPEC.md 8.5).
@@ -187,7 +232,7 @@ class NativeChip:
 
     def _write_commands(self, step: WriteFile) -> Iterator[CommandApdu]:
         """The fewest UPDATE BINARY: the largest chunks that fit, the first of which also selects the file."""
-        size = Scp03Session.max_command_data(
+        size = self.session.max_command_data(
             self.profile.max_command_bytes if self.profile.extended_lengths else None
         )
         if step.file.short_identifier is None:
@@ -233,6 +278,41 @@ def _update(file: FileProfile, offset: int, content: bytes) -> CommandApdu:
 
 def _scp03_keys(keys: ChipKeySet) -> Scp03Keys:
     return Scp03Keys(enc=keys.enc, mac=keys.mac, dek=keys.dek)
+
+
+def _wrong_key_tries(channel: CardChannel) -> WrongKeyTries | None:
+    """What the chip tells before any key is tried on it; ``None`` where it keeps that to itself."""
+    response = channel.transmit(commands.get_wrong_authentications())
+    if response.status_word in _KNOWS_NO_TRIES:
+        return None
+    if response.status_word != StatusWord.SUCCESS:
+        raise CardRefusedError(
+            f"the chip does not tell how many wrong keys it was given (status word {response.status_word:04X})",
+            status_word=response.status_word,
+            code="personalisation.refused",
+        )
+    if len(response.data) != _TRIES_BYTES or response.data[1] == 0:
+        raise CardDataError(
+            f"the count of wrong keys has {len(response.data)} bytes, expected used and limit",
+            code="personalisation.malformed",
+        )
+    return WrongKeyTries(used=response.data[0], limit=response.data[1])
+
+
+def _key_versions(template: bytes) -> set[int]:
+    """The versions in a key information template, ``[E0] { [C0] id, version, type, length ... }`` (GPC, 11.3.3.1)."""
+    try:
+        objects = tlv.parse(template, expected_tag=_KEY_INFORMATION).children()
+    except tlv.TlvError as error:
+        raise CardDataError(
+            f"the chip's key information is malformed: {error}", code="personalisation.malformed"
+        ) from error
+    if not objects or any(item.tag != 0xC0 or len(item.value) < 4 for item in objects):
+        raise CardDataError(
+            "the chip's key information holds other objects than keys",
+            code="personalisation.malformed",
+        )
+    return {item.value[1] for item in objects}
 
 
 def _public_key(answer: bytes, curve: NamedCurve) -> EcPublicKey:

@@ -1,4 +1,4 @@
-"""The station's side of the personalisation channel: GlobalPlatform SCP03, mode S8, AES-128 (SPEC.md, 8.1).
+"""The station's side of the personalisation channel: GlobalPlatform SCP03, modes S8 and S16 (SPEC.md, 8.1).
 
 Sources: GlobalPlatform Card Specification 2.3.1, Amendment D ("SCP03"). The level is always 33: commands
 and answers are encrypted and authenticated. Nothing here is ever repeated by itself: about ten wrong
@@ -8,8 +8,7 @@ authentications in a row lock a chip for good.
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import IntEnum
+from dataclasses import dataclass
 from typing import NoReturn, Self
 
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -23,37 +22,36 @@ from card_layout.iso7816.apdu import MAX_SHORT, CommandApdu, ResponseApdu
 from card_layout.iso7816.channel import CardChannel
 from card_layout.iso7816.secure_messaging import pad, unpad
 from card_layout.iso7816.status_words import StatusWord, describe
+from issuer.personalisation.scp03_keys import (
+    Scp03Keys,
+    Scp03Mode,
+    SessionKeys,
+    key_check_value,
+    key_data,
+)
 
 __all__ = [
-    "CHALLENGE_BYTES",
     "SECURITY_LEVEL",
+    "TRANSPORT_VERSION",
     "CardCryptogramError",
     "InitializeUpdateResponse",
-    "Scp03Keys",
     "Scp03Session",
     "SecureChannelError",
-    "SessionKeys",
-    "key_check_value",
-    "key_data",
 ]
-
-CHALLENGE_BYTES = 8
-"""Mode S8: challenges, cryptograms and MACs have eight bytes."""
 
 SECURITY_LEVEL = 0x33
 """C-MAC, C-DECRYPTION, R-MAC and R-ENCRYPTION."""
 
-_KEY_BYTES = 16
 _BLOCK = 16
-_MAC_BYTES = 8
 _SERIAL_BYTES = 10
+_CHALLENGE = _SERIAL_BYTES + 3
 _PROTOCOL = 0x03
-_OPTIONS = 0x60
 _SECURE_CLA = 0x84
-_KEY_TYPE_AES = 0x88
-_NO_INITIAL_VECTOR = bytes(_BLOCK)
 _RESPONSE_COUNTER_BIT = 1 << 127
 _MAX_SHORT_DATA = 0xFF
+
+TRANSPORT_VERSION = 0xFF
+"""The version of the keys with which a chip is delivered (SPEC.md, 8.2)."""
 
 
 class SecureChannelError(AccessError):
@@ -68,31 +66,6 @@ class CardCryptogramError(AccessError):
     default_code = "personalisation.card-cryptogram"
 
 
-class _Derivation(IntEnum):
-    """Data derivation constants (SCP03, 4.1.5)."""
-
-    CARD_CRYPTOGRAM = 0x00
-    HOST_CRYPTOGRAM = 0x01
-    ENC = 0x04
-    MAC = 0x06
-    RMAC = 0x07
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scp03Keys:
-    """The three static AES-128 keys of one chip."""
-
-    enc: bytes = field(repr=False)
-    mac: bytes = field(repr=False)
-    dek: bytes = field(repr=False)
-
-    def __post_init__(self) -> None:
-        for name in ("enc", "mac", "dek"):
-            size = len(getattr(self, name))
-            if size != _KEY_BYTES:
-                raise CardDataError(f"key {name} has {size} bytes, expected {_KEY_BYTES}")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitializeUpdateResponse:
     """What a chip answers to INITIALIZE UPDATE: which chip it is, and which keys it will use."""
@@ -101,72 +74,48 @@ class InitializeUpdateResponse:
     key_version: int
     card_challenge: bytes
     card_cryptogram: bytes
+    mode: Scp03Mode = Scp03Mode.S8
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Read the 29 bytes of SPEC.md, 8.1.
+        """Read the 29 bytes (S8) or 45 bytes (S16) of SPEC.md, 8.1; ``i`` tells which.
 
         Raises:
             CardDataError: another length, protocol or option than those.
         """
-        expected = _SERIAL_BYTES + 3 + 2 * CHALLENGE_BYTES
+        version, protocol, options = data[_SERIAL_BYTES:_CHALLENGE].ljust(3, b"\x00")[:3]
+        try:
+            mode = Scp03Mode(options)
+        except ValueError:
+            mode = None
+        if mode is None or protocol != _PROTOCOL:
+            raise CardDataError(
+                f"got secure channel protocol {protocol:02X} with option {options:02X}, "
+                f"expected {_PROTOCOL:02X} with {Scp03Mode.S8.options:02X} or {Scp03Mode.S16.options:02X}",
+                code="personalisation.malformed",
+            )
+        expected = _CHALLENGE + 2 * mode.size
         if len(data) != expected:
             raise CardDataError(
                 f"the answer to INITIALIZE UPDATE has {len(data)} bytes, expected {expected}",
                 code="personalisation.malformed",
             )
-        version, protocol, options = data[_SERIAL_BYTES : _SERIAL_BYTES + 3]
-        if (protocol, options) != (_PROTOCOL, _OPTIONS):
-            raise CardDataError(
-                f"got secure channel protocol {protocol:02X} with option {options:02X}, "
-                f"expected {_PROTOCOL:02X} with {_OPTIONS:02X}",
-                code="personalisation.malformed",
-            )
-        challenge = _SERIAL_BYTES + 3
         return cls(
             serial=data[:_SERIAL_BYTES],
             key_version=version,
-            card_challenge=data[challenge : challenge + CHALLENGE_BYTES],
-            card_cryptogram=data[challenge + CHALLENGE_BYTES :],
+            card_challenge=data[_CHALLENGE : _CHALLENGE + mode.size],
+            card_cryptogram=data[_CHALLENGE + mode.size :],
+            mode=mode,
         )
 
     def to_bytes(self) -> bytes:
-        """The 29 bytes."""
+        """The 29 or 45 bytes."""
         return (
             self.serial
-            + bytes((self.key_version, _PROTOCOL, _OPTIONS))
+            + bytes((self.key_version, _PROTOCOL, self.mode.options))
             + self.card_challenge
             + self.card_cryptogram
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionKeys:
-    """S-ENC, S-MAC and S-RMAC of one session."""
-
-    enc: bytes = field(repr=False)
-    mac: bytes = field(repr=False)
-    rmac: bytes = field(repr=False)
-    context: bytes = field(repr=False)
-
-    @classmethod
-    def derive(cls, keys: Scp03Keys, host_challenge: bytes, card_challenge: bytes) -> Self:
-        """The session keys for one pair of challenges (SCP03, 6.2.1)."""
-        context = host_challenge + card_challenge
-        return cls(
-            enc=_derive(keys.enc, _Derivation.ENC, context, _KEY_BYTES),
-            mac=_derive(keys.mac, _Derivation.MAC, context, _KEY_BYTES),
-            rmac=_derive(keys.mac, _Derivation.RMAC, context, _KEY_BYTES),
-            context=context,
-        )
-
-    def card_cryptogram(self) -> bytes:
-        """What the chip must have answered (SCP03, 6.2.2.2)."""
-        return _derive(self.mac, _Derivation.CARD_CRYPTOGRAM, self.context, CHALLENGE_BYTES)
-
-    def host_cryptogram(self) -> bytes:
-        """What the chip expects of us (SCP03, 6.2.2.3)."""
-        return _derive(self.mac, _Derivation.HOST_CRYPTOGRAM, self.context, CHALLENGE_BYTES)
 
 
 class Scp03Session:
@@ -183,6 +132,8 @@ class Scp03Session:
         self._transmit = transmit
         self._chip = chip
         self._data_encryption_key = keys.dek
+        self._mac_bytes = session_keys.mode.size
+        self._key_version = chip.key_version
         self._cipher_key = AES(session_keys.enc)
         self._block_encryptor = Cipher(self._cipher_key, ECB()).encryptor()  # noqa: S305 - single blocks: the ICV of SCP03, 6.2.6 is E(S-ENC, counter)
         self._command_mac = CMAC(AES(session_keys.mac))
@@ -207,7 +158,8 @@ class Scp03Session:
         """Prove the chip's keys, then ours (SCP03, 6.2.2).
 
         ``keys_for`` gives the keys that the chip named by its serial and key version should hold; it may
-        raise to refuse the chip. ``host_challenge`` is drawn where it is not given.
+        raise to refuse the chip. ``host_challenge`` is drawn where it is not given; a chip of mode S16 refuses one
+        of 8 bytes by its length, and is asked again with 16. Nothing counts INITIALIZE UPDATE as a try.
 
         Raises:
             CardCryptogramError: the chip holds other keys; EXTERNAL AUTHENTICATE was not sent.
@@ -216,15 +168,21 @@ class Scp03Session:
             CardDataError: its answer is malformed.
             TransportError: the exchange broke off.
         """
-        if host_challenge is None:
-            host_challenge = secrets.token_bytes(CHALLENGE_BYTES)
-        response = channel.transmit(
-            commands.initialize_update(key_version=key_version, host_challenge=host_challenge)
-        )
+        own = host_challenge or secrets.token_bytes(Scp03Mode.S8.size)
+        response = _initialize_update(channel, key_version, own)
+        if host_challenge is None and response.status_word == StatusWord.WRONG_LENGTH:
+            own = secrets.token_bytes(Scp03Mode.S16.size)
+            response = _initialize_update(channel, key_version, own)
         _require_status(response, "INITIALIZE UPDATE", "personalisation.refused")
         chip = InitializeUpdateResponse.from_bytes(response.data)
+        if chip.mode.size != len(own) or key_version not in (0x00, chip.key_version):
+            raise CardDataError(
+                f"the chip answered {chip.mode.name} with keys of version {chip.key_version:02X}, "
+                f"asked with {len(own)} bytes for version {key_version:02X}",
+                code="personalisation.malformed",
+            )
         keys = keys_for(chip)
-        session_keys = SessionKeys.derive(keys, host_challenge, chip.card_challenge)
+        session_keys = SessionKeys.derive(keys, own, chip.card_challenge, mode=chip.mode)
         if not hmac.compare_digest(session_keys.card_cryptogram(), chip.card_cryptogram):
             raise CardCryptogramError(
                 f"chip {chip.serial.hex().upper()} does not prove its keys of version {chip.key_version:02X}"
@@ -244,6 +202,11 @@ class Scp03Session:
     def chip(self) -> InitializeUpdateResponse:
         """Which chip this is; authentic, since its cryptogram was verified under keys made from its serial."""
         return self._chip
+
+    @property
+    def key_version_held(self) -> int:
+        """The version of the keys that the chip holds now in the place of those that opened the channel."""
+        return self._key_version
 
     @property
     def is_alive(self) -> bool:
@@ -282,39 +245,41 @@ class Scp03Session:
             _refuse(response, f"instruction {command.ins:02X}", "personalisation.refused")
         return response.data
 
-    def encrypt_key(self, key: bytes) -> bytes:
-        """A key under the chip's static DEK, as PUT KEY carries it (SPEC.md, 8.3)."""
-        if len(key) != _KEY_BYTES:
-            raise CardDataError(f"key has {len(key)} bytes, expected {_KEY_BYTES}")
-        encryptor = Cipher(AES(self._data_encryption_key), CBC(_NO_INITIAL_VECTOR)).encryptor()
-        return encryptor.update(key) + encryptor.finalize()
+    def replace_keys(
+        self,
+        new_keys: Scp03Keys,
+        *,
+        new_key_version: int,
+        replaced_version: int = TRANSPORT_VERSION,
+    ) -> None:
+        """PUT KEY: replace the three keys of a version at once, and check the chip's own check values of them.
 
-    def replace_keys(self, new_keys: Scp03Keys, *, new_key_version: int) -> None:
-        """PUT KEY: replace all three keys at once, and check the chip's own check values of them.
+        With ``replaced_version`` 00 the new ones come beside those that the chip holds.
 
         Raises:
+            CardDataError: the new keys are longer than the one that protects them (``personalisation.key-strength``).
             CardRefusedError: the chip kept its keys.
             SecureChannelError: the chip tells other check values than those of the new keys.
         """
         new = (new_keys.enc, new_keys.mac, new_keys.dek)
         answer = self.require(
             commands.put_keys(
+                replaced_version=replaced_version,
                 new_key_version=new_key_version,
-                key_data=b"".join(
-                    key_data(self.encrypt_key(key), key_check_value(key)) for key in new
-                ),
+                key_data=b"".join(key_data(key, self._data_encryption_key) for key in new),
             )
         )
         expected = bytes((new_key_version,)) + b"".join(key_check_value(key) for key in new)
         if not hmac.compare_digest(answer, expected):
             self._fail("the chip's check values are not those of the new keys")
+        if replaced_version == self._key_version:
+            self._key_version = new_key_version
 
-    @staticmethod
-    def max_command_data(max_command_bytes: int | None) -> int:
+    def max_command_data(self, max_command_bytes: int | None) -> int:
         """The most plain bytes of a command: ``max_command_bytes`` whole, or ``None`` for a short APDU."""
         room = (
             _MAX_SHORT_DATA if max_command_bytes is None else max_command_bytes - 9
-        ) - _MAC_BYTES
+        ) - self._mac_bytes
         return max(0, room // _BLOCK * _BLOCK - 1)
 
     def _encrypted(self, command: CommandApdu) -> CommandApdu:
@@ -336,7 +301,7 @@ class Scp03Session:
 
     def _authenticated(self, command: CommandApdu) -> CommandApdu:
         """SCP03, 6.2.4: the MAC covers the last MAC in full, the header, Lc and the data field, not Le."""
-        size = len(command.data) + _MAC_BYTES
+        size = len(command.data) + self._mac_bytes
         length = bytes((size,)) if size <= _MAX_SHORT_DATA else b"\x00" + size.to_bytes(2, "big")
         mac = self._command_mac.copy()
         mac.update(
@@ -351,7 +316,7 @@ class Scp03Session:
             ins=command.ins,
             p1=command.p1,
             p2=command.p2,
-            data=command.data + self._chaining_value[:_MAC_BYTES],
+            data=command.data + self._chaining_value[: self._mac_bytes],
             expected_length=command.expected_length,
         )
 
@@ -365,10 +330,10 @@ class Scp03Session:
                 # SPEC.md, 8.1: this is how a chip says that the channel is over.
                 self._is_alive = False
             return response
-        data, mac = response.data[:-_MAC_BYTES], response.data[-_MAC_BYTES:]
+        data, mac = response.data[: -self._mac_bytes], response.data[-self._mac_bytes :]
         expected = self._response_mac.copy()
         expected.update(self._chaining_value + data + status.to_bytes(2, "big"))
-        if not hmac.compare_digest(mac, expected.finalize()[:_MAC_BYTES]):
+        if not hmac.compare_digest(mac, expected.finalize()[: self._mac_bytes]):
             self._fail("the MAC of the answer is wrong or missing")
         if not data:
             return ResponseApdu(b"", status)
@@ -390,29 +355,12 @@ class Scp03Session:
         raise SecureChannelError(message)
 
 
-def key_check_value(key: bytes) -> bytes:
-    """The first three bytes of AES over sixteen 01 (SPEC.md, 8.3)."""
-    encryptor = Cipher(AES(key), CBC(_NO_INITIAL_VECTOR)).encryptor()
-    return (encryptor.update(b"\x01" * _BLOCK) + encryptor.finalize())[:3]
-
-
-def key_data(encrypted_key: bytes, check_value: bytes) -> bytes:
-    """One key in PUT KEY: type, length, length of the key, the key, its check value (GPC, 11.8.2.3)."""
-    return (
-        bytes((_KEY_TYPE_AES, len(encrypted_key) + 1, len(encrypted_key)))
-        + encrypted_key
-        + bytes((len(check_value),))
-        + check_value
+def _initialize_update(
+    channel: CardChannel, key_version: int, host_challenge: bytes
+) -> ResponseApdu:
+    return channel.transmit(
+        commands.initialize_update(key_version=key_version, host_challenge=host_challenge)
     )
-
-
-def _derive(key: bytes, constant: _Derivation, context: bytes, size: int) -> bytes:
-    """SCP03, 4.1.5: SP 800-108 in counter mode; one block of AES-CMAC is enough for AES-128."""
-    mac = CMAC(AES(key))
-    mac.update(
-        bytes((*bytes(11), constant, 0x00)) + (8 * size).to_bytes(2, "big") + b"\x01" + context
-    )
-    return mac.finalize()[:size]
 
 
 def _require_status(response: ResponseApdu, command: str, code: str) -> None:

@@ -35,5 +35,5 @@ def initialise_chip(
     for step in plan:
         public_key = opened.execute(step)
         if public_key is not None:
-            ledger.record_chip_key(opened.serial, public_key)
+            ledger.record_chip_key(opened.serial, public_key, origin=opened.key_origin)
     ledger.finish_initialisation(opened.serial)

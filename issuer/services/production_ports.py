@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from card_layout.atr import LifeCycle
 from card_layout.curves import EcPublicKey
 from card_layout.transport.connection import CardConnection
 from issuer.domain.card import Card, CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.card_number import CardNumber
 from issuer.domain.card_secrets import CardSecrets
-from issuer.domain.chip import Chip, Serial
-from issuer.domain.chip_keys import ChipKeySet
+from issuer.domain.chip import Chip, KeyOrigin, Serial
+from issuer.domain.chip_keys import ChipKeySet, WrongKeyTries
 from issuer.domain.chip_plan import Step
 from issuer.domain.member import MemberId
 from issuer.domain.status_allotment import StatusIndex, StatusListRoom
@@ -28,6 +29,7 @@ __all__ = [
     "ChipDialect",
     "ChipKeys",
     "ChipRecord",
+    "ChipSighting",
     "Clock",
     "JournalEvent",
     "MemberToBind",
@@ -214,8 +216,10 @@ class StationLedger(Protocol):
     def begin_initialisation(self, serial: Serial) -> None:
         """The first command of an initialisation may reach the chip from now on; an older key is forgotten."""
 
-    def record_chip_key(self, serial: Serial, public_key: EcPublicKey) -> None:
-        """The key that the chip made.
+    def record_chip_key(
+        self, serial: Serial, public_key: EcPublicKey, *, origin: KeyOrigin = KeyOrigin.MADE_ON_CHIP
+    ) -> None:
+        """The key that the chip made, or that was put into it; the journal says which.
 
         Raises:
             ConflictError: a chip has made this key before (``chip.key-not-unique``).
@@ -274,8 +278,12 @@ class OpenedChip(Protocol):
         """Proven by the keys."""
 
     @property
-    def key_version(self) -> int:
-        """Which keys it holds."""
+    def key_version(self) -> int | None:
+        """Which keys it holds; ``None`` for a chip whose dialect knows no keys, and whose serial nothing proves."""
+
+    @property
+    def key_origin(self) -> KeyOrigin:
+        """Where the keys come from that ``GenerateKeyPair`` leaves in the chip."""
 
     def card_reference(self) -> CardReference | None:
         """What the chip says it is; ``None`` before personalisation."""
@@ -289,15 +297,41 @@ class OpenedChip(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChipSighting:
+    """What a chip that was just reset shows of itself.
+
+    Attributes:
+        life_cycle: ``None`` for a chip that is none of ours.
+        serial: where it is told to everybody.
+    """
+
+    life_cycle: LifeCycle | None
+    serial: Serial | None = None
+
+
 class ChipDialect(Protocol):
     """How plans are said to a chip."""
 
+    def look(self, connection: CardConnection) -> ChipSighting:
+        """What can be seen of a chip without opening it.
+
+        Raises:
+            TransportError, CardRefusedError, CardDataError: as ``OpenedChip.execute``.
+        """
+
     def open(
-        self, connection: CardConnection, *, keys_for: Callable[[Serial, int], ChipKeySet]
+        self,
+        connection: CardConnection,
+        *,
+        keys_for: Callable[[Serial, int], ChipKeySet],
+        on_tries: Callable[[WrongKeyTries], None] = WrongKeyTries.require_more_than_one,
     ) -> OpenedChip:
         """Open the secure channel with the keys for the serial and version that the chip names.
 
-        What ``keys_for`` raises is passed on before anything secret is sent, so it can refuse a chip.
+        What ``keys_for`` raises is passed on before anything secret is sent, so it can refuse a chip. ``on_tries``
+        learns how often the chip was given wrong keys, before any key is tried; what it raises is passed on.
+        A dialect without keys calls neither: then its caller judges the chip by the serial of what is opened.
 
         Raises:
             AccessError: the chip does not hold these keys (``personalisation.card-cryptogram``); never retry.

@@ -37,6 +37,7 @@ class StationEventKind(enum.StrEnum):
 
     WAITING = "waiting"
     STAGE = "stage"
+    WARNING = "warning"
     VISIT_ENDED = "visit-ended"
     SAME_CHIP = "same-chip"
     MUTE_CHIP = "mute-chip"
@@ -305,6 +306,9 @@ class _Worker:
                     connection,
                     report=lambda stage: self._station.tell(
                         self._reader.name, StationEventKind.STAGE, stage
+                    ),
+                    warn=lambda text: self._station.tell(
+                        self._reader.name, StationEventKind.WARNING, text
                     ),
                 ).run()
             finally:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from card_layout.atr import LifeCycle, read_life_cycle
+from card_layout.atr import LifeCycle
 from card_layout.errors import (
     AccessError,
     CardDataError,
@@ -17,7 +17,7 @@ from card_layout.profile import CardProfile
 from card_layout.transport.connection import CardConnection
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.chip import Serial
-from issuer.domain.chip_keys import ChipKeySet
+from issuer.domain.chip_keys import ChipKeySet, WrongKeyTries
 from issuer.domain.chip_plan import SetStatus
 from issuer.domain.production_errors import CardRejectedError
 from issuer.domain.station_decision import Action, ChipEvidence, Decision, decide
@@ -115,12 +115,14 @@ class Visit:
         connection: CardConnection,
         *,
         report: Callable[[str], None] = lambda _stage: None,
+        warn: Callable[[str], None] = lambda _text: None,
     ) -> None:
-        """``report`` is called with the name of each stage, for a progress display."""
+        """``report`` is called with the name of each stage, ``warn`` with what a person must see before the next."""
         self._bench = workbench
         self._ledger = workbench.ledger
         self._connection = connection
         self._report = report
+        self._warn = warn
         self._serial: Serial | None = None
 
     def run(self) -> VisitOutcome:
@@ -150,21 +152,28 @@ class Visit:
         return self._outcome(VisitResult.INTERRUPTED, error)
 
     def _visit(self) -> VisitOutcome:
-        life_cycle = read_life_cycle(self._connection.atr)
+        sighting = self._bench.dialect.look(self._connection)
+        life_cycle = sighting.life_cycle
         if life_cycle is None:
             raise IssuerRefusedError(
-                "the answer to reset has no life-cycle status", code="chip.unknown-kind"
+                "the chip shows no life-cycle status of ours", code="chip.unknown-kind"
             )
         if life_cycle is LifeCycle.TERMINATED:
             return self._act(decide(ChipEvidence(life_cycle=life_cycle), None, None), None, None)
         if life_cycle is LifeCycle.OPERATIONAL:
+            self._serial = sighting.serial
             return self._visit_operational()
         self._report("identify")
-        opened = self._bench.dialect.open(self._connection, keys_for=self._keys_for)
+        opened = self._bench.dialect.open(
+            self._connection, keys_for=self._keys_for, on_tries=self._show_tries
+        )
+        if opened.key_version is None:
+            self._admit(opened.serial)
         record = self._record(opened.serial)
         evidence = ChipEvidence(
             life_cycle=life_cycle,
             key_version=opened.key_version,
+            is_keyless=opened.key_version is None,
             reference=self._reference(opened, life_cycle),
         )
         decision = decide(evidence, record.chip, record.card)
@@ -182,7 +191,18 @@ class Visit:
         self._ledger.record_issued(card.reference)
         return VisitOutcome(result=VisitResult.DONE, serial=card.serial)
 
+    def _show_tries(self, tries: WrongKeyTries) -> None:
+        """Tell people before the attempt; the one that may end the chip is none for a machine."""
+        if tries.used:
+            self._warn(f"the chip was given wrong keys: {tries}")
+        tries.require_more_than_one()
+
     def _keys_for(self, serial: Serial, key_version: int) -> ChipKeySet:
+        self._admit(serial)
+        return self._bench.chip_keys.key_set(serial, key_version)
+
+    def _admit(self, serial: Serial) -> None:
+        """Let only chips of the stock in that nobody holds."""
         self._serial = serial
         chip = self._record(serial).chip
         if chip.held is not None:
@@ -191,7 +211,6 @@ class Visit:
                 code="chip.held",
                 hint=f"look at it, then: membercard-issuer stock release {serial.hex().upper()}",
             )
-        return self._bench.chip_keys.key_set(serial, key_version)
 
     def _record(self, serial: Serial) -> ChipRecord:
         record = self._ledger.find(serial)
@@ -306,15 +325,19 @@ class Visit:
                 opened = self._bench.dialect.open(
                     self._connection, keys_for=self._keys_of_condemned
                 )
+                self._require_same(opened.serial)
             self._terminate(opened)
         except (CardError, IssuerRefusedError) as error:
             self._note("termination-failed", error)
         return outcome
 
     def _keys_of_condemned(self, serial: Serial, key_version: int) -> ChipKeySet:
+        self._require_same(serial)
+        return self._bench.chip_keys.key_set(serial, key_version)
+
+    def _require_same(self, serial: Serial) -> None:
         if serial != self._serial:
             raise IssuerRefusedError("another chip answers", code="chip.exchanged")
-        return self._bench.chip_keys.key_set(serial, key_version)
 
     def _terminate(self, opened: OpenedChip) -> None:
         opened.execute(SetStatus(life_cycle=LifeCycle.TERMINATED))

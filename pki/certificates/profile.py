@@ -58,6 +58,11 @@ class ProfileKind(Enum):
         return _EXTENDED_KEY_USAGE.get(self, ())
 
 
+_PROFILED_BY_DOC_9303: Final = frozenset(
+    {ProfileKind.AUTHORITY, ProfileKind.DOCUMENT_SIGNER, ProfileKind.MASTER_LIST_SIGNER}
+)
+"""The kinds that Doc 9303-12, table 6 has a column for; the others are ours alone."""
+
 _AUTHORITIES: Final = frozenset({ProfileKind.AUTHORITY, ProfileKind.SERVICE_AUTHORITY})
 
 _EXTENDED_KEY_USAGE: Final = {
@@ -187,7 +192,7 @@ class CertificateProfile:
         is_explicit = (
             variant is ProfileVariant.ICAO
             and self.curve is not None
-            and self.kind in {ProfileKind.AUTHORITY, ProfileKind.DOCUMENT_SIGNER}
+            and self.kind in _PROFILED_BY_DOC_9303
         )
         return replace(self, has_explicit_parameters=is_explicit)
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from pki.certificates.crl import MAX_CRL_LIFETIME, prepare_crl
 from pki.certificates.issue import (
@@ -26,6 +25,7 @@ from pki.keys.keystore import Keystore, check_key_id
 from pki.keys.signer import Signer
 from pki.services.issuance import DraftKind, IssuanceCycle, Linter
 from pki.services.key_room import LOG_KEY_ID, KeyRoom
+from pki.services.publication import Publication
 from pki.services.recorder import Recorder
 from pki.services.state import CRL_SERIES, AuthorityRecord, EntryKind, PkiState, SignerRecord
 
@@ -33,7 +33,6 @@ __all__ = [
     "AUTHORITY_KEY_ID",
     "AuthorityRequest",
     "AuthorityService",
-    "Publication",
     "check_reason",
     "distinguished_name",
     "link_name",
@@ -47,22 +46,6 @@ _KEPT_IDS = re.compile(rf"csca-[0-9]+(-link)?|service-root-[0-9]+|operators-[0-9
 _MAX_REASON_CHARACTERS = 200
 _MAX_URI_CHARACTERS = 200
 _AUTHORITY_PART = "CSCA"
-
-
-class Publication(Protocol):
-    """Where certificates and CRLs are put for others to fetch; publishing the same thing twice is harmless."""
-
-    def publish_certificate(self, name: str, der: bytes) -> None:
-        """Publish a certificate under a plain name."""
-
-    def publish_crl(self, name: str, der: bytes) -> None:
-        """Publish a CRL under a plain name, over the one before."""
-
-    def publish_stop_list(self, name: str, der: bytes) -> None:
-        """Publish a stop list under a plain name, over the one before."""
-
-    def publish_master_list(self, name: str, der: bytes) -> None:
-        """Publish a master list under a plain name, over the one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,12 @@ def cmac(key: bytes, data: bytes) -> bytes:
 
 
 def derive_scp03(key: bytes, *, constant: int, context: bytes, bits: int) -> bytes:
-    """Data derivation of SCP03, 4.1.5: SP 800-108 in counter mode with one block of CMAC; ``bits`` is 64 or 128."""
-    block = bytes(11) + bytes((constant, 0)) + bits.to_bytes(2, "big") + b"\x01" + context
-    return cmac(key, block)[: bits // 8]
+    """Data derivation of SCP03, 4.1.5: SP 800-108 in counter mode over CMAC; ``bits`` is 64, 128, 192 or 256."""
+    blocks = b"".join(
+        cmac(
+            key,
+            bytes(11) + bytes((constant, 0)) + bits.to_bytes(2, "big") + bytes((number,)) + context,
+        )
+        for number in range(1, 2 + (bits - 1) // (8 * BLOCK))
+    )
+    return blocks[: bits // 8]

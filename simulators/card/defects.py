@@ -1,4 +1,4 @@
-"""The faults that the card itself has: files that lie about their length, instructions that it refuses."""
+"""The faults that the card itself has: files that lie about their length or lose it, instructions that it refuses."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,20 @@ class Defects:
         self._overlong_files = frozenset(
             fault.path for fault in faults if fault.kind is FaultKind.OVERLONG_LENGTH
         )
+        self._shrinking_files = {
+            fault.path for fault in faults if fault.kind is FaultKind.SHRINKING_FILE
+        }
+        self._shrunk_files: set[str] = set()
         self._refusals = tuple(
             fault for fault in faults if fault.kind is FaultKind.INSTRUCTION_REFUSED
         )
 
     def content(self, path: str, data: bytes) -> bytes:
-        """What reading file ``path`` gives."""
+        """What reading file ``path`` gives, now."""
+        if path in self._shrunk_files:
+            data = data[: len(data) // 2]
+        elif path in self._shrinking_files:
+            self._shrunk_files.add(path)
         return overlong(data) if path in self._overlong_files else data
 
     def check(self, command: Command, number: int) -> None:

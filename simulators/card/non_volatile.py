@@ -9,9 +9,11 @@ from simulators.card.status import Refused, StatusWord
 from simulators.errors import ImageError
 from simulators.image import CardImage
 
-__all__ = ["NonVolatileMemory"]
+__all__ = ["MAX_WRONG_AUTHENTICATIONS", "NonVolatileMemory"]
 
-_MAX_WRONG_AUTHENTICATIONS = 10
+MAX_WRONG_AUTHENTICATIONS = 10
+"""So many in a row, and the card is terminated (SPEC.md, 8.1)."""
+
 _MAX_COUNT = 0xFFFF
 
 
@@ -60,7 +62,7 @@ class NonVolatileMemory:
         keys = self._image.keys.personalisation
         number = 1 + (0 if keys is None else keys.wrong_authentications)
         image = self._with_wrong_authentications(number)
-        if number >= _MAX_WRONG_AUTHENTICATIONS:
+        if number >= MAX_WRONG_AUTHENTICATIONS:
             image = image.with_state(LifeCycle.TERMINATED)
         self.commit(image)
 

@@ -13,15 +13,17 @@ from card_layout.atr import LifeCycle
 from simulators.card import personalisation
 from simulators.card.command import CHAIN, Command
 from simulators.card.defects import Defects
-from simulators.card.non_volatile import NonVolatileMemory
+from simulators.card.jmrtd_applet import JmrtdApplet
+from simulators.card.key_sets import find_key_set
+from simulators.card.non_volatile import MAX_WRONG_AUTHENTICATIONS, NonVolatileMemory
 from simulators.card.reading_side import ReadingSide
 from simulators.card.reply import Reply
-from simulators.card.scp03 import CHALLENGE_BYTES, SECURITY_LEVEL, Scp03Session
+from simulators.card.scp03 import SECURITY_LEVEL, Scp03Session
 from simulators.card.status import Refused, StatusWord
 from simulators.card.timing import answer_seconds
 from simulators.card.transmission import Transmission
 from simulators.faults import Fault
-from simulators.image import CardImage, Timing
+from simulators.image import Applet, CardImage, Timing
 
 __all__ = ["VirtualCard"]
 
@@ -38,6 +40,7 @@ _GENERAL_AUTHENTICATE = 0x86
 _GET_RESPONSE = 0xC0
 _INITIALIZE_UPDATE = 0x50
 _EXTERNAL_AUTHENTICATE = 0x82
+_GET_WRONG_AUTHENTICATIONS = (0xCA, 0x01, 0x04)
 
 _PLAIN = 0x00
 _SECURE = 0x0C
@@ -53,6 +56,7 @@ class _Volatile:
     wire: Transmission
     reading: ReadingSide
     channel: Scp03Session | None = None
+    java_card: JmrtdApplet | None = None
 
 
 class VirtualCard:
@@ -98,14 +102,17 @@ class VirtualCard:
 
     def power_on(self) -> bytes:
         """Power and reset the card; gives its ATR."""
+        reading = ReadingSide(
+            memory=self._memory,
+            random=self._random,
+            sleep=self._sleep,
+            content=self._defects.content,
+        )
+        is_java_card = self._image.applet is Applet.JMRTD
         self._volatile = _Volatile(
             wire=Transmission(self._image.limits),
-            reading=ReadingSide(
-                memory=self._memory,
-                random=self._random,
-                sleep=self._sleep,
-                content=self._defects.content,
-            ),
+            reading=reading,
+            java_card=JmrtdApplet(memory=self._memory, reading=reading) if is_java_card else None,
         )
         return self._image.atr
 
@@ -145,6 +152,8 @@ class VirtualCard:
         if wire.is_waiting and (command.cla, command.ins) == (_PLAIN, _GET_RESPONSE):
             return wire.give_waiting(command)
         wire.drop_waiting()
+        if volatile.java_card is not None:
+            return self._receive_as_java_card(volatile, volatile.java_card, command)
         cla = command.cla & ~CHAIN
         if volatile.reading.session is not None and cla != _SECURE:
             volatile.reading.end_session()
@@ -159,6 +168,22 @@ class VirtualCard:
         )
         whole = wire.assemble(command, is_part=command.is_chained and not is_pace_step)
         return _status(StatusWord.SUCCESS) if whole is None else self._dispatch(volatile, whole)
+
+    def _receive_as_java_card(
+        self, volatile: _Volatile, applet: JmrtdApplet, command: Command
+    ) -> bytes:
+        """A chip with the passport applet knows no chains, and one kind of session (SPEC.md, 11)."""
+        if command.cla == _SECURE and applet.is_selected:
+            if volatile.reading.session is None:
+                raise Refused(StatusWord.SECURE_MESSAGING_UNKNOWN)
+            return self._carry_out_secure(volatile, command)
+        if command.cla not in (_PLAIN, _PROPRIETARY):
+            raise Refused(StatusWord.UNKNOWN_CLASS)
+        if volatile.reading.session is not None:
+            volatile.reading.end_session()
+            raise Refused(StatusWord.SECURE_MESSAGING_MISSING)
+        reply = self._carry_out(volatile, command, volatile.wire.room(command))
+        return volatile.wire.deliver(command, reply.data, reply.status_word)
 
     def _dispatch(self, volatile: _Volatile, command: Command) -> bytes:
         if command.cla & ~CHAIN == _SECURE:
@@ -193,13 +218,18 @@ class VirtualCard:
 
     def _carry_out(self, volatile: _Volatile, command: Command, room: int) -> Reply:
         self._defects.check(command, self._command_number)
+        if volatile.java_card is not None:
+            is_protected = volatile.reading.session is not None
+            return volatile.java_card.carry_out(command, room, is_protected=is_protected)
         return volatile.reading.carry_out(command, room)
 
     # The personalisation side.
 
     def _begin_channel(self, volatile: _Volatile, command: Command) -> Reply:
-        """INITIALIZE UPDATE, the only command of class 80."""
+        """INITIALIZE UPDATE, the only command of class 80 but for the count of wrong keys."""
         self._defects.check(command, self._command_number)
+        if (command.ins, command.p1, command.p2) == _GET_WRONG_AUTHENTICATIONS:
+            return self._tell_wrong_authentications(command)
         if command.ins != _INITIALIZE_UPDATE:
             known = personalisation.INSTRUCTIONS | {_EXTERNAL_AUTHENTICATE}
             raise Refused(
@@ -207,20 +237,27 @@ class VirtualCard:
                 if command.ins in known
                 else StatusWord.UNKNOWN_INSTRUCTION
             )
-        keys = self._image.keys.personalisation
+        keys = self._image.keys
         if command.p2:
             raise Refused(StatusWord.WRONG_PARAMETERS)
-        if len(command.data) != CHALLENGE_BYTES:
+        if len(command.data) != keys.challenge_bytes:
             raise Refused(StatusWord.WRONG_LENGTH)
-        if keys is None or command.p1 not in (0, keys.key_version):
-            raise Refused(StatusWord.REFERENCE_NOT_FOUND)
         volatile.channel = Scp03Session.begin(
             serial=self._image.serial,
-            keys=keys,
+            keys=find_key_set(keys, command.p1),
             host_challenge=command.data,
-            card_challenge=self._random(CHALLENGE_BYTES),
+            card_challenge=self._random(keys.challenge_bytes),
         )
         return Reply(data=volatile.channel.initial_answer)
+
+    def _tell_wrong_authentications(self, command: Command) -> Reply:
+        """How many there were in a row, and how many there may be: for people to see before the next one."""
+        keys = self._image.keys.personalisation
+        if command.data:
+            raise Refused(StatusWord.WRONG_LENGTH)
+        if keys is None:
+            raise Refused(StatusWord.REFERENCE_NOT_FOUND)
+        return Reply(data=bytes((keys.wrong_authentications, MAX_WRONG_AUTHENTICATIONS)))
 
     def _carry_out_in_channel(self, volatile: _Volatile, command: Command) -> bytes:
         channel, volatile.channel = volatile.channel, None

@@ -8,10 +8,10 @@ from typing import TypeAlias
 from card_layout import tlv
 from card_layout.atr import LifeCycle
 from card_layout.curves import NamedCurve
-from simulators.card.aes import BLOCK, decrypt_cbc, encrypt_block
 from simulators.card.command import Command
 from simulators.card.cv_certificate import read_trust_point
 from simulators.card.file_system import Selection, files_of, locate, select
+from simulators.card.key_sets import key_information, with_new_keys
 from simulators.card.pace import random_scalar
 from simulators.card.points import Point
 from simulators.card.status import Refused, StatusWord
@@ -21,7 +21,6 @@ from simulators.image import (
     CardImage,
     EcKey,
     ImageFile,
-    PersonalisationKeys,
     ReadRule,
     Secrets,
     file_path,
@@ -30,8 +29,8 @@ from simulators.image_document import MAX_TRUST_POINTS
 
 __all__ = ["INSTRUCTIONS", "Memory", "carry_out"]
 
-PERSONALISATION_KEY_VERSIONS = range(0x30, 0x40)
-TRANSPORT_KEY_VERSION = 0xFF
+_THREE_KEYS = 0x81
+_KEY_INFORMATION = (0x00, 0xE0)
 
 _MAX_FILES = 32
 _MAX_APPLICATIONS = 4
@@ -99,34 +98,12 @@ def _require_parameters(command: Command, p1: int, p2: int) -> None:
 
 
 def _put_key(command: Command, memory: Memory, means: _Means) -> Memory:
-    """PUT KEY: three AES-128 keys at once, each under the data encryption key, with its check value."""
-    _require_parameters(command, TRANSPORT_KEY_VERSION, 0x81)
-    block_bytes = 3 + BLOCK + 4
-    if len(command.data) != 1 + 3 * block_bytes:
-        raise Refused(StatusWord.WRONG_LENGTH)
-    if command.data[0] not in PERSONALISATION_KEY_VERSIONS:
-        raise Refused(StatusWord.WRONG_DATA)
-    keys: list[bytes] = []
-    check_values: list[bytes] = []
-    for index in range(3):
-        block = command.data[1 + index * block_bytes :][:block_bytes]
-        if block[:3] != bytes((0x88, 1 + BLOCK, BLOCK)) or block[3 + BLOCK] != 3:
-            raise Refused(StatusWord.WRONG_DATA)
-        key = decrypt_cbc(means.dek, block[3 : 3 + BLOCK])
-        check_value = encrypt_block(key, b"\x01" * BLOCK)[:3]
-        if check_value != block[4 + BLOCK :]:
-            raise Refused(StatusWord.WRONG_DATA)
-        keys.append(key)
-        check_values.append(check_value)
-    personalisation = PersonalisationKeys(
-        key_version=command.data[0], enc=keys[0], mac=keys[1], dek=keys[2]
-    )
+    """PUT KEY: the three keys of a set at once, each under the data encryption key, with its check value."""
+    if command.p2 != _THREE_KEYS:
+        raise Refused(StatusWord.WRONG_PARAMETERS)
     image = memory.image
-    return replace(
-        memory,
-        image=replace(image, keys=replace(image.keys, personalisation=personalisation)),
-        answer=command.data[:1] + b"".join(check_values),
-    )
+    keys, answer = with_new_keys(image.keys, command.p1, command.data, dek=means.dek)
+    return replace(memory, image=replace(image, keys=keys), answer=answer)
 
 
 def _create_file(command: Command, memory: Memory, _means: _Means) -> Memory:
@@ -289,6 +266,10 @@ def _children(data: bytes, tag: int) -> tuple[tlv.Tlv, ...]:
 
 
 def _get_data(command: Command, memory: Memory, _means: _Means) -> Memory:
+    if (command.p1, command.p2) == _KEY_INFORMATION:
+        if command.data:
+            raise Refused(StatusWord.WRONG_LENGTH)
+        return replace(memory, answer=key_information(memory.image.keys))
     _require_parameters(command, 0x01, 0x02)
     _require_state(memory, LifeCycle.INITIALISED, LifeCycle.PERSONALISING, LifeCycle.PERSONALISED)
     if command.data:
@@ -356,10 +337,7 @@ _HANDLERS: dict[int, tuple[_Handler, tuple[LifeCycle, ...]]] = {
     0xE0: (_create_file, (LifeCycle.BLANK,)),
     0x47: (_generate_key_pair, (LifeCycle.BLANK,)),
     0xDA: (_put_data, (LifeCycle.INITIALISED, LifeCycle.PERSONALISING)),
-    0xCA: (
-        _get_data,
-        (LifeCycle.INITIALISED, LifeCycle.PERSONALISING, LifeCycle.PERSONALISED),
-    ),
+    0xCA: (_get_data, _ALL_STATES),
     0xD6: (_update_binary, (LifeCycle.BLANK, LifeCycle.PERSONALISING)),
     0xF0: (_set_status, _ALL_STATES),
 }

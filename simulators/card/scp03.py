@@ -1,4 +1,4 @@
-"""SCP03 mode S8, security level 33, card's end (GPC Amendment D; SPEC.md, 8.1)."""
+"""SCP03 modes S8 and S16, security level 33, card's end (GPC Amendment D; SPEC.md, 8.1)."""
 
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -20,16 +20,14 @@ from simulators.card.reply import Reply
 from simulators.card.status import Refused, StatusWord
 from simulators.image import PersonalisationKeys
 
-__all__ = ["CHALLENGE_BYTES", "SECURITY_LEVEL", "Scp03Session"]
+__all__ = ["SECURITY_LEVEL", "Scp03Session"]
 
 SECURITY_LEVEL = 0x33
 """C-MAC, C-DECRYPTION, R-MAC and R-ENCRYPTION."""
 
-CHALLENGE_BYTES = 8
-_CRYPTOGRAM_BITS = 64
-_MAC_BYTES = 8
-_PROTOCOL = bytes((0x03, 0x60))
-"""Protocol number, and the ``i`` parameter: random challenge, R-MAC and R-ENC."""
+_PROTOCOL = 0x03
+_OPTIONS = {8: 0x60, 16: 0x61}
+"""Bytes of a challenge, cryptogram and MAC -> parameter ``i``: random challenge, R-MAC and R-ENC; bit 1 is S16."""
 
 _CARD_CRYPTOGRAM = 0x00
 _HOST_CRYPTOGRAM = 0x01
@@ -49,6 +47,7 @@ class Scp03Session:
     response_mac_key: bytes = field(repr=False)
     host_cryptogram: bytes = field(repr=False)
     initial_answer: bytes = field(repr=False)
+    mac_bytes: int
     is_open: bool = False
     _chaining_value: bytes = field(default=bytes(BLOCK), repr=False)
     _counter: int = 0
@@ -62,22 +61,30 @@ class Scp03Session:
         host_challenge: bytes,
         card_challenge: bytes,
     ) -> Self:
-        """Derive the session keys and the answer to INITIALIZE UPDATE (SCP03, 6.2.2 and 7.1.1)."""
+        """Derive the session keys and the answer to INITIALIZE UPDATE (SCP03, 6.2.2 and 7.1.1).
+
+        Both challenges have 8 bytes, or 16 in mode S16; session keys are as long as the static ones.
+        """
         context = host_challenge + card_challenge
+        size = len(card_challenge)
 
-        def derive(key: bytes, constant: int, bits: int = 8 * BLOCK) -> bytes:
-            return derive_scp03(key, constant=constant, context=context, bits=bits)
+        def derive(key: bytes, constant: int, length: int) -> bytes:
+            return derive_scp03(key, constant=constant, context=context, bits=8 * length)
 
-        mac_key = derive(keys.mac, _SESSION_MAC)
-        cryptogram = derive(mac_key, _CARD_CRYPTOGRAM, _CRYPTOGRAM_BITS)
+        mac_key = derive(keys.mac, _SESSION_MAC, len(keys.mac))
+        cryptogram = derive(mac_key, _CARD_CRYPTOGRAM, size)
         return cls(
             dek=keys.dek,
-            encryption_key=derive(keys.enc, _SESSION_ENC),
+            encryption_key=derive(keys.enc, _SESSION_ENC, len(keys.enc)),
             mac_key=mac_key,
-            response_mac_key=derive(keys.mac, _SESSION_RMAC),
-            host_cryptogram=derive(mac_key, _HOST_CRYPTOGRAM, _CRYPTOGRAM_BITS),
+            response_mac_key=derive(keys.mac, _SESSION_RMAC, len(keys.mac)),
+            host_cryptogram=derive(mac_key, _HOST_CRYPTOGRAM, size),
+            mac_bytes=size,
             initial_answer=(
-                serial + bytes((keys.key_version,)) + _PROTOCOL + card_challenge + cryptogram
+                serial
+                + bytes((keys.key_version, _PROTOCOL, _OPTIONS[size]))
+                + card_challenge
+                + cryptogram
             ),
         )
 
@@ -87,7 +94,7 @@ class Scp03Session:
         Raises:
             Refused: 6700, 6982 where the MAC is wrong, 6300 where the cryptogram is.
         """
-        if len(command.data) != CHALLENGE_BYTES + _MAC_BYTES:
+        if len(command.data) != 2 * self.mac_bytes:
             raise Refused(StatusWord.WRONG_LENGTH)
         cryptogram = self._check_mac(command)
         if not bytes_eq(cryptogram, self.host_cryptogram):
@@ -126,18 +133,18 @@ class Scp03Session:
             data = encrypt_cbc(self.encryption_key, pad(reply.data), iv=iv)
         status_word = reply.status_word.to_bytes(2, "big")
         mac = cmac(self.response_mac_key, self._chaining_value + data + status_word)
-        return data + mac[:_MAC_BYTES]
+        return data + mac[: self.mac_bytes]
 
     def _check_mac(self, command: Command) -> bytes:
         """The data before the MAC; Lc is authenticated as it stands on the wire, with the MAC counted."""
-        if len(command.data) < _MAC_BYTES:
+        if len(command.data) < self.mac_bytes:
             raise Refused(StatusWord.SECURITY_STATUS)
-        data, mac = command.data[:-_MAC_BYTES], command.data[-_MAC_BYTES:]
+        data, mac = command.data[: -self.mac_bytes], command.data[-self.mac_bytes :]
         length = len(command.data)
         is_long = command.is_extended or length > 0xFF
         encoded = b"\x00" + length.to_bytes(2, "big") if is_long else bytes((length,))
         value = cmac(self.mac_key, self._chaining_value + command.header + encoded + data)
-        if not bytes_eq(mac, value[:_MAC_BYTES]):
+        if not bytes_eq(mac, value[: self.mac_bytes]):
             raise Refused(StatusWord.SECURITY_STATUS)
         self._chaining_value = value
         return data

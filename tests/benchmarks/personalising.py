@@ -16,7 +16,7 @@ from card_layout.transport.connection import CardConnection
 from issuer.domain.card import CardReference
 from issuer.domain.card_job import CardJob
 from issuer.domain.card_secrets import CardSecrets
-from issuer.domain.chip import KEY_VERSION_PERSONALISATION, Serial
+from issuer.domain.chip import KEY_VERSION_PERSONALISATION, KeyOrigin, Serial
 from issuer.domain.chip_keys import ChipKeySet, key_label
 from issuer.personalisation.native import NativeDialect
 from issuer.personalisation.quality_control import TerminalQualityControl
@@ -105,7 +105,10 @@ class _MemoryLedger:
     def begin_initialisation(self, serial: Serial) -> None:
         self.events.append(f"initialising {serial.hex()}")
 
-    def record_chip_key(self, serial: Serial, public_key: EcPublicKey) -> None:
+    def record_chip_key(
+        self, serial: Serial, public_key: EcPublicKey, *, origin: KeyOrigin
+    ) -> None:
+        del origin
         self.events.append(f"key {serial.hex()}")
         self.public_key = public_key
 

@@ -34,12 +34,8 @@ from card_layout.protocols.file_reading import (
 )
 from card_layout.protocols.pace import PacePassword, WrongPasswordError, perform_pace
 from card_layout.transport.transcript import RecordingConnection, Transcript
-from issuer.personalisation.scp03 import (
-    CardCryptogramError,
-    InitializeUpdateResponse,
-    Scp03Keys,
-    Scp03Session,
-)
+from issuer.personalisation.scp03 import CardCryptogramError, InitializeUpdateResponse, Scp03Session
+from issuer.personalisation.scp03_keys import Scp03Keys
 from simulators.blank import blank_image, transport_keys
 from simulators.connection import SimulatedConnection, SimulatedReader
 from simulators.faults import Fault, FaultKind

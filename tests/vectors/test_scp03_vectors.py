@@ -10,13 +10,8 @@ from yubikit.core import BadResponseError
 from yubikit.core.smartcard import scp as yubikit_scp
 
 from card_layout.iso7816.apdu import CommandApdu, ResponseApdu
-from issuer.personalisation.scp03 import (
-    InitializeUpdateResponse,
-    Scp03Keys,
-    Scp03Session,
-    SessionKeys,
-    key_check_value,
-)
+from issuer.personalisation.scp03 import InitializeUpdateResponse, Scp03Session
+from issuer.personalisation.scp03_keys import Scp03Keys, SessionKeys, key_check_value
 
 VECTORS = sorted((Path(__file__).parent / "scp03").glob("*.json"))
 

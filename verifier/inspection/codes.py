@@ -159,6 +159,8 @@ _ROWS: Final = (
     ("policy.unknown-purpose", Severity.ERROR, "The policy knows no purpose of this name.", "Leave --purpose out for the default one, or name one that stands in policy.toml.", "9"),
     ("profile.not-found", Severity.ERROR, "There is no card profile of this name.", "Leave --profile out, or name a packaged profile or a file.", "3"),
     ("profile.malformed", Severity.ERROR, "The card profile cannot be read, or contradicts itself.", "Compare the file with a packaged profile.", "3"),
+    ("transcript.malformed", Severity.ERROR, "A transcript is not what its format says.", "Take the file as `membercard-verifier inspect --transcript` wrote it.", "9"),
+    ("transcript.diverged", Severity.ERROR, "The reading of this program does something else than the one that the transcript records: the error names the line.", "Replay it with the version that wrote it, and with the same --profile.", "9"),
     ("snapshot.malformed", Severity.ERROR, "A stored snapshot is not what its format says.", "Take the snapshot as it was stored, or read the card again.", "9"),
     ("input.malformed", Severity.ERROR, "Something typed or piped in (a card access number, a machine-readable zone, a time, a list) means nothing.", "The error says what was expected.", "5.1"),
     ("output.failed", Severity.ERROR, "A result could not be written where it was asked for.", "Check that the directory exists, may be written to and has room.", "9"),

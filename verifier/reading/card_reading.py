@@ -7,7 +7,7 @@ judged here. Whatever the chip does ends in a snapshot that says how far the rea
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -22,22 +22,17 @@ from card_layout.errors import (
 from card_layout.files.atr_info import AtrInfo
 from card_layout.files.card_access import CardAccess
 from card_layout.files.data_groups import TAG_OF_GROUP
-from card_layout.files.security_infos import (
-    ChipAuthenticationPublicKeyInfo,
-    PaceInfo,
-)
+from card_layout.files.security_infos import ChipAuthenticationPublicKeyInfo, PaceInfo
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths, ReadingLimitError
 from card_layout.iso7816.status_words import StatusWord
 from card_layout.profile import AccessRule, CardProfile
-from card_layout.protocols.basic_access_control import perform_basic_access_control
-from card_layout.protocols.chip_authentication import perform_chip_authentication
 from card_layout.protocols.file_reading import (
     read_card_access,
     read_file,
     read_file_to_end,
     select_application,
 )
-from card_layout.protocols.pace import PaceUnsupportedError, WrongPasswordError, perform_pace
+from card_layout.protocols.pace import PaceUnsupportedError, WrongPasswordError
 from card_layout.protocols.terminal_authentication import SessionBinding
 from card_layout.transport.connection import CardConnection, CardReader
 from verifier.inspection.access_checks import usable_pace_infos
@@ -52,12 +47,13 @@ from verifier.inspection.snapshot import (
 )
 from verifier.reading.bounded import Deadline, run_bounded
 from verifier.reading.chip_proofs import (
-    CARD_SECURITY,
     announced_keys,
     collect_signature,
     find_mapped_key,
 )
+from verifier.reading.conversation import Conversation
 from verifier.reading.evidence import Evidence
+from verifier.reading.file_names import CARD_SECURITY_FILE, FileName
 from verifier.reading.named_groups import named_groups
 from verifier.reading.terminal_proof import TerminalAccess, TerminalProof
 from verifier.services.card_password import CardPassword
@@ -80,20 +76,11 @@ _PROTECTED_BY_TEMPLATE: Final = frozenset({3, 4})
 """Data groups that ICAO Doc 9303 keeps for terminals with a right, whatever the profile says (SPEC.md, 10.1)."""
 
 _NO_TERMINAL_ACCESS: Final = TerminalAccess()
+_LIVE: Final = Conversation()
 _GROUP_NUMBERS: Final = {f"EF.DG{number}": number for number in TAG_OF_GROUP}
 
 _OPENING_STATES: Final = (None, LifeCycle.OPERATIONAL, LifeCycle.PERSONALISED)
 """States in which a chip opens a session (SPEC.md, 6.2); one that tells none is asked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FileName:
-    name: str
-    short_identifier: int | None
-    file_identifier: int
-
-
-_CARD_SECURITY: Final = _FileName(name=CARD_SECURITY, short_identifier=0x1D, file_identifier=0x011D)
 
 
 class _ReadingOverError(Exception):
@@ -115,6 +102,7 @@ def read_card(
     max_seconds: float = MAX_SECONDS,
     allow_bac: bool = False,
     terminal: TerminalAccess = _NO_TERMINAL_ACCESS,
+    conversation: Conversation = _LIVE,
 ) -> CardSnapshot:
     """Read the card in the reader; nothing that it does raises.
 
@@ -128,6 +116,7 @@ def read_card(
         max_seconds: the end of patience.
         allow_bac: whether policy names basic access control, for a chip without EF.CardAccess (SPEC.md, 5.7).
         terminal: what the terminal can show to a chip that keeps files for terminals with a right (SPEC.md, 5.11).
+        conversation: how it is asked: live, recorded, or played again from a transcript.
     """
     deadline = Deadline(max_seconds, monotonic)
     reading = _Reading(
@@ -137,8 +126,9 @@ def read_card(
         monotonic=monotonic,
         deadline=deadline,
         allow_bac=allow_bac,
-        terminal=terminal,
+        terminal=replace(terminal, credentials=conversation.credentials(terminal.credentials)),
         today=now.astimezone(UTC).date(),
+        conversation=conversation,
     )
     run_bounded(
         reading.run,
@@ -163,11 +153,12 @@ class _Reading:
         allow_bac: bool,
         terminal: TerminalAccess,
         today: date,
+        conversation: Conversation,
     ) -> None:
         self._password = password
         self._profile = profile
         self._files = {
-            file.name: _FileName(
+            file.name: FileName(
                 name=file.name,
                 short_identifier=file.short_identifier,
                 file_identifier=file.file_identifier,
@@ -178,7 +169,7 @@ class _Reading:
         self._deadline = deadline
         self._allow_bac = allow_bac
         self._is_chip_done = False
-        self.evidence = Evidence(monotonic)
+        self.evidence = Evidence(monotonic, conversation)
         self._chip_key: bytes | None = None
         self._terminal_key: bytes | None = None
         self._terminal = TerminalProof(
@@ -197,7 +188,7 @@ class _Reading:
         """All phases; what breaks them off becomes the snapshot's problem."""
         try:
             with self.evidence.timed(Phase.CONNECT):
-                connection = reader.connect()
+                connection = self.evidence.conversation.connect(reader)
             try:
                 self._read(connection)
             finally:
@@ -212,7 +203,7 @@ class _Reading:
             self.evidence.break_off("reading.broken")
 
     def _read(self, connection: CardConnection) -> None:
-        channel = CardChannel(connection, deadline=self._deadline.check)
+        channel = self.evidence.conversation.open_channel(connection, self._deadline.check)
         self.evidence.begin(channel)
         with self.evidence.timed(Phase.ACCESS):
             pace_info = self._read_pace_info(channel)
@@ -309,7 +300,7 @@ class _Reading:
     def _open_by_basic_access_control(self, channel: CardChannel, information: str) -> None:
         self.evidence.note_access(AccessPath.BAC, AccessOutcome.BROKEN_OFF, None)
         try:
-            perform_basic_access_control(channel, information=information)
+            self.evidence.conversation.basic_access_control(channel, information=information)
         except (TransportError, ReadingLimitError):
             raise
         except WrongPasswordError:
@@ -323,7 +314,8 @@ class _Reading:
     def _open(self, channel: CardChannel, pace_info: PaceInfo) -> None:
         self.evidence.note_access(self._password.path, AccessOutcome.BROKEN_OFF, pace_info)
         try:
-            result = perform_pace(channel, pace_info=pace_info, password=self._password.secret)
+            pace = self.evidence.conversation.pace
+            result = pace(channel, pace_info=pace_info, password=self._password.secret)
         except (TransportError, ReadingLimitError):
             raise
         except WrongPasswordError:
@@ -342,7 +334,7 @@ class _Reading:
             self.evidence.note_chip(ChipOutcome.FAILED, None)
             self._is_chip_done = True
             self._terminal_key = result.own_public_key
-            self._read_file(channel, _CARD_SECURITY)
+            self._read_file(channel, CARD_SECURITY_FILE)
             find_mapped_key(self.evidence, result.chip_authentication_mapping)
 
     def _select_application(self, channel: CardChannel) -> None:
@@ -358,10 +350,9 @@ class _Reading:
     def _authenticate_chip(self, channel: CardChannel) -> bool:
         """Chip authentication, and the read that proves it; false where it cost the session (SPEC.md, 5.4)."""
         for info, key in () if self._is_chip_done else announced_keys(self.evidence):
-            was_refused = self.evidence.chip_outcome is ChipOutcome.REFUSED_BY_CHIP
             self.evidence.note_chip(ChipOutcome.NOT_ATTEMPTED, key)
             try:
-                self._terminal_key = perform_chip_authentication(
+                self._terminal_key = self.evidence.conversation.chip_authentication(
                     channel,
                     info=info,
                     public_key_info=key,
@@ -374,8 +365,6 @@ class _Reading:
             except AccessError:
                 self.evidence.note_chip(ChipOutcome.FAILED, key)
                 return False
-            if was_refused:
-                self.evidence.note_fallback("chip-authentication.fallback")
             return self._prove_by_reading(channel, key)
         return True
 
@@ -402,15 +391,15 @@ class _Reading:
         if self._password.information is not None:
             self.evidence.compare_password(self._password.information)
 
-    def _file(self, name: str) -> _FileName:
+    def _file(self, name: str) -> FileName:
         file = self._files.get(name)
         if file is not None:
             return file
         # ICAO 9303-10, 3.11: a data group's number is its short identifier, and the last byte of its FID.
         number = int(name.removeprefix("EF.DG"))
-        return _FileName(name=name, short_identifier=number, file_identifier=0x0100 | number)
+        return FileName(name=name, short_identifier=number, file_identifier=0x0100 | number)
 
-    def _read_file(self, channel: CardChannel, file: _FileName) -> None:
+    def _read_file(self, channel: CardChannel, file: FileName) -> None:
         if self.evidence.outcome(file.name) is not None:
             return
         number = _GROUP_NUMBERS.get(file.name)

@@ -12,7 +12,7 @@ from card_layout.files.security_infos import (
     SecurityInfos,
 )
 from card_layout.iso7816.channel import CardChannel, ReadingLimitError
-from card_layout.protocols.active_authentication import CHALLENGE_BYTES, request_signature
+from card_layout.protocols.active_authentication import CHALLENGE_BYTES
 from card_layout.protocols.algorithms import SessionCipher, chip_authentication_cipher
 from card_layout.protocols.chip_authentication_mapping import ChipAuthenticationMapping
 from pki.errors import PkiError
@@ -79,7 +79,7 @@ def find_mapped_key(evidence: Evidence, mapping: ChipAuthenticationMapping) -> N
     except (CardDataError, PkiError):
         return
     for key in keys:
-        if mapping.proves(key.public_key):
+        if evidence.conversation.proves(mapping, key.public_key):
             evidence.note_chip(ChipOutcome.PROVEN, key)
             return
 
@@ -99,7 +99,9 @@ def collect_signature(evidence: Evidence, channel: CardChannel) -> None:
     evidence.note_active_authentication(challenge, None)
     try:
         public_key = ActiveAuthenticationKey.from_bytes(content).public_key
-        signature = request_signature(channel, public_key=public_key, challenge=challenge)
+        signature = evidence.conversation.signature(
+            channel, public_key=public_key, challenge=challenge
+        )
     except CardRefusedError:
         return
     except (AccessError, ReadingLimitError):

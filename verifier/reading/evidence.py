@@ -24,6 +24,7 @@ from verifier.inspection.snapshot import (
     ReadingProblem,
 )
 from verifier.inspection.terminal_evidence import TerminalEvidence
+from verifier.reading.conversation import Conversation
 
 __all__ = ["Evidence"]
 
@@ -31,14 +32,17 @@ _MACHINE_READABLE_ZONE = "EF.DG1"
 
 
 class Evidence:
-    """A snapshot in the making; ``monotonic`` counts seconds.
+    """A snapshot in the making; ``monotonic`` counts seconds, ``conversation`` carries the protocols out.
 
     The reading notes in its own thread. Whoever stops waiting for it seals the evidence, and then it takes nothing
     more: every note is taken whole before the seal or not at all.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], conversation: Conversation | None = None
+    ) -> None:
         self._monotonic = monotonic
+        self.conversation = Conversation() if conversation is None else conversation
         self._lock = threading.Lock()
         self._is_sealed = False
         self._phase = Phase.CONNECT
@@ -50,6 +54,7 @@ class Evidence:
         self._active_authentication: ActiveAuthenticationEvidence | None = None
         self._terminal: TerminalEvidence | None = None
         self._fallbacks: tuple[str, ...] = ()
+        self._has_refused_key = False
         self._is_complete = False
         self._problem: ReadingProblem | None = None
         self._atr: bytes | None = None
@@ -69,6 +74,7 @@ class Evidence:
             if self._is_sealed:
                 return
             self._is_sealed = True
+            self.conversation.cut()
             self._sealed_apdu_count = 0 if self._channel is None else self._channel.apdu_count
             if not self._is_complete and self._problem is None:
                 self._problem = ReadingProblem(phase=self._phase, code=code)
@@ -126,7 +132,8 @@ class Evidence:
             ReadingLimitError: a bound was reached.
         """
         try:
-            content = read()
+            with self.conversation.file(name):
+                content = read()
         except CardRefusedError as error:
             self.note_file(name, FileOutcome.REFUSED, code=error.code)
             return None
@@ -190,6 +197,9 @@ class Evidence:
 
     def note_chip(self, outcome: ChipOutcome, key: ChipAuthenticationPublicKeyInfo | None) -> None:
         """Keep how far chip authentication led, and with which key, where one is known."""
+        self._has_refused_key |= outcome is ChipOutcome.REFUSED_BY_CHIP
+        if outcome is ChipOutcome.PROVEN and self._has_refused_key:
+            self.note_fallback("chip-authentication.fallback")
         if key is None:
             evidence = ChipEvidence(outcome=outcome)
         else:
@@ -220,7 +230,9 @@ class Evidence:
 
     def note_fallback(self, code: str) -> None:
         """Keep that the chip refused something, which was then done in another way."""
-        self._fallbacks = tuple(dict.fromkeys((*self._fallbacks, code)))
+        with self._lock:
+            if not self._is_sealed:
+                self._fallbacks = tuple(dict.fromkeys((*self._fallbacks, code)))
 
     def note_active_authentication(self, challenge: bytes, signature: bytes | None) -> None:
         """Keep what the chip was asked to sign, and what it answered."""

@@ -20,12 +20,12 @@ from card_layout.protocols.terminal_authentication import (
     SessionBinding,
     TerminalAuthenticationMalformedError,
     TerminalRefusedError,
-    perform_terminal_authentication,
 )
-from pki.card_verifiable.credentials import TerminalChain, TerminalCredentials
+from pki.card_verifiable.credentials import TerminalChain
 from pki.errors import PkiError
 from verifier.inspection.snapshot import ChipOutcome, FileOutcome
 from verifier.inspection.terminal_evidence import TerminalEvidence, TerminalOutcome
+from verifier.reading.conversation import ShownCredentials
 from verifier.reading.evidence import Evidence
 
 __all__ = ["NO_NEED", "NO_RIGHT", "REFUSED_DESPITE_RIGHT", "TerminalAccess", "TerminalProof"]
@@ -46,7 +46,7 @@ _VERSION: Final = 1
 class TerminalAccess:
     """What a terminal can show, and which protected data groups its purpose needs; ``None``: all that it may read."""
 
-    credentials: TerminalCredentials | None = None
+    credentials: ShownCredentials | None = None
     needed: frozenset[int] | None = None
 
 
@@ -172,7 +172,7 @@ class TerminalProof:
         self,
         channel: CardChannel,
         chain: TerminalChain,
-        credentials: TerminalCredentials,
+        credentials: ShownCredentials,
         binding: SessionBinding,
     ) -> None:
         evidence = TerminalEvidence(
@@ -184,7 +184,7 @@ class TerminalProof:
         )
         self.evidence.note_terminal(evidence)
         try:
-            perform_terminal_authentication(
+            self.evidence.conversation.terminal_authentication(
                 channel,
                 chain=list(_to_show(chain)),
                 holder_reference=credentials.holder_reference.to_bytes(),

@@ -15,7 +15,7 @@ from PIL import Image
 
 from card_layout import tlv
 from card_layout.files.security_object_file import SecurityObjectFile
-from card_layout.profile import CardProfile, load_profile
+from card_layout.profile import CardProfile, PersonalisationProfile, load_profile
 from issuer.db.base import Database
 from issuer.db.card_ledger import SqlCardLedger
 from issuer.db.register import SqlRegister
@@ -41,8 +41,7 @@ from issuer.domain.member import (
 )
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.record_number import CitizenNumber, RecordNumber
-from issuer.personalisation.native import NativeDialect
-from issuer.personalisation.quality_control import TerminalQualityControl
+from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.services.bind_cards import bind_cards
 from issuer.services.production_ports import StationLedger
 from issuer.services.visit_chip import StationTask, Visit, VisitOutcome, Workbench
@@ -71,11 +70,16 @@ class DerivedKeys:
 
     personalisation_version = 0x30
 
+    def __init__(self, lengths: PersonalisationProfile) -> None:
+        self._lengths = lengths
+
     def key_set(self, serial: Serial, key_version: int) -> ChipKeySet:
         label = key_label(key_version).decode()
         master = TRANSPORT_KEY if key_version == 0xFF else PERSONALISATION_KEY
+        lengths = self._lengths
+        size = lengths.transport_key_bytes if key_version == 0xFF else lengths.key_bytes
         enc, mac, dek = (
-            derive_card_key(master, label=f"{label} {name}", serial=serial)
+            derive_card_key(master, label=f"{label} {name}", serial=serial, key_bytes=size)
             for name in ("enc", "mac", "dek")
         )
         return ChipKeySet(key_version=key_version, enc=enc, mac=mac, dek=dek)
@@ -97,9 +101,9 @@ class Workshop:
             task=task,
             profile=self.profile,
             ledger=ledger or self.station,
-            chip_keys=DerivedKeys(),
-            dialect=NativeDialect(profile=self.profile),
-            quality_control=TerminalQualityControl(profile=self.profile),
+            chip_keys=DerivedKeys(self.profile.personalisation),
+            dialect=dialect_of(self.profile),
+            quality_control=quality_control_of(self.profile),
             trust_points=self.trust_points,
             clock=lambda: NOW,
         )
@@ -116,10 +120,15 @@ class Workshop:
                 Approval(by="deciding committee", at=NOW),
             )
 
-    def blank(self, number: int = 1) -> VirtualCard:
+    def blank(self, number: int = 1, *, challenge_bytes: int = 8) -> VirtualCard:
         serial = number.to_bytes(10, "big")
         return VirtualCard(
-            blank_image(self.profile, serial=serial, transport_master_key=TRANSPORT_KEY),
+            blank_image(
+                self.profile,
+                serial=serial,
+                transport_master_key=TRANSPORT_KEY,
+                challenge_bytes=challenge_bytes,
+            ),
             random=random.Random(number).randbytes,
         )
 

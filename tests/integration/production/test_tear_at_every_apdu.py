@@ -15,8 +15,8 @@ from issuer.services.visit_chip import StationTask, VisitResult
 from simulators.card.operating_system import VirtualCard
 from simulators.faults import Fault, FaultKind
 
-INITIALISE_APDUS = 18
-PERSONALISE_APDUS = 37
+INITIALISE_APDUS = 20
+PERSONALISE_APDUS = 39
 TEARS = (FaultKind.TEAR_BEFORE, FaultKind.TEAR_DURING, FaultKind.TEAR_AFTER)
 
 WRITES = (

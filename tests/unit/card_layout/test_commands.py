@@ -96,7 +96,7 @@ def test_a_command_has_the_bytes_of_the_specification(encoded: str) -> None:
         lambda: commands.read_binary_by_short_identifier(31, 0, 1),
         lambda: commands.read_binary_by_short_identifier(1, 256, 1),
         lambda: commands.update_binary(0x8000, b""),
-        lambda: commands.initialize_update(key_version=0, host_challenge=bytes(16)),
+        lambda: commands.initialize_update(key_version=0, host_challenge=bytes(12)),
         lambda: commands.put_card_reference(bytes(15)),
         lambda: commands.put_passwords(mrz_information="Đ", can="123456"),
         lambda: commands.create_elementary_file(

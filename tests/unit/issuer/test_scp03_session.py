@@ -14,12 +14,10 @@ from card_layout.iso7816.channel import CardChannel
 from issuer.personalisation.scp03 import (
     CardCryptogramError,
     InitializeUpdateResponse,
-    Scp03Keys,
     Scp03Session,
     SecureChannelError,
-    SessionKeys,
-    key_check_value,
 )
+from issuer.personalisation.scp03_keys import Scp03Keys, SessionKeys, key_check_value, key_data
 
 KEYS = Scp03Keys(enc=b"e" * 16, mac=b"m" * 16, dek=b"d" * 16)
 SERIAL = b"0123456789"
@@ -131,10 +129,18 @@ def test_the_keys_are_chosen_by_serial_and_key_version() -> None:
 
     chip = Chip()
     Scp03Session.open(
-        CardChannel(chip), keys_for=keys_for, key_version=0x30, host_challenge=HOST_CHALLENGE
+        CardChannel(chip), keys_for=keys_for, key_version=0xFF, host_challenge=HOST_CHALLENGE
     )
     assert [(found.serial, found.key_version) for found in asked] == [(SERIAL, 0xFF)]
-    assert chip.commands[0][2] == 0x30
+    assert chip.commands[0][2] == 0xFF
+
+
+def test_a_chip_that_names_other_keys_than_it_was_asked_for_is_refused() -> None:
+    chip = Chip()
+    with pytest.raises(CardDataError) as caught:
+        Scp03Session.open(CardChannel(chip), keys_for=lambda _: KEYS, key_version=0x30)
+    assert caught.value.code == "personalisation.malformed"
+    assert len(chip.commands) == 1
 
 
 def test_host_challenges_differ_where_none_is_given() -> None:
@@ -362,9 +368,13 @@ def test_the_longest_command_fills_an_apdu() -> None:
 def test_keys_are_checked_and_not_shown() -> None:
     with pytest.raises(CardDataError):
         Scp03Keys(enc=bytes(15), mac=bytes(16), dek=bytes(16))
-    session = opened(Chip())
     with pytest.raises(CardDataError):
-        session.encrypt_key(bytes(24))
+        Scp03Keys(enc=bytes(16), mac=bytes(32), dek=bytes(16))
+    session = opened(Chip())
+    for key, code in ((bytes(15), "card.malformed"), (bytes(24), "personalisation.key-strength")):
+        with pytest.raises(CardDataError) as caught:
+            key_data(key, bytes(16))
+        assert caught.value.code == code
     session_keys = SessionKeys.derive(KEYS, HOST_CHALLENGE, CARD_CHALLENGE)
     for shown in (repr(KEYS), repr(session_keys), repr(session)):
         assert "eeee" not in shown

@@ -1,11 +1,15 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from card_layout.profile import PersonalisationProfile
 from issuer.domain.chip import Serial
 from issuer.personalisation.chip_keys import KeystoreThread, MasterKeyChipKeys
 from pki.errors import KeystoreError
+from pki.keys.keystore import AgreementKeystore
+from pki.keys.open import KeystoreKind, create_keystore
 from simulators.blank import derive_card_key, transport_keys
 
 MASTERS = {"transport": bytes(range(32)), "personalisation": bytes(range(32, 64))}
@@ -38,6 +42,26 @@ def test_the_keys_of_a_chip_are_those_that_its_maker_derived() -> None:
     expected = transport_keys(MASTERS["transport"], SERIAL)
     assert (keys.enc, keys.mac, keys.dek) == (expected.enc, expected.mac, expected.dek)
     thread.close()
+
+
+@pytest.mark.parametrize("bits", [128, 192, 256])
+def test_keys_of_every_length_are_those_that_the_chip_maker_derived(
+    tmp_path: Path, bits: int
+) -> None:
+    """A keystore of the PKI on one side, the simulator's own derivation on the other (SPEC.md, 8.2)."""
+
+    def opened() -> AgreementKeystore:
+        keystore = create_keystore(tmp_path / "keys", kind=KeystoreKind.FILE, pin="2" * 20)
+        keystore.import_master_key(key_id="transport", value=MASTERS["transport"])
+        return keystore
+
+    lengths = PersonalisationProfile(key_bytes=16, transport_key_bytes=bits // 8)
+    thread = KeystoreThread(opened)
+    keys = MasterKeyChipKeys(thread, lengths=lengths).key_set(SERIAL, 0xFF)
+    thread.close()
+    expected = transport_keys(MASTERS["transport"], SERIAL, bits // 8)
+    assert len(keys.enc) == bits // 8
+    assert (keys.enc, keys.mac, keys.dek) == (expected.enc, expected.mac, expected.dek)
 
 
 def test_every_call_from_many_workers_runs_in_the_one_thread() -> None:

@@ -18,7 +18,11 @@ SOURCES = (
     "issuer/domain/chip_plan.py",
     "issuer/domain/production_errors.py",
     "issuer/domain/station_decision.py",
+    "issuer/personalisation/dialects.py",
+    "issuer/personalisation/jmrtd.py",
     "issuer/personalisation/native.py",
+    "issuer/personalisation/scp03.py",
+    "issuer/personalisation/scp03_keys.py",
     "issuer/personalisation/chip_keys.py",
     "issuer/personalisation/quality_control.py",
     "issuer/personalisation/sealed_keys.py",
@@ -31,7 +35,7 @@ SOURCES = (
     "issuer/services/visit_chip.py",
 )
 SPACES = (
-    "card|chip|record|quality-control|lock|station|production|personalisation|delivery|hand-over"
+    "card|chip|chip-key|profile|record|quality-control|lock|station|production|personalisation|delivery|hand-over"
     "|print-data|transport-key|portrait|keystore|security-object"
 )
 CODE = re.compile(rf'"((?:{SPACES})\.[a-z-]+)"')

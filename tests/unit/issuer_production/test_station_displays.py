@@ -14,6 +14,7 @@ HELD = VisitOutcome(
 EVENTS = (
     StationEvent(reader="left [0]", kind=StationEventKind.WAITING),
     StationEvent(reader="left [0]", kind=StationEventKind.STAGE, text="personalise"),
+    StationEvent(reader="left [0]", kind=StationEventKind.WARNING, text="2 of 10 tries used"),
     StationEvent(reader="left [0]", kind=StationEventKind.VISIT_ENDED, outcome=DONE),
     StationEvent(reader="left [0]", kind=StationEventKind.VISIT_ENDED, outcome=HELD),
     StationEvent(reader="left [0]", kind=StationEventKind.SAME_CHIP, text="the same chip again"),
@@ -27,6 +28,7 @@ def test_elsewhere_than_on_a_terminal_there_is_a_line_for_every_chip_and_every_w
         for event in EVENTS:
             show(event)
     assert out.getvalue().splitlines() == [
+        "left [0]: 2 of 10 tries used",
         "left [0]: 00000000000000000000 done",
         "left [0]: 01010101010101010101 held: look [at] it [chip.held]",
         "left [0]: the same chip again",
@@ -43,6 +45,7 @@ def test_on_a_terminal_the_total_moves_and_what_went_wrong_stays_to_be_read() ->
     assert "all readers" in shown
     assert "1/2" in shown
     assert "look [at] it [chip.held]" in shown
+    assert "2 of 10 tries used" in shown
     assert "left [0]" in shown
 
 

@@ -237,7 +237,10 @@ def test_a_signer_of_lists_has_one_critical_purpose_and_signs_no_cards(kind: Pro
     )
     assert usage.critical
     assert [item.dotted_string for item in usage.value] == list(kind.extended_key_usage)
-    # Only CSCA and document signers carry explicit parameters.
+    # Doc 9303-12 knows the signer of master lists; the others are ours alone.
+    parameters = asn1_x509.Certificate.load(certificate).public_key["algorithm"]["parameters"]
+    is_explicit = kind is ProfileKind.MASTER_LIST_SIGNER
+    assert parameters.name == ("specified" if is_explicit else "named")
     assert (
         x509.load_der_x509_certificate(certificate).public_key() == key_of("secp256r1").public_key()
     )

@@ -1,13 +1,16 @@
 """Our own master list goes through the issuance cycle: recorded, linted, logged, signed once, and never back in time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from pki.certificates.lint.findings import Dialect
+from pki.certificates.lint.linter import lint
 from pki.certificates.master_list_signer import ListAuthorities
-from pki.certificates.profile import load_certificate_profile
+from pki.certificates.profile import ProfileVariant, load_certificate_profile
 from pki.errors import PkiError
 from pki.services.authority import AuthorityRequest
 from pki.services.master_list_export import MasterListExport
@@ -65,6 +68,19 @@ def test_a_list_holds_roots_and_links_and_our_own_verification_believes_it(offic
         is_issuer = root == first.certificate
         assert (report.judgement is not None) is is_issuer
         assert report.usable == len(found.listed)
+
+
+def test_a_list_of_the_icao_profile_is_linted_and_believed_as_well(memory_office: Any) -> None:
+    memory_office.linter = RuleLinter()
+    with memory_office.open() as service:
+        service.create_authority(replace(REQUEST, variant=ProfileVariant.ICAO), profile=CSCA)
+        service.create_signer("lists-1", profile=LISTS)
+    found = export(memory_office)
+    assert not lint(found.der, dialect=Dialect.ICAO).errors
+    report = verify_master_list(
+        found.der, trusted=ListAuthorities.from_bytes(given=found.listed), at=memory_office.now
+    )
+    assert report.code is None
 
 
 def test_the_signature_is_announced_before_it_is_made_and_has_a_leaf(office: Any) -> None:

@@ -95,7 +95,10 @@ def make_image(profile: CardProfile, blank: CardImage) -> ImageMaker:
             keys=Keys(
                 chip_authentication=(EcKey(curve=curve, private_scalar=0x1234567, key_id=1),),
                 personalisation=PersonalisationKeys(
-                    key_version=0x30, enc=b"e" * 16, mac=b"m" * 16, dek=b"d" * 16
+                    key_version=0xFF if state is LifeCycle.BLANK else 0x30,
+                    enc=b"e" * 16,
+                    mac=b"m" * 16,
+                    dek=b"d" * 16,
                 ),
             ),
         )

@@ -26,6 +26,7 @@ from simulators.card.timing import PROFILES
 from simulators.errors import ImageError
 from simulators.faults import Fault, FaultKind
 from simulators.image import (
+    Applet,
     CardImage,
     EcKey,
     HashAlgorithm,
@@ -113,7 +114,12 @@ def faults(draw: st.DrawFn) -> Fault:
             instruction if kind is FaultKind.INSTRUCTION_REFUSED else st.none() | instruction
         ),
         p1=draw(st.none() | byte),
-        path=draw(path if kind is FaultKind.OVERLONG_LENGTH else st.none() | path),
+        path=draw(
+            path
+            if kind in {FaultKind.OVERLONG_LENGTH, FaultKind.SHRINKING_FILE}
+            else st.none() | path
+        ),
+        response=draw(st.binary(min_size=2 if kind is FaultKind.REPLACE else 0, max_size=20)),
         status_word=draw(st.integers(0, 0xFFFF)),
         bit=draw(st.integers(0, 99999)),
         milliseconds=draw(st.integers(0, 60000)),
@@ -145,19 +151,25 @@ def images(draw: st.DrawFn) -> CardImage:
                 short_identifier=draw(st.just(short_identifier) | st.none()),
                 capacity=draw(st.integers(max(1, len(data)), 0xFFFF)),
             )
-    personalisation = st.builds(
-        PersonalisationKeys,
-        key_version=st.integers(1, 255),
-        enc=keys_16,
-        mac=keys_16,
-        dek=keys_16,
-        wrong_authentications=byte,
-    )
+    length = draw(st.sampled_from((16, 24, 32)))
+    key = st.binary(min_size=length, max_size=length)
+    versions = draw(st.lists(st.integers(1, 255), max_size=4, unique=True))
+    key_sets = [
+        PersonalisationKeys(
+            key_version=version,
+            enc=draw(key),
+            mac=draw(key),
+            dek=draw(key),
+            wrong_authentications=draw(byte),
+        )
+        for version in versions
+    ]
     return CardImage(
         profile=draw(st.text(min_size=1, max_size=64)),
         state=draw(st.sampled_from(LifeCycle)),
         serial=draw(st.binary(min_size=10, max_size=10)),
         atr=draw(st.binary(min_size=2, max_size=33)),
+        applet=draw(st.sampled_from(Applet)),
         card_reference=draw(st.none() | keys_16),
         limits=Limits(
             extended_lengths=draw(st.booleans()),
@@ -177,7 +189,9 @@ def images(draw: st.DrawFn) -> CardImage:
         keys=Keys(
             chip_authentication=draw(ec_keys()),
             active_authentication=draw(st.none() | signing_keys()),
-            personalisation=draw(st.none() | personalisation),
+            personalisation=key_sets[0] if key_sets else None,
+            further_key_sets=tuple(key_sets[1:]),
+            challenge_bytes=draw(st.sampled_from((8, 16))),
         ),
         trust_points=draw(st.sampled_from([(), TRUST_POINTS[:1], TRUST_POINTS])),
         current_date=draw(st.none() | st.just("20261121")),

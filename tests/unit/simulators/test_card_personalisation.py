@@ -179,9 +179,10 @@ def test_a_card_that_is_not_whole_is_not_personalised(make_image: Maker, missing
 @pytest.mark.parametrize(
     ("header", "data", "expected"),
     [
-        ("D8FF80", put_key(), 0x6A86),
-        ("D83081", put_key(), 0x6A86),
+        ("D83081", put_key(), 0x6A88),
         ("D8FF81", put_key()[:-1], 0x6700),
+        ("D8FF80", put_key(), 0x6A86),
+        ("D8FF81", put_key() + b"\x00", 0x6700),
         ("D8FF81", put_key(version=0x2F), 0x6A80),
         ("D8FF81", put_key(version=0x40), 0x6A80),
         ("D8FF81", put_key(dek=b"z" * 16), 0x6A80),

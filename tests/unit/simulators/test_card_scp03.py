@@ -12,8 +12,8 @@ from card_layout import tlv
 from card_layout.atr import LifeCycle
 from card_layout.iso7816.apdu import CommandApdu
 from card_layout.iso7816.channel import CardChannel
-from issuer.personalisation.scp03 import Scp03Keys
 from issuer.personalisation.scp03 import Scp03Session as Scp03Host
+from issuer.personalisation.scp03_keys import Scp03Keys
 from simulators.blank import derive_card_key, transport_keys
 from simulators.card.aes import cmac
 from simulators.card.operating_system import VirtualCard

@@ -10,7 +10,8 @@ from card_layout import tlv
 from card_layout.atr import LifeCycle
 from card_layout.iso7816.apdu import CommandApdu
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths
-from issuer.personalisation.scp03 import Scp03Keys, Scp03Session
+from issuer.personalisation.scp03 import Scp03Session
+from issuer.personalisation.scp03_keys import Scp03Keys
 from simulators.card.operating_system import VirtualCard
 from simulators.card.trust_points import CVCA_PATH
 from simulators.connection import SimulatedReader

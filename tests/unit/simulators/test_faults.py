@@ -56,6 +56,10 @@ CASES: list[tuple[Fault, list[str]]] = [
     (Fault(kind=FaultKind.RUBBISH, at=1), ["202122232425260000", GOOD, GOOD, GOOD]),
     (Fault(kind=FaultKind.ENDLESS_MORE, at=2), [GOOD, *["00" * 16 + "6110"] * 3]),
     (Fault(kind=FaultKind.ENDLESS_LENGTH, at=2), [GOOD, *["6C10"] * 3]),
+    (Fault(kind=FaultKind.REPLACE, at=2, response=b"\x01\x90\x00"), [GOOD, "019000", GOOD, GOOD]),
+    (Fault(kind=FaultKind.OTHER_ANSWER, at=1), ["the card did not answer", GOOD, GOOD, GOOD]),
+    (Fault(kind=FaultKind.OTHER_ANSWER, at=2), [GOOD] * 4),
+    (Fault(kind=FaultKind.SWAP, at=2), [GOOD] * 4),
     (Fault(kind=FaultKind.WRONG_STATUS_WORD, instruction=0xA4), [GOOD] * 4),
     (Fault(kind=FaultKind.WRONG_STATUS_WORD, instruction=0xB0, p1=0x82), [GOOD] * 4),
     (Fault(kind=FaultKind.WRONG_STATUS_WORD, instruction=0xB0, p1=0x81), ["6F00"] * 4),
@@ -70,6 +74,36 @@ def test_each_kind_of_fault(operational: CardImage, fault: Fault, expected: list
 def test_every_kind_of_fault_is_tried() -> None:
     tried = {fault.kind for fault, _ in CASES} | {FaultKind.DELAY}
     assert tried | IN_CARD == set(FaultKind)
+
+
+def test_an_answer_to_another_command_is_the_one_before(operational: CardImage) -> None:
+    fault = Fault(kind=FaultKind.OTHER_ANSWER, at=2)
+    connection = SimulatedReader(VirtualCard(operational), faults=(fault,)).connect()
+    refused = connection.transmit(bytes.fromhex("00B09F0000"))
+    assert refused != CONTENT
+    assert connection.transmit(READ) == refused
+    assert connection.transmit(READ) == CONTENT
+
+
+def test_a_swapped_card_knows_nothing_of_what_was_selected(operational: CardImage) -> None:
+    """The terminal is told nothing; a reset afterwards is one of the card that is in now."""
+    other = VirtualCard(replace(operational, files={}))
+    fault = Fault(kind=FaultKind.SWAP, at=2)
+    reader = SimulatedReader(VirtualCard(operational), faults=(fault,), other=other)
+    connection = reader.connect()
+    assert connection.transmit(READ) == CONTENT
+    assert connection.transmit(READ) == bytes.fromhex("6A82")
+    connection.reset()
+    assert connection.transmit(READ) == bytes.fromhex("6A82")
+    assert connection.is_in_use
+
+
+def test_a_file_shrinks_after_it_was_read_from(operational: CardImage) -> None:
+    fault = Fault(kind=FaultKind.SHRINKING_FILE, path="3F00/2F01")
+    connection = SimulatedReader(VirtualCard(operational), faults=(fault,)).connect()
+    assert connection.transmit(READ) == CONTENT
+    shorter = connection.transmit(READ)
+    assert shorter[:-2] == CONTENT[: (len(CONTENT) - 2) // 2]
 
 
 def test_a_delay_waits(operational: CardImage) -> None:
@@ -196,7 +230,7 @@ def test_an_instruction_is_refused_under_secure_messaging_too(operational: CardI
 @pytest.mark.parametrize("number", [2, 4])
 def test_an_instruction_may_be_refused_once(operational: CardImage, number: int) -> None:
     fault = Fault(kind=FaultKind.INSTRUCTION_REFUSED, instruction=0xB0, at=number)
-    connection = SimulatedReader(VirtualCard(operational, faults=(fault,))).connect()
+    connection = SimulatedReader(VirtualCard(replace(operational, faults=(fault,)))).connect()
     found = [connection.transmit(READ) for _ in range(5)]
     assert found.pop(number - 1) == b"\x6f\x00"
     assert found == [CONTENT] * 4

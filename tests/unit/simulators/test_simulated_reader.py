@@ -12,7 +12,8 @@ from card_layout.errors import CardError, NoCardError
 from card_layout.iso7816.apdu import CommandApdu
 from card_layout.iso7816.channel import CardChannel
 from card_layout.transport.connection import CardConnection, CardReader
-from issuer.personalisation.scp03 import Scp03Keys, Scp03Session
+from issuer.personalisation.scp03 import Scp03Session
+from issuer.personalisation.scp03_keys import Scp03Keys
 from simulators.card.operating_system import VirtualCard
 from simulators.connection import HopperReader, SimulatedReader, open_reader
 from simulators.errors import ImageError

@@ -40,11 +40,13 @@ from tests.unit.verifier.terminal_hierarchy import DAY, DEFAULT, Hierarchy, prot
 from verifier.inspection.checks import CheckName, CheckState
 from verifier.inspection.policy import Policy
 from verifier.inspection.report import Assurance, Report, Verdict, inspect
-from verifier.inspection.snapshot import CardSnapshot, FileOutcome
+from verifier.inspection.snapshot import AccessPath, CardSnapshot, FileOutcome
 from verifier.inspection.terminal_evidence import TerminalOutcome
 from verifier.reading.card_reading import read_card
 from verifier.reading.least import least_apdus
+from verifier.reading.recording import RecordedConversation
 from verifier.reading.terminal_proof import TerminalAccess
+from verifier.reading.transcript_file import ReadingSettings, Transcript, outcome_of
 from verifier.services.card_password import CardPassword
 
 NOW = TEST_TIME + timedelta(days=1)
@@ -654,3 +656,47 @@ def test_a_session_takes_one_terminal_and_only_with_its_own_keys(
     assert raised.value.code == "terminal-authentication.refused"
     with pytest.raises(CardRefusedError):
         read_file(channel, short_identifier=0x0D)
+
+
+def recorded(
+    card: CardImage, credentials: TerminalCredentials | None
+) -> tuple[CardSnapshot, Transcript]:
+    record = RecordedConversation(time.monotonic)
+    snapshot = read_card(
+        SimulatedReader(VirtualCard(card)),
+        password=CardPassword.from_can(TEST_CAN),
+        profile=DEFAULT,
+        pace_parameter_ids=frozenset({12, 13}),
+        now=NOW,
+        monotonic=time.monotonic,
+        terminal=TerminalAccess(credentials=credentials),
+        conversation=record,
+    )
+    settings = ReadingSettings(
+        profile=DEFAULT.name,
+        read_at=NOW,
+        path=AccessPath.PACE_CAN,
+        pace_parameter_ids=frozenset({12, 13}),
+        allow_bac=False,
+        has_credentials=credentials is not None,
+        needed=None,
+    )
+    text = Transcript.of(record, snapshot, settings=settings).to_text()
+    return snapshot, Transcript.from_text(text)
+
+
+def test_the_transcript_of_a_terminals_proof_replays_without_its_key(
+    issue: Issue, hierarchy: Hierarchy
+) -> None:
+    card = issue(hierarchy.root())
+    refused = replace(card, faults=(Fault(kind=FaultKind.INSTRUCTION_REFUSED, instruction=0x82),))
+    for image, credentials in (
+        (card, hierarchy.credentials()),
+        (card, Hierarchy(mnemonic="OTHER").credentials()),
+        (card, None),
+        (refused, hierarchy.credentials()),
+    ):
+        snapshot, transcript = recorded(image, credentials)
+        again = transcript.replay(DEFAULT)
+        assert outcome_of(again) == outcome_of(snapshot)
+        assert again.terminal == snapshot.terminal
