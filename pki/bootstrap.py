@@ -22,6 +22,7 @@ from pki.record.transparency_journal import LeafCollector
 from pki.record.transparency_note import NoteKey
 from pki.record.transparency_tree import MemoryLevels
 from pki.services.authority import AUTHORITY_KEY_ID, AuthorityService, link_name
+from pki.services.followed_record import FollowedRecord
 from pki.services.log_keeper import LogKeeper, check_checkpoint, log_key_of, read_checkpoint
 from pki.services.open_record import open_record, rebuild_log
 from pki.services.recorder import Recorder
@@ -85,8 +86,8 @@ def open_authority(home: Home, *, pin_file: Path | None = None) -> Iterator[Auth
         KeystoreError: the PIN or the keystore is wrong.
     """
     pin = home.read_pin(pin_file)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
+    with open_record(home) as journal:
+        state = journal.state
         keystore: Keystore = open_keystore(home.keystore, pin=pin)
         if home.settings().root_keystore is not None:
             keystore = DividedKeystore(keystore)
@@ -112,8 +113,8 @@ def open_log_keeper(home: Home, *, pin_file: Path | None = None) -> Iterator[Log
         KeystoreError: the PIN or the keystore is wrong.
     """
     pin = home.read_pin(pin_file)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
+    with open_record(home) as journal:
+        state = journal.state
         keystore = open_keystore(home.keystore, pin=pin)
         try:
             yield LogKeeper(
@@ -142,7 +143,7 @@ def rebuild(home: Home, *, kept: Sequence[bytes], key: NoteKey | None) -> int:
         if own is not None:
             check_checkpoint(read_checkpoint(own, [log_key_of(state)]), levels)
         for note in kept:
-            trusted = key if key is not None else log_key_of(state)
+            trusted = key if key is not None else log_key_of(state, note)
             check_checkpoint(read_checkpoint(note, [trusted]), levels)
 
     return rebuild_log(home, check=check)
@@ -154,11 +155,7 @@ def read_state(home: Home) -> PkiState:
     Raises:
         RecordError: ``home.missing``, ``record.damaged``, ``record.unreadable``.
     """
-    home.settings()
-    state = PkiState()
-    for entry in read_journal(home.journal):
-        state.apply(entry)
-    return state
+    return FollowedRecord(home).catch_up()
 
 
 def write_trust(home: Home, directory: Path) -> list[tuple[Path, bool]]:

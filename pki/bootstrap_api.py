@@ -9,7 +9,7 @@ from pki.api.ports import ApiServices, CertificateHeader
 from pki.api.serving import serve_api
 from pki.bootstrap_service import ServiceDatabase
 from pki.errors import KeystoreError
-from pki.services.log_reading import prove_growth, prove_inclusion
+from pki.services.log_reading import LogProver
 from pki.signer_service.renewal_client import renew_over_socket
 from pki.signer_service.serving import open_listener
 
@@ -21,6 +21,7 @@ def api_services(
 ) -> ApiServices:
     """What the API needs, over an open database."""
     home = service.home
+    prover = LogProver(home)
 
     def renew(request: bytes) -> bytes:
         if signer_socket is None:
@@ -38,9 +39,9 @@ def api_services(
         catch_up=lambda: service.catch_up().sequence,
         renew_terminal=renew,
         checkpoint=home.read_checkpoint,
-        prove_inclusion=lambda index: prove_inclusion(home, index=index).to_bytes(),
-        prove_inclusion_of=lambda reference: prove_inclusion(home, reference=reference).to_bytes(),
-        prove_growth=lambda note: prove_growth(home, note).to_bytes(),
+        prove_inclusion=lambda index: prover.inclusion(index=index).to_bytes(),
+        prove_inclusion_of=lambda reference: prover.inclusion(reference=reference).to_bytes(),
+        prove_growth=lambda note: prover.growth(note).to_bytes(),
         now=service.now,
         certificate_header=header,
     )

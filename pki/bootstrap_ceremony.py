@@ -29,7 +29,7 @@ from pki.services.authority import AuthorityService
 from pki.services.open_record import open_record
 from pki.services.recorder import Recorder
 from pki.services.rule_linter import RuleLinter
-from pki.services.state import EntryKind, PkiState
+from pki.services.state import EntryKind
 
 __all__ = [
     "CeremonyResult",
@@ -159,7 +159,7 @@ def abandon_ceremony(home: Home, *, reason: str) -> str:
             f"reason has {len(reason)} characters, expected 1 to 200 printable ones",
             code="ceremony.people-invalid",
         )
-    with open_record(home, replay=lambda _: None):
+    with open_record(home):
         transcript = Transcript.resume(path, now=_utc_now)
         try:
             if transcript.progress.closed is not None:
@@ -243,8 +243,8 @@ def _conduct(
 @contextmanager
 def _open_office(home: Home) -> Iterator[tuple[AuthorityService, DividedKeystore]]:
     pin = home.read_pin(None)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
+    with open_record(home) as journal:
+        state = journal.state
         keystore = DividedKeystore(open_keystore(home.keystore, pin=pin))
         try:
             publish_again(home, state)

@@ -18,7 +18,6 @@ from pki.keys.process_protection import protect_memory
 from pki.services.master_keys import MasterKeyService
 from pki.services.open_record import open_record
 from pki.services.recorder import Recorder
-from pki.services.state import PkiState
 from pki.signed.authorisation import MAX_AUTHORISATION_BYTES
 from pki.signed.chip_keys import MAX_CHIPS
 from pki.signer_service.client import SocketDocumentSigner
@@ -42,12 +41,11 @@ def open_master_keys(home: Home, *, pin_file: Path | None = None) -> Iterator[Ma
     """
     protect_memory()
     pin = home.read_pin(pin_file)
-    state = PkiState()
     with (
-        open_record(home, replay=state.apply) as journal,
+        open_record(home) as journal,
         contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore,
     ):
-        recorder = Recorder(journal=journal, state=state, now=lambda: datetime.now(UTC))
+        recorder = Recorder(journal=journal, state=journal.state, now=lambda: datetime.now(UTC))
         yield MasterKeyService(keystore=keystore, recorder=recorder)
 
 

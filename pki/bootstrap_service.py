@@ -29,7 +29,6 @@ from pki.services.recorder import Recorder
 from pki.services.request_execution import Outcome, RequestExecution
 from pki.services.rule_linter import RuleLinter
 from pki.services.service_authority import ServiceAuthorityService
-from pki.services.state import PkiState
 from pki.services.terminals import TerminalService
 
 __all__ = [
@@ -42,7 +41,6 @@ __all__ = [
     "upgrade_database",
 ]
 
-_FILE_NAME: Final = "service.sqlite"
 _MAX_URL_BYTES: Final = 4096
 
 
@@ -171,12 +169,11 @@ def carry_out_request(
     home = service.home
     request = service.desk.show(request_id)
     pin = home.read_pin(pin_file)
-    state = PkiState()
     with (
-        open_record(home, replay=state.apply) as journal,
+        open_record(home) as journal,
         contextlib.closing(open_keystore(home.keystore, pin=pin)) as keystore,
     ):
-        recorder = Recorder(journal=journal, state=state, now=_utc_now)
+        recorder = Recorder(journal=journal, state=journal.state, now=_utc_now)
         authority = AuthorityService(
             keystore=keystore,
             recorder=recorder,
@@ -219,7 +216,7 @@ def _url(home: Home, url: str | None, url_file: Path | None) -> str:
             raise RecordError(
                 f"file {url_file} with the database's URL cannot be read", code="database.url"
             ) from error
-    return f"sqlite:///{home.directory.absolute() / _FILE_NAME}"
+    return f"sqlite:///{home.service_database.absolute()}"
 
 
 def _utc_now() -> datetime:

@@ -13,7 +13,6 @@ from pki.keys.open import KeystoreKind, open_keystore
 from pki.services.cv_issuer import CvIssuer, publish_all
 from pki.services.open_record import open_record
 from pki.services.recorder import Recorder
-from pki.services.state import PkiState
 from pki.services.terminal_authority import TerminalAuthorityService
 from pki.services.terminal_requests import TerminalRequestService
 from pki.services.terminals import TerminalService
@@ -60,8 +59,8 @@ def open_terminal_services(
         KeystoreError: the PIN or the keystore is wrong.
     """
     pin = home.read_pin(pin_file)
-    state = PkiState()
-    with open_record(home, replay=state.apply) as journal:
+    with open_record(home) as journal:
+        state = journal.state
         keystore = open_keystore(home.keystore, pin=pin)
         try:
             publish_all(state.card_verifiable, home)

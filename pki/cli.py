@@ -39,9 +39,11 @@ from pki.presentation import (
     print_warning,
     signer_document,
 )
-from pki.record.journal import JournalHead, verify_journal
+from pki.record.journal import JournalHead
 from pki.services.authority import AuthorityRequest
+from pki.services.log_reading import replay_all
 from pki.services.revocation import RevocationService
+from pki.services.state import PkiState
 from pki.witness_commands import mount_evidence
 
 __all__ = ["app", "main"]
@@ -54,6 +56,11 @@ _LAZY: Final = {
         module="pki.cli_ceremony",
         attribute="ceremony_app",
         help="Ceremonies: what a quorum of custodians does with the root's key.",
+    ),
+    "backup": LazyCommands(
+        module="pki.cli_backup",
+        attribute="backup_app",
+        help="Token, journal, log and database in one sealed file, and back.",
     ),
     "database": LazyCommands(
         module="pki.cli_service",
@@ -326,8 +333,7 @@ def journal_verify(
     home = command_context(context).home
     home.settings()
     known = None if head is None else JournalHead.from_text(head)
-    found = verify_journal(home.journal, known_head=known)
-    read_state(home)
+    _, found = replay_all(home, PkiState(), known_head=known)
     if found.torn_bytes:
         print_warning(
             f"the last {found.torn_bytes} bytes are a line that a crash tore; it was never acknowledged"

@@ -6,11 +6,11 @@ root-keystore/  the CSCA's keys, where a quorum opens them (pki.ceremony); it ma
 ceremonies/     ID/transcript.jsonl: what was done in each ceremony
 operators/      NAME/: each operator's own key, under the operator's own PIN
 journal.jsonl   everything that was signed, or was about to be (pki.record.journal)
+snapshots/      what the journal adds up to at an entry; made anew at will (pki.record.snapshot)
 log/            the transparency log's hashes (pki.record.transparency_store)
 checkpoint      the log's newest signed checkpoint, for others to keep
 checkpoints/    SIZE.checkpoint: checkpoints with the cosignatures of witnesses, which prove how old a record is
-certificates/   NAME.cer, and crl/NAME.crl, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
-certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, master-list/NAME.ml: copies of what the journal holds, for others to fetch
+certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, master-list/NAME.ml, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
 """
 
 import json
@@ -63,6 +63,11 @@ class Home:
         return self.directory / "log"
 
     @property
+    def snapshots(self) -> Path:
+        """Where snapshots of the journal are, which are never needed."""
+        return self.directory / "snapshots"
+
+    @property
     def keystore(self) -> Path:
         """The keystore's directory."""
         return self.directory / "keystore"
@@ -76,6 +81,11 @@ class Home:
     def operators(self) -> Path:
         """Where operators' keys lie by default, each in a keystore of its own."""
         return self.directory / "operators"
+
+    @property
+    def service_database(self) -> Path:
+        """Where the service's database is, unless another one was named."""
+        return self.directory / "service.sqlite"
 
     @property
     def exists(self) -> bool:
@@ -108,6 +118,14 @@ class Home:
             RecordError: ``home.missing``, ``home.unusable``.
         """
         self.settings()
+        self.replace_settings(settings)
+
+    def replace_settings(self, settings: HomeSettings) -> None:
+        """Write other settings, for a home that was moved.
+
+        Raises:
+            RecordError: ``home.unusable``.
+        """
         try:
             replace_file(self._settings_file, _settings_bytes(settings))
         except OSError as error:
@@ -210,6 +228,19 @@ class Home:
     @property
     def _cosigned(self) -> Path:
         return self.directory / "checkpoints"
+
+    def set_checkpoint_aside(self) -> None:
+        """Keep the newest checkpoint as ``checkpoint.before-restore``: the log's next epoch has none yet.
+
+        Raises:
+            RecordError: ``home.unusable``.
+        """
+        try:
+            if self._checkpoint_file.exists():
+                aside = self._checkpoint_file.with_name("checkpoint.before-restore")
+                self._checkpoint_file.replace(aside)
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
 
     @property
     def _checkpoint_file(self) -> Path:

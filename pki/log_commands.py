@@ -25,7 +25,7 @@ from pki.record.transparency_proof import (
     is_growth_proof,
 )
 from pki.services.log_keeper import read_checkpoint
-from pki.services.log_reading import log_key, prove_growth, prove_inclusion, verify_log
+from pki.services.log_reading import LogProver, log_key, verify_log
 
 __all__ = ["log_app"]
 
@@ -186,13 +186,12 @@ def prove(
     if [index, reference, since].count(None) != 2 or (since is not None and under is not None):
         raise typer.BadParameter("give one of INDEX, --reference and --since; --under not with it")
     if since is not None:
-        growth = prove_growth(home, read_file(since, MAX_NOTE_BYTES))
+        growth = LogProver(home).growth(read_file(since, MAX_NOTE_BYTES))
         write_file(out, growth.to_bytes())
         size = Checkpoint.from_text(growth.note.text).size
         print_document({"old_size": growth.old_size, "size": size, "file": str(out)}, output_format)
         return
-    proof = prove_inclusion(
-        home,
+    proof = LogProver(home).inclusion(
         index=index,
         reference=None if reference is None else _read_reference(reference),
         under=None if under is None else read_file(under, MAX_NOTE_BYTES),

@@ -22,6 +22,7 @@ from typing import Any, Final, Self
 
 from pki.durable import sync_directory
 from pki.errors import RecordError
+from pki.record.journal_position import JournalPosition
 from pki.record.lock import lock_exclusively
 
 __all__ = [
@@ -34,7 +35,8 @@ __all__ = [
     "verify_journal",
 ]
 
-_FIRST_PREVIOUS: Final = bytes(32)
+_START: Final = JournalPosition()
+_HASH_BYTES: Final = 32
 _MAX_LINE_BYTES: Final = 65536
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 _KEYS: Final = frozenset({"sequence", "time", "kind", "fields", "previous", "hash"})
@@ -55,7 +57,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
-    """A record in its place: ``sequence`` counts from 1, hashes have 32 bytes."""
+    """A record in its place: ``sequence`` counts from 1, hashes have 32 bytes, ``line_bytes`` counts its line with the end."""
 
     sequence: int
     time: datetime
@@ -63,6 +65,7 @@ class JournalEntry:
     fields: Fields
     previous: bytes
     hash: bytes
+    line_bytes: int = field(default=0, compare=False, repr=False)
 
     def to_bytes(self) -> bytes:
         """The entry's line in the journal, without the line end."""
@@ -94,7 +97,7 @@ class JournalEntry:
             )
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise _damaged("an entry is not JSON with the keys of one") from error
-        if previous.sequence < 0 or len(previous.hash) != len(_FIRST_PREVIOUS):
+        if previous.sequence < 0 or len(previous.hash) != _HASH_BYTES:
             raise _damaged(
                 f"an entry has sequence {previous.sequence + 1} or a short hash before it"
             )
@@ -159,8 +162,14 @@ class Journal:
         self._head = head
 
     @classmethod
-    def open(cls, path: Path, *, replay: Callable[[JournalEntry], None]) -> Self:
-        """Lock the journal, check it from the start, and hand every entry to ``replay``.
+    def open(
+        cls,
+        path: Path,
+        *,
+        replay: Callable[[JournalEntry], None],
+        start: JournalPosition = _START,
+    ) -> Self:
+        """Lock the journal, check it from the start or a position behind it, and hand every entry there to ``replay``.
 
         Raises:
             RecordError: ``record.locked``, ``record.damaged``, ``record.unreadable``.
@@ -175,7 +184,7 @@ class Journal:
             lock_exclusively(file, name=str(path))
             if is_new:
                 sync_directory(path.parent)
-            head = _replay(file, replay)
+            head = _replay(file, replay, start)
             if head.torn_bytes:
                 # The line was never acknowledged, because it never became durable as a whole.
                 file.truncate(_size(file) - head.torn_bytes)
@@ -279,8 +288,9 @@ def verify_journal(
     *,
     known_head: JournalHead | None = None,
     replay: Callable[[JournalEntry], None] = lambda _: None,
+    start: JournalPosition = _START,
 ) -> JournalHead:
-    """Check a whole journal; find edits, gaps, another order and, against a known head, a cut tail.
+    """Check a journal, the whole or from a position on; find edits, gaps, another order and, against a head, a cut tail.
 
     Every entry is handed to ``replay``; nothing is locked or mended.
 
@@ -299,7 +309,7 @@ def verify_journal(
             found = True
         replay(entry)
 
-    head = _read(path, look)
+    head = _read(path, look, start)
     if known_head is not None and not found:
         raise RecordError(
             f"journal {path} goes to {head.sequence} and does not hold head {known_head.sequence}",
@@ -308,20 +318,25 @@ def verify_journal(
     return head
 
 
-def _read(path: Path, replay: Callable[[JournalEntry], None]) -> JournalHead:
+def _read(
+    path: Path, replay: Callable[[JournalEntry], None], start: JournalPosition = _START
+) -> JournalHead:
     try:
         with path.open("rb") as file:
-            return _replay(file, replay)
+            return _replay(file, replay, start)
     except OSError as error:
         raise _unreadable(path, error) from error
 
 
-def _replay(file: Any, replay: Callable[[JournalEntry], None]) -> JournalHead:
-    head = JournalHead(sequence=0, hash=_FIRST_PREVIOUS)
+def _replay(
+    file: Any, replay: Callable[[JournalEntry], None], start: JournalPosition
+) -> JournalHead:
+    file.seek(start.offset)
+    head = JournalHead(sequence=start.sequence, hash=start.hash)
     while line := file.readline(_MAX_LINE_BYTES):
         if not line.endswith(b"\n"):
-            rest = len(line) + len(file.read(1))
-            if rest > len(line):
+            # A shorter one ended with the file as it was then: whoever writes may be about to go on.
+            if len(line) == _MAX_LINE_BYTES and file.read(1):
                 raise _damaged(f"the line after entry {head.sequence} is too long")
             return JournalHead(sequence=head.sequence, hash=head.hash, torn_bytes=len(line))
         entry = _parse(line, head)
@@ -349,6 +364,7 @@ def _chain(head: JournalHead, record: Record) -> tuple[JournalEntry, bytes]:
         fields=MappingProxyType(dict(record.fields)),
         previous=head.hash,
         hash=digest,
+        line_bytes=len(line),
     )
     return entry, line
 
@@ -389,6 +405,7 @@ def _parse(line: bytes, head: JournalHead) -> JournalEntry:
         fields=MappingProxyType(fields),
         previous=head.hash,
         hash=digest,
+        line_bytes=len(line),
     )
 
 

@@ -5,29 +5,16 @@ there follows the hash that was remembered: a journal that was cut, replaced or 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from pki.errors import RecordError
 from pki.record.journal import JournalEntry
+from pki.record.journal_position import JournalPosition
 
 __all__ = ["JournalPosition", "read_after"]
 
 _MAX_LINE_BYTES: Final = 65536
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalPosition:
-    """Where reading stopped: behind entry ``sequence`` (0: before the first), whose hash that is, at byte ``offset``.
-
-    ``line_offset`` is where that last entry's line begins, so that it can be compared again.
-    """
-
-    sequence: int = 0
-    hash: bytes = bytes(32)
-    offset: int = 0
-    line_offset: int = 0
 
 
 def read_after(

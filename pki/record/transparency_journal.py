@@ -9,16 +9,25 @@ entry before it, so that a checkpoint of the log seals the whole journal up to i
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 from pki.errors import RecordError
-from pki.record.journal import Journal, JournalEntry, Record
-from pki.record.transparency_store import TiledLog
-from pki.record.transparency_tree import hash_leaf
+from pki.record.journal import Journal, JournalEntry, JournalHead, Record
+from pki.record.journal_position import JournalPosition
+from pki.record.transparency_store import TiledLog, TreeHead
+from pki.record.transparency_tree import EMPTY_ROOT, hash_leaf
 
-__all__ = ["SALT_BYTES", "LeafCollector", "LoggedJournal", "TransparencyLog", "leaf_index"]
+__all__ = [
+    "SALT_BYTES",
+    "LeafCollector",
+    "LoggedJournal",
+    "RecordStart",
+    "TransparencyLog",
+    "leaf_index",
+]
 
 SALT_BYTES: Final = 16
 _INDEX: Final = "log_index"
@@ -57,11 +66,16 @@ class LeafCollector:
     """Reads a journal's entries in order, and collects the leaf hashes that the log must hold."""
 
     def __init__(
-        self, *, logged_kinds: frozenset[str], replay: Callable[[JournalEntry], None]
+        self,
+        *,
+        logged_kinds: frozenset[str],
+        replay: Callable[[JournalEntry], None],
+        size: int = 0,
+        acknowledged: int = 0,
     ) -> None:
         self.leaf_hashes = bytearray()
-        self.size = 0
-        self.acknowledged = 0
+        self.size = size
+        self.acknowledged = acknowledged
         """So many leaves were on the disk before anything of the last group was announced."""
 
         self._logged_kinds = logged_kinds
@@ -92,6 +106,15 @@ class LeafCollector:
         self._replay(entry)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStart:
+    """Where a journal and its log are known to, without having been read from their beginning."""
+
+    position: JournalPosition = field(default_factory=JournalPosition)
+    tree: TreeHead = field(default_factory=lambda: TreeHead(size=0, root=EMPTY_ROOT))
+    acknowledged: int = 0
+
+
 class LoggedJournal:
     """A journal and its transparency log, open for appending by this process alone."""
 
@@ -107,6 +130,8 @@ class LoggedJournal:
         self._log = log
         self._logged_kinds = logged_kinds
         self._random_bytes = random_bytes
+        self.acknowledged = 0
+        """See ``LeafCollector``."""
 
     @classmethod
     def open(
@@ -117,6 +142,7 @@ class LoggedJournal:
         logged_kinds: frozenset[str],
         replay: Callable[[JournalEntry], None],
         random_bytes: Callable[[int], bytes],
+        start: RecordStart | None = None,
     ) -> Self:
         """Lock and check the journal, check the log against it, and write what a crash kept out of the log.
 
@@ -124,16 +150,32 @@ class LoggedJournal:
             RecordError: ``record.locked``, ``record.damaged``, ``record.unreadable``; ``log.ahead``, ``log.damaged``,
                 ``log.cut``, ``log.unreadable``, ``log.write-failed``.
         """
-        collector = LeafCollector(logged_kinds=logged_kinds, replay=replay)
+        begin = RecordStart() if start is None else start
+        collector = LeafCollector(
+            logged_kinds=logged_kinds,
+            replay=replay,
+            size=begin.tree.size,
+            acknowledged=begin.acknowledged,
+        )
         with ExitStack() as stack:
-            journal = stack.enter_context(Journal.open(path, replay=collector.take))
+            journal = stack.enter_context(
+                Journal.open(path, replay=collector.take, start=begin.position)
+            )
             log = TiledLog.open(
                 log_directory,
                 leaf_hashes=collector.leaf_hashes,
                 acknowledged=collector.acknowledged,
+                base=None if start is None else start.tree,
             )
             stack.pop_all()
-        return cls(journal=journal, log=log, logged_kinds=logged_kinds, random_bytes=random_bytes)
+        opened = cls(journal=journal, log=log, logged_kinds=logged_kinds, random_bytes=random_bytes)
+        opened.acknowledged = collector.acknowledged
+        return opened
+
+    @property
+    def head(self) -> JournalHead:
+        """How far the journal goes."""
+        return self._journal.head
 
     @property
     def log(self) -> TiledLog:
@@ -167,6 +209,7 @@ class LoggedJournal:
             marked.append(Record(kind=record.kind, time=record.time, fields=fields))
         entries = self._journal.append_many(marked)
         if index > first:
+            self.acknowledged = first
             try:
                 self._log.append_many([entry.hash for entry in entries if _INDEX in entry.fields])
             except BaseException:

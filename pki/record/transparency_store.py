@@ -11,6 +11,7 @@ have been acknowledged; anything else that does not fit is damage and is refused
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +22,14 @@ from pki.errors import RecordError
 from pki.record.transparency_tree import (
     HASH_BYTES,
     TILE_WIDTH,
+    LevelTails,
     MemoryLevels,
     fold_hashes,
     hash_leaf,
+    tree_root,
 )
 
-__all__ = ["LogFiles", "TiledLog", "check_files"]
+__all__ = ["LogFiles", "TiledLog", "TreeHead", "check_base", "check_files"]
 
 _TILE_BYTES: Final = TILE_WIDTH * HASH_BYTES
 _CHUNK_BYTES: Final = 1 << 20
@@ -34,6 +37,14 @@ _REBUILD_HINT: Final = (
     "keep the files as evidence, check the journal against a checkpoint kept elsewhere, "
     "then: membercard-pki log rebuild"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeHead:
+    """A tree of so many leaves, and its root (32 bytes)."""
+
+    size: int
+    root: bytes
 
 
 class LogFiles:
@@ -101,13 +112,17 @@ class LogFiles:
 
 
 def check_files(
-    files: LogFiles, expected: MemoryLevels, *, acknowledged: int, may_be_ahead: bool = False
+    files: LogFiles,
+    expected: MemoryLevels | LevelTails,
+    *,
+    acknowledged: int,
+    may_be_ahead: bool = False,
 ) -> int:
     """Compare a log's files with what the journal says they hold; give back how many leaves a crash left out.
 
     Args:
         files: the log.
-        expected: the hashes that the journal gives.
+        expected: the hashes that the journal gives, or the ends of them.
         acknowledged: so many leaves were on the disk before anything of the last group was announced.
         may_be_ahead: whether another process may have signed since the journal was read.
 
@@ -116,28 +131,30 @@ def check_files(
             journal's; ``log.cut``: leaves that were acknowledged are missing; ``log.unreadable``.
     """
     for level in range(max(files.level_count(), len(expected.levels))):
-        wanted = expected.levels[level] if level < len(expected.levels) else b""
-        found = files.byte_count(level)
+        is_expected = level < len(expected.levels)
+        wanted = expected.levels[level] if is_expected else b""
+        offset = expected.starts[level] * HASH_BYTES if is_expected else 0
+        found = files.byte_count(level) - offset
         if found > len(wanted) and not may_be_ahead:
             raise RecordError(
-                f"level {level} of log {files.directory} has {found} bytes, "
-                f"the journal gives {len(wanted)}: the journal was cut",
+                f"level {level} of log {files.directory} has {offset + found} bytes, "
+                f"the journal gives {offset + len(wanted)}: the journal was cut",
                 code="log.ahead",
                 hint="stop signing, keep both as evidence, and compare them with the last backup",
             )
         both = min(found, len(wanted))
         for start in range(0, both, _CHUNK_BYTES):
             count = min(_CHUNK_BYTES, both - start)
-            if files.read_bytes(level, start, count) != wanted[start : start + count]:
+            if files.read_bytes(level, offset + start, count) != wanted[start : start + count]:
                 raise RecordError(
                     f"level {level} of log {files.directory} differs from the journal "
-                    f"in bytes {start} to {start + count - 1}",
+                    f"in bytes {offset + start} to {offset + start + count - 1}",
                     code="log.damaged",
                     hint=_REBUILD_HINT,
                 )
-        if found < (acknowledged >> (8 * level)) * HASH_BYTES:
+        if offset + found < (acknowledged >> (8 * level)) * HASH_BYTES:
             raise RecordError(
-                f"level {level} of log {files.directory} has {found // HASH_BYTES} hashes, "
+                f"level {level} of log {files.directory} has {(offset + found) // HASH_BYTES} hashes, "
                 f"expected at least {acknowledged >> (8 * level)}: its tail was cut",
                 code="log.cut",
                 hint=_REBUILD_HINT,
@@ -145,10 +162,30 @@ def check_files(
     return max(0, expected.size - files.size)
 
 
+def check_base(files: LogFiles, base: TreeHead) -> None:
+    """Whether a log holds a tree that is known from elsewhere, as far as its root tells.
+
+    Raises:
+        RecordError: ``log.cut``, ``log.damaged``, ``log.unreadable``.
+    """
+    if files.size < base.size:
+        raise RecordError(
+            f"log {files.directory} has {files.size} leaves, expected at least {base.size}: its tail was cut",
+            code="log.cut",
+            hint=_REBUILD_HINT,
+        )
+    if tree_root(files, base.size) != base.root:
+        raise RecordError(
+            f"the first {base.size} leaves of log {files.directory} have another root than the journal gives",
+            code="log.damaged",
+            hint=_REBUILD_HINT,
+        )
+
+
 class TiledLog:
     """A log that is open for appending; whoever opens it owns the journal, and so the log."""
 
-    def __init__(self, files: LogFiles, levels: MemoryLevels) -> None:
+    def __init__(self, files: LogFiles, levels: MemoryLevels | LevelTails) -> None:
         self._files = files
         self._size = levels.size
         self._handles: list[FileIO] = []
@@ -156,14 +193,27 @@ class TiledLog:
         self._is_closed = False
 
     @classmethod
-    def open(cls, directory: Path, *, leaf_hashes: bytes | bytearray, acknowledged: int) -> Self:
-        """Check the whole log against the journal's leaf hashes, and write what a crash left out.
+    def open(
+        cls,
+        directory: Path,
+        *,
+        leaf_hashes: bytes | bytearray,
+        acknowledged: int,
+        base: TreeHead | None = None,
+    ) -> Self:
+        """Check the log against the journal's leaf hashes, and write what a crash left out.
+
+        Where ``base`` is given, the leaf hashes are those behind it: of the tree before, root and right edge are checked.
 
         Raises:
             RecordError: as ``check_files``; ``log.write-failed``.
         """
         files = LogFiles(directory)
-        levels = MemoryLevels(leaf_hashes)
+        if base is None:
+            levels: MemoryLevels | LevelTails = MemoryLevels(leaf_hashes)
+        else:
+            check_base(files, base)
+            levels = LevelTails(files, base.size, leaf_hashes)
         check_files(files, levels, acknowledged=acknowledged)
         log = cls(files, levels)
         try:
@@ -171,7 +221,7 @@ class TiledLog:
                 directory.mkdir(mode=0o700)
                 sync_directory(directory.parent)
             for level, wanted in enumerate(levels.levels):
-                found = files.byte_count(level)
+                found = files.byte_count(level) - levels.starts[level] * HASH_BYTES
                 if found < len(wanted):
                     log._write(level, wanted[found:])
         except OSError as error:

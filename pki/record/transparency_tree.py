@@ -16,6 +16,7 @@ __all__ = [
     "HASH_BYTES",
     "TILE_WIDTH",
     "HashLevels",
+    "LevelTails",
     "MemoryLevels",
     "consistency_proof",
     "fold_hashes",
@@ -30,6 +31,7 @@ __all__ = [
 HASH_BYTES: Final = 32
 TILE_HEIGHT: Final = 8
 TILE_WIDTH: Final = 256
+_TILE_BYTES: Final = TILE_WIDTH * HASH_BYTES
 EMPTY_ROOT: Final = sha256(b"").digest()
 """The root of a tree without leaves (RFC 9162, 2.1.1)."""
 
@@ -43,6 +45,38 @@ class HashLevels(Protocol):
         Raises:
             RecordError: ``log.damaged``: they are not there.
         """
+
+
+class LevelTails:
+    """The end of every level of a growing tree: from the last tile that was not full, with the new leaves behind.
+
+    ``levels[n]`` begins with hash ``starts[n]`` of level *n*.
+    """
+
+    def __init__(
+        self, base: HashLevels, base_size: int, new_leaf_hashes: bytes | bytearray
+    ) -> None:
+        """Compute the ends from a tree of ``base_size`` leaves, which is believed, and what comes behind it.
+
+        Raises:
+            RecordError: ``log.damaged``: the tree has not the hashes that it must have.
+        """
+        self.size = base_size + len(new_leaf_hashes) // HASH_BYTES
+        starts: list[int] = []
+        levels: list[bytes] = []
+        new, count = bytes(new_leaf_hashes), base_size
+        while new or count or not levels:
+            start = count // TILE_WIDTH * TILE_WIDTH
+            old = base.read(len(levels), start, count - start) if count > start else b""
+            starts.append(start)
+            levels.append(old + new)
+            full = len(levels[-1]) // _TILE_BYTES * _TILE_BYTES
+            new = b"".join(
+                fold_hashes(levels[-1][begin : begin + _TILE_BYTES])
+                for begin in range(0, full, _TILE_BYTES)
+            )
+            count //= TILE_WIDTH
+        self.starts, self.levels = tuple(starts), tuple(levels)
 
 
 class MemoryLevels:
@@ -61,6 +95,7 @@ class MemoryLevels:
                 )
             )
         self.levels = tuple(levels)
+        self.starts = (0,) * len(levels)
 
     @property
     def size(self) -> int:

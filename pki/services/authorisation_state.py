@@ -28,7 +28,8 @@ class BatchRecord:
     """One accepted authorisation; ``signed`` counts security objects recorded against it.
 
     ``chips`` is of how many chips the keys may be sealed to stations; ``assertions`` has the WebAuthn credentials that
-    signed it, with their counters.
+    signed it, with their counters; ``is_closed`` says that nobody knows how much of it was used, because the home was
+    restored from a backup.
     """
 
     batch: bytes
@@ -40,6 +41,7 @@ class BatchRecord:
     signed: int = 0
     chips: int = 0
     assertions: Mapping[bytes, int] = field(default_factory=dict)
+    is_closed: bool = False
 
 
 class AuthorisationState:
@@ -81,6 +83,11 @@ class AuthorisationState:
     def request_was_taken(self, entry: JournalEntry) -> None:
         """An approved request was used up."""
         self.taken_requests.add(entry.text("request"))
+
+    def close_batches(self) -> None:
+        """What was accepted until now counts no further."""
+        for batch in self.batches.values():
+            batch.is_closed = True
 
     def batch_was_accepted(self, entry: JournalEntry) -> None:
         """Cards may be signed against an authorisation from here on."""

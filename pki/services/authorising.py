@@ -13,7 +13,7 @@ from pki.services.assertion_judging import judge_assertion
 from pki.services.authorisation_state import AuthorisationState, BatchRecord
 from pki.services.credential_state import write_uses
 from pki.services.recorder import Recorder
-from pki.services.state import EntryKind
+from pki.services.state import EntryKind, SignerRecord
 from pki.signed.authorisation import (
     BatchAuthorisation,
     OperatorAssertion,
@@ -25,6 +25,7 @@ __all__ = [
     "REQUIRED_OPERATORS",
     "accept_authorisation",
     "check_batch",
+    "check_not_retired",
     "operators_behind",
     "require_batch",
 ]
@@ -41,7 +42,7 @@ def accept_authorisation(authorisation: BatchAuthorisation, recorder: Recorder) 
         PkiRefusedError: ``authorisation.expired``, ``authorisation.too-long``, ``authorisation.batch-used``,
             ``authorisation.same-operator``, ``authorisation.signatures-missing``, ``authorisation.signature-wrong``,
             ``operator.unknown``, ``operator.revoked``, ``operator.expired``, ``operator.certificate-invalid``,
-            ``signer.unknown``; for assertions those of ``judge_assertion``.
+            ``signer.unknown``, ``signer.retired``; for assertions those of ``judge_assertion``.
         RecordError: it is not recorded.
     """
     state = recorder.state
@@ -57,6 +58,7 @@ def accept_authorisation(authorisation: BatchAuthorisation, recorder: Recorder) 
             f"there is no signer {authorisation.signer_id!r}, only {sorted(state.signers)}",
             code="signer.unknown",
         )
+    check_not_retired(state.signers[authorisation.signer_id])
     _check_time(authorisation.until, now)
     if authorisation.until - now > MAX_AUTHORISED_TIME:
         raise PkiRefusedError(
@@ -175,7 +177,8 @@ def require_batch(state: AuthorisationState, batch: bytes, *, now: datetime) -> 
     """An accepted authorisation that still holds: in time, and none of its operators revoked.
 
     Raises:
-        PkiRefusedError: ``authorisation.unknown``, ``authorisation.expired``, ``operator.revoked``.
+        PkiRefusedError: ``authorisation.unknown``, ``authorisation.expired``, ``authorisation.before-restore``,
+            ``operator.revoked``.
     """
     record = state.batches.get(batch)
     if record is None:
@@ -185,10 +188,31 @@ def require_batch(state: AuthorisationState, batch: bytes, *, now: datetime) -> 
             hint="present the authorisation first",
         )
     _check_time(record.until, now)
+    if record.is_closed:
+        raise PkiRefusedError(
+            f"how much of batch {batch.hex()} was used before the home was restored is unknown",
+            code="authorisation.before-restore",
+            hint="have another authorisation signed",
+        )
     for name in record.operators:
         if state.operators[name].revoked_at is not None:
             raise _revoked(name)
     return record
+
+
+def check_not_retired(record: SignerRecord) -> None:
+    """Whether it is known how much a signer has signed.
+
+    Raises:
+        PkiRefusedError: ``signer.retired``.
+    """
+    if record.retired_at is not None:
+        raise PkiRefusedError(
+            f"how much signer {record.signer_id} signed before the home was restored at "
+            f"{record.retired_at:%Y-%m-%d %H:%M:%S}Z is unknown: it signs no card any more",
+            code="signer.retired",
+            hint="create the next signer: membercard-pki signer create",
+        )
 
 
 def _operator_of(

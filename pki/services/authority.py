@@ -26,6 +26,7 @@ from pki.keys.signer import Signer
 from pki.services.issuance import DraftKind, IssuanceCycle, Linter
 from pki.services.key_room import LOG_KEY_ID, KeyRoom
 from pki.services.publication import Publication
+from pki.services.reasons import check_reason
 from pki.services.recorder import Recorder
 from pki.services.state import CRL_SERIES, AuthorityRecord, EntryKind, PkiState, SignerRecord
 
@@ -43,7 +44,6 @@ AUTHORITY_KEY_ID = "csca-1"
 """The first CSCA's key, after which its one CRL and its one stop list are called; a roll-over makes the next key."""
 
 _KEPT_IDS = re.compile(rf"csca-[0-9]+(-link)?|service-root-[0-9]+|operators-[0-9]+|{LOG_KEY_ID}")
-_MAX_REASON_CHARACTERS = 200
 _MAX_URI_CHARACTERS = 200
 _AUTHORITY_PART = "CSCA"
 
@@ -188,8 +188,8 @@ class AuthorityService:
         """Make the key and the certificate of a signer of documents, lists, bundles or journals.
 
         Raises:
-            PkiRefusedError: ``authority.missing``, ``signer.exists``, ``authority.key-usage-period``,
-                ``authority.expired``, ``certificate.request-invalid``.
+            PkiRefusedError: ``authority.missing``, ``signer.exists``, ``signer.name-after-restore``,
+                ``authority.key-usage-period``, ``authority.expired``, ``certificate.request-invalid``.
             KeystoreError, RecordError: it is unfinished, or not begun.
         """
         authority = self._require_authority()
@@ -199,6 +199,7 @@ class AuthorityService:
                 code="signer.exists",
                 hint="choose the next identifier: a signer's name is given once",
             )
+        self.state.restores.check_new_name(signer_id)
         record = self._require_record()
         issuer = self._authority_signer(authority)
         profile = profile.in_variant(record.variant)
@@ -410,19 +411,6 @@ def require_signer(state: PkiState, signer_id: str) -> SignerRecord:
             code="signer.unknown",
         )
     return record
-
-
-def check_reason(reason: str) -> None:
-    """Whether the reason for a revocation can be recorded.
-
-    Raises:
-        PkiRefusedError: ``signing.request-invalid``.
-    """
-    if not (1 <= len(reason) <= _MAX_REASON_CHARACTERS and reason.isprintable()):
-        raise PkiRefusedError(
-            f"reason has {len(reason)} characters, expected 1 to {_MAX_REASON_CHARACTERS} printable ones",
-            code="signing.request-invalid",
-        )
 
 
 def distinguished_name(name: str, part: str, country: str, *, is_test: bool) -> DistinguishedName:

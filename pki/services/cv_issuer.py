@@ -119,10 +119,10 @@ class CvIssuer:
 
         Raises:
             PkiRefusedError: ``terminal-request.holder-invalid``, ``terminal-request.holder-taken``,
-                ``cv-certificate.sequence-exhausted``.
+                ``cv-certificate.sequence-exhausted``, ``cv-certificate.too-soon``.
             PkiDataError: ``cv-certificate.malformed``.
         """
-        reference = next_reference(self.state, country=country, mnemonic=mnemonic)
+        reference = next_reference(self.recorder, country=country, mnemonic=mnemonic)
         self.check_holder(reference, role)
         return reference
 
@@ -210,17 +210,19 @@ def publish_all(state: CardVerifiableState, publication: CvPublication) -> None:
         publication.publish_cv_certificate(certificate.body.file_name, certificate.to_bytes())
 
 
-def next_reference(state: CardVerifiableState, *, country: str, mnemonic: str) -> HolderReference:
+def next_reference(recorder: Recorder, *, country: str, mnemonic: str) -> HolderReference:
     """The reference of a holder's first or next key, after all that may have been used.
 
     Raises:
-        PkiRefusedError: ``terminal-request.holder-invalid``, ``cv-certificate.sequence-exhausted``.
+        PkiRefusedError: ``terminal-request.holder-invalid``, ``cv-certificate.sequence-exhausted``,
+            ``cv-certificate.too-soon``.
         PkiDataError: ``cv-certificate.malformed``.
     """
     check_mnemonic(mnemonic)
     first = HolderReference(country=country, mnemonic=mnemonic, sequence_number=_FIRST_SEQUENCE)
-    used = state.used_references(first.holder)
-    return max(used, key=lambda item: item.sequence_number).next if used else first
+    used = recorder.state.card_verifiable.used_references(first.holder)
+    latest = max(used, key=lambda item: item.sequence_number, default=None)
+    return recorder.state.restores.reference_after(latest, first, now=recorder.now())
 
 
 def check_mnemonic(mnemonic: str) -> None:

@@ -17,7 +17,7 @@ from pki.certificates.trust import DocumentSignerCertificate
 from pki.errors import PkiRefusedError
 from pki.keys.algorithms import HashAlgorithm
 from pki.keys.signer import Signer
-from pki.services.authorising import check_batch
+from pki.services.authorising import check_batch, check_not_retired
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind, SignerRecord
 from pki.signed.security_object import (
@@ -182,7 +182,8 @@ class InProcessDocumentSigner:
 
         Raises:
             PkiRefusedError: ``signing.request-invalid``, ``signing.reference-used``, ``signing.limit-reached``,
-                ``signing.time-differs``, ``signer.key-usage-period``, ``signer.revoked``: nothing was recorded.
+                ``signing.time-differs``, ``signer.key-usage-period``, ``signer.revoked``, ``signer.retired``: nothing was
+                recorded.
             RecordError: the journal failed: nothing was signed.
             KeystoreError: the key failed; what was recorded counts as signed.
         """
@@ -241,6 +242,7 @@ class InProcessDocumentSigner:
                 f"signer {self.signer_id} was revoked at {self._record.revoked_at:%Y-%m-%d %H:%M:%S}Z",
                 code="signer.revoked",
             )
+        check_not_retired(self._record)
         signed = self._record.objects_signed + tally.by_signer[self.signer_id]
         if signed + count > self._limits.max_objects:
             raise PkiRefusedError(

@@ -127,7 +127,8 @@ class IssuanceCycle:
         Raises:
             RecordError: it is not reserved.
         """
-        number = self._recorder.state.list_numbers.get(series, 0) + 1
+        state = self._recorder.state
+        number = max(state.list_numbers.get(series, 0), state.restores.list_number) + 1
         self._recorder.record(EntryKind.NUMBER_RESERVED, series=series, number=number)
         return number
 

@@ -128,7 +128,9 @@ class LogKeeper:
             self._recorder.record(
                 EntryKind.LOG_STARTED,
                 key=LOG_KEY_ID,
-                origin=_origin(state.authority_certificate, state.distribution_point),
+                origin=state.restores.origin_of_epoch(
+                    _origin(state.authority_certificate, state.distribution_point)
+                ),
                 public_key=spki.hex(),
             )
         key = log_key_of(state)
@@ -140,8 +142,8 @@ class LogKeeper:
         return key, signer
 
 
-def log_key_of(state: PkiState) -> NoteKey:
-    """The key that verifies this authority's checkpoints.
+def log_key_of(state: PkiState, note: bytes | None = None) -> NoteKey:
+    """The key that verifies this authority's checkpoints; for a note of an earlier epoch, with the log's name then.
 
     Raises:
         PkiRefusedError: ``log.not-started``.
@@ -151,7 +153,9 @@ def log_key_of(state: PkiState) -> NoteKey:
         raise PkiRefusedError(
             "the log has no key yet", code="log.not-started", hint="membercard-pki log checkpoint"
         )
-    return NoteKey(name=state.log_origin, spki=state.log_key)
+    stated = b"" if note is None else note.partition(b"\n")[0]
+    earlier = [name for name in state.restores.earlier_origins if name.encode() == stated]
+    return NoteKey(name=earlier[0] if earlier else state.log_origin, spki=state.log_key)
 
 
 def check_checkpoint(checkpoint: Checkpoint, log: ReadableLog) -> None:

@@ -1,7 +1,8 @@
 """Reading the transparency log without owning it: checking it as a whole, and proving single things about it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 from pki.errors import PkiRefusedError
 from pki.home import Home
@@ -16,10 +17,12 @@ from pki.record.transparency_tree import (
     inclusion_proof,
     tree_root,
 )
+from pki.services.followed_record import FollowedRecord
 from pki.services.log_keeper import check_checkpoint, log_key_of, read_checkpoint
-from pki.services.state import SIGNATURE_KINDS, PkiState
+from pki.services.snapshots import RecordTracker, SnapshotShelf, check_snapshot
+from pki.services.state import SIGNATURE_KINDS, EntryKind, PkiState
 
-__all__ = ["LogReport", "log_key", "prove_growth", "prove_inclusion", "verify_log"]
+__all__ = ["LogProver", "LogReport", "log_key", "replay_all", "verify_log"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +48,7 @@ def log_key(home: Home) -> NoteKey:
         PkiRefusedError: ``log.not-started``.
         RecordError: ``home.missing``, ``record.damaged``, ``record.unreadable``.
     """
-    state = PkiState()
-    _replay(home, state)
-    return log_key_of(state)
+    return log_key_of(FollowedRecord(home).catch_up())
 
 
 def verify_log(
@@ -72,7 +73,7 @@ def verify_log(
     # Whoever signs meanwhile writes the journal first: what is in the log now must be in the journal then.
     size_before = files.size
     state = PkiState()
-    collector, head = _replay(home, state)
+    collector, head = replay_all(home, state)
     levels = MemoryLevels(collector.leaf_hashes)
     waiting = check_files(
         files,
@@ -86,8 +87,8 @@ def verify_log(
         check_checkpoint(checkpoint, levels)
         sealed = checkpoint.size
     if kept:
-        keys = [key if key is not None else log_key_of(state), *cosigners]
         for note in kept:
+            keys = [key if key is not None else log_key_of(state, note), *cosigners]
             check_checkpoint(read_checkpoint(note, keys), levels)
     return LogReport(
         head=head,
@@ -99,101 +100,112 @@ def verify_log(
     )
 
 
-def prove_inclusion(
-    home: Home,
-    *,
-    index: int | None = None,
-    reference: bytes | None = None,
-    under: bytes | None = None,
-) -> InclusionProof:
-    """The proof that a record stands in the log under a checkpoint; of several, the newest record under it.
+class LogProver:
+    """Proves things about a home's log; it may be kept, and reads then only what is new. For many threads."""
 
-    ``under`` is a checkpoint that was kept, with whatever cosignatures it bears; ``None`` takes the home's newest.
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._record = FollowedRecord(home)
+        self._lock = Lock()
 
-    Raises:
-        PkiRefusedError: ``log.not-started``; ``log.unknown-record``: there is no such record; ``log.not-sealed``: it
-            is newer than the checkpoint.
-        RecordError, PkiDataError: home, journal, log or checkpoint are damaged.
-    """
-    note, checkpoint, key, found = _find(
-        home, lambda entry: _is_sought(entry, index=index, reference=reference), under=under
-    )
-    if not found:
-        raise PkiRefusedError("the log holds no such record", code="log.unknown-record")
-    sealed = [entry for entry in found if (leaf_index(entry) or 0) < checkpoint.size]
-    if not sealed:
-        raise PkiRefusedError(
-            f"record has leaf {leaf_index(found[-1])}, the checkpoint {checkpoint.size} leaves",
-            code="log.not-sealed",
-            hint="membercard-pki log checkpoint",
+    def inclusion(
+        self,
+        *,
+        index: int | None = None,
+        reference: bytes | None = None,
+        under: bytes | None = None,
+    ) -> InclusionProof:
+        """The proof that a record stands in the log under a checkpoint; of several, the newest record under it.
+
+        ``under`` is a checkpoint that was kept, with whatever cosignatures it bears; ``None`` takes the home's newest.
+
+        Raises:
+            PkiRefusedError: ``log.not-started``; ``log.unknown-record``: there is no such record; ``log.not-sealed``: it
+                is newer than the checkpoint.
+            RecordError, PkiDataError: home, journal, log or checkpoint are damaged.
+        """
+        with self._lock:
+            note, checkpoint, key = self._checkpoint(under)
+            found: list[JournalEntry | None] = []
+            if index is not None:
+                found.append(self._record.entry_of_leaf(index))
+            if reference is not None:
+                found += self._record.entries_of_reference(reference)
+        leaves = [
+            (leaf, entry)
+            for entry in found
+            if entry is not None and (leaf := leaf_index(entry)) is not None
+        ]
+        if not leaves:
+            raise PkiRefusedError("the log holds no such record", code="log.unknown-record")
+        sealed = [(leaf, entry) for leaf, entry in leaves if leaf < checkpoint.size]
+        if not sealed:
+            raise PkiRefusedError(
+                f"record has leaf {leaves[-1][0]}, the checkpoint {checkpoint.size} leaves",
+                code="log.not-sealed",
+                hint="membercard-pki log checkpoint",
+            )
+        leaf, entry = sealed[-1]
+        proof = InclusionProof(
+            record=entry.to_bytes(),
+            index=leaf,
+            hashes=inclusion_proof(LogFiles(self._home.log), leaf, checkpoint.size),
+            note=note,
         )
-    leaf = leaf_index(sealed[-1]) or 0
-    proof = InclusionProof(
-        record=sealed[-1].to_bytes(),
-        index=leaf,
-        hashes=inclusion_proof(LogFiles(home.log), leaf, checkpoint.size),
-        note=note,
-    )
-    # Nothing wrong leaves the house: damage of the log's files shows here, and not at the reader's.
-    proof.verify([key])
-    return proof
+        # Nothing wrong leaves the house: damage of journal or log shows here, and not at the reader's.
+        proof.verify([key])
+        return proof
 
+    def growth(self, old_note: bytes) -> GrowthProof:
+        """The proof that the newest checkpoint only added to an older one of this log, which somebody kept.
 
-def prove_growth(home: Home, old_note: bytes) -> GrowthProof:
-    """The proof that the newest checkpoint only added to an older one of this log, which somebody kept.
-
-    Raises:
-        PkiRefusedError: ``log.not-started``, ``log.out-of-range``, ``log.proof-wrong``, ``log.signature-wrong``,
-            ``log.other-origin``.
-        RecordError, PkiDataError: home, journal, log or a checkpoint are damaged.
-    """
-    note, checkpoint, key, _ = _find(home, lambda _: False)
-    old = read_checkpoint(old_note, [key])
-    proof = GrowthProof(
-        old_size=old.size,
-        hashes=consistency_proof(LogFiles(home.log), old.size, checkpoint.size),
-        note=note,
-    )
-    proof.verify(old, [key])
-    return proof
-
-
-def _find(
-    home: Home, is_sought: Callable[[JournalEntry], bool], *, under: bytes | None = None
-) -> tuple[SignedNote, Checkpoint, NoteKey, list[JournalEntry]]:
-    """The checkpoint given, or the newest one, with the log's key, and the entries that are sought."""
-    own = home.read_checkpoint() if under is None else under
-    state = PkiState()
-    found: list[JournalEntry] = []
-    _replay(home, state, lambda entry: found.append(entry) if is_sought(entry) else None)
-    key = log_key_of(state)
-    if own is None:
-        raise PkiRefusedError(
-            "there is no checkpoint yet",
-            code="log.not-started",
-            hint="membercard-pki log checkpoint",
+        Raises:
+            PkiRefusedError: ``log.not-started``, ``log.out-of-range``, ``log.proof-wrong``, ``log.signature-wrong``,
+                ``log.other-origin``.
+            RecordError, PkiDataError: home, journal, log or a checkpoint are damaged.
+        """
+        with self._lock:
+            note, checkpoint, key = self._checkpoint(None)
+        old = read_checkpoint(old_note, [key])
+        proof = GrowthProof(
+            old_size=old.size,
+            hashes=consistency_proof(LogFiles(self._home.log), old.size, checkpoint.size),
+            note=note,
         )
-    note = SignedNote.from_bytes(own)
-    return note, Checkpoint.open(note, [key]), key, found
+        proof.verify(old, [key])
+        return proof
+
+    def _checkpoint(self, under: bytes | None) -> tuple[SignedNote, Checkpoint, NoteKey]:
+        """The checkpoint given or the newest, with the log's key; what it seals is in the journal that is read after it."""
+        own = self._home.read_checkpoint() if under is None else under
+        key = log_key_of(self._record.catch_up())
+        if own is None:
+            raise PkiRefusedError(
+                "there is no checkpoint yet",
+                code="log.not-started",
+                hint="membercard-pki log checkpoint",
+            )
+        note = SignedNote.from_bytes(own)
+        return note, Checkpoint.open(note, [key]), key
 
 
-def _is_sought(entry: JournalEntry, *, index: int | None, reference: bytes | None) -> bool:
-    leaf = leaf_index(entry)
-    if leaf is None:
-        return False
-    return leaf == index or (
-        reference is not None and entry.fields.get("reference") == reference.hex()
-    )
-
-
-def _replay(
-    home: Home, state: PkiState, look: Callable[[JournalEntry], None] = lambda _: None
+def replay_all(
+    home: Home, state: PkiState, *, known_head: JournalHead | None = None
 ) -> tuple[LeafCollector, JournalHead]:
+    """Read a home's journal from its first line to its end, and compare the newest snapshot with it.
+
+    Raises:
+        RecordError: ``home.missing``, ``record.damaged``, ``record.cut``, ``record.unreadable``; ``snapshot.differs``.
+    """
     home.settings()
+    newest = SnapshotShelf(home.snapshots).newest()
+    tracker = RecordTracker()
 
     def take(entry: JournalEntry) -> None:
+        if entry.kind == EntryKind.SNAPSHOT_TAKEN.value and entry.sequence - 1 == newest:
+            check_snapshot(entry, tracker, state, collector)
         state.apply(entry)
-        look(entry)
+        tracker.take(entry)
 
     collector = LeafCollector(logged_kinds=SIGNATURE_KINDS, replay=take)
-    return collector, verify_journal(home.journal, replay=collector.take)
+    return collector, verify_journal(home.journal, known_head=known_head, replay=collector.take)

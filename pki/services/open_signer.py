@@ -46,10 +46,10 @@ def open_document_signer(
     """
     place = Home(home)
     pin = place.read_pin(pin_file)
-    state = PkiState()
     stack = ExitStack()
     try:
-        journal = stack.enter_context(open_record(place, replay=state.apply))
+        journal = stack.enter_context(open_record(place))
+        state = journal.state
         record = _choose(state, signer_id, now())
         keystore = stack.enter_context(closing(open_keystore(place.keystore, pin=pin)))
         return InProcessDocumentSigner(
@@ -90,6 +90,7 @@ def _choose(state: PkiState, signer_id: str | None, moment: datetime) -> SignerR
         and record.certificate is not None
         and record.revoked_at is None
         and record.destroyed_at is None
+        and record.retired_at is None
         for certificate in (DocumentSignerCertificate.from_bytes(record.certificate),)
         if certificate.key_use_not_before <= moment <= certificate.key_use_not_after
     ]

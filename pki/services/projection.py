@@ -210,12 +210,13 @@ def changes_of(entry: JournalEntry) -> tuple[Change, ...]:
     if read is None:
         return ()
     try:
-        return (read(entry),)
+        change = read(entry)
     except (ValueError, LookupError, PkiDataError) as error:
         raise RecordError(
             f"entry {entry.sequence} of kind {entry.kind[:60]!r} cannot be understood",
             code="record.damaged",
         ) from error
+    return () if change is None else (change,)
 
 
 def _certificate(kind: str, name_field: str) -> Callable[[JournalEntry], Change]:
@@ -305,7 +306,12 @@ def _log_started(entry: JournalEntry) -> Change:
     )
 
 
-_READERS: Final[Mapping[str, Callable[[JournalEntry], Change]]] = {
+def _home_restored(entry: JournalEntry) -> Change | None:
+    # A log that had no name yet has none in the new epoch either.
+    return None if entry.fields.get("origin") is None else _log_started(entry)
+
+
+_READERS: Final[Mapping[str, Callable[[JournalEntry], Change | None]]] = {
     kind.value: read
     for kind, read in {
         EntryKind.AUTHORITY_ISSUED: _certificate("authority", "key"),
@@ -327,6 +333,7 @@ _READERS: Final[Mapping[str, Callable[[JournalEntry], Change]]] = {
         EntryKind.SERVICE_CRL_ISSUED: _list(SERVICE_CRL_SERIES, "crl"),
         EntryKind.STOP_LIST_ISSUED: _list(STOP_LIST_SERIES, "list"),
         EntryKind.LOG_STARTED: _log_started,
+        EntryKind.HOME_RESTORED: _home_restored,
         EntryKind.CHECKPOINT_INTENDED: lambda entry: CheckpointMade(
             size=entry.number("size"), at=entry.time
         ),

@@ -29,7 +29,8 @@ class SignerRecord:
     """One signer under the CSCA; ``certificate`` is ``None`` where a crash left it unknown whether one exists.
 
     ``revoked_at`` is set for a compromised signer, too; ``compromised_since`` is from when on its key may have been in
-    other hands, where that is stated.
+    other hands, where that is stated; ``retired_at`` for a document signer whose count is unknown, because the home was
+    restored from a backup.
     """
 
     signer_id: str
@@ -40,6 +41,7 @@ class SignerRecord:
     compromised_at: datetime | None = None
     compromised_since: datetime | None = None
     destroyed_at: datetime | None = None
+    retired_at: datetime | None = None
     reason: str | None = None
     objects_signed: int = 0
 

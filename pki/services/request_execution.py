@@ -62,8 +62,8 @@ class RequestExecution:
         """Check who is behind it, record that it is taken, do it.
 
         Raises:
-            PkiRefusedError: ``request.taken``, ``request.not-approved``, ``request.approvals-missing``: nothing was
-                done; or whatever the act itself refuses: the request is used up, ask anew.
+            PkiRefusedError: ``request.taken``, ``request.before-restore``, ``request.not-approved``,
+                ``request.approvals-missing``: nothing was done; or whatever the act itself refuses: the request is used up, ask anew.
             PkiDataError: the same.
             KeystoreError, RecordError: what was done is in the journal.
         """
@@ -87,6 +87,14 @@ class RequestExecution:
                 f"request {request.id} was carried out, or was about to be",
                 code="request.taken",
                 hint="membercard-pki journal verify; then ask anew where nothing came of it",
+            )
+        restored_at = self._recorder.state.restores.restored_at
+        if restored_at is not None and request.requested_at <= restored_at:
+            raise PkiRefusedError(
+                f"request {request.id} is from before the home was restored at {restored_at:%Y-%m-%d %H:%M:%S}Z: "
+                "whether it was carried out is unknown",
+                code="request.before-restore",
+                hint="ask anew where it is still wanted",
             )
         now = self._recorder.now()
         state = request.at(now)

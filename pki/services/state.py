@@ -4,10 +4,8 @@ Every signature is recorded before it is made (``...intended``, or ``security-ob
 after a crash the state knows what may exist: its serial numbers, CRL numbers and references stay used.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from enum import Enum
 
 from pki.certificates.profile import ProfileKind, ProfileVariant
 from pki.errors import PkiDataError, RecordError
@@ -15,11 +13,15 @@ from pki.record.journal import JournalEntry
 from pki.services.authorisation_state import AuthorisationState
 from pki.services.card_verifiable_state import CardVerifiableState
 from pki.services.ceremony_state import CeremonyState
+from pki.services.entry_kinds import FOLDED_KINDS, SIGNATURE_KINDS, EntryKind
 from pki.services.master_key_state import MASTER_KEY_ENTRIES, MasterKeyState
 from pki.services.records import AuthorityRecord, ServiceRecord, SignerRecord
+from pki.services.reference_index import ReferenceIndex
+from pki.services.restore_state import RestoreState
 
 __all__ = [
     "CRL_SERIES",
+    "FOLDED_KINDS",
     "SERVICE_CRL_SERIES",
     "SIGNATURE_KINDS",
     "STOP_LIST_SERIES",
@@ -34,91 +36,6 @@ CRL_SERIES = "crl"
 SERVICE_CRL_SERIES = "service-crl"
 STOP_LIST_SERIES = "stop-list"
 """What is counted: each series of lists has numbers of its own, which only grow."""
-
-
-class EntryKind(Enum):
-    """The kinds of journal entries; the values stand in journals and never change."""
-
-    KEY_INTENDED = "key.intended"
-    KEY_CREATED = "key.created"
-    KEY_DESTRUCTION_INTENDED = "key.destruction-intended"
-    KEY_DESTROYED = "key.destroyed"
-    SERIAL_RESERVED = "serial.reserved"
-    NUMBER_RESERVED = "number.reserved"
-    LINT_REFUSED = "lint.refused"
-    AUTHORITY_INTENDED = "authority-certificate.intended"
-    AUTHORITY_ISSUED = "authority-certificate.issued"
-    LINK_INTENDED = "link-certificate.intended"
-    LINK_ISSUED = "link-certificate.issued"
-    SIGNER_INTENDED = "signer-certificate.intended"
-    SIGNER_ISSUED = "signer-certificate.issued"
-    SIGNER_REVOKED = "signer.revoked"
-    SIGNER_COMPROMISED = "signer.compromised"
-    CRL_STAGED = "crl.staged"
-    CRL_INTENDED = "crl.intended"
-    CRL_ISSUED = "crl.issued"
-    STOP_LIST_INTENDED = "stop-list.intended"
-    STOP_LIST_ISSUED = "stop-list.issued"
-    MASTER_LIST_INTENDED = "master-list.intended"
-    MASTER_LIST_ISSUED = "master-list.issued"
-    SERVICE_AUTHORITY_INTENDED = "service-authority-certificate.intended"
-    SERVICE_AUTHORITY_ISSUED = "service-authority-certificate.issued"
-    SERVICE_INTENDED = "service-certificate.intended"
-    SERVICE_ISSUED = "service-certificate.issued"
-    SERVICE_REVOKED = "service.revoked"
-    SERVICE_CRL_INTENDED = "service-crl.intended"
-    SERVICE_CRL_ISSUED = "service-crl.issued"
-    SECURITY_OBJECT_SIGNED = "security-object.signed"
-    CV_CERTIFICATE_INTENDED = "cv-certificate.intended"
-    CV_CERTIFICATE_ISSUED = "cv-certificate.issued"
-    TERMINAL_BLOCKED = "terminal.blocked"
-    TERMINAL_REQUEST_INTENDED = "terminal-request.intended"
-    TERMINAL_REQUEST_MADE = "terminal-request.made"
-    OPERATOR_ROOT_INTENDED = "operator-root.intended"
-    OPERATOR_ROOT_ISSUED = "operator-root.issued"
-    OPERATOR_INTENDED = "operator-certificate.intended"
-    OPERATOR_ENROLLED = "operator-certificate.issued"
-    OPERATOR_REVOKED = "operator.revoked"
-    CREDENTIAL_CHALLENGED = "operator-credential.challenged"
-    CREDENTIAL_ENROLLED = "operator-credential.enrolled"
-    CREDENTIAL_REVOKED = "operator-credential.revoked"
-    AUTHORISATION_ACCEPTED = "authorisation.accepted"
-    MASTER_KEY_INTENDED = "master-key.intended"
-    MASTER_KEY_CREATED = "master-key.created"
-    MASTER_KEY_RETIREMENT_INTENDED = "master-key.retirement-intended"
-    MASTER_KEY_RETIRED = "master-key.retired"
-    CHIP_KEYS_WRAPPED = "chip-keys.wrapped"
-    LOG_STARTED = "log.started"
-    REQUEST_TAKEN = "request.taken"
-    CHECKPOINT_INTENDED = "checkpoint.intended"
-    CEREMONY_BEGUN = "ceremony.begun"
-    QUORUM_CHOSEN = "quorum.chosen"
-    QUORUM_SET = "quorum.set"
-    TRANSCRIPT_INTENDED = "ceremony-transcript.intended"
-
-
-SIGNATURE_KINDS = frozenset(
-    kind.value
-    for kind in (
-        EntryKind.AUTHORITY_INTENDED,
-        EntryKind.LINK_INTENDED,
-        EntryKind.SIGNER_INTENDED,
-        EntryKind.CRL_INTENDED,
-        EntryKind.STOP_LIST_INTENDED,
-        EntryKind.MASTER_LIST_INTENDED,
-        EntryKind.SERVICE_AUTHORITY_INTENDED,
-        EntryKind.SERVICE_INTENDED,
-        EntryKind.SERVICE_CRL_INTENDED,
-        EntryKind.SECURITY_OBJECT_SIGNED,
-        EntryKind.CV_CERTIFICATE_INTENDED,
-        EntryKind.TERMINAL_REQUEST_INTENDED,
-        EntryKind.OPERATOR_ROOT_INTENDED,
-        EntryKind.OPERATOR_INTENDED,
-        EntryKind.CHECKPOINT_INTENDED,
-        EntryKind.TRANSCRIPT_INTENDED,
-    )
-)
-"""The entries that announce a signature: each has a leaf in the transparency log."""
 
 
 class PkiState:
@@ -140,7 +57,7 @@ class PkiState:
         """The signing time of the newest master list that may exist."""
 
         self.service_crl: bytes | None = None
-        self.references: Counter[bytes] = Counter()
+        self.references = ReferenceIndex()
         self.log_origin: str | None = None
         self.log_key: bytes | None = None
         self.is_sealed = False
@@ -150,6 +67,12 @@ class PkiState:
         self.authorisations = AuthorisationState()
         self.ceremonies = CeremonyState()
         self.master_keys = MasterKeyState()
+        self.restores = RestoreState()
+        self.last_time: datetime | None = None
+        """When the last entry was recorded."""
+
+        self.sequence = 0
+        """Which entry that was."""
 
     @property
     def authority(self) -> AuthorityRecord | None:
@@ -198,6 +121,29 @@ class PkiState:
         """Whether a security object may exist for this reference."""
         return reference in self.references
 
+    def folded_counts(self) -> dict[str, int]:
+        """What the entries of ``FOLDED_KINDS`` add up to, besides the references."""
+        signers = {f"signer:{key}": item.objects_signed for key, item in self.signers.items()}
+        batches = self.authorisations.batches
+        return signers | {f"batch:{key.hex()}": item.signed for key, item in batches.items()}
+
+    def take_folded(self, counts: Mapping[str, int], references: bytes, *, sequence: int) -> None:
+        """Take in what all entries of ``FOLDED_KINDS`` up to ``sequence`` add up to; all others were applied.
+
+        Raises:
+            RecordError: ``record.damaged``: they are of other signers and batches.
+        """
+        if counts.keys() != self.folded_counts().keys():
+            raise RecordError("counts are of other signers and batches", code="record.damaged")
+        for signer_id, signer in self.signers.items():
+            signer.objects_signed = counts[f"signer:{signer_id}"]
+        for batch, record in self.authorisations.batches.items():
+            record.signed = counts[f"batch:{batch.hex()}"]
+        self.references = ReferenceIndex.from_bytes(references)
+        # Where the last entry was a card's, something was recorded behind the last checkpoint.
+        self.is_sealed = self.is_sealed and self.sequence == sequence
+        self.sequence = sequence
+
     def apply(self, entry: JournalEntry) -> None:
         """Take one entry in, in the journal's order.
 
@@ -210,6 +156,8 @@ class PkiState:
             if apply is not None:
                 apply(self, entry)
             self.is_sealed = kind is EntryKind.CHECKPOINT_INTENDED
+            self.last_time = entry.time
+            self.sequence = entry.sequence
         except (ValueError, LookupError, PkiDataError) as error:
             raise RecordError(
                 f"entry {entry.sequence} of kind {entry.kind[:60]!r} cannot be understood",
@@ -219,7 +167,7 @@ class PkiState:
 
 def _security_object_signed(state: PkiState, entry: JournalEntry) -> None:
     state.signers[entry.text("signer")].objects_signed += 1
-    state.references[bytes.fromhex(entry.text("reference"))] += 1
+    state.references.add(bytes.fromhex(entry.text("reference")), entry.sequence)
     if "batch" in entry.fields:
         state.authorisations.batches[bytes.fromhex(entry.text("batch"))].signed += 1
 
@@ -364,6 +312,17 @@ def _log_started(state: PkiState, entry: JournalEntry) -> None:
     state.log_key = bytes.fromhex(entry.text("public_key"))
 
 
+def _home_restored(state: PkiState, entry: JournalEntry) -> None:
+    # A log that has no name yet gets one of the new epoch when it is started.
+    state.restores.apply(entry, origin=state.log_origin)
+    if state.log_origin is not None:
+        state.log_origin = entry.text("origin")
+    for signer in state.signers.values():
+        if signer.kind is ProfileKind.DOCUMENT_SIGNER and signer.retired_at is None:
+            signer.retired_at = entry.time
+    state.authorisations.close_batches()
+
+
 def _count(state: PkiState, series: str, entry: JournalEntry) -> None:
     state.list_numbers[series] = max(state.list_numbers.get(series, 0), entry.number("number"))
 
@@ -435,6 +394,7 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
     EntryKind.REQUEST_TAKEN: lambda state, entry: state.authorisations.request_was_taken(entry),
     EntryKind.CEREMONY_BEGUN: lambda state, entry: state.ceremonies.begin(entry),
     EntryKind.QUORUM_CHOSEN: lambda state, entry: state.ceremonies.choose(entry),
+    EntryKind.HOME_RESTORED: _home_restored,
     EntryKind.QUORUM_SET: lambda state, entry: state.ceremonies.set(entry),
     **{
         EntryKind(kind): lambda state, entry: state.master_keys.apply(entry)

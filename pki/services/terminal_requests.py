@@ -38,9 +38,7 @@ class TerminalRequestService:
             PkiDataError: ``cv-certificate.malformed``: the country.
             KeystoreError, RecordError: it is unfinished, or not begun.
         """
-        reference = next_reference(
-            self._recorder.state.card_verifiable, country=country, mnemonic=mnemonic
-        )
+        reference = next_reference(self._recorder, country=country, mnemonic=mnemonic)
         request = self._sign(reference, curve=curve, authority=authority)
         self._recorder.record(
             EntryKind.TERMINAL_REQUEST_MADE,
@@ -74,14 +72,17 @@ class TerminalRequestService:
         latest = max(
             (*used, body.holder_reference), key=lambda reference: reference.sequence_number
         )
+        reference = self._recorder.state.restores.reference_after(
+            latest, latest, now=self._recorder.now()
+        )
         request = AuthenticatedRequest.make(
-            self._sign(latest.next, curve=key.curve, authority=body.authority_reference),
+            self._sign(reference, curve=key.curve, authority=body.authority_reference),
             signer=signer,
             reference=body.holder_reference,
         )
         self._recorder.record(
             EntryKind.TERMINAL_REQUEST_MADE,
-            holder=latest.next.text,
+            holder=reference.text,
             request=request.to_bytes().hex(),
         )
         return request

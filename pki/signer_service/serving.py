@@ -15,12 +15,10 @@ from pki.certificates.profile import ProfileKind
 from pki.errors import PkiError, PkiRefusedError, RecordError
 from pki.home import Home
 from pki.keys.token_process import TokenProcess
-from pki.record.transparency_journal import LoggedJournal
 from pki.services.cv_issuer import CvIssuer
 from pki.services.document_signer import InProcessDocumentSigner, SigningLimits
-from pki.services.open_record import open_record
+from pki.services.open_record import OpenRecord, open_record
 from pki.services.recorder import Recorder
-from pki.services.state import PkiState
 from pki.services.terminals import TerminalService
 from pki.signer_service.desk import Desk
 from pki.signer_service.server import ServerLimits, SignerServer
@@ -61,9 +59,9 @@ def serve_signer(
         PkiRefusedError: ``signer.unknown``: there is no signer; ``signer.socket-in-use``.
     """
     pin = home.read_pin(pin_file)
-    state = PkiState()
     with contextlib.ExitStack() as stack:
-        journal = stack.enter_context(_open_journal(home, state))
+        journal = stack.enter_context(_open_journal(home))
+        state = journal.state
         # The keys' process inherits the lock: should this one be killed, nobody opens the token before that has ended.
         keys = stack.enter_context(
             TokenProcess(home.keystore, pin=pin, inherited=(journal.fileno(),))
@@ -82,6 +80,7 @@ def serve_signer(
             and record.certificate is not None
             and record.revoked_at is None
             and record.destroyed_at is None
+            and record.retired_at is None
         }
         verifiers = state.card_verifiable.issued(role=Role.DOCUMENT_VERIFIER)
         issuer = CvIssuer(keystore=None, signing_keys=keys, recorder=recorder, publication=home)
@@ -139,13 +138,13 @@ def open_listener(path: Path, *, is_for_group: bool = False) -> socket.socket:
     return listener
 
 
-def _open_journal(home: Home, state: PkiState) -> LoggedJournal:
+def _open_journal(home: Home) -> OpenRecord:
     """Open the journal; what a killed signer left behind ends by itself, and is waited for."""
     home.settings()
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
-            return open_record(home, replay=state.apply)
+            return open_record(home)
         except RecordError as error:
             if error.code != "record.locked" or time.monotonic() > deadline:
                 raise

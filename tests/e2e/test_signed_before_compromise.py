@@ -17,6 +17,9 @@ ISSUER = ("membercard-issuer", "--home", "office")
 PKI = ("membercard-pki", "--home", "pki")
 RULE = "allow_signed_before_compromise = true\n"
 
+# Some fifty programs start one after another: a busy machine takes its time for each.
+pytestmark = pytest.mark.timeout(1200)
+
 
 @dataclass(frozen=True)
 class Scene:
