@@ -20,7 +20,6 @@ from issuer.domain.chip import KEY_VERSION_PERSONALISATION, KeyOrigin, Serial
 from issuer.domain.chip_keys import ChipKeySet, key_label
 from issuer.personalisation.native import NativeDialect
 from issuer.personalisation.quality_control import TerminalQualityControl
-from issuer.personalisation.scp03 import Scp03Session
 from issuer.services.initialise_chip import initialise_chip
 from issuer.services.lock_card import control_and_lock
 from issuer.services.personalise_card import personalise_card
@@ -52,6 +51,10 @@ _LOCK_APDUS = 1 + 2
 """SET STATUS 05, and the two commands that the locked card must refuse (SPEC.md, 8.8)."""
 
 
+_EXTENDED_FRAME_BYTES = 4 + 3 + 2
+"""Header, extended Lc and extended Le."""
+
+
 def least_personalisation_apdus(profile: CardProfile, contents: Mapping[str, bytes]) -> int:
     """How many APDUs SPEC.md, 8.6 to 8.8 take at least, by a station that leaves nothing of them out.
 
@@ -59,9 +62,9 @@ def least_personalisation_apdus(profile: CardProfile, contents: Mapping[str, byt
         profile: the files, and the longest command and answer of the chip.
         contents: every file of master file and application by name.
     """
-    chunk = Scp03Session.max_command_data(
-        profile.max_command_bytes if profile.extended_lengths else None
-    )
+    room = profile.max_command_bytes - _EXTENDED_FRAME_BYTES if profile.extended_lengths else 255
+    # SCP03 in mode S8: a MAC of 8 bytes, and whole blocks with at least one byte of padding.
+    chunk = (room - 8) // 16 * 16 - 1
     writes = sum(
         -(-len(contents[file.name]) // chunk) + (file.short_identifier is None)
         for file in profile.application_files
