@@ -21,10 +21,8 @@ from card_layout.errors import (
 )
 from card_layout.files.atr_info import AtrInfo
 from card_layout.files.card_access import CardAccess
-from card_layout.files.common_data import CommonData
-from card_layout.files.data_groups import GROUP_OF_TAG, TAG_OF_GROUP
+from card_layout.files.data_groups import TAG_OF_GROUP
 from card_layout.files.security_infos import ChipAuthenticationPublicKeyInfo, PaceInfo
-from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.iso7816.channel import CardChannel, ExtendedLengths, ReadingLimitError
 from card_layout.iso7816.status_words import StatusWord
 from card_layout.profile import AccessRule, CardProfile
@@ -37,8 +35,6 @@ from card_layout.protocols.file_reading import (
 from card_layout.protocols.pace import PaceUnsupportedError, WrongPasswordError
 from card_layout.protocols.terminal_authentication import SessionBinding
 from card_layout.transport.connection import CardConnection, CardReader
-from pki.errors import PkiError
-from pki.signed.security_object import SecurityObject
 from verifier.inspection.access_checks import usable_pace_infos
 from verifier.inspection.snapshot import (
     MAX_FILE_BYTES,
@@ -58,6 +54,7 @@ from verifier.reading.chip_proofs import (
 from verifier.reading.conversation import Conversation
 from verifier.reading.evidence import Evidence
 from verifier.reading.file_names import CARD_SECURITY_FILE, FileName
+from verifier.reading.named_groups import named_groups
 from verifier.reading.terminal_proof import TerminalAccess, TerminalProof
 from verifier.services.card_password import CardPassword
 
@@ -389,32 +386,10 @@ class _Reading:
             if file.name != _TRUST_POINTS:
                 # Terminal authentication reads EF.CVCA, where the chip announces it.
                 self._read_file(channel, file)
-        for number in sorted(self._named_groups()):
+        for number in sorted(named_groups(self.evidence)):
             self._read_file(channel, self._file(f"EF.DG{number}"))
         if self._password.information is not None:
             self.evidence.compare_password(self._password.information)
-
-    def _named_groups(self) -> set[int]:
-        named: set[int] = set()
-        security_object = self.evidence.content(_SECURITY_OBJECT)
-        common_data = self.evidence.content(_COMMON_DATA)
-        try:
-            if security_object is not None:
-                content_info = SecurityObjectFile.from_bytes(security_object).content_info
-                # Only the numbers are wanted here; whether the algorithms are allowed is for check 9.3 to say.
-                named |= SecurityObject.from_bytes(
-                    content_info, allow_others=True
-                ).file_hashes.keys()
-        except (CardDataError, PkiError):
-            # Checks 9.3 and 9.12 say so; there is then no list to read by.
-            named = set()
-        try:
-            if common_data is not None:
-                tags = CommonData.from_bytes(common_data).data_group_tags
-                named |= {GROUP_OF_TAG[tag] for tag in tags}
-        except CardDataError:
-            return named
-        return named
 
     def _file(self, name: str) -> FileName:
         file = self._files.get(name)

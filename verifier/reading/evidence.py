@@ -230,7 +230,9 @@ class Evidence:
 
     def note_fallback(self, code: str) -> None:
         """Keep that the chip refused something, which was then done in another way."""
-        self._fallbacks = tuple(dict.fromkeys((*self._fallbacks, code)))
+        with self._lock:
+            if not self._is_sealed:
+                self._fallbacks = tuple(dict.fromkeys((*self._fallbacks, code)))
 
     def note_active_authentication(self, challenge: bytes, signature: bytes | None) -> None:
         """Keep what the chip was asked to sign, and what it answered."""

@@ -42,6 +42,7 @@ def note_everything(evidence: Evidence) -> None:
         evidence.note_active_authentication(bytes(8), b"late")
         evidence.note_terminal(TerminalEvidence(outcome=TerminalOutcome.NOT_ATTEMPTED, code="late"))
         evidence.compare_password("late")
+        evidence.note_fallback("chip-authentication.fallback")
     evidence.complete()
     evidence.break_off("transport.lost")
 
