@@ -7,6 +7,7 @@ from pki.errors import PkiRefusedError
 from pki.keys.algorithms import PublicKey
 from pki.keys.keystore import Keystore
 from pki.keys.signer import Signer
+from pki.services.known_keys import check_key_is_new
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
 
@@ -35,6 +36,7 @@ class KeyRoom:
 
         Raises:
             ValueError: both kinds are asked for, or none.
+            PkiRefusedError: ``key.duplicate``: the token drew a key that has a certificate already.
             KeystoreError, RecordError: it is unfinished, or not begun.
         """
         if key_id in self._keystore.key_ids():
@@ -48,6 +50,8 @@ class KeyRoom:
         else:
             raise ValueError("expected either a curve or a number of RSA bits")
         signer = self._keystore.signer(key_id)
+        # A token that draws a key twice has no randomness; the key stays behind as residue.
+        check_key_is_new(signer.public_key, self._recorder.state)
         encoded = signer.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         self._recorder.record(EntryKind.KEY_CREATED, key=key_id, public_key=encoded.hex())
         return signer

@@ -38,6 +38,7 @@ from pki.keys.signer import Signer
 from pki.services.authorisation_state import OperatorRecord
 from pki.services.authority import AuthorityService, check_reason, distinguished_name
 from pki.services.issuance import DraftKind
+from pki.services.known_keys import check_key_is_new
 from pki.services.state import SERVICE_CRL_SERIES, EntryKind, PkiState, ServiceRecord
 
 __all__ = [
@@ -134,7 +135,7 @@ class ServiceAuthorityService:
 
         Raises:
             PkiDataError: ``service.request-malformed``.
-            PkiRefusedError: ``service.authority-missing``, ``service.exists``, ``certificate.request-invalid``,
+            PkiRefusedError: ``service.authority-missing``, ``service.exists``, ``key.duplicate``, ``certificate.request-invalid``,
                 ``certificate.name-invalid``, ``authority.key-usage-period``, ``authority.expired``.
             KeystoreError, RecordError: it is unfinished, or not begun.
         """
@@ -147,6 +148,7 @@ class ServiceAuthorityService:
             )
         check_host_names(profile.kind, request.host_names)
         public_key = public_key_of_request(request.certification_request)
+        check_key_is_new(public_key, self._state)
         authority = self._require_card_authority()
         serial_number = self._authority.cycle.reserve_serial_number()
         prepared = prepare_service_certificate(
@@ -188,9 +190,11 @@ class ServiceAuthorityService:
 
         Raises:
             PkiRefusedError: ``authority.missing``, ``service.authority-missing``: the root's making broke off;
-                ``certificate.request-invalid``, ``authority.key-usage-period``, ``authority.expired``.
+                ``certificate.request-invalid``, ``authority.key-usage-period``, ``authority.expired``,
+                ``key.duplicate``.
             KeystoreError, RecordError: it is unfinished, or not begun.
         """
+        check_key_is_new(public_key, self._state)
         authority = self._require_card_authority()
         if self._state.service_authority_id is None:
             self.create_root(profile=load_certificate_profile("service-authority"))

@@ -17,6 +17,7 @@ from pki.certificates.profile import load_certificate_profile
 from pki.certificates.trust import Authority, TrustAnchors
 from pki.errors import PkiError
 from pki.services.authority import AuthorityRequest
+from pki.services.known_keys import check_key_is_new
 from pki.services.service_authority import ServiceAuthorityService, ServiceRequest
 
 CSCA = load_certificate_profile("csca")
@@ -208,3 +209,37 @@ def test_without_a_root_or_an_authority_there_is_nothing(memory_office: Any) -> 
 def test_a_root_past_its_keys_use_certifies_nobody(office: Any) -> None:
     office.now += timedelta(days=55 * 31)
     assert code_of(lambda: issue(office, wanted())) == "authority.key-usage-period"
+
+
+def test_a_key_that_has_a_certificate_is_nobody_elses(office: Any) -> None:
+    issue(office, wanted())
+    assert code_of(lambda: issue(office, operator(), OPERATOR)) == "key.duplicate"
+    with office.open() as service:
+        assert set(service.state.services) == {"api"}
+
+
+def test_a_token_that_draws_a_key_twice_is_found_out(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with office.open() as service:
+        state = service.state
+        root = load_certificate(state.authority_certificate).public_key
+        for known in (root, load_certificate(state.service_authority_certificate).public_key):
+            assert code_of(lambda known=known: check_key_is_new(known, state)) == "key.duplicate"
+        check_key_is_new(KEY.public_key(), state)
+        keystore = service.keys._keystore
+
+        def draw_the_first_key_again(*, key_id: str, curve: object) -> None:
+            assert curve is not None
+            keystore.keys[key_id] = keystore.keys[state.authority_id]
+
+        monkeypatch.setattr(keystore, "create_signing_key", draw_the_first_key_again)
+        assert (
+            code_of(
+                lambda: service.create_signer(
+                    "ds-1", profile=load_certificate_profile("document-signer")
+                )
+            )
+            == "key.duplicate"
+        )
+        assert "ds-1" not in service.state.signers
