@@ -91,6 +91,8 @@ def add_to_trust_directory(
 
 def _bind(path: Path, authority: TestAuthority) -> None:
     """Append the authority's line to a policy that has lines for authorities, and none for this one."""
+    if not path.exists():
+        return
     text = path.read_text(encoding="utf-8")
     try:
         policy = tomllib.loads(text)

@@ -92,7 +92,17 @@ def test_a_fault_at_every_command_of_both_visits_is_told(
         must_go_on(workshop, initialised(workshop), PERSONALISE, fault_of(kind, at))
 
 
-@pytest.mark.parametrize("at", [2, 9, 18])
+def test_a_chip_swapped_before_it_said_its_serial_is_the_other_one(workshop: Any) -> None:
+    workshop.add_members(1)
+    workshop.receive(1, 2)
+    card, other = workshop.blank(1), workshop.blank(2)
+    outcome = visit(workshop, card, INITIALISE, Fault(kind=FaultKind.SWAP, at=2), other)
+    assert (outcome.result, outcome.serial) == (VisitResult.DONE, other.image.serial)
+    assert other.image.state is LifeCycle.INITIALISED
+    assert card.image.state is LifeCycle.BLANK
+
+
+@pytest.mark.parametrize("at", [5, 9, 18])
 def test_a_chip_swapped_for_another_blank_is_never_recorded_as_the_first(
     workshop: Any, at: int
 ) -> None:
