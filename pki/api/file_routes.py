@@ -22,7 +22,12 @@ from pki.api.documents import (
 from pki.api.problems import ApiError
 from pki.keys.algorithms import HashAlgorithm
 from pki.services.look_up import CertificateFilter
-from pki.services.state import CRL_SERIES, SERVICE_CRL_SERIES, STOP_LIST_SERIES
+from pki.services.state import (
+    CRL_SERIES,
+    MASTER_LIST_SERIES,
+    SERVICE_CRL_SERIES,
+    STOP_LIST_SERIES,
+)
 
 __all__ = ["BINARY_ANSWER", "cacheable", "file_router"]
 
@@ -50,11 +55,12 @@ class Series(StrEnum):
     CRL = CRL_SERIES
     SERVICE_CRL = SERVICE_CRL_SERIES
     STOP_LIST = STOP_LIST_SERIES
+    MASTER_LIST = MASTER_LIST_SERIES
 
     @property
     def media_type(self) -> str:
         """How a list of the series is labelled."""
-        return _OTHER if self is Series.STOP_LIST else _CRL
+        return _CRL if self in {Series.CRL, Series.SERVICE_CRL} else _OTHER
 
 
 class CertificatePageQuery(PageQuery):
@@ -133,7 +139,7 @@ def file_by_digest(digest: Digest, request: Request, services: Services) -> Resp
 
 @file_router.get(
     "/lists/{series}",
-    summary="The newest CRL or stop list",
+    summary="The newest CRL, stop list or master list",
     response_class=Response,
     responses=BINARY_ANSWER,
 )

@@ -18,7 +18,13 @@ from pki.errors import PkiDataError, RecordError
 from pki.keys.algorithms import HashAlgorithm
 from pki.record.journal import JournalEntry
 from pki.record.journal_tail import JournalPosition, read_after
-from pki.services.state import CRL_SERIES, SERVICE_CRL_SERIES, STOP_LIST_SERIES, EntryKind
+from pki.services.state import (
+    CRL_SERIES,
+    MASTER_LIST_SERIES,
+    SERVICE_CRL_SERIES,
+    STOP_LIST_SERIES,
+    EntryKind,
+)
 
 __all__ = [
     "Change",
@@ -268,12 +274,14 @@ def _revoked(
     return read
 
 
-def _list(series: str, content_field: str) -> Callable[[JournalEntry], Change]:
+def _list(
+    series: str, content_field: str, number_of: Callable[[JournalEntry], int] | None = None
+) -> Callable[[JournalEntry], Change]:
     def read(entry: JournalEntry) -> Change:
         content = bytes.fromhex(entry.text(content_field))
         return ListIssued(
             series=series,
-            number=entry.number("number"),
+            number=entry.number("number") if number_of is None else number_of(entry),
             issued_at=entry.time,
             digest=HashAlgorithm.SHA256.digest(content),
             content=content,
@@ -332,6 +340,10 @@ _READERS: Final[Mapping[str, Callable[[JournalEntry], Change | None]]] = {
         EntryKind.CRL_ISSUED: _list(CRL_SERIES, "crl"),
         EntryKind.SERVICE_CRL_ISSUED: _list(SERVICE_CRL_SERIES, "crl"),
         EntryKind.STOP_LIST_ISSUED: _list(STOP_LIST_SERIES, "list"),
+        # Master lists have no numbers (Doc 9303-12, 8): the journal's own tell their order.
+        EntryKind.MASTER_LIST_ISSUED: _list(
+            MASTER_LIST_SERIES, "list", lambda entry: entry.sequence
+        ),
         EntryKind.LOG_STARTED: _log_started,
         EntryKind.HOME_RESTORED: _home_restored,
         EntryKind.CHECKPOINT_INTENDED: lambda entry: CheckpointMade(

@@ -22,6 +22,7 @@ from pki.services.restore_state import RestoreState
 __all__ = [
     "CRL_SERIES",
     "FOLDED_KINDS",
+    "MASTER_LIST_SERIES",
     "SERVICE_CRL_SERIES",
     "SIGNATURE_KINDS",
     "STOP_LIST_SERIES",
@@ -35,7 +36,8 @@ __all__ = [
 CRL_SERIES = "crl"
 SERVICE_CRL_SERIES = "service-crl"
 STOP_LIST_SERIES = "stop-list"
-"""What is counted: each series of lists has numbers of its own, which only grow."""
+MASTER_LIST_SERIES = "master-list"
+"""The series of signed lists; all but master lists have numbers of their own, which only grow."""
 
 
 class PkiState:

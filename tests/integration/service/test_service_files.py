@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.api.caller import certificate_in_header
 from pki.api.ports import CertificateHeader
+from pki.cli import main
 from pki.errors import PkiError
 
 Call = Callable[[str | None], Any]
@@ -26,6 +28,23 @@ def test_the_newest_crl_is_a_file_for_everybody(call: Call, service_home: Any) -
     assert answer.headers["cache-control"] == "public, max-age=300, must-revalidate"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["last-modified"].endswith("GMT")
+
+
+def test_the_newest_master_list_is_one_too(
+    call: Call, service_home: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = service_home.home.directory
+    written = tmp_path / "ours.ml"
+    create = ["signer", "create", "--id", "lists-1", "--profile", "master-list-signer"]
+    for command in (create, ["master-list", "export", "--output", str(written)]):
+        assert main(["--home", str(home), *command]) == 0, capsys.readouterr().err
+    answer = call(None).get("/v1/lists/master-list")
+    assert answer.content == written.read_bytes()
+    assert answer.headers["content-type"] == "application/octet-stream"
+    digest = hashlib.sha256(answer.content).hexdigest()
+    by_digest = call(None).get(f"/v1/files/{digest}")
+    assert by_digest.content == answer.content
+    assert "immutable" in by_digest.headers["cache-control"]
 
 
 def test_a_current_copy_is_not_sent_again(call: Call) -> None:
@@ -77,6 +96,7 @@ def test_every_certificate_and_list_is_a_file_under_its_digest_for_ever(call: Ca
         (f"/v1/files/{'0' * 64}", 404, "api.not-found"),
         ("/v1/files/00", 422, "api.request-invalid"),
         ("/v1/lists/stop-list", 404, "api.not-found"),
+        ("/v1/lists/master-list", 404, "api.not-found"),
         ("/v1/lists/none", 422, "api.request-invalid"),
         ("/v1/certificates", 401, "api.client-certificate-missing"),
         ("/v1/terminals", 401, "api.client-certificate-missing"),
