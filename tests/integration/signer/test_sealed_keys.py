@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from issuer.cli import main as issuer_main
 from issuer.errors import IssuerError
@@ -209,15 +212,24 @@ def test_the_station_gets_the_keys_that_chip_makers_and_chips_derive(
     keystore.close()
 
 
+def new_request(path: Path) -> str:
+    """The request of somebody with a key of their own; where it stands."""
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    signed = request.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    path.write_bytes(signed.public_bytes(Encoding.PEM))
+    return str(path)
+
+
 def test_what_the_signer_refuses_has_its_code_and_is_not_counted(
     signer_home: Home, station: Station
 ) -> None:
     home = signer_home
     other = home.directory / "other.cer"
     service = ("--host", "pki.example", "--id", "api", "--name", "API", "--out", str(other))
-    csr = str(home.directory / "station-1.csr")
+    csr = new_request(home.directory / "api.csr")
     assert home.pki("service", "issue", *service, "--request", csr) == 0
     revoked = home.directory / "revoked.cer"
+    csr = new_request(home.directory / "station-2.csr")
     issue = ("--station", "--id", "station-2", "--name", "Station 2", "--request", csr)
     assert home.pki("service", "issue", *issue, "--out", str(revoked)) == 0
     assert home.pki("service", "revoke", "--id", "station-2", "--reason", "stolen") == 0

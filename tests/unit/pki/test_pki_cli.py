@@ -432,9 +432,14 @@ def test_services_and_operators_get_certificates_for_their_own_keys(
     made: Run, home: Path, tmp_path: Path
 ) -> None:
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    key = ec.generate_private_key(ec.SECP256R1())
     path = tmp_path / "request.csr"
-    path.write_bytes(request.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+
+    def bring_a_key() -> ec.EllipticCurvePrivateKey:
+        key = ec.generate_private_key(ec.SECP256R1())
+        path.write_bytes(request.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+        return key
+
+    key = bring_a_key()
     issue = ("service", "issue", "--request", str(path), "--name", "Somebody")
     outcome = made(*issue, "--id", "api", "--host", "pki.example", "--out", str(tmp_path / "x.cer"))
     assert (outcome.status, "[service.authority-missing]" in outcome.err) == (1, True)
@@ -445,7 +450,11 @@ def test_services_and_operators_get_certificates_for_their_own_keys(
     ).json
     assert (document["kind"], document["name"]) == ("service", "C=VN, CN=TEST Somebody")
     assert x509.load_der_x509_certificate(out.read_bytes()).public_key() == key.public_key()
-    assert made(*issue, "--id", "lan", "--operator", "--out", str(tmp_path / "lan.cer")).status == 0
+    lan = (*issue, "--id", "lan", "--operator", "--out", str(tmp_path / "lan.cer"))
+    same = made(*lan)
+    assert (same.status, "[key.duplicate]" in same.err) == (1, True)
+    bring_a_key()
+    assert made(*lan).status == 0
     assert made("service", "revoke", "--id", "lan", "--reason", "left").status == 0
     assert made("service", "crl", "--format", "json").json["revoked"] == 1
     listed = made("service", "list", "--format", "json").json
@@ -457,6 +466,7 @@ def test_services_and_operators_get_certificates_for_their_own_keys(
     # Nothing of it is what verifiers of cards trust.
     assert made("trust", "export", str(tmp_path / "trust")).status == 0
     assert [path.name for path in (tmp_path / "trust/csca").iterdir()] == ["csca-1.cer"]
+    bring_a_key()
     lost = made(*issue, "--id", "z", "--operator", "--out", str(tmp_path / "no" / "z.cer"))
     assert (lost.status, "service-z.cer in the home" in lost.err) == (2, True)
     assert (home / "certificates" / "service-z.cer").exists()
