@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -9,11 +11,16 @@ from random import Random
 
 import pytest
 
+from card_layout import tlv
 from card_layout.curves import NamedCurve
 from card_layout.files.card_access import CardAccess
 from card_layout.iso7816.channel import CardChannel
 from card_layout.profile import load_profile
-from card_layout.protocols.file_reading import read_card_access
+from card_layout.protocols.file_reading import (
+    learn_extended_lengths,
+    read_card_access,
+    read_file,
+)
 from card_layout.protocols.pace import (
     PacePassword,
     PasswordState,
@@ -22,7 +29,7 @@ from card_layout.protocols.pace import (
     perform_pace,
     unblock_pin,
 )
-from card_layout.transport.connection import CardReader
+from card_layout.transport.connection import CardConnection, CardReader
 from card_layout.transport.readers import (
     list_readers,
     open_reader,
@@ -34,7 +41,7 @@ from simulators.card.operating_system import VirtualCard
 from simulators.card.pace_offers import Mapping, PaceOffer
 from simulators.connection import SimulatedReader
 from simulators.hopper import Hopper
-from simulators.image import CardImage, EcKey
+from simulators.image import CardImage, EcKey, ImageFile, ReadRule
 from simulators.image_keys import HashAlgorithm, SessionAlgorithm
 from simulators.issued_image import DEFAULT_PROFILE, draw_chip_key, issue_image
 from simulators.population.member import SyntheticMember
@@ -241,21 +248,8 @@ def test_a_card_that_opens_both_ways_is_opened_by_pace_and_no_other(office: Offi
     assert report.access.path is AccessPath.PACE_MRZ
 
 
-@pytest.mark.parametrize("mapping", list(Mapping), ids=lambda value: value.name.lower())
-def test_pin_and_puk_are_counted_suspended_resumed_and_unblocked(
-    office: Office, mapping: Mapping
-) -> None:
-    card = VirtualCard(
-        office.card(
-            ChipVariant(
-                offers=(PaceOffer(mapping=mapping, curve=NamedCurve.SECP256R1),),
-                chip_keys=(chip_key(),),
-                pin="135790",
-                puk="0123456789",
-            )
-        )
-    )
-    connection = SimulatedReader(card).connect()
+def converse_with_pin_and_puk(connection: CardConnection) -> None:
+    """Count, suspend, resume, block and unblock the PIN of a card that was just put in."""
 
     def channel() -> CardChannel:
         """A new conversation: a reset ends the one before."""
@@ -298,16 +292,107 @@ def test_pin_and_puk_are_counted_suspended_resumed_and_unblocked(
     speak(channel(), right)
 
 
+def card_with_pin(office: Office, mapping: Mapping) -> CardImage:
+    return office.card(
+        ChipVariant(
+            offers=(PaceOffer(mapping=mapping, curve=NamedCurve.SECP256R1),),
+            chip_keys=(chip_key(),),
+            pin="135790",
+            puk="0123456789",
+        )
+    )
+
+
+@pytest.mark.parametrize("mapping", list(Mapping), ids=lambda value: value.name.lower())
+def test_pin_and_puk_are_counted_suspended_resumed_and_unblocked(
+    office: Office, mapping: Mapping
+) -> None:
+    converse_with_pin_and_puk(in_process(card_with_pin(office, mapping)).connect())
+
+
+LONG_FILE = 0x1D
+"""The short identifier of a file in the master file that goes on beyond offset 32,767."""
+
+
+def card_with_long_file(office: Office) -> CardImage:
+    content = tlv.encode(0x53, bytes(number % 251 for number in range(40_000)))
+    file = ImageFile(
+        data=content, read=ReadRule.PASSWORD, short_identifier=LONG_FILE, capacity=len(content)
+    )
+    return office.issued.with_file("3F00/011D", file)
+
+
+def read_long_file(connection: CardConnection, *, extended: bool) -> None:
+    """Read it under PACE, to its last byte."""
+    connection.reset()
+    channel = CardChannel(connection)
+    content = read_card_access(channel)
+    assert content is not None
+    (info,) = CardAccess.from_bytes(content).security_infos.pace_infos
+    if extended:
+        assert learn_extended_lengths(channel) is not None
+    perform_pace(channel, pace_info=info, password=PacePassword.can(TEST_CAN))
+    found = read_file(channel, short_identifier=LONG_FILE)
+    assert found is not None
+    assert tlv.parse(found, expected_tag=0x53).value == bytes(n % 251 for n in range(40_000))
+
+
+@pytest.mark.parametrize("extended", [True, False], ids=["extended", "short"])
+def test_a_file_beyond_the_last_offset_is_read_under_pace(
+    office: Office, *, extended: bool
+) -> None:
+    read_long_file(in_process(card_with_long_file(office)).connect(), extended=extended)
+
+
 READER = "Virtual PCD 00 00"
 
 
-@pytest.mark.pcsc
-def test_all_of_it_through_the_real_pcsc_stack(office: Office, tmp_path: Path) -> None:
+@contextmanager
+def in_slot(images: Sequence[CardImage], directory: Path) -> Iterator[CardReader]:
+    """The reader of the real stack, into which the cards come one after another as each is let go."""
     if READER not in list_readers():
         pytest.skip(f"pcscd does not run here with vsmartcard-vpcd: no reader {READER!r}")
     reader = open_reader(READER)
     if not wait_for_removal(reader, timeout_seconds=5):
         pytest.skip(f"somebody else's card is in {READER!r}")
+    paths = [directory / f"{number}.json" for number in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        image.save(path)
+    stop = threading.Event()
+    slot = VirtualIcc(slot=0, hopper=Hopper(paths), report=lambda _: None, stop=stop)
+    service = Serving([slot], stop=stop)
+    thread = threading.Thread(target=lambda: service.run(until_empty=True))
+    thread.start()
+    try:
+        yield reader
+    finally:
+        service.end()
+        thread.join(20)
+    assert not thread.is_alive()
+
+
+@pytest.mark.pcsc
+def test_pin_puk_and_long_files_through_the_real_pcsc_stack(office: Office, tmp_path: Path) -> None:
+    images = [
+        card_with_pin(office, Mapping.GENERIC),
+        card_with_pin(office, Mapping.CHIP_AUTHENTICATION),
+        card_with_long_file(office),
+        card_with_long_file(office),
+    ]
+    with in_slot(images, tmp_path) as reader:
+        for number, _ in enumerate(images):
+            assert wait_for_card(reader, timeout_seconds=20)
+            connection = reader.connect()
+            if number < 2:
+                converse_with_pin_and_puk(connection)
+            else:
+                read_long_file(connection, extended=number == 2)
+            connection.close()
+            assert wait_for_removal(reader, timeout_seconds=20)
+
+
+@pytest.mark.pcsc
+def test_every_variant_through_the_real_pcsc_stack(office: Office, tmp_path: Path) -> None:
     # Each mapping, curve, cipher, key and way in at least once; all pairs of them meet in process above.
     variants = [
         *(
@@ -337,23 +422,10 @@ def test_all_of_it_through_the_real_pcsc_stack(office: Office, tmp_path: Path) -
             signing_key=draw_rsa_key(1024),
         ),
     ]
-    paths = []
-    for number, variant in enumerate(variants):
-        paths.append(tmp_path / f"{number}.json")
-        office.card(variant).save(paths[-1])
-    stop = threading.Event()
-    slot = VirtualIcc(slot=0, hopper=Hopper(paths), report=lambda _: None, stop=stop)
-    service = Serving([slot], stop=stop)
-    thread = threading.Thread(target=lambda: service.run(until_empty=True))
-    thread.start()
-    try:
+    with in_slot([office.card(variant) for variant in variants], tmp_path) as reader:
         for variant in variants:
             assert wait_for_card(reader, timeout_seconds=20)
             is_old = variant.basic_access_control
             report = office.inspect(reader, password=office.zone, old=is_old)
             must_be_accepted(report, *(("access.bac-used",) if is_old else ()))
             assert wait_for_removal(reader, timeout_seconds=20)
-    finally:
-        service.end()
-        thread.join(20)
-    assert not thread.is_alive()
