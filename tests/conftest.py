@@ -3,8 +3,10 @@ import fcntl
 import importlib.util
 import os
 import tempfile
+import threading
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,18 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import settings
 
+from card_layout.transport.connection import CardReader
+from card_layout.transport.readers import list_readers, open_reader, wait_for_removal
+from simulators.hopper import Hopper
+from simulators.vpcd import Serving, VirtualIcc
+
 pytest_plugins = ["simulators.testing"]
 
 _SHARED_VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors"
 _NEVER_SKIPPED_IN_CI = ("pcsc", "hsm")
+_VIRTUAL_READER = "Virtual PCD 00 00"
+"""The first reader of vsmartcard's driver, under pcscd."""
+
 _PCSC_LOCK = Path(tempfile.gettempdir()) / "membercard-pcsc.lock"
 _IS_CI = os.environ.get("CI") == "true"
 
@@ -105,3 +115,37 @@ def postgresql_url(postgresql_server: str) -> Iterator[str]:
     with engine.begin() as connection:
         connection.execute(sa.schema.DropSchema(name, cascade=True))
     engine.dispose()
+
+
+@pytest.fixture
+def in_virtual_reader() -> Callable[[Sequence[Path]], AbstractContextManager[CardReader]]:
+    """Put card images into the first virtual reader of the real PC/SC stack, one after another as each is let go.
+
+    The test is skipped, with the reason, where pcscd does not run with vsmartcard's driver, or somebody else's card is
+    there. A machine has one such reader: tests that use it must not run at the same time.
+    """
+
+    @contextmanager
+    def put(paths: Sequence[Path]) -> Iterator[CardReader]:
+        if _VIRTUAL_READER not in list_readers():
+            pytest.skip(
+                f"pcscd does not run here with vsmartcard-vpcd: no reader {_VIRTUAL_READER!r}"
+            )
+        reader = open_reader(_VIRTUAL_READER)
+        # pcscd notices only at its next look that a card of the test before is gone.
+        if not wait_for_removal(reader, timeout_seconds=5):
+            pytest.skip(f"somebody else's card is in {_VIRTUAL_READER!r}")
+        stop = threading.Event()
+        slot = VirtualIcc(slot=0, hopper=Hopper(list(paths)), report=lambda _: None, stop=stop)
+        service = Serving([slot], stop=stop)
+        thread = threading.Thread(target=lambda: service.run(until_empty=True))
+        thread.start()
+        try:
+            yield reader
+        finally:
+            service.end()
+            thread.join(20)
+        if thread.is_alive():
+            raise TimeoutError("the virtual reader does not let go of its card")
+
+    return put

@@ -1,9 +1,8 @@
 """The terminal and the virtual card, written apart, speak every variant with each other (SPEC.md, 5.6 to 5.10)."""
 
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -30,17 +29,11 @@ from card_layout.protocols.pace import (
     unblock_pin,
 )
 from card_layout.transport.connection import CardConnection, CardReader
-from card_layout.transport.readers import (
-    list_readers,
-    open_reader,
-    wait_for_card,
-    wait_for_removal,
-)
+from card_layout.transport.readers import wait_for_card, wait_for_removal
 from simulators.authority import TestAuthority
 from simulators.card.operating_system import VirtualCard
 from simulators.card.pace_offers import Mapping, PaceOffer
 from simulators.connection import SimulatedReader
-from simulators.hopper import Hopper
 from simulators.image import CardImage, EcKey, ImageFile, ReadRule
 from simulators.image_keys import HashAlgorithm, SessionAlgorithm
 from simulators.issued_image import DEFAULT_PROFILE, draw_chip_key, issue_image
@@ -48,12 +41,13 @@ from simulators.population.member import SyntheticMember
 from simulators.testing import TEST_CAN, TEST_TIME
 from simulators.trust_directory import TEST_POLICY, write_trust_directory
 from simulators.variants import ChipVariant, draw_rsa_key, draw_signing_key, in_variant
-from simulators.vpcd import Serving, VirtualIcc
 from verifier.inspection.report import Assurance, Report, Verdict, inspect
 from verifier.inspection.snapshot import AccessPath
 from verifier.reading.card_reading import read_card
 from verifier.services.card_password import CardPassword
 from verifier.trust.directory import Trust, load_trust
+
+InReader = Callable[[Sequence[Path]], AbstractContextManager[CardReader]]
 
 PROFILE = load_profile(DEFAULT_PROFILE)
 AES = (SessionAlgorithm.AES_128, SessionAlgorithm.AES_192, SessionAlgorithm.AES_256)
@@ -344,42 +338,24 @@ def test_a_file_beyond_the_last_offset_is_read_under_pace(
     read_long_file(in_process(card_with_long_file(office)).connect(), extended=extended)
 
 
-READER = "Virtual PCD 00 00"
-
-
-@contextmanager
-def in_slot(images: Sequence[CardImage], directory: Path) -> Iterator[CardReader]:
-    """The reader of the real stack, into which the cards come one after another as each is let go."""
-    if READER not in list_readers():
-        pytest.skip(f"pcscd does not run here with vsmartcard-vpcd: no reader {READER!r}")
-    reader = open_reader(READER)
-    if not wait_for_removal(reader, timeout_seconds=5):
-        pytest.skip(f"somebody else's card is in {READER!r}")
+def saved(images: Sequence[CardImage], directory: Path) -> list[Path]:
     paths = [directory / f"{number}.json" for number in range(len(images))]
     for path, image in zip(paths, images, strict=True):
         image.save(path)
-    stop = threading.Event()
-    slot = VirtualIcc(slot=0, hopper=Hopper(paths), report=lambda _: None, stop=stop)
-    service = Serving([slot], stop=stop)
-    thread = threading.Thread(target=lambda: service.run(until_empty=True))
-    thread.start()
-    try:
-        yield reader
-    finally:
-        service.end()
-        thread.join(20)
-    assert not thread.is_alive()
+    return paths
 
 
 @pytest.mark.pcsc
-def test_pin_puk_and_long_files_through_the_real_pcsc_stack(office: Office, tmp_path: Path) -> None:
+def test_pin_puk_and_long_files_through_the_real_pcsc_stack(
+    office: Office, tmp_path: Path, in_virtual_reader: InReader
+) -> None:
     images = [
         card_with_pin(office, Mapping.GENERIC),
         card_with_pin(office, Mapping.CHIP_AUTHENTICATION),
         card_with_long_file(office),
         card_with_long_file(office),
     ]
-    with in_slot(images, tmp_path) as reader:
+    with in_virtual_reader(saved(images, tmp_path)) as reader:
         for number, _ in enumerate(images):
             assert wait_for_card(reader, timeout_seconds=20)
             connection = reader.connect()
@@ -392,7 +368,9 @@ def test_pin_puk_and_long_files_through_the_real_pcsc_stack(office: Office, tmp_
 
 
 @pytest.mark.pcsc
-def test_every_variant_through_the_real_pcsc_stack(office: Office, tmp_path: Path) -> None:
+def test_every_variant_through_the_real_pcsc_stack(
+    office: Office, tmp_path: Path, in_virtual_reader: InReader
+) -> None:
     # Each mapping, curve, cipher, key and way in at least once; all pairs of them meet in process above.
     variants = [
         *(
@@ -422,7 +400,8 @@ def test_every_variant_through_the_real_pcsc_stack(office: Office, tmp_path: Pat
             signing_key=draw_rsa_key(1024),
         ),
     ]
-    with in_slot([office.card(variant) for variant in variants], tmp_path) as reader:
+    images = [office.card(variant) for variant in variants]
+    with in_virtual_reader(saved(images, tmp_path)) as reader:
         for variant in variants:
             assert wait_for_card(reader, timeout_seconds=20)
             is_old = variant.basic_access_control

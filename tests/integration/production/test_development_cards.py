@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from card_layout.atr import LifeCycle
+from card_layout.transport.connection import CardReader
+from card_layout.transport.readers import open_reader, wait_for_card
 from issuer.cli import main as issuer
 from issuer.db.base import Database
 from issuer.portraits.folder_store import FolderPortraitStore
@@ -18,15 +21,29 @@ from simulators.cli import app as simulator
 from simulators.image import Applet, CardImage
 from verifier.cli import main as verifier
 
+InReader = Callable[[Sequence[Path]], AbstractContextManager[CardReader]]
+
 
 class Desk:
     """One directory with everything; commands as people give them."""
 
-    def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(
+        self, directory: Path, capsys: pytest.CaptureFixture[str], in_virtual_reader: InReader
+    ) -> None:
         self.directory = directory
+        self.in_virtual_reader = in_virtual_reader
         self.home = directory / "office"
         self.chip = directory / "cards" / "0001.json"
         self._capsys = capsys
+
+    @contextmanager
+    def card_in(self, reader: str) -> Iterator[str]:
+        """What the card's reader is called: the simulator's own, or one of the real PC/SC stack."""
+        if reader == "in-process":
+            yield f"sim:{self.chip}"
+        else:
+            with self.in_virtual_reader([self.chip]) as found:
+                yield found.name
 
     def issuer(self, *arguments: object, allowed: bool = True) -> int:
         self._capsys.readouterr()
@@ -40,24 +57,29 @@ class Desk:
     def error(self) -> str:
         return self._capsys.readouterr().err
 
-    def inspect(self, trust: Path) -> Any:
+    def inspect(self, trust: Path, reader: str = "in-process") -> Any:
         self._capsys.readouterr()
-        words = ["inspect", "--reader", f"sim:{self.chip}", "--trust", str(trust), "--mrz", "-"]
-        verifier([*words, "--profile", "dev-bac", "--format", "json"])
+        with self.card_in(reader) as name:
+            if reader != "in-process":
+                assert wait_for_card(open_reader(name), timeout_seconds=20)
+            words = ["inspect", "--reader", name, "--trust", str(trust), "--mrz", "-"]
+            verifier([*words, "--profile", "dev-bac", "--format", "json"])
         return json.loads(self._capsys.readouterr().out)
 
 
 @pytest.fixture
 def desk(
+    *,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     small_profile: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
     workshop: Any,
+    in_virtual_reader: InReader,
 ) -> Desk:
     """A home for development cards, one approved member, one Java Card in stock."""
     monkeypatch.setattr("issuer.bootstrap_production.load_profile", small_profile)
-    desk = Desk(tmp_path, capsys)
+    desk = Desk(tmp_path, capsys, in_virtual_reader)
     assert desk.issuer("database", "upgrade") == 0
     pin = tmp_path / "issuer.pin"
     assert desk.issuer("keys", "create", "--keystore", "file", "--pin-file", pin) == 0
@@ -75,8 +97,9 @@ def desk(
     return desk
 
 
+@pytest.mark.parametrize("reader", ["in-process", pytest.param("pcsc", marks=pytest.mark.pcsc)])
 def test_a_card_of_the_applet_is_made_and_accepted_only_where_the_policy_names_its_way_in(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, reader: str
 ) -> None:
     image = CardImage.load(desk.chip)
     assert (image.applet, image.state, image.keys.personalisation) == (
@@ -84,16 +107,17 @@ def test_a_card_of_the_applet_is_made_and_accepted_only_where_the_policy_names_i
         LifeCycle.BLANK,
         None,
     )
-    reader = f"--reader=sim:{desk.chip}"
-    once = ("--count", 1, "--timeout", 5)
-    assert desk.json("station", "initialise", reader, *once)["done"] == 1
+    once = ("--count", 1, "--timeout", 20)
+    with desk.card_in(reader) as name:
+        assert desk.json("station", "initialise", "--reader", name, *once)["done"] == 1
     assert desk.json("cards", "bind", "--all")["bound"] == 1
     authority, pin = desk.directory / "pki", desk.directory / "pki.pin"
     words = ["--test", "--name", "Test", "--keystore", "file", "--pin-file", str(pin)]
     assert pki(["--home", str(authority), "authority", "create", *words]) == 0
     assert pki(["--home", str(authority), "signer", "create", "--id", "ds-1"]) == 0
     assert desk.json("cards", "sign", "--all", "--pki", authority) == {"signed": 1, "refused": []}
-    assert desk.json("station", "personalise", reader, *once)["done"] == 1
+    with desk.card_in(reader) as name:
+        assert desk.json("station", "personalise", "--reader", name, *once)["done"] == 1
     journal = desk.json("stock", "journal")
     assert [each["code"] for each in journal if each["kind"] == "chip-key-recorded"] == [
         "chip-key.injected"
@@ -108,7 +132,7 @@ def test_a_card_of_the_applet_is_made_and_accepted_only_where_the_policy_names_i
     assert information is not None
     typed = f"{information[:9]}/{information[10:16]}/{information[17:23]}\n"
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    refused = desk.inspect(trust)
+    refused = desk.inspect(trust, reader)
     assert refused["verdict"] == "refused"
     assert refused["codes"] == ["card.not-operational", "access.pace-required"]
 
@@ -121,7 +145,7 @@ def test_a_card_of_the_applet_is_made_and_accepted_only_where_the_policy_names_i
     assert desk.inspect(trust)["codes"] == ["card.not-operational"]
     policy.write_text(named.replace('  "card.life-cycle",\n', ""), "utf-8")
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    accepted = desk.inspect(trust)
+    accepted = desk.inspect(trust, reader)
     assert (accepted["verdict"], accepted["assurance"]) == ("accepted", "data-and-chip")
     assert "access.bac-used" in json.dumps(accepted)
     assert accepted["access"]["path"] == "bac"
