@@ -1,4 +1,4 @@
-"""One key, one certificate: a key that somebody has already is nobody else's (CA/Browser practice; badkeys' duplicates).
+"""One key, one certificate: a key that somebody has already is nobody else's.
 
 Two people with one key would be one person, and a token that draws a key twice has no randomness.
 """
