@@ -124,7 +124,9 @@ class SignerServer:
         """
         try:
             while not self._is_stopping or self._desk.is_working:
-                for key, events in self._selector.select(1.0):
+                # Orders that waited behind a refused one must not wait for the next event as well.
+                may_record = bool(self._waiting) and self._desk.wants_orders
+                for key, events in self._selector.select(0 if may_record else 1.0):
                     self._dispatch(key.data, events)
                 if self._renewals:
                     # They are few, and go before new orders: those that are with the keys end soon.
@@ -195,10 +197,21 @@ class SignerServer:
             return
         client.since = client.since if client.received else self._monotonic()
         client.received += content
-        self._take_frames(client)
+        self._advance(client)
 
-    def _take_frames(self, client: _Client) -> None:
-        """Take in whole frames, as many as one client may have under way."""
+    def _advance(self, client: _Client) -> None:
+        """Take in whole frames and send what is done, until neither moves on.
+
+        Answers make room for frames that came long ago, and no event will tell of those again.
+        """
+        is_moving = True
+        while is_moving and client.socket.fileno() >= 0:
+            is_moving = self._take_frames(client)
+            is_moving |= self._answer(client)
+
+    def _take_frames(self, client: _Client) -> bool:
+        """Take in whole frames, as many as one client may have under way; whether there was any."""
+        is_taken = False
         try:
             while (
                 len(client.under_way) < self._limits.requests_under_way
@@ -212,12 +225,13 @@ class SignerServer:
                 del client.received[: LENGTH_BYTES + length]
                 client.since = self._monotonic()
                 self._take(client, content)
+                is_taken = True
         except ProtocolError as error:
             # Where one frame ends wrongly, nobody knows where the next begins.
             client.is_closing = True
             client.received.clear()
             client.under_way.append(write_error(error))
-        self._answer(client)
+        return is_taken
 
     def _take(self, client: _Client, content: bytes) -> None:
         request = read_request(content)
@@ -270,7 +284,7 @@ class SignerServer:
                 if error.code == "keystore.process-failed":
                     raise
             client.since = self._monotonic()
-            self._take_frames(client)
+            self._advance(client)
 
     def _collect(self) -> None:
         self._answered(self._desk.collect())
@@ -281,10 +295,11 @@ class SignerServer:
             # The client has gone; the record says what was signed for it.
             return
         client.since = self._monotonic()
-        self._take_frames(client)
+        self._advance(client)
 
-    def _answer(self, client: _Client) -> None:
-        """Send what is done, in the order of asking."""
+    def _answer(self, client: _Client) -> bool:
+        """Send what is done, in the order of asking; whether there was any."""
+        is_answered = False
         while client.under_way:
             first = client.under_way[0]
             if isinstance(first, bytes):
@@ -301,7 +316,9 @@ class SignerServer:
                 content = write_signed(first.answer)
             client.under_way.popleft()
             client.outgoing += frame(content)
+            is_answered = True
         self._write(client)
+        return is_answered
 
     def _write(self, client: _Client) -> None:
         if client.outgoing:

@@ -165,6 +165,28 @@ def test_requests_sent_ahead_are_answered_in_order(signer_home: Home, card: Card
                 assert SecurityObject.from_bytes(signed).file_hashes == asked.file_hashes
 
 
+def test_what_waits_behind_a_refused_request_is_not_forgotten(
+    signer_home: Home, card: Card
+) -> None:
+    authorisation = signer_home.authorise(50)
+    signer_home.start()
+    with signer_home.client(authorisation) as signer:
+        batch = signer.authorised.batch
+        signer.sign(card(0))
+    # The refused one has its answer before the first one is signed: both leave together, and make room.
+    numbers = (1, 0, 2, 3, 0, 0, 0, 4)
+    with raw_connection(signer_home) as connection:
+        requests = (SignRequest(batch=batch, cards=[card(number)]) for number in numbers)
+        connection.sendall(b"".join(frame(request.to_bytes()) for request in requests))
+        for number in numbers:
+            answer = read_answer(connection)
+            if number == 0:
+                refused = code_of(lambda answer=answer: read_signed(answer, expected=1))
+                assert refused == "signing.reference-used"
+            else:
+                assert len(read_signed(answer, expected=1)) == 1
+
+
 @pytest.mark.parametrize(
     "fixture", ["signer_home", pytest.param("token_home", marks=pytest.mark.hsm)]
 )
