@@ -20,6 +20,7 @@ __all__ = [
     "MemberStatement",
     "PortraitDigest",
     "Sex",
+    "Standing",
 ]
 
 MemberId = NewType("MemberId", uuid.UUID)
@@ -34,6 +35,21 @@ class Sex(enum.Enum):
 
     MALE = "M"
     FEMALE = "F"
+
+
+class Standing(enum.StrEnum):
+    """What a person is in the organisation."""
+
+    OFFICIAL = "official"
+    PROBATIONARY = "probationary"
+    EXEMPT = "exempt"
+    """An official member who need not take part in activities."""
+    SUSPENDED = "suspended"
+    TRANSFERRED = "transferred"
+    ABROAD = "abroad"
+    DECEASED = "deceased"
+    STRUCK_OFF = "struck-off"
+    EXPELLED = "expelled"
 
 
 class IssueKind(enum.Enum):
