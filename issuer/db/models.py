@@ -10,16 +10,34 @@ from issuer.db.production_tables import (
     StatusListRow,
 )
 from issuer.db.register import MemberRow, OrganisationRow
+from issuer.db.request_tables import (
+    AllottedNumberRow,
+    BatchAuthorisationRow,
+    DecisionRequestRow,
+    DecisionRow,
+    NumberBlockRow,
+    NumberStateRow,
+    RequestEventRow,
+    RequestRow,
+)
 
 __all__ = [
+    "AllottedNumberRow",
     "AuditHeadRow",
     "AuditRecordRow",
     "Base",
+    "BatchAuthorisationRow",
     "CardContentsRow",
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "DecisionRequestRow",
+    "DecisionRow",
     "MemberRow",
+    "NumberBlockRow",
+    "NumberStateRow",
     "OrganisationRow",
+    "RequestEventRow",
+    "RequestRow",
     "StatusListRow",
 ]

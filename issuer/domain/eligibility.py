@@ -10,7 +10,7 @@ from datetime import date
 from typing import Final
 
 from issuer.domain.card_number import CardNumber
-from issuer.domain.member import MemberId, Standing
+from issuer.domain.member import MemberId, PortraitDigest, Standing
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId, RequestKind
 
@@ -30,6 +30,7 @@ __all__ = [
     "is_not_suspended",
     "is_of_full_standing",
     "is_official",
+    "is_recorded_where_asked",
 ]
 
 
@@ -45,7 +46,7 @@ class Candidate:
         held_card_number: the number of the card that they hold or held last; ``None`` where there never was one.
         cards_before: how many cards they had, as far as the register knows.
         open_doubts: how many questions about the record nobody has answered.
-        has_portrait: whether the record names a picture.
+        portrait: the picture for the card; ``None`` where the record names none.
         live_request: the request that is open for them, ``None`` where there is none.
     """
 
@@ -53,10 +54,10 @@ class Candidate:
     organisation_code: OrganisationCode
     standing: Standing
     recognised_on: date | None
+    portrait: PortraitDigest | None
     held_card_number: CardNumber | None = field(default=None, repr=False)
     cards_before: int = 0
     open_doubts: int = 0
-    has_portrait: bool = True
     live_request: RequestId | None = None
 
 
@@ -70,11 +71,19 @@ class EligibilityFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """What is asked for: the kind, by which request (``None`` before it is drafted), and on which day."""
+    """What is asked for, and when.
+
+    Attributes:
+        kind: what.
+        today: on which day the rules are judged.
+        request_id: by which request; ``None`` before it is drafted.
+        organisation_code: whose matter it is; ``None`` before it is drafted.
+    """
 
     kind: RequestKind
-    request_id: RequestId | None
     today: date
+    request_id: RequestId | None = None
+    organisation_code: OrganisationCode | None = None
 
 
 EligibilityRule = Callable[[Candidate, Asking], EligibilityFinding | None]
@@ -118,7 +127,7 @@ def has_valid_record(candidate: Candidate, _asking: Asking) -> EligibilityFindin
 
 def has_portrait(candidate: Candidate, _asking: Asking) -> EligibilityFinding | None:
     """There is a picture for the card (``eligibility.no-portrait``)."""
-    if not candidate.has_portrait:
+    if candidate.portrait is None:
         return EligibilityFinding(
             code="eligibility.no-portrait", sentence="the record has no portrait"
         )
@@ -178,6 +187,17 @@ def has_no_other_live_request(candidate: Candidate, asking: Asking) -> Eligibili
     return None
 
 
+def is_recorded_where_asked(candidate: Candidate, asking: Asking) -> EligibilityFinding | None:
+    """Who moved meanwhile gets the card through the new organisation (``eligibility.moved``)."""
+    if asking.organisation_code not in (None, candidate.organisation_code):
+        return EligibilityFinding(
+            code="eligibility.moved",
+            sentence=f"the member is recorded in {candidate.organisation_code} now, "
+            f"expected {asking.organisation_code}",
+        )
+    return None
+
+
 RULES: Final[tuple[EligibilityRule, ...]] = (
     is_official,
     is_of_full_standing,
@@ -187,6 +207,7 @@ RULES: Final[tuple[EligibilityRule, ...]] = (
     has_earlier_card_for_exchange,
     has_earlier_card_for_re_issue,
     has_no_card_for_new_issue,
+    is_recorded_where_asked,
     has_no_other_live_request,
 )
 """All of them, in the order in which they are told."""

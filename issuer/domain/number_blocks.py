@@ -166,12 +166,17 @@ class NumberMark:
             spent=_merged((*self.spent, *spans)),
         )
 
-    def first_unspent(self, position: int) -> int:
-        """The lowest number from ``position`` on that is in no spent span."""
+    def next_unspent(self, within: Span) -> Span | None:
+        """The lowest numbers in a row that are in no spent span; ``None`` where all are spent."""
+        first, end = within.first, within.end
         for span in self.spent:
-            if span.first <= position < span.end:
-                return span.end
-        return position
+            if span.end <= first:
+                continue
+            if span.first > first:
+                end = min(end, span.first)
+                break
+            first = span.end
+        return Span(first, end) if first < end else None
 
     def require_same_register(self, register_id: bytes) -> None:
         """Refuse another register's mark.

@@ -85,6 +85,10 @@ class RequestPolicy:
             case RequestKind.RE_ISSUE:
                 return self.re_issue_number is NumberRule.NEW
 
+    def barred_by(self, step: RequestEventKind) -> frozenset[RequestEventKind]:
+        """Whoever took one of these steps of a request does not take this one."""
+        return _KEPT_APART[self.hands].get(step, frozenset())
+
     def keep_apart(
         self,
         account: AccountName,
@@ -102,7 +106,7 @@ class RequestPolicy:
         Raises:
             IssuerRefusedError: ``request.same-hands``.
         """
-        barring = _KEPT_APART[self.hands].get(step, frozenset()) & taken
+        barring = self.barred_by(step) & taken
         if barring:
             named = ", ".join(sorted(barring))
             raise IssuerRefusedError(

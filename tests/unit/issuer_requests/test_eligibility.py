@@ -23,8 +23,9 @@ from issuer.domain.eligibility import (
     is_not_suspended,
     is_of_full_standing,
     is_official,
+    is_recorded_where_asked,
 )
-from issuer.domain.member import MemberId, Standing
+from issuer.domain.member import MemberId, PortraitDigest, Standing
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId, RequestKind
 
@@ -35,6 +36,7 @@ GOOD = Candidate(
     organisation_code=OrganisationCode("P-01"),
     standing=Standing.OFFICIAL,
     recognised_on=date(2016, 2, 3),
+    portrait=PortraitDigest(bytes(32)),
     held_card_number=CardNumber("98000001"),
     cards_before=1,
 )
@@ -42,7 +44,9 @@ NEW = replace(GOOD, held_card_number=None, cards_before=0)
 
 
 def asking(kind: RequestKind = RequestKind.EXCHANGE, request: RequestId | None = MINE) -> Asking:
-    return Asking(kind=kind, request_id=request, today=TODAY)
+    return Asking(
+        kind=kind, today=TODAY, request_id=request, organisation_code=OrganisationCode("P-01")
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,10 +77,11 @@ def test_whoever_keeps_every_rule_gets_a_card(candidate: Candidate, kind: Reques
         (is_of_full_standing, replace(GOOD, standing=Standing.EXPELLED), RequestKind.EXCHANGE, "no-full-standing"),
         (is_not_suspended, replace(GOOD, standing=Standing.SUSPENDED), RequestKind.EXCHANGE, "suspended"),
         (has_valid_record, replace(GOOD, open_doubts=2), RequestKind.EXCHANGE, "record-doubtful"),
-        (has_portrait, replace(GOOD, has_portrait=False), RequestKind.EXCHANGE, "no-portrait"),
+        (has_portrait, replace(GOOD, portrait=None), RequestKind.EXCHANGE, "no-portrait"),
         (has_earlier_card_for_exchange, NEW, RequestKind.EXCHANGE, "no-earlier-card"),
         (has_earlier_card_for_re_issue, NEW, RequestKind.RE_ISSUE, "no-earlier-card"),
         (has_no_card_for_new_issue, GOOD, RequestKind.NEW_ISSUE, "has-card"),
+        (is_recorded_where_asked, replace(GOOD, organisation_code=OrganisationCode("P-02")), RequestKind.EXCHANGE, "moved"),
         (has_no_other_live_request, replace(GOOD, live_request=OTHER), RequestKind.EXCHANGE, "other-request"),
     ],
 )  # fmt: skip
@@ -111,7 +116,7 @@ def test_an_open_request_bars_a_new_one_before_it_has_an_identifier() -> None:
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
     candidate = replace(
-        NEW, standing=Standing.SUSPENDED, has_portrait=False, open_doubts=1, live_request=OTHER
+        NEW, standing=Standing.SUSPENDED, portrait=None, open_doubts=1, live_request=OTHER
     )
     assert [each.code for each in findings(candidate, asking())] == [
         "eligibility.suspended",

@@ -86,9 +86,19 @@ def test_whatever_was_spent_stays_spent(added: list[Span]) -> None:
     assert {number for span in mark.spent for number in range(span.first, span.end)} == spent
     assert mark.allotments == len(added)
     for position in range(345):
-        free = mark.first_unspent(position)
-        assert free == next(each for each in range(position, 1000) if each not in spent)
+        free = [each for each in range(position, 350) if each not in spent]
+        found = mark.next_unspent(Span(position, 350))
+        assert found is not None
+        assert found.first == free[0]
+        assert not spent & set(range(found.first, found.end))
+        assert found.end == 350 or found.end in spent
     assert NumberMark.from_bytes(mark.to_bytes()) == mark
+
+
+def test_where_all_is_spent_nothing_is_left() -> None:
+    mark = NumberMark(register_id=REGISTER, spent=(Span(1, 5), Span(7, 20)))
+    assert mark.next_unspent(Span(8, 20)) is None
+    assert mark.next_unspent(Span(2, 20)) == Span(5, 7)
 
 
 @given(st.binary(max_size=200))

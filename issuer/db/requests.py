@@ -1,0 +1,382 @@
+"""Requests in the database."""
+
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from issuer.db.base import DATABASE_FAILURES, database_error
+from issuer.db.organisation_queries import below
+from issuer.db.register import MemberRow, OrganisationRow
+from issuer.db.request_tables import DecisionRequestRow, DecisionRow, RequestEventRow, RequestRow
+from issuer.domain.card_number import CardNumber
+from issuer.domain.decisions import DecisionId, DecisionState
+from issuer.domain.eligibility import Candidate
+from issuer.domain.member import IssueKind, MemberId, PortraitDigest, Standing
+from issuer.domain.organisation import OrganisationCode
+from issuer.domain.requests import (
+    LIVE_STATES,
+    CardRequest,
+    ReissueReason,
+    RequestEvent,
+    RequestEventKind,
+    RequestId,
+    RequestKind,
+    RequestState,
+)
+from issuer.domain.rights import AccountName
+from issuer.errors import ConflictError, IssuerRefusedError
+from issuer.services.request_ports import (
+    RequestPage,
+    RequestPosition,
+    RequestQuestion,
+    RequestStep,
+)
+
+__all__ = ["SqlRequestRepository"]
+
+_Query = TypeVar("_Query", bound=sa.Select[*tuple[Any, ...]])
+
+_LOOKUP_SIZE = 500
+"""How many identifiers stand in one IN (...): far below the parameter limits of both databases."""
+
+
+class SqlRequestRepository:
+    """Implements ``RequestRepository`` within one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def candidates(
+        self, member_ids: Collection[MemberId], *, lock: bool = False
+    ) -> Mapping[MemberId, Candidate]:
+        """See ``RequestRepository.candidates``."""
+        found: dict[MemberId, Candidate] = {}
+        # One order of locking for everybody: nobody waits in a circle.
+        for part in _parts(sorted(set(member_ids))):
+            query = (
+                sa.select(MemberRow, OrganisationRow.code)
+                .join(OrganisationRow, MemberRow.organisation_id == OrganisationRow.id)
+                .where(MemberRow.id.in_(part))
+                .order_by(MemberRow.id)
+            )
+            if lock:
+                query = query.with_for_update(of=MemberRow, key_share=True)
+            rows = self._session.execute(query).all()
+            live = self._live_requests(part)
+            earlier = self._earlier_cards(part)
+            for row, code in rows:
+                found[MemberId(row.id)] = _candidate(
+                    row, code, live.get(row.id), earlier.get(row.id, ())
+                )
+        return found
+
+    def add(self, steps: Sequence[RequestStep]) -> None:
+        """See ``RequestRepository.add``."""
+        if not steps:
+            return
+        codes = {step.request.organisation_code for step in steps}
+        ids = dict(
+            self._session.execute(
+                sa.select(OrganisationRow.code, OrganisationRow.id).where(
+                    OrganisationRow.code.in_(codes)
+                )
+            ).all()
+        )
+        self._insert(
+            sa.insert(RequestRow),
+            [_values(step.request, ids[step.request.organisation_code]) for step in steps],
+        )
+        self._insert(sa.insert(RequestEventRow), [_event_values(step) for step in steps])
+
+    def get(self, request_id: RequestId) -> CardRequest:
+        """See ``RequestRepository.get``."""
+        row = self._session.execute(_SELECT.where(RequestRow.id == request_id)).one_or_none()
+        if row is None:
+            raise IssuerRefusedError(
+                f"request {request_id} is not in the register", code="request.unknown"
+            )
+        return _request(*row)
+
+    def known(self, request_ids: Collection[RequestId]) -> Mapping[RequestId, CardRequest]:
+        """See ``RequestRepository.known``."""
+        return self._many(_SELECT, request_ids)
+
+    def locked(self, request_ids: Collection[RequestId]) -> Mapping[RequestId, CardRequest]:
+        """See ``RequestRepository.locked``."""
+        # One order of locking for everybody: nobody waits in a circle.
+        return self._many(
+            _SELECT.order_by(RequestRow.id).with_for_update(of=RequestRow), request_ids
+        )
+
+    def store(self, steps: Sequence[RequestStep]) -> None:
+        """See ``RequestRepository.store``."""
+        if not steps:
+            return
+        statement = (
+            sa.update(RequestRow)
+            .where(
+                RequestRow.id == sa.bindparam("old_id"),
+                RequestRow.version == sa.bindparam("old_version"),
+            )
+            .values(
+                state=sa.bindparam("new_state"),
+                version=sa.bindparam("new_version"),
+                card_number=sa.bindparam("new_number"),
+            )
+        )
+        for step in steps:
+            changed = self._changed(
+                statement,
+                {
+                    "old_id": step.request.request_id,
+                    "old_version": step.request.version - 1,
+                    "new_state": step.request.state.value,
+                    "new_version": step.request.version,
+                    "new_number": step.request.card_number,
+                },
+            )
+            if changed != 1:
+                raise ConflictError(
+                    f"request {step.request.request_id} was changed by somebody else",
+                    code="request.changed-meanwhile",
+                )
+        self._insert(sa.insert(RequestEventRow), [_event_values(step) for step in steps])
+
+    def time_lines(
+        self, request_ids: Collection[RequestId]
+    ) -> Mapping[RequestId, tuple[RequestEvent, ...]]:
+        """See ``RequestRepository.time_lines``."""
+        lines: dict[RequestId, list[RequestEvent]] = {each: [] for each in request_ids}
+        for part in _parts(sorted(set(request_ids))):
+            for row in self._session.scalars(
+                sa.select(RequestEventRow)
+                .where(RequestEventRow.request_id.in_(part))
+                .order_by(RequestEventRow.sequence)
+            ):
+                lines[RequestId(row.request_id)].append(
+                    RequestEvent(
+                        at=row.at,
+                        account=AccountName(row.account),
+                        kind=RequestEventKind(row.kind),
+                        remark=row.remark,
+                    )
+                )
+        return {each: tuple(line) for each, line in lines.items()}
+
+    def page(
+        self, question: RequestQuestion, *, limit: int, behind: RequestPosition | None = None
+    ) -> RequestPage:
+        """See ``RequestRepository.page``."""
+        query = (
+            _narrowed(_SELECT, question)
+            .order_by(RequestRow.created_at, RequestRow.id)
+            .limit(limit + 1)
+        )
+        if behind is not None:
+            query = query.where(
+                sa.tuple_(RequestRow.created_at, RequestRow.id)
+                > sa.tuple_(
+                    sa.literal(behind.created_at, RequestRow.created_at.type),
+                    sa.literal(behind.request_id),
+                )
+            )
+        rows = self._session.execute(query).all()
+        requests = tuple(_request(row, code) for row, code in rows[:limit])
+        if len(rows) <= limit:
+            return RequestPage(requests=requests, end=None)
+        last = requests[-1]
+        return RequestPage(requests=requests, end=RequestPosition(last.created_at, last.request_id))
+
+    def count(self, question: RequestQuestion) -> Mapping[RequestState, int]:
+        """See ``RequestRepository.count``."""
+        query = _narrowed(
+            sa.select(RequestRow.state, sa.func.count()).group_by(RequestRow.state), question
+        )
+        return {RequestState(state): count for state, count in self._session.execute(query)}
+
+    def count_by_kind(self, question: RequestQuestion) -> Mapping[RequestKind, int]:
+        """See ``RequestRepository.count_by_kind``."""
+        query = _narrowed(
+            sa.select(RequestRow.kind, sa.func.count()).group_by(RequestRow.kind), question
+        )
+        return {RequestKind(kind): count for kind, count in self._session.execute(query)}
+
+    def someone_took(
+        self, account: AccountName, kinds: Collection[RequestEventKind], decision_id: DecisionId
+    ) -> RequestId | None:
+        """See ``RequestRepository.someone_took``."""
+        found = self._session.scalar(
+            sa.select(RequestEventRow.request_id)
+            .join(RequestRow, RequestRow.id == RequestEventRow.request_id)
+            .join(DecisionRequestRow, DecisionRequestRow.request_id == RequestRow.id)
+            .where(
+                DecisionRequestRow.decision_id == decision_id,
+                RequestRow.state == RequestState.TABLED.value,
+                RequestEventRow.account == account,
+                RequestEventRow.kind.in_([each.value for each in kinds]),
+            )
+            .limit(1)
+        )
+        return None if found is None else RequestId(found)
+
+    def current_decision(self, request_id: RequestId) -> DecisionId | None:
+        """See ``RequestRepository.current_decision``."""
+        found = self._session.scalar(
+            sa.select(DecisionRow.id)
+            .join(DecisionRequestRow, DecisionRequestRow.decision_id == DecisionRow.id)
+            .join(RequestRow, RequestRow.id == DecisionRequestRow.request_id)
+            .where(
+                DecisionRequestRow.request_id == request_id,
+                DecisionRow.state != DecisionState.DROPPED.value,
+                RequestRow.state.in_(_DECIDED_STATES),
+            )
+            .order_by(DecisionRow.prepared_at.desc())
+            .limit(1)
+        )
+        return None if found is None else DecisionId(found)
+
+    def _many(
+        self, query: sa.Select[RequestRow, str], request_ids: Collection[RequestId]
+    ) -> dict[RequestId, CardRequest]:
+        found: dict[RequestId, CardRequest] = {}
+        for part in _parts(sorted(set(request_ids))):
+            rows = self._session.execute(
+                query.where(RequestRow.id.in_(part)).execution_options(populate_existing=True)
+            )
+            found.update((RequestId(row.id), _request(row, code)) for row, code in rows)
+        return found
+
+    def _live_requests(self, member_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+        return dict(
+            self._session.execute(
+                sa.select(RequestRow.member_id, RequestRow.id).where(
+                    RequestRow.member_id.in_(member_ids),
+                    RequestRow.state.in_([state.value for state in LIVE_STATES]),
+                )
+            ).all()
+        )
+
+    def _earlier_cards(self, member_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
+        """The numbers of the cards that members had through requests, the latest first."""
+        cards: dict[uuid.UUID, list[str]] = {}
+        for member_id, number in self._session.execute(
+            sa.select(RequestRow.member_id, RequestRow.card_number)
+            .where(
+                RequestRow.member_id.in_(member_ids),
+                RequestRow.state == RequestState.FULFILLED.value,
+            )
+            .order_by(RequestRow.ordinal.desc(), RequestRow.created_at.desc())
+        ):
+            if number is not None:
+                cards.setdefault(member_id, []).append(number)
+        return cards
+
+    def _changed(self, statement: sa.Update, values: Mapping[str, object]) -> int:
+        try:
+            result = self._session.connection().execute(statement, dict(values))
+        except DATABASE_FAILURES as error:
+            raise database_error(error) from error
+        return result.rowcount
+
+    def _insert(self, statement: sa.Insert, values: list[dict[str, object]]) -> None:
+        try:
+            self._session.execute(statement, values)
+        except DATABASE_FAILURES as error:
+            raise database_error(error) from error
+
+
+_DECIDED_STATES = [
+    state.value for state in (RequestState.TABLED, RequestState.DECIDED, RequestState.FULFILLED)
+]
+
+_SELECT = sa.select(RequestRow, OrganisationRow.code).join(
+    OrganisationRow, RequestRow.organisation_id == OrganisationRow.id
+)
+
+
+def _parts(values: Iterable[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
+    wanted = list(values)
+    for start in range(0, len(wanted), _LOOKUP_SIZE):
+        yield wanted[start : start + _LOOKUP_SIZE]
+
+
+def _narrowed(query: _Query, question: RequestQuestion) -> _Query:
+    if question.states is not None:
+        query = query.where(RequestRow.state.in_(sorted(each.value for each in question.states)))
+    if question.kind is not None:
+        query = query.where(RequestRow.kind == question.kind.value)
+    if question.member_id is not None:
+        query = query.where(RequestRow.member_id == question.member_id)
+    if question.below is not None:
+        query = query.where(RequestRow.organisation_id.in_(below(question.below)))
+    if question.decision_id is not None:
+        query = query.where(
+            RequestRow.id.in_(
+                sa.select(DecisionRequestRow.request_id).where(
+                    DecisionRequestRow.decision_id == question.decision_id
+                )
+            )
+        )
+    return query
+
+
+def _candidate(
+    row: MemberRow, code: str, live: uuid.UUID | None, earlier: Sequence[str]
+) -> Candidate:
+    if earlier:
+        held: CardNumber | None = CardNumber(earlier[0])
+    else:
+        held = None if row.kind == IssueKind.FIRST_ISSUE.value else CardNumber(row.card_number)
+    return Candidate(
+        member_id=MemberId(row.id),
+        organisation_code=OrganisationCode(code),
+        standing=Standing.OFFICIAL,
+        recognised_on=row.recognition_date,
+        portrait=PortraitDigest(row.portrait),
+        held_card_number=held,
+        cards_before=row.ordinal - 1 + len(earlier),
+        live_request=None if live is None else RequestId(live),
+    )
+
+
+def _request(row: RequestRow, code: str) -> CardRequest:
+    return CardRequest(
+        request_id=RequestId(row.id),
+        member_id=MemberId(row.member_id),
+        organisation_code=OrganisationCode(code),
+        kind=RequestKind(row.kind),
+        reason=None if row.reason is None else ReissueReason(row.reason),
+        ordinal=row.ordinal,
+        state=RequestState(row.state),
+        version=row.version,
+        created_at=row.created_at,
+        card_number=None if row.card_number is None else CardNumber(row.card_number),
+    )
+
+
+def _values(request: CardRequest, organisation_id: uuid.UUID) -> dict[str, object]:
+    return {
+        "id": request.request_id,
+        "member_id": request.member_id,
+        "organisation_id": organisation_id,
+        "kind": request.kind.value,
+        "reason": None if request.reason is None else request.reason.value,
+        "ordinal": request.ordinal,
+        "state": request.state.value,
+        "version": request.version,
+        "created_at": request.created_at,
+        "card_number": request.card_number,
+    }
+
+
+def _event_values(step: RequestStep) -> dict[str, object]:
+    return {
+        "request_id": step.request.request_id,
+        "at": step.event.at,
+        "account": step.event.account,
+        "kind": step.event.kind.value,
+        "remark": step.event.remark,
+    }

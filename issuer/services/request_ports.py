@@ -1,0 +1,259 @@
+"""Ports of requests and decisions: what their use cases need from the world."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from issuer.domain.decisions import Decision, DecisionId, DecisionState, DocumentDigest
+from issuer.domain.eligibility import Candidate
+from issuer.domain.member import MemberId
+from issuer.domain.organisation import OrganisationCode
+from issuer.domain.requests import (
+    CardRequest,
+    RequestEvent,
+    RequestEventKind,
+    RequestId,
+    RequestKind,
+    RequestState,
+)
+from issuer.domain.rights import AccountName
+from issuer.services.audit_ports import AuditTrail
+from issuer.services.number_ports import NumberRepository
+from issuer.services.register_ports import OrganisationRepository
+
+__all__ = [
+    "DecisionRepository",
+    "DocumentStore",
+    "KeptAuthorisation",
+    "RequestPage",
+    "RequestPosition",
+    "RequestQuestion",
+    "RequestRegister",
+    "RequestRepository",
+    "RequestStep",
+    "RequestTransaction",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestStep:
+    """One step: the request as it is after it, and what stands in its time line."""
+
+    request: CardRequest
+    event: RequestEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestQuestion:
+    """Which requests are asked for; what is ``None`` does not narrow.
+
+    Attributes:
+        states: in one of these states.
+        kind: of this kind.
+        member_id: for this member.
+        below: of one of these organisations or of any below them.
+        decision_id: standing in this decision.
+    """
+
+    states: Collection[RequestState] | None = None
+    kind: RequestKind | None = None
+    member_id: MemberId | None = None
+    below: Collection[OrganisationCode] | None = None
+    decision_id: DecisionId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPosition:
+    """Where a page ends: the next one begins behind it (keyset pages)."""
+
+    created_at: datetime
+    request_id: RequestId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestPage:
+    """One page, oldest requests first; ``end`` is ``None`` on the last one."""
+
+    requests: tuple[CardRequest, ...]
+    end: RequestPosition | None
+
+
+class RequestRepository(Protocol):
+    """The requests, within one transaction."""
+
+    def candidates(
+        self, member_ids: Collection[MemberId], *, lock: bool = False
+    ) -> Mapping[MemberId, Candidate]:
+        """These members as the rules see them; whoever is unknown is left out.
+
+        With ``lock`` nobody else drafts a request for them until this transaction ends.
+        """
+
+    def add(self, steps: Sequence[RequestStep]) -> None:
+        """Keep new requests.
+
+        Raises:
+            ConflictError: a member has a live request already.
+        """
+
+    def get(self, request_id: RequestId) -> CardRequest:
+        """One request.
+
+        Raises:
+            IssuerRefusedError: there is none (``request.unknown``).
+        """
+
+    def known(self, request_ids: Collection[RequestId]) -> Mapping[RequestId, CardRequest]:
+        """These requests as they are now; unknown ones are left out."""
+
+    def locked(self, request_ids: Collection[RequestId]) -> Mapping[RequestId, CardRequest]:
+        """These requests, as they stay until this transaction changes them; unknown ones are left out."""
+
+    def store(self, steps: Sequence[RequestStep]) -> None:
+        """Keep requests one version on.
+
+        Raises:
+            ConflictError: one of them is not at the version before (``request.changed-meanwhile``).
+        """
+
+    def time_lines(
+        self, request_ids: Collection[RequestId]
+    ) -> Mapping[RequestId, tuple[RequestEvent, ...]]:
+        """What happened to these requests, in order."""
+
+    def page(
+        self, question: RequestQuestion, *, limit: int, behind: RequestPosition | None = None
+    ) -> RequestPage:
+        """Requests in the order in which they were drafted."""
+
+    def count(self, question: RequestQuestion) -> Mapping[RequestState, int]:
+        """How many there are in each state; states without any are left out."""
+
+    def count_by_kind(self, question: RequestQuestion) -> Mapping[RequestKind, int]:
+        """How many there are of each kind; kinds without any are left out."""
+
+    def someone_took(
+        self, account: AccountName, kinds: Collection[RequestEventKind], decision_id: DecisionId
+    ) -> RequestId | None:
+        """A request of a decision of which this person took one of these steps; ``None`` where there is none."""
+
+    def current_decision(self, request_id: RequestId) -> DecisionId | None:
+        """The decision in which the request stands or that it came by; ``None`` where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAuthorisation:
+    """A batch authorisation that was made for a decision; ``content`` is its file, signed so far."""
+
+    decision_id: DecisionId
+    digest: bytes
+    content: bytes
+    created_by: AccountName
+    created_at: datetime
+
+
+class DecisionRepository(Protocol):
+    """The decisions, within one transaction."""
+
+    def add(self, decision: Decision) -> None:
+        """Keep a new decision.
+
+        Raises:
+            ConflictError: the committee has another one with this number and date (``decision.number-used``).
+        """
+
+    def get(self, decision_id: DecisionId) -> Decision:
+        """One decision.
+
+        Raises:
+            IssuerRefusedError: there is none (``decision.unknown``).
+        """
+
+    def locked(self, decision_id: DecisionId) -> Decision:
+        """The same, as it stays until this transaction changes it."""
+
+    def find(
+        self, *, number: str, decided_on: date, committee: OrganisationCode
+    ) -> Decision | None:
+        """The committee's decision of this number and date that was not dropped."""
+
+    def store(self, decision: Decision) -> None:
+        """Keep a decision one version on.
+
+        Raises:
+            ConflictError: it is not at the version before (``decision.changed-meanwhile``).
+        """
+
+    def put_on(self, decision_id: DecisionId, request_ids: Collection[RequestId]) -> None:
+        """These requests stand in the decision from now on."""
+
+    def page(
+        self,
+        *,
+        limit: int,
+        behind: DecisionId | None = None,
+        state: DecisionState | None = None,
+        committees: Collection[OrganisationCode] | None = None,
+    ) -> tuple[Decision, ...]:
+        """Decisions, the newest first; ``behind`` is the last one of the page before."""
+
+    def keep_authorisation(self, authorisation: KeptAuthorisation) -> None:
+        """Keep an authorisation, or the same one with more signatures."""
+
+    def authorisations(self, decision_id: DecisionId) -> tuple[KeptAuthorisation, ...]:
+        """The authorisations that were made for a decision, the newest last."""
+
+
+class RequestTransaction(Protocol):
+    """What one transaction of requests and decisions can reach."""
+
+    @property
+    def organisations(self) -> OrganisationRepository:
+        """The organisations."""
+
+    @property
+    def requests(self) -> RequestRepository:
+        """The requests."""
+
+    @property
+    def decisions(self) -> DecisionRepository:
+        """The decisions."""
+
+    @property
+    def numbers(self) -> NumberRepository:
+        """The card numbers."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """The audit trail."""
+
+
+class RequestRegister(Protocol):
+    """The register as a place where transactions of requests and decisions happen."""
+
+    def writing(self) -> AbstractContextManager[RequestTransaction]:
+        """One transaction: committed when the block ends, dropped when it raises."""
+
+    def reading(self) -> AbstractContextManager[RequestTransaction]:
+        """One transaction that only reads."""
+
+
+class DocumentStore(Protocol):
+    """Where documents of decisions are kept, by their digest."""
+
+    def put(self, content: bytes) -> DocumentDigest:
+        """Keep a document durably; putting the same again changes nothing.
+
+        Raises:
+            IssuerUnavailableError: it cannot be kept (``document-store.unavailable``).
+        """
+
+    def get(self, digest: DocumentDigest) -> bytes:
+        """The document with this digest, checked against it.
+
+        Raises:
+            IssuerRefusedError: it is not there (``document.lost``) or is another one (``document.altered``).
+            IssuerUnavailableError: it cannot be read (``document-store.unavailable``).
+        """
