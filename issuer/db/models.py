@@ -1,6 +1,13 @@
 """Every table of the issuer in one place: what migrations are compared with."""
 
 from issuer.db.base import Base
+from issuer.db.people_tables import (
+    AccountRow,
+    AssignmentRow,
+    LoginAttemptRow,
+    SecondFactorRow,
+    SessionRow,
+)
 from issuer.db.production_tables import (
     CardContentsRow,
     CardEventRow,
@@ -11,12 +18,17 @@ from issuer.db.production_tables import (
 from issuer.db.register import MemberRow, OrganisationRow
 
 __all__ = [
+    "AccountRow",
+    "AssignmentRow",
     "Base",
     "CardContentsRow",
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "LoginAttemptRow",
     "MemberRow",
     "OrganisationRow",
+    "SecondFactorRow",
+    "SessionRow",
     "StatusListRow",
 ]

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from issuer.db.base import DATABASE_FAILURES, Base, Database, UtcDateTime, database_error
+from issuer.db.login_sessions import SqlSessionRepository
+from issuer.db.people import SqlAccountRepository
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import (
     Approval,
@@ -25,6 +27,7 @@ from issuer.domain.organisation import Organisation, OrganisationCode, Organisat
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.vietnamese_text import sort_key
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
+from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.register_ports import (
     MemberNumbers,
     MemberPage,
@@ -309,11 +312,13 @@ class SqlMemberRepository:
 
 
 class SqlRegisterTransaction:
-    """Both repositories over one session."""
+    """The repositories over one session."""
 
     def __init__(self, session: Session) -> None:
         self.members: MemberRepository = SqlMemberRepository(session)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
+        self.people: AccountRepository = SqlAccountRepository(session)
+        self.sessions: SessionRepository = SqlSessionRepository(session)
 
 
 class SqlRegister:

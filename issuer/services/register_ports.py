@@ -9,6 +9,7 @@ from issuer.domain.card_number import CardNumber
 from issuer.domain.member import Approval, Member, MemberId, MemberState, PortraitDigest
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
 from issuer.domain.record_number import CitizenNumber, RecordNumber
+from issuer.services.people_ports import AccountRepository, SessionRepository
 
 __all__ = [
     "MemberNumbers",
@@ -130,6 +131,14 @@ class RegisterTransaction(Protocol):
     @property
     def organisations(self) -> OrganisationRepository:
         """The organisations."""
+
+    @property
+    def people(self) -> AccountRepository:
+        """The accounts."""
+
+    @property
+    def sessions(self) -> SessionRepository:
+        """Sessions and failed log-ins."""
 
 
 class Register(Protocol):
