@@ -1,5 +1,6 @@
 """Every table of the issuer in one place: what migrations are compared with."""
 
+from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
 from issuer.db.people_tables import (
     AccountRow,
@@ -20,6 +21,8 @@ from issuer.db.register import MemberRow, OrganisationRow
 __all__ = [
     "AccountRow",
     "AssignmentRow",
+    "AuditHeadRow",
+    "AuditRecordRow",
     "Base",
     "CardContentsRow",
     "CardEventRow",

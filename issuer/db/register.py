@@ -8,6 +8,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
+from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import DATABASE_FAILURES, Base, Database, UtcDateTime, database_error
 from issuer.db.login_sessions import SqlSessionRepository
 from issuer.db.people import SqlAccountRepository
@@ -27,6 +28,7 @@ from issuer.domain.organisation import Organisation, OrganisationCode, Organisat
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.vietnamese_text import sort_key
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
+from issuer.services.audit_ports import AuditTrail
 from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.register_ports import (
     MemberNumbers,
@@ -314,11 +316,12 @@ class SqlMemberRepository:
 class SqlRegisterTransaction:
     """The repositories over one session."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, is_writing: bool) -> None:
         self.members: MemberRepository = SqlMemberRepository(session)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
         self.people: AccountRepository = SqlAccountRepository(session)
         self.sessions: SessionRepository = SqlSessionRepository(session)
+        self.audit: AuditTrail = SqlAuditTrail(session, is_writing=is_writing)
 
 
 class SqlRegister:
@@ -331,13 +334,13 @@ class SqlRegister:
     def writing(self) -> Iterator[RegisterTransaction]:
         """One transaction: committed when the block ends, dropped when it raises."""
         with self._database.writing() as session:
-            yield SqlRegisterTransaction(session)
+            yield SqlRegisterTransaction(session, is_writing=True)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[RegisterTransaction]:
         """One transaction that only reads."""
         with self._database.reading() as session:
-            yield SqlRegisterTransaction(session)
+            yield SqlRegisterTransaction(session, is_writing=False)
 
 
 _SELECT = sa.select(MemberRow, OrganisationRow.code).join(

@@ -9,6 +9,7 @@ from issuer.domain.card_number import CardNumber
 from issuer.domain.member import Approval, Member, MemberId, MemberState, PortraitDigest
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
 from issuer.domain.record_number import CitizenNumber, RecordNumber
+from issuer.services.audit_ports import AuditTrail
 from issuer.services.people_ports import AccountRepository, SessionRepository
 
 __all__ = [
@@ -139,6 +140,10 @@ class RegisterTransaction(Protocol):
     @property
     def sessions(self) -> SessionRepository:
         """Sessions and failed log-ins."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """The audit trail; what is appended is stored with the rest of the transaction."""
 
 
 class Register(Protocol):

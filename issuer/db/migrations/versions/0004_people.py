@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0004_people"
-down_revision = "0002_production"
+down_revision = "0003_audit"
 branch_labels = None
 depends_on = None
 
