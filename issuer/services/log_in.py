@@ -31,7 +31,7 @@ from issuer.domain.session import (
     SessionLifetime,
     SessionToken,
 )
-from issuer.errors import IssuerRefusedError, TooManyAttemptsError
+from issuer.errors import IssuerDataError, IssuerRefusedError, TooManyAttemptsError
 from issuer.services.people_ports import PasswordHasher
 from issuer.services.register_ports import Register, RegisterTransaction
 
@@ -128,25 +128,20 @@ class LogIn:
         # 1. The attempt is on record as failed before it is judged: many at once get no further than one by one.
         account, began_at = self._begin_attempt(name, limits)
         # 2. The slow comparison, in no transaction.
-        self._compare(name, account, password, limits)
+        known = self._compare(name, account, password, limits)
         # 3. It succeeded: the account's failures are forgotten, the address is given this one back.
-        if account is None or account.password is None:
-            raise AssertionError("a password was accepted for an account that has none")
-        rehashed = (
-            self.passwords.hash(password)
-            if self.passwords.is_outdated(account.password.encoded)
-            else None
-        )
+        is_outdated = self.passwords.is_outdated(known.encoded)
+        rehashed = self.passwords.hash(password) if is_outdated else None
         now = self.clock()
         with self.register.writing() as transaction:
             for key, limit in limits.items():
                 self._forgive(transaction, key, limit, began_at=began_at, now=now)
             # Whoever was disabled, or got another password meanwhile, is refused like anybody.
-            current = transaction.people.find(account.name)
-            if current is None or not current.is_active or current.password != account.password:
+            current = transaction.people.find(AccountName(name))
+            if current is None or not current.is_active or current.password != known:
                 raise _refused()
             if rehashed is not None:
-                kept = replace(account.password, encoded=rehashed)
+                kept = replace(known, encoded=rehashed)
                 transaction.people.replace(replace(current, password=kept))
             return self._open(transaction, current, LoginMethod.PASSWORD, face=face, now=now)
 
@@ -214,10 +209,10 @@ class LogIn:
         limits = self._limits(name, None)
         old = normalised_password(old)
         chosen = check_new_password(new, account=name)
-        account, began_at = self._begin_attempt(name, limits)
-        self._compare(name, account, old, limits)
         if chosen == old:
-            raise IssuerRefusedError("the new password is the old one", code="password.unchanged")
+            raise IssuerDataError("the new password is the old one", code="password.unchanged")
+        account, began_at = self._begin_attempt(name, limits)
+        known = self._compare(name, account, old, limits)
         encoded = self.passwords.hash(chosen)
         now = self.clock()
         with self.register.writing() as transaction:
@@ -225,7 +220,7 @@ class LogIn:
                 self._forgive(transaction, key, limit, began_at=began_at, now=now)
             current = transaction.people.get(name)
             found = transaction.sessions.find(token.digest)
-            if account is None or current.password != account.password or found is None:
+            if current.password != known or found is None:
                 raise _refused()
             password = PasswordHash(encoded=encoded, set_at=now, is_provisional=False)
             transaction.people.replace(replace(current, password=password))
@@ -296,11 +291,12 @@ class LogIn:
         account: Account | None,
         password: str,
         limits: Mapping[AttemptKey, AttemptLimit],
-    ) -> None:
+    ) -> PasswordHash:
+        """What the password was compared with; ``login.refused`` where it is not the account's."""
         if account is None or account.password is None or not account.is_active:
             self.passwords.matches_nothing(password)
         elif self.passwords.matches(account.password.encoded, password):
-            return
+            return account.password
         key = key_of_account(name)
         now = self.clock()
         with self.register.writing() as transaction:
