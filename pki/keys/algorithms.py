@@ -79,7 +79,11 @@ class HashAlgorithm(Enum):
     def digests(self, files: Mapping[int, bytes]) -> dict[int, bytes]:
         """The digest of each file, by its data group number."""
         function = self._function
-        return {number: function(file).digest() for number, file in files.items()}
+        # A copy has room for all of them; a dictionary that grows costs as much as a short digest does.
+        digests = dict(files)
+        for number, file in files.items():
+            digests[number] = function(file).digest()
+        return digests
 
 
 class SignatureAlgorithm(Enum):
