@@ -2,6 +2,13 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.people_tables import (
+    AccountRow,
+    AssignmentRow,
+    LoginAttemptRow,
+    SecondFactorRow,
+    SessionRow,
+)
 from issuer.db.production_tables import (
     CardContentsRow,
     CardEventRow,
@@ -12,6 +19,8 @@ from issuer.db.production_tables import (
 from issuer.db.register import MemberRow, OrganisationRow
 
 __all__ = [
+    "AccountRow",
+    "AssignmentRow",
     "AuditHeadRow",
     "AuditRecordRow",
     "Base",
@@ -19,7 +28,10 @@ __all__ = [
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "LoginAttemptRow",
     "MemberRow",
     "OrganisationRow",
+    "SecondFactorRow",
+    "SessionRow",
     "StatusListRow",
 ]

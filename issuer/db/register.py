@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import DATABASE_FAILURES, Base, Database, UtcDateTime, database_error
+from issuer.db.login_sessions import SqlSessionRepository
+from issuer.db.people import SqlAccountRepository
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import (
     Approval,
@@ -27,6 +29,7 @@ from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.vietnamese_text import sort_key
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.register_ports import (
     MemberNumbers,
     MemberPage,
@@ -316,6 +319,8 @@ class SqlRegisterTransaction:
     def __init__(self, session: Session, *, is_writing: bool) -> None:
         self.members: MemberRepository = SqlMemberRepository(session)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
+        self.people: AccountRepository = SqlAccountRepository(session)
+        self.sessions: SessionRepository = SqlSessionRepository(session)
         self.audit: AuditTrail = SqlAuditTrail(session, is_writing=is_writing)
 
 
