@@ -1,6 +1,9 @@
 """Every table of the issuer in one place: what migrations are compared with."""
 
 from issuer.db.base import Base
+from issuer.db.member_rows import MemberRow
+from issuer.db.member_seals import RegisterKeyRow
+from issuer.db.organisations import OrganisationRow
 from issuer.db.production_tables import (
     CardContentsRow,
     CardEventRow,
@@ -8,7 +11,6 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
-from issuer.db.register import MemberRow, OrganisationRow
 
 __all__ = [
     "Base",
@@ -18,5 +20,6 @@ __all__ = [
     "ChipRow",
     "MemberRow",
     "OrganisationRow",
+    "RegisterKeyRow",
     "StatusListRow",
 ]

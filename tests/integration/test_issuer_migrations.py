@@ -9,11 +9,16 @@ from issuer.db import schema
 from issuer.db.base import Database
 from issuer.db.models import Base
 from issuer.db.register import SqlRegister
+from issuer.db.sealing import Sealer
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 
 
 def sqlite(path: Path) -> Database:
     return Database(f"sqlite:///{path}")
+
+
+def no_keys() -> Sealer:
+    raise AssertionError("counting members needs no key")
 
 
 def test_the_migrations_make_the_tables_in_code() -> None:
@@ -65,7 +70,7 @@ def test_a_database_that_was_never_upgraded_says_so(tmp_path: Path) -> None:
     database = sqlite(tmp_path / "x.sqlite")
     with (
         pytest.raises(IssuerUnavailableError) as refusal,
-        SqlRegister(database).reading() as register,
+        SqlRegister(database, no_keys).reading() as register,
     ):
         register.members.count()
     assert refusal.value.code == "database.not-upgraded"
@@ -106,4 +111,29 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
         schema.current_revision(database)
     assert refusal.value.code == "database.unavailable"
     assert "hunter2" not in str(refusal.value)
+    database.close()
+
+
+def test_members_in_plain_text_are_not_upgraded_because_nothing_could_seal_them(
+    tmp_path: Path,
+) -> None:
+    database = sqlite(tmp_path / "x.sqlite")
+    schema.upgrade(database, to="0002_production")
+    day = "2020-01-01"
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO organisations (id, code, name) VALUES ('0', 'P', 'P')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO members (id, card_number, record_number, citizen_number, full_name,"
+            " primary_name, secondary_name, sort_key, birth_date, sex, place_of_birth, home_town,"
+            " ethnic_group, admission_date, recognition_date, organisation_id, kind, ordinal,"
+            " portrait, portrait_source, state, recorded_at) VALUES ('0', '1', '1', '1', 'x', 'x',"
+            " '', x'00', ?, 'M', 'x', 'x', 'x', ?, ?, '0', 'exchange', 1, x'00', x'00', 'recorded', ?)",
+            (day, day, day, day),
+        )
+    with pytest.raises(IssuerRefusedError) as refusal:
+        schema.upgrade(database)
+    assert refusal.value.code == "database.not-convertible"
+    assert schema.current_revision(database) == "0002_production"
     database.close()
