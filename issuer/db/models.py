@@ -1,5 +1,6 @@
 """Every table of the issuer in one place: what migrations are compared with."""
 
+from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
@@ -13,6 +14,8 @@ from issuer.db.production_tables import (
 )
 
 __all__ = [
+    "AuditHeadRow",
+    "AuditRecordRow",
     "Base",
     "CardContentsRow",
     "CardEventRow",

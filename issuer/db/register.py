@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy.orm import Session
 
+from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
 from issuer.db.member_seals import RegisterKeys
 from issuer.db.members import SqlMemberRepository
 from issuer.db.organisations import SqlOrganisationRepository
 from issuer.db.sealing import Sealer
+from issuer.errors import IssuerUnavailableError
+from issuer.services.audit_ports import AuditTrail
 from issuer.services.register_ports import (
     MemberRepository,
     OrganisationRepository,
@@ -17,6 +20,13 @@ from issuer.services.register_ports import (
 )
 
 __all__ = ["SqlRegister"]
+
+
+def _no_keys() -> Sealer:
+    raise IssuerUnavailableError(
+        "the register was opened without its keys, so no member can be read or written",
+        code="register.without-keys",
+    )
 
 
 class SqlRegisterTransaction:
@@ -27,15 +37,16 @@ class SqlRegisterTransaction:
             session, lambda: keys.open(session, is_writing=is_writing)
         )
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
+        self.audit: AuditTrail = SqlAuditTrail(session, is_writing=is_writing)
 
 
 class SqlRegister:
     """The register in one database."""
 
-    def __init__(self, database: Database, sealer: Callable[[], Sealer]) -> None:
+    def __init__(self, database: Database, sealer: Callable[[], Sealer] = _no_keys) -> None:
         """``sealer`` gives the register's keys; it is asked once, when the first member is read or written.
 
-        What concerns organisations alone needs no key.
+        What concerns organisations or the audit trail alone needs no key.
         """
         self._database = database
         self._keys = RegisterKeys(sealer)

@@ -167,6 +167,14 @@ def test_another_keystore_is_told_at_once_and_writes_nothing(database: Database)
     assert get(mine) == member()
 
 
+def test_a_register_without_keys_counts_members_and_reads_none(database: Database) -> None:
+    add(open_register(database), member())
+    without = SqlRegister(database)
+    assert code_of(lambda: get(without)) == "register.without-keys"
+    with without.reading() as transaction:
+        assert transaction.members.count() == 1
+
+
 def test_a_key_of_which_only_one_half_is_right_is_told_too(database: Database) -> None:
     add(open_register(database), member())
     half = Sealer(encryption_key=OTHER.encryption_key, digest_key=SEALER.digest_key)

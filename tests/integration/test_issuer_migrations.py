@@ -9,16 +9,11 @@ from issuer.db import schema
 from issuer.db.base import Database
 from issuer.db.models import Base
 from issuer.db.register import SqlRegister
-from issuer.db.sealing import Sealer
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 
 
 def sqlite(path: Path) -> Database:
     return Database(f"sqlite:///{path}")
-
-
-def no_keys() -> Sealer:
-    raise AssertionError("counting members needs no key")
 
 
 def test_the_migrations_make_the_tables_in_code() -> None:
@@ -70,7 +65,7 @@ def test_a_database_that_was_never_upgraded_says_so(tmp_path: Path) -> None:
     database = sqlite(tmp_path / "x.sqlite")
     with (
         pytest.raises(IssuerUnavailableError) as refusal,
-        SqlRegister(database, no_keys).reading() as register,
+        SqlRegister(database).reading() as register,
     ):
         register.members.count()
     assert refusal.value.code == "database.not-upgraded"
