@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from issuer.db.base import DATABASE_FAILURES, database_error
 from issuer.db.organisation_queries import below
-from issuer.db.register import OrganisationRow
+from issuer.db.organisations import OrganisationRow
 from issuer.db.request_tables import BatchAuthorisationRow, DecisionRequestRow, DecisionRow
 from issuer.domain.decisions import (
     AttachedDocument,

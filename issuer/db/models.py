@@ -2,6 +2,16 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.member_rows import MemberRow
+from issuer.db.member_seals import RegisterKeyRow
+from issuer.db.organisations import OrganisationRow
+from issuer.db.people_tables import (
+    AccountRow,
+    AssignmentRow,
+    LoginAttemptRow,
+    SecondFactorRow,
+    SessionRow,
+)
 from issuer.db.production_tables import (
     CardContentsRow,
     CardEventRow,
@@ -9,7 +19,6 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
-from issuer.db.register import MemberRow, OrganisationRow
 from issuer.db.request_tables import (
     AllottedNumberRow,
     BatchAuthorisationRow,
@@ -22,7 +31,9 @@ from issuer.db.request_tables import (
 )
 
 __all__ = [
+    "AccountRow",
     "AllottedNumberRow",
+    "AssignmentRow",
     "AuditHeadRow",
     "AuditRecordRow",
     "Base",
@@ -33,11 +44,15 @@ __all__ = [
     "ChipRow",
     "DecisionRequestRow",
     "DecisionRow",
+    "LoginAttemptRow",
     "MemberRow",
     "NumberBlockRow",
     "NumberStateRow",
     "OrganisationRow",
+    "RegisterKeyRow",
     "RequestEventRow",
     "RequestRow",
+    "SecondFactorRow",
+    "SessionRow",
     "StatusListRow",
 ]

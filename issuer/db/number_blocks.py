@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.base import DATABASE_FAILURES, database_error
-from issuer.db.register import MemberRow, OrganisationRow
+from issuer.db.member_rows import MemberRow
+from issuer.db.organisations import OrganisationRow
 from issuer.db.request_tables import AllottedNumberRow, NumberBlockRow, NumberStateRow
 from issuer.domain.card_number import CardNumber
 from issuer.domain.number_blocks import BlockId, NumberBlock, Span, card_number

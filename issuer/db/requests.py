@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.base import DATABASE_FAILURES, database_error
+from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below
-from issuer.db.register import MemberRow, OrganisationRow
+from issuer.db.organisations import OrganisationRow
 from issuer.db.request_tables import DecisionRequestRow, DecisionRow, RequestEventRow, RequestRow
 from issuer.domain.card_number import CardNumber
 from issuer.domain.decisions import DecisionId, DecisionState

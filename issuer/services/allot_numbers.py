@@ -38,7 +38,7 @@ from issuer.services.number_ports import (
     NumberState,
 )
 from issuer.services.places import Places
-from issuer.services.request_ports import RequestRegister
+from issuer.services.register_ports import Register
 
 __all__ = ["MarkComparison", "NumberAllotment", "NumberOffice", "NumbersAllotted", "compare_mark"]
 
@@ -153,7 +153,7 @@ class NumberAllotment:
 class NumberOffice:
     """Grants blocks, and looks after the mark; ``clock`` gives aware UTC."""
 
-    register: RequestRegister
+    register: Register
     marks: NumberMarkStore
     scheme: CardNumberScheme
     clock: Callable[[], datetime]

@@ -26,8 +26,9 @@ from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.allot_numbers import NumberAllotment
 from issuer.services.decision_desk import DecisionDesk, decision_record, demand_right, tabled_in
 from issuer.services.move_requests import require_eligible
+from issuer.services.register_ports import RegisterTransaction
 from issuer.services.request_outcome import RequestOutcome, refused, request_record, taken
-from issuer.services.request_ports import RequestPosition, RequestStep, RequestTransaction
+from issuer.services.request_ports import RequestPosition, RequestStep
 
 __all__ = ["DecisionConfirmation"]
 
@@ -102,7 +103,7 @@ class DecisionConfirmation:
 
     def _decide_chunk(
         self,
-        transaction: RequestTransaction,
+        transaction: RegisterTransaction,
         decision_id: DecisionId,
         committee: OrganisationCode,
         request_ids: list[RequestId],
@@ -155,7 +156,7 @@ class DecisionConfirmation:
 
     def _numbers(
         self,
-        transaction: RequestTransaction,
+        transaction: RegisterTransaction,
         committee: OrganisationCode,
         requests: list[CardRequest],
         *,
@@ -192,7 +193,7 @@ class DecisionConfirmation:
         return numbers
 
     def _require_other_hands(
-        self, transaction: RequestTransaction, decision_id: DecisionId, actor: Actor
+        self, transaction: RegisterTransaction, decision_id: DecisionId, actor: Actor
     ) -> None:
         barring = self.desk.policy.barred_by(RequestEventKind.DECIDED)
         found = transaction.requests.someone_took(actor.account, barring, decision_id)
@@ -207,7 +208,7 @@ class DecisionConfirmation:
         if decision.document is not None:
             self.desk.documents.get(decision.document.digest)
 
-    def _require_numbers(self, transaction: RequestTransaction, decision: Decision) -> None:
+    def _require_numbers(self, transaction: RegisterTransaction, decision: Decision) -> None:
         """Refuse at once what would run out of numbers halfway; a race is caught when they are given out."""
         needed = transaction.requests.count_by_kind(tabled_in(decision.decision_id))
         wanted = sum(count for kind, count in needed.items() if self.desk.policy.needs_number(kind))

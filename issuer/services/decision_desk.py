@@ -11,12 +11,11 @@ from issuer.domain.request_policy import RequestPolicy
 from issuer.domain.requests import RequestState
 from issuer.domain.rights import Actor, Right
 from issuer.services.places import Places
+from issuer.services.register_ports import Register, RegisterTransaction
 from issuer.services.request_outcome import CHUNK_ROWS
 from issuer.services.request_ports import (
     DocumentStore,
     RequestQuestion,
-    RequestRegister,
-    RequestTransaction,
 )
 
 __all__ = ["DecisionDesk", "decision_record", "demand_right", "tabled_in"]
@@ -26,7 +25,7 @@ __all__ = ["DecisionDesk", "decision_record", "demand_right", "tabled_in"]
 class DecisionDesk:
     """Everything that deciding needs from the world; ``clock`` gives aware UTC."""
 
-    register: RequestRegister
+    register: Register
     documents: DocumentStore
     policy: RequestPolicy
     clock: Callable[[], datetime]
@@ -35,7 +34,7 @@ class DecisionDesk:
 
 def demand_right(
     desk: DecisionDesk,
-    transaction: RequestTransaction,
+    transaction: RegisterTransaction,
     actor: Actor,
     committee: OrganisationCode,
     *,

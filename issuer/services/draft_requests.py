@@ -20,6 +20,7 @@ from issuer.domain.requests import (
 from issuer.domain.rights import Actor
 from issuer.errors import IssuerError, IssuerRefusedError
 from issuer.services.places import Places
+from issuer.services.register_ports import Register, RegisterTransaction
 from issuer.services.request_outcome import (
     CHUNK_ROWS,
     RequestOutcome,
@@ -28,7 +29,7 @@ from issuer.services.request_outcome import (
     taken,
     unchanged,
 )
-from issuer.services.request_ports import RequestRegister, RequestStep, RequestTransaction
+from issuer.services.request_ports import RequestStep
 
 __all__ = ["RequestDrafting", "Wish"]
 
@@ -52,7 +53,7 @@ class Wish:
 class RequestDrafting:
     """Drafts requests, a transaction a chunk; repeated, it finds its own drafts; ``clock`` gives aware UTC."""
 
-    register: RequestRegister
+    register: Register
     clock: Callable[[], datetime]
     new_request_id: Callable[[], RequestId]
     chunk_rows: int = CHUNK_ROWS
@@ -82,7 +83,7 @@ class RequestDrafting:
 
 def _draft_chunk(
     drafting: RequestDrafting,
-    transaction: RequestTransaction,
+    transaction: RegisterTransaction,
     member_ids: list[MemberId],
     wish: Wish,
     actor: Actor,
@@ -134,7 +135,7 @@ def _candidate(found: Candidate | None, member_id: MemberId) -> Candidate:
 
 
 def _same_draft(
-    transaction: RequestTransaction, candidate: Candidate, wish: Wish
+    transaction: RegisterTransaction, candidate: Candidate, wish: Wish
 ) -> CardRequest | None:
     """The draft that an earlier run of the same work left."""
     if candidate.live_request is None:

@@ -21,7 +21,7 @@ from issuer.domain.requests import (
 from issuer.domain.rights import Actor, Place, Right
 from issuer.errors import ConflictError, IssuerError, IssuerRefusedError
 from issuer.services.places import Places
-from issuer.services.register_ports import PortraitStore
+from issuer.services.register_ports import PortraitStore, Register, RegisterTransaction
 from issuer.services.request_outcome import (
     CHUNK_ROWS,
     RequestOutcome,
@@ -32,7 +32,7 @@ from issuer.services.request_outcome import (
     unchanged,
     unknown_request,
 )
-from issuer.services.request_ports import RequestRegister, RequestStep, RequestTransaction
+from issuer.services.request_ports import RequestStep
 
 __all__ = ["STEPS", "RequestSteps", "require_eligible", "require_right", "require_version"]
 
@@ -69,7 +69,7 @@ _AT_DECIDING_COMMITTEE: Final = frozenset(
 class RequestSteps:
     """Takes steps with many requests, a transaction a chunk; repeated, it goes on; ``clock`` gives aware UTC."""
 
-    register: RequestRegister
+    register: Register
     portraits: PortraitStore
     policy: RequestPolicy
     clock: Callable[[], datetime]
@@ -146,7 +146,7 @@ class _Chunk:
     def __init__(
         self,
         steps: RequestSteps,
-        transaction: RequestTransaction,
+        transaction: RegisterTransaction,
         actor: Actor,
         step: RequestEventKind,
         now: datetime,

@@ -1,10 +1,11 @@
-"""Where a matter belongs: the way from the root of the tree down to an organisation."""
+"""The place of a matter: the organisation that it belongs to, with all above it."""
 
 from issuer.domain.organisation import MAX_DEPTH, OrganisationCode
+from issuer.domain.rights import Place
 from issuer.errors import IssuerDataError
 from issuer.services.register_ports import OrganisationRepository
 
-__all__ = ["Places"]
+__all__ = ["Places", "place_of"]
 
 
 class Places:
@@ -18,22 +19,27 @@ class Places:
         """The organisation with all above it, from the root down.
 
         Raises:
-            IssuerDataError: ``organisation.unknown``, ``organisation.circle``.
+            IssuerDataError: as ``place_of``.
         """
-        upwards = [code]
-        while upwards[-1] not in self._known:
-            if len(upwards) > MAX_DEPTH:
-                raise IssuerDataError(
-                    f"organisation {code} has {MAX_DEPTH} or more above it, or is above itself",
-                    code="organisation.circle",
-                )
-            parent = self._organisations.get(upwards[-1]).parent_code
-            if parent is None:
-                self._known[upwards[-1]] = (upwards[-1],)
-            else:
-                upwards.append(parent)
-        place = self._known[upwards.pop()]
-        while upwards:
-            place = (*place, upwards.pop())
-            self._known[place[-1]] = place
-        return place
+        if code not in self._known:
+            self._known[code] = tuple(place_of(self._organisations, code))
+        return self._known[code]
+
+
+def place_of(organisations: OrganisationRepository, code: OrganisationCode | None) -> Place:
+    """The way from the root down to an organisation; nothing for what belongs to the whole register.
+
+    Raises:
+        IssuerDataError: there is no such organisation (``organisation.unknown``), or it is above itself
+            (``organisation.circle``).
+    """
+    path: list[OrganisationCode] = []
+    while code is not None:
+        if len(path) == MAX_DEPTH:
+            raise IssuerDataError(
+                f"organisation {path[0]} has {MAX_DEPTH} or more above it, or is above itself",
+                code="organisation.circle",
+            )
+        path.append(code)
+        code = organisations.get(code).parent_code
+    return tuple(reversed(path))

@@ -28,6 +28,7 @@ from issuer.errors import ConflictError, IssuerError, IssuerRefusedError
 from issuer.services.decision_desk import DecisionDesk, decision_record, demand_right, tabled_in
 from issuer.services.move_requests import require_eligible, require_right
 from issuer.services.places import Places
+from issuer.services.register_ports import RegisterTransaction
 from issuer.services.request_outcome import (
     RequestOutcome,
     chunks,
@@ -37,7 +38,7 @@ from issuer.services.request_outcome import (
     unchanged,
     unknown_request,
 )
-from issuer.services.request_ports import RequestStep, RequestTransaction
+from issuer.services.request_ports import RequestStep
 
 __all__ = ["DecisionDraft", "DecisionPreparation"]
 
@@ -136,7 +137,7 @@ class DecisionPreparation:
 
     def _table_chunk(
         self,
-        transaction: RequestTransaction,
+        transaction: RegisterTransaction,
         decision_id: DecisionId,
         request_ids: list[RequestId],
         actor: Actor,

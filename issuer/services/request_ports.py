@@ -1,7 +1,6 @@
 """Ports of requests and decisions: what their use cases need from the world."""
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -19,9 +18,6 @@ from issuer.domain.requests import (
     RequestState,
 )
 from issuer.domain.rights import AccountName
-from issuer.services.audit_ports import AuditTrail
-from issuer.services.number_ports import NumberRepository
-from issuer.services.register_ports import OrganisationRepository
 
 __all__ = [
     "DecisionRepository",
@@ -30,10 +26,8 @@ __all__ = [
     "RequestPage",
     "RequestPosition",
     "RequestQuestion",
-    "RequestRegister",
     "RequestRepository",
     "RequestStep",
-    "RequestTransaction",
 ]
 
 
@@ -204,40 +198,6 @@ class DecisionRepository(Protocol):
 
     def authorisations(self, decision_id: DecisionId) -> tuple[KeptAuthorisation, ...]:
         """The authorisations that were made for a decision, the newest last."""
-
-
-class RequestTransaction(Protocol):
-    """What one transaction of requests and decisions can reach."""
-
-    @property
-    def organisations(self) -> OrganisationRepository:
-        """The organisations."""
-
-    @property
-    def requests(self) -> RequestRepository:
-        """The requests."""
-
-    @property
-    def decisions(self) -> DecisionRepository:
-        """The decisions."""
-
-    @property
-    def numbers(self) -> NumberRepository:
-        """The card numbers."""
-
-    @property
-    def audit(self) -> AuditTrail:
-        """The audit trail."""
-
-
-class RequestRegister(Protocol):
-    """The register as a place where transactions of requests and decisions happen."""
-
-    def writing(self) -> AbstractContextManager[RequestTransaction]:
-        """One transaction: committed when the block ends, dropped when it raises."""
-
-    def reading(self) -> AbstractContextManager[RequestTransaction]:
-        """One transaction that only reads."""
 
 
 class DocumentStore(Protocol):
