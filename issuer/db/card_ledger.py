@@ -10,20 +10,26 @@ from issuer.db.card_contents import CardContents
 from issuer.db.member_rows import MemberRow
 from issuer.db.production_rows import card_of, chip_of, journal, locked_card, locked_chip, move_card
 from issuer.db.production_tables import CardContentsRow, CardRow, ChipRow, StatusListRow
+from issuer.db.request_tables import RequestRow
+from issuer.db.requests import fulfil_request
 from issuer.db.sealing import Sealer
 from issuer.domain.card import Card, CardEvent, CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.card_number import CardNumber
 from issuer.domain.card_secrets import CardSecrets
 from issuer.domain.chip import ChipState, Serial
-from issuer.domain.member import MemberId, MemberState
+from issuer.domain.eligibility import STANDINGS_WITH_CARD
+from issuer.domain.member import MemberId
 from issuer.domain.production_errors import TransitionError
+from issuer.domain.requests import RequestId, RequestState
+from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusListRoom, room_left
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.production_ports import CardLine, Clock, MemberToBind, NewCard
 
 __all__ = ["SqlCardLedger", "SqlCardRegister", "read_job", "read_secrets"]
 
+_STANDINGS = sorted(each.value for each in STANDINGS_WITH_CARD)
 _SECRETS = "card secrets"
 _CONTENTS = "card contents"
 _DOCUMENT_NUMBER = "document number"
@@ -47,8 +53,8 @@ class SqlCardRegister:
     def lines(self, *, states: Sequence[CardState] | None = None) -> tuple[CardLine, ...]:
         """See ``CardLedger.lines``."""
         statement = (
-            sa.select(CardRow, MemberRow.card_number)
-            .join(MemberRow, MemberRow.id == CardRow.member_id)
+            sa.select(CardRow, RequestRow.card_number)
+            .join(RequestRow, RequestRow.id == CardRow.request_id)
             .order_by(CardRow.bound_at, CardRow.reference)
         )
         if states is not None:
@@ -57,9 +63,11 @@ class SqlCardRegister:
             return tuple(
                 CardLine(card=card_of(row), card_number=CardNumber(number))
                 for row, number in session.execute(statement)
+                # A request with a card has a number: the database sees to it.
+                if number is not None
             )
 
-    def hand_over(self, reference: CardReference, *, to: str) -> None:
+    def hand_over(self, reference: CardReference, *, to: str, account: AccountName) -> None:
         """See ``CardLedger.hand_over``."""
         now = self._clock()
         with self._database.writing() as session:
@@ -67,6 +75,7 @@ class SqlCardRegister:
             move_card(session, card, CardEvent.HANDED_OVER, now)
             card.handed_over_at = now
             card.handed_over_to = to
+            fulfil_request(session, RequestId(card.request_id), account=account, at=now)
 
 
 class SqlCardLedger(SqlCardRegister):
@@ -79,17 +88,24 @@ class SqlCardLedger(SqlCardRegister):
     def members_to_bind(self) -> tuple[MemberToBind, ...]:
         """See ``CardLedger.members_to_bind``."""
         has_card = sa.exists().where(
-            CardRow.member_id == MemberRow.id, CardRow.state != CardState.CONDEMNED.value
+            CardRow.request_id == RequestRow.id, CardRow.state != CardState.CONDEMNED.value
         )
         with self._database.reading() as session:
             rows = session.execute(
-                sa.select(MemberRow.id, MemberRow.ordinal)
-                .where(MemberRow.state == MemberState.APPROVED.value, ~has_card)
+                sa.select(MemberRow.id, RequestRow.id, RequestRow.ordinal)
+                .join(RequestRow, RequestRow.member_id == MemberRow.id)
+                .where(
+                    RequestRow.state == RequestState.DECIDED.value,
+                    MemberRow.standing.in_(_STANDINGS),
+                    ~has_card,
+                )
                 .order_by(MemberRow.sort_key, MemberRow.id)
             )
             return tuple(
-                MemberToBind(member_id=MemberId(member_id), ordinal=ordinal)
-                for member_id, ordinal in rows
+                MemberToBind(
+                    member_id=MemberId(member_id), request_id=RequestId(request_id), ordinal=ordinal
+                )
+                for member_id, request_id, ordinal in rows
             )
 
     def chips_to_bind(self) -> tuple[Serial, ...]:
@@ -144,6 +160,7 @@ class SqlCardLedger(SqlCardRegister):
                 CardRow(
                     reference=card.reference,
                     member_id=card.member_id,
+                    request_id=card.request_id,
                     serial=card.serial,
                     state=CardState.BOUND.value,
                     ordinal=card.ordinal,
@@ -210,9 +227,19 @@ class SqlCardLedger(SqlCardRegister):
 
     @staticmethod
     def _require_free(session: Session, card: NewCard) -> None:
+        request = session.get(RequestRow, card.request_id, with_for_update=True)
         member = session.get(MemberRow, card.member_id)
-        if member is None or member.state != MemberState.APPROVED.value:
-            raise ConflictError("the member is not approved", code="card.already-bound")
+        if (
+            request is None
+            or member is None
+            or request.member_id != card.member_id
+            or request.state != RequestState.DECIDED.value
+            or member.standing not in _STANDINGS
+        ):
+            raise ConflictError(
+                "the request is not decided, or its member gets no card any more",
+                code="card.already-bound",
+            )
         chip = locked_chip(session, card.serial)
         if chip.state != ChipState.INITIALISED.value or chip.held is not None:
             raise ConflictError(
@@ -223,14 +250,14 @@ class SqlCardLedger(SqlCardRegister):
             sa.select(CardRow.reference).where(
                 (CardRow.serial == card.serial)
                 | (
-                    (CardRow.member_id == card.member_id)
+                    (CardRow.request_id == card.request_id)
                     & (CardRow.state != CardState.CONDEMNED.value)
                 )
             )
         )
         if taken is not None:
             raise ConflictError(
-                f"the member or chip {card.serial.hex().upper()} has a card already",
+                f"the request or chip {card.serial.hex().upper()} has a card already",
                 code="card.already-bound",
             )
 

@@ -10,12 +10,9 @@ from issuer.db.base import Base, UtcDateTime
 from issuer.db.member_seals import MemberSeals, SealedColumn
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import (
-    Approval,
-    IssueKind,
     Member,
     MemberId,
     MemberName,
-    MemberState,
     MemberStatement,
     PortraitDigest,
     Sex,
@@ -40,25 +37,16 @@ class MemberRow(Base):
     __tablename__ = "members"
     __table_args__ = (
         sa.CheckConstraint("sex IN ('M', 'F')", name="sex"),
-        sa.CheckConstraint("kind IN ('first-issue', 'exchange', 're-issue')", name="kind"),
-        sa.CheckConstraint("ordinal BETWEEN 1 AND 99", name="ordinal"),
-        sa.CheckConstraint(
-            "(state = 'recorded' AND approved_at IS NULL AND approved_by IS NULL)"
-            " OR (state = 'approved' AND approved_at IS NOT NULL AND approved_by IS NOT NULL)",
-            name="state",
-        ),
         sa.CheckConstraint(f"standing IN ({_STANDINGS})", name="standing"),
         sa.CheckConstraint("version >= 1", name="version"),
         sa.Index("ix_members_sort_key_id", "sort_key", "id"),
         sa.Index("ix_members_search_key_id", "search_key", "id"),
-        sa.Index("ix_members_state_sort_key_id", "state", "sort_key", "id"),
         sa.Index("ix_members_organisation_id_sort_key_id", "organisation_id", "sort_key", "id"),
         sa.Index("ix_members_likeness_digest", "likeness_digest"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     version: Mapped[int]
-    card_number: Mapped[str] = mapped_column(sa.String(8), unique=True)
     earlier_card_number: Mapped[str | None] = mapped_column(sa.String(8), unique=True)
     record_number: Mapped[str] = mapped_column(sa.String(9), unique=True)
     citizen_number: Mapped[bytes] = mapped_column(sa.LargeBinary(64))
@@ -84,14 +72,9 @@ class MemberRow(Base):
     )
     standing: Mapped[str] = mapped_column(sa.String(16))
     standing_since: Mapped[date | None]
-    kind: Mapped[str] = mapped_column(sa.String(16))
-    ordinal: Mapped[int] = mapped_column(sa.SmallInteger)
     portrait: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
     portrait_source: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
-    state: Mapped[str] = mapped_column(sa.String(16))
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    approved_by: Mapped[str | None] = mapped_column(sa.String(200))
 
 
 def member_of(
@@ -102,14 +85,10 @@ def member_of(
     Raises:
         IssuerUnavailableError: a sealed column cannot be opened (``register.seal-broken``).
     """
-    approval = None
-    if row.approved_at is not None and row.approved_by is not None:
-        approval = Approval(by=row.approved_by, at=row.approved_at)
     phone = seals.open(SealedColumn.PHONE, row.phone, row.id)
     return Member(
         member_id=MemberId(row.id),
         statement=MemberStatement(
-            card_number=CardNumber(row.card_number),
             record_number=RecordNumber(row.record_number),
             citizen_number=CitizenNumber(
                 seals.open_required(SealedColumn.CITIZEN_NUMBER, row.citizen_number, row.id)
@@ -127,8 +106,6 @@ def member_of(
             admission_date=row.admission_date,
             recognition_date=row.recognition_date,
             organisation_code=OrganisationCode(organisation_code),
-            kind=IssueKind(row.kind),
-            ordinal=row.ordinal,
             residence=seals.open(SealedColumn.RESIDENCE, row.residence, row.id),
             phone=None if phone is None else PhoneNumber(phone),
             standing=Standing(row.standing),
@@ -141,7 +118,6 @@ def member_of(
         portrait=PortraitDigest(row.portrait),
         portrait_source=PortraitDigest(row.portrait_source),
         recorded_at=row.recorded_at,
-        approval=approval,
         version=row.version,
     )
 
@@ -153,7 +129,7 @@ def member_values(
     organisation_id: uuid.UUID,
     served_in_id: uuid.UUID | None,
 ) -> dict[str, object]:
-    """A new member as a row, recorded and not approved."""
+    """A new member as a row."""
     return {
         "id": member.member_id,
         "version": member.version,
@@ -166,10 +142,7 @@ def member_values(
         ),
         "portrait": member.portrait,
         "portrait_source": member.portrait_source,
-        "state": MemberState.RECORDED.value,
         "recorded_at": member.recorded_at,
-        "approved_at": None,
-        "approved_by": None,
     }
 
 
@@ -184,7 +157,6 @@ def statement_values(
     """What is stated of a member, by column: the sensitive ones sealed, and every key by which it is found."""
     full_name = statement.name.full
     return {
-        "card_number": statement.card_number,
         "earlier_card_number": statement.earlier_card_number,
         "record_number": statement.record_number,
         "citizen_number": seals.seal(
@@ -212,6 +184,4 @@ def statement_values(
         "served_in_id": served_in_id,
         "standing": statement.standing.value,
         "standing_since": statement.standing_since,
-        "kind": statement.kind.value,
-        "ordinal": statement.ordinal,
     }

@@ -11,9 +11,11 @@ from issuer.db.base import insert_rows
 from issuer.db.member_rows import MemberRow, member_of, member_values
 from issuer.db.member_seals import MemberSeals
 from issuer.db.organisations import OrganisationRow
+from issuer.db.request_tables import RequestRow
 from issuer.domain.card_number import CardNumber
-from issuer.domain.member import Approval, Member, MemberId, MemberState
+from issuer.domain.member import Member, MemberId
 from issuer.domain.organisation import OrganisationCode
+from issuer.domain.requests import NUMBERED_STATES
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.register_ports import Likeness, MemberNumbers, MemberPage, PagePosition
 
@@ -53,8 +55,14 @@ class SqlMemberRepository:
         return found
 
     def find_by_card_number(self, card_number: CardNumber) -> Member | None:
-        """The member who holds this card number."""
-        return self._one(MemberRow.card_number == card_number)
+        """The member who holds this card number: from elsewhere, or by a decision here."""
+        numbered = sa.select(RequestRow.member_id).where(
+            RequestRow.card_number == card_number,
+            RequestRow.state.in_([state.value for state in NUMBERED_STATES]),
+        )
+        return self._one(
+            (MemberRow.earlier_card_number == card_number) | MemberRow.id.in_(numbered)
+        )
 
     def holders_of(self, numbers: Collection[MemberNumbers]) -> tuple[Member, ...]:
         """Every member who holds at least one of these numbers."""
@@ -64,7 +72,6 @@ class SqlMemberRepository:
             earlier = [each.earlier_card_number for each in part if each.earlier_card_number]
             # One query a column: each walks its own unique index, where an OR of them may walk the table.
             for condition in (
-                MemberRow.card_number.in_([each.card_number for each in part]),
                 MemberRow.earlier_card_number.in_(earlier),
                 MemberRow.record_number.in_([each.record_number for each in part]),
                 MemberRow.citizen_number_digest.in_(
@@ -86,7 +93,7 @@ class SqlMemberRepository:
         return tuple(found.values())
 
     def add(self, members: Sequence[Member]) -> None:
-        """Store new members, recorded and not approved.
+        """Store new members.
 
         Raises:
             ConflictError: a number is already taken, or an organisation is not there.
@@ -118,36 +125,15 @@ class SqlMemberRepository:
             ],
         )
 
-    def approve(self, member_ids: Collection[MemberId], approval: Approval) -> frozenset[MemberId]:
-        """Record a decision for those of these members that are not approved yet; gives back who they were."""
-        approved: set[MemberId] = set()
-        for part in _in_parts(member_ids):
-            changed = self._session.scalars(
-                sa.update(MemberRow)
-                .where(MemberRow.id.in_(part), MemberRow.state == MemberState.RECORDED.value)
-                .values(
-                    state=MemberState.APPROVED.value,
-                    approved_by=approval.by,
-                    approved_at=approval.at,
-                )
-                .returning(MemberRow.id)
-                .execution_options(synchronize_session=False)
-            )
-            approved.update(MemberId(each) for each in changed)
-        return frozenset(approved)
-
     def page(
         self,
         *,
         limit: int,
         behind: PagePosition | None = None,
-        state: MemberState | None = None,
         organisation_code: OrganisationCode | None = None,
     ) -> MemberPage:
         """Members in Vietnamese order of their names (``issuer.domain.vietnamese_text.sort_key``)."""
         query = _SELECT.order_by(MemberRow.sort_key, MemberRow.id).limit(limit + 1)
-        if state is not None:
-            query = query.where(MemberRow.state == state.value)
         if organisation_code is not None:
             organisation_id = sa.select(OrganisationRow.id).where(
                 OrganisationRow.code == organisation_code
@@ -165,12 +151,9 @@ class SqlMemberRepository:
         last = rows[limit - 1][0]
         return MemberPage(members=members, end=PagePosition(last.sort_key, MemberId(last.id)))
 
-    def count(self, *, state: MemberState | None = None) -> int:
+    def count(self) -> int:
         """How many there are."""
-        query = sa.select(sa.func.count()).select_from(MemberRow)
-        if state is not None:
-            query = query.where(MemberRow.state == state.value)
-        return self._session.scalar(query) or 0
+        return self._session.scalar(sa.select(sa.func.count()).select_from(MemberRow)) or 0
 
     def _one(self, condition: sa.ColumnElement[bool]) -> Member | None:
         row = self._session.execute(_SELECT.where(condition)).one_or_none()

@@ -95,7 +95,7 @@ class SqlNumberRepository:
         # Numbers are eight digits everywhere, so their order as text is their order as numbers.
         low, high = card_number(span.first), card_number(span.end - 1)
         taken: set[int] = set()
-        for column in (AllottedNumberRow.number, MemberRow.card_number):
+        for column in (AllottedNumberRow.number, MemberRow.earlier_card_number):
             taken.update(
                 int(number)
                 for number in self._session.scalars(

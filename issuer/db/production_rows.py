@@ -17,6 +17,7 @@ from issuer.domain.card import (
 )
 from issuer.domain.chip import Chip, ChipEvent, ChipState, Serial, next_chip_state
 from issuer.domain.member import MemberId
+from issuer.domain.requests import RequestId
 from issuer.domain.status_allotment import StatusIndex
 from issuer.errors import IssuerRefusedError
 from issuer.services.production_ports import ChipRecord
@@ -56,6 +57,7 @@ def card_of(row: CardRow) -> Card:
     return Card(
         reference=CardReference(row.reference),
         member_id=MemberId(row.member_id),
+        request_id=RequestId(row.request_id),
         serial=Serial(row.serial),
         state=CardState(row.state),
         ordinal=row.ordinal,

@@ -50,7 +50,7 @@ class StatusListRow(Base):
 
 
 class CardRow(Base):
-    """One card; a member has at most one that is not condemned, a chip has one for ever."""
+    """One card; a request has at most one that is not condemned, a chip has one for ever."""
 
     __tablename__ = "cards"
     __table_args__ = (
@@ -62,17 +62,19 @@ class CardRow(Base):
         sa.CheckConstraint("(state = 'condemned') = (condemned_for IS NOT NULL)", name="condemned"),
         sa.UniqueConstraint("status_list", "status_index"),
         sa.Index(
-            "uq_cards_member_id_live",
-            "member_id",
+            "uq_cards_request_id_live",
+            "request_id",
             unique=True,
             sqlite_where=sa.text("state <> 'condemned'"),
             postgresql_where=sa.text("state <> 'condemned'"),
         ),
+        sa.Index("ix_cards_member_id", "member_id"),
         sa.Index("ix_cards_state_bound_at_reference", "state", "bound_at", "reference"),
     )
 
     reference: Mapped[bytes] = mapped_column(sa.LargeBinary(16), primary_key=True)
     member_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("members.id"))
+    request_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("requests.id"))
     serial: Mapped[bytes] = mapped_column(sa.ForeignKey("chips.serial"), unique=True)
     state: Mapped[str] = mapped_column(sa.String(16))
     ordinal: Mapped[int] = mapped_column(sa.SmallInteger)

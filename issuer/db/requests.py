@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import DATABASE_FAILURES, database_error
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below
@@ -15,7 +17,7 @@ from issuer.db.request_tables import DecisionRequestRow, DecisionRow, RequestEve
 from issuer.domain.card_number import CardNumber
 from issuer.domain.decisions import DecisionId, DecisionState
 from issuer.domain.eligibility import Candidate
-from issuer.domain.member import IssueKind, MemberId, PortraitDigest, Standing
+from issuer.domain.member import MemberId, PortraitDigest, Standing
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import (
     LIVE_STATES,
@@ -29,6 +31,7 @@ from issuer.domain.requests import (
 )
 from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerRefusedError
+from issuer.services.request_outcome import request_record
 from issuer.services.request_ports import (
     RequestPage,
     RequestPosition,
@@ -36,7 +39,7 @@ from issuer.services.request_ports import (
     RequestStep,
 )
 
-__all__ = ["SqlRequestRepository"]
+__all__ = ["SqlRequestRepository", "fulfil_request"]
 
 _Query = TypeVar("_Query", bound=sa.Select[*tuple[Any, ...]])
 
@@ -289,6 +292,22 @@ class SqlRequestRepository:
             raise database_error(error) from error
 
 
+def fulfil_request(
+    session: Session, request_id: RequestId, *, account: AccountName, at: datetime
+) -> None:
+    """The request's card is in the member's hand: the request has ended.
+
+    Raises:
+        IssuerRefusedError: it is not *decided* (``request.wrong-state``).
+    """
+    requests = SqlRequestRepository(session)
+    request = requests.locked([request_id])[request_id].after(RequestEventKind.FULFILLED)
+    event = RequestEvent(at=at, account=account, kind=RequestEventKind.FULFILLED)
+    step = RequestStep(request=request, event=event)
+    requests.store([step])
+    SqlAuditTrail(session).append(request_record(step))
+
+
 _DECIDED_STATES = [
     state.value for state in (RequestState.TABLED, RequestState.DECIDED, RequestState.FULFILLED)
 ]
@@ -327,18 +346,16 @@ def _narrowed(query: _Query, question: RequestQuestion) -> _Query:
 def _candidate(
     row: MemberRow, code: str, live: uuid.UUID | None, earlier: Sequence[str]
 ) -> Candidate:
-    if earlier:
-        held: CardNumber | None = CardNumber(earlier[0])
-    else:
-        held = None if row.kind == IssueKind.FIRST_ISSUE.value else CardNumber(row.card_number)
+    # The cards of decisions here are younger than the one that the member held when they were recorded.
+    numbers = [*earlier, *([row.earlier_card_number] if row.earlier_card_number else [])]
     return Candidate(
         member_id=MemberId(row.id),
         organisation_code=OrganisationCode(code),
-        standing=Standing.OFFICIAL,
+        standing=Standing(row.standing),
         recognised_on=row.recognition_date,
         portrait=PortraitDigest(row.portrait),
-        held_card_number=held,
-        cards_before=row.ordinal - 1 + len(earlier),
+        held_card_number=CardNumber(numbers[0]) if numbers else None,
+        cards_before=len(numbers),
         live_request=None if live is None else RequestId(live),
     )
 

@@ -17,6 +17,7 @@ from typing import NewType
 from issuer.domain.chip import Serial
 from issuer.domain.member import MemberId
 from issuer.domain.production_errors import TransitionError
+from issuer.domain.requests import RequestId
 from issuer.domain.status_allotment import StatusIndex
 
 __all__ = [
@@ -93,6 +94,7 @@ class Card:
 
     reference: CardReference
     member_id: MemberId
+    request_id: RequestId
     serial: Serial
     state: CardState
     ordinal: int

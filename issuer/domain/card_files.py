@@ -33,9 +33,11 @@ from card_layout.files.trust_points import TrustPoints
 from card_layout.mrz import MachineReadableZone
 from card_layout.names import mrz_name
 from card_layout.profile import CardProfile
+from issuer.domain.card_number import CardNumber
 from issuer.domain.card_secrets import CardSecrets
 from issuer.domain.chip_plan import CHIP_KEY_ID, TRUST_POINTS_FILE
-from issuer.domain.member import IssueKind, MemberStatement
+from issuer.domain.member import MemberStatement
+from issuer.domain.requests import RequestKind
 from issuer.errors import IssuerRefusedError
 
 __all__ = [
@@ -50,9 +52,9 @@ __all__ = [
 ]
 
 _KINDS = {
-    IssueKind.FIRST_ISSUE: CardKind.FIRST_ISSUE,
-    IssueKind.EXCHANGE: CardKind.EXCHANGE,
-    IssueKind.RE_ISSUE: CardKind.RE_ISSUE,
+    RequestKind.NEW_ISSUE: CardKind.FIRST_ISSUE,
+    RequestKind.EXCHANGE: CardKind.EXCHANGE,
+    RequestKind.RE_ISSUE: CardKind.RE_ISSUE,
 }
 
 
@@ -62,6 +64,9 @@ class CardFacts:
 
     Attributes:
         statement: what the register says of the member.
+        kind: why the card is made.
+        ordinal: which of the member's cards it is.
+        card_number: what was decided with the request.
         organisation_name: of the member's organisation.
         issuing_committee: the name of the top-most organisation.
         portrait: JPEG or JPEG 2000, within the profile's bounds.
@@ -74,6 +79,9 @@ class CardFacts:
     """
 
     statement: MemberStatement = field(repr=False)
+    kind: RequestKind
+    ordinal: int
+    card_number: CardNumber = field(repr=False)
     organisation_name: str
     issuing_committee: str
     portrait: bytes = field(repr=False)
@@ -254,7 +262,7 @@ def _member_record(facts: CardFacts) -> MemberRecord:
         )
     return MemberRecord(
         salt=facts.secrets.salt,
-        card_number=str(statement.card_number),
+        card_number=str(facts.card_number),
         record_number=str(statement.record_number),
         citizen_number=str(statement.citizen_number),
         full_name=statement.name.full,
@@ -266,8 +274,8 @@ def _member_record(facts: CardFacts) -> MemberRecord:
         recognition_date=statement.recognition_date,
         home_town=statement.home_town,
         ethnic_group=statement.ethnic_group,
-        kind=_KINDS[statement.kind],
-        ordinal=statement.ordinal,
+        kind=_KINDS[facts.kind],
+        ordinal=facts.ordinal,
         valid_from=facts.valid_from,
         valid_until=facts.valid_until,
     )

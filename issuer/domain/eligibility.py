@@ -16,6 +16,7 @@ from issuer.domain.requests import RequestId, RequestKind
 
 __all__ = [
     "RULES",
+    "STANDINGS_WITH_CARD",
     "Asking",
     "Candidate",
     "EligibilityFinding",
@@ -89,9 +90,10 @@ class Asking:
 EligibilityRule = Callable[[Candidate, Asking], EligibilityFinding | None]
 """One rule: ``None`` where it is kept."""
 
-_FULL_STANDING: Final = frozenset(
-    {Standing.OFFICIAL, Standing.EXEMPT, Standing.ABROAD, Standing.PROBATIONARY, Standing.SUSPENDED}
-)
+STANDINGS_WITH_CARD: Final = frozenset({Standing.OFFICIAL, Standing.EXEMPT, Standing.ABROAD})
+"""Those of whom, by their standing, no rule below speaks: they get cards."""
+
+_FULL_STANDING: Final = frozenset({*STANDINGS_WITH_CARD, Standing.PROBATIONARY, Standing.SUSPENDED})
 """Those who are members here. On probation and suspended ones are, too: rules of their own speak of them."""
 
 

@@ -1,4 +1,4 @@
-"""Members: what the register states about a person, and how far a card for them has been decided."""
+"""Members: what the register states about a person."""
 
 import enum
 import uuid
@@ -12,12 +12,9 @@ from issuer.domain.phone_number import PhoneNumber
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 
 __all__ = [
-    "Approval",
-    "IssueKind",
     "Member",
     "MemberId",
     "MemberName",
-    "MemberState",
     "MemberStatement",
     "PortraitDigest",
     "Sex",
@@ -60,21 +57,6 @@ class Standing(enum.StrEnum):
 _FINAL_STANDINGS = frozenset({Standing.DECEASED, Standing.STRUCK_OFF, Standing.EXPELLED})
 
 
-class IssueKind(enum.Enum):
-    """Why a card is made (SPEC.md 3.10 numbers them 1, 2, 3)."""
-
-    FIRST_ISSUE = "first-issue"
-    EXCHANGE = "exchange"
-    RE_ISSUE = "re-issue"
-
-
-class MemberState(enum.Enum):
-    """How far the decision has come."""
-
-    RECORDED = "recorded"
-    APPROVED = "approved"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberName:
     """A name in NFC text, every word as the member writes it.
@@ -106,7 +88,6 @@ class MemberStatement:
         earlier_card_number: of the card that the member held when they were recorded.
     """
 
-    card_number: CardNumber = field(repr=False)
     record_number: RecordNumber = field(repr=False)
     citizen_number: CitizenNumber = field(repr=False)
     name: MemberName = field(repr=False)
@@ -118,22 +99,12 @@ class MemberStatement:
     admission_date: date = field(repr=False)
     recognition_date: date | None = field(repr=False)
     organisation_code: OrganisationCode
-    kind: IssueKind
-    ordinal: int
     residence: str | None = field(default=None, repr=False)
     phone: PhoneNumber | None = field(default=None, repr=False)
     standing: Standing = Standing.OFFICIAL
     standing_since: date | None = None
     served_in: OrganisationCode | None = None
     earlier_card_number: CardNumber | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
-    """Who decided that a card be made, and when (aware UTC)."""
-
-    by: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +117,6 @@ class Member:
         portrait: the normalised picture, by its digest: what the card will hold.
         portrait_source: the digest of the picture as it was handed in, to know it again.
         recorded_at: when the member came into the register (aware UTC).
-        approval: the decision, ``None`` before it.
         version: how often the member was changed, and one more: whoever changes names the version they saw.
     """
 
@@ -155,10 +125,4 @@ class Member:
     portrait: PortraitDigest
     portrait_source: PortraitDigest
     recorded_at: datetime
-    approval: Approval | None = None
     version: int = 1
-
-    @property
-    def state(self) -> MemberState:
-        """Approved once a decision is recorded."""
-        return MemberState.RECORDED if self.approval is None else MemberState.APPROVED

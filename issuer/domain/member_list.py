@@ -1,7 +1,6 @@
 """The member list: its columns, and the rules by which a row is taken or refused (docs/member-list.md)."""
 
 import enum
-import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from functools import partial
 from card_layout.errors import CardDataError
 from card_layout.names import mrz_name
 from issuer.domain.calendar_date import full_years, parse_date
-from issuer.domain.card_number import CardNumber, CardNumberScheme
+from issuer.domain.card_number import CardNumberScheme
 from issuer.domain.list_row import Finding, ListRow, RowReader
-from issuer.domain.member import IssueKind, MemberName, MemberStatement, Sex, Standing
+from issuer.domain.member import MemberName, MemberStatement, Sex, Standing
 from issuer.domain.organisation import OrganisationCode, OrganisationTree, parse_organisation_code
 from issuer.domain.phone_number import parse_phone_number
 from issuer.domain.record_number import parse_citizen_number, parse_record_number
@@ -35,7 +34,6 @@ _PORTRAIT_NAME_BYTES = 255
 class MemberColumn(enum.StrEnum):
     """The columns of the template, in its order."""
 
-    CARD_NUMBER = "card_number"
     RECORD_NUMBER = "record_number"
     CITIZEN_NUMBER = "citizen_number"
     FULL_NAME = "full_name"
@@ -49,8 +47,6 @@ class MemberColumn(enum.StrEnum):
     ADMISSION_DATE = "admission_date"
     RECOGNITION_DATE = "recognition_date"
     ORGANISATION_CODE = "organisation_code"
-    KIND = "kind"
-    ORDINAL = "ordinal"
     PORTRAIT = "portrait"
     EARLIER_CARD_NUMBER = "earlier_card_number"
     RESIDENCE = "residence"
@@ -70,7 +66,6 @@ class JudgedRow:
 
 
 _Column = MemberColumn
-_ORDINAL = re.compile(r"[1-9][0-9]?", re.ASCII)
 _FORBIDDEN_IN_FILE_NAMES = frozenset('/\\:*?"<>|')
 _SEXES: Mapping[str, Sex] = {
     "m": Sex.MALE,
@@ -89,7 +84,6 @@ def judge_member_row(
         The row's values, or every finding (at least one) where it is refused.
     """
     reader = RowReader(row)
-    card_number = reader.required(_Column.CARD_NUMBER, scheme.parse)
     record_number = reader.required(_Column.RECORD_NUMBER, parse_record_number)
     citizen_number = reader.required(_Column.CITIZEN_NUMBER, parse_citizen_number)
     name = _read_name(reader)
@@ -106,8 +100,6 @@ def judge_member_row(
     standing = _read_standing(reader)
     recognition_date = _read_recognition_date(reader, standing)
     organisation_code = reader.required(_Column.ORGANISATION_CODE, parse_organisation_code)
-    kind = reader.required(_Column.KIND, _parse_kind)
-    ordinal = _read_ordinal(reader)
     portrait_name = reader.required(_Column.PORTRAIT, _parse_portrait_name)
     residence = reader.optional(_Column.RESIDENCE, partial(clean_text, max_bytes=_PLACE_BYTES))
     phone = reader.optional(_Column.PHONE, parse_phone_number)
@@ -122,14 +114,9 @@ def judge_member_row(
     if served_in is not None:
         _judge_serving(reader, served_in, organisation_code, organisations)
     if organisation_code is not None:
-        _judge_committee(reader, organisation_code, card_number, organisations, scheme)
-    if kind is IssueKind.FIRST_ISSUE and ordinal is not None and ordinal != 1:
-        reader.refuse(
-            _Column.ORDINAL, "ordinal.not-first", f"a first issue has ordinal {ordinal}, expected 1"
-        )
+        _judge_committee(reader, organisation_code, organisations)
     if (
         reader.findings
-        or card_number is None
         or record_number is None
         or citizen_number is None
         or name is None
@@ -141,15 +128,12 @@ def judge_member_row(
         or admission_date is None
         or standing is None
         or organisation_code is None
-        or kind is None
-        or ordinal is None
         or portrait_name is None
     ):
         return tuple(reader.findings)
     return JudgedRow(
         number=row.number,
         statement=MemberStatement(
-            card_number=card_number,
             record_number=record_number,
             citizen_number=citizen_number,
             name=name,
@@ -161,8 +145,6 @@ def judge_member_row(
             admission_date=admission_date,
             recognition_date=recognition_date,
             organisation_code=organisation_code,
-            kind=kind,
-            ordinal=ordinal,
             residence=residence,
             phone=phone,
             standing=standing,
@@ -250,38 +232,11 @@ def _read_recognition_date(reader: RowReader, standing: Standing | None) -> date
     return recognition_date
 
 
-def _read_ordinal(reader: RowReader) -> int | None:
-    cell = reader.cell(_Column.ORDINAL)
-    if cell is None:
-        reader.refuse(_Column.ORDINAL, "cell.empty", "the cell is empty")
-        return None
-    return reader.checked(_Column.ORDINAL, lambda: _parse_ordinal(cell))
-
-
-def _parse_ordinal(cell: str | float | date) -> int:
-    if isinstance(cell, (int, float)) and not isinstance(cell, bool) and 1 <= cell <= 99:
-        if cell == int(cell):
-            return int(cell)
-    elif isinstance(cell, str) and _ORDINAL.fullmatch(cell):
-        return int(cell)
-    raise IssuerDataError(
-        "the ordinal is not a whole number from 1 to 99", code="ordinal.malformed"
-    )
-
-
 def _parse_sex(text: str) -> Sex:
     sex = _SEXES.get(unicodedata.normalize("NFC", text).lower())
     if sex is None:
         raise IssuerDataError("the sex is none of M, F, nam, nữ", code="sex.unknown")
     return sex
-
-
-def _parse_kind(text: str) -> IssueKind:
-    try:
-        return IssueKind(text)
-    except ValueError as error:
-        known = ", ".join(kind.value for kind in IssueKind)
-        raise IssuerDataError(f"the kind is none of {known}", code="kind.unknown") from error
 
 
 def _parse_portrait_name(text: str) -> str:
@@ -364,9 +319,7 @@ def _judge_serving(
 def _judge_committee(
     reader: RowReader,
     organisation_code: OrganisationCode,
-    card_number: CardNumber | None,
     organisations: OrganisationTree,
-    scheme: CardNumberScheme,
 ) -> None:
     if organisation_code not in organisations:
         reader.refuse(
@@ -375,17 +328,9 @@ def _judge_committee(
             f"organisation {organisation_code} is not in the register",
         )
         return
-    expected = organisations.committee_number(organisation_code)
-    if expected is None:
+    if organisations.committee_number(organisation_code) is None:
         reader.refuse(
             _Column.ORGANISATION_CODE,
             "organisation.no-committee-number",
             f"neither organisation {organisation_code} nor any above it has a committee number",
-        )
-    elif card_number is not None and scheme.committee_number(card_number) != expected:
-        reader.refuse(
-            _Column.CARD_NUMBER,
-            "card-number.other-committee",
-            f"the card number does not begin with {expected}, the committee number of "
-            f"organisation {organisation_code}",
         )

@@ -28,6 +28,7 @@ __all__ = [
     "LIVE_STATES",
     "MAX_ORDINAL",
     "MAX_REMARK_BYTES",
+    "NUMBERED_STATES",
     "TRANSITIONS",
     "CardRequest",
     "ReissueReason",
@@ -124,6 +125,9 @@ TRANSITIONS: Final[Mapping[tuple[RequestState, RequestEventKind], RequestState]]
 
 LIVE_STATES: Final = frozenset(RequestState) - {RequestState.FULFILLED, RequestState.WITHDRAWN}
 """The states in which a request is somebody's work; a member has at most one such request."""
+
+NUMBERED_STATES: Final = frozenset({RequestState.DECIDED, RequestState.FULFILLED})
+"""The states in which a request has a card number."""
 
 _RIGHT_OF_EVENT: Final[Mapping[RequestEventKind, Right]] = {
     RequestEventKind.DRAFTED: Right.PROPOSE,

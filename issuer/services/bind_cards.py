@@ -1,4 +1,4 @@
-"""Bind approved members to initialised chips, and draw what is drawn for a card."""
+"""Bind members whose requests are decided to initialised chips, and draw what is drawn for a card."""
 
 from dataclasses import dataclass, replace
 
@@ -92,6 +92,7 @@ def _bind_with_draws(
         card = NewCard(
             reference=CardReference(random_bytes(REFERENCE_BYTES)),
             member_id=member.member_id,
+            request_id=member.request_id,
             serial=serial,
             ordinal=member.ordinal,
             profile=profile.name,

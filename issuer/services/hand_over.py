@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from issuer.domain.card import CardReference
+from issuer.domain.rights import AccountName
 from issuer.errors import IssuerDataError
 from issuer.services.production_ports import CardRegister
 
@@ -11,8 +12,10 @@ __all__ = ["hand_over_cards"]
 _MAX_RECEIVER_CHARACTERS = 200
 
 
-def hand_over_cards(references: Iterable[CardReference], *, to: str, ledger: CardRegister) -> int:
-    """Hand over each card, one transaction a card; how many it was.
+def hand_over_cards(
+    references: Iterable[CardReference], *, to: str, account: AccountName, ledger: CardRegister
+) -> int:
+    """Hand over each card, one transaction a card, by whose word; how many it was.
 
     Raises:
         IssuerDataError: the receiver has no name, or one that is too long (``hand-over.receiver``).
@@ -26,6 +29,6 @@ def hand_over_cards(references: Iterable[CardReference], *, to: str, ledger: Car
         )
     count = 0
     for reference in references:
-        ledger.hand_over(reference, to=receiver)
+        ledger.hand_over(reference, to=receiver, account=account)
         count += 1
     return count

@@ -33,7 +33,6 @@ _ATTEMPTS = 3
 """How often a chunk is tried where somebody else takes one of its numbers between look and write."""
 
 _NUMBER_COLUMNS: tuple[tuple[MemberColumn, str, Callable[[MemberStatement], str | None]], ...] = (
-    (MemberColumn.CARD_NUMBER, "card-number", lambda statement: statement.card_number),
     (MemberColumn.RECORD_NUMBER, "record-number", lambda statement: statement.record_number),
     (MemberColumn.CITIZEN_NUMBER, "citizen-number", lambda statement: statement.citizen_number),
     (
@@ -44,7 +43,7 @@ _NUMBER_COLUMNS: tuple[tuple[MemberColumn, str, Callable[[MemberStatement], str 
 )
 """Columns whose values are unique, by the words of their codes; a member may have no earlier card."""
 
-_IDENTIFYING = 3
+_IDENTIFYING = 2
 """The first columns of these together say who a member is."""
 
 
@@ -60,7 +59,6 @@ class _Candidate:
     def numbers(self) -> MemberNumbers:
         statement = self.row.statement
         return MemberNumbers(
-            card_number=statement.card_number,
             record_number=statement.record_number,
             citizen_number=statement.citizen_number,
             earlier_card_number=statement.earlier_card_number,
@@ -223,6 +221,13 @@ def _compare(
         for column, _, number_of in _NUMBER_COLUMNS
         if number_of(member.statement) is not None
     }
+    given_out = transaction.numbers.given_out(
+        [
+            each.earlier_card_number
+            for each in (candidate.numbers for candidate in candidates)
+            if each.earlier_card_number
+        ]
+    )
     outcomes: list[RowOutcome] = []
     new: list[_Candidate] = []
     for candidate in candidates:
@@ -231,7 +236,9 @@ def _compare(
             by_number.get((column, number_of(statement)))
             for column, _, number_of in _NUMBER_COLUMNS
         ]
-        if not any(found):
+        if not any(found) and statement.earlier_card_number in given_out:
+            outcomes.append(_refused(candidate.row.number, (_given_out(candidate.row.number),)))
+        elif not any(found):
             new.append(candidate)
         else:
             outcomes.append(_judge_against(candidate, found))
@@ -285,8 +292,6 @@ def _differing_columns(candidate: _Candidate, holder: Member) -> list[str]:
         (MemberColumn.ADMISSION_DATE, stated.admission_date, known.admission_date),
         (MemberColumn.RECOGNITION_DATE, stated.recognition_date, known.recognition_date),
         (MemberColumn.ORGANISATION_CODE, stated.organisation_code, known.organisation_code),
-        (MemberColumn.KIND, stated.kind, known.kind),
-        (MemberColumn.ORDINAL, stated.ordinal, known.ordinal),
         (
             MemberColumn.EARLIER_CARD_NUMBER,
             stated.earlier_card_number,
@@ -300,6 +305,15 @@ def _differing_columns(candidate: _Candidate, holder: Member) -> list[str]:
         (MemberColumn.PORTRAIT, candidate.source, holder.portrait_source),
     )
     return [column.value for column, ours, theirs in pairs if ours != theirs]
+
+
+def _given_out(row: int) -> Finding:
+    return Finding(
+        row=row,
+        column=MemberColumn.EARLIER_CARD_NUMBER,
+        code="earlier-card-number.taken",
+        sentence="the number was given to another member by a decision here",
+    )
 
 
 def _portrait_finding(row: int, error: IssuerDataError) -> Finding:

@@ -20,6 +20,8 @@ from issuer.domain.chip import Chip, KeyOrigin, Serial
 from issuer.domain.chip_keys import ChipKeySet, WrongKeyTries
 from issuer.domain.chip_plan import Step
 from issuer.domain.member import MemberId
+from issuer.domain.requests import RequestId
+from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex, StatusListRoom
 
 __all__ = [
@@ -54,7 +56,7 @@ class ChipRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardLine:
-    """A card as lists show it."""
+    """A card as lists show it, with the number that was decided for it."""
 
     card: Card
     card_number: CardNumber = field(repr=False)
@@ -75,9 +77,10 @@ class JournalEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberToBind:
-    """A member who is due for a card; ``ordinal`` tells which of this member's cards it will be."""
+    """A member who is due for a card, by which request; ``ordinal`` tells which of their cards it will be."""
 
     member_id: MemberId
+    request_id: RequestId
     ordinal: int
 
 
@@ -87,6 +90,7 @@ class NewCard:
 
     reference: CardReference
     member_id: MemberId
+    request_id: RequestId
     serial: Serial
     ordinal: int
     profile: str
@@ -138,10 +142,10 @@ class CardRegister(Protocol):
         """Cards in the order in which they were bound."""
 
     def lines(self, *, states: Sequence[CardState] | None = None) -> tuple[CardLine, ...]:
-        """The same cards with their members' card numbers."""
+        """The same cards with their numbers."""
 
-    def hand_over(self, reference: CardReference, *, to: str) -> None:
-        """Record that the card went to its receiver.
+    def hand_over(self, reference: CardReference, *, to: str, account: AccountName) -> None:
+        """Record that the card went to its receiver, by whose word; its request is fulfilled.
 
         Raises:
             IssuerRefusedError: there is no such card (``card.unknown``).
@@ -153,7 +157,10 @@ class CardLedger(CardRegister, Protocol):
     """The register of cards with all that is sealed, for binding and signing."""
 
     def members_to_bind(self) -> tuple[MemberToBind, ...]:
-        """Approved members without a card that is not condemned, in the register's order."""
+        """Members of decided requests without a card that is not condemned, in the register's order.
+
+        Whoever is no member of full standing any more, or is suspended, is left out.
+        """
 
     def chips_to_bind(self) -> tuple[Serial, ...]:
         """Initialised chips that are not held and to which nothing was ever bound, by serial."""
@@ -167,7 +174,7 @@ class CardLedger(CardRegister, Protocol):
         """Record the binding.
 
         Raises:
-            ConflictError: the member has a card or is not approved, the chip is taken or not initialised
+            ConflictError: the request has a card or is not decided, the chip is taken or not initialised
                 (``card.already-bound``); or a number that was drawn is taken (``card.draw-repeated``): draw
                 again.
         """

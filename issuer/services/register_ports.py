@@ -7,7 +7,7 @@ from datetime import date
 from typing import Protocol
 
 from issuer.domain.card_number import CardNumber
-from issuer.domain.member import Approval, Member, MemberId, MemberState, PortraitDigest
+from issuer.domain.member import Member, MemberId, PortraitDigest
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
@@ -34,7 +34,6 @@ __all__ = [
 class MemberNumbers:
     """The numbers that are unique in the register."""
 
-    card_number: CardNumber = field(repr=False)
     record_number: RecordNumber = field(repr=False)
     citizen_number: CitizenNumber = field(repr=False)
     earlier_card_number: CardNumber | None = field(default=None, repr=False)
@@ -106,7 +105,7 @@ class MemberRepository(Protocol):
         """
 
     def find_by_card_number(self, card_number: CardNumber) -> Member | None:
-        """The member who holds this card number."""
+        """The member who holds this card number: from elsewhere, or by a decision here."""
 
     def holders_of(self, numbers: Collection[MemberNumbers]) -> tuple[Member, ...]:
         """Every member who holds at least one of these numbers."""
@@ -115,26 +114,22 @@ class MemberRepository(Protocol):
         """Every member who may be one of these people: the same folded name and date of birth."""
 
     def add(self, members: Sequence[Member]) -> None:
-        """Store new members, recorded and not approved.
+        """Store new members.
 
         Raises:
             ConflictError: a number is already taken, or an organisation is not there.
         """
-
-    def approve(self, member_ids: Collection[MemberId], approval: Approval) -> frozenset[MemberId]:
-        """Record a decision for those of these members that are not approved yet; gives back who they were."""
 
     def page(
         self,
         *,
         limit: int,
         behind: PagePosition | None = None,
-        state: MemberState | None = None,
         organisation_code: OrganisationCode | None = None,
     ) -> MemberPage:
         """Members in Vietnamese order of their names (``issuer.domain.vietnamese_text.sort_key``)."""
 
-    def count(self, *, state: MemberState | None = None) -> int:
+    def count(self) -> int:
         """How many there are."""
 
 

@@ -189,18 +189,27 @@ class CardSigning:
             raise IssuerRefusedError("the chip's key is not known", code="chip.key-unknown")
         with self._register.reading() as transaction:
             member = transaction.members.get(card.member_id)
+            request = transaction.requests.get(card.request_id)
             code = member.statement.organisation_code
             if code not in self._committees:
                 self._committees[code] = _Committees(
                     organisation_name=transaction.organisations.get(code).name,
                     issuing_committee=transaction.organisations.issuing_committee(code).name,
                 )
+        if request.card_number is None:
+            raise IssuerRefusedError(
+                f"request {request.request_id} is {request.state}, expected a decided one",
+                code="request.wrong-state",
+            )
         now = self._clock().replace(microsecond=0)
         secrets = self._cards.secrets(card.reference)
         data = build_card_data(
             self._profile,
             CardFacts(
                 statement=member.statement,
+                kind=request.kind,
+                ordinal=request.ordinal,
+                card_number=request.card_number,
                 organisation_name=self._committees[code].organisation_name,
                 issuing_committee=self._committees[code].issuing_committee,
                 portrait=self._portraits.get(member.portrait),

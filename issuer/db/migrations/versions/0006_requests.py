@@ -1,7 +1,9 @@
-"""Requests for cards, decisions, and blocks of card numbers."""
+"""Requests for cards, decisions, and blocks of card numbers; what they know is no matter of members any more."""
 
 import sqlalchemy as sa
 from alembic import op
+
+from issuer.db.migrations.conversion import require_empty
 
 revision = "0006_requests"
 down_revision = "0005_members"
@@ -12,10 +14,13 @@ _APPEND_ONLY = ("request_events", "allotted_numbers")
 
 
 def upgrade() -> None:
-    """Cards can be asked for, decided and numbered."""
+    """Cards are asked for, decided and numbered: nobody can tell by which request an older card was made."""
+    require_empty("members")
     _create_requests()
     _create_decisions()
     _create_numbers()
+    _change_cards()
+    _change_members()
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     for table in _APPEND_ONLY:
         for statement in _sqlite_guards(table) if is_sqlite else _postgresql_guards(table):
@@ -23,7 +28,43 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Every request, decision and number given out is lost."""
+    """Every request, decision and number given out is lost; members and cards there must be none."""
+    require_empty("members")
+    op.drop_index("uq_cards_request_id_live", "cards")
+    op.drop_index("ix_cards_member_id", "cards")
+    with op.batch_alter_table("cards") as table:
+        table.drop_constraint("fk_cards_request_id_requests", type_="foreignkey")
+        table.drop_column("request_id")
+    not_condemned = sa.text("state <> 'condemned'")
+    op.create_index(
+        "uq_cards_member_id_live",
+        "cards",
+        ["member_id"],
+        unique=True,
+        sqlite_where=not_condemned,
+        postgresql_where=not_condemned,
+    )
+    with op.batch_alter_table("members") as table:
+        for column in (
+            sa.Column("card_number", sa.String(length=8), nullable=False),
+            sa.Column("kind", sa.String(length=16), nullable=False),
+            sa.Column("ordinal", sa.SmallInteger(), nullable=False),
+            sa.Column("state", sa.String(length=16), nullable=False),
+            sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True),
+            sa.Column("approved_by", sa.String(length=200), nullable=True),
+        ):
+            table.add_column(column)
+        table.create_unique_constraint("uq_members_card_number", ["card_number"])
+        table.create_check_constraint(
+            op.f("ck_members_kind"), "kind IN ('first-issue', 'exchange', 're-issue')"
+        )
+        table.create_check_constraint(op.f("ck_members_ordinal"), "ordinal BETWEEN 1 AND 99")
+        table.create_check_constraint(
+            op.f("ck_members_state"),
+            "(state = 'recorded' AND approved_at IS NULL AND approved_by IS NULL)"
+            " OR (state = 'approved' AND approved_at IS NOT NULL AND approved_by IS NOT NULL)",
+        )
+    op.create_index("ix_members_state_sort_key_id", "members", ["state", "sort_key", "id"])
     for table in (
         "allotted_numbers",
         "number_blocks",
@@ -266,6 +307,34 @@ def _create_numbers() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_allotted_numbers"),
         sa.UniqueConstraint("request_id", name="uq_allotted_numbers_request_id"),
     )
+
+
+def _change_cards() -> None:
+    """A card is made by a request, and a member may hold one card while the next is made."""
+    op.drop_index("uq_cards_member_id_live", "cards")
+    with op.batch_alter_table("cards") as table:
+        table.add_column(sa.Column("request_id", sa.Uuid(), nullable=False))
+        table.create_foreign_key("fk_cards_request_id_requests", "requests", ["request_id"], ["id"])
+    op.create_index("ix_cards_member_id", "cards", ["member_id"])
+    not_condemned = sa.text("state <> 'condemned'")
+    op.create_index(
+        "uq_cards_request_id_live",
+        "cards",
+        ["request_id"],
+        unique=True,
+        sqlite_where=not_condemned,
+        postgresql_where=not_condemned,
+    )
+
+
+def _change_members() -> None:
+    op.drop_index("ix_members_state_sort_key_id", "members")
+    with op.batch_alter_table("members") as table:
+        for name in ("kind", "ordinal", "state"):
+            table.drop_constraint(op.f(f"ck_members_{name}"), type_="check")
+        table.drop_constraint("uq_members_card_number", type_="unique")
+        for name in ("card_number", "kind", "ordinal", "state", "approved_at", "approved_by"):
+            table.drop_column(name)
 
 
 def _sqlite_guards(table: str) -> tuple[str, ...]:
