@@ -8,9 +8,7 @@ import pytest
 from issuer.domain.audit_check import AuditFault
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = "".join(
-    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("audit-trail.md",)
-)
+PAGES = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("audit-trail.md",))
 MODULES = sorted(
     path
     for pattern in ("*audit*.py", "*/*audit*.py", "private_files.py")
