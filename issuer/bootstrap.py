@@ -18,7 +18,6 @@ from issuer.portraits.folder_source import FolderPortraitSource
 from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.portraits.normalising import PortraitBounds
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
-from issuer.services.approve_members import MemberApproval
 from issuer.services.import_members import MemberImport
 from issuer.services.register_ports import PortraitStore, Register
 from issuer.settings import IssuerSettings, load_settings
@@ -36,15 +35,6 @@ class RegisterHome:
     register: Register
     portraits: PortraitStore
     scheme: CardNumberScheme
-
-    def approval(self) -> MemberApproval:
-        """The use case that approves members."""
-        return MemberApproval(
-            register=self.register,
-            store=self.portraits,
-            clock=_now,
-            chunk_rows=self.settings.import_chunk_rows,
-        )
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ app = typer.Typer(
 Examples:
   membercard-issuer --home office database upgrade
   membercard-issuer --home office members import members.xlsx --portraits photos
-  membercard-issuer --home office members approve --all --by "deciding committee"
+  membercard-issuer --home office requests propose --all
 """
 )
 def root(
@@ -58,7 +58,7 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """Turn approved members into written, read-back and locked chip cards.
+    """Turn decided requests into written, read-back and locked chip cards.
 
     Exit status: 0 done, 1 refused, 2 could not read or do, 64 wrong usage.
     """

@@ -17,6 +17,7 @@ from issuer.bootstrap_production import (
     ProductionHome,
     open_production_office,
 )
+from issuer.cli_actor import command_actor
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -64,7 +65,7 @@ def bind_command(
     limit: LimitOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Bind approved members without a card to initialised chips, and draw numbers and secrets.
+    """Bind members with a decided request to initialised chips, and draw numbers and secrets.
 
     The exit status is 1 where members are left for whom there is no chip.
     """
@@ -272,7 +273,12 @@ def hand_over_command(
                 raise IssuerRefusedError(
                     f"{len(wanted) - len(found)} of these chips carry no card", code="card.unknown"
                 )
-        count = hand_over_cards((card.reference for card in found), to=to, ledger=office.cards)
+        count = hand_over_cards(
+            (card.reference for card in found),
+            to=to,
+            account=command_actor().account,
+            ledger=office.cards,
+        )
     if output_format is OutputFormat.JSON:
         print_json({"handed_over": count})
     else:

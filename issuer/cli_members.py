@@ -1,4 +1,4 @@
-"""Commands of the members: import, approve, list."""
+"""Commands of the members: import, list, template."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -13,11 +13,9 @@ from issuer.cli_context import (
     FormatOption,
     OutputFormat,
     command_context,
-    print_json,
     print_json_list,
     print_table,
     standard_error,
-    standard_output,
 )
 from issuer.cli_import_report import (
     ListArgument,
@@ -26,11 +24,10 @@ from issuer.cli_import_report import (
     open_report,
     write_template,
 )
-from issuer.domain.member import Member, MemberState
+from issuer.domain.member import Member
 from issuer.domain.member_list import MemberColumn
 from issuer.domain.organisation import parse_organisation_code
 from issuer.imports.open_table import open_table
-from issuer.services.approve_members import ApprovalOutcome
 from issuer.services.register_ports import PagePosition
 
 __all__ = ["members_app"]
@@ -39,7 +36,7 @@ _SHOWN_TO_PEOPLE = 20
 _PAGE_ROWS = 500
 _Outcome = TypeVar("_Outcome")
 
-members_app = typer.Typer(help="The members: import, approve, list.")
+members_app = typer.Typer(help="The members: import, list.")
 
 
 @members_app.command(
@@ -77,62 +74,16 @@ def import_members_command(
 
 
 @members_app.command(
-    "approve",
-    epilog="""\b
-Examples:
-  membercard-issuer --home office members approve --all --by "deciding committee"
-  membercard-issuer --home office members approve --card-number 01.000123 --by "deciding committee"
-""",
-)
-def approve_members_command(
-    context: typer.Context,
-    *,
-    by: Annotated[str, typer.Option(help="The body that decided.")],
-    every: Annotated[
-        bool, typer.Option("--all", help="Every member that is recorded and not approved.")
-    ] = False,
-    card_number: Annotated[
-        list[str] | None, typer.Option(help="This member; may be repeated.")
-    ] = None,
-    output_format: FormatOption = OutputFormat.TEXT,
-) -> None:
-    """Record the deciding body's approval: from then on a card may be made.
-
-    The exit status is 1 where a member could not be approved.
-    """
-    if every == bool(card_number):
-        raise typer.BadParameter("give either --all or --card-number")
-    with open_register_home(command_context(context).home) as opened:
-        approval = opened.approval()
-        if every:
-            with opened.register.reading() as transaction:
-                total = transaction.members.count(state=MemberState.RECORDED)
-            outcomes = approval.approve_all(by=by)
-        else:
-            numbers = [opened.scheme.parse(text) for text in card_number or ()]
-            total = len(numbers)
-            outcomes = approval.approve(numbers, by=by)
-        approved, refused = 0, list[ApprovalOutcome]()
-        for outcome in _with_progress(outcomes, total=total, output_format=output_format):
-            if outcome.code is None:
-                approved += 1
-            else:
-                refused.append(outcome)
-        _conclude_approval(opened, approved, refused, output_format)
-
-
-@members_app.command(
     "list",
     epilog="""\b
 Examples:
   membercard-issuer --home office members list
-  membercard-issuer --home office members list --state recorded --limit 50
+  membercard-issuer --home office members list --organisation P-01 --limit 50
   membercard-issuer --home office members list --format json
 """,
 )
 def list_members_command(
     context: typer.Context,
-    state: Annotated[MemberState | None, typer.Option(help="Only members in this state.")] = None,
     organisation: Annotated[
         str | None, typer.Option(help="Only members of the organisation with this code.")
     ] = None,
@@ -145,19 +96,20 @@ def list_members_command(
         if code is not None:
             with opened.register.reading() as transaction:
                 transaction.organisations.get(code)
-        members = itertools.islice(_walk(opened, state=state, organisation_code=code), limit)
+        members = itertools.islice(_walk(opened, organisation_code=code), limit)
         if output_format is OutputFormat.JSON:
             print_json_list(_member_as_json(opened, member) for member in members)
             return
         print_table(
-            ("Card number", "Name", "Born", "Organisation", "State"),
+            ("Record number", "Name", "Born", "Organisation", "Standing", "Earlier card"),
             (
                 (
-                    opened.scheme.display(member.statement.card_number),
+                    member.statement.record_number,
                     member.statement.name.full,
                     member.statement.birth_date.isoformat(),
                     member.statement.organisation_code,
-                    member.state.value,
+                    member.statement.standing.value,
+                    _earlier_card(opened, member) or "",
                 )
                 for member in members
             ),
@@ -211,53 +163,19 @@ def _walk(opened: RegisterHome, **selection: Any) -> Iterator[Member]:
 
 
 def _member_as_json(opened: RegisterHome, member: Member) -> dict[str, object]:
-    statement, approval = member.statement, member.approval
+    statement = member.statement
     return {
         "member_id": str(member.member_id),
-        "card_number": opened.scheme.display(statement.card_number),
+        "record_number": statement.record_number,
         "full_name": statement.name.full,
         "birth_date": statement.birth_date.isoformat(),
         "organisation_code": statement.organisation_code,
-        "kind": statement.kind.value,
-        "ordinal": statement.ordinal,
-        "state": member.state.value,
+        "standing": statement.standing.value,
+        "earlier_card_number": _earlier_card(opened, member),
         "recorded_at": member.recorded_at.isoformat(),
-        "approved_by": None if approval is None else approval.by,
-        "approved_at": None if approval is None else approval.at.isoformat(),
     }
 
 
-def _conclude_approval(
-    opened: RegisterHome,
-    approved: int,
-    refused: list[ApprovalOutcome],
-    output_format: OutputFormat,
-) -> None:
-    if output_format is OutputFormat.JSON:
-        print_json(
-            {
-                "approved": approved,
-                "refused": [
-                    {
-                        "member_id": str(each.member_id),
-                        "card_number": opened.scheme.display(each.card_number),
-                        "code": each.code,
-                        "reason": each.sentence,
-                    }
-                    for each in refused
-                ],
-            }
-        )
-    else:
-        console = standard_output()
-        if refused:
-            print_table(
-                ("Card number", "Code", "Reason"),
-                (
-                    (opened.scheme.display(each.card_number), each.code or "", each.sentence)
-                    for each in refused[:_SHOWN_TO_PEOPLE]
-                ),
-            )
-        console.print(f"{approved} members approved, {len(refused)} not.")
-    if refused:
-        raise typer.Exit(1)
+def _earlier_card(opened: RegisterHome, member: Member) -> str | None:
+    number = member.statement.earlier_card_number
+    return None if number is None else opened.scheme.display(number)

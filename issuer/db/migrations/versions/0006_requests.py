@@ -65,7 +65,7 @@ def downgrade() -> None:
             " OR (state = 'approved' AND approved_at IS NOT NULL AND approved_by IS NOT NULL)",
         )
     op.create_index("ix_members_state_sort_key_id", "members", ["state", "sort_key", "id"])
-    for table in (
+    for name in (
         "allotted_numbers",
         "number_blocks",
         "number_state",
@@ -75,10 +75,10 @@ def downgrade() -> None:
         "request_events",
         "requests",
     ):
-        op.drop_table(table)
+        op.drop_table(name)
     if op.get_bind().dialect.name == "postgresql":
-        for table in _APPEND_ONLY:
-            op.execute(f"DROP FUNCTION {table}_append_only()")
+        for name in _APPEND_ONLY:
+            op.execute(f"DROP FUNCTION {name}_append_only()")
 
 
 def _create_requests() -> None:
