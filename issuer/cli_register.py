@@ -21,6 +21,7 @@ from issuer.cli_import_report import (
     open_report,
     write_template,
 )
+from issuer.bootstrap_jobs import prepare_jobs
 from issuer.db.schema import check_migrations, current_revision, latest_revision, upgrade
 from issuer.domain.organisation_list import OrganisationColumn
 from issuer.imports.open_table import open_table
@@ -48,6 +49,7 @@ def upgrade_command(
     """
     with open_register_home(command_context(context).home, create=True) as opened:
         upgrade(opened.database)
+        prepare_jobs(opened.database)
         revision = current_revision(opened.database)
     if output_format is OutputFormat.JSON:
         print_json({"revision": revision})
