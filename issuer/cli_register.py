@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from issuer.bootstrap import open_register_home
+from issuer.bootstrap_jobs import prepare_jobs
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -21,7 +22,6 @@ from issuer.cli_import_report import (
     open_report,
     write_template,
 )
-from issuer.bootstrap_jobs import prepare_jobs
 from issuer.db.schema import check_migrations, current_revision, latest_revision, upgrade
 from issuer.domain.organisation_list import OrganisationColumn
 from issuer.imports.open_table import open_table

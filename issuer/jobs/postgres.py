@@ -185,4 +185,4 @@ class PostgresJobs:
 
 
 async def _connect(conninfo: str) -> psycopg.AsyncConnection:
-    return await psycopg.AsyncConnection.connect(_conninfo(url), autocommit=True)
+    return await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
