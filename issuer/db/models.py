@@ -6,6 +6,13 @@ from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
 from issuer.db.organisations import OrganisationRow
+from issuer.db.people_tables import (
+    AccountRow,
+    AssignmentRow,
+    LoginAttemptRow,
+    SecondFactorRow,
+    SessionRow,
+)
 from issuer.db.production_tables import (
     CardContentsRow,
     CardEventRow,
@@ -15,6 +22,8 @@ from issuer.db.production_tables import (
 )
 
 __all__ = [
+    "AccountRow",
+    "AssignmentRow",
     "AuditHeadRow",
     "AuditRecordRow",
     "Base",
@@ -22,9 +31,12 @@ __all__ = [
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "LoginAttemptRow",
     "MemberChangeRow",
     "MemberRow",
     "OrganisationRow",
     "RegisterKeyRow",
+    "SecondFactorRow",
+    "SessionRow",
     "StatusListRow",
 ]

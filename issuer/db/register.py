@@ -7,12 +7,15 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
+from issuer.db.login_sessions import SqlSessionRepository
 from issuer.db.member_seals import RegisterKeys
 from issuer.db.members import SqlMemberRepository
 from issuer.db.organisations import SqlOrganisationRepository
+from issuer.db.people import SqlAccountRepository
 from issuer.db.sealing import Sealer
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.register_ports import (
     MemberRepository,
     OrganisationRepository,
@@ -37,6 +40,8 @@ class SqlRegisterTransaction:
             session, lambda: keys.open(session, is_writing=is_writing)
         )
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
+        self.people: AccountRepository = SqlAccountRepository(session)
+        self.sessions: SessionRepository = SqlSessionRepository(session)
         self.audit: AuditTrail = SqlAuditTrail(session, is_writing=is_writing)
 
 

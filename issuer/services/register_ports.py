@@ -13,6 +13,7 @@ from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.people_ports import AccountRepository, SessionRepository
 
 __all__ = [
     "EvidenceStore",
@@ -182,6 +183,14 @@ class RegisterTransaction(Protocol):
     @property
     def organisations(self) -> OrganisationRepository:
         """The organisations."""
+
+    @property
+    def people(self) -> AccountRepository:
+        """The accounts."""
+
+    @property
+    def sessions(self) -> SessionRepository:
+        """Sessions and failed log-ins."""
 
     @property
     def audit(self) -> AuditTrail:

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005_member_changes"
-down_revision = "0004_members"
+revision = "0006_member_changes"
+down_revision = "0005_members"
 branch_labels = None
 depends_on = None
 
