@@ -129,6 +129,8 @@ def insert_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str,
         ConflictError: a constraint of the database is broken.
         IssuerUnavailableError: the database does not answer, or has not been upgraded.
     """
+    if not rows:
+        return
     # The table, not the class: an insert by class is of the ORM, which looks at every row again.
     plain = table.metadata.tables[table.__tablename__]
     try:
