@@ -29,6 +29,9 @@ class TrustPurpose(Enum):
     STOP_LISTS = "stop-lists"
     """Certify who stops document signers."""
 
+    STATUS_LISTS = "status-lists"
+    """Certify who says what single cards count as."""
+
     MASTER_LISTS = "master-lists"
     """Certify who signs lists of other states' authorities."""
 

@@ -13,8 +13,10 @@ from pki.certificates.certificate import (
     Reading,
     load_certificate_list,
 )
+from pki.certificates.status_lists import admit_status_list
 from pki.certificates.stop_lists import admit_stop_list
 from pki.errors import PkiDataError
+from pki.signed.status_list import StatusList
 from pki.signed.stop_list import StopList
 
 __all__ = ["Authority", "TrustAnchors", "read_authorities"]
@@ -71,6 +73,16 @@ class TrustAnchors:
             PkiDataError: ``stop-list.malformed``, ``stop-list.untrusted``.
         """
         return admit_stop_list(
+            der, authorities=self.authorities, lists=self.revocation_lists, scopes=scopes
+        )
+
+    def admit_status_list(self, der: bytes, *, scopes: AnchorScopes | None = None) -> StatusList:
+        """Read a status list whose signer one of these authorities, bound to status lists where there are scopes, has certified.
+
+        Raises:
+            PkiDataError: ``status-list.malformed``, ``status-list.untrusted``.
+        """
+        return admit_status_list(
             der, authorities=self.authorities, lists=self.revocation_lists, scopes=scopes
         )
 

@@ -52,7 +52,10 @@ class BitWriter:
             return
         parameter = rice_parameter(len(found), positions)
         mask = (1 << parameter) - 1
-        gaps = [found[0], *(later - earlier - 1 for earlier, later in zip(found, found[1:], strict=False))]
+        gaps = [
+            found[0],
+            *(later - earlier - 1 for earlier, later in zip(found, found[1:], strict=False)),
+        ]
         self._parts.append("".join(["0" * (gap >> parameter) + "1" for gap in gaps]))
         if parameter:
             width = f"0{parameter}b"
@@ -119,9 +122,7 @@ class BitReader:
             bits = self._bits
             gaps = [
                 (quotient << parameter) + int(bits[at : at + parameter], 2) + 1
-                for quotient, at in zip(
-                    quotients, range(self._at, end, parameter), strict=True
-                )
+                for quotient, at in zip(quotients, range(self._at, end, parameter), strict=True)
             ]
             self._at = end
         else:

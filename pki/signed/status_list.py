@@ -92,9 +92,7 @@ class StatusList:
     @classmethod
     def _read(cls, der: bytes, read: Callable[..., SignedList]) -> Self:
         try:
-            signed = read(
-                der, content_type=ID_STATUS_LIST, maximum_bytes=MAX_STATUS_LIST_BYTES
-            )
+            signed = read(der, content_type=ID_STATUS_LIST, maximum_bytes=MAX_STATUS_LIST_BYTES)
             signer = ListSignerCertificate.from_bytes(
                 signed.signer_certificate, kind=ProfileKind.STATUS_LIST_SIGNER
             )
