@@ -32,6 +32,9 @@ class TrustPurpose(Enum):
     STATUS_LISTS = "status-lists"
     """Certify who says what single cards count as."""
 
+    TRUST_BUNDLES = "trust-bundles"
+    """Certify who brings terminals all of this in one file."""
+
     MASTER_LISTS = "master-lists"
     """Certify who signs lists of other states' authorities."""
 

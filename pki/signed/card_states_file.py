@@ -59,7 +59,7 @@ def write_states_file(states: CardStates) -> bytes:
 
 
 def _tables(lines: list[str], positions: int) -> dict[bytes, bytes]:
-    tables: dict[bytes, bytes] = {}
+    tables: dict[bytes, bytearray] = {}
     table = bytearray()
     for number, line in enumerate(lines[2:], start=3):
         begin = _LIST.fullmatch(line)

@@ -8,7 +8,7 @@ remainders (of fixed width), because each of the two decodes at the speed of tex
 
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final
 
 from pki.errors import PkiDataError
@@ -54,7 +54,7 @@ class BitWriter:
         mask = (1 << parameter) - 1
         gaps = [
             found[0],
-            *(later - earlier - 1 for earlier, later in zip(found, found[1:], strict=False)),
+            *(later - earlier - 1 for earlier, later in pairwise(found)),
         ]
         self._parts.append("".join(["0" * (gap >> parameter) + "1" for gap in gaps]))
         if parameter:

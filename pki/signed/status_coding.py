@@ -4,6 +4,7 @@ For each list, by ascending identifier: its most frequent state, how many positi
 of these the set of its positions. All of it is one string of bits.
 """
 
+import itertools
 from typing import Final
 
 from pki.errors import PkiDataError
@@ -73,7 +74,7 @@ def split_identifiers(data: bytes) -> tuple[bytes, ...]:
     found = tuple(
         data[start : start + LIST_ID_BYTES] for start in range(0, len(data), LIST_ID_BYTES)
     )
-    if any(later <= earlier for earlier, later in zip(found, found[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(found)):
         raise _malformed("identifiers of lists do not ascend")
     return found
 

@@ -19,7 +19,6 @@ from pki.signed.decoding import SecurityObjectError, decode
 from pki.signed.position_coding import BitReader, BitWriter
 from pki.signed.status_coding import join_identifiers, split_identifiers
 from pki.signed.status_list import (
-    MAX_NUMBER,
     MAX_STATUS_LIST_BYTES,
     StatusList,
     check_period,

