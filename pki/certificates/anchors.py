@@ -24,7 +24,7 @@ __all__ = ["Authority", "TrustAnchors", "read_authorities"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustAnchors:
-    """The authorities that are trusted, the CRLs at hand, and the stop lists, each of which an authority vouches for.
+    """The authorities that are trusted, the CRLs at hand, and the stop and status lists, each of which an authority vouches for.
 
     A CRL counts only where its authority signed it.
     """
@@ -32,6 +32,7 @@ class TrustAnchors:
     authorities: tuple[Authority, ...]
     revocation_lists: tuple[CertificateList, ...] = ()
     stop_lists: tuple[StopList, ...] = ()
+    status_lists: tuple[StatusList, ...] = ()
     cleared: dict[tuple[bytes, bytes], tuple[datetime, datetime]] = field(
         init=False, default_factory=dict, repr=False, compare=False
     )
