@@ -1,9 +1,10 @@
 """What an import tells: a report file with every refusal, and a closing word for people or programs."""
 
+import codecs
 import contextlib
 import csv
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -29,7 +30,8 @@ _REPORT_COLUMNS = ("row", "column", "code", "reason")
 _BYTE_ORDER_MARK = "\ufeff"
 
 ListArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="The list: xlsx or csv; - reads standard input.")
+    Path,
+    typer.Argument(metavar="FILE", help="The list: xlsx, csv or json; - reads standard input."),
 ]
 ReportOption = Annotated[
     Path | None,
@@ -38,7 +40,7 @@ ReportOption = Annotated[
     ),
 ]
 TemplateArgument = Annotated[
-    Path, typer.Argument(metavar="OUT", help="The csv file to write; - writes to standard output.")
+    Path, typer.Argument(metavar="OUT", help="The file to write; - writes to standard output.")
 ]
 
 
@@ -140,15 +142,20 @@ def _writing(path: Path) -> Iterator[TextIO]:
         yield file
 
 
-def write_template(out: Path, columns: Iterable[str]) -> None:
-    """An empty list: the header line alone.
+def write_template(out: Path, content: bytes) -> None:
+    """An empty list; ``-`` writes it to standard output.
 
     Raises:
         IssuerUnavailableError: the file cannot be written (``file.unavailable``).
     """
     if str(out) == "-":
-        csv.writer(sys.stdout, lineterminator="\n").writerow(columns)
+        # The mark is for spreadsheets that open a file; in a pipe it would be part of the first column.
+        sys.stdout.buffer.write(content.removeprefix(codecs.BOM_UTF8))
+        sys.stdout.buffer.flush()
         return
-    with _writing(out) as file:
-        file.write(_BYTE_ORDER_MARK)
-        csv.writer(file).writerow(columns)
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"{out} cannot be written: {error.strerror}", code="file.unavailable"
+        ) from error

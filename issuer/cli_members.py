@@ -26,10 +26,11 @@ from issuer.cli_import_report import (
     open_report,
     write_template,
 )
+from issuer.cli_mapping import MappingOption, mapping_app, member_layout
 from issuer.domain.member import Member, MemberState
-from issuer.domain.member_list import MemberColumn
 from issuer.domain.organisation import parse_organisation_code
-from issuer.imports.open_table import open_table
+from issuer.imports.open_table import open_laid_out
+from issuer.imports.template import ListFormat, member_template
 from issuer.services.approve_members import ApprovalOutcome
 from issuer.services.register_ports import PagePosition
 
@@ -40,6 +41,7 @@ _PAGE_ROWS = 500
 _Outcome = TypeVar("_Outcome")
 
 members_app = typer.Typer(help="The members: import, approve, list.")
+members_app.add_typer(mapping_app, name="mapping")
 
 
 @members_app.command(
@@ -53,7 +55,9 @@ Examples:
 def import_members_command(
     context: typer.Context,
     file: ListArgument,
+    *,
     portraits: Annotated[Path, typer.Option(help="The directory of the portraits.")],
+    mapping: MappingOption = None,
     report: ReportOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
@@ -62,10 +66,9 @@ def import_members_command(
     Rows that were taken are kept where others are refused. An import that broke off is
     repeated with the same list. The exit status is 1 where a row was refused.
     """
-    columns = tuple(MemberColumn)
     with (
         open_register_home(command_context(context).home) as opened,
-        open_table(file, columns) as table,
+        open_laid_out(file, member_layout(mapping)) as table,
         open_member_import(opened, portraits) as member_import,
         open_report(report) as found,
     ):
@@ -168,14 +171,25 @@ def list_members_command(
     "template",
     epilog="""\b
 Examples:
+  membercard-issuer members template members.xlsx
   membercard-issuer members template members.csv
+  membercard-issuer members template - --as json
 """,
 )
 def members_template_command(
     out: TemplateArgument = Path("-"),
+    form: Annotated[
+        ListFormat | None,
+        typer.Option(
+            "--as", help="The kind of file; else the name's ending tells, and csv without one."
+        ),
+    ] = None,
 ) -> None:
-    """Write an empty member list, as csv; docs/member-list.md explains its columns."""
-    write_template(out, tuple(MemberColumn))
+    """Write an empty member list as xlsx, csv or json; docs/member-list.md explains its columns."""
+    if form is None:
+        ending = out.suffix.lower().removeprefix(".")
+        form = ListFormat(ending) if ending in tuple(ListFormat) else ListFormat.CSV
+    write_template(out, member_template(form))
 
 
 def _with_progress(

@@ -195,7 +195,7 @@ def _with_mrz(name: MemberName) -> MemberName:
 def _read_date(reader: RowReader, column: MemberColumn) -> date | None:
     cell = reader.cell(column)
     if cell is None:
-        reader.refuse(column, "cell.empty", "the cell is empty")
+        reader.miss(column)
         return None
     return reader.checked(column, lambda: parse_date(cell))
 
@@ -203,7 +203,7 @@ def _read_date(reader: RowReader, column: MemberColumn) -> date | None:
 def _read_ordinal(reader: RowReader) -> int | None:
     cell = reader.cell(_Column.ORDINAL)
     if cell is None:
-        reader.refuse(_Column.ORDINAL, "cell.empty", "the cell is empty")
+        reader.miss(_Column.ORDINAL)
         return None
     return reader.checked(_Column.ORDINAL, lambda: _parse_ordinal(cell))
 
