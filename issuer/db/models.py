@@ -1,5 +1,6 @@
 """Every table of the issuer in one place: what migrations are compared with."""
 
+from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
 from issuer.db.production_tables import (
     CardContentsRow,
@@ -11,6 +12,8 @@ from issuer.db.production_tables import (
 from issuer.db.register import MemberRow, OrganisationRow
 
 __all__ = [
+    "AuditHeadRow",
+    "AuditRecordRow",
     "Base",
     "CardContentsRow",
     "CardEventRow",

@@ -8,6 +8,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
+from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import DATABASE_FAILURES, Base, Database, UtcDateTime, database_error
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import (
@@ -25,6 +26,7 @@ from issuer.domain.organisation import Organisation, OrganisationCode, Organisat
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.vietnamese_text import sort_key
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
+from issuer.services.audit_ports import AuditTrail
 from issuer.services.register_ports import (
     MemberNumbers,
     MemberPage,
@@ -309,11 +311,12 @@ class SqlMemberRepository:
 
 
 class SqlRegisterTransaction:
-    """Both repositories over one session."""
+    """The repositories over one session."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, is_writing: bool) -> None:
         self.members: MemberRepository = SqlMemberRepository(session)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
+        self.audit: AuditTrail = SqlAuditTrail(session, is_writing=is_writing)
 
 
 class SqlRegister:
@@ -326,13 +329,13 @@ class SqlRegister:
     def writing(self) -> Iterator[RegisterTransaction]:
         """One transaction: committed when the block ends, dropped when it raises."""
         with self._database.writing() as session:
-            yield SqlRegisterTransaction(session)
+            yield SqlRegisterTransaction(session, is_writing=True)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[RegisterTransaction]:
         """One transaction that only reads."""
         with self._database.reading() as session:
-            yield SqlRegisterTransaction(session)
+            yield SqlRegisterTransaction(session, is_writing=False)
 
 
 _SELECT = sa.select(MemberRow, OrganisationRow.code).join(

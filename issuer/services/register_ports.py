@@ -9,6 +9,7 @@ from issuer.domain.card_number import CardNumber
 from issuer.domain.member import Approval, Member, MemberId, MemberState, PortraitDigest
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
 from issuer.domain.record_number import CitizenNumber, RecordNumber
+from issuer.services.audit_ports import AuditTrail
 
 __all__ = [
     "MemberNumbers",
@@ -130,6 +131,10 @@ class RegisterTransaction(Protocol):
     @property
     def organisations(self) -> OrganisationRepository:
         """The organisations."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """The audit trail; what is appended is stored with the rest of the transaction."""
 
 
 class Register(Protocol):
