@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from card_layout.profile import load_profile
+from issuer.bootstrap_keys import take_register_sealer
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
 from issuer.domain.card_number import CardNumberScheme, find_card_number_scheme
@@ -18,6 +19,7 @@ from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.portraits.normalising import PortraitBounds
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.approve_members import MemberApproval
+from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_members import MemberImport
 from issuer.services.register_ports import PortraitStore, Register
 from issuer.settings import IssuerSettings, load_settings
@@ -27,7 +29,7 @@ __all__ = ["RegisterHome", "open_member_import", "open_register_home"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterHome:
-    """The register of one home directory, ready for use."""
+    """The register of one home directory, ready for use; its keys are fetched when a member is first looked at."""
 
     home: Path
     settings: IssuerSettings
@@ -35,6 +37,16 @@ class RegisterHome:
     register: Register
     portraits: PortraitStore
     scheme: CardNumberScheme
+
+    def doubts(self) -> DoubtDesk:
+        """The use case that decides on questionable rows."""
+        return DoubtDesk(
+            register=self.register,
+            store=self.portraits,
+            scheme=self.scheme,
+            clock=_now,
+            new_member_id=lambda: MemberId(uuid.uuid4()),
+        )
 
     def approval(self) -> MemberApproval:
         """The use case that approves members."""
@@ -79,7 +91,7 @@ def open_register_home(home: Path, *, create: bool = False) -> Iterator[Register
             home=home,
             settings=settings,
             database=database,
-            register=SqlRegister(database),
+            register=SqlRegister(database, lambda: take_register_sealer(home, settings)),
             portraits=FolderPortraitStore(settings.portraits_in(home)),
             scheme=scheme,
         )

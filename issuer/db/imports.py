@@ -168,19 +168,25 @@ class SqlImportLedger:
                 if letter != _EMPTY_ROW[0] and _MEANINGS[letter][1]:
                     yield row
 
-    def refused_before(self, contents: Mapping[int, QuestionableContent]) -> frozenset[int]:
-        """Those rows that a person has refused already when they came in an earlier list."""
+    def decided_before(
+        self, contents: Mapping[int, QuestionableContent]
+    ) -> Mapping[int, DoubtState]:
+        """How a person decided on those rows that came in an earlier list just so; the last decision counts."""
         by_digest = {self._seals().digest(content): row for row, content in contents.items()}
-        found: set[int] = set()
+        found: dict[int, DoubtState] = {}
         for part in _in_parts(list(by_digest)):
-            digests = self._session.scalars(
-                sa.select(ImportRowRow.content_digest).where(
+            rows = self._session.execute(
+                sa.select(ImportRowRow.content_digest, ImportRowRow.state)
+                .where(
                     ImportRowRow.content_digest.in_(part),
-                    ImportRowRow.state == DoubtState.REFUSED.value,
+                    ImportRowRow.state.in_((DoubtState.REFUSED.value, DoubtState.ACCEPTED.value)),
                 )
+                .order_by(ImportRowRow.decided_at)
             )
-            found.update(by_digest[digest] for digest in digests if digest is not None)
-        return frozenset(found)
+            for digest, state in rows:
+                if digest is not None and state is not None:
+                    found[by_digest[digest]] = DoubtState(state)
+        return found
 
     def doubts(
         self,
@@ -193,9 +199,7 @@ class SqlImportLedger:
     ) -> DoubtPage:
         """Questionable rows by import and row; of these organisations where they are given."""
         query = (
-            sa.select(ImportRowRow)
-            .order_by(ImportRowRow.number, ImportRowRow.row)
-            .limit(limit + 1)
+            sa.select(ImportRowRow).order_by(ImportRowRow.number, ImportRowRow.row).limit(limit + 1)
         )
         if state is None:
             query = query.where(ImportRowRow.state.is_not(None))

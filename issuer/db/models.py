@@ -2,6 +2,10 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
+from issuer.db.member_rows import MemberRow
+from issuer.db.member_seals import RegisterKeyRow
+from issuer.db.organisations import OrganisationRow
 from issuer.db.production_tables import (
     CardContentsRow,
     CardEventRow,
@@ -9,7 +13,6 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
-from issuer.db.register import MemberRow, OrganisationRow
 
 __all__ = [
     "AuditHeadRow",
@@ -19,7 +22,11 @@ __all__ = [
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "ImportChunkRow",
+    "ImportRow",
+    "ImportRowRow",
     "MemberRow",
     "OrganisationRow",
+    "RegisterKeyRow",
     "StatusListRow",
 ]

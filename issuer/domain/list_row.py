@@ -44,19 +44,12 @@ class RowReader:
     def __init__(self, row: ListRow) -> None:
         self._row = row
         self.findings: list[Finding] = list(row.findings)
-        self.doubts: list[Finding] = []
         if row.has_surplus:
             self.refuse("", "row.surplus-cells", "the row has cells beyond the last column")
 
     def refuse(self, column: str, code: str, sentence: str) -> None:
         """Note that this column is wrong."""
         self.findings.append(
-            Finding(row=self._row.number, column=column, code=code, sentence=sentence)
-        )
-
-    def doubt(self, column: str, code: str, sentence: str) -> None:
-        """Note that a person has to look at this column."""
-        self.doubts.append(
             Finding(row=self._row.number, column=column, code=code, sentence=sentence)
         )
 

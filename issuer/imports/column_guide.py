@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from issuer.domain.member import Standing
 from issuer.domain.member_list import MemberColumn
 
 __all__ = ["CORRECTION_COLUMNS", "DATE_COLUMNS", "GUIDE", "OPTIONAL_COLUMNS", "ColumnGuide"]
@@ -116,6 +117,45 @@ GUIDE: Mapping[MemberColumn, ColumnGuide] = {
         label="Tệp ảnh",
         vi="Tên tệp ảnh (JPEG hoặc PNG) trong thư mục ảnh gửi kèm.",
         en="The name of the picture's file (JPEG or PNG) in the directory that comes with the list.",
+    ),
+    MemberColumn.EARLIER_CARD_NUMBER: ColumnGuide(
+        label="Số thẻ cũ",
+        vi="Số thẻ đang giữ, dạng NN.NNNNNN; để trống nếu chưa có thẻ.",
+        en="The number of the card that the member holds; empty where there is none.",
+        is_optional=True,
+    ),
+    MemberColumn.RESIDENCE: ColumnGuide(
+        label="Nơi ở hiện nay",
+        vi="Có thể để trống.",
+        en="Where the member lives; may be empty.",
+        is_optional=True,
+        width=30,
+    ),
+    MemberColumn.PHONE: ColumnGuide(
+        label="Số điện thoại",
+        vi="8 đến 15 chữ số (ô kiểu văn bản); có thể để trống.",
+        en="8 to 15 digits in a text cell; may be empty.",
+        is_optional=True,
+    ),
+    MemberColumn.STANDING: ColumnGuide(
+        label="Tình trạng",
+        vi="chính thức, dự bị, miễn sinh hoạt, đình chỉ sinh hoạt, ...; để trống nghĩa là chính thức.",
+        en="official, probationary, exempt, suspended, ...; empty means official.",
+        choices=tuple(Standing),
+        is_optional=True,
+    ),
+    MemberColumn.STANDING_SINCE: ColumnGuide(
+        label="Từ ngày",
+        vi="Ngày bắt đầu tình trạng đó; có thể để trống.",
+        en="Since when the standing holds; may be empty.",
+        is_date=True,
+        is_optional=True,
+    ),
+    MemberColumn.SERVED_IN: ColumnGuide(
+        label="Mã nơi sinh hoạt tạm thời",
+        vi="Mã tổ chức nơi sinh hoạt tạm thời, nếu khác nơi quản lý hồ sơ.",
+        en="The organisation that serves a temporary resident, where it is another one.",
+        is_optional=True,
     ),
 }
 """Every column of the template."""

@@ -19,6 +19,7 @@ birth_date = "DD.MM.YYYY"
 "Nữ" = "F"
 """
 
+import hashlib
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,7 @@ class ListMapping:
         dates: how dates are written, for columns whose text is neither YYYY-MM-DD nor DD/MM/YYYY.
         values: what the cells of a column stand for, by their folded text.
         ignores_others: whether headers that are not named are passed over instead of refused.
+        digest: SHA-256 of the file.
         passed_over: columns of ours that may be there and say nothing.
     """
 
@@ -66,6 +68,7 @@ class ListMapping:
     dates: Mapping[str, DateForm]
     values: Mapping[str, Mapping[str, str]]
     ignores_others: bool
+    digest: bytes
     passed_over: Sequence[str] = ()
 
     def header(self, cells: Sequence[Cell]) -> "MappedHeader":
@@ -234,6 +237,7 @@ def parse_mapping(
             name: _translations(name, value, sources) for name, value in tables["values"].items()
         },
         ignores_others=_ignores_others(document),
+        digest=hashlib.sha256(content).digest(),
         passed_over=tuple(passed_over),
     )
 

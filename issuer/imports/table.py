@@ -76,6 +76,10 @@ class Layout(Protocol):
     def header_line(self) -> int:
         """The number of the line that names the columns."""
 
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over whatever of the layout says how a file is read; empty for the template."""
+
     def header(self, cells: Sequence[Cell]) -> "RowMaker":
         """Find the columns in the header line.
 
@@ -154,6 +158,11 @@ class TemplateLayout:
         """The first one."""
         return 1
 
+    @property
+    def digest(self) -> bytes:
+        """The template reads every file alike."""
+        return b""
+
     def header(self, cells: Sequence[Cell]) -> Header:
         """Find the columns in the header line.
 
@@ -172,12 +181,12 @@ class Table:
         Args:
             sheet: the lines of the file.
             layout: how they become rows.
-            digest: SHA-256 of the file.
+            digest: SHA-256 of the file; the table's own digest covers the layout too.
 
         Raises:
             IssuerDataError: other columns than the layout's (``file.columns``, ``mapping.*``).
         """
-        self.digest = digest
+        self.digest = hashlib.sha256(digest + layout.digest).digest()
         self._sheet = sheet
         self._header_line = layout.header_line
         found = next(

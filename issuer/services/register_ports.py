@@ -3,15 +3,19 @@
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Protocol
 
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import Approval, Member, MemberId, MemberState, PortraitDigest
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
+from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.import_ports import ImportLedger
 
 __all__ = [
+    "Likeness",
     "MemberNumbers",
     "MemberPage",
     "MemberRepository",
@@ -27,11 +31,20 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberNumbers:
-    """The three numbers that are unique in the register."""
+    """The numbers that are unique in the register."""
 
     card_number: CardNumber = field(repr=False)
     record_number: RecordNumber = field(repr=False)
     citizen_number: CitizenNumber = field(repr=False)
+    earlier_card_number: CardNumber | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """By what two records of one person are likely to be alike."""
+
+    full_name: str = field(repr=False)
+    birth_date: date = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +110,9 @@ class MemberRepository(Protocol):
     def holders_of(self, numbers: Collection[MemberNumbers]) -> tuple[Member, ...]:
         """Every member who holds at least one of these numbers."""
 
+    def alike(self, likenesses: Collection[Likeness]) -> tuple[Member, ...]:
+        """Every member who may be one of these people: the same folded name and date of birth."""
+
     def add(self, members: Sequence[Member]) -> None:
         """Store new members, recorded and not approved.
 
@@ -135,6 +151,10 @@ class RegisterTransaction(Protocol):
     @property
     def audit(self) -> AuditTrail:
         """The audit trail; what is appended is stored with the rest of the transaction."""
+
+    @property
+    def imports(self) -> ImportLedger:
+        """The imports of member lists, and the rows that wait for a person."""
 
 
 class Register(Protocol):
@@ -181,8 +201,8 @@ class PortraitSource(Protocol):
 class PortraitNormaliser(Protocol):
     """Turns a picture from outside into the card's portrait."""
 
-    def normalise(self, picture: bytes) -> bytes:
-        """A JPEG of 3:4 within the card profile's bounds of size.
+    def normalise(self, picture: bytes) -> NormalisedPortrait:
+        """A JPEG of 3:4 within the card profile's bounds of size, and what a person should look at.
 
         Raises:
             IssuerDataError: the picture is refused (``portrait.unreadable``, ``portrait.too-many-pixels``,
