@@ -6,6 +6,13 @@ from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
 from issuer.db.organisations import OrganisationRow
+from issuer.db.people_tables import (
+    AccountRow,
+    AssignmentRow,
+    LoginAttemptRow,
+    SecondFactorRow,
+    SessionRow,
+)
 from issuer.db.production_tables import (
     CardContentsRow,
     CardEventRow,
@@ -15,6 +22,8 @@ from issuer.db.production_tables import (
 )
 
 __all__ = [
+    "AccountRow",
+    "AssignmentRow",
     "AuditHeadRow",
     "AuditRecordRow",
     "Base",
@@ -25,8 +34,11 @@ __all__ = [
     "ImportChunkRow",
     "ImportRow",
     "ImportRowRow",
+    "LoginAttemptRow",
     "MemberRow",
     "OrganisationRow",
     "RegisterKeyRow",
+    "SecondFactorRow",
+    "SessionRow",
     "StatusListRow",
 ]

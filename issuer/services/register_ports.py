@@ -13,6 +13,7 @@ from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.import_ports import ImportLedger
+from issuer.services.people_ports import AccountRepository, SessionRepository
 
 __all__ = [
     "Likeness",
@@ -147,6 +148,14 @@ class RegisterTransaction(Protocol):
     @property
     def organisations(self) -> OrganisationRepository:
         """The organisations."""
+
+    @property
+    def people(self) -> AccountRepository:
+        """The accounts."""
+
+    @property
+    def sessions(self) -> SessionRepository:
+        """Sessions and failed log-ins."""
 
     @property
     def audit(self) -> AuditTrail:

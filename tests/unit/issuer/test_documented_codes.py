@@ -9,7 +9,7 @@ MODULES = [
     ROOT / "issuer" / name
     for pattern in (
         "domain/*list*.py", "domain/*number.py", "domain/organisation.py", "domain/calendar_date.py",
-        "domain/vietnamese_text.py", "domain/phone_number.py", "domain/standing.py", "imports/*.py", "portraits/*.py", "services/import_*.py",
+        "domain/vietnamese_text.py", "domain/phone_number.py", "domain/standing.py", "imports/*.py", "portraits/*.py", "services/import_*.py", "services/compare_rows.py", "services/decide_doubts.py", "domain/look_alikes.py",
         "services/approve_members.py", "db/base.py", "db/register.py", "db/schema.py", "db/member*.py", "db/organisations.py",
         "db/migrations/conversion.py", "bootstrap_keys.py",
         "settings.py", "bootstrap.py",

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008_imports"
-down_revision = "0004_members"
+down_revision = "0005_members"
 branch_labels = None
 depends_on = None
 

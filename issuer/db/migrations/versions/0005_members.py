@@ -5,8 +5,8 @@ from alembic import op
 
 from issuer.db.migrations.conversion import require_empty
 
-revision = "0004_members"
-down_revision = "0003_audit"
+revision = "0005_members"
+down_revision = "0004_people"
 branch_labels = None
 depends_on = None
 
