@@ -3,6 +3,7 @@
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
+from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
 from issuer.db.organisations import OrganisationRow
@@ -35,6 +36,7 @@ __all__ = [
     "ImportRow",
     "ImportRowRow",
     "LoginAttemptRow",
+    "MemberChangeRow",
     "MemberRow",
     "OrganisationRow",
     "RegisterKeyRow",

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008_imports"
-down_revision = "0005_members"
+down_revision = "0006_member_changes"
 branch_labels = None
 depends_on = None
 
