@@ -94,7 +94,7 @@ class SyntheticMember:
     """Somebody who does not exist, with all that a card needs.
 
     Attributes:
-        card_number: as written, ``NN.NNNNNN``.
+        card_number: of the card that is made, as written, ``NN.NNNNNN``.
         record_number: six digits and one to three letters.
         citizen_number: twelve digits that no province allots.
         name: as the committee writes it, in Normalisation Form C.
@@ -141,6 +141,7 @@ def draw_member(
     serial_number: int,
     name: PersonName | None = None,
     organisation: SyntheticOrganisation | None = None,
+    kind: IssueKind | None = None,
 ) -> SyntheticMember:
     """Draw a member.
 
@@ -149,6 +150,7 @@ def draw_member(
         serial_number: 1 to 999,999; members with different ones differ in every number that must be unique.
         name: a given name instead of a drawn one.
         organisation: a given organisation instead of a drawn one below the committee.
+        kind: a given reason for the card instead of a drawn one.
     """
     person = draw_name(random) if name is None else name
     birth = date(1955, 1, 1) + timedelta(days=random.randrange(46 * 365))
@@ -156,7 +158,8 @@ def draw_member(
     youngest = birth + timedelta(days=18 * 366)
     span = min((latest - youngest).days, 15 * 365)
     admission = youngest + timedelta(days=random.randrange(span))
-    kind = random.choices(tuple(IssueKind), (1, 8, 1))[0]
+    drawn = random.choices(tuple(IssueKind), (1, 8, 1))[0]
+    kind = drawn if kind is None else kind
     age = (_REFERENCE_DATE - birth).days // 365
     appearance = draw_appearance(random, is_woman=person.is_woman, age=age)
     return SyntheticMember(

@@ -8,7 +8,7 @@ from enum import StrEnum
 from random import Random
 from typing import Literal
 
-from simulators.population.member import SyntheticMember, draw_member
+from simulators.population.member import IssueKind, SyntheticMember, draw_member
 from simulators.population.names import NOTABLE_NAMES
 
 __all__ = [
@@ -26,7 +26,6 @@ Cell = str | int | date
 """What a cell holds; a date is a spreadsheet date in xlsx and YYYY-MM-DD in CSV."""
 
 COLUMNS = (
-    "card_number",
     "record_number",
     "citizen_number",
     "full_name",
@@ -40,8 +39,6 @@ COLUMNS = (
     "admission_date",
     "recognition_date",
     "organisation_code",
-    "kind",
-    "ordinal",
     "portrait",
     "earlier_card_number",
     "residence",
@@ -52,6 +49,9 @@ COLUMNS = (
 )
 """The header row of a member list, in the template's order."""
 
+_HELD_ROWS = 3
+"""So many members at the top of a list hold a card."""
+
 _FIRST_ROW = 2
 """The header is row 1 of the sheet."""
 
@@ -61,7 +61,7 @@ class Defect(StrEnum):
 
     CARD_NUMBER_MALFORMED = "card-number.malformed"
     DATE_IMPOSSIBLE = "date.impossible"
-    CARD_NUMBER_REPEATED = "card-number.repeated"
+    CARD_NUMBER_REPEATED = "earlier-card-number.repeated"
     ORGANISATION_UNKNOWN = "organisation.unknown"
     PORTRAIT_MISSING = "portrait.missing"
     PORTRAIT_UNREADABLE = "portrait.unreadable"
@@ -73,13 +73,15 @@ class Defect(StrEnum):
 
 
 _COLUMN_OF_DEFECT = {
-    Defect.CARD_NUMBER_MALFORMED: "card_number",
+    Defect.CARD_NUMBER_MALFORMED: "earlier_card_number",
     Defect.DATE_IMPOSSIBLE: "birth_date",
-    Defect.CARD_NUMBER_REPEATED: "card_number",
+    Defect.CARD_NUMBER_REPEATED: "earlier_card_number",
     Defect.ORGANISATION_UNKNOWN: "organisation_code",
     Defect.PORTRAIT_MISSING: "portrait",
     Defect.PORTRAIT_UNREADABLE: "portrait",
 }
+
+_DEFECTS_OF_NUMBERS = frozenset({Defect.CARD_NUMBER_MALFORMED, Defect.CARD_NUMBER_REPEATED})
 
 MINIMUM_MEMBERS = len(NOTABLE_NAMES) + len(Defect)
 """Every notable name and every defect stands in every list."""
@@ -139,8 +141,13 @@ def draw_member_list(
     rows: list[ListRow] = []
     for index, serial in enumerate(serials):
         chosen = notable.get(index)
+        # The first rows and those with a wrong number are of members who hold a card.
+        is_held = index < _HELD_ROWS or defects.get(index) in _DEFECTS_OF_NUMBERS
         member = draw_member(
-            random, serial_number=serial, name=None if chosen is None else chosen.name
+            random,
+            serial_number=serial,
+            name=None if chosen is None else chosen.name,
+            kind=IssueKind.EXCHANGE if is_held else None,
         )
         row = _row(
             random,
@@ -165,7 +172,6 @@ def _row(random: Random, number: int, member: SyntheticMember, *, is_decomposed:
     is_vietnamese_style = random.random() < 0.3
     sexes = {"M": "nam", "F": "nữ"} if is_vietnamese_style else {"M": "M", "F": "F"}
     texts: tuple[Cell, ...] = (
-        member.card_number,
         member.record_number,
         member.citizen_number,
         name.full,
@@ -179,8 +185,6 @@ def _row(random: Random, number: int, member: SyntheticMember, *, is_decomposed:
         _written(member.admission_date) if is_vietnamese_style else member.admission_date,
         _written(member.recognition_date) if is_vietnamese_style else member.recognition_date,
         member.organisation.code,
-        member.kind.value,
-        member.ordinal,
         portrait_name,
         member.earlier_card_number,
         member.residence,
@@ -215,7 +219,8 @@ def _spoil(random: Random, row: ListRow, defect: Defect, *, earlier: list[ListRo
         case Defect.DATE_IMPOSSIBLE:
             wrong = "31/02/1985"
         case Defect.CARD_NUMBER_REPEATED:
-            wrong = random.choice([each for each in earlier if each.defect is None]).cells[column]
+            held = [each.cells[column] for each in earlier if each.defect is None]
+            wrong = random.choice([number for number in held if number])
         case Defect.ORGANISATION_UNKNOWN:
             wrong = "GD-99"
         case Defect.PORTRAIT_MISSING:

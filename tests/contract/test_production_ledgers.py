@@ -23,12 +23,9 @@ from issuer.db.station_ledger import SqlStationLedger
 from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_job import CardJob
-from issuer.domain.card_number import CardNumber
 from issuer.domain.card_secrets import CardSecrets
 from issuer.domain.chip import ChipState, Serial
 from issuer.domain.member import (
-    Approval,
-    IssueKind,
     Member,
     MemberId,
     MemberName,
@@ -39,10 +36,12 @@ from issuer.domain.member import (
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.production_errors import TransitionError
 from issuer.domain.record_number import CitizenNumber, RecordNumber
+from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex
 from issuer.errors import ConflictError, IssuerError, IssuerRefusedError, IssuerUnavailableError
 from issuer.services.bind_cards import bind_cards
 from issuer.services.production_ports import CardLedger, NewCard, StationLedger, StockLedger
+from tests.contract.decided_requests import decide_for, request_of
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 LIST = bytes(8)
@@ -76,6 +75,7 @@ class Ledgers:
             NewCard(
                 reference=CardReference(bytes([number]) * 16),
                 member_id=self.member(number),
+                request_id=request_of(self.member(number)),
                 serial=self.serial(number),
                 ordinal=1,
                 profile="membercard-1-icao",
@@ -125,8 +125,11 @@ def ledgers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledgers]
         transaction.organisations.add([Organisation(code=OrganisationCode("A"), name="A")])
         members = [_member(number) for number in range(1, 6)]
         transaction.members.add(members)
-        transaction.members.approve(
-            [member.member_id for member in members[:4]], Approval(by="committee", at=NOW)
+        decide_for(
+            transaction,
+            [member.member_id for member in members[:4]],
+            organisation=OrganisationCode("A"),
+            at=NOW,
         )
     yield Ledgers(
         stock=SqlStockLedger(database, _clock),
@@ -146,7 +149,6 @@ def _member(number: int) -> Member:
     return Member(
         member_id=MemberId(uuid.UUID(int=number)),
         statement=MemberStatement(
-            card_number=CardNumber(f"01{number:06d}"),
             record_number=RecordNumber(f"{number:06d}AB"),
             citizen_number=CitizenNumber(f"{number:012d}"),
             name=MemberName(full=f"Tên {number}", primary=f"Tên {number}"),
@@ -158,8 +160,6 @@ def _member(number: int) -> Member:
             admission_date=day,
             recognition_date=day,
             organisation_code=OrganisationCode("A"),
-            kind=IssueKind.FIRST_ISSUE,
-            ordinal=1,
         ),
         portrait=PortraitDigest(bytes(32)),
         portrait_source=PortraitDigest(bytes([number]) * 32),
@@ -214,7 +214,7 @@ def test_a_key_belongs_to_one_chip_for_ever(ledgers: Ledgers) -> None:
     assert code_of(lambda: ledgers.station.record_chip_key(serial, key(1))) == "chip.key-not-unique"
 
 
-def test_only_approved_members_and_initialised_chips_are_offered_for_binding(
+def test_only_decided_requests_and_initialised_chips_are_offered_for_binding(
     ledgers: Ledgers,
 ) -> None:
     ledgers.initialise(1)
@@ -233,10 +233,11 @@ def test_a_member_never_has_two_cards_nor_a_chip(ledgers: Ledgers) -> None:
         ledgers.initialise(number)
     ledgers.cards.bind(ledgers.new_card(1))
     for changes in (
-        {"member_id": ledgers.member(1)},
+        {"member_id": ledgers.member(1), "request_id": request_of(ledgers.member(1))},
         {"serial": ledgers.serial(1)},
-        {"member_id": ledgers.member(5)},
-        {"member_id": ledgers.member(77)},
+        {"member_id": ledgers.member(5), "request_id": request_of(ledgers.member(5))},
+        {"member_id": ledgers.member(3)},
+        {"request_id": request_of(ledgers.member(3))},
     ):
         card = ledgers.new_card(2, **changes)
         assert code_of(lambda card=card: ledgers.cards.bind(card)) == "card.already-bound"  # type: ignore[misc]  # a default binds the turn's card
@@ -319,9 +320,9 @@ def test_a_card_is_made_step_by_step_and_no_step_is_skipped(ledgers: Ledgers) ->
         step(reference)
         locking = [card.reference for card in station.locking_cards()]
         assert locking == ([reference] if step == station.intend_lock else [])
-    ledgers.cards.hand_over(reference, to="cell secretary")
+    ledgers.cards.hand_over(reference, to="cell secretary", account=AccountName("storekeeper"))
     with pytest.raises(TransitionError):
-        ledgers.cards.hand_over(reference, to="cell secretary")
+        ledgers.cards.hand_over(reference, to="cell secretary", account=AccountName("storekeeper"))
     [card] = ledgers.cards.cards()
     assert card.state is CardState.HANDED_OVER
     assert card.handed_over_to == "cell secretary"

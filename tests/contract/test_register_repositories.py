@@ -19,12 +19,9 @@ from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import (
-    Approval,
-    IssueKind,
     Member,
     MemberId,
     MemberName,
-    MemberState,
     MemberStatement,
     PortraitDigest,
     Sex,
@@ -71,7 +68,6 @@ def register(database: Database) -> Register:
 
 def member(number: int, name: str = "Nguyễn Văn An", **changes: object) -> Member:
     statement = MemberStatement(
-        card_number=CardNumber(f"98{number:06}"),
         record_number=RecordNumber(f"{number:06}AB"),
         citizen_number=CitizenNumber(f"001090{number:06}"),
         name=MemberName(full=name, primary=name),
@@ -82,9 +78,8 @@ def member(number: int, name: str = "Nguyễn Văn An", **changes: object) -> Me
         ethnic_group="Kinh",
         admission_date=date(2015, 2, 3),
         recognition_date=date(2016, 2, 3),
+        earlier_card_number=CardNumber(f"98{number:06}"),
         organisation_code=OrganisationCode("P-01"),
-        kind=IssueKind.FIRST_ISSUE,
-        ordinal=1,
     )
     fields: dict[str, object] = {
         "member_id": MemberId(uuid.UUID(int=number)),
@@ -108,7 +103,6 @@ def test_a_member_comes_back_as_it_was_stored(register: Register) -> None:
         found = transaction.members.get(stored.member_id)
     assert found == stored
     assert found.recorded_at.tzinfo is UTC
-    assert found.state is MemberState.RECORDED
 
 
 def test_a_member_is_found_by_card_number(register: Register) -> None:
@@ -154,15 +148,23 @@ def test_organisations_that_contradict_the_register_are_refused_together(
         assert len(transaction.organisations.all()) == 2
 
 
-@pytest.mark.parametrize("number", ["card_number", "record_number", "citizen_number_digest"])
+@pytest.mark.parametrize(
+    "number", ["earlier_card_number", "record_number", "citizen_number_digest"]
+)
 def test_each_number_belongs_to_one_member(
     register: Register, database: Database, number: str
 ) -> None:
     add(register, member(1), member(2), member(3))
     with database.reading() as session:
-        mine = sa.select(getattr(MemberRow, number)).where(MemberRow.card_number == "98000001")
+        mine = sa.select(getattr(MemberRow, number)).where(
+            MemberRow.earlier_card_number == "98000001"
+        )
         taken = session.scalar(mine)
-    steal = sa.update(MemberRow).where(MemberRow.card_number == "98000002").values({number: taken})
+    steal = (
+        sa.update(MemberRow)
+        .where(MemberRow.earlier_card_number == "98000002")
+        .values({number: taken})
+    )
     with pytest.raises(ConflictError) as refusal, database.writing() as session:
         session.execute(steal)
     assert "98000001" not in str(refusal.value)
@@ -188,13 +190,12 @@ def test_nothing_at_all_can_be_added(register: Register) -> None:
     with register.writing() as transaction:
         transaction.members.add([])
         transaction.organisations.add([])
-        assert transaction.members.approve([], Approval(by="x", at=NOW)) == frozenset()
         assert transaction.members.holders_of([]) == ()
 
 
 def numbers(card: int, record: int, citizen: int) -> MemberNumbers:
     return MemberNumbers(
-        card_number=member(card).statement.card_number,
+        earlier_card_number=member(card).statement.earlier_card_number,
         record_number=member(record).statement.record_number,
         citizen_number=member(citizen).statement.citizen_number,
     )
@@ -207,26 +208,13 @@ def test_holders_of_any_of_the_numbers_are_found_once_each(register: Register) -
             [numbers(1, 2, 3), numbers(1, 1, 1), numbers(9, 9, 9)]
         )
         many = transaction.members.holders_of([numbers(n, n, n) for n in range(1, 1501)])
-    assert {each.statement.card_number for each in found} == {"98000001", "98000002", "98000003"}
+    assert {each.statement.earlier_card_number for each in found} == {
+        "98000001",
+        "98000002",
+        "98000003",
+    }
     assert len(found) == 3
     assert len(many) == 4
-
-
-def test_an_approval_is_recorded_once(register: Register) -> None:
-    add(register, member(1), member(2), member(3))
-    ids = [member(1).member_id, member(2).member_id]
-    first = Approval(by="Ban Thường vụ", at=NOW)
-    with register.writing() as transaction:
-        assert transaction.members.approve(ids, first) == frozenset(ids)
-    with register.writing() as transaction:
-        later = Approval(by="somebody else", at=NOW + timedelta(days=1))
-        assert transaction.members.approve([*ids, MemberId(uuid.uuid4())], later) == frozenset()
-    with register.reading() as transaction:
-        found = transaction.members.get(ids[0])
-        assert transaction.members.count() == 3
-        assert transaction.members.count(state=MemberState.APPROVED) == 2
-    assert found.approval == first
-    assert found.state is MemberState.APPROVED
 
 
 NAMES = (
@@ -270,12 +258,8 @@ def test_pages_together_are_the_list_in_vietnamese_order(register: Register, lim
     )
 
 
-def test_pages_can_be_of_one_state_and_one_organisation(register: Register) -> None:
+def test_pages_can_be_of_one_organisation(register: Register) -> None:
     add(register, *(member(number) for number in range(1, 6)))
-    with register.writing() as transaction:
-        transaction.members.approve([member(2).member_id], Approval(by="x", at=NOW))
-    assert len(walk(register, 2, state=MemberState.RECORDED)) == 4
-    assert len(walk(register, 2, state=MemberState.APPROVED)) == 1
     assert len(walk(register, 2, organisation_code=OrganisationCode("P-01"))) == 5
     assert walk(register, 2, organisation_code=OrganisationCode("P")) == []
 
@@ -345,11 +329,3 @@ def test_a_time_without_a_zone_is_never_stored(register: Register) -> None:
     naive = NOW.replace(tzinfo=None)
     with pytest.raises(StatementError, match="without a time zone"):
         add(register, member(1, recorded_at=naive))
-
-
-def test_the_database_itself_refuses_a_member_approved_by_nobody(
-    register: Register, database: Database
-) -> None:
-    add(register, member(1))
-    with pytest.raises(ConflictError), database.writing() as session:
-        session.execute(sa.update(MemberRow).values(state="approved"))

@@ -26,12 +26,9 @@ from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card import CardReference
 from issuer.domain.card_files import CardFacts, build_card_data
 from issuer.domain.card_job import CardJob
-from issuer.domain.card_number import CardNumber
 from issuer.domain.chip import Serial
 from issuer.domain.chip_keys import ChipKeySet, key_label
 from issuer.domain.member import (
-    Approval,
-    IssueKind,
     Member,
     MemberId,
     MemberName,
@@ -49,6 +46,7 @@ from simulators.blank import blank_image, derive_card_key
 from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
 from simulators.faults import Fault
+from tests.contract.decided_requests import decide_for
 
 TRANSPORT_KEY = bytes(range(32))
 PERSONALISATION_KEY = bytes(range(32, 64))
@@ -117,9 +115,11 @@ class Workshop:
                 [Organisation(code=OrganisationCode("A"), name="Đảng bộ tỉnh A")]
             )
             transaction.members.add([member(index) for index in range(count)])
-            transaction.members.approve(
+            decide_for(
+                transaction,
                 [member(index).member_id for index in range(count)],
-                Approval(by="deciding committee", at=NOW),
+                organisation=OrganisationCode("A"),
+                at=NOW,
             )
 
     def blank(self, number: int = 1, *, challenge_bytes: int = 8) -> VirtualCard:
@@ -211,7 +211,6 @@ def member(index: int) -> Member:
     return Member(
         member_id=MemberId(uuid.UUID(int=index + 1)),
         statement=MemberStatement(
-            card_number=CardNumber(f"01{index + 1:06d}"),
             record_number=RecordNumber(f"{index + 1:06d}AB"),
             citizen_number=CitizenNumber(f"{index + 1:012d}"),
             name=MemberName(full="Nguyễn Thị Hòa", primary="Nguyễn", secondary="Thị Hòa"),
@@ -223,8 +222,6 @@ def member(index: int) -> Member:
             admission_date=date(2005, 5, 19),
             recognition_date=date(2006, 5, 19),
             organisation_code=OrganisationCode("A"),
-            kind=IssueKind.FIRST_ISSUE,
-            ordinal=1,
         ),
         portrait=PortraitDigest(hashlib.sha256(PORTRAIT).digest()),
         portrait_source=PortraitDigest(hashlib.sha256(b"source" + bytes([index])).digest()),

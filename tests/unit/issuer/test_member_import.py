@@ -1,33 +1,42 @@
 """The import of members, over ports that live in memory."""
 
 import contextlib
+import copy
 import hashlib
 import itertools
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from issuer.domain.audit import AuditRecord
 from issuer.domain.card_number import CardNumber, CommitteeBlockScheme
 from issuer.domain.list_row import Cell, ListRow
 from issuer.domain.member import (
-    Approval,
     Member,
     MemberId,
-    MemberState,
     MemberStatement,
     PortraitDigest,
 )
+from issuer.domain.member_change import MemberChange
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
+from issuer.domain.portrait import NormalisedPortrait
+from issuer.domain.rights import AccountName, Actor, Assignment, Role
 from issuer.domain.vietnamese_text import likeness
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
-from issuer.services.approve_members import MemberApproval
-from issuer.services.import_members import MemberImport
-from issuer.services.import_organisations import import_organisations
+from issuer.services.import_members import ImportProgress, MemberImport
 from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
-from issuer.services.register_ports import Likeness, MemberNumbers, MemberPage, PagePosition
+from issuer.services.import_ports import DoubtState, ImportChunk, ImportNumber, ImportRecord
+from issuer.services.register_ports import (
+    HistoryPage,
+    HistoryPosition,
+    Likeness,
+    MemberNumbers,
+    MemberPage,
+    PagePosition,
+)
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 PROVINCE = Organisation(code=OrganisationCode("P"), name="Tỉnh ủy Giả Định", committee_number="98")
@@ -40,6 +49,9 @@ class MemoryRegister:
         self.by_code = {each.code: each for each in organisations}
         self.by_id: dict[MemberId, Member] = {}
         self.members = self
+        self.imports = MemoryImports()
+        self.acts: list[AuditRecord] = []
+        self.audit = self
         self.organisations = _MemoryOrganisations(self)
         self.conflicts = 0
         self.transactions = 0
@@ -47,12 +59,15 @@ class MemoryRegister:
     @contextlib.contextmanager
     def writing(self) -> Iterator["MemoryRegister"]:
         kept = dict(self.by_code), dict(self.by_id)
+        kept_imports = copy.deepcopy(self.imports)
         self.transactions += 1
         try:
             yield self
-            self._lose_races()
+            if self.by_id != kept[1]:
+                self._lose_races()
         except BaseException:
             self.by_code, self.by_id = kept
+            self.imports = kept_imports
             raise
 
     def _lose_races(self) -> None:
@@ -68,7 +83,11 @@ class MemoryRegister:
 
     def find_by_card_number(self, card_number: CardNumber) -> Member | None:
         return next(
-            (each for each in self.by_id.values() if each.statement.card_number == card_number),
+            (
+                each
+                for each in self.by_id.values()
+                if each.statement.earlier_card_number == card_number
+            ),
             None,
         )
 
@@ -84,6 +103,9 @@ class MemoryRegister:
             if (likeness(each.statement.name.full), each.statement.birth_date) in wanted
         )
 
+    def append(self, record: AuditRecord) -> None:
+        self.acts.append(record)
+
     def add(self, members: Sequence[Member]) -> None:
         taken = {number for each in self.by_id.values() for number in _numbers(each)}
         for member in members:
@@ -92,23 +114,16 @@ class MemoryRegister:
             taken |= set(_numbers(member))
             self.by_id[member.member_id] = member
 
-    def approve(self, member_ids: Collection[MemberId], approval: Approval) -> frozenset[MemberId]:
-        changed = {each for each in member_ids if self.by_id[each].approval is None}
-        for each in changed:
-            self.by_id[each] = replace(self.by_id[each], approval=approval)
-        return frozenset(changed)
-
     def page(
         self,
         *,
         limit: int,
         behind: PagePosition | None = None,
-        state: MemberState | None = None,
         organisation_code: OrganisationCode | None = None,
     ) -> MemberPage:
         del organisation_code
         rows = sorted(
-            (each for each in self.by_id.values() if state is None or each.state is state),
+            self.by_id.values(),
             key=lambda each: each.member_id,
         )
         if behind is not None:
@@ -119,8 +134,76 @@ class MemoryRegister:
             members=tuple(rows[:limit]), end=PagePosition(b"", rows[limit - 1].member_id)
         )
 
-    def count(self, *, state: MemberState | None = None) -> int:
-        return sum(1 for each in self.by_id.values() if state is None or each.state is state)
+    def change(self, member: Member, changes: Sequence[MemberChange]) -> None:
+        raise NotImplementedError
+
+    def history(
+        self, member_id: MemberId, *, limit: int, behind: HistoryPosition | None = None
+    ) -> HistoryPage:
+        raise NotImplementedError
+
+    def count(self) -> int:
+        return len(self.by_id)
+
+
+class MemoryImports:
+    """As much of the ledger as an import needs that asks no person."""
+
+    def __init__(self) -> None:
+        self.records: dict[int, ImportRecord] = {}
+        self.chunks: list[tuple[int, ImportChunk]] = []
+
+    def unfinished(self, list_digest: bytes) -> ImportRecord | None:
+        return next(
+            (
+                each
+                for each in self.records.values()
+                if each.list_digest == list_digest and each.finished_at is None
+            ),
+            None,
+        )
+
+    def begin(
+        self, *, list_digest: bytes, account: AccountName, at: datetime, row_count: int
+    ) -> ImportRecord:
+        record = ImportRecord(
+            number=ImportNumber(len(self.records) + 1),
+            list_digest=list_digest,
+            account=account,
+            started_at=at,
+            finished_at=None,
+            row_count=row_count,
+            last_row=0,
+            summary=ImportSummary(),
+            has_checked_faces=True,
+        )
+        self.records[record.number] = record
+        return record
+
+    def store(self, record: ImportRecord, chunk: ImportChunk) -> ImportRecord:
+        assert self.records[record.number] == record
+        self.chunks.append((record.number, chunk))
+        changed = replace(
+            record,
+            last_row=chunk.outcomes[-1].row,
+            summary=record.summary.with_results([each.result for each in chunk.outcomes]),
+        )
+        self.records[record.number] = changed
+        return changed
+
+    def finish(self, record: ImportRecord, *, at: datetime) -> ImportRecord:
+        self.records[record.number] = replace(record, finished_at=at)
+        return self.records[record.number]
+
+    def outcomes(self, number: int) -> Iterator[RowOutcome]:
+        return (each for own, chunk in self.chunks if own == number for each in chunk.outcomes)
+
+    def holding(self, number: int) -> Iterator[int]:
+        return (each for own, chunk in self.chunks if own == number for each in chunk.holding)
+
+    def decided_before(self, contents: object) -> dict[int, DoubtState]:
+        del contents
+        return {}
 
 
 class _MemoryOrganisations:
@@ -132,6 +215,10 @@ class _MemoryOrganisations:
 
     def get(self, code: OrganisationCode) -> Organisation:
         return self.tree().get(code)
+
+    def around(self, codes: Collection[OrganisationCode]) -> OrganisationTree:
+        del codes
+        return self.tree()
 
     def issuing_committee(self, code: OrganisationCode) -> Organisation:
         return self.tree().issuing_committee(code)
@@ -150,7 +237,7 @@ def _numbers(member: Member) -> tuple[str, ...]:
 
 
 def _numbers_of(holder: MemberNumbers | MemberStatement) -> tuple[str, ...]:
-    numbers = (holder.card_number, holder.record_number, holder.citizen_number)
+    numbers = (holder.record_number, holder.citizen_number)
     earlier = holder.earlier_card_number
     return numbers if earlier is None else (*numbers, f"earlier {earlier}")
 
@@ -170,11 +257,11 @@ class MemoryPortraits:
             raise IssuerDataError("no such file", code="portrait.missing")
         return name.encode() + self.edition
 
-    def normalise(self, picture: bytes) -> bytes:
+    def normalise(self, picture: bytes) -> NormalisedPortrait:
         self.normalised += 1
         if picture.decode() in self.broken:
             raise IssuerDataError("not a picture", code="portrait.unreadable")
-        return b"JPEG " + picture
+        return NormalisedPortrait(image=b"JPEG " + picture, has_checked_faces=True)
 
     def put(self, image: bytes) -> PortraitDigest:
         digest = PortraitDigest(hashlib.sha256(image).digest())
@@ -190,11 +277,12 @@ class MemoryPortraits:
 def row(number: int, person: int | None = None, **changes: Cell) -> ListRow:
     person = number if person is None else person
     cells: dict[str, Cell] = {
-        "card_number": f"98.{person:06}",
+        "earlier_card_number": f"98.{person:06}",
         "record_number": f"{person:06}AB",
         "citizen_number": f"001090{person:06}",
         "full_name": "Nguyễn Văn An",
-        "birth_date": "1990-02-03",
+        # Nobody has the name and the date of birth of another.
+        "birth_date": (date(1960, 1, 1) + timedelta(days=person)).isoformat(),
         "sex": "M",
         "place_of_birth": "xã Mẫu",
         "home_town": "xã Mẫu",
@@ -202,11 +290,24 @@ def row(number: int, person: int | None = None, **changes: Cell) -> ListRow:
         "admission_date": "2015-02-03",
         "recognition_date": "2016-02-03",
         "organisation_code": "P",
-        "kind": "first-issue",
-        "ordinal": 1.0,
         "portrait": f"{person}.jpg",
     }
     return ListRow(number=number, cells=cells | changes)
+
+
+CLERK = Actor(account=AccountName("clerk"), assignments=(Assignment(role=Role.CLERK),))
+
+
+class MemoryList:
+    """Rows that are there already."""
+
+    def __init__(self, rows: Sequence[ListRow]) -> None:
+        self._rows = rows
+        self.row_count = len(rows)
+        self.digest = hashlib.sha256(repr([(r.number, r.cells) for r in rows]).encode()).digest()
+
+    def rows(self) -> Iterator[ListRow]:
+        return iter(self._rows)
 
 
 class Office:
@@ -226,12 +327,10 @@ class Office:
             new_member_id=lambda: next(ids),
             chunk_rows=chunk_rows,
         )
-        self.approving = MemberApproval(
-            register=self.register, store=self.portraits, clock=lambda: NOW, chunk_rows=2
-        )
 
     def take(self, *rows: ListRow) -> list[RowOutcome]:
-        return list(self.importing.run(rows))
+        record = self.importing.run(MemoryList(rows), actor=CLERK)
+        return list(self.importing.outcomes(record))
 
 
 def ends(outcomes: Sequence[RowOutcome]) -> list[object]:
@@ -250,7 +349,7 @@ def test_rows_are_taken_in_chunks_and_reported_in_their_order() -> None:
     outcomes = office.take(*(row(number) for number in range(2, 10)))
     assert [outcome.row for outcome in outcomes] == list(range(2, 10))
     assert set(ends(outcomes)) == {TAKEN}
-    assert office.register.transactions == 3
+    assert len(office.register.imports.chunks) == 3
     member = office.register.find_by_card_number(CardNumber("98000002"))
     assert member is not None
     assert member.recorded_at == NOW
@@ -266,13 +365,6 @@ def test_the_same_list_again_changes_nothing_and_decodes_nothing() -> None:
     assert set(ends(office.take(*rows))) == {PRESENT}
     assert office.register.by_id == before
     assert office.portraits.normalised == 0
-
-
-def test_the_same_list_again_is_present_after_the_approval_too() -> None:
-    office = Office()
-    office.take(row(2))
-    list(office.approving.approve_all(by="committee"))
-    assert ends(office.take(row(2))) == [PRESENT]
 
 
 def test_wrong_rows_do_not_hold_up_the_others() -> None:
@@ -292,13 +384,25 @@ def test_wrong_rows_do_not_hold_up_the_others() -> None:
 
 def test_numbers_that_stand_twice_in_a_list_are_refused_the_second_time() -> None:
     office = Office()
-    rows = (row(2), row(3, person=2), row(4), row(5, card_number="98.000002"), row(6, person=2))
+    rows = (
+        row(2),
+        row(3, person=2),
+        row(4),
+        row(5, earlier_card_number="98.000002"),
+        row(6, person=2),
+    )
     wanted = [
         TAKEN,
-        [(f"{each}_number", f"{each}-number.repeated") for each in ("card", "record", "citizen")],
+        [
+            (f"{each}_number", f"{each.replace('_', '-')}-number.repeated")
+            for each in ("record", "citizen", "earlier_card")
+        ],
         TAKEN,
-        [("card_number", "card-number.repeated")],
-        [(f"{each}_number", f"{each}-number.repeated") for each in ("card", "record", "citizen")],
+        [("earlier_card_number", "earlier-card-number.repeated")],
+        [
+            (f"{each}_number", f"{each.replace('_', '-')}-number.repeated")
+            for each in ("record", "citizen", "earlier_card")
+        ],
     ]
     assert ends(office.take(*rows)) == wanted
     again = ends(office.take(*rows))
@@ -317,7 +421,10 @@ def test_numbers_of_other_members_are_taken() -> None:
         [("citizen_number", "citizen-number.taken")]
     ]
     assert ends(office.take(row(2, record_number="000003AB"))) == [
-        [(f"{each}_number", f"{each}-number.taken") for each in ("card", "record", "citizen")]
+        [
+            (f"{each}_number", f"{each.replace('_', '-')}-number.taken")
+            for each in ("record", "citizen", "earlier_card")
+        ]
     ]
 
 
@@ -339,14 +446,41 @@ def test_a_chunk_is_tried_again_where_somebody_else_was_faster() -> None:
     assert office.register.count() == 2
 
 
-def test_an_import_that_broke_off_is_finished_by_repeating_it() -> None:
+def test_an_import_that_broke_off_goes_on_behind_what_was_stored() -> None:
     office = Office(chunk_rows=2)
     rows = [row(number) for number in range(2, 8)]
-    outcomes = office.importing.run(rows)
-    assert [next(outcomes).row, next(outcomes).row] == [2, 3]
-    outcomes.close()  # type: ignore[attr-defined]  # it is a generator
+
+    def stop(told: ImportProgress) -> None:
+        if told.rows_done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        office.importing.run(MemoryList(rows), actor=CLERK, progress=stop)
     assert office.register.count() == 2
-    assert ends(office.take(*rows)) == [PRESENT] * 2 + [TAKEN] * 4
+    office.portraits.normalised = 0
+    assert ends(office.take(*rows)) == [TAKEN] * 6
+    assert office.portraits.normalised == 4
+    assert [each.action for each in office.register.acts] == [
+        "import.begun", "import.rows-ended",
+        "import.resumed", "import.rows-ended", "import.rows-ended", "import.finished",
+    ]  # fmt: skip
+
+
+def test_who_may_not_import_takes_nobody() -> None:
+    office = Office()
+    auditor = Actor(account=AccountName("a"), assignments=(Assignment(role=Role.AUDITOR),))
+    with pytest.raises(IssuerRefusedError) as refusal:
+        office.importing.run(MemoryList([row(2)]), actor=auditor)
+    assert refusal.value.code == "right.missing"
+    elsewhere = Actor(
+        account=AccountName("c"),
+        assignments=(Assignment(role=Role.CLERK, organisation=OrganisationCode("X")),),
+    )
+    record = office.importing.run(MemoryList([row(2)]), actor=elsewhere)
+    assert ends(list(office.importing.outcomes(record))) == [
+        [("organisation_code", "organisation.not-yours")]
+    ]
+    assert office.register.count() == 0
 
 
 def test_outcomes_are_counted() -> None:
@@ -354,79 +488,3 @@ def test_outcomes_are_counted() -> None:
     for result in (TAKEN, TAKEN, PRESENT, RowResult.REFUSED):
         summary = summary.with_outcome(RowOutcome(row=2, result=result))
     assert summary == ImportSummary(taken=2, already_present=1, refused=1)
-
-
-def test_an_approval_needs_the_portrait() -> None:
-    office = Office()
-    office.take(*(row(number) for number in range(2, 7)))
-    lost = office.register.find_by_card_number(CardNumber("98000004"))
-    assert lost is not None
-    del office.portraits.kept[lost.portrait]
-    outcomes = list(office.approving.approve_all(by="  Ban Thường vụ "))
-    assert {each.card_number: each.code for each in outcomes} == {
-        "98000002": None, "98000003": None, "98000004": "portrait.lost",
-        "98000005": None, "98000006": None,
-    }  # fmt: skip
-    approval = office.register.by_id[outcomes[0].member_id].approval
-    assert approval == Approval(by="Ban Thường vụ", at=NOW)
-    assert [each.code for each in office.approving.approve_all(by="x")] == ["portrait.lost"]
-
-
-def test_a_member_is_approved_once() -> None:
-    office = Office()
-    office.take(row(2), row(3))
-    numbers = [CardNumber("98000002")]
-    assert [each.code for each in office.approving.approve(numbers, by="x")] == [None]
-    assert [each.code for each in office.approving.approve(numbers, by="y")] == [
-        "member.approved-already"
-    ]
-    assert office.register.count(state=MemberState.APPROVED) == 1
-
-
-def test_an_unknown_number_approves_nobody() -> None:
-    office = Office()
-    office.take(row(2))
-    with pytest.raises(IssuerRefusedError) as refusal:
-        list(office.approving.approve([CardNumber("98000002"), CardNumber("98000099")], by="x"))
-    assert refusal.value.code == "member.unknown"
-    assert office.register.count(state=MemberState.APPROVED) == 0
-
-
-@pytest.mark.parametrize("by", ["", " ", "<b>", "x\n", "x" * 201])
-def test_an_approval_names_who_decided(by: str) -> None:
-    with pytest.raises(IssuerDataError) as refusal:
-        list(Office().approving.approve_all(by=by))
-    assert refusal.value.code == "approval.by"
-
-
-def organisation_row(
-    number: int, code: Cell, parent: Cell = None, name: Cell = "Chi bộ"
-) -> ListRow:
-    return ListRow(number=number, cells={"code": code, "name": name, "parent_code": parent})
-
-
-def test_organisations_are_taken_whatever_their_order() -> None:
-    register = MemoryRegister(PROVINCE)
-    rows = [organisation_row(2, "C", "B"), organisation_row(3, "B", "P"), organisation_row(4, "D")]
-    assert ends(import_organisations(rows, register=register)) == [TAKEN] * 3
-    assert ends(import_organisations(rows, register=register)) == [PRESENT] * 3
-    assert register.organisations.issuing_committee(OrganisationCode("C")) == PROVINCE
-
-
-@pytest.mark.parametrize(
-    ("rows", "refused"),
-    [
-        ([organisation_row(2, "A", name="")], [("name", "cell.empty")]),
-        ([organisation_row(2, "A"), organisation_row(3, "A")], [("code", "organisation.repeated")]),
-        ([organisation_row(2, "A", "X")], [("parent_code", "organisation.parent-unknown")]),
-        ([organisation_row(2, "A", "A")], [("parent_code", "organisation.circle")]),
-        ([organisation_row(2, "P", name="Tên khác")], [("code", "organisation.differs")]),
-    ],
-)
-def test_one_wrong_organisation_refuses_the_whole_list(
-    rows: list[ListRow], refused: list[tuple[str, str]]
-) -> None:
-    register = MemoryRegister(PROVINCE)
-    outcomes = import_organisations([organisation_row(9, "Z"), *rows], register=register)
-    assert ends(outcomes) == [refused]
-    assert list(register.by_code) == ["P"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from issuer.domain.card_number import CommitteeBlockScheme
 from issuer.domain.list_row import Cell, Finding, ListRow
-from issuer.domain.member import IssueKind, Sex
+from issuer.domain.member import Sex
 from issuer.domain.member_list import JudgedRow, MemberColumn, judge_member_row
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
 
@@ -22,7 +22,7 @@ ORGANISATIONS = OrganisationTree(
     ]
 )
 GOOD: dict[str, Cell] = {
-    "card_number": "98.000123",
+    "earlier_card_number": "98.000123",
     "record_number": "123456ab",
     "citizen_number": "001090000001",
     "full_name": "Y Bhăm Êban",
@@ -36,8 +36,6 @@ GOOD: dict[str, Cell] = {
     "admission_date": "2015-02-03",
     "recognition_date": date(2016, 2, 3),
     "organisation_code": "P-01",
-    "kind": "exchange",
-    "ordinal": 2.0,
     "portrait": "98000123.jpg",
 }
 
@@ -69,15 +67,13 @@ def test_a_good_row_is_taken() -> None:
     statement = judged.statement
     assert judged.number == 7
     assert judged.portrait_name == "98000123.jpg"
-    assert statement.card_number == "98000123"
+    assert statement.earlier_card_number == "98000123"
     assert statement.record_number == "123456AB"
     assert (statement.name.full, statement.name.primary, statement.name.secondary) == (
         "Y Bhăm Êban", "Êban", "Y Bhăm",
     )  # fmt: skip
     assert statement.birth_date == date(1990, 2, 3)
     assert statement.sex is Sex.MALE
-    assert statement.kind is IssueKind.EXCHANGE
-    assert statement.ordinal == 2
 
 
 def test_the_whole_name_is_primary_where_its_parts_are_not_given() -> None:
@@ -106,12 +102,11 @@ def test_text_is_composed() -> None:
 @pytest.mark.parametrize(
     ("column", "cell", "code"),
     [
-        ("card_number", None, "cell.empty"),
-        ("card_number", "  ", "cell.empty"),
-        ("card_number", 98.000123, "cell.not-text"),
-        ("card_number", date(2020, 1, 1), "cell.not-text"),
-        ("card_number", "98-000123", "card-number.malformed"),
-        ("card_number", "97.000123", "card-number.other-committee"),
+        ("record_number", None, "cell.empty"),
+        ("record_number", "  ", "cell.empty"),
+        ("earlier_card_number", 98.000123, "cell.not-text"),
+        ("earlier_card_number", date(2020, 1, 1), "cell.not-text"),
+        ("earlier_card_number", "98-000123", "card-number.malformed"),
         ("record_number", "12AB", "record-number.malformed"),
         ("citizen_number", 1090000001.0, "cell.not-text"),
         ("citizen_number", "1090000001", "citizen-number.malformed"),
@@ -135,14 +130,6 @@ def test_text_is_composed() -> None:
         ("organisation_code", "P-99", "organisation.unknown"),
         ("organisation_code", "N", "organisation.no-committee-number"),
         ("organisation_code", "P 1", "organisation.code-malformed"),
-        ("kind", "new", "kind.unknown"),
-        ("ordinal", 0.0, "ordinal.malformed"),
-        ("ordinal", 100.0, "ordinal.malformed"),
-        ("ordinal", 1.5, "ordinal.malformed"),
-        ("ordinal", float("nan"), "ordinal.malformed"),
-        ("ordinal", float("inf"), "ordinal.malformed"),
-        ("ordinal", "01", "ordinal.malformed"),
-        ("ordinal", True, "ordinal.malformed"),
         ("portrait", "../secret.jpg", "portrait.name"),
         ("portrait", "a/b.jpg", "portrait.name"),
         ("portrait", "a\\b.jpg", "portrait.name"),
@@ -183,14 +170,8 @@ def test_a_long_name_without_parts_does_not_fit() -> None:
     )
 
 
-def test_a_first_issue_is_the_first_card() -> None:
-    assert refused(kind="first-issue") == [("ordinal", "ordinal.not-first")]
-    assert taken(kind="first-issue", ordinal="1").statement.ordinal == 1
-
-
 def test_all_findings_of_a_row_are_reported_at_once() -> None:
-    assert refused(card_number="x", birth_date="x", sex="x", portrait=None) == [
-        ("card_number", "card-number.malformed"),
+    assert refused(birth_date="x", sex="x", portrait=None) == [
         ("birth_date", "date.malformed"),
         ("sex", "sex.unknown"),
         ("portrait", "cell.empty"),
@@ -213,7 +194,7 @@ def test_no_finding_quotes_personal_data() -> None:
         full_name="Geheim 1",
         citizen_number="123secret",
         place_of_birth="Ort<",
-        card_number="98.12secret",
+        earlier_card_number="98.12secret",
     )
     assert not isinstance(judged, JudgedRow)
     text = " ".join(each.sentence for each in judged)

@@ -12,7 +12,7 @@ from python_calamine import CalamineWorkbook
 
 from simulators.errors import SimulatorError
 from simulators.population.list_files import write_population
-from simulators.population.member import COMMITTEE_NUMBER, ORGANISATIONS
+from simulators.population.member import ORGANISATIONS
 from simulators.population.member_list import (
     COLUMNS,
     MINIMUM_MEMBERS,
@@ -99,7 +99,7 @@ def test_one_right_row_is_decomposed_text(member_list: MemberList) -> None:
 
 def test_right_rows_keep_the_rules_of_form(member_list: MemberList) -> None:
     for row in right_rows(member_list):
-        assert re.fullmatch(rf"{COMMITTEE_NUMBER}\.[0-9]{{6}}", text(row, "card_number"))
+        assert re.fullmatch(r"([0-9]{2}\.[0-9]{6})?", text(row, "earlier_card_number"))
         assert re.fullmatch(r"[0-9]{6}[A-Z]{1,3}", text(row, "record_number"))
         assert re.fullmatch(r"[0-9]{12}", text(row, "citizen_number"))
         assert text(row, "organisation_code") in {each.code for each in ORGANISATIONS}
@@ -113,7 +113,7 @@ def test_members_are_eighteen_at_admission_and_recognised_later(member_list: Mem
         assert eighteenth <= admission <= day(row, "recognition_date") <= date(2024, 12, 31)
 
 
-@pytest.mark.parametrize("column", ["card_number", "record_number", "citizen_number", "portrait"])
+@pytest.mark.parametrize("column", ["record_number", "citizen_number", "portrait"])
 def test_numbers_of_right_rows_are_unique(member_list: MemberList, column: str) -> None:
     values = [cell(row, column) for row in right_rows(member_list)]
     assert len(set(values)) == len(values)
@@ -130,7 +130,7 @@ def test_a_repeated_card_number_repeats_an_earlier_right_row(member_list: Member
     originals = [
         row
         for row in right_rows(member_list)
-        if cell(row, "card_number") == cell(repeated, "card_number")
+        if cell(row, "earlier_card_number") == cell(repeated, "earlier_card_number")
     ]
     assert [row.number < repeated.number for row in originals] == [True]
 
@@ -138,7 +138,7 @@ def test_a_repeated_card_number_repeats_an_earlier_right_row(member_list: Member
 def test_each_defect_spoils_its_own_column_only(member_list: MemberList) -> None:
     by_defect = {row.defect: row for row in member_list.rows}
     assert re.fullmatch(
-        r"98-[0-9]{6}", text(by_defect[Defect.CARD_NUMBER_MALFORMED], "card_number")
+        r"[0-9]{2}-[0-9]{6}", text(by_defect[Defect.CARD_NUMBER_MALFORMED], "earlier_card_number")
     )
     assert cell(by_defect[Defect.DATE_IMPOSSIBLE], "birth_date") == "31/02/1985"
     unknown = by_defect[Defect.ORGANISATION_UNKNOWN]

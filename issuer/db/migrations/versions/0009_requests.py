@@ -5,8 +5,8 @@ from alembic import op
 
 from issuer.db.migrations.conversion import require_empty
 
-revision = "0006_requests"
-down_revision = "0005_members"
+revision = "0009_requests"
+down_revision = "0008_imports"
 branch_labels = None
 depends_on = None
 
