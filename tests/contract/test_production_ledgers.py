@@ -16,6 +16,7 @@ from card_layout.curves import EcPublicKey
 from card_layout.profile import load_profile
 from issuer.db.base import Base, Database
 from issuer.db.card_ledger import SqlCardLedger
+from issuer.db.member_rows import MemberRow
 from issuer.db.register import SqlRegister
 from issuer.db.schema import upgrade
 from issuer.db.sealing import Sealer
@@ -32,10 +33,12 @@ from issuer.domain.member import (
     MemberStatement,
     PortraitDigest,
     Sex,
+    Standing,
 )
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.production_errors import TransitionError
 from issuer.domain.record_number import CitizenNumber, RecordNumber
+from issuer.domain.requests import RequestState
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex
 from issuer.errors import ConflictError, IssuerError, IssuerRefusedError, IssuerUnavailableError
@@ -205,6 +208,55 @@ def test_starting_an_initialisation_again_forgets_the_older_key(ledgers: Ledgers
         ledgers.station.finish_initialisation(serial)
 
 
+def test_a_card_in_the_members_hand_fulfils_its_request(ledgers: Ledgers) -> None:
+    reference = ledgers.sign(1)
+    for step in (
+        ledgers.station.begin_personalisation,
+        ledgers.station.record_personalised,
+        ledgers.station.intend_lock,
+        ledgers.station.record_issued,
+    ):
+        step(reference)
+    register = SqlRegister(ledgers.database)
+    request_id = request_of(ledgers.member(1))
+    with register.reading() as transaction:
+        assert transaction.requests.get(request_id).state is RequestState.DECIDED
+    ledgers.cards.hand_over(reference, to="cell", account=AccountName("storekeeper"))
+    with register.reading() as transaction:
+        assert transaction.requests.get(request_id).state is RequestState.FULFILLED
+        assert (
+            transaction.requests.time_lines([request_id])[request_id][-1].account == "storekeeper"
+        )
+        assert [each.record().action for each in transaction.audit.records()] == [
+            "request.fulfilled"
+        ]
+        candidate = transaction.requests.candidates([ledgers.member(1)])[ledgers.member(1)]
+    # The member holds the number of the decision now, and the next card is their second.
+    assert (candidate.held_card_number, candidate.cards_before) == ("01000001", 1)
+    assert candidate.live_request is None
+
+
+def test_a_condemned_card_leaves_its_request_open(ledgers: Ledgers) -> None:
+    ledgers.initialise(1)
+    ledgers.cards.bind(ledgers.new_card(1))
+    ledgers.stock.condemn(ledgers.serial(1), code="test")
+    assert ledgers.member(1) in {each.member_id for each in ledgers.cards.members_to_bind()}
+
+
+def test_a_member_who_died_after_the_decision_gets_no_card(ledgers: Ledgers) -> None:
+    ledgers.initialise(1)
+    with ledgers.database.writing() as session:
+        session.execute(
+            sa.update(MemberRow)
+            .where(MemberRow.id == ledgers.member(1))
+            .values(standing=Standing.DECEASED.value)
+        )
+    assert ledgers.member(1) not in {each.member_id for each in ledgers.cards.members_to_bind()}
+    with pytest.raises(ConflictError) as caught:
+        ledgers.cards.bind(ledgers.new_card(1))
+    assert caught.value.code == "card.already-bound"
+
+
 def test_a_key_belongs_to_one_chip_for_ever(ledgers: Ledgers) -> None:
     ledgers.initialise(1)
     ledgers.stock.condemn(ledgers.serial(1), code="test")
@@ -244,16 +296,16 @@ def test_a_member_never_has_two_cards_nor_a_chip(ledgers: Ledgers) -> None:
     assert len(ledgers.cards.cards()) == 1
 
 
-def test_the_database_itself_refuses_a_second_card_of_a_member(ledgers: Ledgers) -> None:
+def test_the_database_itself_refuses_a_second_card_of_a_request(ledgers: Ledgers) -> None:
     ledgers.initialise(1)
     ledgers.initialise(2)
     ledgers.cards.bind(ledgers.new_card(1))
     ledgers.cards.bind(ledgers.new_card(2))
     with pytest.raises(ConflictError), ledgers.database.writing() as session:
         session.execute(
-            sa.text("UPDATE cards SET member_id = (SELECT min(member_id) FROM cards)")
+            sa.text("UPDATE cards SET request_id = (SELECT min(request_id) FROM cards)")
             if ledgers.database.is_sqlite
-            else sa.text("UPDATE cards SET member_id = (SELECT member_id FROM cards LIMIT 1)")
+            else sa.text("UPDATE cards SET request_id = (SELECT request_id FROM cards LIMIT 1)")
         )
 
 
@@ -265,7 +317,9 @@ def test_nothing_that_was_drawn_is_used_twice_even_after_a_card_is_condemned(
     first = ledgers.new_card(1)
     ledgers.cards.bind(first)
     ledgers.stock.condemn(first.serial, code="test")
-    second = ledgers.new_card(2, member_id=ledgers.member(1))
+    second = ledgers.new_card(
+        2, member_id=ledgers.member(1), request_id=request_of(ledgers.member(1))
+    )
     repeated = (
         replace(second, reference=first.reference),
         replace(second, status=first.status),

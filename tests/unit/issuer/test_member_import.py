@@ -49,6 +49,8 @@ class MemoryRegister:
         self.by_code = {each.code: each for each in organisations}
         self.by_id: dict[MemberId, Member] = {}
         self.members = self
+        self.numbers = self
+        self.numbers_given: frozenset[CardNumber] = frozenset()
         self.imports = MemoryImports()
         self.acts: list[AuditRecord] = []
         self.audit = self
@@ -77,6 +79,9 @@ class MemoryRegister:
 
     def reading(self) -> contextlib.AbstractContextManager["MemoryRegister"]:
         return contextlib.nullcontext(self)
+
+    def given_out(self, numbers: Collection[CardNumber]) -> frozenset[CardNumber]:
+        return self.numbers_given & set(numbers)
 
     def get(self, member_id: MemberId) -> Member:
         return self.by_id[member_id]
@@ -488,3 +493,12 @@ def test_outcomes_are_counted() -> None:
     for result in (TAKEN, TAKEN, PRESENT, RowResult.REFUSED):
         summary = summary.with_outcome(RowOutcome(row=2, result=result))
     assert summary == ImportSummary(taken=2, already_present=1, refused=1)
+
+
+def test_a_number_that_a_decision_gave_to_somebody_is_no_earlier_number_of_another() -> None:
+    office = Office()
+    office.register.numbers_given = frozenset({CardNumber("98000003")})
+    assert ends(office.take(row(2), row(3))) == [
+        TAKEN,
+        [("earlier_card_number", "earlier-card-number.taken")],
+    ]

@@ -263,9 +263,17 @@ def test_where_chunks_are_cut_does_not_matter(database: Database, chunk_rows: in
     ]  # fmt: skip
     assert office.ends(*rows) == [
         TAKEN, ["member.alike-in-list"],
-        ["card-number.repeated", "record-number.repeated", "citizen-number.repeated"],
+        [
+            "record-number.repeated",
+            "citizen-number.repeated",
+            "earlier-card-number.repeated",
+        ],
         ["sex.unknown"], TAKEN, ["portrait.blurred"],
-        ["card-number.repeated", "record-number.repeated", "citizen-number.repeated"],
+        [
+            "record-number.repeated",
+            "citizen-number.repeated",
+            "earlier-card-number.repeated",
+        ],
         ["member.alike-in-list"],
     ]  # fmt: skip
 

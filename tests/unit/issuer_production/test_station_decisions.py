@@ -11,6 +11,7 @@ from card_layout.curves import EcPublicKey, NamedCurve
 from issuer.domain.card import Card, CardReference, CardState
 from issuer.domain.chip import Chip, ChipState, Serial
 from issuer.domain.member import MemberId
+from issuer.domain.requests import RequestId
 from issuer.domain.station_decision import Action, ChipEvidence, Decision, decide
 from issuer.domain.status_allotment import StatusIndex
 
@@ -35,6 +36,7 @@ def card(state: CardState) -> Card:
     return Card(
         reference=REFERENCE,
         member_id=MemberId(UUID(int=1)),
+        request_id=RequestId(UUID(int=2)),
         serial=SERIAL,
         state=state,
         ordinal=1,
