@@ -24,6 +24,7 @@ PhaseListener = Callable[[Phase, int], None]
 """Is told the phase that begins or goes on, and the number of files asked for; it must not raise."""
 
 _ORDER: Final = tuple(Phase)
+_SECURITY_OPTIONS: Final = "EF.DG14"
 
 
 class WatchedConversation(Conversation):
@@ -42,7 +43,8 @@ class WatchedConversation(Conversation):
     def file(self, name: str) -> AbstractContextManager[None]:
         """See ``Conversation``."""
         self._files += 1
-        self._enter(self._phase)
+        # What the chip's proof is made with is read first, and belongs to it.
+        self._enter(Phase.CHIP if name == _SECURITY_OPTIONS else self._phase)
         return super().file(name)
 
     def pace(
