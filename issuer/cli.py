@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from card_layout.errors import CardError, CardRefusedError, TransportError
+from issuer.cli_audit import audit_app
 from issuer.cli_context import CommandContext
 from issuer.cli_members import members_app
 from issuer.cli_production import cards_app, keys_app, station_app, stock_app
@@ -66,6 +67,7 @@ def root(
 
 for _name, _commands in (
     ("database", database_app),
+    ("audit", audit_app),
     ("organisations", organisations_app),
     ("members", members_app),
     ("keys", keys_app),

@@ -2,6 +2,18 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
+from issuer.db.member_changes import MemberChangeRow
+from issuer.db.member_rows import MemberRow
+from issuer.db.member_seals import RegisterKeyRow
+from issuer.db.organisations import OrganisationRow
+from issuer.db.people_tables import (
+    AccountRow,
+    AssignmentRow,
+    LoginAttemptRow,
+    SecondFactorRow,
+    SessionRow,
+)
 from issuer.db.production_tables import (
     CardContentsRow,
     CardEventRow,
@@ -9,9 +21,10 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
-from issuer.db.register import MemberRow, OrganisationRow
 
 __all__ = [
+    "AccountRow",
+    "AssignmentRow",
     "AuditHeadRow",
     "AuditRecordRow",
     "Base",
@@ -19,7 +32,15 @@ __all__ = [
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "ImportChunkRow",
+    "ImportRow",
+    "ImportRowRow",
+    "LoginAttemptRow",
+    "MemberChangeRow",
     "MemberRow",
     "OrganisationRow",
+    "RegisterKeyRow",
+    "SecondFactorRow",
+    "SessionRow",
     "StatusListRow",
 ]
