@@ -5,7 +5,7 @@ from issuer.db.base import Base
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
-from issuer.db.organisations import OrganisationRow
+from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
 from issuer.db.people_tables import (
     AccountRow,
     AssignmentRow,
@@ -35,6 +35,7 @@ __all__ = [
     "MemberChangeRow",
     "MemberRow",
     "OrganisationRow",
+    "OrganisationVersionRow",
     "RegisterKeyRow",
     "SecondFactorRow",
     "SessionRow",
