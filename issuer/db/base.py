@@ -90,6 +90,11 @@ class Database:
         """Whether this is the embedded file."""
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def conninfo(self) -> str:
+        """A PostgreSQL database as libpq takes it, with its password: never to be shown."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction that reads and writes.

@@ -2,6 +2,7 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
@@ -31,6 +32,9 @@ __all__ = [
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "ImportChunkRow",
+    "ImportRow",
+    "ImportRowRow",
     "LoginAttemptRow",
     "MemberChangeRow",
     "MemberRow",

@@ -12,8 +12,10 @@ from issuer.domain.member_change import EvidenceDigest, MemberChange
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.organisation_history import OrganisationAct
+from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.import_ports import ImportLedger
 from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
 
@@ -175,6 +177,10 @@ class RegisterTransaction(Protocol):
     def audit(self) -> AuditTrail:
         """The audit trail; what is appended is stored with the rest of the transaction."""
 
+    @property
+    def imports(self) -> ImportLedger:
+        """The imports of member lists, and the rows that wait for a person."""
+
 
 class Register(Protocol):
     """The register as a place where transactions happen."""
@@ -240,8 +246,8 @@ class PortraitSource(Protocol):
 class PortraitNormaliser(Protocol):
     """Turns a picture from outside into the card's portrait."""
 
-    def normalise(self, picture: bytes) -> bytes:
-        """A JPEG of 3:4 within the card profile's bounds of size.
+    def normalise(self, picture: bytes) -> NormalisedPortrait:
+        """A JPEG of 3:4 within the card profile's bounds of size, and what a person should look at.
 
         Raises:
             IssuerDataError: the picture is refused (``portrait.unreadable``, ``portrait.too-many-pixels``,

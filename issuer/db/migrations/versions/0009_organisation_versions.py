@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007_organisation_versions"
-down_revision = "0006_member_changes"
+revision = "0009_organisation_versions"
+down_revision = "0008_imports"
 branch_labels = None
 depends_on = None
 
