@@ -19,6 +19,7 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
+from issuer.db.subject_tables import DisclosureRow, ErasureRow, RetiredNumberRow
 
 __all__ = [
     "AccountRow",
@@ -30,10 +31,13 @@ __all__ = [
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "DisclosureRow",
+    "ErasureRow",
     "LoginAttemptRow",
     "MemberRow",
     "OrganisationRow",
     "RegisterKeyRow",
+    "RetiredNumberRow",
     "SecondFactorRow",
     "SessionRow",
     "StatusListRow",
