@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from issuer.bootstrap import open_register_home
+from issuer.bootstrap_jobs import prepare_jobs
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -48,6 +49,7 @@ def upgrade_command(
     """
     with open_register_home(command_context(context).home, create=True) as opened:
         upgrade(opened.database)
+        prepare_jobs(opened.database)
         revision = current_revision(opened.database)
     if output_format is OutputFormat.JSON:
         print_json({"revision": revision})

@@ -2,6 +2,7 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
 from issuer.db.organisations import OrganisationRow
@@ -34,6 +35,7 @@ __all__ = [
     "DisclosureRow",
     "ErasureRow",
     "LoginAttemptRow",
+    "MemberChangeRow",
     "MemberRow",
     "OrganisationRow",
     "RegisterKeyRow",

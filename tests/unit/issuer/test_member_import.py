@@ -20,6 +20,7 @@ from issuer.domain.member import (
     MemberStatement,
     PortraitDigest,
 )
+from issuer.domain.member_change import MemberChange
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
 from issuer.domain.vietnamese_text import likeness
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
@@ -27,7 +28,14 @@ from issuer.services.approve_members import MemberApproval
 from issuer.services.import_members import MemberImport
 from issuer.services.import_organisations import import_organisations
 from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
-from issuer.services.register_ports import Likeness, MemberNumbers, MemberPage, PagePosition
+from issuer.services.register_ports import (
+    HistoryPage,
+    HistoryPosition,
+    Likeness,
+    MemberNumbers,
+    MemberPage,
+    PagePosition,
+)
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 PROVINCE = Organisation(code=OrganisationCode("P"), name="Tỉnh ủy Giả Định", committee_number="98")
@@ -119,6 +127,14 @@ class MemoryRegister:
             members=tuple(rows[:limit]), end=PagePosition(b"", rows[limit - 1].member_id)
         )
 
+    def change(self, member: Member, changes: Sequence[MemberChange]) -> None:
+        raise NotImplementedError
+
+    def history(
+        self, member_id: MemberId, *, limit: int, behind: HistoryPosition | None = None
+    ) -> HistoryPage:
+        raise NotImplementedError
+
     def count(self, *, state: MemberState | None = None) -> int:
         return sum(1 for each in self.by_id.values() if state is None or each.state is state)
 
@@ -132,6 +148,10 @@ class _MemoryOrganisations:
 
     def get(self, code: OrganisationCode) -> Organisation:
         return self.tree().get(code)
+
+    def around(self, codes: Collection[OrganisationCode]) -> OrganisationTree:
+        del codes
+        return self.tree()
 
     def issuing_committee(self, code: OrganisationCode) -> Organisation:
         return self.tree().issuing_committee(code)
