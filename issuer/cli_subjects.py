@@ -1,4 +1,4 @@
-"""Commands of the people in the register: ``subject extract|disclose|disclosures|delete``, and ``breach list``."""
+"""Commands of the people in the register: ``subject extract|correct|disclose|disclosures|delete``, and ``breach list``."""
 
 import csv
 import json
@@ -33,10 +33,12 @@ from issuer.domain.breach import (
 )
 from issuer.domain.data_subjects import DeletionGround, Disclosure, DisclosureGround
 from issuer.domain.member import MemberId
+from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.rights import AccountName, Role
 from issuer.domain.subject_extract import DeletionProof
 from issuer.errors import IssuerUnavailableError
+from issuer.evidence.folder_store import MAX_EVIDENCE_BYTES
 from issuer.private_files import private_text_file
 from issuer.services.breach_list import BreachOffice
 from issuer.services.data_subjects import SubjectOffice
@@ -164,6 +166,49 @@ def disclosures_command(
 
 
 @subject_app.command(
+    "correct",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office subject correct 0b9f... --set residence="thôn Giả, xã Mẫu" --version 1 --reference "letter 8"
+  membercard-issuer --home office subject correct 0b9f... --set phone= --version 2 --reference "letter 9" --evidence letter.pdf
+""",
+)
+def correct_command(
+    context: typer.Context,
+    member: MemberArgument,
+    *,
+    values: Annotated[
+        list[str],
+        typer.Option("--set", help="FIELD=VALUE as in a member list; an empty VALUE empties it."),
+    ],
+    version: Annotated[
+        int, typer.Option(min=1, help="The version of the record that was looked at.")
+    ],
+    reference: ReferenceOption,
+    evidence: Annotated[
+        Path | None, typer.Option(help="The document that proves it: PDF, JPEG or PNG.")
+    ] = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Put right what the person says is wrong; the record keeps what it was before, when and why it changed."""
+    wanted = dict(_field(each) for each in values)
+    document = None if evidence is None else _read_evidence(evidence)
+    with open_register_home(command_context(context).home) as opened:
+        corrected = _office(opened).correct(
+            MemberId(member),
+            wanted,
+            version=version,
+            reference=reference,
+            evidence=document,
+            actor=command_actor(Role.CLERK),
+        )
+    if output_format is OutputFormat.JSON:
+        print_json({"member_id": str(member), "version": corrected.version})
+    else:
+        standard_output().print(f"The record is at version {corrected.version}.")
+
+
+@subject_app.command(
     "delete",
     epilog="""\b
 Examples:
@@ -221,13 +266,13 @@ Examples:
 """,
 )
 def finish_command(context: typer.Context, output_format: FormatOption = OutputFormat.TEXT) -> None:
-    """Destroy the pictures that a deletion left behind because it was interrupted."""
+    """Destroy the pictures and documents that a deletion left behind because it was interrupted."""
     with open_register_home(command_context(context).home) as opened:
         count = _office(opened).finish(actor=command_actor(Role.CLERK))
     if output_format is OutputFormat.JSON:
-        print_json({"portraits": count})
+        print_json({"files": count})
     else:
-        standard_output().print(f"{count} pictures destroyed.")
+        standard_output().print(f"{count} files destroyed.")
 
 
 @breach_app.command(
@@ -290,6 +335,8 @@ def _office(opened: RegisterHome) -> SubjectOffice:
     return SubjectOffice(
         register=opened.register,
         portraits=opened.portraits,
+        evidence=opened.evidence,
+        changes=opened.changes(),
         clock=_now,
         random_bytes=secrets.token_bytes,
         forget_old_versions=opened.database.forget_old_versions,
@@ -353,6 +400,27 @@ def _rows(touched: Iterable[TouchedPerson]) -> Iterator[tuple[Any, ...]]:
 def _no_formula(text: str) -> str:
     """Spreadsheets run what begins like a formula."""
     return f"'{text}" if text[:1] in "=+-@" and text else text
+
+
+def _field(text: str) -> tuple[MemberColumn, str | None]:
+    name, equals, value = text.partition("=")
+    if not equals or name not in set(MemberColumn):
+        raise typer.BadParameter(
+            f"expected FIELD=VALUE with one of {', '.join(sorted(MemberColumn))}",
+            param_hint="--set",
+        )
+    return MemberColumn(name), value or None
+
+
+def _read_evidence(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            # One byte more than is taken: a longer file is refused, and not cut.
+            return file.read(MAX_EVIDENCE_BYTES + 1)
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"{path} cannot be read: {error.strerror}", code="file.unavailable"
+        ) from error
 
 
 def _write_privately(path: Path, content: bytes) -> None:

@@ -74,6 +74,7 @@ def extract_pdf(extract: SubjectExtract) -> bytes:
     for name, value in _leaves(document["statement"]):
         sheet.pair(_label(name), _text(value))
     for title, items in (
+        ("Thay đổi · Changes", document["changes"]),
         ("Thẻ · Cards", document["cards"]),
         ("Đã cung cấp cho · Disclosed to", document["disclosures"]),
         ("Việc đã làm với hồ sơ · What was done with the record", document["acts"]),

@@ -20,7 +20,7 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
-from issuer.db.subject_tables import DisclosureRow, ErasureRow, RetiredNumberRow
+from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
     "AccountRow",
@@ -34,6 +34,7 @@ __all__ = [
     "ChipRow",
     "DisclosureRow",
     "ErasureRow",
+    "FileToDestroyRow",
     "LoginAttemptRow",
     "MemberChangeRow",
     "MemberRow",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from issuer.db.base import Base, UtcDateTime
 from issuer.domain.data_subjects import DeletionGround, DisclosureGround
 
-__all__ = ["DisclosureRow", "ErasureRow", "RetiredNumberRow"]
+__all__ = ["DisclosureRow", "ErasureRow", "FileToDestroyRow", "RetiredNumberRow"]
 
 _SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _DISCLOSURE_GROUNDS = ", ".join(f"'{each.value}'" for each in DisclosureGround)
@@ -37,18 +37,10 @@ class DisclosureRow(Base):
 
 
 class ErasureRow(Base):
-    """A member's record was deleted; ``portrait`` stays until the picture is gone."""
+    """A member's record was deleted."""
 
     __tablename__ = "erasures"
-    __table_args__ = (
-        sa.CheckConstraint(f"ground IN ({_DELETION_GROUNDS})", name="ground"),
-        sa.Index(
-            "ix_erasures_portrait",
-            "portrait",
-            sqlite_where=sa.text("portrait IS NOT NULL"),
-            postgresql_where=sa.text("portrait IS NOT NULL"),
-        ),
-    )
+    __table_args__ = (sa.CheckConstraint(f"ground IN ({_DELETION_GROUNDS})", name="ground"),)
 
     member_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("members.id"), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -56,7 +48,16 @@ class ErasureRow(Base):
     ground: Mapped[str] = mapped_column(sa.String(32))
     reference: Mapped[str] = mapped_column(sa.String(200))
     digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
-    portrait: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+
+
+class FileToDestroyRow(Base):
+    """A picture or document of somebody whose record was deleted; the row goes when the file is gone."""
+
+    __tablename__ = "files_to_destroy"
+    __table_args__ = (sa.CheckConstraint("store IN ('portraits', 'evidence')", name="store"),)
+
+    store: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
 
 
 class RetiredNumberRow(Base):

@@ -6,22 +6,30 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import MemberSeals
 from issuer.db.organisations import OrganisationRow
 from issuer.db.personal_data import KEPT_MEMBER_COLUMNS, blank_of
 from issuer.db.production_rows import card_of
 from issuer.db.production_tables import CardContentsRow, CardRow
-from issuer.db.subject_tables import DisclosureRow, ErasureRow, RetiredNumberRow
+from issuer.db.subject_tables import (
+    DisclosureRow,
+    ErasureRow,
+    FileToDestroyRow,
+    RetiredNumberRow,
+)
 from issuer.domain.card import Card
 from issuer.domain.data_subjects import (
     DeletionGround,
     Disclosure,
     DisclosureGround,
     Erasure,
+    FileStore,
+    FileToDestroy,
     RetiredNumber,
 )
-from issuer.domain.member import MemberId, PortraitDigest
+from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError
@@ -107,8 +115,13 @@ class SqlSubjectRepository:
                 ground=erasure.ground.value,
                 reference=erasure.reference,
                 digest=erasure.digest,
-                portrait=row.portrait,
             )
+        )
+        self._doom_files(erasure.member_id, row.portrait)
+        self._session.execute(
+            sa.delete(MemberChangeRow)
+            .where(MemberChangeRow.member_id == erasure.member_id)
+            .execution_options(synchronize_session=False)
         )
         seals = self._seals()
         for each in numbers:
@@ -152,25 +165,48 @@ class SqlSubjectRepository:
             digest=row.digest,
         )
 
-    def portraits_to_remove(self) -> tuple[tuple[MemberId, PortraitDigest], ...]:
-        """See ``SubjectRepository.portraits_to_remove``."""
-        is_used = sa.exists().where(MemberRow.portrait == ErasureRow.portrait)
-        rows = self._session.execute(
-            sa.select(ErasureRow.member_id, ErasureRow.portrait)
-            .where(ErasureRow.portrait.is_not(None), ~is_used)
-            .order_by(ErasureRow.at, ErasureRow.member_id)
+    def files_to_destroy(self) -> tuple[FileToDestroy, ...]:
+        """See ``SubjectRepository.files_to_destroy``."""
+        is_used = sa.or_(
+            sa.and_(
+                FileToDestroyRow.store == FileStore.PORTRAITS.value,
+                sa.exists().where(MemberRow.portrait == FileToDestroyRow.digest),
+            ),
+            sa.and_(
+                FileToDestroyRow.store == FileStore.EVIDENCE.value,
+                sa.exists().where(MemberChangeRow.evidence == FileToDestroyRow.digest),
+            ),
         )
-        return tuple(
-            (MemberId(member_id), PortraitDigest(portrait))
-            for member_id, portrait in rows
-            if portrait is not None
+        rows = self._session.scalars(
+            sa.select(FileToDestroyRow)
+            .where(~is_used)
+            .order_by(FileToDestroyRow.store, FileToDestroyRow.digest)
+        )
+        return tuple(FileToDestroy(store=FileStore(row.store), digest=row.digest) for row in rows)
+
+    def file_was_destroyed(self, file: FileToDestroy) -> None:
+        """See ``SubjectRepository.file_was_destroyed``."""
+        self._session.execute(
+            sa.delete(FileToDestroyRow)
+            .where(
+                FileToDestroyRow.store == file.store.value, FileToDestroyRow.digest == file.digest
+            )
+            .execution_options(synchronize_session=False)
         )
 
-    def portrait_was_removed(self, member_id: MemberId) -> None:
-        """See ``SubjectRepository.portrait_was_removed``."""
-        self._update(
-            sa.update(ErasureRow).where(ErasureRow.member_id == member_id).values(portrait=None)
+    def _doom_files(self, member_id: MemberId, portrait: bytes) -> None:
+        documents = self._session.scalars(
+            sa.select(MemberChangeRow.evidence)
+            .where(MemberChangeRow.member_id == member_id, MemberChangeRow.evidence.is_not(None))
+            .distinct()
         )
+        files = [
+            (FileStore.PORTRAITS, portrait),
+            *((FileStore.EVIDENCE, each) for each in documents),
+        ]
+        for store, digest in files:
+            self._session.merge(FileToDestroyRow(store=store.value, digest=digest))
+        self._session.flush()
 
     def retired(self, numbers: Collection[RetiredNumber]) -> Sequence[RetiredNumber]:
         """See ``SubjectRepository.retired``."""

@@ -24,6 +24,8 @@ __all__ = [
     "Disclosure",
     "DisclosureGround",
     "Erasure",
+    "FileStore",
+    "FileToDestroy",
     "KeptItem",
     "RetiredNumber",
     "check_deletion",
@@ -97,6 +99,21 @@ class Disclosure:
     ground: DisclosureGround
     reference: str
     what: str
+
+
+class FileStore(enum.StrEnum):
+    """Where files about people lie."""
+
+    PORTRAITS = "portraits"
+    EVIDENCE = "evidence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileToDestroy:
+    """A file about somebody whose record was deleted, by its digest."""
+
+    store: FileStore
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

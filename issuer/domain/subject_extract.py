@@ -12,10 +12,22 @@ from issuer.domain.audit import AuditRecord
 from issuer.domain.card import Card
 from issuer.domain.data_subjects import KEPT_BECAUSE, Disclosure, Erasure, KeptItem
 from issuer.domain.member import Member
+from issuer.domain.member_change import MemberChange
 
-__all__ = ["SALT_BYTES", "DeletionProof", "SubjectExtract", "content_digest"]
+__all__ = ["DESTROYED_PARTS", "SALT_BYTES", "DeletionProof", "SubjectExtract", "content_digest"]
 
 SALT_BYTES: Final = 32
+DESTROYED_PARTS: Final = (
+    "member_id",
+    "recorded_at",
+    "statement",
+    "portrait",
+    "portrait_digest",
+    "changes",
+    "cards",
+)
+"""The members of the extract that a proof of deletion is about."""
+
 _EXTRACT_FORMAT: Final = "membercard subject extract 1"
 _PROOF_FORMAT: Final = "membercard deletion proof 1"
 
@@ -28,6 +40,7 @@ class SubjectExtract:
         taken_at: when it was put together (aware UTC).
         member: the record.
         portrait: the picture that the card holds; ``None`` where it is lost.
+        changes: what changed in the record, the newest first.
         cards: every card that was ever bound to them.
         disclosures: to whom their data was given.
         acts: what was done with their record, newest first.
@@ -37,6 +50,7 @@ class SubjectExtract:
     taken_at: datetime
     member: Member
     portrait: bytes | None = field(repr=False)
+    changes: tuple[MemberChange, ...]
     cards: tuple[Card, ...]
     disclosures: tuple[Disclosure, ...]
     acts: tuple[AuditRecord, ...]
@@ -53,6 +67,7 @@ class SubjectExtract:
             "portrait": None if self.portrait is None else self.portrait.hex(),
             "portrait_digest": self.member.portrait.hex(),
             "portrait_source_digest": self.member.portrait_source.hex(),
+            "changes": [_change_document(each) for each in self.changes],
             "cards": [_plain(each) for each in self.cards],
             "disclosures": [
                 {
@@ -77,9 +92,8 @@ class SubjectExtract:
 
     def destroyed_document(self) -> dict[str, Any]:
         """The part that is destroyed when the record is deleted."""
-        names = ("member_id", "recorded_at", "statement", "portrait", "portrait_digest", "cards")
         document = self.document()
-        return {name: document[name] for name in names}
+        return {name: document[name] for name in DESTROYED_PARTS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +128,19 @@ def content_digest(document: Mapping[str, Any], *, salt: bytes) -> bytes:
     """SHA-256 over the salt and the document as JSON with sorted members, in ASCII, without spaces."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(salt + text.encode("ascii")).digest()
+
+
+def _change_document(change: MemberChange) -> dict[str, Any]:
+    return {
+        "at": change.at.isoformat(),
+        "kind": change.kind.value,
+        "effective": _plain(change.effective),
+        "field": change.change.column.value,
+        "old": change.change.old,
+        "new": change.change.new,
+        "reason": change.reason,
+        "evidence": _plain(change.evidence),
+    }
 
 
 def _plain(value: Any) -> Any:

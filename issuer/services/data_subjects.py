@@ -1,6 +1,6 @@
 """Use cases of the rights of data subjects: extract, disclosures, deletion with proof."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,12 +11,15 @@ from issuer.domain.data_subjects import (
     Disclosure,
     DisclosureGround,
     Erasure,
+    FileStore,
     check_deletion,
     numbers_to_retire,
     parse_recipient,
     parse_reference,
 )
-from issuer.domain.member import Member, MemberId
+from issuer.domain.member import Member, MemberId, PortraitDigest
+from issuer.domain.member_change import EvidenceDigest, MemberChange
+from issuer.domain.member_rules import MemberColumn
 from issuer.domain.rights import Actor, Right
 from issuer.domain.subject_extract import (
     SALT_BYTES,
@@ -26,12 +29,20 @@ from issuer.domain.subject_extract import (
 )
 from issuer.errors import IssuerRefusedError
 from issuer.services.audit_ports import AuditQuestion
+from issuer.services.change_members import ChangeOfMembers, Justification
 from issuer.services.places import place_of
-from issuer.services.register_ports import PortraitStore, Register, RegisterTransaction
+from issuer.services.register_ports import (
+    EvidenceStore,
+    HistoryPosition,
+    PortraitStore,
+    Register,
+    RegisterTransaction,
+)
 
 __all__ = ["MAX_ACTS", "SubjectOffice"]
 
 MAX_ACTS: Final = 1000
+_PAGE: Final = 200
 _THE_PERSON: Final = "the person"
 
 
@@ -42,6 +53,8 @@ class SubjectOffice:
     Attributes:
         register: where their records are.
         portraits: where their pictures are.
+        evidence: where the documents are that changes of their records rest on.
+        changes: corrects records.
         clock: gives aware UTC.
         random_bytes: so many bytes that nobody can guess.
         forget_old_versions: has the database let go of what its rows held before.
@@ -49,6 +62,8 @@ class SubjectOffice:
 
     register: Register
     portraits: PortraitStore
+    evidence: EvidenceStore
+    changes: ChangeOfMembers
     clock: Callable[[], datetime]
     random_bytes: Callable[[int], bytes]
     forget_old_versions: Callable[[], None]
@@ -121,6 +136,28 @@ class SubjectOffice:
             self._served(transaction, member_id, actor, self.clock())
             return transaction.subjects.disclosures_of(member_id)
 
+    def correct(
+        self,
+        member_id: MemberId,
+        wanted: Mapping[MemberColumn, str | None],
+        *,
+        version: int,
+        reference: str,
+        evidence: bytes | None,
+        actor: Actor,
+    ) -> Member:
+        """Put right what the person says is wrong; see ``ChangeOfMembers.correct``, which asks for its own right.
+
+        Raises:
+            IssuerRefusedError, IssuerDataError, ConflictError: as there; ``disclosure.reference``.
+        """
+        why = Justification(
+            reason=f"asked by the person: {parse_reference(reference)}", evidence=evidence
+        )
+        with self.register.reading() as transaction:
+            self._served(transaction, member_id, actor, self.clock())
+        return self.changes.correct(member_id, wanted, actor=actor, version=version, why=why)
+
     def delete(
         self,
         member_id: MemberId,
@@ -180,6 +217,8 @@ class SubjectOffice:
                 destroyed={
                     "record": 1,
                     "portraits": 0 if held.portrait is None else 1,
+                    "changes": len(held.changes),
+                    "documents": len({each.evidence for each in held.changes} - {None}),
                     "card_contents": len(held.cards),
                 },
             )
@@ -199,11 +238,14 @@ class SubjectOffice:
 
     def _destroy_what_is_left(self) -> int:
         with self.register.reading() as transaction:
-            waiting = transaction.subjects.portraits_to_remove()
-        for member_id, digest in waiting:
-            self.portraits.remove(digest)
+            waiting = transaction.subjects.files_to_destroy()
+        for file in waiting:
+            if file.store is FileStore.PORTRAITS:
+                self.portraits.remove(PortraitDigest(file.digest))
+            else:
+                self.evidence.remove(EvidenceDigest(file.digest))
             with self.register.writing() as transaction:
-                transaction.subjects.portrait_was_removed(member_id)
+                transaction.subjects.file_was_destroyed(file)
         self.forget_old_versions()
         return len(waiting)
 
@@ -239,11 +281,22 @@ class SubjectOffice:
             taken_at=now,
             member=member,
             portrait=portrait,
+            changes=tuple(_changes(transaction, member.member_id)),
             cards=transaction.subjects.cards_of(member.member_id),
             disclosures=transaction.subjects.disclosures_of(member.member_id),
             acts=tuple(each.record() for each in acts.records),
             acts_left_out=acts.end is not None,
         )
+
+
+def _changes(transaction: RegisterTransaction, member_id: MemberId) -> Iterator[MemberChange]:
+    behind: HistoryPosition | None = None
+    while True:
+        page = transaction.members.history(member_id, limit=_PAGE, behind=behind)
+        yield from page.changes
+        if page.end is None:
+            return
+        behind = page.end
 
 
 def _say(

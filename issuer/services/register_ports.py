@@ -227,6 +227,13 @@ class EvidenceStore(Protocol):
             IssuerUnavailableError: it cannot be kept (``evidence-store.unavailable``).
         """
 
+    def remove(self, digest: EvidenceDigest) -> None:
+        """Destroy the document with this digest; one that is not there is destroyed already.
+
+        Raises:
+            IssuerUnavailableError: it cannot be destroyed (``evidence-store.unavailable``).
+        """
+
     def get(self, digest: EvidenceDigest) -> bytes:
         """The document with this digest, checked against it.
 

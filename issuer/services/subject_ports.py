@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from issuer.domain.card import Card
-from issuer.domain.data_subjects import Disclosure, Erasure, RetiredNumber
-from issuer.domain.member import MemberId, PortraitDigest
+from issuer.domain.data_subjects import Disclosure, Erasure, FileToDestroy, RetiredNumber
+from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
 
 __all__ = ["SubjectRepository"]
@@ -29,7 +29,7 @@ class SubjectRepository(Protocol):
     def erase(self, erasure: Erasure, *, numbers: Collection[RetiredNumber]) -> None:
         """Destroy all that tells who the member was, and retire their numbers.
 
-        The digests of the portraits stay in the erasure until the pictures are gone (``portraits_to_remove``).
+        The digests of their picture and documents stay until the files are gone (``files_to_destroy``).
 
         Raises:
             IssuerRefusedError: there is no such member (``member.unknown``).
@@ -38,11 +38,11 @@ class SubjectRepository(Protocol):
     def erasure_of(self, member_id: MemberId) -> Erasure | None:
         """How the member's record was deleted, if it was."""
 
-    def portraits_to_remove(self) -> tuple[tuple[MemberId, PortraitDigest], ...]:
-        """The pictures of deleted members that may still be in the store, and are nobody else's."""
+    def files_to_destroy(self) -> tuple[FileToDestroy, ...]:
+        """Pictures and documents of deleted members that may still be there, and are nobody else's."""
 
-    def portrait_was_removed(self, member_id: MemberId) -> None:
-        """Forget the digest of a picture that is gone."""
+    def file_was_destroyed(self, file: FileToDestroy) -> None:
+        """Forget the digest of a file that is gone."""
 
     def retired(self, numbers: Collection[RetiredNumber]) -> Sequence[RetiredNumber]:
         """Those of these numbers that were a deleted member's."""

@@ -25,6 +25,8 @@ from issuer.domain.data_subjects import (
     Disclosure,
     DisclosureGround,
     Erasure,
+    FileStore,
+    FileToDestroy,
     RetiredNumber,
     numbers_to_retire,
 )
@@ -37,6 +39,8 @@ from issuer.domain.member import (
     PortraitDigest,
     Sex,
 )
+from issuer.domain.member_change import ChangeKind, EvidenceDigest, FieldChange, MemberChange
+from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.phone_number import PhoneNumber
 from issuer.domain.record_number import CitizenNumber, RecordNumber
@@ -264,19 +268,55 @@ def test_what_was_made_for_a_card_is_destroyed_and_the_card_register_stays(
         assert found.reference == reference
 
 
-def test_a_picture_goes_once_nobody_uses_it(register: Register) -> None:
+def change(number: int, evidence: bytes | None) -> MemberChange:
+    return MemberChange(
+        member_id=MemberId(uuid.UUID(int=number)),
+        version=2,
+        at=NOW,
+        account=CLERK,
+        kind=ChangeKind.CORRECTION,
+        effective=None,
+        reason="ghi sai",
+        evidence=None if evidence is None else EvidenceDigest(evidence),
+        change=FieldChange(column=MemberColumn.RESIDENCE, old="thôn Giả", new="thôn Mới"),
+    )
+
+
+def test_history_goes_with_the_record(register: Register) -> None:
+    for number in (1, 2):
+        with register.writing() as transaction:
+            stored = transaction.members.get(MemberId(uuid.UUID(int=number)))
+            transaction.members.change(replace(stored, version=2), [change(number, None)])
+    erase(register, 1)
+    with register.reading() as transaction:
+        for number, expected in ((1, ()), (2, (change(2, None),))):
+            found = transaction.members.history(MemberId(uuid.UUID(int=number)), limit=9)
+            assert found.changes == expected
+
+
+def test_a_picture_and_a_document_go_once_nobody_uses_them(register: Register) -> None:
+    shared, own = bytes([1]) * 32, bytes([2]) * 32
     add(register, replace(member(8), portrait=member(1).portrait))
+    for number, evidence in ((1, shared), (2, own), (8, shared)):
+        with register.writing() as transaction:
+            stored = transaction.members.get(MemberId(uuid.UUID(int=number)))
+            transaction.members.change(replace(stored, version=2), [change(number, evidence)])
     erase(register, 1)
     erase(register, 2)
     with register.writing() as transaction:
-        waiting = transaction.subjects.portraits_to_remove()
-        assert waiting == ((MemberId(uuid.UUID(int=2)), member(2).portrait),)
-        transaction.subjects.portrait_was_removed(MemberId(uuid.UUID(int=2)))
+        waiting = transaction.subjects.files_to_destroy()
+        assert {(each.store, each.digest) for each in waiting} == {
+            (FileStore.EVIDENCE, own),
+            (FileStore.PORTRAITS, member(2).portrait),
+        }
+        for each in waiting:
+            transaction.subjects.file_was_destroyed(each)
     erase(register, 8)
     with register.reading() as transaction:
-        waiting = transaction.subjects.portraits_to_remove()
-        assert {digest for _, digest in waiting} == {member(1).portrait}
-        assert len(waiting) == 2
+        assert transaction.subjects.files_to_destroy() == (
+            FileToDestroy(store=FileStore.EVIDENCE, digest=shared),
+            FileToDestroy(store=FileStore.PORTRAITS, digest=member(1).portrait),
+        )
 
 
 def test_disclosures_are_remembered_in_order_and_never_changed(

@@ -33,11 +33,12 @@ from issuer.domain.member import (
     Sex,
     Standing,
 )
+from issuer.domain.member_change import EvidenceDigest
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.phone_number import PhoneNumber
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
-from issuer.domain.subject_extract import DeletionProof, content_digest
+from issuer.domain.subject_extract import DESTROYED_PARTS, DeletionProof, content_digest
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.breach_list import BreachOffice
 from issuer.services.data_subjects import SubjectOffice
@@ -201,6 +202,41 @@ def test_an_extract_with_many_lines_goes_on_over_pages(opened: RegisterHome) -> 
     assert len(re.findall(r"Ủy ban \d+", "".join(texts))) == 60
 
 
+def test_what_the_person_says_is_wrong_is_put_right(
+    run: Run, tmp_path: Path, opened: RegisterHome
+) -> None:
+    letter = tmp_path / "letter.pdf"
+    letter.write_bytes(b"%PDF-1.7 a letter")
+    words = ("subject", "correct", identifier(2), "--reference", "letter 8", "--format", "json")
+    fields = ("--set", "residence=thôn Mới", "--set", "phone=")
+    made = run(*words, *fields, "--version", "1", "--evidence", letter)
+    assert (made.status, made.json["version"]) == (0, 2), made.err
+    late = run(*words, *fields, "--version", "1")
+    assert (late.status, "[member.changed]" in late.err) == (1, True)
+    for wrong in ("residence", "name=x", "=x"):
+        assert run(*words, "--set", wrong, "--version", "2").status == 64
+    lost = run(*words, *fields, "--version", "2", "--evidence", tmp_path / "none")
+    assert (lost.status, "[file.unavailable]" in lost.err) == (2, True)
+    extract = office(opened).extract(identifier(2), reference="7", actor=clerk()).document()
+    assert [(each["field"], each["old"], each["new"]) for each in extract["changes"]] == [
+        ("residence", "=thôn Giả", "thôn Mới"),
+        ("phone", "+84901234567", None),
+    ]
+    assert {each["reason"] for each in extract["changes"]} == {"asked by the person: letter 8"}
+    assert actions(opened) == ["member.corrected", "subject.extracted"]
+    digest = EvidenceDigest(bytes.fromhex(extract["changes"][0]["evidence"]))
+    assert opened.evidence.get(digest) == letter.read_bytes()
+    proof = office(opened).delete(
+        identifier(2),
+        ground=DeletionGround.ORDERED_BY_AUTHORITY,
+        reference="7",
+        actor=clerk(),
+        keep=ignore,
+    )
+    assert (proof.destroyed["changes"], proof.destroyed["documents"]) == (2, 1)
+    assert code_of(lambda: opened.evidence.get(digest)) == "evidence.lost"
+
+
 def test_a_record_is_deleted_with_a_proof_that_holds(
     run: Run, home: Path, tmp_path: Path, opened: RegisterHome
 ) -> None:
@@ -212,8 +248,7 @@ def test_a_record_is_deleted_with_a_proof_that_holds(
     told = json.loads(proof.read_text(encoding="utf-8"))
     assert proof.stat().st_mode & 0o777 == 0o600
     extract = json.loads(data.read_text(encoding="utf-8"))
-    names = ("member_id", "recorded_at", "statement", "portrait", "portrait_digest", "cards")
-    destroyed = {name: extract[name] for name in names}
+    destroyed = {name: extract[name] for name in DESTROYED_PARTS}
     digest = content_digest(destroyed, salt=bytes.fromhex(told["salt"]))
     assert digest.hex() == told["digest"] == made.json["digest"]
     with opened.register.reading() as transaction:
@@ -338,6 +373,8 @@ def office(opened: RegisterHome) -> SubjectOffice:
     return SubjectOffice(
         register=opened.register,
         portraits=opened.portraits,
+        evidence=opened.evidence,
+        changes=opened.changes(),
         clock=lambda: NOW,
         random_bytes=bytes,
         forget_old_versions=opened.database.forget_old_versions,
@@ -374,6 +411,7 @@ def test_nobody_else_serves_a_person(opened: RegisterHome, actor: Actor) -> None
         lambda: served.delete(
             person, ground=DeletionGround.MEMBERSHIP_ENDED, reference="7", actor=actor, keep=ignore
         ),
+        lambda: served.correct(person, {}, version=1, reference="7", evidence=None, actor=actor),
         lambda: served.finish(actor=actor),
     ]
     assert {code_of(act) for act in acts} == {"right.missing"}
@@ -439,9 +477,9 @@ def test_a_picture_that_an_interruption_left_is_destroyed_later(
         )
     digest = member(1, "P-01", Standing.EXPELLED).portrait
     assert opened.portraits.get(digest) == portrait(1)
-    assert run("subject", "finish", "--format", "json").json == {"portraits": 1}
+    assert run("subject", "finish", "--format", "json").json == {"files": 1}
     assert code_of(lambda: opened.portraits.get(digest)) == "portrait.lost"
-    assert run("subject", "finish", "--format", "json").json == {"portraits": 0}
+    assert run("subject", "finish", "--format", "json").json == {"files": 0}
 
 
 def test_a_lost_picture_stands_in_nobodys_way(opened: RegisterHome) -> None:

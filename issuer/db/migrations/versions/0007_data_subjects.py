@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006_data_subjects"
-down_revision = "0005_members"
+revision = "0007_data_subjects"
+down_revision = "0006_member_changes"
 branch_labels = None
 depends_on = None
 
@@ -61,7 +61,6 @@ def upgrade() -> None:
         sa.Column("ground", sa.String(length=32), nullable=False),
         sa.Column("reference", sa.String(length=200), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("portrait", sa.LargeBinary(length=32), nullable=True),
         sa.CheckConstraint(
             "ground IN ('membership-ended', 'recorded-in-error', 'ordered-by-authority')",
             name=op.f("ck_erasures_ground"),
@@ -71,12 +70,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("member_id", name="pk_erasures"),
     )
-    op.create_index(
-        "ix_erasures_portrait",
-        "erasures",
-        ["portrait"],
-        sqlite_where=sa.text("portrait IS NOT NULL"),
-        postgresql_where=sa.text("portrait IS NOT NULL"),
+    op.create_table(
+        "files_to_destroy",
+        sa.Column("store", sa.String(length=16), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.CheckConstraint(
+            "store IN ('portraits', 'evidence')", name=op.f("ck_files_to_destroy_store")
+        ),
+        sa.PrimaryKeyConstraint("store", "digest", name="pk_files_to_destroy"),
     )
     op.create_table(
         "retired_numbers",
@@ -92,6 +93,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """What was given to whom is forgotten, and deleted records cannot be told from others."""
     op.drop_table("retired_numbers")
+    op.drop_table("files_to_destroy")
     op.drop_table("erasures")
     op.drop_table("disclosures")
     if op.get_bind().dialect.name == "postgresql":
