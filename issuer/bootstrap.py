@@ -23,6 +23,7 @@ from issuer.portraits.normalising import PortraitBounds
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.approve_members import MemberApproval
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_members import MemberImport
 from issuer.services.register_ports import EvidenceStore, PortraitStore, Register
 from issuer.settings import IssuerSettings, load_settings
@@ -41,6 +42,16 @@ class RegisterHome:
     portraits: PortraitStore
     evidence: EvidenceStore
     scheme: CardNumberScheme
+
+    def doubts(self) -> DoubtDesk:
+        """The use case that decides on questionable rows."""
+        return DoubtDesk(
+            register=self.register,
+            store=self.portraits,
+            scheme=self.scheme,
+            clock=_now,
+            new_member_id=lambda: MemberId(uuid.uuid4()),
+        )
 
     def changes(self) -> ChangeOfMembers:
         """The use case that changes members."""

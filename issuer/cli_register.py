@@ -25,6 +25,7 @@ from issuer.cli_import_report import (
 from issuer.db.schema import check_migrations, current_revision, latest_revision, upgrade
 from issuer.domain.organisation_list import OrganisationColumn
 from issuer.imports.open_table import open_table
+from issuer.imports.template import text_template
 from issuer.services.import_organisations import import_organisations
 
 __all__ = ["database_app", "organisations_app"]
@@ -174,4 +175,4 @@ def organisations_template_command(
     out: TemplateArgument = Path("-"),
 ) -> None:
     """Write an empty list of organisations, as csv."""
-    write_template(out, tuple(OrganisationColumn))
+    write_template(out, text_template(tuple(OrganisationColumn)))

@@ -58,6 +58,11 @@ class MemberSeals:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
+    @property
+    def sealer(self) -> Sealer:
+        """The register's keys, for what else it keeps of members."""
+        return self._sealer
+
     def seal(
         self, column: SealedColumn | SealedChangeColumn, text: str | None, row: bytes
     ) -> bytes | None:

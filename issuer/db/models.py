@@ -2,6 +2,7 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
@@ -35,6 +36,9 @@ __all__ = [
     "DisclosureRow",
     "ErasureRow",
     "FileToDestroyRow",
+    "ImportChunkRow",
+    "ImportRow",
+    "ImportRowRow",
     "LoginAttemptRow",
     "MemberChangeRow",
     "MemberRow",

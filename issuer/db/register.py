@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
+from issuer.db.import_seals import ImportSeals
+from issuer.db.imports import SqlImportLedger
 from issuer.db.login_sessions import SqlSessionRepository
 from issuer.db.member_seals import MemberSeals, RegisterKeys
 from issuer.db.members import SqlMemberRepository
@@ -16,6 +18,7 @@ from issuer.db.sealing import Sealer
 from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.import_ports import ImportLedger
 from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.register_ports import (
     MemberRepository,
@@ -44,6 +47,9 @@ class SqlRegisterTransaction:
         self.members: MemberRepository = SqlMemberRepository(session, seals)
         self.subjects: SubjectRepository = SqlSubjectRepository(session, seals)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
+        self.imports: ImportLedger = SqlImportLedger(
+            session, lambda: ImportSeals(keys.open(session, is_writing=is_writing).sealer)
+        )
         self.people: AccountRepository = SqlAccountRepository(session)
         self.sessions: SessionRepository = SqlSessionRepository(session)
         self.audit: AuditTrail = SqlAuditTrail(session, is_writing=is_writing)

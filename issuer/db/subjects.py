@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.import_tables import ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import MemberSeals
@@ -122,6 +123,12 @@ class SqlSubjectRepository:
             sa.delete(MemberChangeRow)
             .where(MemberChangeRow.member_id == erasure.member_id)
             .execution_options(synchronize_session=False)
+        )
+        # What a person wrote when they decided on the row of the list that the member came from.
+        self._update(
+            sa.update(ImportRowRow)
+            .where(ImportRowRow.member_id == erasure.member_id)
+            .values(findings="[]", content_digest=None, reason=None)
         )
         seals = self._seals()
         for each in numbers:

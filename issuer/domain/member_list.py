@@ -36,11 +36,15 @@ _PORTRAIT_NAME_BYTES = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedRow:
-    """A row that keeps every rule of form: what it states, and the file name of its portrait."""
+    """A row that keeps every rule of form: what it states, and the file name of its portrait.
+
+    ``doubts`` are what a person has to look at before it is taken.
+    """
 
     number: int
     statement: MemberStatement
     portrait_name: str
+    doubts: tuple[Finding, ...] = ()
 
 
 _Column = MemberColumn
@@ -152,7 +156,7 @@ def judge_member_row(
 def _read_date(reader: RowReader, column: MemberColumn) -> date | None:
     cell = reader.cell(column)
     if cell is None:
-        reader.refuse(column, "cell.empty", "the cell is empty")
+        reader.miss(column)
         return None
     return reader.checked(column, lambda: parse_date(cell))
 
@@ -178,7 +182,7 @@ def _read_recognition_date(reader: RowReader, standing: Standing | None) -> date
 def _read_ordinal(reader: RowReader) -> int | None:
     cell = reader.cell(_Column.ORDINAL)
     if cell is None:
-        reader.refuse(_Column.ORDINAL, "cell.empty", "the cell is empty")
+        reader.miss(_Column.ORDINAL)
         return None
     return reader.checked(_Column.ORDINAL, lambda: _parse_ordinal(cell))
 

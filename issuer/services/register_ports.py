@@ -11,8 +11,10 @@ from issuer.domain.member import Approval, Member, MemberId, MemberState, Portra
 from issuer.domain.member_change import EvidenceDigest, MemberChange
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
+from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.import_ports import ImportLedger
 from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.subject_ports import SubjectRepository
 
@@ -205,6 +207,10 @@ class RegisterTransaction(Protocol):
     def audit(self) -> AuditTrail:
         """The audit trail; what is appended is stored with the rest of the transaction."""
 
+    @property
+    def imports(self) -> ImportLedger:
+        """The imports of member lists, and the rows that wait for a person."""
+
 
 class Register(Protocol):
     """The register as a place where transactions happen."""
@@ -284,8 +290,8 @@ class PortraitSource(Protocol):
 class PortraitNormaliser(Protocol):
     """Turns a picture from outside into the card's portrait."""
 
-    def normalise(self, picture: bytes) -> bytes:
-        """A JPEG of 3:4 within the card profile's bounds of size.
+    def normalise(self, picture: bytes) -> NormalisedPortrait:
+        """A JPEG of 3:4 within the card profile's bounds of size, and what a person should look at.
 
         Raises:
             IssuerDataError: the picture is refused (``portrait.unreadable``, ``portrait.too-many-pixels``,

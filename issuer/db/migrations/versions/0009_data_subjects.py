@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007_data_subjects"
-down_revision = "0006_member_changes"
+revision = "0009_data_subjects"
+down_revision = "0008_imports"
 branch_labels = None
 depends_on = None
 
