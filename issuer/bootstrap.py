@@ -22,6 +22,7 @@ from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.portraits.normalising import PortraitBounds
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.change_organisations import ChangeOfOrganisations
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_members import MemberImport
 from issuer.services.register_ports import EvidenceStore, PortraitStore, Register
@@ -57,6 +58,10 @@ class RegisterHome:
         return ChangeOfMembers(
             register=self.register, evidence=self.evidence, scheme=self.scheme, clock=_now
         )
+
+    def changes_of_organisations(self) -> ChangeOfOrganisations:
+        """The use case that changes the tree of organisations."""
+        return ChangeOfOrganisations(register=self.register, evidence=self.evidence, clock=_now)
 
 
 @contextlib.contextmanager

@@ -97,6 +97,7 @@ class SqlCardLedger(SqlCardRegister):
                 .where(
                     RequestRow.state == RequestState.DECIDED.value,
                     MemberRow.standing.in_(_STANDINGS),
+                    MemberRow.erased_at.is_(None),
                     ~has_card,
                 )
                 .order_by(MemberRow.sort_key, MemberRow.id)
@@ -235,6 +236,7 @@ class SqlCardLedger(SqlCardRegister):
             or request.member_id != card.member_id
             or request.state != RequestState.DECIDED.value
             or member.standing not in _STANDINGS
+            or member.erased_at is not None
         ):
             raise ConflictError(
                 "the request is not decided, or its member gets no card any more",

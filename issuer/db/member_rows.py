@@ -75,6 +75,7 @@ class MemberRow(Base):
     portrait: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
     portrait_source: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 def member_of(

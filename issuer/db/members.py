@@ -1,11 +1,12 @@
 """The members of the register in the database."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from issuer.db.base import DATABASE_FAILURES, database_error, insert_rows
 from issuer.db.member_changes import MemberChangeRow, change_of, change_values
@@ -13,10 +14,14 @@ from issuer.db.member_rows import MemberRow, member_of, member_values, statement
 from issuer.db.member_seals import MemberSeals
 from issuer.db.organisations import OrganisationRow
 from issuer.db.request_tables import RequestRow
+from issuer.db.subjects import SqlSubjectRepository
 from issuer.domain.card_number import CardNumber
+from issuer.domain.data_subjects import numbers_to_retire
 from issuer.domain.member import Member, MemberId
-from issuer.domain.member_change import MemberChange
+from issuer.domain.member_change import ChangeKind, FieldChange, MemberChange
+from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import OrganisationCode
+from issuer.domain.organisation_history import OrganisationAct
 from issuer.domain.requests import NUMBERED_STATES
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.register_ports import (
@@ -34,11 +39,15 @@ _Value = TypeVar("_Value")
 _LOOKUP_SIZE = 500
 """How many numbers stand in one IN (...): far below the parameter limits of both databases."""
 
+_ORGANISATION = MemberColumn.ORGANISATION_CODE
+_SERVED_IN = MemberColumn.SERVED_IN
 _SERVING = aliased(OrganisationRow, name="serving")
 _SELECT = (
     sa.select(MemberRow, OrganisationRow.code, _SERVING.code)
     .join(OrganisationRow, MemberRow.organisation_id == OrganisationRow.id)
     .outerjoin(_SERVING, MemberRow.served_in_id == _SERVING.id)
+    # A deleted record keeps its row for what hangs on it, and is no member's any more.
+    .where(MemberRow.erased_at.is_(None))
 )
 
 
@@ -62,6 +71,12 @@ class SqlMemberRepository:
                 f"member {member_id} is not in the register", code="member.unknown"
             )
         return found
+
+    def several(self, member_ids: Collection[MemberId]) -> tuple[Member, ...]:
+        """Those of these members who are in the register."""
+        return tuple(
+            member for part in _in_parts(member_ids) for member in self._all(MemberRow.id.in_(part))
+        )
 
     def find_by_card_number(self, card_number: CardNumber) -> Member | None:
         """The member who holds this card number: from elsewhere, or by a decision here."""
@@ -106,10 +121,20 @@ class SqlMemberRepository:
 
         Raises:
             ConflictError: a number is already taken, or an organisation is not there.
+            IssuerRefusedError: a number was a deleted member's (``number.retired``).
         """
         if not members:
             return
         seals = self._seals()
+        retired = SqlSubjectRepository(self._session, self._seals).retired(
+            [number for member in members for number in numbers_to_retire(member.statement)]
+        )
+        if retired:
+            raise IssuerRefusedError(
+                f"a {retired[0].kind.replace('-', ' ')} was that of somebody whose record was deleted, "
+                "and is given to nobody else",
+                code="number.retired",
+            )
         ids = self._organisation_ids(member.statement.organisation_code for member in members)
         serving_ids = self._organisation_ids(
             member.statement.served_in
@@ -162,7 +187,10 @@ class SqlMemberRepository:
 
     def count(self) -> int:
         """How many there are."""
-        return self._session.scalar(sa.select(sa.func.count()).select_from(MemberRow)) or 0
+        query = (
+            sa.select(sa.func.count()).select_from(MemberRow).where(MemberRow.erased_at.is_(None))
+        )
+        return self._session.scalar(query) or 0
 
     def change(self, member: Member, changes: Sequence[MemberChange]) -> None:
         """Store what a member is now, with what changed; ``member.version`` is one more than what is stored.
@@ -202,6 +230,90 @@ class SqlMemberRepository:
         insert_rows(
             self._session, MemberChangeRow, [change_values(each, seals) for each in changes]
         )
+
+    def count_in(self, code: OrganisationCode) -> int:
+        """How many members are recorded in this organisation, or served there."""
+        organisation_id = self._organisation_ids([code])[code]
+        return sum(
+            self._session.scalar(
+                sa.select(sa.func.count()).select_from(MemberRow).where(column == organisation_id)
+            )
+            or 0
+            for column in (MemberRow.organisation_id, MemberRow.served_in_id)
+        )
+
+    def move_all(
+        self, code: OrganisationCode, to: OrganisationCode, *, on: date, act: OrganisationAct
+    ) -> int:
+        """Let all members of an organisation be recorded, or served, in another one; gives back how many.
+
+        Each gets the next version, and its line of history.
+        """
+        ids = self._organisation_ids([code, to])
+        old, new = ids[code], ids[to]
+        is_new = MemberRow.organisation_id == new
+        recorded = self._moved(MemberRow.organisation_id == old, {MemberRow.organisation_id: new})
+        lines = [
+            *((each, FieldChange(column=_ORGANISATION, old=code, new=to)) for each in recorded),
+            # Who is recorded now where they are served is served at home.
+            *(
+                (each, FieldChange(column=_SERVED_IN, old=to, new=None))
+                for each in self._moved(
+                    sa.and_(is_new, MemberRow.served_in_id == new),
+                    {MemberRow.served_in_id: None},
+                    is_same_act=True,
+                )
+            ),
+            *(
+                (each, FieldChange(column=_SERVED_IN, old=code, new=None))
+                for each in self._moved(
+                    sa.and_(is_new, MemberRow.served_in_id == old), {MemberRow.served_in_id: None}
+                )
+            ),
+            *(
+                (each, FieldChange(column=_SERVED_IN, old=code, new=to))
+                for each in self._moved(
+                    MemberRow.served_in_id == old, {MemberRow.served_in_id: new}
+                )
+            ),
+        ]
+        seals = self._seals()
+        changes = [
+            MemberChange(
+                member_id=MemberId(member_id),
+                version=version,
+                at=act.at,
+                account=act.account,
+                kind=ChangeKind.EVENT,
+                effective=on,
+                reason=act.reason,
+                evidence=act.evidence,
+                change=change,
+            )
+            for (member_id, version), change in lines
+        ]
+        insert_rows(
+            self._session, MemberChangeRow, [change_values(each, seals) for each in changes]
+        )
+        return len({each.member_id for each in changes})
+
+    def _moved(
+        self,
+        condition: sa.ColumnElement[bool],
+        values: Mapping[InstrumentedAttribute[Any], object],
+        *,
+        is_same_act: bool = False,
+    ) -> list[tuple[uuid.UUID, int]]:
+        """Change some members; gives back who they are, with the version that each has now."""
+        version = MemberRow.version if is_same_act else MemberRow.version + 1
+        rows = self._session.execute(
+            sa.update(MemberRow)
+            .where(condition)
+            .values({**values, MemberRow.version: version})
+            .returning(MemberRow.id, MemberRow.version)
+            .execution_options(synchronize_session=False)
+        )
+        return [(member_id, number) for member_id, number in rows]
 
     def history(
         self, member_id: MemberId, *, limit: int, behind: HistoryPosition | None = None

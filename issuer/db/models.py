@@ -6,7 +6,7 @@ from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
-from issuer.db.organisations import OrganisationRow
+from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
 from issuer.db.people_tables import (
     AccountRow,
     AssignmentRow,
@@ -31,6 +31,7 @@ from issuer.db.request_tables import (
     RequestEventRow,
     RequestRow,
 )
+from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
     "AccountRow",
@@ -46,6 +47,9 @@ __all__ = [
     "ChipRow",
     "DecisionRequestRow",
     "DecisionRow",
+    "DisclosureRow",
+    "ErasureRow",
+    "FileToDestroyRow",
     "ImportChunkRow",
     "ImportRow",
     "ImportRowRow",
@@ -55,9 +59,11 @@ __all__ = [
     "NumberBlockRow",
     "NumberStateRow",
     "OrganisationRow",
+    "OrganisationVersionRow",
     "RegisterKeyRow",
     "RequestEventRow",
     "RequestRow",
+    "RetiredNumberRow",
     "SecondFactorRow",
     "SessionRow",
     "StatusListRow",

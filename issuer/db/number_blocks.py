@@ -1,15 +1,18 @@
 """Card numbers in the database: the blocks, what was given out, and the row that everybody who allots waits for."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.base import DATABASE_FAILURES, database_error
 from issuer.db.member_rows import MemberRow
+from issuer.db.member_seals import MemberSeals
 from issuer.db.organisations import OrganisationRow
 from issuer.db.request_tables import AllottedNumberRow, NumberBlockRow, NumberStateRow
+from issuer.db.subjects import SqlSubjectRepository
 from issuer.domain.card_number import CardNumber
+from issuer.domain.data_subjects import RetiredNumber
 from issuer.domain.number_blocks import BlockId, NumberBlock, Span, card_number
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName
@@ -25,8 +28,10 @@ _LOOKUP_SIZE = 500
 class SqlNumberRepository:
     """Implements ``NumberRepository`` within one session."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, seals: Callable[[], MemberSeals]) -> None:
+        """``seals`` is asked only where somebody's record was deleted and their numbers are known by digests."""
         self._session = session
+        self._subjects = SqlSubjectRepository(session, seals)
 
     def lock(self) -> NumberState | None:
         """See ``NumberRepository.lock``."""
@@ -103,7 +108,11 @@ class SqlNumberRepository:
                 )
                 if number is not None
             )
-        return frozenset(taken)
+        free = [card_number(each) for each in range(span.first, span.end) if each not in taken]
+        retired = self._subjects.retired(
+            [RetiredNumber(kind="card-number", number=each) for each in free]
+        )
+        return frozenset(taken | {int(each.number) for each in retired})
 
     def advance(self, block_id: BlockId, following: int) -> None:
         """See ``NumberRepository.advance``."""

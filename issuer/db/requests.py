@@ -63,7 +63,7 @@ class SqlRequestRepository:
             query = (
                 sa.select(MemberRow, OrganisationRow.code)
                 .join(OrganisationRow, MemberRow.organisation_id == OrganisationRow.id)
-                .where(MemberRow.id.in_(part))
+                .where(MemberRow.id.in_(part), MemberRow.erased_at.is_(None))
                 .order_by(MemberRow.id)
             )
             if lock:

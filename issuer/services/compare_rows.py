@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from issuer.domain.data_subjects import numbers_to_retire
 from issuer.domain.list_row import Cell, Finding
 from issuer.domain.member import Member, MemberStatement, PortraitDigest
 from issuer.domain.member_list import JudgedRow, MemberColumn
@@ -153,6 +154,7 @@ def compare(candidates: Sequence[Candidate], transaction: RegisterTransaction) -
     given_out = transaction.numbers.given_out(
         [number for each in candidates if (number := each.row.statement.earlier_card_number)]
     )
+    retired = _with_retired_numbers(candidates, transaction)
     outcomes: list[RowOutcome] = []
     variants: list[Candidate] = []
     unknown: list[Candidate] = []
@@ -166,7 +168,9 @@ def compare(candidates: Sequence[Candidate], transaction: RegisterTransaction) -
             if by_number
             else []
         )
-        if not any(found) and statement.earlier_card_number in given_out:
+        if candidate.row.number in retired:
+            outcomes.append(retired[candidate.row.number])
+        elif not any(found) and statement.earlier_card_number in given_out:
             outcomes.append(_given_out(candidate))
         elif not any(found):
             unknown.append(candidate)
@@ -188,6 +192,32 @@ def place_of(
     if code not in organisations:
         return ()
     return tuple(reversed([each.code for each in organisations.path(code)]))
+
+
+def _with_retired_numbers(
+    candidates: Sequence[Candidate], transaction: RegisterTransaction
+) -> Mapping[int, RowOutcome]:
+    """The refusals of those who have a number of somebody whose record was deleted, by row."""
+    numbers = {
+        number: candidate.row.number
+        for candidate in candidates
+        for number in numbers_to_retire(candidate.row.statement)
+    }
+    return {
+        numbers[found]: RowOutcome(
+            row=numbers[found],
+            result=RowResult.REFUSED,
+            findings=(
+                Finding(
+                    row=numbers[found],
+                    column=found.kind.replace("-", "_"),
+                    code="number.retired",
+                    sentence=f"the {found.kind.replace('-', ' ')} was that of somebody whose record was deleted",
+                ),
+            ),
+        )
+        for found in transaction.subjects.retired(list(numbers))
+    }
 
 
 def _with_likenesses(

@@ -5,12 +5,16 @@ from alembic import op
 
 from issuer.db.migrations.conversion import require_empty
 
-revision = "0009_requests"
-down_revision = "0008_imports"
+revision = "0011_requests"
+down_revision = "0010_data_subjects"
 branch_labels = None
 depends_on = None
 
-_APPEND_ONLY = ("request_events", "allotted_numbers")
+_APPEND_ONLY = {
+    "request_events": "sequence, request_id, at, account, kind",
+    "allotted_numbers": "number, block_id, request_id, member_id, at",
+}
+"""Tables whose rows stay, with the columns that never change: what a person wrote goes when theirs is deleted."""
 
 
 def upgrade() -> None:
@@ -22,8 +26,10 @@ def upgrade() -> None:
     _change_cards()
     _change_members()
     is_sqlite = op.get_bind().dialect.name == "sqlite"
-    for table in _APPEND_ONLY:
-        for statement in _sqlite_guards(table) if is_sqlite else _postgresql_guards(table):
+    for table, columns in _APPEND_ONLY.items():
+        for statement in (
+            _sqlite_guards(table, columns) if is_sqlite else _postgresql_guards(table, columns)
+        ):
             op.execute(statement)
 
 
@@ -337,21 +343,21 @@ def _change_members() -> None:
             table.drop_column(name)
 
 
-def _sqlite_guards(table: str) -> tuple[str, ...]:
+def _sqlite_guards(table: str, columns: str) -> tuple[str, ...]:
     return tuple(
-        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
+        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb}{of} ON {table}"
         f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        for verb in ("UPDATE", "DELETE")
+        for verb, of in (("UPDATE", f" OF {columns}"), ("DELETE", ""))
     )
 
 
-def _postgresql_guards(table: str) -> tuple[str, ...]:
+def _postgresql_guards(table: str, columns: str) -> tuple[str, ...]:
     function = (
         f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS"
         f" $$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
     )
     trigger = (
-        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
+        f"CREATE TRIGGER {table}_append_only BEFORE DELETE OR TRUNCATE OR UPDATE OF {columns} ON {table}"
         f" FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()"
     )
     return function, trigger
