@@ -26,12 +26,16 @@ class Holding(enum.Enum):
 TABLES: Final[Mapping[str, Holding]] = {
     "account_assignments": Holding.STAFF,
     "accounts": Holding.STAFF,
+    "allotted_numbers": Holding.PSEUDONYMOUS,
     "audit_head": Holding.NOBODY,
     "audit_records": Holding.PSEUDONYMOUS,
+    "batch_authorisations": Holding.NOBODY,
     "card_contents": Holding.DELETED,
     "card_events": Holding.PSEUDONYMOUS,
     "cards": Holding.BLANKED,
     "chips": Holding.NOBODY,
+    "decision_requests": Holding.PSEUDONYMOUS,
+    "decisions": Holding.NOBODY,
     "disclosures": Holding.PSEUDONYMOUS,
     "erasures": Holding.PSEUDONYMOUS,
     "files_to_destroy": Holding.PSEUDONYMOUS,
@@ -41,9 +45,13 @@ TABLES: Final[Mapping[str, Holding]] = {
     "login_attempts": Holding.STAFF,
     "member_changes": Holding.DELETED,
     "members": Holding.BLANKED,
+    "number_blocks": Holding.NOBODY,
+    "number_state": Holding.NOBODY,
     "organisations": Holding.NOBODY,
     "organisation_versions": Holding.NOBODY,
     "register_keys": Holding.NOBODY,
+    "request_events": Holding.BLANKED,
+    "requests": Holding.PSEUDONYMOUS,
     "retired_numbers": Holding.PSEUDONYMOUS,
     "second_factors": Holding.STAFF,
     "sessions": Holding.STAFF,
@@ -51,7 +59,7 @@ TABLES: Final[Mapping[str, Holding]] = {
 }
 
 KEPT_MEMBER_COLUMNS: Final = frozenset(
-    {"id", "version", "organisation_id", "standing", "kind", "ordinal", "recorded_at", "erased_at"}
+    {"id", "version", "organisation_id", "standing", "recorded_at", "erased_at"}
 )
 """Columns of members that stay as they are; the version and the time of deletion are set."""
 
@@ -64,7 +72,6 @@ def _random_text(length: int) -> str:
 
 
 _BLANKS: Final[Mapping[str, Callable[[], Any]]] = {
-    "card_number": lambda: _random_text(8),
     "earlier_card_number": lambda: None,
     "record_number": lambda: _random_text(9),
     "citizen_number": lambda: b"",
@@ -88,9 +95,6 @@ _BLANKS: Final[Mapping[str, Callable[[], Any]]] = {
     "standing_since": lambda: None,
     "portrait": lambda: bytes(32),
     "portrait_source": lambda: bytes(32),
-    "state": lambda: "recorded",
-    "approved_at": lambda: None,
-    "approved_by": lambda: None,
 }
 
 

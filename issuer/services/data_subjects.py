@@ -20,6 +20,7 @@ from issuer.domain.data_subjects import (
 from issuer.domain.member import Member, MemberId, PortraitDigest
 from issuer.domain.member_change import EvidenceDigest, MemberChange
 from issuer.domain.member_rules import MemberColumn
+from issuer.domain.requests import RequestState
 from issuer.domain.rights import Actor, Right
 from issuer.domain.subject_extract import (
     SALT_BYTES,
@@ -191,6 +192,7 @@ class SubjectOffice:
             member = self._served(transaction, member_id, actor, now)
             held = self._held(transaction, member, now)
             check_deletion(member.statement.standing, held.cards, ground=ground)
+            _require_no_open_request(transaction, member_id)
             erasure = Erasure(
                 member_id=member_id,
                 at=now,
@@ -297,6 +299,20 @@ def _changes(transaction: RegisterTransaction, member_id: MemberId) -> Iterator[
         if page.end is None:
             return
         behind = page.end
+
+
+def _require_no_open_request(transaction: RegisterTransaction, member_id: MemberId) -> None:
+    """A request that is somebody's work is ended by people first; one that was decided without a card stays."""
+    candidate = transaction.requests.candidates([member_id]).get(member_id)
+    if candidate is None or candidate.live_request is None:
+        return
+    request = transaction.requests.get(candidate.live_request)
+    if request.state is not RequestState.DECIDED:
+        raise IssuerRefusedError(
+            f"request {request.request_id} for the member is {request.state}, and needs the record",
+            code="subject.request-open",
+            hint="withdraw the request, or drop the decision that it stands in",
+        )
 
 
 def _say(

@@ -15,7 +15,6 @@ from issuer.db.sealing import Sealer
 from issuer.domain.card_number import CardNumber
 from issuer.domain.list_row import ListRow
 from issuer.domain.member import (
-    IssueKind,
     Member,
     MemberId,
     MemberName,
@@ -251,7 +250,7 @@ def member(number: int, recorded: str, served: str | None = None) -> Member:
     return Member(
         member_id=MemberId(uuid.UUID(int=number)),
         statement=MemberStatement(
-            card_number=CardNumber(f"98{number:06}"),
+            earlier_card_number=CardNumber(f"98{number:06}"),
             record_number=RecordNumber(f"{number:06}AB"),
             citizen_number=CitizenNumber(f"001090{number:06}"),
             name=MemberName(full="Nguyễn Văn An", primary="Nguyễn Văn An"),
@@ -263,8 +262,6 @@ def member(number: int, recorded: str, served: str | None = None) -> Member:
             admission_date=date(2015, 2, 3),
             recognition_date=date(2016, 2, 3),
             organisation_code=code(recorded),
-            kind=IssueKind.FIRST_ISSUE,
-            ordinal=1,
             served_in=None if served is None else code(served),
         ),
         portrait=PortraitDigest(bytes(32)),

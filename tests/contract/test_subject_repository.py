@@ -31,7 +31,6 @@ from issuer.domain.data_subjects import (
     numbers_to_retire,
 )
 from issuer.domain.member import (
-    IssueKind,
     Member,
     MemberId,
     MemberName,
@@ -47,6 +46,7 @@ from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError
 from issuer.services.register_ports import MemberNumbers, Register
+from tests.contract.decided_requests import decide_for, request_of
 
 NOW = datetime(2026, 11, 22, 2, 30, 15, 123456, tzinfo=UTC)
 SEALER = Sealer(encryption_key=bytes(range(32)), digest_key=bytes(range(32, 64)))
@@ -85,7 +85,7 @@ def member(number: int, *, organisation: str = "P-01", served_in: str | None = N
     return Member(
         member_id=MemberId(uuid.UUID(int=number)),
         statement=MemberStatement(
-            card_number=CardNumber(f"98{number:06}"),
+            earlier_card_number=CardNumber(f"98{number:06}"),
             record_number=RecordNumber(f"{number:06}AB"),
             citizen_number=CitizenNumber(f"001090{number:06}"),
             name=MemberName(full=f"Nguyễn Văn Số{number}", primary="Nguyễn", secondary="Văn"),
@@ -97,8 +97,6 @@ def member(number: int, *, organisation: str = "P-01", served_in: str | None = N
             admission_date=date(2015, 2, 3),
             recognition_date=date(2016, 2, 3),
             organisation_code=OrganisationCode(organisation),
-            kind=IssueKind.FIRST_ISSUE,
-            ordinal=1,
             residence="thôn Giả",
             phone=PhoneNumber("+84901234567"),
             served_in=None if served_in is None else OrganisationCode(served_in),
@@ -138,9 +136,18 @@ def add_card(database: Database, number: int, *, state: str = "handed-over") -> 
             )
         )  # fmt: skip
         session.flush()
+    with SqlRegister(database).writing() as transaction:
+        decide_for(
+            transaction,
+            [MemberId(uuid.UUID(int=number))],
+            organisation=OrganisationCode("P-01"),
+            at=NOW,
+        )
+    with database.writing() as session:
         session.add(
             CardRow(
-                reference=reference, member_id=uuid.UUID(int=number), serial=number.to_bytes(10, "big"),
+                reference=reference, member_id=uuid.UUID(int=number),
+                request_id=request_of(MemberId(uuid.UUID(int=number))), serial=number.to_bytes(10, "big"),
                 state=state, ordinal=1, profile="member", status_list=bytes(8), status_index=number,
                 document_number_digest=hashlib.sha256(reference).digest(), sealed_secrets=b"sealed",
                 bound_at=NOW, issued_at=NOW, handed_over_at=NOW, handed_over_to="Trần Thị Nhận",
@@ -200,7 +207,7 @@ def test_a_deleted_record_tells_nothing_and_is_no_members(
         assert [each.member_id.int for each in transaction.members.page(limit=9).members] == [2, 3]
         statement = member(1).statement
         numbers = MemberNumbers(
-            card_number=statement.card_number,
+            earlier_card_number=statement.earlier_card_number,
             record_number=statement.record_number,
             citizen_number=statement.citizen_number,
         )
@@ -231,8 +238,7 @@ def test_a_retired_number_is_given_to_nobody_and_a_person_may_come_back(register
         assert list(transaction.subjects.retired(asked)) == asked[:1]
     for taken in (
         replace(member(7).statement, record_number=own.record_number),
-        replace(member(7).statement, card_number=own.card_number),
-        replace(member(7).statement, earlier_card_number=own.card_number),
+        replace(member(7).statement, earlier_card_number=own.earlier_card_number),
     ):
         with pytest.raises(IssuerRefusedError) as refusal:
             add(register, replace(member(7), statement=taken))

@@ -24,7 +24,6 @@ from issuer.domain.breach import AccountBreach, OrganisationBreach
 from issuer.domain.card_number import CardNumber
 from issuer.domain.data_subjects import DeletionGround, DisclosureGround
 from issuer.domain.member import (
-    IssueKind,
     Member,
     MemberId,
     MemberName,
@@ -76,7 +75,7 @@ def member(number: int, organisation: str, standing: Standing) -> Member:
     return Member(
         member_id=identifier(number),
         statement=MemberStatement(
-            card_number=CardNumber(f"98{number:06}"),
+            earlier_card_number=CardNumber(f"98{number:06}"),
             record_number=RecordNumber(f"{number:06}AB"),
             citizen_number=CitizenNumber(f"001090{number:06}"),
             name=MemberName(full=NAMES[number], primary=NAMES[number]),
@@ -88,8 +87,6 @@ def member(number: int, organisation: str, standing: Standing) -> Member:
             admission_date=date(2015, 2, 3),
             recognition_date=date(2016, 2, 3),
             organisation_code=OrganisationCode(organisation),
-            kind=IssueKind.FIRST_ISSUE,
-            ordinal=1,
             residence="=thôn Giả",
             phone=PhoneNumber("+84901234567"),
             standing=standing,

@@ -23,6 +23,7 @@ from issuer.domain.data_subjects import (
 )
 from issuer.domain.member import MemberId, Standing
 from issuer.domain.organisation import OrganisationCode
+from issuer.domain.requests import RequestId
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex
 from issuer.domain.subject_extract import DeletionProof, content_digest
@@ -37,6 +38,7 @@ def card(state: CardState) -> Card:
     return Card(
         reference=CardReference(bytes(16)),
         member_id=MEMBER,
+        request_id=RequestId(uuid.UUID(int=9)),
         serial=Serial(bytes(10)),
         state=state,
         ordinal=1,
