@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from card_layout.profile import load_profile
+from issuer.bootstrap_keys import take_register_sealer
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
 from issuer.domain.card_number import CardNumberScheme, find_card_number_scheme
@@ -27,7 +28,7 @@ __all__ = ["RegisterHome", "open_member_import", "open_register_home"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterHome:
-    """The register of one home directory, ready for use."""
+    """The register of one home directory, ready for use; its keys are fetched when a member is first looked at."""
 
     home: Path
     settings: IssuerSettings
@@ -79,7 +80,7 @@ def open_register_home(home: Path, *, create: bool = False) -> Iterator[Register
             home=home,
             settings=settings,
             database=database,
-            register=SqlRegister(database),
+            register=SqlRegister(database, lambda: take_register_sealer(home, settings)),
             portraits=FolderPortraitStore(settings.portraits_in(home)),
             scheme=scheme,
         )

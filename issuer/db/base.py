@@ -7,7 +7,7 @@ until it commits; readers are never blocked, because the file is kept in WAL mod
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +20,14 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from issuer.errors import ConflictError, IssuerUnavailableError
 
-__all__ = ["DATABASE_FAILURES", "Base", "Database", "UtcDateTime", "database_error"]
+__all__ = [
+    "DATABASE_FAILURES",
+    "Base",
+    "Database",
+    "UtcDateTime",
+    "database_error",
+    "insert_rows",
+]
 
 DATABASE_FAILURES = (DBAPIError, PoolTimeoutError)
 """What a database raises; SQLAlchemy's other errors are mistakes of the program and stay as they are."""
@@ -108,6 +115,21 @@ class Database:
     def close(self) -> None:
         """Close every connection of the pool."""
         self.engine.dispose()
+
+
+def insert_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str, object]]) -> None:
+    """Store plain rows: several times faster than building mapped objects, and at once, not when the session ends.
+
+    Raises:
+        ConflictError: a constraint of the database is broken.
+        IssuerUnavailableError: the database does not answer, or has not been upgraded.
+    """
+    # The table, not the class: an insert by class is of the ORM, which looks at every row again.
+    plain = table.metadata.tables[table.__tablename__]
+    try:
+        session.execute(sa.insert(plain), rows)
+    except DATABASE_FAILURES as error:
+        raise database_error(error) from error
 
 
 def database_error(error: DBAPIError | PoolTimeoutError) -> ConflictError | IssuerUnavailableError:

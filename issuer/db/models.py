@@ -2,6 +2,9 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.member_rows import MemberRow
+from issuer.db.member_seals import RegisterKeyRow
+from issuer.db.organisations import OrganisationRow
 from issuer.db.people_tables import (
     AccountRow,
     AssignmentRow,
@@ -16,7 +19,6 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
-from issuer.db.register import MemberRow, OrganisationRow
 
 __all__ = [
     "AccountRow",
@@ -31,6 +33,7 @@ __all__ = [
     "LoginAttemptRow",
     "MemberRow",
     "OrganisationRow",
+    "RegisterKeyRow",
     "SecondFactorRow",
     "SessionRow",
     "StatusListRow",

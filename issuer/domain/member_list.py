@@ -13,9 +13,11 @@ from card_layout.names import mrz_name
 from issuer.domain.calendar_date import full_years, parse_date
 from issuer.domain.card_number import CardNumber, CardNumberScheme
 from issuer.domain.list_row import Finding, ListRow, RowReader
-from issuer.domain.member import IssueKind, MemberName, MemberStatement, Sex
+from issuer.domain.member import IssueKind, MemberName, MemberStatement, Sex, Standing
 from issuer.domain.organisation import OrganisationCode, OrganisationTree, parse_organisation_code
+from issuer.domain.phone_number import parse_phone_number
 from issuer.domain.record_number import parse_citizen_number, parse_record_number
+from issuer.domain.standing import parse_standing
 from issuer.domain.vietnamese_text import clean_name, clean_text
 from issuer.errors import IssuerDataError
 
@@ -50,6 +52,12 @@ class MemberColumn(enum.StrEnum):
     KIND = "kind"
     ORDINAL = "ordinal"
     PORTRAIT = "portrait"
+    EARLIER_CARD_NUMBER = "earlier_card_number"
+    RESIDENCE = "residence"
+    PHONE = "phone"
+    STANDING = "standing"
+    STANDING_SINCE = "standing_since"
+    SERVED_IN = "served_in"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +103,24 @@ def judge_member_row(
         _Column.ETHNIC_GROUP, partial(clean_text, max_bytes=_ETHNIC_GROUP_BYTES)
     )
     admission_date = _read_date(reader, _Column.ADMISSION_DATE)
-    recognition_date = _read_date(reader, _Column.RECOGNITION_DATE)
+    standing = _read_standing(reader)
+    recognition_date = _read_recognition_date(reader, standing)
     organisation_code = reader.required(_Column.ORGANISATION_CODE, parse_organisation_code)
     kind = reader.required(_Column.KIND, _parse_kind)
     ordinal = _read_ordinal(reader)
     portrait_name = reader.required(_Column.PORTRAIT, _parse_portrait_name)
+    residence = reader.optional(_Column.RESIDENCE, partial(clean_text, max_bytes=_PLACE_BYTES))
+    phone = reader.optional(_Column.PHONE, parse_phone_number)
+    earlier_card_number = reader.optional(_Column.EARLIER_CARD_NUMBER, scheme.parse)
+    standing_since = _read_optional_date(reader, _Column.STANDING_SINCE)
+    served_in = reader.optional(_Column.SERVED_IN, parse_organisation_code)
     if birth_date is not None:
         _judge_ages(reader, birth_date, admission_date, today)
     _judge_order(reader, admission_date, recognition_date, today)
+    if standing_since is not None and standing_since > today:
+        reader.refuse(_Column.STANDING_SINCE, "standing-since.future", "the date is in the future")
+    if served_in is not None:
+        _judge_serving(reader, served_in, organisation_code, organisations)
     if organisation_code is not None:
         _judge_committee(reader, organisation_code, card_number, organisations, scheme)
     if kind is IssueKind.FIRST_ISSUE and ordinal is not None and ordinal != 1:
@@ -121,7 +139,7 @@ def judge_member_row(
         or home_town is None
         or ethnic_group is None
         or admission_date is None
-        or recognition_date is None
+        or standing is None
         or organisation_code is None
         or kind is None
         or ordinal is None
@@ -145,6 +163,13 @@ def judge_member_row(
             organisation_code=organisation_code,
             kind=kind,
             ordinal=ordinal,
+            residence=residence,
+            phone=phone,
+            standing=standing,
+            standing_since=standing_since
+            or (recognition_date if standing is Standing.OFFICIAL else None),
+            served_in=served_in,
+            earlier_card_number=earlier_card_number,
         ),
         portrait_name=portrait_name,
     )
@@ -198,6 +223,31 @@ def _read_date(reader: RowReader, column: MemberColumn) -> date | None:
         reader.refuse(column, "cell.empty", "the cell is empty")
         return None
     return reader.checked(column, lambda: parse_date(cell))
+
+
+def _read_optional_date(reader: RowReader, column: MemberColumn) -> date | None:
+    return None if reader.cell(column) is None else _read_date(reader, column)
+
+
+def _read_standing(reader: RowReader) -> Standing | None:
+    """The standing; an empty cell states an official member, as lists for cards always did."""
+    if reader.cell(_Column.STANDING) is None:
+        return Standing.OFFICIAL
+    return reader.optional(_Column.STANDING, parse_standing)
+
+
+def _read_recognition_date(reader: RowReader, standing: Standing | None) -> date | None:
+    """Who is official was recognised on some day, and who is on probation was not yet."""
+    if standing is Standing.OFFICIAL:
+        return _read_date(reader, _Column.RECOGNITION_DATE)
+    recognition_date = _read_optional_date(reader, _Column.RECOGNITION_DATE)
+    if standing is Standing.PROBATIONARY and recognition_date is not None:
+        reader.refuse(
+            _Column.RECOGNITION_DATE,
+            "recognition-date.on-probation",
+            "the member is on probation and has a date of recognition",
+        )
+    return recognition_date
 
 
 def _read_ordinal(reader: RowReader) -> int | None:
@@ -288,6 +338,26 @@ def _judge_order(
             _Column.RECOGNITION_DATE,
             "recognition-date.order",
             "the date of recognition lies before the date of admission",
+        )
+
+
+def _judge_serving(
+    reader: RowReader,
+    served_in: OrganisationCode,
+    organisation_code: OrganisationCode | None,
+    organisations: OrganisationTree,
+) -> None:
+    if served_in not in organisations:
+        reader.refuse(
+            _Column.SERVED_IN,
+            "organisation.unknown",
+            f"organisation {served_in} is not in the register",
+        )
+    elif served_in == organisation_code:
+        reader.refuse(
+            _Column.SERVED_IN,
+            "served-in.same",
+            f"organisation {served_in} records the member; the cell stays empty where it serves them too",
         )
 
 

@@ -32,11 +32,20 @@ __all__ = ["MemberImport"]
 _ATTEMPTS = 3
 """How often a chunk is tried where somebody else takes one of its numbers between look and write."""
 
-_NUMBER_COLUMNS: tuple[tuple[MemberColumn, str, Callable[[MemberStatement], str]], ...] = (
+_NUMBER_COLUMNS: tuple[tuple[MemberColumn, str, Callable[[MemberStatement], str | None]], ...] = (
     (MemberColumn.CARD_NUMBER, "card-number", lambda statement: statement.card_number),
     (MemberColumn.RECORD_NUMBER, "record-number", lambda statement: statement.record_number),
     (MemberColumn.CITIZEN_NUMBER, "citizen-number", lambda statement: statement.citizen_number),
+    (
+        MemberColumn.EARLIER_CARD_NUMBER,
+        "earlier-card-number",
+        lambda statement: statement.earlier_card_number,
+    ),
 )
+"""Columns whose values are unique, by the words of their codes; a member may have no earlier card."""
+
+_IDENTIFYING = 3
+"""The first columns of these together say who a member is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,7 @@ class _Candidate:
             card_number=statement.card_number,
             record_number=statement.record_number,
             citizen_number=statement.citizen_number,
+            earlier_card_number=statement.earlier_card_number,
         )
 
 
@@ -183,13 +193,14 @@ class _NumbersOfList:
 
     def add(self, judged: JudgedRow) -> None:
         for column, _, number_of in _NUMBER_COLUMNS:
-            self._rows[column, number_of(judged.statement)] = judged.number
+            if (number := number_of(judged.statement)) is not None:
+                self._rows[column, number] = judged.number
 
     def repeated(self, judged: JudgedRow) -> tuple[Finding, ...]:
         findings: list[Finding] = []
         for column, subject, number_of in _NUMBER_COLUMNS:
-            first = self._rows.get((column, number_of(judged.statement)))
-            if first is not None:
+            number = number_of(judged.statement)
+            if number is not None and (first := self._rows.get((column, number))) is not None:
                 findings.append(
                     Finding(
                         row=judged.number,
@@ -210,6 +221,7 @@ def _compare(
         (column, number_of(member.statement)): member
         for member in holders
         for column, _, number_of in _NUMBER_COLUMNS
+        if number_of(member.statement) is not None
     }
     outcomes: list[RowOutcome] = []
     new: list[_Candidate] = []
@@ -227,12 +239,14 @@ def _compare(
 
 
 def _judge_against(candidate: _Candidate, found: Sequence[Member | None]) -> RowOutcome:
-    """One member with all three numbers is the same one, who must be stated alike; any other is somebody else."""
+    """One member with all identifying numbers is the same one, who must be stated alike; any other is somebody else."""
     row = candidate.row
     holder = found[0]
-    if holder is not None and all(
-        each is not None and each.member_id == holder.member_id for each in found
-    ):
+    is_same = holder is not None and all(
+        each is not None and each.member_id == holder.member_id for each in found[:_IDENTIFYING]
+    )
+    others = [None if is_same and member == holder else member for member in found]
+    if holder is not None and is_same and not any(others):
         if holder.statement == row.statement and holder.portrait_source == candidate.source:
             return RowOutcome(row=row.number, result=RowResult.PRESENT)
         columns = _differing_columns(candidate, holder)
@@ -253,7 +267,7 @@ def _judge_against(candidate: _Candidate, found: Sequence[Member | None]) -> Row
                 code=f"{subject}.taken",
                 sentence=f"another member of the register has this {subject.replace('-', ' ')}",
             )
-            for (column, subject, _), member in zip(_NUMBER_COLUMNS, found, strict=True)
+            for (column, subject, _), member in zip(_NUMBER_COLUMNS, others, strict=True)
             if member is not None
         ),
     )
@@ -273,6 +287,16 @@ def _differing_columns(candidate: _Candidate, holder: Member) -> list[str]:
         (MemberColumn.ORGANISATION_CODE, stated.organisation_code, known.organisation_code),
         (MemberColumn.KIND, stated.kind, known.kind),
         (MemberColumn.ORDINAL, stated.ordinal, known.ordinal),
+        (
+            MemberColumn.EARLIER_CARD_NUMBER,
+            stated.earlier_card_number,
+            known.earlier_card_number,
+        ),
+        (MemberColumn.RESIDENCE, stated.residence, known.residence),
+        (MemberColumn.PHONE, stated.phone, known.phone),
+        (MemberColumn.STANDING, stated.standing, known.standing),
+        (MemberColumn.STANDING_SINCE, stated.standing_since, known.standing_since),
+        (MemberColumn.SERVED_IN, stated.served_in, known.served_in),
         (MemberColumn.PORTRAIT, candidate.source, holder.portrait_source),
     )
     return [column.value for column, ours, theirs in pairs if ours != theirs]

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Protocol
 
 from issuer.domain.card_number import CardNumber
@@ -13,6 +14,7 @@ from issuer.services.audit_ports import AuditTrail
 from issuer.services.people_ports import AccountRepository, SessionRepository
 
 __all__ = [
+    "Likeness",
     "MemberNumbers",
     "MemberPage",
     "MemberRepository",
@@ -28,11 +30,20 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberNumbers:
-    """The three numbers that are unique in the register."""
+    """The numbers that are unique in the register."""
 
     card_number: CardNumber = field(repr=False)
     record_number: RecordNumber = field(repr=False)
     citizen_number: CitizenNumber = field(repr=False)
+    earlier_card_number: CardNumber | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """By what two records of one person are likely to be alike."""
+
+    full_name: str = field(repr=False)
+    birth_date: date = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,9 @@ class MemberRepository(Protocol):
 
     def holders_of(self, numbers: Collection[MemberNumbers]) -> tuple[Member, ...]:
         """Every member who holds at least one of these numbers."""
+
+    def alike(self, likenesses: Collection[Likeness]) -> tuple[Member, ...]:
+        """Every member who may be one of these people: the same folded name and date of birth."""
 
     def add(self, members: Sequence[Member]) -> None:
         """Store new members, recorded and not approved.

@@ -16,11 +16,13 @@ import pytest
 import xlsxwriter
 from PIL import Image
 
+from issuer.bootstrap_keys import take_register_sealer
 from issuer.cli import main
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member_list import MemberColumn
+from issuer.settings import load_settings, remember
 
 COLUMNS = tuple(MemberColumn)
 
@@ -61,7 +63,7 @@ def write_xlsx(path: Path, people: Sequence[dict[str, str]]) -> Path:
     sheet = book.add_worksheet()
     for number, row in enumerate([dict(zip(COLUMNS, COLUMNS, strict=True)), *people]):
         for position, column in enumerate(COLUMNS):
-            sheet.write_string(number, position, row[column])
+            sheet.write_string(number, position, row.get(column, ""))
     book.close()
     return path
 
@@ -99,6 +101,8 @@ def office(
     noise = Image.frombytes("RGB", (30, 40), Random(1).randbytes(3600))
     noise.resize((480, 640), Image.Resampling.BICUBIC).save(made.portraits / "portrait.jpg")
     assert made.run("database", "upgrade")[0] == 0
+    pin = tmp_path / "issuer.pin"
+    assert made.run("keys", "create", "--keystore", "file", "--pin-file", pin)[0] == 0
     organisations = tmp_path / "organisations.csv"
     organisations.write_text(
         "code,name,parent_code,committee_number\nP,Tỉnh ủy Giả Định,,98\nP-01,Đảng ủy xã Mẫu,P,98\n"
@@ -247,7 +251,7 @@ def test_the_database_tells_its_revision(office: Office) -> None:
 
 
 def test_lists_are_walked_page_by_page(office: Office) -> None:
-    (office.home / "settings.toml").write_text("import_chunk_rows = 3\n")
+    remember(office.home, {"import_chunk_rows": 3})
     people = [person(number) for number in range(1, 12)]
     assert office.take(write_csv(office.directory / "a.csv", people))[1]["taken"] == 11
     assert len(office.json("members", "list")[1]) == 11
@@ -259,12 +263,14 @@ def test_lists_are_walked_page_by_page(office: Office) -> None:
 
 
 def test_an_import_that_was_killed_is_completed_by_repeating_it(office: Office) -> None:
-    (office.home / "settings.toml").write_text("import_chunk_rows = 2\n")
+    remember(office.home, {"import_chunk_rows": 2})
     people = [person(number) for number in range(1, 61)]
     path = write_csv(office.directory / "a.csv", people)
     words = ("--home", office.home, "members", "import", path, "--portraits", office.portraits)
     database = Database(f"sqlite:///{office.home}/issuer.sqlite")
-    register = SqlRegister(database)
+    register = SqlRegister(
+        database, lambda: take_register_sealer(office.home, load_settings(office.home))
+    )
 
     def taken() -> int:
         with register.reading() as transaction:

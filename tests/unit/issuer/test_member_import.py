@@ -12,14 +12,22 @@ import pytest
 
 from issuer.domain.card_number import CardNumber, CommitteeBlockScheme
 from issuer.domain.list_row import Cell, ListRow
-from issuer.domain.member import Approval, Member, MemberId, MemberState, PortraitDigest
+from issuer.domain.member import (
+    Approval,
+    Member,
+    MemberId,
+    MemberState,
+    MemberStatement,
+    PortraitDigest,
+)
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
+from issuer.domain.vietnamese_text import likeness
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.approve_members import MemberApproval
 from issuer.services.import_members import MemberImport
 from issuer.services.import_organisations import import_organisations
 from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
-from issuer.services.register_ports import MemberNumbers, MemberPage, PagePosition
+from issuer.services.register_ports import Likeness, MemberNumbers, MemberPage, PagePosition
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 PROVINCE = Organisation(code=OrganisationCode("P"), name="Tỉnh ủy Giả Định", committee_number="98")
@@ -65,12 +73,16 @@ class MemoryRegister:
         )
 
     def holders_of(self, numbers: Collection[MemberNumbers]) -> tuple[Member, ...]:
-        wanted = {
-            value
-            for each in numbers
-            for value in (each.card_number, each.record_number, each.citizen_number)
-        }
+        wanted = {value for each in numbers for value in _numbers_of(each)}
         return tuple(each for each in self.by_id.values() if wanted & set(_numbers(each)))
+
+    def alike(self, likenesses: Collection[Likeness]) -> tuple[Member, ...]:
+        wanted = {(likeness(each.full_name), each.birth_date) for each in likenesses}
+        return tuple(
+            each
+            for each in self.by_id.values()
+            if (likeness(each.statement.name.full), each.statement.birth_date) in wanted
+        )
 
     def add(self, members: Sequence[Member]) -> None:
         taken = {number for each in self.by_id.values() for number in _numbers(each)}
@@ -133,9 +145,14 @@ class _MemoryOrganisations:
             self._register.by_code[each.code] = each
 
 
-def _numbers(member: Member) -> tuple[str, str, str]:
-    statement = member.statement
-    return statement.card_number, statement.record_number, statement.citizen_number
+def _numbers(member: Member) -> tuple[str, ...]:
+    return _numbers_of(member.statement)
+
+
+def _numbers_of(holder: MemberNumbers | MemberStatement) -> tuple[str, ...]:
+    numbers = (holder.card_number, holder.record_number, holder.citizen_number)
+    earlier = holder.earlier_card_number
+    return numbers if earlier is None else (*numbers, f"earlier {earlier}")
 
 
 class MemoryPortraits:

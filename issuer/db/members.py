@@ -1,0 +1,207 @@
+"""The members of the register in the database."""
+
+import uuid
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from issuer.db.base import insert_rows
+from issuer.db.member_rows import MemberRow, member_of, member_values
+from issuer.db.member_seals import MemberSeals
+from issuer.db.organisations import OrganisationRow
+from issuer.domain.card_number import CardNumber
+from issuer.domain.member import Approval, Member, MemberId, MemberState
+from issuer.domain.organisation import OrganisationCode
+from issuer.errors import ConflictError, IssuerRefusedError
+from issuer.services.register_ports import Likeness, MemberNumbers, MemberPage, PagePosition
+
+__all__ = ["SqlMemberRepository"]
+
+_Value = TypeVar("_Value")
+_LOOKUP_SIZE = 500
+"""How many numbers stand in one IN (...): far below the parameter limits of both databases."""
+
+_SERVING = aliased(OrganisationRow, name="serving")
+_SELECT = (
+    sa.select(MemberRow, OrganisationRow.code, _SERVING.code)
+    .join(OrganisationRow, MemberRow.organisation_id == OrganisationRow.id)
+    .outerjoin(_SERVING, MemberRow.served_in_id == _SERVING.id)
+)
+
+
+class SqlMemberRepository:
+    """The members within one session."""
+
+    def __init__(self, session: Session, seals: Callable[[], MemberSeals]) -> None:
+        """``seals`` is asked when the first sealed column is read or written, and not before."""
+        self._session = session
+        self._seals = seals
+
+    def get(self, member_id: MemberId) -> Member:
+        """One member.
+
+        Raises:
+            IssuerRefusedError: there is none (``member.unknown``).
+        """
+        found = self._one(MemberRow.id == member_id)
+        if found is None:
+            raise IssuerRefusedError(
+                f"member {member_id} is not in the register", code="member.unknown"
+            )
+        return found
+
+    def find_by_card_number(self, card_number: CardNumber) -> Member | None:
+        """The member who holds this card number."""
+        return self._one(MemberRow.card_number == card_number)
+
+    def holders_of(self, numbers: Collection[MemberNumbers]) -> tuple[Member, ...]:
+        """Every member who holds at least one of these numbers."""
+        found: dict[uuid.UUID, Member] = {}
+        seals = self._seals()
+        for part in _in_parts(numbers):
+            earlier = [each.earlier_card_number for each in part if each.earlier_card_number]
+            # One query a column: each walks its own unique index, where an OR of them may walk the table.
+            for condition in (
+                MemberRow.card_number.in_([each.card_number for each in part]),
+                MemberRow.earlier_card_number.in_(earlier),
+                MemberRow.record_number.in_([each.record_number for each in part]),
+                MemberRow.citizen_number_digest.in_(
+                    [seals.citizen_number_digest(each.citizen_number) for each in part]
+                ),
+            ):
+                for member in self._all(condition):
+                    found[member.member_id] = member
+        return tuple(found.values())
+
+    def alike(self, likenesses: Collection[Likeness]) -> tuple[Member, ...]:
+        """Every member who may be one of these people: the same folded name and date of birth."""
+        seals = self._seals()
+        found: dict[uuid.UUID, Member] = {}
+        for part in _in_parts(likenesses):
+            digests = [seals.likeness_digest(each.full_name, each.birth_date) for each in part]
+            for member in self._all(MemberRow.likeness_digest.in_(digests)):
+                found[member.member_id] = member
+        return tuple(found.values())
+
+    def add(self, members: Sequence[Member]) -> None:
+        """Store new members, recorded and not approved.
+
+        Raises:
+            ConflictError: a number is already taken, or an organisation is not there.
+        """
+        if not members:
+            return
+        seals = self._seals()
+        ids = self._organisation_ids(member.statement.organisation_code for member in members)
+        serving_ids = self._organisation_ids(
+            member.statement.served_in
+            for member in members
+            if member.statement.served_in is not None
+        )
+        insert_rows(
+            self._session,
+            MemberRow,
+            [
+                member_values(
+                    member,
+                    seals,
+                    organisation_id=ids[member.statement.organisation_code],
+                    served_in_id=(
+                        None
+                        if member.statement.served_in is None
+                        else serving_ids[member.statement.served_in]
+                    ),
+                )
+                for member in members
+            ],
+        )
+
+    def approve(self, member_ids: Collection[MemberId], approval: Approval) -> frozenset[MemberId]:
+        """Record a decision for those of these members that are not approved yet; gives back who they were."""
+        approved: set[MemberId] = set()
+        for part in _in_parts(member_ids):
+            changed = self._session.scalars(
+                sa.update(MemberRow)
+                .where(MemberRow.id.in_(part), MemberRow.state == MemberState.RECORDED.value)
+                .values(
+                    state=MemberState.APPROVED.value,
+                    approved_by=approval.by,
+                    approved_at=approval.at,
+                )
+                .returning(MemberRow.id)
+                .execution_options(synchronize_session=False)
+            )
+            approved.update(MemberId(each) for each in changed)
+        return frozenset(approved)
+
+    def page(
+        self,
+        *,
+        limit: int,
+        behind: PagePosition | None = None,
+        state: MemberState | None = None,
+        organisation_code: OrganisationCode | None = None,
+    ) -> MemberPage:
+        """Members in Vietnamese order of their names (``issuer.domain.vietnamese_text.sort_key``)."""
+        query = _SELECT.order_by(MemberRow.sort_key, MemberRow.id).limit(limit + 1)
+        if state is not None:
+            query = query.where(MemberRow.state == state.value)
+        if organisation_code is not None:
+            organisation_id = sa.select(OrganisationRow.id).where(
+                OrganisationRow.code == organisation_code
+            )
+            query = query.where(MemberRow.organisation_id == organisation_id.scalar_subquery())
+        if behind is not None:
+            query = query.where(
+                sa.tuple_(MemberRow.sort_key, MemberRow.id)
+                > sa.tuple_(sa.literal(behind.sort_key), sa.literal(behind.member_id))
+            )
+        rows = self._session.execute(query).all()
+        members = tuple(self._member(row) for row in rows[:limit])
+        if len(rows) <= limit:
+            return MemberPage(members=members, end=None)
+        last = rows[limit - 1][0]
+        return MemberPage(members=members, end=PagePosition(last.sort_key, MemberId(last.id)))
+
+    def count(self, *, state: MemberState | None = None) -> int:
+        """How many there are."""
+        query = sa.select(sa.func.count()).select_from(MemberRow)
+        if state is not None:
+            query = query.where(MemberRow.state == state.value)
+        return self._session.scalar(query) or 0
+
+    def _one(self, condition: sa.ColumnElement[bool]) -> Member | None:
+        row = self._session.execute(_SELECT.where(condition)).one_or_none()
+        return None if row is None else self._member(row)
+
+    def _all(self, condition: sa.ColumnElement[bool]) -> Iterable[Member]:
+        return map(self._member, self._session.execute(_SELECT.where(condition)))
+
+    def _member(self, row: sa.Row[MemberRow, str, str]) -> Member:
+        # An outer join gives nothing where nobody serves the member, which its type does not say.
+        member, code, serving = row
+        return member_of(member, self._seals(), organisation_code=code, served_in=serving)
+
+    def _organisation_ids(self, codes: Iterable[OrganisationCode]) -> dict[str, uuid.UUID]:
+        wanted = set(codes)
+        ids: dict[str, uuid.UUID] = {}
+        for part in _in_parts(wanted):
+            ids.update(
+                self._session.execute(
+                    sa.select(OrganisationRow.code, OrganisationRow.id).where(
+                        OrganisationRow.code.in_(part)
+                    )
+                ).all()
+            )
+        for code in wanted:
+            if code not in ids:
+                raise ConflictError(f"organisation {code} is not in the register")
+        return ids
+
+
+def _in_parts(values: Collection[_Value]) -> Iterable[list[_Value]]:
+    listed = list(values)
+    for start in range(0, len(listed), _LOOKUP_SIZE):
+        yield listed[start : start + _LOOKUP_SIZE]
