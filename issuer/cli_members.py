@@ -26,9 +26,11 @@ from issuer.cli_import_report import (
     open_report,
     write_template,
 )
+from issuer.cli_rights import needs, needs_no_right
 from issuer.domain.member import Member, MemberState
 from issuer.domain.member_list import MemberColumn
 from issuer.domain.organisation import parse_organisation_code
+from issuer.domain.rights import Right
 from issuer.imports.open_table import open_table
 from issuer.services.approve_members import ApprovalOutcome
 from issuer.services.register_ports import PagePosition
@@ -50,6 +52,7 @@ Examples:
   membercard-issuer --home office members import - --portraits photos < members.csv
 """,
 )
+@needs(Right.IMPORT_MEMBERS)
 def import_members_command(
     context: typer.Context,
     file: ListArgument,
@@ -84,6 +87,7 @@ Examples:
   membercard-issuer --home office members approve --card-number 01.000123 --by "deciding committee"
 """,
 )
+@needs(Right.DECIDE)
 def approve_members_command(
     context: typer.Context,
     *,
@@ -130,6 +134,7 @@ Examples:
   membercard-issuer --home office members list --format json
 """,
 )
+@needs(Right.READ_MEMBERS, at="organisation")
 def list_members_command(
     context: typer.Context,
     state: Annotated[MemberState | None, typer.Option(help="Only members in this state.")] = None,
@@ -171,6 +176,7 @@ Examples:
   membercard-issuer members template members.csv
 """,
 )
+@needs_no_right("it writes an empty list")
 def members_template_command(
     out: TemplateArgument = Path("-"),
 ) -> None:

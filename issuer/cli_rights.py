@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final, NoReturn, ParamSpec, TypeVar
+from typing import Any, Final, NoReturn, ParamSpec, TypeVar, cast
 
 import typer
 
@@ -59,9 +59,8 @@ def needs(
     def decorate(command: Callable[_Words, _Result]) -> Callable[_Words, _Result]:
         @functools.wraps(command)
         def guarded(*args: _Words.args, **kwargs: _Words.kwargs) -> _Result:
-            context = kwargs.get("context")
-            if not isinstance(context, typer.Context):
-                raise TypeError("a command that needs a right takes its context")
+            # The library's context is not an instance of the class that it shows to commands.
+            context = cast("typer.Context", kwargs["context"])
             code = None if at is None else kwargs[at]
             actor = _demand(command_context(context), need, right, code)
             # The context is the command's own: what stands in it ends with the command.

@@ -10,6 +10,7 @@ from issuer.domain.account import (
     Account,
     PasswordHash,
     check_new_password,
+    is_account_name,
     normalised_password,
 )
 from issuer.domain.audit import AuditRecord, AuditSubject
@@ -272,7 +273,9 @@ class LogIn:
                 if now < known.blocked_until:
                     raise _too_many(known.blocked_until - now)
                 transaction.sessions.remember_attempts(key, known.one_more(now, limit))
-            return transaction.people.find(AccountName(name)), now
+            # What cannot be a name may hold what a database takes for no text.
+            account = transaction.people.find(AccountName(name)) if is_account_name(name) else None
+            return account, now
 
     def _compare(
         self,

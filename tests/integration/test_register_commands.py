@@ -23,6 +23,7 @@ from issuer.db.register import SqlRegister
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member_list import MemberColumn
 from issuer.settings import load_settings, remember
+from tests.integration.everybody import log_in_everybody
 
 COLUMNS = tuple(MemberColumn)
 
@@ -101,6 +102,7 @@ def office(
     noise = Image.frombytes("RGB", (30, 40), Random(1).randbytes(3600))
     noise.resize((480, 640), Image.Resampling.BICUBIC).save(made.portraits / "portrait.jpg")
     assert made.run("database", "upgrade")[0] == 0
+    log_in_everybody(made.home)
     pin = tmp_path / "issuer.pin"
     assert made.run("keys", "create", "--keystore", "file", "--pin-file", pin)[0] == 0
     organisations = tmp_path / "organisations.csv"
