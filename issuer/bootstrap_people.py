@@ -6,25 +6,18 @@ from typing import Final
 
 from issuer.domain.login_attempts import AttemptLimit
 from issuer.domain.session import SessionLifetime
-from issuer.errors import IssuerRefusedError
 from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
-from issuer.identity.webauthn_responses import WebauthnResponses
 from issuer.services.log_in import LogIn, LoginPolicy
 from issuer.services.people import People
 from issuer.services.people_ports import PasswordHasher
 from issuer.services.register_ports import Register
-from issuer.services.second_factor_ports import RelyingParty
-from issuer.services.second_factors import SecondFactors
 from issuer.settings import PeopleSettings
-from pki.services.operator_page import OperatorPage
 
 __all__ = [
     "log_in_of",
     "login_policy",
     "password_hasher",
     "people_of",
-    "relying_party",
-    "second_factors_of",
 ]
 
 _FIRST_DELAY: Final = timedelta(seconds=1)
@@ -86,40 +79,6 @@ def people_of(
 ) -> People:
     """The use cases of whoever manages people; ``passwords`` as for ``log_in_of``."""
     return People(register=register, passwords=passwords or password_hasher(settings), clock=_now)
-
-
-def relying_party(settings: PeopleSettings) -> RelyingParty:
-    """For whom second factors hold: the console, where browsers find it.
-
-    Raises:
-        IssuerRefusedError: the settings do not say where that is (``second-factor.no-origin``).
-        PkiRefusedError: WebAuthn does not work there (``webauthn.origin-invalid``).
-    """
-    if settings.console_origin is None:
-        raise IssuerRefusedError(
-            "the settings do not say where browsers find the console",
-            code="second-factor.no-origin",
-            hint="[people] console_origin in settings.toml",
-        )
-    page = OperatorPage.checked(origin=settings.console_origin, rp_id=settings.console_rp_id)
-    return RelyingParty(origin=page.origin, rp_id=page.rp_id)
-
-
-def second_factors_of(
-    register: Register, settings: PeopleSettings, *, log_in: LogIn
-) -> SecondFactors:
-    """The use cases of second factors.
-
-    Raises:
-        IssuerRefusedError, PkiRefusedError: as ``relying_party``.
-    """
-    return SecondFactors(
-        register=register,
-        log_in=log_in,
-        judge=WebauthnResponses(relying_party(settings)),
-        clock=_now,
-        random_bytes=secrets.token_bytes,
-    )
 
 
 def _now() -> datetime:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from issuer.bootstrap_people import relying_party
+from issuer.bootstrap_second_factors import relying_party
 from issuer.db import schema
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
