@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from card_layout.errors import CardError, CardRefusedError, TransportError
+from issuer.cli_audit import audit_app
 from issuer.cli_context import CommandContext
 from issuer.cli_login import add_login_commands
 from issuer.cli_members import members_app
@@ -77,6 +78,7 @@ def root(
 
 for _name, _commands in (
     ("database", database_app),
+    ("audit", audit_app),
     ("organisations", organisations_app),
     ("members", members_app),
     ("keys", keys_app),

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from issuer.bootstrap import open_register_home
+from issuer.bootstrap_jobs import prepare_jobs
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -26,6 +27,7 @@ from issuer.db.schema import check_migrations, current_revision, latest_revision
 from issuer.domain.organisation_list import OrganisationColumn
 from issuer.domain.rights import Right
 from issuer.imports.open_table import open_table
+from issuer.imports.template import text_template
 from issuer.services.import_organisations import import_organisations
 
 __all__ = ["database_app", "organisations_app"]
@@ -53,6 +55,7 @@ def upgrade_command(
     """
     with open_register_home(command_context(context).home, create=True) as opened:
         upgrade(opened.database)
+        prepare_jobs(opened.database)
         revision = current_revision(opened.database)
     if output_format is OutputFormat.JSON:
         print_json({"revision": revision})
@@ -182,4 +185,4 @@ def organisations_template_command(
     out: TemplateArgument = Path("-"),
 ) -> None:
     """Write an empty list of organisations, as csv."""
-    write_template(out, tuple(OrganisationColumn))
+    write_template(out, text_template(tuple(OrganisationColumn)))

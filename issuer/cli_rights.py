@@ -36,16 +36,18 @@ class Need:
         is_demanded_by_use_case: the use case demands the right at each place that it touches; before it, whoever has
             the right nowhere is refused.
         reason: why no right is needed.
+        unless: the parameter with which the command looks at no home at all, and needs no right.
     """
 
     right: Right | None = None
     at: str | None = None
     is_demanded_by_use_case: bool = False
     reason: str | None = None
+    unless: str | None = None
 
 
 def needs(
-    right: Right, *, at: str | None = None, by_use_case: bool = False
+    right: Right, *, at: str | None = None, by_use_case: bool = False, unless: str | None = None
 ) -> Callable[[Callable[_Words, _Result]], Callable[_Words, _Result]]:
     """Let a command run only for somebody who is logged in and has this right; the command gets their ``Actor``.
 
@@ -53,12 +55,15 @@ def needs(
         right: what is demanded.
         at: see ``Need``.
         by_use_case: see ``Need.is_demanded_by_use_case``.
+        unless: see ``Need``.
     """
-    need = Need(right=right, at=at, is_demanded_by_use_case=by_use_case)
+    need = Need(right=right, at=at, is_demanded_by_use_case=by_use_case, unless=unless)
 
     def decorate(command: Callable[_Words, _Result]) -> Callable[_Words, _Result]:
         @functools.wraps(command)
         def guarded(*args: _Words.args, **kwargs: _Words.kwargs) -> _Result:
+            if unless is not None and kwargs[unless] is not None:
+                return command(*args, **kwargs)
             # The library's context is not an instance of the class that it shows to commands.
             context = cast("typer.Context", kwargs["context"])
             code = None if at is None else kwargs[at]

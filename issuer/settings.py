@@ -77,6 +77,7 @@ class IssuerSettings(BaseSettings):
 
     database_url: str | None = None
     portraits_directory: Path | None = None
+    evidence_directory: Path | None = None
     card_number_scheme: str = "NN.NNNNNN"
     card_profile: str = "membercard-1"
     card_validity_years: Annotated[int, Field(ge=1, le=30)] = 10
@@ -92,6 +93,10 @@ class IssuerSettings(BaseSettings):
     def portraits_in(self, home: Path) -> Path:
         """The folder of the portrait store."""
         return home / (self.portraits_directory or Path("portraits"))
+
+    def evidence_in(self, home: Path) -> Path:
+        """The folder of the documents that changes rest on."""
+        return home / (self.evidence_directory or Path("evidence"))
 
 
 def load_settings(home: Path) -> IssuerSettings:

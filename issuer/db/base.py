@@ -90,6 +90,11 @@ class Database:
         """Whether this is the embedded file."""
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def conninfo(self) -> str:
+        """A PostgreSQL database as libpq takes it, with its password: never to be shown."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction that reads and writes.
@@ -124,6 +129,8 @@ def insert_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str,
         ConflictError: a constraint of the database is broken.
         IssuerUnavailableError: the database does not answer, or has not been upgraded.
     """
+    if not rows:
+        return
     # The table, not the class: an insert by class is of the ORM, which looks at every row again.
     plain = table.metadata.tables[table.__tablename__]
     try:

@@ -102,17 +102,18 @@ def member_of(
     Raises:
         IssuerUnavailableError: a sealed column cannot be opened (``register.seal-broken``).
     """
+    key = row.id.bytes
     approval = None
     if row.approved_at is not None and row.approved_by is not None:
         approval = Approval(by=row.approved_by, at=row.approved_at)
-    phone = seals.open(SealedColumn.PHONE, row.phone, row.id)
+    phone = seals.open(SealedColumn.PHONE, row.phone, key)
     return Member(
         member_id=MemberId(row.id),
         statement=MemberStatement(
             card_number=CardNumber(row.card_number),
             record_number=RecordNumber(row.record_number),
             citizen_number=CitizenNumber(
-                seals.open_required(SealedColumn.CITIZEN_NUMBER, row.citizen_number, row.id)
+                seals.open_required(SealedColumn.CITIZEN_NUMBER, row.citizen_number, key)
             ),
             name=MemberName(
                 full=row.full_name, primary=row.primary_name, secondary=row.secondary_name
@@ -120,16 +121,16 @@ def member_of(
             birth_date=row.birth_date,
             sex=Sex(row.sex),
             place_of_birth=seals.open_required(
-                SealedColumn.PLACE_OF_BIRTH, row.place_of_birth, row.id
+                SealedColumn.PLACE_OF_BIRTH, row.place_of_birth, key
             ),
-            home_town=seals.open_required(SealedColumn.HOME_TOWN, row.home_town, row.id),
+            home_town=seals.open_required(SealedColumn.HOME_TOWN, row.home_town, key),
             ethnic_group=row.ethnic_group,
             admission_date=row.admission_date,
             recognition_date=row.recognition_date,
             organisation_code=OrganisationCode(organisation_code),
             kind=IssueKind(row.kind),
             ordinal=row.ordinal,
-            residence=seals.open(SealedColumn.RESIDENCE, row.residence, row.id),
+            residence=seals.open(SealedColumn.RESIDENCE, row.residence, key),
             phone=None if phone is None else PhoneNumber(phone),
             standing=Standing(row.standing),
             standing_since=row.standing_since,
@@ -182,14 +183,13 @@ def statement_values(
     served_in_id: uuid.UUID | None,
 ) -> dict[str, object]:
     """What is stated of a member, by column: the sensitive ones sealed, and every key by which it is found."""
+    key = member_id.bytes
     full_name = statement.name.full
     return {
         "card_number": statement.card_number,
         "earlier_card_number": statement.earlier_card_number,
         "record_number": statement.record_number,
-        "citizen_number": seals.seal(
-            SealedColumn.CITIZEN_NUMBER, statement.citizen_number, member_id
-        ),
+        "citizen_number": seals.seal(SealedColumn.CITIZEN_NUMBER, statement.citizen_number, key),
         "citizen_number_digest": seals.citizen_number_digest(statement.citizen_number),
         "full_name": full_name,
         "primary_name": statement.name.primary,
@@ -199,12 +199,10 @@ def statement_values(
         "likeness_digest": seals.likeness_digest(full_name, statement.birth_date),
         "birth_date": statement.birth_date,
         "sex": statement.sex.value,
-        "place_of_birth": seals.seal(
-            SealedColumn.PLACE_OF_BIRTH, statement.place_of_birth, member_id
-        ),
-        "home_town": seals.seal(SealedColumn.HOME_TOWN, statement.home_town, member_id),
-        "residence": seals.seal(SealedColumn.RESIDENCE, statement.residence, member_id),
-        "phone": seals.seal(SealedColumn.PHONE, statement.phone, member_id),
+        "place_of_birth": seals.seal(SealedColumn.PLACE_OF_BIRTH, statement.place_of_birth, key),
+        "home_town": seals.seal(SealedColumn.HOME_TOWN, statement.home_town, key),
+        "residence": seals.seal(SealedColumn.RESIDENCE, statement.residence, key),
+        "phone": seals.seal(SealedColumn.PHONE, statement.phone, key),
         "ethnic_group": statement.ethnic_group,
         "admission_date": statement.admission_date,
         "recognition_date": statement.recognition_date,

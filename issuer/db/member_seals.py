@@ -1,6 +1,5 @@
 """What the register keeps of members that its database must not show: sealed columns and keyed digests."""
 
-import uuid
 from collections.abc import Callable
 from datetime import date
 from enum import StrEnum
@@ -15,7 +14,7 @@ from issuer.db.sealing import Sealer
 from issuer.domain.vietnamese_text import likeness
 from issuer.errors import IssuerUnavailableError
 
-__all__ = ["MemberSeals", "RegisterKeyRow", "RegisterKeys", "SealedColumn"]
+__all__ = ["MemberSeals", "RegisterKeyRow", "RegisterKeys", "SealedChangeColumn", "SealedColumn"]
 
 _CITIZEN_NUMBER_DIGEST: Final = "members.citizen_number_digest"
 _LIKENESS_DIGEST: Final = "members.likeness_digest"
@@ -31,6 +30,14 @@ class SealedColumn(StrEnum):
     HOME_TOWN = "members.home_town"
     RESIDENCE = "members.residence"
     PHONE = "members.phone"
+
+
+class SealedChangeColumn(StrEnum):
+    """The columns of a member's history that hold ciphertext."""
+
+    REASON = "member_changes.reason"
+    OLD = "member_changes.old"
+    NEW = "member_changes.new"
 
 
 class RegisterKeyRow(Base):
@@ -49,21 +56,38 @@ class MemberSeals:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
-    def seal(self, column: SealedColumn, text: str | None, member_id: uuid.UUID) -> bytes | None:
-        """The ciphertext; nothing stays nothing."""
+    @property
+    def sealer(self) -> Sealer:
+        """The register's keys, for what else it keeps of members."""
+        return self._sealer
+
+    def seal(
+        self, column: SealedColumn | SealedChangeColumn, text: str | None, row: bytes
+    ) -> bytes | None:
+        """The ciphertext; nothing stays nothing.
+
+        Args:
+            column: where it will stand.
+            text: what to seal.
+            row: the row's whole key; a member's is ``member_id.bytes``.
+        """
         if text is None:
             return None
-        return self._sealer.seal(text.encode(), purpose=column.value, row=member_id.bytes)
+        return self._sealer.seal(text.encode(), purpose=column.value, row=row)
 
-    def open(self, column: SealedColumn, sealed: bytes | None, member_id: uuid.UUID) -> str | None:
+    def open(
+        self, column: SealedColumn | SealedChangeColumn, sealed: bytes | None, row: bytes
+    ) -> str | None:
         """The text.
 
         Raises:
             IssuerUnavailableError: as ``open_required``.
         """
-        return None if sealed is None else self.open_required(column, sealed, member_id)
+        return None if sealed is None else self.open_required(column, sealed, row)
 
-    def open_required(self, column: SealedColumn, sealed: bytes, member_id: uuid.UUID) -> str:
+    def open_required(
+        self, column: SealedColumn | SealedChangeColumn, sealed: bytes, row: bytes
+    ) -> str:
         """The text of a column that is never empty.
 
         Raises:
@@ -71,10 +95,10 @@ class MemberSeals:
                 another key (``register.seal-broken``).
         """
         try:
-            return self._sealer.open(sealed, purpose=column.value, row=member_id.bytes).decode()
+            return self._sealer.open(sealed, purpose=column.value, row=row).decode()
         except (IssuerUnavailableError, UnicodeDecodeError) as error:
             raise IssuerUnavailableError(
-                f"{column.value} of member {member_id} cannot be opened with this keystore",
+                f"{column.value} of row {row.hex()} cannot be opened with this keystore",
                 code="register.seal-broken",
                 hint="restore the row from a backup: somebody changed the database past the program",
             ) from error

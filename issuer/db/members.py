@@ -7,15 +7,24 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from issuer.db.base import insert_rows
-from issuer.db.member_rows import MemberRow, member_of, member_values
+from issuer.db.base import DATABASE_FAILURES, database_error, insert_rows
+from issuer.db.member_changes import MemberChangeRow, change_of, change_values
+from issuer.db.member_rows import MemberRow, member_of, member_values, statement_values
 from issuer.db.member_seals import MemberSeals
 from issuer.db.organisations import OrganisationRow
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import Approval, Member, MemberId, MemberState
+from issuer.domain.member_change import MemberChange
 from issuer.domain.organisation import OrganisationCode
 from issuer.errors import ConflictError, IssuerRefusedError
-from issuer.services.register_ports import Likeness, MemberNumbers, MemberPage, PagePosition
+from issuer.services.register_ports import (
+    HistoryPage,
+    HistoryPosition,
+    Likeness,
+    MemberNumbers,
+    MemberPage,
+    PagePosition,
+)
 
 __all__ = ["SqlMemberRepository"]
 
@@ -171,6 +180,67 @@ class SqlMemberRepository:
         if state is not None:
             query = query.where(MemberRow.state == state.value)
         return self._session.scalar(query) or 0
+
+    def change(self, member: Member, changes: Sequence[MemberChange]) -> None:
+        """Store what a member is now, with what changed; ``member.version`` is one more than what is stored.
+
+        Raises:
+            ConflictError: somebody else changed the member first (``member.changed``), a number is taken, or
+                an organisation is not there.
+        """
+        statement = member.statement
+        seals = self._seals()
+        ids = self._organisation_ids(
+            code for code in (statement.organisation_code, statement.served_in) if code is not None
+        )
+        values = statement_values(
+            member.member_id,
+            statement,
+            seals,
+            organisation_id=ids[statement.organisation_code],
+            served_in_id=None if statement.served_in is None else ids[statement.served_in],
+        )
+        try:
+            found = self._session.scalar(
+                sa.update(MemberRow)
+                .where(MemberRow.id == member.member_id, MemberRow.version == member.version - 1)
+                .values(**values, version=member.version)
+                .returning(MemberRow.id)
+                .execution_options(synchronize_session=False)
+            )
+        except DATABASE_FAILURES as error:
+            raise database_error(error) from error
+        if found is None:
+            raise ConflictError(
+                f"member {member.member_id} was changed by somebody else since version {member.version - 1}",
+                code="member.changed",
+                hint="look at the member again, then decide",
+            )
+        insert_rows(
+            self._session, MemberChangeRow, [change_values(each, seals) for each in changes]
+        )
+
+    def history(
+        self, member_id: MemberId, *, limit: int, behind: HistoryPosition | None = None
+    ) -> HistoryPage:
+        """What changed, the newest first."""
+        query = (
+            sa.select(MemberChangeRow)
+            .where(MemberChangeRow.member_id == member_id)
+            .order_by(MemberChangeRow.version.desc(), MemberChangeRow.column.desc())
+            .limit(limit + 1)
+        )
+        if behind is not None:
+            query = query.where(
+                sa.tuple_(MemberChangeRow.version, MemberChangeRow.column)
+                < sa.tuple_(sa.literal(behind.version), sa.literal(behind.column.value))
+            )
+        rows = self._session.scalars(query).all()
+        changes = tuple(change_of(row, self._seals()) for row in rows[:limit])
+        if len(rows) <= limit:
+            return HistoryPage(changes=changes, end=None)
+        last = changes[-1]
+        return HistoryPage(changes=changes, end=HistoryPosition(last.version, last.change.column))
 
     def _one(self, condition: sa.ColumnElement[bool]) -> Member | None:
         row = self._session.execute(_SELECT.where(condition)).one_or_none()

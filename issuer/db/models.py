@@ -2,6 +2,8 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
+from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
 from issuer.db.organisations import OrganisationRow
@@ -30,7 +32,11 @@ __all__ = [
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "ImportChunkRow",
+    "ImportRow",
+    "ImportRowRow",
     "LoginAttemptRow",
+    "MemberChangeRow",
     "MemberRow",
     "OrganisationRow",
     "RegisterKeyRow",

@@ -1,7 +1,7 @@
 """The organisations of the register in the database."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
@@ -54,6 +54,26 @@ class SqlOrganisationRepository:
                 f"organisation {code} is not in the register", code="organisation.unknown"
             )
         return _organisation(row[0], row[1])
+
+    def around(self, codes: Collection[OrganisationCode]) -> OrganisationTree:
+        """Those of these organisations that there are, with all above them: enough for their ways up."""
+        start = (
+            sa.select(OrganisationRow.id, OrganisationRow.parent_id)
+            .where(OrganisationRow.code.in_(codes))
+            .cte("around", recursive=True)
+        )
+        above = aliased(OrganisationRow)
+        # UNION, not UNION ALL: what was reached once is not reached again, not even in a circle.
+        reached = start.union(
+            sa.select(above.id, above.parent_id).join(start, above.id == start.c.parent_id)
+        )
+        parent = aliased(OrganisationRow)
+        rows = self._session.execute(
+            sa.select(OrganisationRow, parent.code)
+            .outerjoin(parent, OrganisationRow.parent_id == parent.id)
+            .where(OrganisationRow.id.in_(sa.select(reached.c.id)))
+        )
+        return OrganisationTree(_organisation(row, code) for row, code in rows)
 
     def issuing_committee(self, code: OrganisationCode) -> Organisation:
         """The top-most organisation above this one, or itself.

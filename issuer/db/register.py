@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
+from issuer.db.import_seals import ImportSeals
+from issuer.db.imports import SqlImportLedger
 from issuer.db.login_sessions import SqlSessionRepository
 from issuer.db.member_seals import RegisterKeys
 from issuer.db.members import SqlMemberRepository
@@ -15,6 +17,7 @@ from issuer.db.people import SqlAccountRepository
 from issuer.db.sealing import Sealer
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.import_ports import ImportLedger
 from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.register_ports import (
     MemberRepository,
@@ -40,6 +43,9 @@ class SqlRegisterTransaction:
             session, lambda: keys.open(session, is_writing=is_writing)
         )
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
+        self.imports: ImportLedger = SqlImportLedger(
+            session, lambda: ImportSeals(keys.open(session, is_writing=is_writing).sealer)
+        )
         self.people: AccountRepository = SqlAccountRepository(session)
         self.sessions: SessionRepository = SqlSessionRepository(session)
         self.audit: AuditTrail = SqlAuditTrail(session, is_writing=is_writing)

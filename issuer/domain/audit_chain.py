@@ -44,6 +44,7 @@ _MAX_INTEGER: Final = 2**53 - 1
 
 _TRAIL_PREFIX: Final = b"membercard audit trail v1\x00"
 _RECORD_PREFIX: Final = b"membercard audit record v1\x00"
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 _ACTION = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+", re.ASCII)
 _SUBJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}", re.ASCII)
 _DETAIL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
@@ -83,7 +84,7 @@ class ChainedRecord:
 
     def expected_digest(self, before: bytes) -> bytes:
         """The digest of this record's fields behind the record with digest ``before``."""
-        fields = json.dumps(
+        fields = _ENCODER.encode(
             (
                 self.sequence,
                 self.at.astimezone(UTC).isoformat(timespec="microseconds"),
@@ -93,8 +94,7 @@ class ChainedRecord:
                 self.subject_id,
                 self.organisation,
                 self.details,
-            ),
-            separators=(",", ":"),
+            )
         )
         return hashlib.sha256(_RECORD_PREFIX + before + fields.encode("ascii")).digest()
 

@@ -102,6 +102,14 @@ class OrganisationTree:
             path.append(self._by_code[parent_code])
         return tuple(path)
 
+    def place(self, code: OrganisationCode) -> tuple[OrganisationCode, ...]:
+        """The codes from the top-most organisation down to this one: where its matters are, for rights.
+
+        Raises:
+            IssuerDataError: as ``path``.
+        """
+        return tuple(each.code for each in reversed(self.path(code)))
+
     def issuing_committee(self, code: OrganisationCode) -> Organisation:
         """The committee that a card names as its issuer: the top-most organisation."""
         return self.path(code)[-1]

@@ -13,7 +13,7 @@ from card_layout.errors import CardDataError
 from card_layout.names import to_nfc
 from issuer.errors import IssuerDataError
 
-__all__ = ["clean_name", "clean_text", "fold", "likeness", "search_key", "sort_key"]
+__all__ = ["clean_name", "clean_text", "fold", "likeness", "search_key", "sort_key", "spelling"]
 
 _NAME_MARKS = frozenset(" -'\u2018\u2019\u02bc")
 _TEXT_MARKS = frozenset(" '’-.,/()&:\"“”–")
@@ -75,6 +75,16 @@ def search_key(full_name: str) -> str:
 def likeness(full_name: str) -> str:
     """The folded name without spaces: alike for names that may well be the same one, as K'Tem and K' Tem."""
     return fold(full_name).replace(" ", "")
+
+
+def spelling(full_name: str) -> str:
+    """The words with their letters, each with its tone behind it: alike for "Hoà" and "Hòa", whose marks only stand apart."""
+    return " ".join(map(_spelled, unicodedata.normalize("NFD", full_name).split()))
+
+
+def _spelled(word: str) -> str:
+    tones = "".join(sorted(part for part in word if part in _TONE_WEIGHTS))
+    return "".join(part for part in word if part not in _TONE_WEIGHTS) + tones
 
 
 def _judged(written: str, *, subject: str, marks: frozenset[str], max_bytes: int) -> str:

@@ -8,12 +8,19 @@ from typing import Protocol
 
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import Approval, Member, MemberId, MemberState, PortraitDigest
+from issuer.domain.member_change import EvidenceDigest, MemberChange
+from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
+from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.import_ports import ImportLedger
 from issuer.services.people_ports import AccountRepository, SessionRepository
 
 __all__ = [
+    "EvidenceStore",
+    "HistoryPage",
+    "HistoryPosition",
     "Likeness",
     "MemberNumbers",
     "MemberPage",
@@ -62,6 +69,22 @@ class MemberPage:
     end: PagePosition | None
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryPosition:
+    """Where a page of a member's history ends."""
+
+    version: int
+    column: MemberColumn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage:
+    """One page of a member's history, the newest first; ``end`` is ``None`` on the last one."""
+
+    changes: tuple[MemberChange, ...]
+    end: HistoryPosition | None
+
+
 class OrganisationRepository(Protocol):
     """The organisations of the register, within one transaction."""
 
@@ -74,6 +97,9 @@ class OrganisationRepository(Protocol):
         Raises:
             IssuerDataError: there is none (``organisation.unknown``).
         """
+
+    def around(self, codes: Collection[OrganisationCode]) -> OrganisationTree:
+        """Those of these organisations that there are, with all above them: enough for their ways up."""
 
     def issuing_committee(self, code: OrganisationCode) -> Organisation:
         """The top-most organisation above this one, or itself.
@@ -135,6 +161,19 @@ class MemberRepository(Protocol):
     def count(self, *, state: MemberState | None = None) -> int:
         """How many there are."""
 
+    def change(self, member: Member, changes: Sequence[MemberChange]) -> None:
+        """Store what a member is now, with what changed; ``member.version`` is one more than what is stored.
+
+        Raises:
+            ConflictError: somebody else changed the member first (``member.changed``), a number is taken, or
+                an organisation is not there.
+        """
+
+    def history(
+        self, member_id: MemberId, *, limit: int, behind: HistoryPosition | None = None
+    ) -> HistoryPage:
+        """What changed, the newest first."""
+
 
 class RegisterTransaction(Protocol):
     """What one transaction of the register can reach."""
@@ -159,6 +198,10 @@ class RegisterTransaction(Protocol):
     def audit(self) -> AuditTrail:
         """The audit trail; what is appended is stored with the rest of the transaction."""
 
+    @property
+    def imports(self) -> ImportLedger:
+        """The imports of member lists, and the rows that wait for a person."""
+
 
 class Register(Protocol):
     """The register as a place where transactions happen."""
@@ -168,6 +211,26 @@ class Register(Protocol):
 
     def reading(self) -> AbstractContextManager[RegisterTransaction]:
         """One transaction that only reads."""
+
+
+class EvidenceStore(Protocol):
+    """Where the documents are kept that changes rest on, by their digest."""
+
+    def put(self, document: bytes) -> EvidenceDigest:
+        """Keep a document durably; putting the same again changes nothing.
+
+        Raises:
+            IssuerDataError: it is none that we keep (``evidence.kind``, ``evidence.too-large``).
+            IssuerUnavailableError: it cannot be kept (``evidence-store.unavailable``).
+        """
+
+    def get(self, digest: EvidenceDigest) -> bytes:
+        """The document with this digest, checked against it.
+
+        Raises:
+            IssuerRefusedError: it is not there (``evidence.lost``) or is another one (``evidence.altered``).
+            IssuerUnavailableError: it cannot be read (``evidence-store.unavailable``).
+        """
 
 
 class PortraitStore(Protocol):
@@ -204,8 +267,8 @@ class PortraitSource(Protocol):
 class PortraitNormaliser(Protocol):
     """Turns a picture from outside into the card's portrait."""
 
-    def normalise(self, picture: bytes) -> bytes:
-        """A JPEG of 3:4 within the card profile's bounds of size.
+    def normalise(self, picture: bytes) -> NormalisedPortrait:
+        """A JPEG of 3:4 within the card profile's bounds of size, and what a person should look at.
 
         Raises:
             IssuerDataError: the picture is refused (``portrait.unreadable``, ``portrait.too-many-pixels``,

@@ -30,6 +30,10 @@ class EntryKind(Enum):
     STOP_LIST_ISSUED = "stop-list.issued"
     MASTER_LIST_INTENDED = "master-list.intended"
     MASTER_LIST_ISSUED = "master-list.issued"
+    STATUS_LIST_INTENDED = "status-list.intended"
+    STATUS_LIST_ISSUED = "status-list.issued"
+    TRUST_BUNDLE_INTENDED = "trust-bundle.intended"
+    TRUST_BUNDLE_ISSUED = "trust-bundle.issued"
     SERVICE_AUTHORITY_INTENDED = "service-authority-certificate.intended"
     SERVICE_AUTHORITY_ISSUED = "service-authority-certificate.issued"
     SERVICE_INTENDED = "service-certificate.intended"
@@ -57,6 +61,7 @@ class EntryKind(Enum):
     MASTER_KEY_RETIREMENT_INTENDED = "master-key.retirement-intended"
     MASTER_KEY_RETIRED = "master-key.retired"
     CHIP_KEYS_WRAPPED = "chip-keys.wrapped"
+    JOURNAL_HEAD_NOTED = "journal-head.noted"
     LOG_STARTED = "log.started"
     REQUEST_TAKEN = "request.taken"
     CHECKPOINT_INTENDED = "checkpoint.intended"
@@ -77,6 +82,8 @@ SIGNATURE_KINDS = frozenset(
         EntryKind.CRL_INTENDED,
         EntryKind.STOP_LIST_INTENDED,
         EntryKind.MASTER_LIST_INTENDED,
+        EntryKind.STATUS_LIST_INTENDED,
+        EntryKind.TRUST_BUNDLE_INTENDED,
         EntryKind.SERVICE_AUTHORITY_INTENDED,
         EntryKind.SERVICE_INTENDED,
         EntryKind.SERVICE_CRL_INTENDED,
@@ -85,12 +92,13 @@ SIGNATURE_KINDS = frozenset(
         EntryKind.TERMINAL_REQUEST_INTENDED,
         EntryKind.OPERATOR_ROOT_INTENDED,
         EntryKind.OPERATOR_INTENDED,
+        EntryKind.JOURNAL_HEAD_NOTED,
         EntryKind.CHECKPOINT_INTENDED,
         EntryKind.TRANSCRIPT_INTENDED,
         EntryKind.HOME_RESTORED,
     )
 )
-"""The entries that announce a signature, or begin an epoch of the log: each has a leaf in the transparency log."""
+"""The entries that announce a signature, begin an epoch of the log or note another journal's head: each has a leaf."""
 
 
 FOLDED_KINDS = frozenset({EntryKind.SECURITY_OBJECT_SIGNED.value})

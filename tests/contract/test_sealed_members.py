@@ -266,7 +266,7 @@ def test_members_with_one_folded_name_and_birth_date_are_alike(database: Databas
 
 def test_every_sealed_column_is_bound_to_its_own_name() -> None:
     seals = MemberSeals(SEALER)
-    row = uuid.UUID(int=1)
+    row = uuid.UUID(int=1).bytes
     for column in SealedColumn:
         sealed = seals.seal(column, "x", row)
         for other in SealedColumn:

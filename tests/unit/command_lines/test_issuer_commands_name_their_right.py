@@ -12,7 +12,7 @@ from issuer.domain.rights import ROLE_RIGHTS, Right
 COMMANDS = list(commands_of(app))
 NEED_NONE = {
     "database upgrade", "database show", "database check", "organisations template",
-    "members template", "people create-first-administrator", "login", "logout", "whoami",
+    "members template", "members mapping check", "people create-first-administrator", "login", "logout", "whoami",
 }  # fmt: skip
 """A command that joins these is looked at by whoever reads this list."""
 
@@ -35,6 +35,8 @@ def test_a_command_says_what_it_needs(words: str, command: typer.models.CommandI
     inner = inspect.unwrap(command.callback)
     if need.at is not None:
         assert need.at in inspect.signature(inner).parameters
+    if need.unless is not None:
+        assert inspect.signature(inner).parameters[need.unless].default is None
     if need.right is not None:
         assert "context" in inspect.signature(inner).parameters
         assert any(need.right in rights for rights in ROLE_RIGHTS.values())
