@@ -63,6 +63,20 @@ class PeopleSettings(BaseModel):
     free_attempts_by_address: Annotated[int, Field(ge=1, le=1000)] = 50
     longest_delay_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
     command_line_password_steps_up: bool = True
+    # Where browsers find the console, as they write it: https://HOST or https://HOST:PORT.
+    console_origin: str | None = None
+    console_rp_id: str | None = None
+
+
+class RequestSettings(BaseModel):
+    """Who decides on cards, whose hands are kept apart, and which numbers cards keep (docs/requests.md)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    deciding_level: Annotated[int, Field(ge=0, le=15)] = 0
+    hands: Literal["every-level", "decision", "four-eyes"] = "every-level"
+    exchange_number: Literal["keep", "new"] = "keep"
+    re_issue_number: Literal["keep", "new"] = "keep"
 
 
 class IssuerSettings(BaseSettings):
@@ -75,6 +89,8 @@ class IssuerSettings(BaseSettings):
     database_url: str | None = None
     portraits_directory: Path | None = None
     evidence_directory: Path | None = None
+    documents_directory: Path | None = None
+    number_mark_directory: Path | None = None
     card_number_scheme: str = "NN.NNNNNN"
     organisation_code_scheme: str = "printable"
     card_profile: str = "membercard-1"
@@ -83,6 +99,7 @@ class IssuerSettings(BaseSettings):
     import_chunk_rows: Annotated[int, Field(ge=1, le=10_000)] = 200
     keystore: KeystoreSettings = KeystoreSettings()
     people: PeopleSettings = PeopleSettings()
+    requests: RequestSettings = RequestSettings()
 
     def database_url_in(self, home: Path) -> str:
         """The URL that is set, else that of ``issuer.sqlite`` in the home directory."""
@@ -95,6 +112,14 @@ class IssuerSettings(BaseSettings):
     def evidence_in(self, home: Path) -> Path:
         """The folder of the documents that changes rest on."""
         return home / (self.evidence_directory or Path("evidence"))
+
+    def documents_in(self, home: Path) -> Path:
+        """The folder of the documents of decisions."""
+        return home / (self.documents_directory or Path("documents"))
+
+    def number_mark_in(self, home: Path) -> Path:
+        """The folder of the mark of card numbers; every process that confirms decisions uses the same one."""
+        return home / (self.number_mark_directory or Path("numbers"))
 
 
 def load_settings(home: Path) -> IssuerSettings:

@@ -1,0 +1,179 @@
+"""Use case: have the cards of a decision authorised for the signer, by two operators of the PKI.
+
+The terms are written down here, from the decision; the operators sign them where their keys are. Whose signatures
+they are is judged by the signer alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from issuer.domain.decisions import DecisionId, DecisionState
+from issuer.domain.requests import RequestState
+from issuer.domain.rights import Actor, Right
+from issuer.errors import ConflictError, IssuerRefusedError
+from issuer.services.decision_desk import DecisionDesk, decision_record, demand_right
+from issuer.services.register_ports import RegisterTransaction
+from issuer.services.request_ports import KeptAuthorisation, RequestQuestion
+from pki.signed.authorisation import BATCH_BYTES, BatchAuthorisation
+
+__all__ = ["AuthorisationTerms", "DecisionAuthorisation"]
+
+_OPERATORS: Final = 2
+"""How many signatures make an authorisation that the signer accepts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorisationTerms:
+    """For which document signer, until when (aware UTC), and of how many chips the keys may be sealed."""
+
+    signer_id: str
+    until: datetime
+    chips: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionAuthorisation:
+    """Writes authorisations down, and takes signatures in."""
+
+    desk: DecisionDesk
+    random_bytes: Callable[[int], bytes]
+
+    def create(
+        self, decision_id: DecisionId, terms: AuthorisationTerms, *, actor: Actor
+    ) -> BatchAuthorisation:
+        """An authorisation for as many cards as requests of the decision wait for theirs, without signatures.
+
+        Raises:
+            IssuerRefusedError: ``right.*``, ``decision.unknown``; the decision is not confirmed
+                (``decision.wrong-state``); no request waits for a card (``decision.nothing-to-sign``).
+            ConflictError: there is one by two that has not ended (``authorisation.still-valid``).
+            AuthorisationError: the terms are none.
+        """
+        now = self.desk.clock()
+        with self.desk.register.writing() as transaction:
+            decision = transaction.decisions.locked(decision_id)
+            demand_right(
+                self.desk, transaction, actor, decision.committee, right=Right.SIGN_BATCHES
+            )
+            if decision.state is not DecisionState.CONFIRMED:
+                raise IssuerRefusedError(
+                    f"the decision is {decision.state}, expected a confirmed one",
+                    code="decision.wrong-state",
+                )
+            self._require_none_valid(transaction, decision_id, now)
+            question = RequestQuestion(states={RequestState.DECIDED}, decision_id=decision_id)
+            cards = transaction.requests.count(question).get(RequestState.DECIDED, 0)
+            if not cards:
+                raise IssuerRefusedError(
+                    "no request of the decision waits for a card", code="decision.nothing-to-sign"
+                )
+            authorisation = BatchAuthorisation(
+                batch=self.random_bytes(BATCH_BYTES),
+                signer_id=terms.signer_id,
+                cards=cards,
+                until=terms.until,
+                chips=terms.chips,
+            )
+            transaction.decisions.keep_authorisation(
+                KeptAuthorisation(
+                    decision_id=decision_id,
+                    digest=authorisation.digest,
+                    content=authorisation.to_bytes(),
+                    created_by=actor.account,
+                    created_at=now,
+                )
+            )
+            transaction.audit.append(
+                decision_record(
+                    decision,
+                    "authorisation-created",
+                    actor,
+                    now,
+                    authorisation=authorisation.digest.hex(),
+                    cards=cards,
+                )
+            )
+        return authorisation
+
+    def attach(
+        self, decision_id: DecisionId, content: bytes, *, actor: Actor
+    ) -> BatchAuthorisation:
+        """Take in the same authorisation with more signatures; what was there stays.
+
+        Raises:
+            IssuerRefusedError: ``right.*``, ``decision.unknown``; the file has other terms than those that were
+                written down here (``authorisation.other-terms``).
+            AuthorisationError: the file is none, or there are too many signatures.
+        """
+        brought = BatchAuthorisation.from_bytes(content)
+        now = self.desk.clock()
+        with self.desk.register.writing() as transaction:
+            decision = transaction.decisions.locked(decision_id)
+            demand_right(
+                self.desk, transaction, actor, decision.committee, right=Right.SIGN_BATCHES
+            )
+            kept = next(
+                (
+                    each
+                    for each in transaction.decisions.authorisations(decision_id)
+                    if each.digest == brought.digest
+                ),
+                None,
+            )
+            if kept is None:
+                raise IssuerRefusedError(
+                    f"no authorisation {brought.digest.hex()} was written down for the decision",
+                    code="authorisation.other-terms",
+                )
+            known = BatchAuthorisation.from_bytes(kept.content)
+            new = tuple(each for each in brought.signatures if each not in known.signatures)
+            if new:
+                known = replace(known, signatures=(*known.signatures, *new))
+                transaction.decisions.keep_authorisation(replace(kept, content=known.to_bytes()))
+                transaction.audit.append(
+                    decision_record(
+                        decision,
+                        "authorisation-signed",
+                        actor,
+                        now,
+                        authorisation=known.digest.hex(),
+                        signatures=len(known.signatures),
+                    )
+                )
+        return known
+
+    def newest(self, decision_id: DecisionId, *, actor: Actor) -> BatchAuthorisation:
+        """The authorisation that was written down last, as far as it is signed.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``decision.unknown``; there is none
+                (``authorisation.none-written``).
+        """
+        with self.desk.register.reading() as transaction:
+            decision = transaction.decisions.get(decision_id)
+            demand_right(
+                self.desk, transaction, actor, decision.committee, right=Right.READ_REQUESTS
+            )
+            kept = transaction.decisions.authorisations(decision_id)
+        if not kept:
+            raise IssuerRefusedError(
+                "no authorisation was written down for the decision",
+                code="authorisation.none-written",
+                hint="membercard-issuer decisions authorisation create",
+            )
+        return BatchAuthorisation.from_bytes(kept[-1].content)
+
+    @staticmethod
+    def _require_none_valid(
+        transaction: RegisterTransaction, decision_id: DecisionId, now: datetime
+    ) -> None:
+        """One that two have signed may be in use: a second one would let twice as many cards be signed."""
+        for kept in transaction.decisions.authorisations(decision_id):
+            known = BatchAuthorisation.from_bytes(kept.content)
+            if len(known.signatures) >= _OPERATORS and known.until > now:
+                raise ConflictError(
+                    f"authorisation {known.digest.hex()} by two is valid until {known.until:%Y-%m-%d %H:%M} UTC",
+                    code="authorisation.still-valid",
+                )
