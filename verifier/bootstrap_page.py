@@ -18,7 +18,7 @@ from verifier.errors import VerifierError
 from verifier.trust.credentials import CredentialsSource
 from verifier.trust.terminal_home import TerminalHome, write_page_address
 
-__all__ = ["run_terminal"]
+__all__ = ["program_right", "run_terminal"]
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def _serve(
             purpose=opened.purpose,
             version=metadata.version("membercard"),
             reader_names=reader_names,
-            program_of=lambda token: _program(opened.home, token),
+            program_of=lambda token: program_right(opened.home, token),
         ),
         pairing=PagePairing(publish),
         streams=streams,
@@ -109,7 +109,8 @@ def _serve(
         page_file.unlink(missing_ok=True)
 
 
-def _program(home: TerminalHome, token: str) -> ProgramRight | None:
+def program_right(home: TerminalHome, token: str) -> ProgramRight | None:
+    """The program of a token; ``None`` where it is nobody's, or the list of programs is broken."""
     try:
         program = home.program_of(token)
     except VerifierError as error:

@@ -133,8 +133,14 @@ class SqlInspectionJournal:
             begin = JournalHead(sequence=row.dropped, digest=row.dropped_digest)
             end = JournalHead(sequence=row.sequence, digest=row.digest)
             terminal = row.terminal
+            newest = session.scalar(sa.select(sa.func.max(JournalRecordRow.sequence)))
         if begin.sequence == 0 and begin != first_head(terminal):
             raise JournalError("the journal does not begin where that of this terminal does")
+        if (begin.sequence if newest is None else newest) != end.sequence:
+            raise JournalError(
+                f"the newest record is {newest}, expected record {end.sequence}",
+                code="journal.end-wrong",
+            )
         return verify_chain(
             (line for line in self.lines() if line.sequence <= end.sequence), begin=begin, end=end
         )
