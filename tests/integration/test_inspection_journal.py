@@ -15,7 +15,7 @@ from verifier.cli import main
 from verifier.db import schema
 from verifier.db.base import Database, DatabaseError
 from verifier.db.journal import SqlInspectionJournal
-from verifier.db.tables import Base
+from verifier.db.tables import METADATA
 from verifier.errors import VerifierError
 from verifier.inspection.report import Assurance, Verdict
 from verifier.services.journal_chain import JournalError, first_head, link
@@ -223,12 +223,12 @@ def test_the_migrations_make_the_tables_in_code() -> None:
 
 
 def test_a_table_that_no_migration_makes_is_found() -> None:
-    table = sa.Table("forgotten", Base.metadata, sa.Column("id", sa.Integer, primary_key=True))
+    table = sa.Table("forgotten", METADATA, sa.Column("id", sa.Integer, primary_key=True))
     try:
         with pytest.raises(DatabaseError) as refusal:
             schema.check_migrations()
     finally:
-        Base.metadata.remove(table)
+        METADATA.remove(table)
     assert refusal.value.code == "journal.migrations-differ"
 
 
