@@ -1,6 +1,6 @@
 """The composition root of the terminal: reader, reading, journal and page put together."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +57,11 @@ def open_terminal(
     profile_name: str = DEFAULT_PROFILE,
     purpose: str | None = None,
     credentials: CredentialsSource | None = None,
+    find_reader: Callable[[str], CardReader] = open_reader,
 ) -> Iterator[OpenTerminal]:
     """Load what is trusted, open the journal, and watch for a reader of that name, there now or later.
+
+    ``find_reader`` finds it by its name, as often as it was gone.
 
     Raises:
         TrustError: the trust directory or its policy is broken, or does not know the purpose.
@@ -72,7 +75,7 @@ def open_terminal(
             profile_name=profile_name,
             purpose=purpose,
             credentials=credentials,
-            find_reader=lambda name: AwaitedReader(name, find=open_reader),
+            find_reader=lambda name: AwaitedReader(name, find=find_reader),
         ) as verifier,
         open_journal(home) as journal,
     ):
