@@ -12,7 +12,6 @@ from verifier.api.pairing import PagePairing
 from verifier.api.ports import PageServices, ProgramRight
 from verifier.api.serving import listen_on_loopback, serve_page
 from verifier.api.streams import Streams
-from verifier.bootstrap import SystemClock
 from verifier.bootstrap_terminal import OpenTerminal, open_terminal, reader_names
 from verifier.errors import VerifierError
 from verifier.trust.credentials import CredentialsSource
@@ -35,7 +34,6 @@ def run_terminal(
     credentials: CredentialsSource | None,
     home: TerminalHome,
     page_file: Path | None,
-    keep_days: int,
     host: str,
     port: int,
     announce: Callable[[str], None],
@@ -53,7 +51,6 @@ def run_terminal(
         purpose=purpose,
         credentials=credentials,
     ) as opened:
-        opened.journal.drop_older_than(keep_days, now=SystemClock().now())
         listener = listen_on_loopback(host, port)
         with listener:
             _serve(

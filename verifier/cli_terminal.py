@@ -130,9 +130,6 @@ def run(
             envvar="MEMBERCARD_VERIFIER_TERMINAL_PIN_FILE",
         ),
     ] = None,
-    keep_days: Annotated[
-        int, typer.Option(min=1, max=36500, help="How many days the journal keeps inspections.")
-    ] = 365,
     home: HomeOption = None,
     page_file: PageFileOption = None,
     open_page: Annotated[
@@ -159,7 +156,6 @@ def run(
         credentials=credentials_of(terminal, terminal_pin_file),
         home=home_of(home),
         page_file=page_file,
-        keep_days=keep_days,
         host=host,
         port=port,
         announce=announce,

@@ -182,6 +182,17 @@ def test_old_records_are_let_go_from_the_front_and_the_rest_still_follows(
     assert journal.verify().sequence == 11
 
 
+def test_records_are_let_go_of_once_a_day_while_the_terminal_runs(
+    journal: SqlInspectionJournal,
+) -> None:
+    fill(journal, 3)
+    journal.keep_for(5, now=AT + timedelta(days=3))
+    assert len(list(journal.lines())) == 3
+    journal.record(replace(RECORD, at=AT + timedelta(days=7)))
+    assert [line.sequence for line in journal.lines()] == [3, 4]
+    assert journal.verify().sequence == 4
+
+
 def test_a_clock_that_was_set_back_drops_nothing_behind_a_record_that_is_kept(
     journal: SqlInspectionJournal,
 ) -> None:

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
@@ -38,6 +38,8 @@ class SqlInspectionJournal:
         self._database = database
         self._terminal = terminal
         self._key = key
+        self._keep_days: int | None = None
+        self._dropped_on: date | None = None
 
     @classmethod
     def open(cls, path: Path, *, terminal: str, key: bytes) -> Self:
@@ -76,9 +78,15 @@ class SqlInspectionJournal:
         """Close the file."""
         self._database.close()
 
+    def keep_for(self, days: int, *, now: datetime) -> None:
+        """Let go of older records now, and at the first record of each day from now on."""
+        self._keep_days = days
+        self._drop_once_a_day(now)
+
     def record(self, record: InspectionRecord | HolderRecord) -> int:
         """See ``InspectionJournal``."""
         stored = self._stored(record)
+        self._drop_once_a_day(record.at)
         with self._database.writing() as connection:
             row = _head(connection)
             line = JournalLine.after(JournalHead(sequence=row.sequence, digest=row.digest), stored)
@@ -161,6 +169,11 @@ class SqlInspectionJournal:
             connection.execute(sa.delete(JOURNAL_RECORDS).where(last >= _SEQUENCE))
             count: int = last - row.dropped
         return count
+
+    def _drop_once_a_day(self, now: datetime) -> None:
+        if self._keep_days is not None and self._dropped_on != now.date():
+            self.drop_older_than(self._keep_days, now=now)
+            self._dropped_on = now.date()
 
     def _stored(self, record: InspectionRecord | HolderRecord) -> StoredInspection | StoredHolder:
         if isinstance(record, HolderRecord):
