@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009_data_subjects"
-down_revision = "0008_imports"
+revision = "0010_data_subjects"
+down_revision = "0009_organisation_versions"
 branch_labels = None
 depends_on = None
 
