@@ -43,7 +43,6 @@ TABLES: Final[Mapping[str, Holding]] = {
     "members": Holding.BLANKED,
     "organisation_versions": Holding.NOBODY,
     "organisations": Holding.NOBODY,
-    "organisation_versions": Holding.NOBODY,
     "register_keys": Holding.NOBODY,
     "retired_numbers": Holding.PSEUDONYMOUS,
     "second_factors": Holding.STAFF,
