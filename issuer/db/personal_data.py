@@ -42,7 +42,6 @@ TABLES: Final[Mapping[str, Holding]] = {
     "member_changes": Holding.DELETED,
     "members": Holding.BLANKED,
     "organisations": Holding.NOBODY,
-    "organisation_versions": Holding.NOBODY,
     "register_keys": Holding.NOBODY,
     "retired_numbers": Holding.PSEUDONYMOUS,
     "second_factors": Holding.STAFF,
