@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
+from issuer.db.directory import SqlMemberDirectory
 from issuer.db.import_seals import ImportSeals
 from issuer.db.imports import SqlImportLedger
 from issuer.db.login_sessions import SqlSessionRepository
@@ -17,6 +18,7 @@ from issuer.db.people import SqlAccountRepository
 from issuer.db.sealing import Sealer
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
 from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.register_ports import (
@@ -40,6 +42,9 @@ class SqlRegisterTransaction:
 
     def __init__(self, session: Session, keys: RegisterKeys, *, is_writing: bool) -> None:
         self.members: MemberRepository = SqlMemberRepository(
+            session, lambda: keys.open(session, is_writing=is_writing)
+        )
+        self.directory: MemberDirectory = SqlMemberDirectory(
             session, lambda: keys.open(session, is_writing=is_writing)
         )
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
