@@ -2,6 +2,7 @@
 
 import os
 import pwd
+from datetime import UTC, datetime
 
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
 
@@ -22,4 +23,5 @@ def command_actor(*roles: Role) -> Actor:
     return Actor(
         account=AccountName(f"local:{name}"),
         assignments=tuple(Assignment(role=role) for role in roles),
+        stepped_up_at=datetime.now(UTC),
     )

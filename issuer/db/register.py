@@ -11,11 +11,12 @@ from issuer.db.directory import SqlMemberDirectory
 from issuer.db.import_seals import ImportSeals
 from issuer.db.imports import SqlImportLedger
 from issuer.db.login_sessions import SqlSessionRepository
-from issuer.db.member_seals import RegisterKeys
+from issuer.db.member_seals import MemberSeals, RegisterKeys
 from issuer.db.members import SqlMemberRepository
 from issuer.db.organisations import SqlOrganisationRepository
 from issuer.db.people import SqlAccountRepository
 from issuer.db.sealing import Sealer
+from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.directory_ports import MemberDirectory
@@ -26,6 +27,7 @@ from issuer.services.register_ports import (
     OrganisationRepository,
     RegisterTransaction,
 )
+from issuer.services.subject_ports import SubjectRepository
 
 __all__ = ["SqlRegister"]
 
@@ -41,12 +43,12 @@ class SqlRegisterTransaction:
     """The repositories over one session."""
 
     def __init__(self, session: Session, keys: RegisterKeys, *, is_writing: bool) -> None:
-        self.members: MemberRepository = SqlMemberRepository(
-            session, lambda: keys.open(session, is_writing=is_writing)
-        )
-        self.directory: MemberDirectory = SqlMemberDirectory(
-            session, lambda: keys.open(session, is_writing=is_writing)
-        )
+        def seals() -> MemberSeals:
+            return keys.open(session, is_writing=is_writing)
+
+        self.members: MemberRepository = SqlMemberRepository(session, seals)
+        self.directory: MemberDirectory = SqlMemberDirectory(session, seals)
+        self.subjects: SubjectRepository = SqlSubjectRepository(session, seals)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
         self.imports: ImportLedger = SqlImportLedger(
             session, lambda: ImportSeals(keys.open(session, is_writing=is_writing).sealer)

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0010_member_standings"
-down_revision = "0009_organisation_versions"
+revision = "0011_member_standings"
+down_revision = "0010_data_subjects"
 branch_labels = None
 depends_on = None
 
