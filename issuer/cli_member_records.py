@@ -9,7 +9,6 @@ from uuid import UUID
 import typer
 
 from issuer.bootstrap import RegisterHome, open_register_home
-from issuer.cli_actor import command_actor
 from issuer.cli_acts import (
     BehindOption,
     EvidenceOption,
@@ -29,10 +28,11 @@ from issuer.cli_context import (
     print_table,
 )
 from issuer.cli_member_display import change_as_json, line_as_json, print_end, print_member
+from issuer.cli_rights import needs
 from issuer.domain.member import MemberId, Standing
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import parse_organisation_code
-from issuer.domain.rights import Actor, Role
+from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.imports.table import open_bounded
 from issuer.services.register_ports import HistoryPosition
@@ -65,6 +65,7 @@ Examples:
   membercard-issuer --home office members search 000123AB --format json
 """,
 )
+@needs(Right.READ_MEMBERS, by_use_case=True)
 def search_command(
     context: typer.Context,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A name or a number.")],
@@ -82,7 +83,11 @@ def search_command(
     roots = None if organisation is None else frozenset({parse_organisation_code(organisation)})
     with open_register_home(command_context(context).home) as opened:
         page = opened.reading().search(
-            text, actor=_clerk(), limit=limit, behind=position(behind), roots=roots
+            text,
+            actor=command_context(context).actor,
+            limit=limit,
+            behind=position(behind),
+            roots=roots,
         )
         end = None if page.end is None else position_text(page.end)
         if output_format is OutputFormat.JSON:
@@ -113,6 +118,7 @@ Examples:
   membercard-issuer --home office members show 000123AB --format json
 """,
 )
+@needs(Right.READ_MEMBERS, by_use_case=True)
 def show_command(
     context: typer.Context,
     member: MemberArgument,
@@ -120,7 +126,7 @@ def show_command(
 ) -> None:
     """Show what the register states of one member; the audit trail records who looked."""
     with open_register_home(command_context(context).home) as opened:
-        actor = _clerk()
+        actor = command_context(context).actor
         found = opened.reading().show(_find(opened, member, actor), actor=actor)
         print_member(found, output_format)
 
@@ -133,6 +139,7 @@ Examples:
   membercard-issuer --home office members change 000123AB --version 2 --from values.json --reason "birth record" --evidence scan.pdf
 """,
 )
+@needs(Right.WRITE_MEMBERS, by_use_case=True)
 def change_command(
     context: typer.Context,
     member: MemberArgument,
@@ -157,7 +164,7 @@ def change_command(
     wanted = _wanted(assignments or (), values)
     why = justification(reason, evidence)
     with open_register_home(command_context(context).home) as opened:
-        actor = _clerk()
+        actor = command_context(context).actor
         changed = opened.changes().correct(
             _find(opened, member, actor), wanted, actor=actor, version=version, why=why
         )
@@ -171,6 +178,7 @@ Examples:
   membercard-issuer --home office members standing 000123AB suspended --since 2026-10-01 --version 1 --reason "decision 12"
 """,
 )
+@needs(Right.WRITE_MEMBERS, by_use_case=True)
 def standing_command(
     context: typer.Context,
     member: MemberArgument,
@@ -185,7 +193,7 @@ def standing_command(
     """Record that another standing began on a day."""
     why = justification(reason, evidence)
     with open_register_home(command_context(context).home) as opened:
-        actor = _clerk()
+        actor = command_context(context).actor
         changed = opened.changes().change_standing(
             _find(opened, member, actor),
             standing,
@@ -204,6 +212,7 @@ Examples:
   membercard-issuer --home office members transfer 000123AB --to P-02 --on 2026-11-01 --version 1 --reason "paper 7"
 """,
 )
+@needs(Right.WRITE_MEMBERS, by_use_case=True)
 def transfer_command(
     context: typer.Context,
     member: MemberArgument,
@@ -218,7 +227,7 @@ def transfer_command(
     """Record that a member belongs to another organisation; who is asked needs the right in both."""
     why = justification(reason, evidence)
     with open_register_home(command_context(context).home) as opened:
-        actor = _clerk()
+        actor = command_context(context).actor
         changed = opened.changes().transfer(
             _find(opened, member, actor),
             parse_organisation_code(to),
@@ -238,6 +247,7 @@ Examples:
   membercard-issuer --home office members serve 000123AB --since 2026-12-01 --version 2 --reason "is back"
 """,
 )
+@needs(Right.WRITE_MEMBERS, by_use_case=True)
 def serve_command(
     context: typer.Context,
     member: MemberArgument,
@@ -255,7 +265,7 @@ def serve_command(
     """Record where a temporary resident is served."""
     why = justification(reason, evidence)
     with open_register_home(command_context(context).home) as opened:
-        actor = _clerk()
+        actor = command_context(context).actor
         changed = opened.changes().serve_in(
             _find(opened, member, actor),
             None if organisation is None else parse_organisation_code(organisation),
@@ -275,6 +285,7 @@ Examples:
   membercard-issuer --home office members history 000123AB --limit 10 --behind 3.phone --format json
 """,
 )
+@needs(Right.READ_MEMBERS, by_use_case=True)
 def history_command(
     context: typer.Context,
     member: MemberArgument,
@@ -284,7 +295,7 @@ def history_command(
 ) -> None:
     """Show what changed of a member, the newest first: who, when, why, and on which document."""
     with open_register_home(command_context(context).home) as opened:
-        actor = _clerk()
+        actor = command_context(context).actor
         page = opened.changes().history(
             _find(opened, member, actor),
             actor=actor,
@@ -312,10 +323,6 @@ def history_command(
         ),
     )
     print_end(end)
-
-
-def _clerk() -> Actor:
-    return command_actor(Role.CLERK)
 
 
 def _find(opened: RegisterHome, text: str, actor: Actor) -> MemberId:

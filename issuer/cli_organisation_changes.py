@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 
 from issuer.bootstrap import open_register_home
-from issuer.cli_actor import command_actor
 from issuer.cli_acts import EvidenceOption, LimitOption, ReasonOption, day, justification
 from issuer.cli_context import (
     FormatOption,
@@ -15,9 +14,10 @@ from issuer.cli_context import (
     print_table,
     standard_output,
 )
+from issuer.cli_rights import needs
 from issuer.domain.organisation import Organisation, parse_organisation_code
 from issuer.domain.organisation_history import OrganisationVersion
-from issuer.domain.rights import Actor, Role
+from issuer.domain.rights import Right
 
 __all__ = ["organisation_changes_app"]
 
@@ -37,6 +37,7 @@ Examples:
   membercard-issuer --home office organisations show P-01 --as-of 2025-06-30 --format json
 """,
 )
+@needs(Right.READ_ORGANISATIONS, at="code")
 def show_command(
     context: typer.Context,
     code: CodeArgument,
@@ -85,6 +86,7 @@ Examples:
   membercard-issuer --home office organisations rename P-01 "Đảng ủy xã Mới" --on 2026-07-01 --reason "resolution 5"
 """,
 )
+@needs(Right.WRITE_ORGANISATIONS, by_use_case=True)
 def rename_command(
     context: typer.Context,
     code: CodeArgument,
@@ -103,7 +105,7 @@ def rename_command(
             parse_organisation_code(code),
             name,
             on=day(on),
-            actor=_administrator(),
+            actor=command_context(context).actor,
             why=why,
             level=level,
         )
@@ -117,6 +119,7 @@ Examples:
   membercard-issuer --home office organisations move P-01-03 --under P-02 --on 2026-07-01 --reason "resolution 5"
 """,
 )
+@needs(Right.WRITE_ORGANISATIONS, by_use_case=True)
 def move_command(
     context: typer.Context,
     code: CodeArgument,
@@ -134,7 +137,7 @@ def move_command(
             parse_organisation_code(code),
             parse_organisation_code(under),
             on=day(on),
-            actor=_administrator(),
+            actor=command_context(context).actor,
             why=why,
         )
     _print_version(version, output_format)
@@ -147,6 +150,7 @@ Examples:
   membercard-issuer --home office organisations merge P-03 --into P-02 --on 2026-07-01 --reason "resolution 5" --evidence resolution.pdf
 """,
 )
+@needs(Right.WRITE_ORGANISATIONS, by_use_case=True)
 def merge_command(
     context: typer.Context,
     code: CodeArgument,
@@ -164,7 +168,7 @@ def merge_command(
             parse_organisation_code(code),
             parse_organisation_code(into),
             on=day(on),
-            actor=_administrator(),
+            actor=command_context(context).actor,
             why=why,
         )
     if output_format is OutputFormat.JSON:
@@ -190,6 +194,7 @@ Examples:
   membercard-issuer --home office organisations close P-01-09 --on 2026-07-01 --reason "nobody is left"
 """,
 )
+@needs(Right.WRITE_ORGANISATIONS, by_use_case=True)
 def close_command(
     context: typer.Context,
     code: CodeArgument,
@@ -203,7 +208,7 @@ def close_command(
     why = justification(reason, evidence)
     with open_register_home(command_context(context).home) as opened:
         version = opened.changes_of_organisations().close(
-            parse_organisation_code(code), on=day(on), actor=_administrator(), why=why
+            parse_organisation_code(code), on=day(on), actor=command_context(context).actor, why=why
         )
     _print_version(version, output_format)
 
@@ -216,6 +221,7 @@ Examples:
   membercard-issuer --home office organisations history P-01 --limit 10 --behind 12 --format json
 """,
 )
+@needs(Right.READ_ORGANISATIONS, by_use_case=True)
 def history_command(
     context: typer.Context,
     code: CodeArgument,
@@ -228,7 +234,10 @@ def history_command(
     """Show the versions of an organisation, the newest first."""
     with open_register_home(command_context(context).home) as opened:
         versions = opened.changes_of_organisations().history(
-            parse_organisation_code(code), actor=_administrator(), limit=limit, behind=behind
+            parse_organisation_code(code),
+            actor=command_context(context).actor,
+            limit=limit,
+            behind=behind,
         )
     if output_format is OutputFormat.JSON:
         print_json([_version_as_json(each) for each in versions])
@@ -250,10 +259,6 @@ def history_command(
             for each in versions
         ),
     )
-
-
-def _administrator() -> Actor:
-    return command_actor(Role.ADMINISTRATOR)
 
 
 def _print_version(version: OrganisationVersion, output_format: OutputFormat) -> None:

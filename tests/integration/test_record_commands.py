@@ -23,6 +23,7 @@ from issuer.domain.member import (
 )
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.record_number import CitizenNumber, RecordNumber
+from tests.integration.everybody import log_in_everybody
 
 NAMES = ("Nguyễn Thị Hòa", "Lê Văn Hoà", "Trần An")
 WHY = ("--reason", "Quyết định 12")
@@ -60,6 +61,7 @@ def office(
         monkeypatch.delenv(name)
     made = Office(tmp_path / "home", capsys)
     assert made.run("database", "upgrade")[0] == 0
+    log_in_everybody(made.home)
     pin = tmp_path / "issuer.pin"
     assert made.run("keys", "create", "--keystore", "file", "--pin-file", pin)[0] == 0
     listed = tmp_path / "organisations.csv"
@@ -216,6 +218,7 @@ def test_a_home_without_a_keystore_says_what_to_do(
 ) -> None:
     bare = Office(tmp_path / "bare", capsys)
     assert bare.run("database", "upgrade")[0] == 0
+    log_in_everybody(bare.home)
     assert bare.json("members", "search", "hoa")["members"] == []
     status, _, error = bare.run("members", "search", "001090000001")
     assert status == 1
