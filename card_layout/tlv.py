@@ -81,13 +81,7 @@ def encode(tag: int, value: bytes) -> bytes:
     Raises:
         TlvError: the tag is not a tag, or the value is longer than ``MAX_LENGTH``.
     """
-    length = len(value)
-    if length > MAX_LENGTH:
-        raise TlvError(f"value of tag {tag:02X} has {length} bytes, expected at most {MAX_LENGTH}")
-    if length < 0x80:
-        return _tag_bytes(tag) + bytes((length,)) + value
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return _tag_bytes(tag) + bytes((0x80 | len(octets),)) + octets + value
+    return _header_bytes(tag, len(value)) + value
 
 
 def read_header(data: bytes, offset: int = 0) -> Header:
@@ -192,6 +186,17 @@ def _read_tag(data: bytes, offset: int) -> tuple[int, int]:
         if not byte & 0x80:
             return tag, position
     raise TlvError(f"tag {tag:06X} is longer than 3 bytes")
+
+
+@lru_cache(maxsize=4096)
+def _header_bytes(tag: int, length: int) -> bytes:
+    """Kept, because a reader or writer of cards meets the same few tags with the same few lengths."""
+    if length > MAX_LENGTH:
+        raise TlvError(f"value of tag {tag:02X} has {length} bytes, expected at most {MAX_LENGTH}")
+    if length < 0x80:
+        return _tag_bytes(tag) + bytes((length,))
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return _tag_bytes(tag) + bytes((0x80 | len(octets),)) + octets
 
 
 @lru_cache(maxsize=256)

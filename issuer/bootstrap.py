@@ -1,6 +1,7 @@
 """Puts the register together: which adapters stand behind which ports."""
 
 import contextlib
+import functools
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,18 +9,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from card_layout.profile import load_profile
+from issuer.bootstrap_keys import take_register_sealer
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
+from issuer.db.sealing import Sealer
 from issuer.domain.card_number import CardNumberScheme, find_card_number_scheme
 from issuer.domain.member import MemberId
 from issuer.errors import IssuerUnavailableError
+from issuer.evidence.folder_store import FolderEvidenceStore
 from issuer.portraits.folder_source import FolderPortraitSource
 from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.portraits.normalising import PortraitBounds
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.approve_members import MemberApproval
+from issuer.services.change_members import ChangeOfMembers
+from issuer.services.change_organisations import ChangeOfOrganisations
+from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_members import MemberImport
-from issuer.services.register_ports import PortraitStore, Register
+from issuer.services.register_ports import EvidenceStore, PortraitStore, Register
 from issuer.settings import IssuerSettings, load_settings
 
 __all__ = ["RegisterHome", "open_member_import", "open_register_home"]
@@ -27,14 +34,35 @@ __all__ = ["RegisterHome", "open_member_import", "open_register_home"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterHome:
-    """The register of one home directory, ready for use."""
+    """The register of one home directory, ready for use; its keys are fetched when a member is first looked at."""
 
     home: Path
     settings: IssuerSettings
     database: Database
     register: Register
     portraits: PortraitStore
+    evidence: EvidenceStore
     scheme: CardNumberScheme
+
+    def doubts(self) -> DoubtDesk:
+        """The use case that decides on questionable rows."""
+        return DoubtDesk(
+            register=self.register,
+            store=self.portraits,
+            scheme=self.scheme,
+            clock=_now,
+            new_member_id=lambda: MemberId(uuid.uuid4()),
+        )
+
+    def changes(self) -> ChangeOfMembers:
+        """The use case that changes members."""
+        return ChangeOfMembers(
+            register=self.register, evidence=self.evidence, scheme=self.scheme, clock=_now
+        )
+
+    def changes_of_organisations(self) -> ChangeOfOrganisations:
+        """The use case that changes the tree of organisations."""
+        return ChangeOfOrganisations(register=self.register, evidence=self.evidence, clock=_now)
 
     def approval(self) -> MemberApproval:
         """The use case that approves members."""
@@ -74,13 +102,19 @@ def open_register_home(home: Path, *, create: bool = False) -> Iterator[Register
     settings = load_settings(home)
     scheme = find_card_number_scheme(settings.card_number_scheme)
     database = Database(settings.database_url_in(home))
+
+    @functools.cache
+    def sealer() -> Sealer:
+        return take_register_sealer(home, settings)
+
     try:
         yield RegisterHome(
             home=home,
             settings=settings,
             database=database,
-            register=SqlRegister(database),
+            register=SqlRegister(database, sealer),
             portraits=FolderPortraitStore(settings.portraits_in(home)),
+            evidence=FolderEvidenceStore(settings.evidence_in(home), sealer),
             scheme=scheme,
         )
     finally:

@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +11,14 @@ from card_layout.curves import NamedCurve
 from card_layout.profile import CardProfile, load_profile
 from card_layout.transport.readers import open_reader
 from issuer.bootstrap import RegisterHome, open_register_home
+from issuer.bootstrap_keys import (
+    KEYSTORE_DIRECTORY,
+    derive_card_sealer,
+    derive_register_sealer,
+    open_issuer_keystore,
+)
 from issuer.db.card_ledger import SqlCardLedger, SqlCardRegister
-from issuer.db.sealing import SEALING_KEY_BYTES, Sealer
+from issuer.db.register import SqlRegister
 from issuer.db.station_ledger import SqlStationLedger
 from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card_number import CardNumberScheme
@@ -40,8 +46,6 @@ from pki.keys.open import (
     create_keystore,
     create_pin_file,
     keystore_warning,
-    open_keystore,
-    read_pin_file,
 )
 from pki.services.document_signer import DocumentSigner
 from pki.services.open_signer import open_document_signer
@@ -62,7 +66,6 @@ __all__ = [
     "request_station",
 ]
 
-_KEYSTORE_DIRECTORY = "keystore"
 _TRUST_POINTS_DIRECTORY = "trust-points"
 _MAX_KEY_FILE_BYTES = 1024
 _TRANSPORT_KEY_CHARACTERS = 64
@@ -224,7 +227,7 @@ def create_keys(
         # A home directory that is none must be refused before a key is made.
         pass
     pin = create_pin_file(pin_file)
-    directory = home / _KEYSTORE_DIRECTORY
+    directory = home / KEYSTORE_DIRECTORY
     with contextlib.closing(create_keystore(directory, kind=kind, pin=pin)) as keystore:
         for key_id in (
             (CARD_DATA_KEY_ID,) if is_sealed else (PERSONALISATION_KEY_ID, CARD_DATA_KEY_ID)
@@ -248,7 +251,7 @@ def import_transport_key(home: Path, path: Path) -> KeystoreSummary:
         contextlib.closing(_open_keystore(opened)) as keystore,
     ):
         keystore.import_master_key(key_id=TRANSPORT_KEY_ID, value=value)
-        return _summary(home / _KEYSTORE_DIRECTORY, keystore)
+        return _summary(home / KEYSTORE_DIRECTORY, keystore)
 
 
 def import_trust_points(home: Path, paths: Sequence[Path]) -> tuple[CvCertificate, ...]:
@@ -324,9 +327,13 @@ def open_production_home(
                 hint="membercard-issuer --allow-development-cards ...",
             )
         with contextlib.closing(KeystoreThread(lambda: _open_keystore(opened))) as keystore:
-            sealer = keystore.call(_derive_sealer)
+            sealer = keystore.call(derive_card_sealer)
+            register_sealer = keystore.call(derive_register_sealer)
             yield ProductionHome(
-                opened=opened,
+                # A PKCS#11 library stands one session: the register takes its keys through this one.
+                opened=replace(
+                    opened, register=SqlRegister(opened.database, lambda: register_sealer)
+                ),
                 profile=profile,
                 cards=SqlCardLedger(opened.database, _now, sealer),
                 station_ledger=SqlStationLedger(opened.database, _now, sealer),
@@ -339,26 +346,7 @@ def _shelf(home: Path) -> TrustPointShelf:
 
 
 def _open_keystore(opened: RegisterHome) -> AgreementKeystore:
-    pin_file = opened.settings.keystore.pin_file
-    if pin_file is None:
-        raise IssuerRefusedError(
-            "the issuer has no keystore yet",
-            code="keystore.missing",
-            hint=f"membercard-issuer --home {opened.home} keys create --pin-file FILE",
-        )
-    return open_keystore(opened.home / _KEYSTORE_DIRECTORY, pin=read_pin_file(pin_file))
-
-
-def _derive_sealer(keystore: AgreementKeystore) -> Sealer:
-    def derive(purpose: bytes) -> bytes:
-        return keystore.derive(
-            CARD_DATA_KEY_ID,
-            label=b"membercard issuer " + purpose,
-            context=b"",
-            length=SEALING_KEY_BYTES,
-        )
-
-    return Sealer(encryption_key=derive(b"card data"), digest_key=derive(b"digests"))
+    return open_issuer_keystore(opened.home, opened.settings)
 
 
 def _summary(directory: Path, keystore: AgreementKeystore) -> KeystoreSummary:

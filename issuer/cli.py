@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 
 from card_layout.errors import CardError, CardRefusedError, TransportError
+from issuer.cli_audit import audit_app
 from issuer.cli_context import CommandContext
 from issuer.cli_members import members_app
 from issuer.cli_production import cards_app, keys_app, station_app, stock_app
 from issuer.cli_register import database_app, organisations_app
+from issuer.cli_subjects import breach_app, subject_app
 from issuer.errors import IssuerError
 from pki.errors import PkiError
 
@@ -66,6 +68,9 @@ def root(
 
 for _name, _commands in (
     ("database", database_app),
+    ("audit", audit_app),
+    ("subject", subject_app),
+    ("breach", breach_app),
     ("organisations", organisations_app),
     ("members", members_app),
     ("keys", keys_app),

@@ -9,6 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from issuer.bootstrap import RegisterHome, open_member_import, open_register_home
+from issuer.cli_actor import command_actor
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -23,13 +24,17 @@ from issuer.cli_import_report import (
     ListArgument,
     ReportOption,
     TemplateArgument,
+    import_progress,
     open_report,
     write_template,
 )
+from issuer.cli_mapping import MappingOption, mapping_app, member_layout
+from issuer.cli_questionable import questionable_app
 from issuer.domain.member import Member, MemberState
-from issuer.domain.member_list import MemberColumn
 from issuer.domain.organisation import parse_organisation_code
-from issuer.imports.open_table import open_table
+from issuer.domain.rights import Role
+from issuer.imports.open_table import open_laid_out
+from issuer.imports.template import ListFormat, member_template
 from issuer.services.approve_members import ApprovalOutcome
 from issuer.services.register_ports import PagePosition
 
@@ -40,6 +45,8 @@ _PAGE_ROWS = 500
 _Outcome = TypeVar("_Outcome")
 
 members_app = typer.Typer(help="The members: import, approve, list.")
+members_app.add_typer(mapping_app, name="mapping")
+members_app.add_typer(questionable_app, name="questionable")
 
 
 @members_app.command(
@@ -53,27 +60,30 @@ Examples:
 def import_members_command(
     context: typer.Context,
     file: ListArgument,
+    *,
     portraits: Annotated[Path, typer.Option(help="The directory of the portraits.")],
+    mapping: MappingOption = None,
     report: ReportOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Take members from a list; every row ends taken, already present or refused.
+    """Take members from a list; every row ends taken, already present, refused or questionable.
 
-    Rows that were taken are kept where others are refused. An import that broke off is
-    repeated with the same list. The exit status is 1 where a row was refused.
+    Rows that were taken are kept where others are refused; questionable ones wait for a person.
+    An import that broke off goes on when the same list is brought again. The exit status is 1
+    where a row was refused or is questionable.
     """
-    columns = tuple(MemberColumn)
+    actor = command_actor(Role.CLERK)
     with (
         open_register_home(command_context(context).home) as opened,
-        open_table(file, columns) as table,
+        open_laid_out(file, member_layout(mapping)) as table,
         open_member_import(opened, portraits) as member_import,
         open_report(report) as found,
     ):
-        for outcome in _with_progress(
-            member_import.run(table.rows()), total=table.row_count, output_format=output_format
-        ):
+        with import_progress(table.row_count, output_format=output_format) as progress:
+            record = member_import.run(table, actor=actor, progress=progress)
+        for outcome in member_import.outcomes(record):
             found.take(outcome)
-    found.conclude(output_format, what="members")
+        found.conclude(output_format, what="members", record=record)
 
 
 @members_app.command(
@@ -168,14 +178,25 @@ def list_members_command(
     "template",
     epilog="""\b
 Examples:
+  membercard-issuer members template members.xlsx
   membercard-issuer members template members.csv
+  membercard-issuer members template - --as json
 """,
 )
 def members_template_command(
     out: TemplateArgument = Path("-"),
+    form: Annotated[
+        ListFormat | None,
+        typer.Option(
+            "--as", help="The kind of file; else the name's ending tells, and csv without one."
+        ),
+    ] = None,
 ) -> None:
-    """Write an empty member list, as csv; docs/member-list.md explains its columns."""
-    write_template(out, tuple(MemberColumn))
+    """Write an empty member list as xlsx, csv or json; docs/member-list.md explains its columns."""
+    if form is None:
+        ending = out.suffix.lower().removeprefix(".")
+        form = ListFormat(ending) if ending in tuple(ListFormat) else ListFormat.CSV
+    write_template(out, member_template(form))
 
 
 def _with_progress(

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from issuer.bootstrap import open_register_home
+from issuer.bootstrap_jobs import prepare_jobs
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -22,8 +23,10 @@ from issuer.cli_import_report import (
     write_template,
 )
 from issuer.db.schema import check_migrations, current_revision, latest_revision, upgrade
+from issuer.domain.organisation_code import find_organisation_code_scheme
 from issuer.domain.organisation_list import OrganisationColumn
 from issuer.imports.open_table import open_table
+from issuer.imports.template import text_template
 from issuer.services.import_organisations import import_organisations
 
 __all__ = ["database_app", "organisations_app"]
@@ -48,6 +51,7 @@ def upgrade_command(
     """
     with open_register_home(command_context(context).home, create=True) as opened:
         upgrade(opened.database)
+        prepare_jobs(opened.database)
         revision = current_revision(opened.database)
     if output_format is OutputFormat.JSON:
         print_json({"revision": revision})
@@ -118,7 +122,11 @@ def import_organisations_command(
     columns = tuple(OrganisationColumn)
     with open_register_home(command_context(context).home) as opened, open_report(report) as found:
         with open_table(file, columns) as table:
-            outcomes = import_organisations(table.rows(), register=opened.register)
+            outcomes = import_organisations(
+                table.rows(),
+                register=opened.register,
+                scheme=find_organisation_code_scheme(opened.settings.organisation_code_scheme),
+            )
         for outcome in outcomes:
             found.take(outcome)
     found.conclude(output_format, what="organisations")
@@ -172,4 +180,4 @@ def organisations_template_command(
     out: TemplateArgument = Path("-"),
 ) -> None:
     """Write an empty list of organisations, as csv."""
-    write_template(out, tuple(OrganisationColumn))
+    write_template(out, text_template(tuple(OrganisationColumn)))

@@ -5,7 +5,8 @@ They are split by what a caller can do:
     IssuerError
     ├── IssuerDataError         what came in (a file, a field, a picture) is wrong: correct it and bring it again
     ├── IssuerRefusedError      what was asked breaks a rule or the order of work: nothing was changed
-    │   └── ConflictError       somebody else changed the same thing meanwhile: look again, then decide
+    │   ├── ConflictError       somebody else changed the same thing meanwhile: look again, then decide
+    │   └── TooManyAttemptsError  it was tried too often: wait as long as it says, then try again
     └── IssuerUnavailableError  a file, the database, a key or a reader is not to be had: mend it and repeat
 
 Every error carries a stable dotted ``code``, may carry a ``hint``, and knows the exit status of a command
@@ -18,6 +19,7 @@ __all__ = [
     "IssuerError",
     "IssuerRefusedError",
     "IssuerUnavailableError",
+    "TooManyAttemptsError",
 ]
 
 
@@ -51,6 +53,16 @@ class ConflictError(IssuerRefusedError):
     """The register holds something that contradicts what was to be stored: nothing was changed."""
 
     default_code = "register.conflict"
+
+
+class TooManyAttemptsError(IssuerRefusedError):
+    """It was tried too often: ``retry_after`` says for how many seconds it will be refused."""
+
+    default_code = "login.too-many-attempts"
+
+    def __init__(self, message: str, *, retry_after: int, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
 
 
 class IssuerUnavailableError(IssuerError):

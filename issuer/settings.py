@@ -22,7 +22,14 @@ from pydantic_settings import (
 
 from issuer.errors import IssuerUnavailableError
 
-__all__ = ["SETTINGS_FILE", "IssuerSettings", "KeystoreSettings", "load_settings", "remember"]
+__all__ = [
+    "SETTINGS_FILE",
+    "IssuerSettings",
+    "KeystoreSettings",
+    "PeopleSettings",
+    "load_settings",
+    "remember",
+]
 
 SETTINGS_FILE = "settings.toml"
 """The name of the settings file within the home directory."""
@@ -39,6 +46,25 @@ class KeystoreSettings(BaseModel):
     token_label: str | None = None
 
 
+class PeopleSettings(BaseModel):
+    """Passwords, sessions and failed log-ins; the floors are those below which none of it would protect anybody."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # RFC 9106, 4, second choice; the floor is the least that OWASP's cheat sheet on password storage names.
+    argon2_memory_kib: Annotated[int, Field(ge=19_456, le=4_194_304)] = 65_536
+    argon2_passes: Annotated[int, Field(ge=2, le=100)] = 3
+    argon2_lanes: Annotated[int, Field(ge=1, le=64)] = 4
+    argon2_at_once: Annotated[int, Field(ge=1, le=256)] = 4
+    session_hours: Annotated[int, Field(ge=1, le=24)] = 12
+    session_idle_minutes: Annotated[int, Field(ge=1, le=480)] = 30
+    command_line_idle_minutes: Annotated[int, Field(ge=1, le=720)] = 240
+    free_attempts_by_account: Annotated[int, Field(ge=1, le=20)] = 5
+    free_attempts_by_address: Annotated[int, Field(ge=1, le=1000)] = 50
+    longest_delay_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
+    command_line_password_steps_up: bool = True
+
+
 class IssuerSettings(BaseSettings):
     """Everything that can be set; unknown names are refused, because a mistyped one would do nothing."""
 
@@ -48,12 +74,15 @@ class IssuerSettings(BaseSettings):
 
     database_url: str | None = None
     portraits_directory: Path | None = None
+    evidence_directory: Path | None = None
     card_number_scheme: str = "NN.NNNNNN"
+    organisation_code_scheme: str = "printable"
     card_profile: str = "membercard-1"
     card_validity_years: Annotated[int, Field(ge=1, le=30)] = 10
     personalisation_system: Annotated[str, Field(min_length=1, max_length=128)] = "membercard"
     import_chunk_rows: Annotated[int, Field(ge=1, le=10_000)] = 200
     keystore: KeystoreSettings = KeystoreSettings()
+    people: PeopleSettings = PeopleSettings()
 
     def database_url_in(self, home: Path) -> str:
         """The URL that is set, else that of ``issuer.sqlite`` in the home directory."""
@@ -62,6 +91,10 @@ class IssuerSettings(BaseSettings):
     def portraits_in(self, home: Path) -> Path:
         """The folder of the portrait store."""
         return home / (self.portraits_directory or Path("portraits"))
+
+    def evidence_in(self, home: Path) -> Path:
+        """The folder of the documents that changes rest on."""
+        return home / (self.evidence_directory or Path("evidence"))
 
 
 def load_settings(home: Path) -> IssuerSettings:

@@ -136,6 +136,9 @@ def register(demo: Rehearsal) -> None:
     issuer = ("membercard-issuer", "--home", "demo/issuer")
     demo.run(*issuer, "database", "upgrade")
     demo.set_profile("demo/issuer", PROFILE)
+    demo.run(
+        *issuer, "keys", "create", "--keystore", "auto", "--pin-file", "demo/secrets/issuer.pin"
+    )
     import_members(demo, issuer)
     demo.console.print(
         "   Status 1: some rows were refused. The report for the committee is demo/import-report.csv"
@@ -148,9 +151,6 @@ def production(demo: Rehearsal) -> None:
     demo.step(4, "Blank chips become cards, in two readers at once")
     issuer = ("membercard-issuer", "--home", "demo/issuer")
     hoppers = ("demo/cards/*[13579].json", "demo/cards/*[02468].json")
-    demo.run(
-        *issuer, "keys", "create", "--keystore", "auto", "--pin-file", "demo/secrets/issuer.pin"
-    )
     demo.run(
         "membercard-simulator", "blank", "create", "--count", str(CARD_COUNT), "--out", "demo/cards",
         "--transport-key", "demo/secrets/transport.key", "--profile", PROFILE,

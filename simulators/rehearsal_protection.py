@@ -37,12 +37,12 @@ def protected_card(demo: Rehearsal) -> tuple[str, str]:
     """7b: one card of the default profile, in a home of its own; give back its image and CAN."""
     issuer = ("membercard-issuer", "--home", "demo/protected")
     demo.run(*issuer, "database", "upgrade", quiet=True)
-    import_members(demo, issuer, quiet=True)
-    demo.run(*issuer, "members", "approve", "--all", "--by", "deciding committee", quiet=True)
     demo.run(
         *issuer, "keys", "create", "--keystore", "file", "--pin-file", "demo/secrets/protected.pin",
         quiet=True,
     )  # fmt: skip
+    import_members(demo, issuer, quiet=True)
+    demo.run(*issuer, "members", "approve", "--all", "--by", "deciding committee", quiet=True)
     demo.run(*issuer, "keys", "import-transport", "demo/secrets/transport.key", quiet=True)
     demo.run(*issuer, "keys", "import-trust-point", "demo/pki/card-verifiable/VNMEMBER00001.cvcert")
     demo.run(

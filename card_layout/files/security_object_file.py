@@ -12,6 +12,7 @@ from card_layout.files.malformed import SecurityObjectFileError, malformed_as
 __all__ = ["SecurityObjectFile"]
 
 _TAG = 0x77
+_COMMON_HEADER_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,8 @@ class SecurityObjectFile:
     content_info: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
+        if _is_of_common_form(der.SEQUENCE, self.content_info):
+            return
         try:
             header = tlv.read_header(self.content_info)
         except tlv.TlvError as error:
@@ -42,5 +45,21 @@ class SecurityObjectFile:
         Raises:
             SecurityObjectFileError: not one sequence in tag 77; code ``security-object.malformed``.
         """
+        if _is_of_common_form(_TAG, data):
+            return cls(content_info=data[_COMMON_HEADER_BYTES:])
         with malformed_as(SecurityObjectFileError, "EF.SOD"):
             return cls(content_info=tlv.parse(data, expected_tag=_TAG).value)
+
+
+def _is_of_common_form(tag: int, data: bytes) -> bool:
+    """Whether this is one data object whose length takes two bytes, as that of any card's security object does.
+
+    Seen at a glance; every other form is left to the codec, which takes all that there are and says what is wrong.
+    """
+    size = len(data) - _COMMON_HEADER_BYTES
+    return (
+        0x100 <= size <= 0xFFFF
+        and data[0] == tag
+        and data[1] == 0x82
+        and data[2] << 8 | data[3] == size
+    )

@@ -7,7 +7,7 @@ until it commits; readers are never blocked, because the file is kept in WAL mod
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +20,14 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from issuer.errors import ConflictError, IssuerUnavailableError
 
-__all__ = ["DATABASE_FAILURES", "Base", "Database", "UtcDateTime", "database_error"]
+__all__ = [
+    "DATABASE_FAILURES",
+    "Base",
+    "Database",
+    "UtcDateTime",
+    "database_error",
+    "insert_rows",
+]
 
 DATABASE_FAILURES = (DBAPIError, PoolTimeoutError)
 """What a database raises; SQLAlchemy's other errors are mistakes of the program and stay as they are."""
@@ -83,6 +90,11 @@ class Database:
         """Whether this is the embedded file."""
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def conninfo(self) -> str:
+        """A PostgreSQL database as libpq takes it, with its password: never to be shown."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction that reads and writes.
@@ -105,9 +117,46 @@ class Database:
         with _session(self.engine) as session:
             yield session
 
+    def forget_old_versions(self) -> None:
+        """Let go of what rows held before they were changed or deleted, as far as a database can.
+
+        SQLite has overwritten it in the file, and empties its write-ahead log now; PostgreSQL takes the old rows out of
+        its pages. A database that is in use by a long transaction does it later, by itself.
+
+        Raises:
+            IssuerUnavailableError: the database does not answer.
+        """
+        try:
+            with self.engine.connect().execution_options(
+                isolation_level="AUTOCOMMIT"
+            ) as connection:
+                if self.is_sqlite:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                else:
+                    connection.exec_driver_sql("VACUUM")
+        except DATABASE_FAILURES as error:
+            raise database_error(error) from error
+
     def close(self) -> None:
         """Close every connection of the pool."""
         self.engine.dispose()
+
+
+def insert_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str, object]]) -> None:
+    """Store plain rows: several times faster than building mapped objects, and at once, not when the session ends.
+
+    Raises:
+        ConflictError: a constraint of the database is broken.
+        IssuerUnavailableError: the database does not answer, or has not been upgraded.
+    """
+    if not rows:
+        return
+    # The table, not the class: an insert by class is of the ORM, which looks at every row again.
+    plain = table.metadata.tables[table.__tablename__]
+    try:
+        session.execute(sa.insert(plain), rows)
+    except DATABASE_FAILURES as error:
+        raise database_error(error) from error
 
 
 def database_error(error: DBAPIError | PoolTimeoutError) -> ConflictError | IssuerUnavailableError:
@@ -189,8 +238,15 @@ def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
         raise TypeError(f"got a connection of {type(connection).__name__}, expected sqlite3")
     # The driver must not begin transactions by itself: it would leave out DDL and the kind of lock.
     connection.isolation_level = None
-    # WAL lets readers go on beside the one writer; FULL makes an acknowledged commit survive a power cut.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+    # WAL lets readers go on beside the one writer; FULL makes an acknowledged commit survive a power cut; and what
+    # is deleted is overwritten in the file.
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+        "secure_delete=ON",
+    ):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

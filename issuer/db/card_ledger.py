@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from issuer.db.base import Database
 from issuer.db.card_contents import CardContents
+from issuer.db.member_rows import MemberRow
 from issuer.db.production_rows import card_of, chip_of, journal, locked_card, locked_chip, move_card
 from issuer.db.production_tables import CardContentsRow, CardRow, ChipRow, StatusListRow
-from issuer.db.register import MemberRow
 from issuer.db.sealing import Sealer
 from issuer.domain.card import Card, CardEvent, CardReference, CardState
 from issuer.domain.card_job import CardJob

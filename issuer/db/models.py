@@ -1,6 +1,19 @@
 """Every table of the issuer in one place: what migrations are compared with."""
 
+from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
+from issuer.db.member_changes import MemberChangeRow
+from issuer.db.member_rows import MemberRow
+from issuer.db.member_seals import RegisterKeyRow
+from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
+from issuer.db.people_tables import (
+    AccountRow,
+    AssignmentRow,
+    LoginAttemptRow,
+    SecondFactorRow,
+    SessionRow,
+)
 from issuer.db.production_tables import (
     CardContentsRow,
     CardEventRow,
@@ -8,15 +21,32 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
-from issuer.db.register import MemberRow, OrganisationRow
+from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
+    "AccountRow",
+    "AssignmentRow",
+    "AuditHeadRow",
+    "AuditRecordRow",
     "Base",
     "CardContentsRow",
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "DisclosureRow",
+    "ErasureRow",
+    "FileToDestroyRow",
+    "ImportChunkRow",
+    "ImportRow",
+    "ImportRowRow",
+    "LoginAttemptRow",
+    "MemberChangeRow",
     "MemberRow",
     "OrganisationRow",
+    "OrganisationVersionRow",
+    "RegisterKeyRow",
+    "RetiredNumberRow",
+    "SecondFactorRow",
+    "SessionRow",
     "StatusListRow",
 ]

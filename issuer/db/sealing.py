@@ -22,11 +22,16 @@ class Sealer:
 
     encryption_key: bytes = field(repr=False)
     digest_key: bytes = field(repr=False)
+    # Setting up the cipher costs more than a short value does, so it is kept.
+    _cipher: AESGCM = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_cipher", AESGCM(self.encryption_key))
 
     def seal(self, plain: bytes, *, purpose: str, row: bytes) -> bytes:
         """Nonce, ciphertext and tag; it opens only with the same ``purpose`` and ``row``."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + AESGCM(self.encryption_key).encrypt(nonce, plain, _context(purpose, row))
+        return nonce + self._cipher.encrypt(nonce, plain, _context(purpose, row))
 
     def open(self, sealed: bytes, *, purpose: str, row: bytes) -> bytes:
         """What was sealed.
@@ -36,7 +41,7 @@ class Sealer:
                 (``production.seal-broken``).
         """
         try:
-            return AESGCM(self.encryption_key).decrypt(
+            return self._cipher.decrypt(
                 sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _context(purpose, row)
             )
         except (InvalidTag, ValueError) as error:

@@ -1,14 +1,70 @@
 """Dates as lists write them."""
 
 import re
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from issuer.errors import IssuerDataError
 
-__all__ = ["full_years", "parse_date"]
+__all__ = ["DateForm", "full_years", "parse_date", "parse_date_form"]
 
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", re.ASCII)
 _VIETNAMESE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})", re.ASCII)
+
+
+_FORM_PART = re.compile(r"YYYY|MM|DD|M|D|[^A-Za-z0-9]", re.ASCII)
+_FORM_PATTERNS = {
+    "YYYY": "(?P<year>[0-9]{4})",
+    "MM": "(?P<month>[0-9]{2})",
+    "M": "(?P<month>[0-9]{1,2})",
+    "DD": "(?P<day>[0-9]{2})",
+    "D": "(?P<day>[0-9]{1,2})",
+}
+_MAX_FORM_CHARACTERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class DateForm:
+    """One way to write a date, such as DD.MM.YYYY."""
+
+    name: str
+    pattern: re.Pattern[str]
+
+    def parse(self, written: str) -> date:
+        """The date that is written so.
+
+        Raises:
+            IssuerDataError: ``date.malformed``, ``date.impossible``.
+        """
+        match = self.pattern.fullmatch(written)
+        if match is None:
+            raise IssuerDataError(
+                f"date of {len(written)} characters is not written {self.name}",
+                code="date.malformed",
+            )
+        return _date_of(int(match["year"]), int(match["month"]), int(match["day"]))
+
+
+def parse_date_form(text: str) -> DateForm:
+    """A form made of YYYY, MM or M, DD or D, each once, and signs between them.
+
+    Raises:
+        IssuerDataError: ``mapping.date-form``.
+    """
+    parts = _FORM_PART.findall(text)
+    kinds = sorted(part[0] for part in parts if part in _FORM_PATTERNS)
+    if (
+        "".join(parts) != text
+        or kinds != ["D", "M", "Y"]
+        or len(text) > _MAX_FORM_CHARACTERS
+        or not text.isprintable()
+    ):
+        raise IssuerDataError(
+            f"date form {text!r}, expected YYYY, MM or M, DD or D, each once, with signs between them",
+            code="mapping.date-form",
+        )
+    pattern = "".join(_FORM_PATTERNS.get(part) or re.escape(part) for part in parts)
+    return DateForm(text, re.compile(pattern, re.ASCII))
 
 
 def parse_date(written: str | float | date | None) -> date:
@@ -37,6 +93,10 @@ def parse_date(written: str | float | date | None) -> date:
             f"date of {len(written)} characters is written neither YYYY-MM-DD nor DD/MM/YYYY",
             code="date.malformed",
         )
+    return _date_of(year, month, day)
+
+
+def _date_of(year: int, month: int, day: int) -> date:
     try:
         return date(year, month, day)
     except ValueError as error:

@@ -117,7 +117,8 @@ def build_card_data(profile: CardProfile, facts: CardFacts) -> CardData:
     Raises:
         CardDataError: a value does not fit its file.
         IssuerRefusedError: the profile has a file that we cannot fill (``card.unknown-file``), or the
-            portrait is out of its bounds (``portrait.size``).
+            portrait is out of its bounds (``portrait.size``), or the member is on probation
+            (``card.not-recognised``).
     """
     if not profile.portrait_min_bytes <= len(facts.portrait) <= profile.portrait_max_bytes:
         raise IssuerRefusedError(
@@ -247,6 +248,10 @@ def _personal_details(facts: CardFacts) -> PersonalDetails:
 
 def _member_record(facts: CardFacts) -> MemberRecord:
     statement = facts.statement
+    if statement.recognition_date is None:
+        raise IssuerRefusedError(
+            "the member has not been recognised as an official one", code="card.not-recognised"
+        )
     return MemberRecord(
         salt=facts.secrets.salt,
         card_number=str(statement.card_number),

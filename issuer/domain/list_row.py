@@ -16,15 +16,6 @@ _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListRow:
-    """One row: ``number`` counts as a spreadsheet does (the first line is 1), ``cells`` by column."""
-
-    number: int
-    cells: Mapping[str, Cell] = field(repr=False)
-    has_surplus: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing that is wrong: where, its stable code, and a sentence that holds no personal data."""
 
@@ -34,12 +25,25 @@ class Finding:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRow:
+    """One row: ``number`` counts as a spreadsheet does (the first line is 1), ``cells`` by column.
+
+    ``findings`` are what was wrong with it already when the file was read.
+    """
+
+    number: int
+    cells: Mapping[str, Cell] = field(repr=False)
+    has_surplus: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
 class RowReader:
     """Takes the fields of one row one by one and keeps every finding, so that all are reported at once."""
 
     def __init__(self, row: ListRow) -> None:
         self._row = row
-        self.findings: list[Finding] = []
+        self.findings: list[Finding] = list(row.findings)
         if row.has_surplus:
             self.refuse("", "row.surplus-cells", "the row has cells beyond the last column")
 
@@ -64,9 +68,14 @@ class RowReader:
     def required(self, column: str, parse: Callable[[str], _Value]) -> _Value | None:
         """The value of a text cell that must be there; ``None`` where it is wrong, which is noted."""
         if self.cell(column) is None:
-            self.refuse(column, "cell.empty", "the cell is empty")
+            self.miss(column)
             return None
         return self.optional(column, parse)
+
+    def miss(self, column: str) -> None:
+        """Note that nothing stands there, unless it is known already what is wrong with it."""
+        if not self.has_findings(column):
+            self.refuse(column, "cell.empty", "the cell is empty")
 
     def optional(self, column: str, parse: Callable[[str], _Value]) -> _Value | None:
         """The value of a text cell; ``None`` where it is empty, or wrong, which is noted."""

@@ -8,6 +8,7 @@ from typing import NewType
 
 from issuer.domain.card_number import CardNumber
 from issuer.domain.organisation import OrganisationCode
+from issuer.domain.phone_number import PhoneNumber
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "MemberStatement",
     "PortraitDigest",
     "Sex",
+    "Standing",
 ]
 
 MemberId = NewType("MemberId", uuid.UUID)
@@ -34,6 +36,28 @@ class Sex(enum.Enum):
 
     MALE = "M"
     FEMALE = "F"
+
+
+class Standing(enum.StrEnum):
+    """What a member is in their organisation, one at a time; who is ``TRANSFERRED`` is on the way to another one."""
+
+    OFFICIAL = "official"
+    PROBATIONARY = "probationary"
+    EXEMPT = "exempt"
+    SUSPENDED = "suspended"
+    TRANSFERRED = "transferred"
+    ABROAD = "abroad"
+    DECEASED = "deceased"
+    STRUCK_OFF = "struck-off"
+    EXPELLED = "expelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the person is no member any more: nothing follows but the correction of a mistake."""
+        return self in _FINAL_STANDINGS
+
+
+_FINAL_STANDINGS = frozenset({Standing.DECEASED, Standing.STRUCK_OFF, Standing.EXPELLED})
 
 
 class IssueKind(enum.Enum):
@@ -68,9 +92,18 @@ class MemberName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberStatement:
-    """Everything that a committee states about a member and that a card shows, checked field by field.
+    """Everything that a committee states about a member, checked field by field.
 
     Texts are NFC and keep the byte bounds of SPEC.md 3.10.
+
+    Attributes:
+        recognition_date: ``None`` while the member is on probation.
+        residence: where the member lives; ``None`` where nobody has stated it yet.
+        phone: likewise.
+        standing: official, on probation, suspended, ...
+        standing_since: from when on; ``None`` where nobody has stated it yet.
+        served_in: the organisation that serves a temporary resident, where it is not the one of the record.
+        earlier_card_number: of the card that the member held when they were recorded.
     """
 
     card_number: CardNumber = field(repr=False)
@@ -83,10 +116,16 @@ class MemberStatement:
     home_town: str = field(repr=False)
     ethnic_group: str = field(repr=False)
     admission_date: date = field(repr=False)
-    recognition_date: date = field(repr=False)
+    recognition_date: date | None = field(repr=False)
     organisation_code: OrganisationCode
     kind: IssueKind
     ordinal: int
+    residence: str | None = field(default=None, repr=False)
+    phone: PhoneNumber | None = field(default=None, repr=False)
+    standing: Standing = Standing.OFFICIAL
+    standing_since: date | None = None
+    served_in: OrganisationCode | None = None
+    earlier_card_number: CardNumber | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +147,7 @@ class Member:
         portrait_source: the digest of the picture as it was handed in, to know it again.
         recorded_at: when the member came into the register (aware UTC).
         approval: the decision, ``None`` before it.
+        version: how often the member was changed, and one more: whoever changes names the version they saw.
     """
 
     member_id: MemberId
@@ -116,6 +156,7 @@ class Member:
     portrait_source: PortraitDigest
     recorded_at: datetime
     approval: Approval | None = None
+    version: int = 1
 
     @property
     def state(self) -> MemberState:

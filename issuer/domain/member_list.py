@@ -1,6 +1,5 @@
 """The member list: its columns, and the rules by which a row is taken or refused (docs/member-list.md)."""
 
-import enum
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -8,57 +7,44 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
-from card_layout.errors import CardDataError
-from card_layout.names import mrz_name
-from issuer.domain.calendar_date import full_years, parse_date
-from issuer.domain.card_number import CardNumber, CardNumberScheme
+from issuer.domain.calendar_date import parse_date
+from issuer.domain.card_number import CardNumberScheme
 from issuer.domain.list_row import Finding, ListRow, RowReader
-from issuer.domain.member import IssueKind, MemberName, MemberStatement, Sex
-from issuer.domain.organisation import OrganisationCode, OrganisationTree, parse_organisation_code
+from issuer.domain.member import IssueKind, MemberStatement, Sex, Standing
+from issuer.domain.member_rules import (
+    ETHNIC_GROUP_BYTES,
+    PLACE_BYTES,
+    MemberColumn,
+    judge_ages,
+    judge_committee,
+    judge_order,
+    judge_serving,
+    judge_standing,
+    read_name,
+)
+from issuer.domain.organisation import OrganisationTree, parse_organisation_code
+from issuer.domain.phone_number import parse_phone_number
 from issuer.domain.record_number import parse_citizen_number, parse_record_number
-from issuer.domain.vietnamese_text import clean_name, clean_text
+from issuer.domain.standing import parse_standing
+from issuer.domain.vietnamese_text import clean_text
 from issuer.errors import IssuerDataError
 
-__all__ = ["JudgedRow", "MemberColumn", "judge_member_row"]
+__all__ = ["JudgedRow", "MemberColumn", "judge_member_row", "parse_sex"]
 
-_MIN_AGE = 18
-_MAX_AGE = 120
-_NAME_BYTES = 160
-_FULL_NAME_BYTES = 320
-_PLACE_BYTES = 320
-_ETHNIC_GROUP_BYTES = 64
 _PORTRAIT_NAME_BYTES = 255
-
-
-class MemberColumn(enum.StrEnum):
-    """The columns of the template, in its order."""
-
-    CARD_NUMBER = "card_number"
-    RECORD_NUMBER = "record_number"
-    CITIZEN_NUMBER = "citizen_number"
-    FULL_NAME = "full_name"
-    PRIMARY_NAME = "primary_name"
-    SECONDARY_NAME = "secondary_name"
-    BIRTH_DATE = "birth_date"
-    SEX = "sex"
-    PLACE_OF_BIRTH = "place_of_birth"
-    HOME_TOWN = "home_town"
-    ETHNIC_GROUP = "ethnic_group"
-    ADMISSION_DATE = "admission_date"
-    RECOGNITION_DATE = "recognition_date"
-    ORGANISATION_CODE = "organisation_code"
-    KIND = "kind"
-    ORDINAL = "ordinal"
-    PORTRAIT = "portrait"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedRow:
-    """A row that keeps every rule of form: what it states, and the file name of its portrait."""
+    """A row that keeps every rule of form: what it states, and the file name of its portrait.
+
+    ``doubts`` are what a person has to look at before it is taken.
+    """
 
     number: int
     statement: MemberStatement
     portrait_name: str
+    doubts: tuple[Finding, ...] = ()
 
 
 _Column = MemberColumn
@@ -84,27 +70,37 @@ def judge_member_row(
     card_number = reader.required(_Column.CARD_NUMBER, scheme.parse)
     record_number = reader.required(_Column.RECORD_NUMBER, parse_record_number)
     citizen_number = reader.required(_Column.CITIZEN_NUMBER, parse_citizen_number)
-    name = _read_name(reader)
+    name = read_name(reader)
     birth_date = _read_date(reader, _Column.BIRTH_DATE)
-    sex = reader.required(_Column.SEX, _parse_sex)
+    sex = reader.required(_Column.SEX, parse_sex)
     place_of_birth = reader.required(
-        _Column.PLACE_OF_BIRTH, partial(clean_text, max_bytes=_PLACE_BYTES)
+        _Column.PLACE_OF_BIRTH, partial(clean_text, max_bytes=PLACE_BYTES)
     )
-    home_town = reader.required(_Column.HOME_TOWN, partial(clean_text, max_bytes=_PLACE_BYTES))
+    home_town = reader.required(_Column.HOME_TOWN, partial(clean_text, max_bytes=PLACE_BYTES))
     ethnic_group = reader.required(
-        _Column.ETHNIC_GROUP, partial(clean_text, max_bytes=_ETHNIC_GROUP_BYTES)
+        _Column.ETHNIC_GROUP, partial(clean_text, max_bytes=ETHNIC_GROUP_BYTES)
     )
     admission_date = _read_date(reader, _Column.ADMISSION_DATE)
-    recognition_date = _read_date(reader, _Column.RECOGNITION_DATE)
+    standing = _read_standing(reader)
+    recognition_date = _read_recognition_date(reader, standing)
     organisation_code = reader.required(_Column.ORGANISATION_CODE, parse_organisation_code)
     kind = reader.required(_Column.KIND, _parse_kind)
     ordinal = _read_ordinal(reader)
     portrait_name = reader.required(_Column.PORTRAIT, _parse_portrait_name)
+    residence = reader.optional(_Column.RESIDENCE, partial(clean_text, max_bytes=PLACE_BYTES))
+    phone = reader.optional(_Column.PHONE, parse_phone_number)
+    earlier_card_number = reader.optional(_Column.EARLIER_CARD_NUMBER, scheme.parse)
+    standing_since = _read_optional_date(reader, _Column.STANDING_SINCE)
+    served_in = reader.optional(_Column.SERVED_IN, parse_organisation_code)
     if birth_date is not None:
-        _judge_ages(reader, birth_date, admission_date, today)
-    _judge_order(reader, admission_date, recognition_date, today)
+        judge_ages(reader, birth_date, admission_date, today)
+    judge_order(reader, admission_date, recognition_date, today)
+    if standing is not None:
+        judge_standing(reader, standing, standing_since, recognition_date, today)
+    if served_in is not None:
+        judge_serving(reader, served_in, organisation_code, organisations)
     if organisation_code is not None:
-        _judge_committee(reader, organisation_code, card_number, organisations, scheme)
+        judge_committee(reader, organisation_code, card_number, organisations, scheme)
     if kind is IssueKind.FIRST_ISSUE and ordinal is not None and ordinal != 1:
         reader.refuse(
             _Column.ORDINAL, "ordinal.not-first", f"a first issue has ordinal {ordinal}, expected 1"
@@ -121,7 +117,7 @@ def judge_member_row(
         or home_town is None
         or ethnic_group is None
         or admission_date is None
-        or recognition_date is None
+        or standing is None
         or organisation_code is None
         or kind is None
         or ordinal is None
@@ -145,65 +141,48 @@ def judge_member_row(
             organisation_code=organisation_code,
             kind=kind,
             ordinal=ordinal,
+            residence=residence,
+            phone=phone,
+            standing=standing,
+            standing_since=standing_since
+            or (recognition_date if standing is Standing.OFFICIAL else None),
+            served_in=served_in,
+            earlier_card_number=earlier_card_number,
         ),
         portrait_name=portrait_name,
     )
 
 
-def _read_name(reader: RowReader) -> MemberName | None:
-    """The name and its parts; where the parts are not given, the whole name is primary (ICAO 9303-3, 4.6)."""
-    full = reader.required(_Column.FULL_NAME, partial(clean_name, max_bytes=_FULL_NAME_BYTES))
-    part = partial(clean_name, max_bytes=_NAME_BYTES)
-    primary = reader.optional(_Column.PRIMARY_NAME, part)
-    secondary = reader.optional(_Column.SECONDARY_NAME, part)
-    if full is None or reader.has_findings(_Column.PRIMARY_NAME, _Column.SECONDARY_NAME):
-        return None
-    if primary is None and secondary is None:
-        # The whole name has to fit where a part of one would stand.
-        if reader.checked(_Column.FULL_NAME, lambda: part(full)) is None:
-            return None
-        name = MemberName(full=full, primary=full)
-    else:
-        if sorted(full.split()) != sorted(f"{primary or ''} {secondary or ''}".split()):
-            reader.refuse(
-                _Column.PRIMARY_NAME,
-                "name.parts-differ",
-                "primary and secondary name together do not hold the words of the full name",
-            )
-            return None
-        if primary is None:
-            reader.refuse(
-                _Column.PRIMARY_NAME,
-                "name.primary-empty",
-                "the secondary name is given and the primary one is not",
-            )
-            return None
-        name = MemberName(full=full, primary=primary, secondary=secondary or "")
-    return reader.checked(_Column.FULL_NAME, lambda: _with_mrz(name))
-
-
-def _with_mrz(name: MemberName) -> MemberName:
-    try:
-        mrz_name(name.primary, name.secondary)
-    except CardDataError as error:
-        raise IssuerDataError(
-            f"the name cannot stand in the machine-readable zone: {error}", code=error.code
-        ) from error
-    return name
-
-
 def _read_date(reader: RowReader, column: MemberColumn) -> date | None:
     cell = reader.cell(column)
     if cell is None:
-        reader.refuse(column, "cell.empty", "the cell is empty")
+        reader.miss(column)
         return None
     return reader.checked(column, lambda: parse_date(cell))
+
+
+def _read_optional_date(reader: RowReader, column: MemberColumn) -> date | None:
+    return None if reader.cell(column) is None else _read_date(reader, column)
+
+
+def _read_standing(reader: RowReader) -> Standing | None:
+    """The standing; an empty cell states an official member, as lists for cards always did."""
+    if reader.cell(_Column.STANDING) is None:
+        return Standing.OFFICIAL
+    return reader.optional(_Column.STANDING, parse_standing)
+
+
+def _read_recognition_date(reader: RowReader, standing: Standing | None) -> date | None:
+    """Who is official was recognised on some day, and who is on probation was not yet."""
+    if standing is Standing.OFFICIAL:
+        return _read_date(reader, _Column.RECOGNITION_DATE)
+    return _read_optional_date(reader, _Column.RECOGNITION_DATE)
 
 
 def _read_ordinal(reader: RowReader) -> int | None:
     cell = reader.cell(_Column.ORDINAL)
     if cell is None:
-        reader.refuse(_Column.ORDINAL, "cell.empty", "the cell is empty")
+        reader.miss(_Column.ORDINAL)
         return None
     return reader.checked(_Column.ORDINAL, lambda: _parse_ordinal(cell))
 
@@ -219,7 +198,12 @@ def _parse_ordinal(cell: str | float | date) -> int:
     )
 
 
-def _parse_sex(text: str) -> Sex:
+def parse_sex(text: str) -> Sex:
+    """The sex as lists write it.
+
+    Raises:
+        IssuerDataError: ``sex.unknown``.
+    """
     sex = _SEXES.get(unicodedata.normalize("NFC", text).lower())
     if sex is None:
         raise IssuerDataError("the sex is none of M, F, nam, nữ", code="sex.unknown")
@@ -247,75 +231,3 @@ def _parse_portrait_name(text: str) -> str:
             code="portrait.name",
         )
     return text
-
-
-def _judge_ages(
-    reader: RowReader, birth_date: date, admission_date: date | None, today: date
-) -> None:
-    if birth_date > today or not _MIN_AGE <= full_years(birth_date, today) <= _MAX_AGE:
-        reader.refuse(
-            _Column.BIRTH_DATE,
-            "birth-date.age",
-            f"the age today is not {_MIN_AGE} to {_MAX_AGE} years",
-        )
-    elif admission_date is not None and full_years(birth_date, admission_date) < _MIN_AGE:
-        reader.refuse(
-            _Column.ADMISSION_DATE,
-            "admission-date.age",
-            f"the age at admission is under {_MIN_AGE} years",
-        )
-
-
-def _judge_order(
-    reader: RowReader, admission_date: date | None, recognition_date: date | None, today: date
-) -> None:
-    if admission_date is not None and admission_date > today:
-        reader.refuse(
-            _Column.ADMISSION_DATE,
-            "admission-date.future",
-            "the date of admission is in the future",
-        )
-    if recognition_date is None:
-        return
-    if recognition_date > today:
-        reader.refuse(
-            _Column.RECOGNITION_DATE,
-            "recognition-date.future",
-            "the date of recognition is in the future",
-        )
-    if admission_date is not None and recognition_date < admission_date:
-        reader.refuse(
-            _Column.RECOGNITION_DATE,
-            "recognition-date.order",
-            "the date of recognition lies before the date of admission",
-        )
-
-
-def _judge_committee(
-    reader: RowReader,
-    organisation_code: OrganisationCode,
-    card_number: CardNumber | None,
-    organisations: OrganisationTree,
-    scheme: CardNumberScheme,
-) -> None:
-    if organisation_code not in organisations:
-        reader.refuse(
-            _Column.ORGANISATION_CODE,
-            "organisation.unknown",
-            f"organisation {organisation_code} is not in the register",
-        )
-        return
-    expected = organisations.committee_number(organisation_code)
-    if expected is None:
-        reader.refuse(
-            _Column.ORGANISATION_CODE,
-            "organisation.no-committee-number",
-            f"neither organisation {organisation_code} nor any above it has a committee number",
-        )
-    elif card_number is not None and scheme.committee_number(card_number) != expected:
-        reader.refuse(
-            _Column.CARD_NUMBER,
-            "card-number.other-committee",
-            f"the card number does not begin with {expected}, the committee number of "
-            f"organisation {organisation_code}",
-        )

@@ -1,7 +1,9 @@
-"""Text from outside: normalised at the edge, judged character by character, and ordered as Viet Nam orders it.
+"""Text from outside: normalised at the edge, judged character by character, ordered and found as in Viet Nam.
 
 Every text is brought to Unicode Normalisation Form C; nothing else about it is ever "corrected". "Hoà" and
-"Hòa" stay two strings. Lists are ordered by a stored key, because collations differ from server to server.
+"Hòa" stay two strings. Lists are ordered by a stored key, because collations differ from server to server;
+names are found by a second one, in which tones, Đ, capitals and apostrophes do not count. Every key of a name
+is computed here and nowhere else.
 """
 
 import functools
@@ -11,7 +13,7 @@ from card_layout.errors import CardDataError
 from card_layout.names import to_nfc
 from issuer.errors import IssuerDataError
 
-__all__ = ["clean_name", "clean_text", "sort_key"]
+__all__ = ["clean_name", "clean_text", "fold", "likeness", "search_key", "sort_key", "spelling"]
 
 _NAME_MARKS = frozenset(" -'\u2018\u2019\u02bc")
 _TEXT_MARKS = frozenset(" '’-.,/()&:\"“”–")
@@ -54,6 +56,35 @@ def sort_key(full_name: str) -> bytes:
     """
     words = [_word_key(word) for word in unicodedata.normalize("NFC", full_name).lower().split()]
     return b"\x00".join(key for key in (words[-1:] + words[:-1]) if key)
+
+
+def fold(text: str) -> str:
+    """The text without what people write in different ways: marks and tones, Đ, capitals, apostrophes, layout.
+
+    A hyphen parts words as a space does. Folding twice gives the same as folding once.
+    """
+    return " ".join("".join(map(_folded_character, text)).split())
+
+
+def search_key(full_name: str) -> str:
+    """The folded words of a name, the given name (the last word) first: what searches by a beginning look up."""
+    words = fold(full_name).split()
+    return " ".join(words[-1:] + words[:-1])
+
+
+def likeness(full_name: str) -> str:
+    """The folded name without spaces: alike for names that may well be the same one, as K'Tem and K' Tem."""
+    return fold(full_name).replace(" ", "")
+
+
+def spelling(full_name: str) -> str:
+    """The words with their letters, each with its tone behind it: alike for "Hoà" and "Hòa", whose marks only stand apart."""
+    return " ".join(map(_spelled, unicodedata.normalize("NFD", full_name).split()))
+
+
+def _spelled(word: str) -> str:
+    tones = "".join(sorted(part for part in word if part in _TONE_WEIGHTS))
+    return "".join(part for part in word if part not in _TONE_WEIGHTS) + tones
 
 
 def _judged(written: str, *, subject: str, marks: frozenset[str], max_bytes: int) -> str:
@@ -129,3 +160,23 @@ def _letter_key(character: str) -> tuple[bytes, int] | None:
             return bytes((_LETTER_WEIGHTS[under],)), _OTHER_MARK
         return bytes((_OTHER_LETTER,)) + letter.encode(), tone
     return None
+
+
+_DROPPED_WHEN_FOLDED = frozenset("'\u2018\u2019\u02bc`\u00b4")
+_SPACED_WHEN_FOLDED = frozenset("-\u2010\u2011\u2013")
+_FOLDED_LETTERS = {"đ": "d", "\u00f0": "d", "\u0256": "d"}
+
+
+@functools.cache
+def _folded_character(character: str) -> str:
+    """What one character becomes; folding its outcome again changes nothing."""
+    if character in _DROPPED_WHEN_FOLDED:
+        return ""
+    if character in _SPACED_WHEN_FOLDED:
+        return " "
+    parts = unicodedata.normalize("NFD", character.casefold())
+    folded = "".join(
+        _FOLDED_LETTERS.get(part, part) for part in parts if unicodedata.category(part) != "Mn"
+    )
+    # Some characters change more than once: their capitals unfold to letters with marks of their own.
+    return folded if folded == character else "".join(map(_folded_character, folded))

@@ -5,12 +5,13 @@ and what was judged is what is read, even if somebody puts another file in its p
 """
 
 import contextlib
+import hashlib
 import os
 import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -20,9 +21,17 @@ from issuer.errors import IssuerDataError, IssuerUnavailableError
 __all__ = [
     "MAX_COLUMNS",
     "MAX_FILE_BYTES",
+    "MAX_LINE_CHARACTERS",
     "MAX_ROWS",
     "Header",
+    "Layout",
+    "Line",
+    "RowMaker",
+    "Sheet",
     "Table",
+    "TemplateLayout",
+    "digest_of",
+    "is_empty",
     "open_bounded",
 ]
 
@@ -35,18 +44,55 @@ MAX_ROWS = 400_000
 MAX_COLUMNS = 256
 """The most cells of one line."""
 
+MAX_LINE_CHARACTERS = 64 * 1024
+"""The most characters of one line."""
+
 _TEXT_HINT = "the template: membercard-issuer members template"
 
 
-class Table(Protocol):
-    """A table that has been judged as a whole."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a file: ``number`` counts as a spreadsheet does, the first line is 1."""
+
+    number: int
+    cells: Sequence[Cell] = field(repr=False)
+
+
+class Sheet(Protocol):
+    """Lines of cells that have been judged as a whole, whatever kind of file they come from."""
 
     @property
-    def row_count(self) -> int:
-        """How many rows it has at most, for a progress display; empty ones are counted and not given out."""
+    def line_count(self) -> int:
+        """How many lines there are at most, empty ones included."""
 
-    def rows(self) -> Iterator[ListRow]:
-        """The rows that are not empty, in their order; may be walked once."""
+    def lines(self) -> Iterator[Line]:
+        """All lines in their order; may be walked again."""
+
+
+class Layout(Protocol):
+    """How the lines of a file become rows of our columns."""
+
+    @property
+    def header_line(self) -> int:
+        """The number of the line that names the columns."""
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over whatever of the layout says how a file is read; empty for the template."""
+
+    def header(self, cells: Sequence[Cell]) -> "RowMaker":
+        """Find the columns in the header line.
+
+        Raises:
+            IssuerDataError: it is not the header that is expected (``file.columns``, ``mapping.*``).
+        """
+
+
+class RowMaker(Protocol):
+    """Makes rows of lines, once the header is known."""
+
+    def row(self, number: int, cells: Sequence[Cell]) -> ListRow | None:
+        """The cells by column; ``None`` for a line without content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +103,15 @@ class Header:
     width: int
 
     @classmethod
-    def from_cells(cls, cells: Sequence[Cell], columns: Sequence[str]) -> "Header":
+    def from_cells(
+        cls, cells: Sequence[Cell], columns: Sequence[str], *, passed_over: Sequence[str] = ()
+    ) -> "Header":
         """Find every column in the header line; their order does not matter.
+
+        Args:
+            cells: the header line.
+            columns: what must be there.
+            passed_over: columns that may be there and say nothing: a correction file's own.
 
         Raises:
             IssuerDataError: a column is missing, unknown or there twice (``file.columns``).
@@ -71,26 +124,93 @@ class Header:
             raise IssuerDataError(
                 f"the header line lacks {', '.join(missing)}", code="file.columns", hint=_TEXT_HINT
             )
-        if len(names) != len(columns):
+        told = [name for name in names if name not in passed_over]
+        if len(told) != len(columns):
             raise IssuerDataError(
-                f"the header line has {len(names)} columns, expected the {len(columns)} of the template",
+                f"the header line has {len(told)} columns, expected the {len(columns)} of the template",
                 code="file.columns",
                 hint=_TEXT_HINT,
             )
-        return cls(tuple((column, names.index(column)) for column in columns), len(columns))
+        return cls(tuple((column, names.index(column)) for column in columns), len(names))
 
     def row(self, number: int, cells: Sequence[Cell]) -> ListRow | None:
         """The cells by column; ``None`` for a line without content."""
-        if all(_is_empty(cell) for cell in cells):
+        width = len(cells)
+        found = {
+            column: cells[position] if position < width else None
+            for column, position in self.positions
+        }
+        has_surplus = width > self.width and not all(map(is_empty, cells[self.width :]))
+        if not has_surplus and all(map(is_empty, found.values())):
             return None
-        return ListRow(
-            number=number,
-            cells={
-                column: cells[position] if position < len(cells) else None
-                for column, position in self.positions
-            },
-            has_surplus=not all(_is_empty(cell) for cell in cells[self.width :]),
+        return ListRow(number=number, cells=found, has_surplus=has_surplus)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateLayout:
+    """The published template: our own names in the first line."""
+
+    columns: Sequence[str]
+    passed_over: Sequence[str] = ()
+
+    @property
+    def header_line(self) -> int:
+        """The first one."""
+        return 1
+
+    @property
+    def digest(self) -> bytes:
+        """The template reads every file alike."""
+        return b""
+
+    def header(self, cells: Sequence[Cell]) -> Header:
+        """Find the columns in the header line.
+
+        Raises:
+            IssuerDataError: ``file.columns``.
+        """
+        return Header.from_cells(cells, self.columns, passed_over=self.passed_over)
+
+
+class Table:
+    """A judged file with its columns found."""
+
+    def __init__(self, sheet: Sheet, layout: Layout, *, digest: bytes) -> None:
+        """Find the columns.
+
+        Args:
+            sheet: the lines of the file.
+            layout: how they become rows.
+            digest: SHA-256 of the file; the table's own digest covers the layout too.
+
+        Raises:
+            IssuerDataError: other columns than the layout's (``file.columns``, ``mapping.*``).
+        """
+        self.digest = hashlib.sha256(digest + layout.digest).digest()
+        self._sheet = sheet
+        self._header_line = layout.header_line
+        found = next(
+            (line.cells for line in sheet.lines() if line.number == layout.header_line), ()
         )
+        self.header: tuple[Cell, ...] = tuple(found)
+        self._rows = layout.header(self.header)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are at most, for a progress display; empty ones are counted and not given out."""
+        return max(self._sheet.line_count - self._header_line, 0)
+
+    def rows(self) -> Iterator[ListRow]:
+        """The rows that are not empty, in their order; may be walked again."""
+        make = self._rows.row
+        for line in self.lines():
+            row = make(line.number, line.cells)
+            if row is not None:
+                yield row
+
+    def lines(self) -> Iterator[Line]:
+        """The lines below the header as they stand in the file."""
+        return (line for line in self._sheet.lines() if line.number > self._header_line)
 
 
 @contextlib.contextmanager
@@ -128,13 +248,24 @@ def open_bounded(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
+def digest_of(file: BinaryIO) -> bytes:
+    """SHA-256 of the whole file; its position is at the start again."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    file.seek(0)
+    return digest.digest()
+
+
+def is_empty(cell: Cell) -> bool:
+    """Whether nothing stands there; white space is nothing."""
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
 def _judge_size(size: int) -> None:
     if size > MAX_FILE_BYTES:
         raise IssuerDataError(
             f"the file has {size} bytes or more, expected at most {MAX_FILE_BYTES}",
             code="file.too-large",
         )
-
-
-def _is_empty(cell: Cell) -> bool:
-    return cell is None or (isinstance(cell, str) and not cell.strip())

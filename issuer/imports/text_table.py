@@ -3,52 +3,59 @@
 Vietnamese spreadsheets save "CSV" with semicolons, because the comma is their decimal sign.
 """
 
+import codecs
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import BinaryIO
 
-from issuer.domain.list_row import ListRow
 from issuer.errors import IssuerDataError
-from issuer.imports.table import MAX_COLUMNS, MAX_ROWS, Header
+from issuer.imports.table import MAX_COLUMNS, MAX_LINE_CHARACTERS, MAX_ROWS, Line
 
-__all__ = ["TextTable"]
+__all__ = ["FORMULA_STARTS", "TextSheet", "as_text_cell"]
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""What makes a spreadsheet take a text cell for a formula."""
 
 _MAX_LINE_BYTES = 64 * 1024
-_MAX_RECORD_CHARACTERS = 64 * 1024
 _DELIMITERS = (",", ";", "\t")
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BYTE_ORDER_MARK = codecs.BOM_UTF8
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_HINT = "save the list as xlsx, or as CSV in UTF-8"
 
 
-class TextTable:
+def as_text_cell(text: str) -> str:
+    """Text as our own files write it: an apostrophe keeps a spreadsheet from computing it; reading takes it off."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _as_meant(text: str) -> str:
+    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA_STARTS) else text
+
+
+class TextSheet:
     """A text table whose every line has been read once and found well-formed."""
 
-    def __init__(self, file: BinaryIO, columns: Sequence[str]) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         """Judge the whole file.
 
         Raises:
-            IssuerDataError: not UTF-8 text (``file.not-utf-8``), not a table (``file.malformed``), other
-                columns (``file.columns``), or too many rows or cells (``file.too-many-rows``,
-                ``file.malformed``).
+            IssuerDataError: not UTF-8 text (``file.not-utf-8``), not a table (``file.malformed``), or too many
+                rows or cells (``file.too-many-rows``, ``file.malformed``).
         """
         self._file = file
+        _judge_encoding(file)
         self._delimiter = _find_delimiter(self._file)
-        records = self._records()
-        self._header = Header.from_cells(next(records, []), columns)
-        self._row_count = sum(1 for _ in records)
+        self._line_count = sum(1 for _ in self._records())
 
     @property
-    def row_count(self) -> int:
-        """The lines below the header."""
-        return self._row_count
+    def line_count(self) -> int:
+        """All records, the header included."""
+        return self._line_count
 
-    def rows(self) -> Iterator[ListRow]:
-        """The rows that are not empty."""
+    def lines(self) -> Iterator[Line]:
+        """All records."""
         for number, record in enumerate(self._records(), start=1):
-            if number == 1:
-                continue
-            row = self._header.row(number, record)
-            if row is not None:
-                yield row
+            yield Line(number, [_as_meant(cell) if cell[:1] == "'" else cell for cell in record])
 
     def _records(self) -> Iterator[list[str]]:
         reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
@@ -60,7 +67,7 @@ class TextTable:
                     raise IssuerDataError(
                         f"the file has more than {MAX_ROWS} rows", code="file.too-many-rows"
                     )
-                if len(record) > MAX_COLUMNS or sum(map(len, record)) > _MAX_RECORD_CHARACTERS:
+                if len(record) > MAX_COLUMNS or sum(map(len, record)) > MAX_LINE_CHARACTERS:
                     raise IssuerDataError(
                         f"line {reader.line_num} is too long for a row", code="file.malformed"
                     )
@@ -84,16 +91,22 @@ class TextTable:
                 )
             if b"\0" in line:
                 raise IssuerDataError(
-                    f"line {number} holds a null character", code="file.not-utf-8"
+                    f"line {number} holds a null character", code="file.not-utf-8", hint=_HINT
                 )
             try:
                 yield line.decode()
             except UnicodeDecodeError as error:
                 raise IssuerDataError(
-                    f"line {number} is not UTF-8",
+                    f"line {number} is not UTF-8; an older program may have saved it as windows-1258",
                     code="file.not-utf-8",
-                    hint="save the list as xlsx, or as CSV in UTF-8",
+                    hint=_HINT,
                 ) from error
+
+
+def _judge_encoding(file: BinaryIO) -> None:
+    file.seek(0)
+    if file.read(2) in _UTF_16_MARKS:
+        raise IssuerDataError("the file is UTF-16 text", code="file.not-utf-8", hint=_HINT)
 
 
 def _find_delimiter(file: BinaryIO) -> str:

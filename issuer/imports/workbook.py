@@ -12,13 +12,13 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, datetime
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from issuer.domain.list_row import Cell, ListRow
+from issuer.domain.list_row import Cell
 from issuer.errors import IssuerDataError
-from issuer.imports.table import MAX_ROWS, Header
+from issuer.imports.table import MAX_ROWS, Line
 
 __all__ = ["WORKBOOK_MAGIC", "open_workbook"]
 
@@ -27,44 +27,54 @@ WORKBOOK_MAGIC = b"PK\x03\x04"
 
 _MAX_ENTRIES = 2_000
 _MAX_UNPACKED_BYTES = 512 * 1024 * 1024
-_MAX_LINE_CHARACTERS = 256 * 1024
+_MAX_LINE_BYTES = 256 * 1024
 _SECONDS = 300
 _MACRO_MARKS = ("vbaproject", "activex", "macrosheets", "dialogsheets", "vbadata")
+_LINK_MARKS = ("xl/externallinks/", "xl/connections.xml", "xl/querytables/", "xl/model/")
 _CONTENT_TYPES = "[Content_Types].xml"
 _WORKBOOK_ENTRY = "xl/workbook.xml"
 
 
-class WorkbookTable:
+class WorkbookSheet:
     """The first sheet, as the worker wrote it down: one JSON line a row."""
 
-    def __init__(self, output: IO[str], columns: Sequence[str]) -> None:
-        """Take the first two lines: how many rows there are, and the header.
+    def __init__(self, output: BinaryIO) -> None:
+        """Take the first line: how many rows there are.
 
         Raises:
-            IssuerDataError: the sheet could not be read (``file.malformed``), has too many rows
-                (``file.too-many-rows``), or other columns (``file.columns``).
+            IssuerDataError: the sheet could not be read (``file.malformed``), computes its cells
+                (``file.formulas``), or has too many rows (``file.too-many-rows``).
         """
         self._output = output
-        self._row_count = self._read_count()
-        self._header = Header.from_cells(self._read_cells() or [], columns)
+        self._line_count = self._read_count()
+        self._begin = output.tell()
 
     @property
-    def row_count(self) -> int:
-        """The lines below the header, empty ones included."""
-        return max(self._row_count - 1, 0)
+    def line_count(self) -> int:
+        """All lines, empty ones included."""
+        return self._line_count
 
-    def rows(self) -> Iterator[ListRow]:
-        """The rows that are not empty."""
-        number = 1
-        while (cells := self._read_cells()) is not None:
+    def lines(self) -> Iterator[Line]:
+        """All lines."""
+        self._output.seek(self._begin)
+        number = 0
+        while (answer := self._read_line()) is not None:
+            if not isinstance(answer, list):
+                raise _unreadable()
             number += 1
-            row = self._header.row(number, cells)
-            if row is not None:
-                yield row
+            yield Line(number, [_cell(each) if type(each) is dict else each for each in answer])
 
     def _read_count(self) -> int:
         answer = self._read_line()
-        if not isinstance(answer, dict) or "rows" not in answer:
+        if not isinstance(answer, dict):
+            raise _unreadable()
+        if "formula" in answer:
+            raise IssuerDataError(
+                f"cell {answer['formula']} of the sheet is a formula",
+                code="file.formulas",
+                hint="copy the sheet and paste it as values",
+            )
+        if "rows" not in answer:
             raise _unreadable()
         count = int(answer["rows"])
         if count > MAX_ROWS + 1:
@@ -74,28 +84,25 @@ class WorkbookTable:
             )
         return count
 
-    def _read_cells(self) -> list[Cell] | None:
-        answer = self._read_line()
-        return [_cell(value) for value in answer] if isinstance(answer, list) else None
-
     def _read_line(self) -> Any:
-        line = self._output.readline(_MAX_LINE_CHARACTERS + 1)
-        if len(line) > _MAX_LINE_CHARACTERS:
+        line = self._output.readline(_MAX_LINE_BYTES + 1)
+        if len(line) > _MAX_LINE_BYTES:
             raise IssuerDataError("a row of the sheet is too long", code="file.malformed")
         return json.loads(line) if line else None
 
 
 @contextlib.contextmanager
-def open_workbook(file: BinaryIO, columns: Sequence[str]) -> Iterator[WorkbookTable]:
-    """The table in the first sheet of a workbook.
+def open_workbook(file: BinaryIO) -> Iterator[WorkbookSheet]:
+    """The first sheet of a workbook.
 
     Raises:
         IssuerDataError: not a workbook, or one that cannot be read within the bounds (``file.malformed``),
-            that unpacks to too much (``file.too-large``), or holds macros (``file.macros``).
+            that unpacks to too much (``file.too-large``), holds macros (``file.macros``), formulas
+            (``file.formulas``) or links to other data (``file.external-links``).
     """
     judge_archive(file)
     file.seek(0)
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
+    with tempfile.TemporaryFile() as spool:
         try:
             # The worker inherits the open file itself, so it reads what was judged; -P keeps the current
             # directory from lending it modules.
@@ -112,7 +119,7 @@ def open_workbook(file: BinaryIO, columns: Sequence[str]) -> Iterator[WorkbookTa
         if status != 0:
             raise _unreadable()
         spool.seek(0)
-        yield WorkbookTable(spool, columns)
+        yield WorkbookSheet(spool)
 
 
 def judge_archive(file: BinaryIO) -> None:
@@ -140,6 +147,12 @@ def judge_archive(file: BinaryIO) -> None:
                     "the workbook holds macros",
                     code="file.macros",
                     hint="save it as a plain xlsx workbook",
+                )
+            if any(name.lower().startswith(_LINK_MARKS) for name in names):
+                raise IssuerDataError(
+                    "the workbook takes data from other files",
+                    code="file.external-links",
+                    hint="copy the sheet into a new workbook and paste it as values",
                 )
             if _WORKBOOK_ENTRY not in names or _CONTENT_TYPES not in names:
                 raise IssuerDataError("the archive is not an xlsx workbook", code="file.malformed")
@@ -169,16 +182,12 @@ def judge_archive(file: BinaryIO) -> None:
         ) from error
 
 
-def _cell(value: Any) -> Cell:
-    if isinstance(value, dict):
-        text = str(value.get("date", ""))
-        try:
-            return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
-        except ValueError:
-            return text
-    if value is None or isinstance(value, (str, float, int, bool)):
-        return value
-    return str(value)
+def _cell(value: dict[str, Any]) -> Cell:
+    text = str(value.get("date", ""))
+    try:
+        return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
+    except ValueError:
+        return text
 
 
 def _unreadable() -> IssuerDataError:

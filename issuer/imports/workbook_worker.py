@@ -1,14 +1,19 @@
 """The process that reads a workbook: standard input is the file, standard output one JSON line a row.
 
 It runs with bounded memory and time, so that a workbook made to exhaust either ends this process only.
-The first line is ``{"rows": n}``; each further one is a list of cells, dates as ``{"date": text}``.
+The first line is ``{"rows": n}``, or ``{"formula": cell}`` where the sheet computes; each further one is a list
+of cells, dates as ``{"date": text}``.
 """
 
 import datetime as dt
 import json
 import os
+import posixpath
+import re
 import resource
 import sys
+import zipfile
+from xml.etree import ElementTree as ET
 
 from python_calamine import CalamineError, CalamineWorkbook
 
@@ -18,6 +23,12 @@ _MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 _CPU_SECONDS = 240
 _OUTPUT_BYTES = 512 * 1024 * 1024
 _MAX_COLUMNS = 256
+_MAX_DIRECTORY_BYTES = 4 * 1024 * 1024
+_WINDOW_BYTES = 1024 * 1024
+_OVERLAP_BYTES = 1024
+_FORMULA = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?f[\s/>]")
+_CELL = re.compile(rb'<(?:[A-Za-z0-9]{1,16}:)?c\b[^>]{0,200}?\br="([A-Z]{1,3}[0-9]{1,7})"')
+_RELATION_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
 def main() -> int:
@@ -28,6 +39,13 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         with os.fdopen(0, "rb", closefd=False) as file:
+            with zipfile.ZipFile(file) as archive:
+                formula = _find_formula(archive)
+            if formula is not None:
+                _write({"formula": formula})
+                sys.stdout.flush()
+                return 0
+            file.seek(0)
             workbook = CalamineWorkbook.from_filelike(file)
         sheet = workbook.get_sheet_by_index(0)
         if sheet.total_width > _MAX_COLUMNS:
@@ -41,9 +59,57 @@ def main() -> int:
         for row in sheet.iter_rows():
             _write([_plain(cell) for cell in row])
         sys.stdout.flush()
-    except (CalamineError, MemoryError, IndexError, OSError):
+    except (
+        CalamineError,
+        MemoryError,
+        LookupError,
+        OSError,
+        ET.ParseError,
+        zipfile.BadZipFile,
+        ValueError,
+        StopIteration,
+    ):
         return 1
     return 0
+
+
+def _find_formula(archive: zipfile.ZipFile) -> str | None:
+    """The first cell of the first sheet that holds a formula: a saved value may be older than what it came from."""
+    name = _first_sheet(archive)
+    if name not in archive.namelist():
+        # Whatever the reader makes of such a workbook, it has no sheet that could compute.
+        return None
+    before = b""
+    with archive.open(name) as sheet:
+        while chunk := sheet.read(_WINDOW_BYTES):
+            window = before + chunk
+            found = _FORMULA.search(window)
+            if found is not None:
+                cells = _CELL.findall(window[: found.start()])
+                return cells[-1].decode() if cells else "?"
+            before = window[-_OVERLAP_BYTES:]
+    return None
+
+
+def _first_sheet(archive: zipfile.ZipFile) -> str:
+    """The entry of the sheet that stands first in the workbook (ECMA-376 Part 1, 18.2.19 and 15.2)."""
+    workbook = _parse(archive, "xl/workbook.xml")
+    relations = _parse(archive, "xl/_rels/workbook.xml.rels")
+    first = next(each for each in workbook.iter() if each.tag.rpartition("}")[2] == "sheet")
+    wanted = first.get(_RELATION_ID) or next(
+        value for name, value in first.items() if name.rpartition("}")[2] == "id"
+    )
+    target = next(each.get("Target", "") for each in relations if each.get("Id") == wanted)
+    return posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
+
+
+def _parse(archive: zipfile.ZipFile, name: str) -> ET.Element:
+    with archive.open(name) as entry:
+        content = entry.read(_MAX_DIRECTORY_BYTES + 1)
+    if len(content) > _MAX_DIRECTORY_BYTES or b"<!DOCTYPE" in content:
+        raise ValueError("not the directory of a workbook")
+    # This process is bounded in memory and time, and what declares entities was refused above.
+    return ET.fromstring(content)  # noqa: S314
 
 
 def _write(value: object) -> None:

@@ -26,7 +26,7 @@ PERSONALISATION_KEY_ID = "personalisation"
 """Our own master key for chips."""
 
 CARD_DATA_KEY_ID = "card-data"
-"""The master key under which secrets and contents of cards lie in the database."""
+"""The master key under which members, and secrets and contents of cards, lie in the database."""
 
 _DEFAULT_LENGTHS = PersonalisationProfile()
 _MASTER_KEY_IDS = {

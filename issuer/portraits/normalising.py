@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from issuer.domain.portrait import NormalisedPortrait
 from issuer.errors import IssuerDataError
+from issuer.portraits.quality import can_count_faces, judge_quality
 
 __all__ = ["MAX_PIXELS", "PortraitBounds", "normalise_portrait"]
 
@@ -49,8 +51,8 @@ class PortraitBounds:
             )
 
 
-def normalise_portrait(picture: bytes, bounds: PortraitBounds) -> bytes:
-    """The card's portrait as a JPEG without metadata.
+def normalise_portrait(picture: bytes, bounds: PortraitBounds) -> NormalisedPortrait:
+    """The card's portrait as a JPEG without metadata, and what a person should look at.
 
     The middle of the picture is kept where it is wider or higher than 3:4. Of all JPEG qualities the best one
     that fits is taken.
@@ -82,7 +84,9 @@ def normalise_portrait(picture: bytes, bounds: PortraitBounds) -> bytes:
             f"the portrait has too little detail to fill {bounds.min_bytes} bytes",
             code="portrait.too-little-detail",
         )
-    return portrait
+    return NormalisedPortrait(
+        image=portrait, doubts=tuple(judge_quality(upright)), has_checked_faces=can_count_faces()
+    )
 
 
 def _decode(picture: bytes) -> Image.Image:

@@ -8,6 +8,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from issuer.domain.portrait import NormalisedPortrait, PortraitDoubt
 from issuer.errors import IssuerDataError, IssuerUnavailableError
 from issuer.portraits.normalising import PortraitBounds
 
@@ -15,6 +16,7 @@ __all__ = ["ProcessPortraitNormaliser"]
 
 _SECONDS = 10.0
 _MAX_ANSWER_BYTES = 1024 * 1024
+_TAKEN = (b"K", b"F")
 
 
 class ProcessPortraitNormaliser:
@@ -49,8 +51,8 @@ class ProcessPortraitNormaliser:
             process.kill()
             process.communicate()
 
-    def normalise(self, picture: bytes) -> bytes:
-        """A JPEG of 3:4 within the bounds of size.
+    def normalise(self, picture: bytes) -> NormalisedPortrait:
+        """A JPEG of 3:4 within the bounds of size, and what a person should look at.
 
         Raises:
             IssuerDataError: the picture is refused (see :func:`~issuer.portraits.normalising.normalise_portrait`),
@@ -69,8 +71,8 @@ class ProcessPortraitNormaliser:
             # Whatever went wrong, its rest must not be taken for the answer to the next picture.
             self.close()
             raise
-        if kind == b"K":
-            return payload
+        if kind in _TAKEN:
+            return _decode(payload, has_checked_faces=kind == b"F")
         code, _, sentence = payload.decode(errors="replace").partition("\0")
         raise IssuerDataError(sentence, code=code)
 
@@ -79,6 +81,8 @@ class ProcessPortraitNormaliser:
             # -P keeps the current directory from lending the worker modules.
             process = subprocess.Popen(
                 (sys.executable, "-P", "-m", "issuer.portraits.worker"),
+                # Threads of a numerics library would each reserve memory that the worker is denied.
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -93,6 +97,17 @@ class ProcessPortraitNormaliser:
                 os.set_blocking(pipe.fileno(), False)
         self._process = process
         return process
+
+
+def _decode(payload: bytes, *, has_checked_faces: bool) -> NormalisedPortrait:
+    end = 4 + int.from_bytes(payload[:4], "big")
+    lines = payload[4:end].decode().splitlines()
+    parts = [line.partition("\0") for line in lines]
+    return NormalisedPortrait(
+        image=payload[end:],
+        doubts=tuple(PortraitDoubt(code=code, sentence=sentence) for code, _, sentence in parts),
+        has_checked_faces=has_checked_faces,
+    )
 
 
 def _exchange(

@@ -1,25 +1,37 @@
 """Use case: take members from a list into the register.
 
-Rows are judged one by one and stored in chunks, each in one transaction. Every row ends taken, already present
-or refused, so an import that broke off is simply repeated: what was taken is found present, and nothing is
-doubled.
+Rows are judged one by one and stored in chunks, each in one transaction together with the note of what became of
+its rows. Every row ends taken, already present, refused or questionable. An import that broke off at any moment goes
+on behind the last chunk that was stored when the same list is brought again; what it tells in the end is what an
+import tells that ran through, wherever the chunks were cut.
 """
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
+from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.card_number import CardNumberScheme
 from issuer.domain.list_row import Finding, ListRow
-from issuer.domain.member import Member, MemberId, MemberStatement, PortraitDigest
-from issuer.domain.member_list import JudgedRow, MemberColumn, judge_member_row
+from issuer.domain.member import Member, MemberId, PortraitDigest
+from issuer.domain.member_list import JudgedRow, MemberColumn
 from issuer.domain.organisation import OrganisationTree
-from issuer.errors import ConflictError, IssuerDataError
-from issuer.services.import_outcome import RowOutcome, RowResult
+from issuer.domain.rights import Actor, Right
+from issuer.domain.row_judge import RowJudge
+from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
+from issuer.services.compare_rows import Candidate, RowsOfList, compare, place_of
+from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
+from issuer.services.import_ports import (
+    DoubtState,
+    ImportChunk,
+    ImportRecord,
+    QuestionableContent,
+)
 from issuer.services.register_ports import (
-    MemberNumbers,
     PortraitNormaliser,
     PortraitSource,
     PortraitStore,
@@ -27,34 +39,60 @@ from issuer.services.register_ports import (
     RegisterTransaction,
 )
 
-__all__ = ["MemberImport"]
+__all__ = ["ImportProgress", "MemberImport", "MemberListSource"]
 
 _ATTEMPTS = 3
 """How often a chunk is tried where somebody else takes one of its numbers between look and write."""
 
-_NUMBER_COLUMNS: tuple[tuple[MemberColumn, str, Callable[[MemberStatement], str]], ...] = (
-    (MemberColumn.CARD_NUMBER, "card-number", lambda statement: statement.card_number),
-    (MemberColumn.RECORD_NUMBER, "record-number", lambda statement: statement.record_number),
-    (MemberColumn.CITIZEN_NUMBER, "citizen-number", lambda statement: statement.citizen_number),
-)
+_FIRST_CHUNK_ROWS = 200
+_CHUNK_SECONDS = 2.0
+"""Chunks grow while they take less than half of this: a kill loses little, and commits cost little."""
+
+
+class MemberListSource(Protocol):
+    """A list that has been judged as a whole."""
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over the list and how it is read."""
+
+    @property
+    def row_count(self) -> int:
+        """How many rows it has at most."""
+
+    def rows(self) -> Iterator[ListRow]:
+        """The rows that are not empty, in their order; may be walked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Candidate:
-    """A row that keeps the rules of form and is the first in its list with its numbers."""
+class ImportProgress:
+    """How far an import has come; all of it is stored."""
 
-    row: JudgedRow
-    picture: bytes = field(repr=False)
-    source: PortraitDigest
+    rows_done: int
+    row_count: int
+    summary: ImportSummary
 
-    @property
-    def numbers(self) -> MemberNumbers:
-        statement = self.row.statement
-        return MemberNumbers(
-            card_number=statement.card_number,
-            record_number=statement.record_number,
-            citizen_number=statement.citizen_number,
-        )
+
+@dataclass(slots=True, kw_only=True)
+class _Settled:
+    """What is known of a chunk before it is stored.
+
+    Attributes:
+        rows: their numbers.
+        outcomes: of rows that are refused for what they are themselves.
+        holding: rows that keep the rules of form, the first of their list with their numbers.
+        known: those whom the register knows by a number.
+        new: the others, their pictures looked at.
+        portraits: the pictures of these, by row.
+    """
+
+    rows: list[int]
+    outcomes: dict[int, RowOutcome] = field(default_factory=dict)
+    holding: set[int] = field(default_factory=set)
+    known: list[Candidate] = field(default_factory=list)
+    new: list[Candidate] = field(default_factory=list)
+    portraits: dict[int, bytes] = field(default_factory=dict, repr=False)
+    has_checked_faces: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +102,13 @@ class MemberImport:
     Attributes:
         register: where members go.
         portraits: the pictures that came with the list.
-        normaliser: makes card portraits of them.
+        normaliser: makes card portraits of them, and looks at them.
         store: where card portraits are kept.
         scheme: how card numbers are built.
         clock: the present time (aware UTC).
         new_member_id: a fresh random identifier.
-        chunk_rows: how many rows one transaction stores.
+        chunk_rows: the most rows that one transaction stores.
+        stopwatch: seconds of any beginning, by which chunks grow.
     """
 
     register: Register
@@ -80,206 +119,319 @@ class MemberImport:
     clock: Callable[[], datetime]
     new_member_id: Callable[[], MemberId]
     chunk_rows: int = 200
+    stopwatch: Callable[[], float] = time.monotonic
 
-    def run(self, rows: Iterable[ListRow]) -> Iterator[RowOutcome]:
-        """Take the rows; each outcome is given out after it has become durable, in the order of the rows.
+    def run(
+        self,
+        source: MemberListSource,
+        *,
+        actor: Actor,
+        progress: Callable[[ImportProgress], None] | None = None,
+    ) -> ImportRecord:
+        """Take the list, or go on with it where an earlier import of it broke off.
+
+        Args:
+            source: the list.
+            actor: who brings it. They need the right to import for the organisation of every row that is taken.
+            progress: called after each chunk, when it is durable.
+
+        Returns:
+            The finished import; ``outcomes`` tells what became of each row.
 
         Raises:
-            IssuerUnavailableError: the database or the portrait store does not answer; what was given out
-                stays.
-            ConflictError: others keep taking the same numbers at the same time.
+            IssuerRefusedError: the actor may import nowhere (``right.missing``).
+            IssuerUnavailableError: the database or the portrait store does not answer; what was stored stays.
+            ConflictError: others keep taking the same numbers at the same time, or another process goes on with
+                this import (``import.elsewhere``).
         """
+        if not actor.may_somewhere(Right.IMPORT_MEMBERS):
+            raise IssuerRefusedError(
+                f"account {actor.account} has no right {Right.IMPORT_MEMBERS}", code="right.missing"
+            )
+        record, organisations = self._begin(source, actor)
+        judge = RowJudge(
+            organisations=organisations, scheme=self.scheme, today=record.started_at.date()
+        )
+        rows_of_list = RowsOfList()
+        iterator = iter(source.rows())
+        done = self._walk_again(iterator, record, judge, rows_of_list)
+        tell = progress or (lambda _: None)
+        tell(_progress(record))
+        size = min(_FIRST_CHUNK_ROWS, self.chunk_rows)
+        while chunk := list(itertools.islice(itertools.chain(done, iterator), size)):
+            done = ()
+            begin = self.stopwatch()
+            record = self._take(chunk, record, judge, rows_of_list, actor)
+            tell(_progress(record))
+            if self.stopwatch() - begin < _CHUNK_SECONDS / 2:
+                size = min(size * 2, self.chunk_rows)
+        return self._finish(record, actor)
+
+    def outcomes(self, record: ImportRecord) -> Iterator[RowOutcome]:
+        """What became of every row, in the order of the rows."""
         with self.register.reading() as transaction:
+            yield from transaction.imports.outcomes(record.number)
+
+    def _begin(
+        self, source: MemberListSource, actor: Actor
+    ) -> tuple[ImportRecord, OrganisationTree]:
+        with self.register.writing() as transaction:
             organisations = transaction.organisations.tree()
-        seen = _NumbersOfList()
-        iterator = iter(rows)
-        while chunk := list(itertools.islice(iterator, self.chunk_rows)):
-            yield from self._take(chunk, organisations, seen)
+            found = transaction.imports.unfinished(source.digest)
+            if found is None:
+                found = transaction.imports.begin(
+                    list_digest=source.digest,
+                    account=actor.account,
+                    at=self.clock(),
+                    row_count=source.row_count,
+                )
+                _note(transaction, found, actor, "import.begun", self.clock())
+            else:
+                _note(transaction, found, actor, "import.resumed", self.clock())
+        return found, organisations
+
+    def _finish(self, record: ImportRecord, actor: Actor) -> ImportRecord:
+        with self.register.writing() as transaction:
+            finished = transaction.imports.finish(record, at=self.clock())
+            _note(transaction, finished, actor, "import.finished", self.clock())
+        return finished
+
+    def _walk_again(
+        self,
+        iterator: Iterator[ListRow],
+        record: ImportRecord,
+        judge: RowJudge,
+        rows_of_list: RowsOfList,
+    ) -> Sequence[ListRow]:
+        """Go behind the rows that have ended, keeping in mind whose numbers later ones may not have.
+
+        Returns:
+            The first row that has not ended, if there is one.
+        """
+        if not record.last_row:
+            return ()
+        with self.register.reading() as transaction:
+            holding = set(transaction.imports.holding(record.number))
+        for row in iterator:
+            if row.number > record.last_row:
+                return (row,)
+            if row.number in holding:
+                judged = judge.judge(row)
+                if isinstance(judged, JudgedRow):
+                    rows_of_list.add(judged)
+        return ()
 
     def _take(
-        self, chunk: Sequence[ListRow], organisations: OrganisationTree, seen: "_NumbersOfList"
-    ) -> list[RowOutcome]:
-        outcomes: dict[int, RowOutcome] = {}
-        candidates: list[_Candidate] = []
-        today = self.clock().date()
+        self,
+        chunk: Sequence[ListRow],
+        record: ImportRecord,
+        judge: RowJudge,
+        rows_of_list: RowsOfList,
+        actor: Actor,
+    ) -> ImportRecord:
+        settled = _Settled(rows=[row.number for row in chunk])
+        candidates: list[Candidate] = []
         for row in chunk:
-            judged = judge_member_row(
-                row, organisations=organisations, scheme=self.scheme, today=today
-            )
-            candidate = self._candidate(judged, seen) if isinstance(judged, JudgedRow) else judged
-            if isinstance(candidate, _Candidate):
+            candidate = self._candidate(row, judge, rows_of_list, actor)
+            if isinstance(candidate, Candidate):
                 candidates.append(candidate)
+                settled.holding.add(row.number)
             else:
-                outcomes[row.number] = _refused(row.number, candidate)
-        for outcome in self._settle(candidates):
-            outcomes[outcome.row] = outcome
-        return [outcomes[row.number] for row in chunk]
+                settled.outcomes[row.number] = _refused(row.number, candidate)
+        with self.register.reading() as transaction:
+            compared = compare(candidates, transaction)
+        new = {candidate.row.number for candidate in compared.new}
+        settled.known = [each for each in candidates if each.row.number not in new]
+        for candidate in compared.new:
+            self._look_at_portrait(candidate, settled)
+        return self._store(record, settled, actor)
 
     def _candidate(
-        self, judged: JudgedRow, seen: "_NumbersOfList"
-    ) -> _Candidate | tuple[Finding, ...]:
-        """Look at the rows before, and at the picture's bytes."""
-        repeated = seen.repeated(judged)
+        self, row: ListRow, judge: RowJudge, rows_of_list: RowsOfList, actor: Actor
+    ) -> Candidate | tuple[Finding, ...]:
+        """Look at the row itself, the rows before, and the picture's bytes."""
+        judged = judge.judge(row)
+        if not isinstance(judged, JudgedRow):
+            return judged
+        code = judged.statement.organisation_code
+        if not actor.may(Right.IMPORT_MEMBERS, place=place_of(judge.organisations, code)):
+            return (
+                Finding(
+                    row=row.number,
+                    column=MemberColumn.ORGANISATION_CODE,
+                    code="organisation.not-yours",
+                    sentence=f"account {actor.account} may not import members of organisation {code}",
+                ),
+            )
+        repeated = rows_of_list.repeated(judged)
         if repeated:
             return repeated
         try:
             picture = self.portraits.read(judged.portrait_name)
         except IssuerDataError as error:
             return (_portrait_finding(judged.number, error),)
-        seen.add(judged)
-        return _Candidate(
+        doubts = rows_of_list.alike(judged)
+        rows_of_list.add(judged)
+        return Candidate(
             row=judged,
+            cells=row.cells,
             picture=picture,
             source=PortraitDigest(hashlib.sha256(picture).digest()),
+            doubts=(*judged.doubts, *doubts),
         )
 
-    def _settle(self, candidates: Sequence[_Candidate]) -> list[RowOutcome]:
-        """Compare with the register, then store what is new."""
-        with self.register.reading() as transaction:
-            outcomes, new = _compare(candidates, transaction)
-        members: dict[int, Member] = {}
-        for candidate in new:
-            try:
-                portrait = self.normaliser.normalise(candidate.picture)
-            except IssuerDataError as error:
-                number = candidate.row.number
-                outcomes.append(_refused(number, (_portrait_finding(number, error),)))
-                continue
-            # The picture is durable before the row that names it.
-            members[candidate.row.number] = Member(
+    def _look_at_portrait(self, candidate: Candidate, settled: _Settled) -> None:
+        number = candidate.row.number
+        try:
+            portrait = self.normaliser.normalise(candidate.picture)
+        except IssuerDataError as error:
+            settled.outcomes[number] = _refused(number, (_portrait_finding(number, error),))
+            return
+        settled.has_checked_faces = settled.has_checked_faces and portrait.has_checked_faces
+        settled.portraits[number] = portrait.image
+        settled.new.append(
+            candidate.with_doubts(
+                Finding(
+                    row=number,
+                    column=MemberColumn.PORTRAIT,
+                    code=doubt.code,
+                    sentence=doubt.sentence,
+                )
+                for doubt in portrait.doubts
+            )
+        )
+
+    def _members(self, settled: _Settled) -> dict[int, Member]:
+        """Those whom nobody has to look at; their pictures are durable before the rows that name them."""
+        return {
+            candidate.row.number: Member(
                 member_id=self.new_member_id(),
                 statement=candidate.row.statement,
-                portrait=self.store.put(portrait),
+                portrait=self.store.put(settled.portraits[candidate.row.number]),
                 portrait_source=candidate.source,
                 recorded_at=self.clock(),
             )
-        usable = [candidate for candidate in new if candidate.row.number in members]
-        return outcomes + self._store(usable, members)
+            for candidate in settled.new
+            if not candidate.doubts
+        }
 
-    def _store(
-        self, candidates: Sequence[_Candidate], members: dict[int, Member]
-    ) -> list[RowOutcome]:
+    def _store(self, record: ImportRecord, settled: _Settled, actor: Actor) -> ImportRecord:
         """One transaction that looks again and writes."""
+        members = self._members(settled)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self.register.writing() as transaction:
-                    outcomes, new = _compare(candidates, transaction)
-                    transaction.members.add([members[each.row.number] for each in new])
-            except ConflictError:
-                if attempt == _ATTEMPTS:
+                    chunk, taken = _conclude(settled, members, transaction)
+                    transaction.members.add(taken)
+                    changed = transaction.imports.store(record, chunk)
+                    _note(transaction, changed, actor, "import.rows-ended", self.clock())
+            except ConflictError as error:
+                if attempt == _ATTEMPTS or error.code == "import.elsewhere":
                     raise
                 continue
-            return outcomes + [
-                RowOutcome(row=each.row.number, result=RowResult.TAKEN) for each in new
-            ]
-        return []
+            return changed
+        return record
 
 
-class _NumbersOfList:
-    """Which row of this list holds which number first; only rows that could be taken count."""
-
-    def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], int] = {}
-
-    def add(self, judged: JudgedRow) -> None:
-        for column, _, number_of in _NUMBER_COLUMNS:
-            self._rows[column, number_of(judged.statement)] = judged.number
-
-    def repeated(self, judged: JudgedRow) -> tuple[Finding, ...]:
-        findings: list[Finding] = []
-        for column, subject, number_of in _NUMBER_COLUMNS:
-            first = self._rows.get((column, number_of(judged.statement)))
-            if first is not None:
-                findings.append(
-                    Finding(
-                        row=judged.number,
-                        column=column,
-                        code=f"{subject}.repeated",
-                        sentence=f"the same {subject.replace('-', ' ')} stands in row {first}",
-                    )
-                )
-        return tuple(findings)
-
-
-def _compare(
-    candidates: Sequence[_Candidate], transaction: RegisterTransaction
-) -> tuple[list[RowOutcome], list[_Candidate]]:
-    """Which candidates the register already holds or contradicts, and which are new."""
-    holders = transaction.members.holders_of([candidate.numbers for candidate in candidates])
-    by_number = {
-        (column, number_of(member.statement)): member
-        for member in holders
-        for column, _, number_of in _NUMBER_COLUMNS
-    }
-    outcomes: list[RowOutcome] = []
-    new: list[_Candidate] = []
-    for candidate in candidates:
-        statement = candidate.row.statement
-        found = [
-            by_number.get((column, number_of(statement)))
-            for column, _, number_of in _NUMBER_COLUMNS
-        ]
-        if not any(found):
-            new.append(candidate)
+def _conclude(
+    settled: _Settled, members: Mapping[int, Member], transaction: RegisterTransaction
+) -> tuple[ImportChunk, list[Member]]:
+    """What becomes of the chunk's rows, as the register stands in the transaction that stores it."""
+    outcomes = dict(settled.outcomes)
+    taken: list[Member] = []
+    compared = compare((*settled.known, *settled.new), transaction)
+    for outcome in compared.outcomes:
+        outcomes[outcome.row] = outcome
+    doubtful = list(compared.variants)
+    for candidate in compared.new:
+        number = candidate.row.number
+        if number in members and not candidate.doubts:
+            taken.append(members[number])
+            outcomes[number] = RowOutcome(row=number, result=RowResult.TAKEN)
+        elif number in settled.portraits:
+            doubtful.append(candidate)
         else:
-            outcomes.append(_judge_against(candidate, found))
-    return outcomes, new
-
-
-def _judge_against(candidate: _Candidate, found: Sequence[Member | None]) -> RowOutcome:
-    """One member with all three numbers is the same one, who must be stated alike; any other is somebody else."""
-    row = candidate.row
-    holder = found[0]
-    if holder is not None and all(
-        each is not None and each.member_id == holder.member_id for each in found
-    ):
-        if holder.statement == row.statement and holder.portrait_source == candidate.source:
-            return RowOutcome(row=row.number, result=RowResult.PRESENT)
-        columns = _differing_columns(candidate, holder)
-        sentence = f"the register states this member with another {', '.join(columns)}"
-        return _refused(
-            row.number,
-            tuple(
-                Finding(row=row.number, column=column, code="member.differs", sentence=sentence)
-                for column in columns[:1]
-            ),
+            raise ConflictError("the register lost a member while their row was compared")
+    contents = {
+        candidate.row.number: QuestionableContent(
+            cells=candidate.cells,
+            portrait=settled.portraits.get(candidate.row.number, b""),
+            source=candidate.source,
         )
-    return _refused(
-        row.number,
-        tuple(
-            Finding(
-                row=row.number,
-                column=column,
-                code=f"{subject}.taken",
-                sentence=f"another member of the register has this {subject.replace('-', ' ')}",
+        for candidate in doubtful
+    }
+    decided = transaction.imports.decided_before(contents)
+    for candidate in doubtful:
+        number = candidate.row.number
+        if decided.get(number) is DoubtState.REFUSED:
+            contents.pop(number)
+            outcomes[number] = _refused(number, (_refused_before(number),))
+        elif decided.get(number) is DoubtState.ACCEPTED and candidate in compared.variants:
+            contents.pop(number)
+            outcomes[number] = RowOutcome(row=number, result=RowResult.PRESENT)
+        else:
+            outcomes[number] = RowOutcome(
+                row=number, result=RowResult.QUESTIONABLE, findings=candidate.doubts
             )
-            for (column, subject, _), member in zip(_NUMBER_COLUMNS, found, strict=True)
-            if member is not None
+    return (
+        ImportChunk(
+            outcomes=[outcomes[number] for number in settled.rows],
+            holding=frozenset(settled.holding),
+            contents=contents,
+            organisations={
+                candidate.row.number: candidate.row.statement.organisation_code
+                for candidate in doubtful
+            },
+            has_checked_faces=settled.has_checked_faces,
         ),
+        taken,
     )
 
 
-def _differing_columns(candidate: _Candidate, holder: Member) -> list[str]:
-    stated, known = candidate.row.statement, holder.statement
-    pairs = (
-        (MemberColumn.FULL_NAME, stated.name, known.name),
-        (MemberColumn.BIRTH_DATE, stated.birth_date, known.birth_date),
-        (MemberColumn.SEX, stated.sex, known.sex),
-        (MemberColumn.PLACE_OF_BIRTH, stated.place_of_birth, known.place_of_birth),
-        (MemberColumn.HOME_TOWN, stated.home_town, known.home_town),
-        (MemberColumn.ETHNIC_GROUP, stated.ethnic_group, known.ethnic_group),
-        (MemberColumn.ADMISSION_DATE, stated.admission_date, known.admission_date),
-        (MemberColumn.RECOGNITION_DATE, stated.recognition_date, known.recognition_date),
-        (MemberColumn.ORGANISATION_CODE, stated.organisation_code, known.organisation_code),
-        (MemberColumn.KIND, stated.kind, known.kind),
-        (MemberColumn.ORDINAL, stated.ordinal, known.ordinal),
-        (MemberColumn.PORTRAIT, candidate.source, holder.portrait_source),
+def _note(
+    transaction: RegisterTransaction,
+    record: ImportRecord,
+    actor: Actor,
+    action: str,
+    at: datetime,
+) -> None:
+    summary = record.summary
+    transaction.audit.append(
+        AuditRecord(
+            at=at,
+            account=actor.account,
+            action=action,
+            subject=AuditSubject.IMPORT,
+            subject_id=str(record.number),
+            details={
+                "list": record.list_digest.hex(),
+                "last_row": record.last_row,
+                "taken": summary.taken,
+                "already_present": summary.already_present,
+                "refused": summary.refused,
+                "questionable": summary.questionable,
+            },
+        )
     )
-    return [column.value for column, ours, theirs in pairs if ours != theirs]
+
+
+def _progress(record: ImportRecord) -> ImportProgress:
+    return ImportProgress(
+        rows_done=record.summary.rows, row_count=record.row_count, summary=record.summary
+    )
 
 
 def _portrait_finding(row: int, error: IssuerDataError) -> Finding:
     return Finding(row=row, column=MemberColumn.PORTRAIT, code=error.code, sentence=str(error))
+
+
+def _refused_before(row: int) -> Finding:
+    return Finding(
+        row=row,
+        column="",
+        code="row.refused-before",
+        sentence="a person refused this very row when it came in an earlier list",
+    )
 
 
 def _refused(row: int, findings: tuple[Finding, ...]) -> RowOutcome:

@@ -3,14 +3,28 @@
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Protocol
 
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import Approval, Member, MemberId, MemberState, PortraitDigest
-from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
+from issuer.domain.member_change import EvidenceDigest, MemberChange
+from issuer.domain.member_rules import MemberColumn
+from issuer.domain.organisation import OrganisationCode
+from issuer.domain.organisation_history import OrganisationAct
+from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
+from issuer.services.audit_ports import AuditTrail
+from issuer.services.import_ports import ImportLedger
+from issuer.services.organisation_ports import OrganisationRepository
+from issuer.services.people_ports import AccountRepository, SessionRepository
+from issuer.services.subject_ports import SubjectRepository
 
 __all__ = [
+    "EvidenceStore",
+    "HistoryPage",
+    "HistoryPosition",
+    "Likeness",
     "MemberNumbers",
     "MemberPage",
     "MemberRepository",
@@ -26,11 +40,20 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberNumbers:
-    """The three numbers that are unique in the register."""
+    """The numbers that are unique in the register."""
 
     card_number: CardNumber = field(repr=False)
     record_number: RecordNumber = field(repr=False)
     citizen_number: CitizenNumber = field(repr=False)
+    earlier_card_number: CardNumber | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """By what two records of one person are likely to be alike."""
+
+    full_name: str = field(repr=False)
+    birth_date: date = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +72,20 @@ class MemberPage:
     end: PagePosition | None
 
 
-class OrganisationRepository(Protocol):
-    """The organisations of the register, within one transaction."""
+@dataclass(frozen=True, slots=True)
+class HistoryPosition:
+    """Where a page of a member's history ends."""
 
-    def tree(self) -> OrganisationTree:
-        """All of them."""
+    version: int
+    column: MemberColumn
 
-    def get(self, code: OrganisationCode) -> Organisation:
-        """One organisation.
 
-        Raises:
-            IssuerDataError: there is none (``organisation.unknown``).
-        """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage:
+    """One page of a member's history, the newest first; ``end`` is ``None`` on the last one."""
 
-    def issuing_committee(self, code: OrganisationCode) -> Organisation:
-        """The top-most organisation above this one, or itself.
-
-        Raises:
-            IssuerDataError: there is none (``organisation.unknown``).
-        """
-
-    def all(self) -> tuple[Organisation, ...]:
-        """All of them, by code."""
-
-    def add(self, organisations: Sequence[Organisation]) -> None:
-        """Store new organisations, parents before their children.
-
-        Raises:
-            ConflictError: a code is already there, or a parent is not.
-        """
+    changes: tuple[MemberChange, ...]
+    end: HistoryPosition | None
 
 
 class MemberRepository(Protocol):
@@ -90,17 +98,24 @@ class MemberRepository(Protocol):
             IssuerRefusedError: there is none (``member.unknown``).
         """
 
+    def several(self, member_ids: Collection[MemberId]) -> tuple[Member, ...]:
+        """Those of these members who are in the register."""
+
     def find_by_card_number(self, card_number: CardNumber) -> Member | None:
         """The member who holds this card number."""
 
     def holders_of(self, numbers: Collection[MemberNumbers]) -> tuple[Member, ...]:
         """Every member who holds at least one of these numbers."""
 
+    def alike(self, likenesses: Collection[Likeness]) -> tuple[Member, ...]:
+        """Every member who may be one of these people: the same folded name and date of birth."""
+
     def add(self, members: Sequence[Member]) -> None:
         """Store new members, recorded and not approved.
 
         Raises:
             ConflictError: a number is already taken, or an organisation is not there.
+            IssuerRefusedError: a number was a deleted member's (``number.retired``).
         """
 
     def approve(self, member_ids: Collection[MemberId], approval: Approval) -> frozenset[MemberId]:
@@ -119,6 +134,30 @@ class MemberRepository(Protocol):
     def count(self, *, state: MemberState | None = None) -> int:
         """How many there are."""
 
+    def change(self, member: Member, changes: Sequence[MemberChange]) -> None:
+        """Store what a member is now, with what changed; ``member.version`` is one more than what is stored.
+
+        Raises:
+            ConflictError: somebody else changed the member first (``member.changed``), a number is taken, or
+                an organisation is not there.
+        """
+
+    def count_in(self, code: OrganisationCode) -> int:
+        """How many members are recorded in this organisation, or served there."""
+
+    def move_all(
+        self, code: OrganisationCode, to: OrganisationCode, *, on: date, act: OrganisationAct
+    ) -> int:
+        """Let all members of an organisation be recorded, or served, in another one; gives back how many.
+
+        Each gets the next version, and its line of history.
+        """
+
+    def history(
+        self, member_id: MemberId, *, limit: int, behind: HistoryPosition | None = None
+    ) -> HistoryPage:
+        """What changed, the newest first."""
+
 
 class RegisterTransaction(Protocol):
     """What one transaction of the register can reach."""
@@ -131,6 +170,26 @@ class RegisterTransaction(Protocol):
     def organisations(self) -> OrganisationRepository:
         """The organisations."""
 
+    @property
+    def people(self) -> AccountRepository:
+        """The accounts."""
+
+    @property
+    def sessions(self) -> SessionRepository:
+        """Sessions and failed log-ins."""
+
+    @property
+    def subjects(self) -> SubjectRepository:
+        """What is held about people beyond their record."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """The audit trail; what is appended is stored with the rest of the transaction."""
+
+    @property
+    def imports(self) -> ImportLedger:
+        """The imports of member lists, and the rows that wait for a person."""
+
 
 class Register(Protocol):
     """The register as a place where transactions happen."""
@@ -142,6 +201,33 @@ class Register(Protocol):
         """One transaction that only reads."""
 
 
+class EvidenceStore(Protocol):
+    """Where the documents are kept that changes rest on, by their digest."""
+
+    def put(self, document: bytes) -> EvidenceDigest:
+        """Keep a document durably; putting the same again changes nothing.
+
+        Raises:
+            IssuerDataError: it is none that we keep (``evidence.kind``, ``evidence.too-large``).
+            IssuerUnavailableError: it cannot be kept (``evidence-store.unavailable``).
+        """
+
+    def remove(self, digest: EvidenceDigest) -> None:
+        """Destroy the document with this digest; one that is not there is destroyed already.
+
+        Raises:
+            IssuerUnavailableError: it cannot be destroyed (``evidence-store.unavailable``).
+        """
+
+    def get(self, digest: EvidenceDigest) -> bytes:
+        """The document with this digest, checked against it.
+
+        Raises:
+            IssuerRefusedError: it is not there (``evidence.lost``) or is another one (``evidence.altered``).
+            IssuerUnavailableError: it cannot be read (``evidence-store.unavailable``).
+        """
+
+
 class PortraitStore(Protocol):
     """Where normalised portraits are kept, by their digest."""
 
@@ -150,6 +236,13 @@ class PortraitStore(Protocol):
 
         Raises:
             IssuerUnavailableError: it cannot be kept (``portrait-store.unavailable``).
+        """
+
+    def remove(self, digest: PortraitDigest) -> None:
+        """Destroy the image with this digest; one that is not there is destroyed already.
+
+        Raises:
+            IssuerUnavailableError: it cannot be destroyed (``portrait-store.unavailable``).
         """
 
     def get(self, digest: PortraitDigest) -> bytes:
@@ -176,8 +269,8 @@ class PortraitSource(Protocol):
 class PortraitNormaliser(Protocol):
     """Turns a picture from outside into the card's portrait."""
 
-    def normalise(self, picture: bytes) -> bytes:
-        """A JPEG of 3:4 within the card profile's bounds of size.
+    def normalise(self, picture: bytes) -> NormalisedPortrait:
+        """A JPEG of 3:4 within the card profile's bounds of size, and what a person should look at.
 
         Raises:
             IssuerDataError: the picture is refused (``portrait.unreadable``, ``portrait.too-many-pixels``,

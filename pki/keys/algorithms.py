@@ -71,16 +71,19 @@ class HashAlgorithm(Enum):
         """The same hash for the cryptography library."""
         return self._primitive
 
-    def digest(self, *parts: bytes) -> bytes:
+    def digest(self, content: bytes = b"", *more: bytes) -> bytes:
         """The digest of the parts one behind another."""
         # Joining copies even a single one.
-        content = parts[0] if len(parts) == 1 else b"".join(parts)
-        return self._function(content).digest()
+        return self._function(b"".join((content, *more)) if more else content).digest()
 
     def digests(self, files: Mapping[int, bytes]) -> dict[int, bytes]:
         """The digest of each file, by its data group number."""
         function = self._function
-        return {number: function(file).digest() for number, file in files.items()}
+        # A copy has room for all of them; a dictionary that grows costs as much as a short digest does.
+        digests = dict(files)
+        for number, file in files.items():
+            digests[number] = function(file).digest()
+        return digests
 
 
 class SignatureAlgorithm(Enum):

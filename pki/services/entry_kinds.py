@@ -61,6 +61,7 @@ class EntryKind(Enum):
     MASTER_KEY_RETIREMENT_INTENDED = "master-key.retirement-intended"
     MASTER_KEY_RETIRED = "master-key.retired"
     CHIP_KEYS_WRAPPED = "chip-keys.wrapped"
+    JOURNAL_HEAD_NOTED = "journal-head.noted"
     LOG_STARTED = "log.started"
     REQUEST_TAKEN = "request.taken"
     CHECKPOINT_INTENDED = "checkpoint.intended"
@@ -91,12 +92,13 @@ SIGNATURE_KINDS = frozenset(
         EntryKind.TERMINAL_REQUEST_INTENDED,
         EntryKind.OPERATOR_ROOT_INTENDED,
         EntryKind.OPERATOR_INTENDED,
+        EntryKind.JOURNAL_HEAD_NOTED,
         EntryKind.CHECKPOINT_INTENDED,
         EntryKind.TRANSCRIPT_INTENDED,
         EntryKind.HOME_RESTORED,
     )
 )
-"""The entries that announce a signature, or begin an epoch of the log: each has a leaf in the transparency log."""
+"""The entries that announce a signature, begin an epoch of the log or note another journal's head: each has a leaf."""
 
 
 FOLDED_KINDS = frozenset({EntryKind.SECURITY_OBJECT_SIGNED.value})

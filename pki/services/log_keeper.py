@@ -20,6 +20,7 @@ from pki.keys.keystore import Keystore
 from pki.keys.signer import Signer
 from pki.record.transparency_note import Checkpoint, NoteKey, NoteVerifier, SignedNote, sign_note
 from pki.record.transparency_tree import HashLevels, tree_root
+from pki.services.cv_issuer import SigningKeys
 from pki.services.key_room import LOG_KEY_ID, KeyRoom
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind, PkiState
@@ -53,17 +54,22 @@ class CheckpointShelf(Protocol):
 
 
 class LogKeeper:
-    """The log's key, and the checkpoints that it signs."""
+    """The log's key, and the checkpoints that it signs.
+
+    ``keystore`` is ``None`` in a process that makes no keys; ``signing_keys`` are those that it may use.
+    """
 
     def __init__(
         self,
         *,
-        keystore: Keystore,
+        keystore: Keystore | None,
         recorder: Recorder,
         log: ReadableLog,
         shelf: CheckpointShelf,
+        signing_keys: SigningKeys | None = None,
     ) -> None:
         self._keystore = keystore
+        self._signing_keys = signing_keys if signing_keys is not None else keystore
         self._recorder = recorder
         self._log = log
         self._shelf = shelf
@@ -102,6 +108,15 @@ class LogKeeper:
         self._shelf.publish_checkpoint(note.to_bytes())
         return note
 
+    def require_key(self) -> None:
+        """Make sure that a checkpoint can be signed; the first call makes the log's key, where keys are made.
+
+        Raises:
+            PkiRefusedError: ``authority.missing``, ``signing.key-mismatch``, ``log.not-started``.
+            KeystoreError, RecordError: it is unfinished, or not begun.
+        """
+        self._open_key()
+
     def _previous(self, key: NoteKey) -> tuple[SignedNote, Checkpoint] | None:
         data = self._shelf.read_checkpoint()
         if data is None:
@@ -122,6 +137,8 @@ class LogKeeper:
                 raise PkiRefusedError(
                     f"a document signer has the name {LOG_KEY_ID!r}", code="signer.exists"
                 )
+            if self._keystore is None:
+                raise _not_started()
             keys = KeyRoom(keystore=self._keystore, recorder=self._recorder)
             made = keys.create(LOG_KEY_ID, curve=NamedCurve.SECP256R1)
             spki = made.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -134,7 +151,9 @@ class LogKeeper:
                 public_key=spki.hex(),
             )
         key = log_key_of(state)
-        signer = self._keystore.signer(LOG_KEY_ID)
+        if self._signing_keys is None:
+            raise TypeError("the log's keeper was given neither a keystore nor keys")
+        signer = self._signing_keys.signer(LOG_KEY_ID)
         if NoteKey.from_public_key(key.name, elliptic_curve_key(signer.public_key)) != key:
             raise PkiRefusedError(
                 "the log's key is not the one in the journal", code="signing.key-mismatch"
@@ -150,9 +169,7 @@ def log_key_of(state: PkiState, note: bytes | None = None) -> NoteKey:
         PkiDataError: ``log.key-malformed``.
     """
     if state.log_key is None or state.log_origin is None:
-        raise PkiRefusedError(
-            "the log has no key yet", code="log.not-started", hint="membercard-pki log checkpoint"
-        )
+        raise _not_started()
     stated = b"" if note is None else note.partition(b"\n")[0]
     earlier = [name for name in state.restores.earlier_origins if name.encode() == stated]
     return NoteKey(name=earlier[0] if earlier else state.log_origin, spki=state.log_key)
@@ -186,6 +203,12 @@ def read_checkpoint(data: bytes, keys: Sequence[NoteVerifier]) -> Checkpoint:
         PkiDataError, PkiRefusedError: see ``SignedNote.from_bytes`` and ``Checkpoint.open``.
     """
     return Checkpoint.open(SignedNote.from_bytes(data), keys)
+
+
+def _not_started() -> PkiRefusedError:
+    return PkiRefusedError(
+        "the log has no key yet", code="log.not-started", hint="membercard-pki log checkpoint"
+    )
 
 
 def _origin(authority_certificate: bytes, distribution_point: str | None) -> str:

@@ -14,6 +14,7 @@ from pki.services.authorisation_state import AuthorisationState
 from pki.services.card_verifiable_state import CardVerifiableState
 from pki.services.ceremony_state import CeremonyState
 from pki.services.entry_kinds import FOLDED_KINDS, SIGNATURE_KINDS, EntryKind
+from pki.services.journal_head_state import JournalHeadState
 from pki.services.master_key_state import MASTER_KEY_ENTRIES, MasterKeyState
 from pki.services.records import AuthorityRecord, KeptFile, ServiceRecord, SignerRecord
 from pki.services.reference_index import ReferenceIndex
@@ -76,6 +77,7 @@ class PkiState:
         self.ceremonies = CeremonyState()
         self.master_keys = MasterKeyState()
         self.restores = RestoreState()
+        self.journal_heads = JournalHeadState()
         self.last_time: datetime | None = None
         """When the last entry was recorded."""
 
@@ -413,6 +415,7 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
         entry
     ),
     EntryKind.LOG_STARTED: _log_started,
+    EntryKind.JOURNAL_HEAD_NOTED: lambda state, entry: state.journal_heads.apply(entry),
     EntryKind.REQUEST_TAKEN: lambda state, entry: state.authorisations.request_was_taken(entry),
     EntryKind.CEREMONY_BEGUN: lambda state, entry: state.ceremonies.begin(entry),
     EntryKind.QUORUM_CHOSEN: lambda state, entry: state.ceremonies.choose(entry),

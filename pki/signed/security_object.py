@@ -22,6 +22,7 @@ from pki.signed import signed_data, splicing
 from pki.signed.decoding import SecurityObjectError
 from pki.signed.lds_content import LdsVersion
 from pki.signed.signed_frame import MAX_SIGNED_BYTES
+from pki.signed.spliced_attributes import encode_signing_time
 
 __all__ = [
     "MAX_SIGNED_BYTES",
@@ -279,19 +280,25 @@ class SecurityObjectComposer:
         Raises:
             PkiRefusedError: ``signing.request-invalid``.
         """
-        _check_file_hashes(file_hashes, self._hash_algorithm)
+        template = self._templates.get(tuple(file_hashes))
+        digests = list(file_hashes.values())
+        # There is a template only for data groups that were checked, in the order in which they were signed.
+        if template is None or list(map(len, digests)) != template.digest_sizes:
+            _check_file_hashes(file_hashes, self._hash_algorithm)
         if signing_time.tzinfo is None:
             raise PkiRefusedError(
                 "signing time has no time zone, expected an aware time",
                 code="signing.request-invalid",
             )
-        encoded_time = splicing.encode_signing_time(signing_time)
+        encoded_time = encode_signing_time(signing_time)
         if encoded_time is None or not self._is_spliced:
             return self._prepare_readably(file_hashes, signing_time, status_reference)
-        groups = tuple(sorted(file_hashes))
-        template = self._templates.get(groups) or self._template(groups)
+        if template is None:
+            groups = tuple(sorted(file_hashes))
+            digests = [file_hashes[number] for number in groups]
+            template = self._templates.get(groups) or self._template(groups)
         return template.splice(
-            list(map(file_hashes.__getitem__, groups)),
+            digests,
             signing_time=encoded_time,
             list_id=status_reference.list_id,
             index=status_reference.index,

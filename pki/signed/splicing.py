@@ -8,6 +8,7 @@ says what is wrong with it.
 """
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,8 +16,6 @@ from typing import Final, NamedTuple
 
 from card_layout import tlv
 from card_layout.der import (
-    INTEGER,
-    OBJECT_IDENTIFIER,
     OCTET_STRING,
     SEQUENCE,
     SET,
@@ -28,20 +27,27 @@ from pki.keys.algorithms import HashAlgorithm, SignatureAlgorithm
 from pki.signed.lds_content import LdsVersion, encode_content
 from pki.signed.signed_data import ParsedSignedData, ParsedStatusReference
 from pki.signed.signed_frame import MAX_SIGNED_BYTES
-from pki.signed.structures import (
-    ID_CONTENT_TYPE,
-    ID_LDS_SECURITY_OBJECT,
-    ID_MESSAGE_DIGEST,
-    ID_SIGNED_DATA,
-    ID_SIGNING_TIME,
-    ID_STATUS_REFERENCE,
+from pki.signed.spliced_attributes import (
+    BEFORE_TIME,
+    CONTENT_TYPE_VALUE,
+    INDEX_OFFSET,
+    LIST_BYTES,
+    LIST_OFFSET,
+    SET_HEADER_BYTES,
+    TIME_END,
+    TIME_OFFSET,
+    UTC_TIME_CHARACTERS,
+    AttributePieces,
+    attribute_pieces,
+    header,
+    object_identifier,
 )
+from pki.signed.structures import ID_SIGNED_DATA
 
 __all__ = [
     "ALGORITHMS",
     "SignerTemplate",
     "SplicedSignedData",
-    "encode_signing_time",
     "recognise",
     "template_of",
 ]
@@ -53,63 +59,8 @@ ALGORITHMS: Final = (
 )
 """What is spliced; RSASSA-PSS is rare, and its parameters are left to the readable encoder."""
 
-_UTC_TIME: Final = 0x17
 _CONTEXT_0: Final = 0xA0
-
-
-def _header(tag: int, size: int) -> bytes:
-    """Tag and length in front of a value of ``size`` bytes."""
-    if size < 0x80:
-        return bytes((tag, size))
-    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets
-
-
-def _object_identifier(dotted: str) -> bytes:
-    return tlv.encode(OBJECT_IDENTIFIER, encode_object_identifier(dotted))
-
-
-def _attribute(dotted: str, value_size: int) -> bytes:
-    """All of a signed attribute but the ``value_size`` bytes of its one value."""
-    kind = _object_identifier(dotted)
-    values = _header(SET, value_size)
-    return _header(SEQUENCE, len(kind) + len(values) + value_size) + kind + values
-
-
-_CONTENT_TYPE_VALUE = _object_identifier(ID_LDS_SECURITY_OBJECT.dotted_string)
-_CONTENT_TYPE = (
-    _attribute(ID_CONTENT_TYPE.dotted_string, len(_CONTENT_TYPE_VALUE)) + _CONTENT_TYPE_VALUE
-)
-_UTC_TIME_CHARACTERS = 13
-_SIGNING_TIME = _attribute(ID_SIGNING_TIME.dotted_string, 2 + _UTC_TIME_CHARACTERS) + _header(
-    _UTC_TIME, _UTC_TIME_CHARACTERS
-)
-_SIGNING_TIME_BYTES = len(_SIGNING_TIME) + _UTC_TIME_CHARACTERS
-_LIST_BYTES = 8
-_VERSION_BYTES = 3
-
-
-def _status_reference(index_size: int) -> tuple[bytes, bytes]:
-    """What stands before the list of a status reference, and between it and an index of ``index_size`` bytes."""
-    value = _header(OCTET_STRING, _LIST_BYTES)
-    index = _header(INTEGER, index_size)
-    size = len(value) + _LIST_BYTES + len(index) + index_size
-    sequence = _header(SEQUENCE, size)
-    attribute = _attribute(ID_STATUS_REFERENCE.dotted_string, len(sequence) + size)
-    return attribute + sequence + value, index
-
-
-_STATUS_REFERENCES = {size: _status_reference(size) for size in range(1, 6)}
-"""By the bytes of the index."""
-
-
-@lru_cache(maxsize=1024)
-def encode_signing_time(moment: datetime) -> bytes | None:
-    """The attribute of an aware time; ``None`` outside the years that a UTCTime writes (RFC 5652, 11.3)."""
-    in_utc = moment.astimezone(UTC)
-    if not 1950 <= in_utc.year < 2050:
-        return None
-    return _SIGNING_TIME + f"{in_utc:%y%m%d%H%M%SZ}".encode("ascii")
+_VERSION_BYTES: Final = 3
 
 
 class SplicedSignedData(NamedTuple):
@@ -117,24 +68,21 @@ class SplicedSignedData(NamedTuple):
 
     template: "SignerTemplate"
     content: bytes
-    attributes: bytes
-
-    @property
-    def to_be_signed(self) -> bytes:
-        """The DER of the signed attributes under the tag SET OF, which is what is signed (RFC 5652, 5.4)."""
-        return _header(SET, len(self.attributes)) + self.attributes
+    to_be_signed: bytes
+    """The DER of the signed attributes under the tag SET OF, which is what is signed (RFC 5652, 5.4)."""
 
     def finish(self, signature: bytes) -> bytes:
         """The DER ``ContentInfo`` with this signature in it."""
+        attributes = self.to_be_signed[SET_HEADER_BYTES:]
         before_content, before_attributes, before_signature = _frame(
-            self.template, len(self.attributes), len(signature)
+            self.template, len(attributes), len(signature)
         )
         return b"".join(
             (
                 before_content,
                 self.content,
                 before_attributes,
-                self.attributes,
+                attributes,
                 before_signature,
                 signature,
             )
@@ -156,7 +104,12 @@ class SignerTemplate:
     serial_number: int
     content: list[bytes] = field(repr=False)
     content_size: int
-    message_digest: bytes = field(repr=False)
+    digest_sizes: list[int] = field(repr=False)
+    """The bytes of each digest, as ``map(len, digests)`` gives them."""
+    attributes: Mapping[int, AttributePieces] = field(repr=False)
+    """By the bytes of the index."""
+    digest_attribute_size: int
+    """Bytes of the attribute of the message digest, the last one."""
     digest_algorithm: bytes = field(repr=False)
     signature_algorithm: bytes = field(repr=False)
     signer_identifier: bytes = field(repr=False)
@@ -167,7 +120,13 @@ class SignerTemplate:
         return _VERSION_BYTES + len(self.signer_identifier) + len(self.digest_algorithm)
 
     def splice(
-        self, digests: list[bytes], *, signing_time: bytes, list_id: bytes, index: int
+        self,
+        digests: list[bytes],
+        *,
+        signing_time: bytes,
+        list_id: bytes,
+        index: int,
+        message_digest: bytes | None = None,
     ) -> SplicedSignedData:
         """One security object.
 
@@ -176,27 +135,30 @@ class SignerTemplate:
             signing_time: the whole attribute.
             list_id: 8 bytes.
             index: 0 to 2**32-1.
+            message_digest: the one that an object states, where one is put together anew; else it is calculated.
         """
         pieces = self.content.copy()
         pieces[1::2] = digests
         content = b"".join(pieces)
         index_bytes = index.to_bytes(index.bit_length() // 8 + 1, "big")
-        before_list, before_index = _STATUS_REFERENCES[len(index_bytes)]
+        before_time, before_list, before_index, before_digest = self.attributes[len(index_bytes)]
+        if message_digest is None:
+            message_digest = self.hash_algorithm.digest(content)
         # X.690, 11.6: the elements of a SET OF stand in the order of their encodings, which here is that of
         # their lengths: 23, 30, 32 to 36, and 49 bytes or more.
-        attributes = b"".join(
+        to_be_signed = b"".join(
             (
-                _CONTENT_TYPE,
+                before_time,
                 signing_time,
                 before_list,
                 list_id,
                 before_index,
                 index_bytes,
-                self.message_digest,
-                self.hash_algorithm.digest(content),
+                before_digest,
+                message_digest,
             )
         )
-        return SplicedSignedData(self, content, attributes)
+        return SplicedSignedData(self, content, to_be_signed)
 
 
 @lru_cache(maxsize=256)
@@ -226,7 +188,8 @@ def template_of(
         place = encoded.index(marks[number], start)
         pieces += [encoded[start:place], b""]
         start = place + size
-    digest_algorithm = tlv.encode(SEQUENCE, _object_identifier(hash_algorithm.oid.dotted_string))
+    attributes = attribute_pieces(size)
+    digest_algorithm = tlv.encode(SEQUENCE, object_identifier(hash_algorithm.oid.dotted_string))
     return SignerTemplate(
         algorithm=algorithm,
         hash_algorithm=hash_algorithm,
@@ -236,10 +199,11 @@ def template_of(
         serial_number=signer.serial_number,
         content=[*pieces, encoded[start:]],
         content_size=len(encoded),
-        message_digest=_attribute(ID_MESSAGE_DIGEST.dotted_string, 2 + size)
-        + _header(OCTET_STRING, size),
+        digest_sizes=[size] * len(groups),
+        attributes=attributes,
+        digest_attribute_size=len(attributes[1].before_digest) + size,
         digest_algorithm=digest_algorithm,
-        signature_algorithm=tlv.encode(SEQUENCE, _object_identifier(algorithm.oid.dotted_string)),
+        signature_algorithm=tlv.encode(SEQUENCE, object_identifier(algorithm.oid.dotted_string)),
         signer_identifier=tlv.encode(
             SEQUENCE, signer.issuer + encode_integer(signer.serial_number)
         ),
@@ -251,29 +215,29 @@ def _frame(
     template: SignerTemplate, attributes_size: int, signature_size: int
 ) -> tuple[bytes, bytes, bytes]:
     """What stands before the content, before the attributes and before the signature (RFC 5652, 5.1 and 5.3)."""
-    before_signature = template.signature_algorithm + _header(OCTET_STRING, signature_size)
+    before_signature = template.signature_algorithm + header(OCTET_STRING, signature_size)
     before_attributes = (
         encode_integer(1)
         + template.signer_identifier
         + template.digest_algorithm
-        + _header(_CONTEXT_0, attributes_size)
+        + header(_CONTEXT_0, attributes_size)
     )
     signer_size = len(before_attributes) + attributes_size + len(before_signature) + signature_size
-    signer_header = _header(SEQUENCE, signer_size)
+    signer_header = header(SEQUENCE, signer_size)
     after_content = (
-        _header(_CONTEXT_0, len(template.certificate))
+        header(_CONTEXT_0, len(template.certificate))
         + template.certificate
-        + _header(SET, len(signer_header) + signer_size)
+        + header(SET, len(signer_header) + signer_size)
         + signer_header
         + before_attributes
     )
-    content_header = _header(OCTET_STRING, template.content_size)
+    content_header = header(OCTET_STRING, template.content_size)
     explicit_size = len(content_header) + template.content_size
-    encapsulated = _CONTENT_TYPE_VALUE + _header(_CONTEXT_0, explicit_size) + content_header
+    encapsulated = CONTENT_TYPE_VALUE + header(_CONTEXT_0, explicit_size) + content_header
     before_content = (
         encode_integer(3)
         + tlv.encode(SET, template.digest_algorithm)
-        + _header(SEQUENCE, len(encapsulated) + template.content_size)
+        + header(SEQUENCE, len(encapsulated) + template.content_size)
         + encapsulated
     )
     signed_size = (
@@ -284,14 +248,14 @@ def _frame(
         + len(before_signature)
         + signature_size
     )
-    signed_header = _header(SEQUENCE, signed_size)
+    signed_header = header(SEQUENCE, signed_size)
     outer = (
-        _object_identifier(ID_SIGNED_DATA.dotted_string)
-        + _header(_CONTEXT_0, len(signed_header) + signed_size)
+        object_identifier(ID_SIGNED_DATA.dotted_string)
+        + header(_CONTEXT_0, len(signed_header) + signed_size)
         + signed_header
     )
     return (
-        _header(SEQUENCE, len(outer) + signed_size) + outer + before_content,
+        header(SEQUENCE, len(outer) + signed_size) + outer + before_content,
         after_content,
         before_signature,
     )
@@ -312,11 +276,6 @@ _BEFORE_DIGEST: Final = 7
 
 _BEFORE_NUMBER: Final = 4
 _MAX_INDEX: Final = 0xFFFFFFFF
-
-_TIME_OFFSET: Final = len(_CONTENT_TYPE) + len(_SIGNING_TIME)
-_TIME_END: Final = _TIME_OFFSET + _UTC_TIME_CHARACTERS
-_LIST_OFFSET: Final = _TIME_END + len(_STATUS_REFERENCES[1][0])
-_INDEX_OFFSET: Final = _LIST_OFFSET + _LIST_BYTES + len(_STATUS_REFERENCES[1][1])
 
 _ALGORITHMS: Final = {
     encode_object_identifier(algorithm.hash_algorithm.oid.dotted_string)[-1]: algorithm
@@ -358,28 +317,29 @@ def _recognise(content_info: bytes) -> ParsedSignedData | None:
     signer = _value_offset(content_info, _value_offset(content_info, certificate_end))
     attributes = _value_offset(content_info, signer + template.before_attributes)
     attributes_end = attributes + content_info[attributes - 1]
-    list_id = content_info[attributes + _LIST_OFFSET : attributes + _LIST_OFFSET + _LIST_BYTES]
+    list_id = content_info[attributes + LIST_OFFSET : attributes + LIST_OFFSET + LIST_BYTES]
     index = int.from_bytes(
-        content_info[
-            attributes + _INDEX_OFFSET : attributes_end
-            - len(template.message_digest)
-            - digest_bytes
-        ],
+        content_info[attributes + INDEX_OFFSET : attributes_end - template.digest_attribute_size],
         "big",
     )
-    time = content_info[attributes + _TIME_OFFSET : attributes + _TIME_END]
+    time = content_info[attributes + TIME_OFFSET : attributes + TIME_END]
     signing_time = _moment(time)
+    message_digest = content_info[attributes_end - digest_bytes : attributes_end]
     signature = content_info[
         _value_offset(content_info, attributes_end + len(template.signature_algorithm)) :
     ]
-    if index > _MAX_INDEX or len(list_id) != _LIST_BYTES:
+    if index > _MAX_INDEX or len(list_id) != LIST_BYTES or len(message_digest) != digest_bytes:
         return None
     digests = [
         content[start : start + digest_bytes]
         for start in range(list_start + _BEFORE_DIGEST, list_end, entry_bytes)
     ]
     spliced = template.splice(
-        digests, signing_time=_SIGNING_TIME + time, list_id=list_id, index=index
+        digests,
+        signing_time=BEFORE_TIME + time,
+        list_id=list_id,
+        index=index,
+        message_digest=message_digest,
     )
     if spliced.finish(signature) != content_info:
         return None
@@ -395,7 +355,7 @@ def _recognise(content_info: bytes) -> ParsedSignedData | None:
         issuer=template.issuer,
         serial_number=template.serial_number,
         content=content,
-        message_digest=content_info[attributes_end - digest_bytes : attributes_end],
+        message_digest=message_digest,
         signed_attributes=spliced.to_be_signed,
         signature=signature,
     )
@@ -414,7 +374,7 @@ def _moment(time: bytes) -> datetime:
     Raises:
         ValueError: it is not one.
     """
-    if not time[:-1].isdigit() or time[-1:] != b"Z" or len(time) != _UTC_TIME_CHARACTERS:
+    if not time[:-1].isdigit() or time[-1:] != b"Z" or len(time) != UTC_TIME_CHARACTERS:
         raise ValueError("not a UTCTime of 13 characters")
     year, month, day, hour, minute, second = (int(time[i : i + 2]) for i in range(0, 12, 2))
     if year >= 50:

@@ -13,8 +13,8 @@ from pki.services.document_signer import SigningRequest
 from pki.services.wrapping import WrappingRequest
 from pki.signed.authorisation import BatchAuthorisation
 from pki.signed.chip_keys import MAX_CHIPS
+from pki.signer_service.frames import LENGTH_BYTES, frame, frame_length
 from pki.signer_service.protocol import (
-    LENGTH_BYTES,
     MAX_ANSWER_BYTES,
     MAX_CARDS_IN_REQUEST,
     MAX_REQUEST_BYTES,
@@ -22,8 +22,6 @@ from pki.signer_service.protocol import (
     AuthoriseRequest,
     SignRequest,
     WrapRequest,
-    frame,
-    frame_length,
     read_signed,
     read_wrapped,
 )

@@ -14,6 +14,8 @@ from pki.errors import KeystoreError, PkiDataError, PkiError, PkiRefusedError
 from pki.keys.derivation import Derivation
 from pki.services.authorising import accept_authorisation
 from pki.services.document_signer import InProcessDocumentSigner, PreparedBatch, SigningTally
+from pki.services.journal_head_state import NotedHead
+from pki.services.journal_heads import JournalHeadService
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
 from pki.services.terminals import TerminalService
@@ -87,8 +89,10 @@ class Desk:
         keys: KeyProcess,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
         terminals: TerminalService | None = None,
+        heads: JournalHeadService | None = None,
     ) -> None:
         self._terminals = terminals
+        self._heads = heads
         self._random_bytes = random_bytes
         self._recorder = recorder
         self._signers = signers
@@ -141,6 +145,18 @@ class Desk:
                 hint="membercard-pki terminal dv create, then start the signer again",
             )
         return self._terminals.renew_again(request).to_bytes()
+
+    def note_head(self, head: NotedHead) -> bytes:
+        """The proof that a journal's head stands in the log; only while the desk is not working, as ``renew``.
+
+        Raises:
+            PkiRefusedError, PkiDataError: as ``JournalHeadService.note``.
+            RecordError: nothing counts as done.
+            KeystoreError: ``keystore.process-failed``; ``keystore.key-unknown``.
+        """
+        if self._heads is None:
+            raise PkiRefusedError("this process notes no heads", code="log.not-started")
+        return self._heads.note(head).to_bytes()
 
     def record(self, orders: Sequence[Order]) -> None:
         """Judge each order by itself, then record all that are good with one write.

@@ -3,7 +3,6 @@
 Both ends read with this module. Whatever a peer sends ends in a value or in ``ProtocolError``.
 """
 
-import json
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping, Sequence
@@ -11,42 +10,49 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from pki.errors import KeystoreError, PkiDataError, PkiError, PkiRefusedError, RecordError
 from pki.keys.algorithms import HashAlgorithm
+from pki.record.transparency_proof import MAX_PROOF_BYTES
 from pki.services.document_signer import SigningRequest
+from pki.services.journal_head_state import NotedHead
+from pki.services.journal_heads import JOURNAL_BYTES, MAX_SEQUENCE
 from pki.services.wrapping import WrappingRequest
 from pki.signed.authorisation import BATCH_BYTES, MAX_AUTHORISATION_BYTES, MAX_CARDS
 from pki.signed.chip_keys import MAX_CHIPS
 from pki.signed.security_object import StatusReference
+from pki.signer_service.frames import (
+    VERSION,
+    ProtocolError,
+    dump,
+    load,
+    load_answer,
+    read_number,
+    read_octets,
+    read_text,
+    require_members,
+)
 
 __all__ = [
-    "LENGTH_BYTES",
     "MAX_ANSWER_BYTES",
     "MAX_CARDS_IN_REQUEST",
     "MAX_CV_REQUEST_BYTES",
     "MAX_REQUEST_BYTES",
-    "VERSION",
     "AuthoriseRequest",
     "AuthorisedAnswer",
-    "ProtocolError",
+    "NoteHeadRequest",
     "RenewRequest",
     "SignRequest",
     "WrapRequest",
-    "frame",
-    "frame_length",
-    "read_error",
+    "read_noted",
     "read_renewed",
     "read_request",
     "read_signed",
     "read_wrapped",
-    "write_error",
+    "write_noted",
     "write_renewed",
     "write_signed",
     "write_wrapped",
 ]
 
-VERSION: Final = 1
-LENGTH_BYTES: Final = 4
 MAX_REQUEST_BYTES: Final = 2 * 1024 * 1024
 MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 MAX_CARDS_IN_REQUEST: Final = 500
@@ -54,24 +60,10 @@ MAX_CV_REQUEST_BYTES: Final = 8192
 
 _MAX_FILE_HASHES: Final = 16
 _MAX_DIGEST_BYTES: Final = 64
-_MAX_TEXT_CHARACTERS: Final = 1000
 _CARD_MEMBERS: Final = 6
 _FIRST_SECOND: Final = 946_684_800
 _LAST_SECOND: Final = 4_102_444_800
 """2000-01-01 and 2100-01-01: a time outside is none of ours, and needs no calendar arithmetic to be refused."""
-
-_ERRORS: Final[Mapping[str, type[PkiError]]] = {
-    "refused": PkiRefusedError,
-    "data": PkiDataError,
-    "keystore": KeystoreError,
-    "record": RecordError,
-}
-
-
-class ProtocolError(PkiDataError):
-    """A frame that the protocol does not know; the connection is of no use any more."""
-
-    default_code = "protocol.malformed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +74,7 @@ class AuthoriseRequest:
 
     def to_bytes(self) -> bytes:
         """The content of the frame."""
-        return _dump(
+        return dump(
             {"operation": "authorise", "authorisation": self.authorisation.decode("latin-1")}
         )
 
@@ -96,7 +88,7 @@ class SignRequest:
 
     def to_bytes(self) -> bytes:
         """The content of the frame."""
-        return _dump(
+        return dump(
             {
                 "operation": "sign",
                 "batch": self.batch.hex(),
@@ -123,7 +115,25 @@ class RenewRequest:
 
     def to_bytes(self) -> bytes:
         """The content of the frame."""
-        return _dump({"operation": "renew", "request": self.request.hex()})
+        return dump({"operation": "renew", "request": self.request.hex()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteHeadRequest:
+    """Have the head of another program's journal taken into the transparency log."""
+
+    head: NotedHead
+
+    def to_bytes(self) -> bytes:
+        """The content of the frame."""
+        return dump(
+            {
+                "operation": "note-head",
+                "journal": self.head.journal.hex(),
+                "sequence": self.head.sequence,
+                "head": self.head.digest.hex(),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +144,7 @@ class WrapRequest:
 
     def to_bytes(self) -> bytes:
         """The content of the frame."""
-        return _dump(
+        return dump(
             {
                 "operation": "wrap",
                 "batch": self.wrapping.batch.hex(),
@@ -158,7 +168,7 @@ class AuthorisedAnswer:
 
     def to_bytes(self) -> bytes:
         """The content of the frame."""
-        return _dump(
+        return dump(
             {
                 "batch": self.batch.hex(),
                 "signer": self.signer_id,
@@ -177,82 +187,74 @@ class AuthorisedAnswer:
             ProtocolError: ``protocol.malformed``, ``protocol.version``.
             PkiError: the signer answered with this error.
         """
-        found = _load_answer(content, {"batch", "signer", "cards", "signed", "hash", "certificate"})
-        name = _text(found["hash"], "hash")
+        found = load_answer(content, {"batch", "signer", "cards", "signed", "hash", "certificate"})
+        name = read_text(found["hash"], "hash")
         if name not in HashAlgorithm.__members__:
             raise ProtocolError(
                 f"hash is {name[:20]!r}, expected {list(HashAlgorithm.__members__)}"
             )
         return cls(
-            batch=_octets(found["batch"], "batch", BATCH_BYTES),
-            signer_id=_text(found["signer"], "signer"),
-            cards=_number(found["cards"], "cards", 1, MAX_CARDS),
-            signed=_number(found["signed"], "signed", 0, MAX_CARDS),
+            batch=read_octets(found["batch"], "batch", BATCH_BYTES),
+            signer_id=read_text(found["signer"], "signer"),
+            cards=read_number(found["cards"], "cards", 1, MAX_CARDS),
+            signed=read_number(found["signed"], "signed", 0, MAX_CARDS),
             hash_algorithm=HashAlgorithm[name],
-            certificate=_octets(found["certificate"], "certificate", None),
+            certificate=read_octets(found["certificate"], "certificate", None),
         )
 
 
-def frame(content: bytes) -> bytes:
-    """The content with its length before it."""
-    return len(content).to_bytes(LENGTH_BYTES, "big") + content
-
-
-def frame_length(head: bytes | bytearray, *, maximum: int) -> int:
-    """The length in the first four bytes of a frame.
-
-    Raises:
-        ProtocolError: ``protocol.frame-length``: nothing, or more than the maximum.
-    """
-    length = int.from_bytes(head[:LENGTH_BYTES], "big")
-    if not 1 <= length <= maximum:
-        raise ProtocolError(
-            f"frame has {length} bytes, expected 1 to {maximum}", code="protocol.frame-length"
-        )
-    return length
-
-
-def read_request(content: bytes) -> AuthoriseRequest | SignRequest | RenewRequest | WrapRequest:
+def read_request(
+    content: bytes,
+) -> AuthoriseRequest | SignRequest | RenewRequest | WrapRequest | NoteHeadRequest:
     """Read what a client sent.
 
     Raises:
         ProtocolError: ``protocol.malformed``, ``protocol.version``, ``protocol.unknown-operation``.
     """
-    found = _load(content)
+    found = load(content)
     operation = found.get("operation")
     if operation == "sign":
-        _require_members(found, {"version", "operation", "batch", "cards"})
+        require_members(found, {"version", "operation", "batch", "cards"})
         cards = found["cards"]
         if not isinstance(cards, list) or not 1 <= len(cards) <= MAX_CARDS_IN_REQUEST:
             raise ProtocolError(f"cards are no list of 1 to {MAX_CARDS_IN_REQUEST}")
         return SignRequest(
-            batch=_octets(found["batch"], "batch", BATCH_BYTES),
+            batch=read_octets(found["batch"], "batch", BATCH_BYTES),
             cards=[_card(card) for card in cards],
         )
     if operation == "authorise":
-        _require_members(found, {"version", "operation", "authorisation"})
+        require_members(found, {"version", "operation", "authorisation"})
         text = found["authorisation"]
         if not isinstance(text, str) or len(text) > MAX_AUTHORISATION_BYTES or not text.isascii():
             raise ProtocolError("authorisation is no ASCII text of bounded length")
         return AuthoriseRequest(authorisation=text.encode("ascii"))
     if operation == "renew":
-        _require_members(found, {"version", "operation", "request"})
-        request = _octets(found["request"], "request", None)
+        require_members(found, {"version", "operation", "request"})
+        request = read_octets(found["request"], "request", None)
         if not 1 <= len(request) <= MAX_CV_REQUEST_BYTES:
             raise ProtocolError(f"request has not 1 to {MAX_CV_REQUEST_BYTES} bytes")
         return RenewRequest(request=request)
     if operation == "wrap":
-        _require_members(found, {"version", "operation", "batch", "station", "chips", "transport"})
+        require_members(found, {"version", "operation", "batch", "station", "chips", "transport"})
         return WrapRequest(wrapping=_wrapping(found))
+    if operation == "note-head":
+        require_members(found, {"version", "operation", "journal", "sequence", "head"})
+        return NoteHeadRequest(
+            head=NotedHead(
+                journal=read_octets(found["journal"], "journal", JOURNAL_BYTES),
+                sequence=read_number(found["sequence"], "sequence", 1, MAX_SEQUENCE),
+                digest=read_octets(found["head"], "head", 32),
+            )
+        )
     raise ProtocolError(
-        "operation is not known, expected authorise, sign, renew or wrap",
+        "operation is not known, expected authorise, sign, renew, wrap or note-head",
         code="protocol.unknown-operation",
     )
 
 
 def write_renewed(certificate: bytes) -> bytes:
     """The content of the answer to a renew request."""
-    return _dump({"certificate": certificate.hex()})
+    return dump({"certificate": certificate.hex()})
 
 
 def read_renewed(content: bytes) -> bytes:
@@ -262,7 +264,28 @@ def read_renewed(content: bytes) -> bytes:
         ProtocolError: ``protocol.malformed``, ``protocol.version``.
         PkiError: the signer answered with this error.
     """
-    return _octets(_load_answer(content, {"certificate"})["certificate"], "certificate", None)
+    return read_octets(load_answer(content, {"certificate"})["certificate"], "certificate", None)
+
+
+def write_noted(proof: bytes) -> bytes:
+    """The content of the answer to a note-head request: a proof as ``InclusionProof`` writes it."""
+    return dump({"proof": proof.decode("utf-8")})
+
+
+def read_noted(content: bytes) -> bytes:
+    """The proof in an answer, which is still to be read and checked.
+
+    Raises:
+        ProtocolError: ``protocol.malformed``, ``protocol.version``.
+        PkiError: the signer answered with this error.
+    """
+    proof = load_answer(content, {"proof"})["proof"]
+    if not isinstance(proof, str) or len(proof) > MAX_PROOF_BYTES:
+        raise ProtocolError(f"proof is no text of at most {MAX_PROOF_BYTES} characters")
+    try:
+        return proof.encode()
+    except UnicodeEncodeError as error:
+        raise ProtocolError("proof is no text") from error
 
 
 def write_signed(security_objects: Sequence[bytes]) -> bytes:
@@ -279,7 +302,7 @@ def read_signed(content: bytes, *, expected: int) -> list[bytes]:
         ProtocolError: ``protocol.malformed``, ``protocol.version``.
         PkiError: the signer answered with this error.
     """
-    signed = _load_answer(content, {"signed"})["signed"]
+    signed = load_answer(content, {"signed"})["signed"]
     if not isinstance(signed, list) or len(signed) != expected:
         raise ProtocolError(
             f"the answer has not the {expected} security objects that were asked for"
@@ -292,7 +315,7 @@ def read_signed(content: bytes, *, expected: int) -> list[bytes]:
 
 def write_wrapped(sealed: bytes) -> bytes:
     """The content of the answer to a wrap request."""
-    return _dump({"sealed": b2a_base64(sealed, newline=False).decode("ascii")})
+    return dump({"sealed": b2a_base64(sealed, newline=False).decode("ascii")})
 
 
 def read_wrapped(content: bytes) -> bytes:
@@ -302,32 +325,11 @@ def read_wrapped(content: bytes) -> bytes:
         ProtocolError: ``protocol.malformed``, ``protocol.version``.
         PkiError: the signer answered with this error.
     """
-    sealed = _load_answer(content, {"sealed"})["sealed"]
+    sealed = load_answer(content, {"sealed"})["sealed"]
     try:
         return a2b_base64(sealed, strict_mode=True)
     except (Base64Error, TypeError, ValueError) as error:
         raise ProtocolError("sealed keys are not base64") from error
-
-
-def write_error(error: PkiError) -> bytes:
-    """The content of an answer that tells an error."""
-    kind = next((name for name, each in _ERRORS.items() if isinstance(error, each)), "record")
-    return _dump({"error": [kind, error.code, str(error)[:_MAX_TEXT_CHARACTERS], error.hint]})
-
-
-def read_error(found: object) -> PkiError:
-    """The error in an answer.
-
-    Raises:
-        ProtocolError: it is none.
-    """
-    match found:
-        case [str(kind), str(code), str(message), str() | None as hint] if (
-            kind in _ERRORS
-            and max(len(code), len(message), len(hint or "")) <= _MAX_TEXT_CHARACTERS
-        ):
-            return _ERRORS[kind](message, code=code, hint=hint)
-    raise ProtocolError("the answer tells an error that cannot be read")
 
 
 def _card(found: object) -> SigningRequest:
@@ -340,21 +342,21 @@ def _card(found: object) -> SigningRequest:
     for pair in hashes:
         if not isinstance(pair, list) or len(pair) != 2:
             raise ProtocolError("a file hash is no pair of number and digest")
-        number = _number(pair[0], "data group number", 1, _MAX_FILE_HASHES)
+        number = read_number(pair[0], "data group number", 1, _MAX_FILE_HASHES)
         if number in file_hashes:
             raise ProtocolError(f"data group {number} stands twice")
-        file_hashes[number] = _octets(pair[1], "digest", None)
+        file_hashes[number] = read_octets(pair[1], "digest", None)
     if reason is not None:
-        _text(reason, "reason")
+        read_text(reason, "reason")
     return SigningRequest(
-        reference=_octets(reference, "reference", 16),
+        reference=read_octets(reference, "reference", 16),
         file_hashes=file_hashes,
         status_reference=StatusReference(
-            list_id=_octets(list_id, "status list", 8),
-            index=_number(index, "status index", 0, 0xFFFFFFFF),
+            list_id=read_octets(list_id, "status list", 8),
+            index=read_number(index, "status index", 0, 0xFFFFFFFF),
         ),
         signing_time=datetime.fromtimestamp(
-            _number(seconds, "signing time", _FIRST_SECOND, _LAST_SECOND), UTC
+            read_number(seconds, "signing time", _FIRST_SECOND, _LAST_SECOND), UTC
         ),
         re_signing_of=reason,
     )
@@ -365,78 +367,8 @@ def _wrapping(found: Mapping[str, Any]) -> WrappingRequest:
     if not isinstance(chips, list) or not 1 <= len(chips) <= MAX_CHIPS:
         raise ProtocolError(f"chips are no list of 1 to {MAX_CHIPS}")
     return WrappingRequest(
-        batch=_octets(found["batch"], "batch", BATCH_BYTES),
-        station=_octets(found["station"], "station", None),
-        serials=[_octets(each, "chip", 10) for each in chips],
-        transport=None if transport is None else _number(transport, "transport", 1, 255),
+        batch=read_octets(found["batch"], "batch", BATCH_BYTES),
+        station=read_octets(found["station"], "station", None),
+        serials=[read_octets(each, "chip", 10) for each in chips],
+        transport=None if transport is None else read_number(transport, "transport", 1, 255),
     )
-
-
-def _load_answer(content: bytes, members: set[str]) -> dict[str, Any]:
-    found = _load(content)
-    if "error" in found:
-        _require_members(found, {"version", "error"})
-        raise read_error(found["error"])
-    _require_members(found, {"version"} | members)
-    return found
-
-
-def _load(content: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(
-            content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError("frame is not JSON as it must be") from error
-    if not isinstance(found, dict):
-        raise ProtocolError("frame is no JSON object")
-    if found.get("version") != VERSION or type(found["version"]) is not int:
-        raise ProtocolError(f"version of the protocol is not {VERSION}", code="protocol.version")
-    return found
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ProtocolError("a member stands twice")
-    return found
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ProtocolError(f"{name} is no number of JSON")
-
-
-def _require_members(found: Mapping[str, Any], members: set[str]) -> None:
-    if set(found) != members:
-        raise ProtocolError(f"frame has not the members {sorted(members)}")
-
-
-def _octets(value: object, name: str, length: int | None) -> bytes:
-    """Hexadecimal in lower case."""
-    if not isinstance(value, str) or (length is not None and len(value) != 2 * length):
-        raise ProtocolError(f"{name} is no hexadecimal text of the right length")
-    try:
-        octets = bytes.fromhex(value)
-    except ValueError as error:
-        raise ProtocolError(f"{name} is not hexadecimal") from error
-    if octets.hex() != value:
-        raise ProtocolError(f"{name} is not hexadecimal in lower case without spaces")
-    return octets
-
-
-def _number(value: object, name: str, least: int, most: int) -> int:
-    if type(value) is not int or not least <= value <= most:
-        raise ProtocolError(f"{name} is no whole number from {least} to {most}")
-    return value
-
-
-def _text(value: object, name: str) -> str:
-    if not isinstance(value, str) or len(value) > _MAX_TEXT_CHARACTERS:
-        raise ProtocolError(f"{name} is no text of at most {_MAX_TEXT_CHARACTERS} characters")
-    return value
-
-
-def _dump(content: dict[str, Any]) -> bytes:
-    return json.dumps(
-        content | {"version": VERSION}, sort_keys=True, separators=(",", ":"), ensure_ascii=True
-    ).encode()

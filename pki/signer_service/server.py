@@ -15,17 +15,15 @@ from typing import Any, Final
 
 from pki.errors import KeystoreError, PkiDataError, PkiError, PkiRefusedError
 from pki.signer_service.desk import Desk, Order
+from pki.signer_service.frames import LENGTH_BYTES, ProtocolError, frame, frame_length, write_error
 from pki.signer_service.protocol import (
-    LENGTH_BYTES,
     MAX_REQUEST_BYTES,
     AuthoriseRequest,
-    ProtocolError,
+    NoteHeadRequest,
     RenewRequest,
     WrapRequest,
-    frame,
-    frame_length,
     read_request,
-    write_error,
+    write_noted,
     write_renewed,
     write_signed,
     write_wrapped,
@@ -50,10 +48,10 @@ class ServerLimits:
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class _Renewal:
-    """A terminal's request, and the answer once there is one."""
+class _Errand:
+    """What is done alone, between the cards: a terminal's renewal, a journal's head; and the answer once there is one."""
 
-    request: bytes = field(repr=False)
+    request: RenewRequest | NoteHeadRequest = field(repr=False)
     answer: bytes | None = field(default=None, repr=False)
 
 
@@ -64,7 +62,7 @@ class _Client:
     socket: socket.socket
     since: float
     received: bytearray = field(default_factory=bytearray)
-    under_way: "deque[Order | _Renewal | bytes]" = field(default_factory=deque)
+    under_way: "deque[Order | _Errand | bytes]" = field(default_factory=deque)
     outgoing: bytearray = field(default_factory=bytearray)
     is_closing: bool = False
 
@@ -100,7 +98,7 @@ class SignerServer:
         self._clients: dict[int, _Client] = {}
         self._owner: dict[Order, _Client] = {}
         self._waiting: deque[Order] = deque()
-        self._renewals: deque[tuple[_Client, _Renewal]] = deque()
+        self._errands: deque[tuple[_Client, _Errand]] = deque()
         self._is_stopping = False
         self._bell, self._bell_push = socket.socketpair()
         for each in (listener, self._bell, self._bell_push):
@@ -128,9 +126,9 @@ class SignerServer:
                 may_record = bool(self._waiting) and self._desk.wants_orders
                 for key, events in self._selector.select(0 if may_record else 1.0):
                     self._dispatch(key.data, events)
-                if self._renewals:
+                if self._errands:
                     # They are few, and go before new orders: those that are with the keys end soon.
-                    self._renew()
+                    self._run_errands()
                 elif self._waiting and self._desk.wants_orders and not self._is_stopping:
                     self._record()
                 self._drop_overdue()
@@ -241,10 +239,10 @@ class SignerServer:
             except (PkiRefusedError, PkiDataError) as error:
                 client.under_way.append(write_error(error))
             return
-        if isinstance(request, RenewRequest):
-            renewal = _Renewal(request=request.request)
-            client.under_way.append(renewal)
-            self._renewals.append((client, renewal))
+        if isinstance(request, RenewRequest | NoteHeadRequest):
+            errand = _Errand(request=request)
+            client.under_way.append(errand)
+            self._errands.append((client, errand))
             return
         order = Order(request=request)
         client.under_way.append(order)
@@ -270,17 +268,21 @@ class SignerServer:
             if order.answer is not None:
                 self._answered(order)
 
-    def _renew(self) -> None:
-        """Certify the keys of terminals that wait, once the keys of signers are idle."""
-        while self._renewals and not self._desk.is_working:
-            client, renewal = self._renewals.popleft()
+    def _run_errands(self) -> None:
+        """Do what is done alone, once the keys of signers are idle."""
+        while self._errands and not self._desk.is_working:
+            client, errand = self._errands.popleft()
             if client.socket.fileno() < 0:
                 # Nobody waits for it any more, and nothing of it is on record.
                 continue
             try:
-                renewal.answer = write_renewed(self._desk.renew(renewal.request))
+                errand.answer = (
+                    write_renewed(self._desk.renew(errand.request.request))
+                    if isinstance(errand.request, RenewRequest)
+                    else write_noted(self._desk.note_head(errand.request.head))
+                )
             except (PkiRefusedError, PkiDataError, KeystoreError) as error:
-                renewal.answer = write_error(error)
+                errand.answer = write_error(error)
                 if error.code == "keystore.process-failed":
                     raise
             client.since = self._monotonic()
@@ -306,7 +308,7 @@ class SignerServer:
                 content = first
             elif first.answer is None:
                 break
-            elif isinstance(first, _Renewal):
+            elif isinstance(first, _Errand):
                 content = first.answer
             elif isinstance(first.answer, PkiError):
                 content = write_error(first.answer)

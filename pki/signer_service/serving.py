@@ -17,6 +17,8 @@ from pki.home import Home
 from pki.keys.token_process import TokenProcess
 from pki.services.cv_issuer import CvIssuer
 from pki.services.document_signer import InProcessDocumentSigner, SigningLimits
+from pki.services.journal_heads import JournalHeadService
+from pki.services.log_keeper import LogKeeper
 from pki.services.open_record import OpenRecord, open_record
 from pki.services.recorder import Recorder
 from pki.services.terminals import TerminalService
@@ -84,6 +86,9 @@ def serve_signer(
         }
         verifiers = state.card_verifiable.issued(role=Role.DOCUMENT_VERIFIER)
         issuer = CvIssuer(keystore=None, signing_keys=keys, recorder=recorder, publication=home)
+        keeper = LogKeeper(
+            keystore=None, signing_keys=keys, recorder=recorder, log=journal.log, shelf=home
+        )
         if not signers and not verifiers:
             raise PkiRefusedError(
                 "there is no document signer to sign with",
@@ -99,6 +104,7 @@ def serve_signer(
                 signers=signers,
                 keys=keys,
                 terminals=TerminalService(issuer) if verifiers else None,
+                heads=JournalHeadService(recorder=recorder, keeper=keeper, log=journal.log),
             ),
             keys_descriptor=keys.fileno(),
             allowed_uids=allowed_uids,

@@ -22,6 +22,12 @@ __all__ = [
 COMMITTEE_NUMBER = "98"
 """The first two digits of all card numbers of the synthetic committee."""
 
+_EARLIER_COMMITTEE_NUMBER = "97"
+"""The first two digits of the cards that members held before."""
+
+_PHONE_PREFIX = "0000"
+"""No operator has these digits: a synthetic number rings nowhere."""
+
 _CITIZEN_PROVINCE = "999"
 """No province has this number: a synthetic citizen number cannot be a real one."""
 
@@ -100,6 +106,9 @@ class SyntheticMember:
         organisation: where the member is recorded.
         kind: why the card is made.
         ordinal: which card of this member it is.
+        earlier_card_number: of the card that is exchanged or issued again; empty for a first one.
+        residence: in the made-up province.
+        phone: ten digits that no operator allots.
         portrait: a JPEG file of 480 x 640 pixels.
     """
 
@@ -115,6 +124,9 @@ class SyntheticMember:
     organisation: SyntheticOrganisation
     kind: IssueKind
     ordinal: int
+    earlier_card_number: str = field(repr=False)
+    residence: str = field(repr=False)
+    phone: str = field(repr=False)
     portrait: bytes = field(repr=False)
 
     @property
@@ -160,6 +172,13 @@ def draw_member(
         organisation=random.choice(ORGANISATIONS[1:]) if organisation is None else organisation,
         kind=kind,
         ordinal=_ORDINALS[kind],
+        earlier_card_number=(
+            ""
+            if kind is IssueKind.FIRST_ISSUE
+            else f"{_EARLIER_COMMITTEE_NUMBER}.{serial_number:06d}"
+        ),
+        residence=_PLACES[serial_number % len(_PLACES)],
+        phone=f"{_PHONE_PREFIX}{serial_number:06d}",
         portrait=encode_portrait(draw_portrait(appearance)),
     )
 

@@ -43,6 +43,12 @@ COLUMNS = (
     "kind",
     "ordinal",
     "portrait",
+    "earlier_card_number",
+    "residence",
+    "phone",
+    "standing",
+    "standing_since",
+    "served_in",
 )
 """The header row of a member list, in the template's order."""
 
@@ -176,6 +182,12 @@ def _row(random: Random, number: int, member: SyntheticMember, *, is_decomposed:
         member.kind.value,
         member.ordinal,
         portrait_name,
+        member.earlier_card_number,
+        member.residence,
+        member.phone,
+        "chính thức" if is_vietnamese_style else "official",
+        _written(member.recognition_date) if is_vietnamese_style else member.recognition_date,
+        "",
     )
     return ListRow(
         number=number,

@@ -120,7 +120,7 @@ def ledgers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledgers]
         database = Database(request.getfixturevalue("postgresql_url"))
     upgrade(database)
     sealer = Sealer(encryption_key=bytes(32), digest_key=bytes(32))
-    register = SqlRegister(database)
+    register = SqlRegister(database, lambda: sealer)
     with register.writing() as transaction:
         transaction.organisations.add([Organisation(code=OrganisationCode("A"), name="A")])
         members = [_member(number) for number in range(1, 6)]

@@ -14,7 +14,9 @@ from sqlalchemy.exc import StatementError
 
 from issuer.db import schema
 from issuer.db.base import Database
-from issuer.db.register import MemberRow, SqlRegister
+from issuer.db.member_rows import MemberRow
+from issuer.db.register import SqlRegister
+from issuer.db.sealing import Sealer
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import (
     Approval,
@@ -39,6 +41,7 @@ from issuer.services.register_ports import MemberNumbers, MemberPage, PagePositi
 
 NOW = datetime(2026, 11, 21, 9, 30, 15, 123456, tzinfo=timezone(timedelta(hours=7)))
 PROVINCE = Organisation(code=OrganisationCode("P"), name="Tỉnh ủy Giả Định", committee_number="98")
+SEALER = Sealer(encryption_key=bytes(range(32)), digest_key=bytes(range(32, 64)))
 COMMUNE = Organisation(
     code=OrganisationCode("P-01"), name="Đảng ủy xã Mẫu", parent_code=OrganisationCode("P")
 )
@@ -60,7 +63,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 @pytest.fixture
 def register(database: Database) -> Register:
-    opened = SqlRegister(database)
+    opened = SqlRegister(database, lambda: SEALER)
     with opened.writing() as transaction:
         transaction.organisations.add([PROVINCE, COMMUNE])
     return opened
@@ -151,12 +154,14 @@ def test_organisations_that_contradict_the_register_are_refused_together(
         assert len(transaction.organisations.all()) == 2
 
 
-@pytest.mark.parametrize("number", ["card_number", "record_number", "citizen_number"])
+@pytest.mark.parametrize("number", ["card_number", "record_number", "citizen_number_digest"])
 def test_each_number_belongs_to_one_member(
     register: Register, database: Database, number: str
 ) -> None:
     add(register, member(1), member(2), member(3))
-    taken = getattr(member(1).statement, number)
+    with database.reading() as session:
+        mine = sa.select(getattr(MemberRow, number)).where(MemberRow.card_number == "98000001")
+        taken = session.scalar(mine)
     steal = sa.update(MemberRow).where(MemberRow.card_number == "98000002").values({number: taken})
     with pytest.raises(ConflictError) as refusal, database.writing() as session:
         session.execute(steal)

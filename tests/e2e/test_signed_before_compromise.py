@@ -98,13 +98,13 @@ def make_cards(scene: Scene) -> tuple[tuple[str, str], ...]:
     (scene.folder / "office/settings.toml").write_text(
         'card_profile = "membercard-1-icao"\n', "utf-8"
     )
+    run(*ISSUER, "keys", "create", "--keystore", "file", "--pin-file", "issuer.pin")
     run(*ISSUER, "organisations", "import", "people/organisations.csv")
     run(
         *ISSUER, "members", "import", "people/members.xlsx", "--portraits", "people/portraits",
         status=1,
     )  # fmt: skip
     run(*ISSUER, "members", "approve", "--all", "--by", "deciding committee")
-    run(*ISSUER, "keys", "create", "--keystore", "file", "--pin-file", "issuer.pin")
     run(
         "membercard-simulator", "blank", "create", "--count", "2", "--out", "blanks",
         "--transport-key", "transport.key", "--profile", "membercard-1-icao",

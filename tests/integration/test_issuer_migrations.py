@@ -107,3 +107,28 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
     assert refusal.value.code == "database.unavailable"
     assert "hunter2" not in str(refusal.value)
     database.close()
+
+
+def test_members_in_plain_text_are_not_upgraded_because_nothing_could_seal_them(
+    tmp_path: Path,
+) -> None:
+    database = sqlite(tmp_path / "x.sqlite")
+    schema.upgrade(database, to="0002_production")
+    day = "2020-01-01"
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO organisations (id, code, name) VALUES ('0', 'P', 'P')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO members (id, card_number, record_number, citizen_number, full_name,"
+            " primary_name, secondary_name, sort_key, birth_date, sex, place_of_birth, home_town,"
+            " ethnic_group, admission_date, recognition_date, organisation_id, kind, ordinal,"
+            " portrait, portrait_source, state, recorded_at) VALUES ('0', '1', '1', '1', 'x', 'x',"
+            " '', x'00', ?, 'M', 'x', 'x', 'x', ?, ?, '0', 'exchange', 1, x'00', x'00', 'recorded', ?)",
+            (day, day, day, day),
+        )
+    with pytest.raises(IssuerRefusedError) as refusal:
+        schema.upgrade(database)
+    assert refusal.value.code == "database.not-convertible"
+    assert schema.current_revision(database) == "0002_production"
+    database.close()

@@ -92,6 +92,8 @@ class Workshop:
     stock: SqlStockLedger
     cards: SqlCardLedger
     station: SqlStationLedger
+    sealer: Callable[[], Sealer]
+    """The keys of the register."""
     portrait: bytes = PORTRAIT
     trust_points: Mapping[bytes, bytes] = field(default_factory=dict)
     """CVCA certificates by their reference, the newest first."""
@@ -109,7 +111,7 @@ class Workshop:
         )
 
     def add_members(self, count: int) -> None:
-        register = SqlRegister(self.database)
+        register = SqlRegister(self.database, self.sealer)
         with register.writing() as transaction:
             transaction.organisations.add(
                 [Organisation(code=OrganisationCode("A"), name="Đảng bộ tỉnh A")]
@@ -275,6 +277,7 @@ def make_workshop(tmp_path: Path, template_database: Path) -> Iterator[Callable[
             stock=SqlStockLedger(database, clock),
             cards=SqlCardLedger(database, clock, sealer),
             station=SqlStationLedger(database, clock, sealer),
+            sealer=lambda: sealer,
         )
 
     yield make

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from issuer.bootstrap_keys import take_register_sealer
 from issuer.cli import main as issuer
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
 from issuer.portraits.folder_store import FolderPortraitStore
+from issuer.settings import load_settings
 from pki.cli import main as pki
 from simulators.blank import blank_image
 from simulators.image import CardImage
@@ -85,8 +87,9 @@ def office(commands: Commands, workshop: Any, portrait_image: bytes) -> Commands
     commands.run("keys", "import-trust-point", make_cvca(commands.directory))
     commands.run("keys", "import-transport", commands.write("transport.key", TRANSPORT.hex()))
     workshop.database = Database(f"sqlite:///{commands.home / 'issuer.sqlite'}")
+    workshop.sealer = lambda: take_register_sealer(commands.home, load_settings(commands.home))
     workshop.add_members(2)
-    with SqlRegister(workshop.database).reading() as transaction:
+    with SqlRegister(workshop.database, workshop.sealer).reading() as transaction:
         assert transaction.members.count() == 2
     workshop.database.close()
     FolderPortraitStore(commands.home / "portraits").put(portrait_image)

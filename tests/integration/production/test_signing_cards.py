@@ -96,7 +96,7 @@ class Bench:
         return CardSigning(
             cards=self.workshop.cards,
             chips=self.workshop.station,
-            register=SqlRegister(self.workshop.database),
+            register=SqlRegister(self.workshop.database, self.workshop.sealer),
             portraits=self.portraits,
             signer=self.signer,
             profile=self.workshop.profile,

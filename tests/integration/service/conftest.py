@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from starlette.types import ASGIApp
 
 from pki.api.app import bounded, create_app
@@ -43,6 +43,8 @@ def certification_request(path: Path) -> Path:
         .sign(key, hashes.SHA256())
     )
     path.write_bytes(request.public_bytes(Encoding.DER))
+    key_format = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.with_suffix(".key").write_bytes(key.private_bytes(*key_format))
     return path
 
 

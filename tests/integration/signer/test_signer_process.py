@@ -18,7 +18,8 @@ import pytest
 from pki.errors import PkiError
 from pki.keys.algorithms import HashAlgorithm
 from pki.signed.security_object import SecurityObject
-from pki.signer_service.protocol import SignRequest, frame, read_signed
+from pki.signer_service.frames import frame
+from pki.signer_service.protocol import SignRequest, read_signed
 from pki.signer_service.serving import open_listener
 
 Home = Any

@@ -204,15 +204,27 @@ def test_only_the_first_sheet_is_read(tmp_path: Path) -> None:
     assert read(path) == []
 
 
-def test_a_formula_is_the_value_that_was_saved_with_it(tmp_path: Path) -> None:
+def test_a_workbook_that_computes_is_refused_and_names_the_cell(tmp_path: Path) -> None:
     path = tmp_path / "list.xlsx"
     book = xlsxwriter.Workbook(path)
     sheet = book.add_worksheet()
     sheet.write_row(0, 0, COLUMNS)
-    sheet.write_formula(1, 0, '=HYPERLINK("http://example.invalid")', None, "A")
-    sheet.write_formula(1, 1, "=1/0", None, "#DIV/0!")
+    sheet.write_row(1, 0, ("A", "B", "C"))
+    sheet.write_formula(2, 1, '=HYPERLINK("http://example.invalid")', None, "A")
     book.close()
-    assert read(path)[0].cells == {"code": "A", "name": None, "day": None}
+    with pytest.raises(IssuerDataError) as refusal:
+        read(path)
+    assert refusal.value.code == "file.formulas"
+    assert "B3" in str(refusal.value)
+
+
+def test_formulas_of_other_sheets_do_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "list.xlsx"
+    book = xlsxwriter.Workbook(path)
+    book.add_worksheet("list").write_row(0, 0, COLUMNS)
+    book.add_worksheet("sums").write_formula(0, 0, "=1+1", None, 2)
+    book.close()
+    assert read(path) == []
 
 
 @pytest.fixture
@@ -222,6 +234,11 @@ def good(tmp_path: Path) -> Path:
 
 def test_a_workbook_with_macros_is_refused(good: Path) -> None:
     assert refusal_code(with_entries(good, {"xl/vbaProject.bin": b"macro"})) == "file.macros"
+
+
+@pytest.mark.parametrize("name", ["xl/externalLinks/externalLink1.xml", "xl/connections.xml"])
+def test_a_workbook_that_takes_data_from_elsewhere_is_refused(good: Path, name: str) -> None:
+    assert refusal_code(with_entries(good, {name: b"<x/>"})) == "file.external-links"
 
 
 def test_another_archive_is_refused(good: Path) -> None:

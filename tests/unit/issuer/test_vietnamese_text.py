@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from issuer.domain.vietnamese_text import clean_name, clean_text, sort_key
+from issuer.domain.vietnamese_text import (
+    clean_name,
+    clean_text,
+    fold,
+    likeness,
+    search_key,
+    sort_key,
+)
 from issuer.errors import IssuerDataError
 
 NAMES = (
@@ -161,3 +168,40 @@ def test_capitals_and_apostrophes_do_not_count_in_the_order() -> None:
 def test_any_text_has_a_bounded_sort_key(name: str) -> None:
     assert len(sort_key(name)) <= 1024
     assert sort_key(name) == sort_key(unicodedata.normalize("NFD", name))
+
+
+def test_a_name_is_found_without_tones_capitals_and_apostrophes() -> None:
+    assert fold("Nguyễn Thị HOÀ") == fold("nguyen  thi Hòa") == "nguyen thi hoa"
+    assert fold("Đỗ \u00d0ạt \u0189ức") == "do dat duc"
+    assert fold("H'Hen Niê") == fold("H\u2019Hen Nie") == "hhen nie"
+    assert fold("Nguyễn-Trần") == "nguyen tran"
+
+
+def test_a_search_key_begins_with_the_given_name() -> None:
+    assert search_key("Nguyễn Thị Hòa") == "hoa nguyen thi"
+    assert search_key("Hạnh") == "hanh"
+    assert search_key("") == ""
+
+
+def test_likely_the_same_name_is_alike_and_another_is_not() -> None:
+    assert likeness("K' Tem") == likeness("K'Tem") == "ktem"
+    assert likeness("Nguyễn Thị Hòa") == likeness("Nguyễn Thị Hoà")
+    assert likeness("Nguyễn Thị Hòa") != likeness("Hòa Nguyễn Thị")
+
+
+@given(st.text())
+def test_folding_twice_is_folding_once(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+    assert search_key(text) == search_key(fold(text))
+
+
+@given(st.text())
+def test_the_form_of_a_text_does_not_matter_to_its_folding(text: str) -> None:
+    forms = {fold(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")}
+    assert forms == {fold(text)}
+
+
+@given(st.lists(st.text(), max_size=8))
+def test_the_order_of_names_is_total(names: list[str]) -> None:
+    ordered = sorted(names, key=sort_key)
+    assert [sort_key(each) for each in ordered] == sorted(map(sort_key, reversed(names)))

@@ -150,7 +150,8 @@ def test_every_kind_that_announces_a_signature_is_one_of_the_log() -> None:
     announcing = {kind.value for kind in EntryKind if kind.value.endswith((".intended", ".signed"))}
     # Making a key signs nothing.
     assert announcing - {"key.intended", "master-key.intended"} == SIGNATURE_KINDS - {
-        "home.restored"
+        "home.restored",
+        "journal-head.noted",
     }
 
 

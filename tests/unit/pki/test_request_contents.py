@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from pki.errors import PkiDataError
 from pki.services.request_contents import CONTENT_RULES, RequestContent, RequestKind
+from pki.signer_service.frames import ProtocolError
 from pki.signer_service.protocol import (
     MAX_CV_REQUEST_BYTES,
-    ProtocolError,
     RenewRequest,
     read_renewed,
     read_request,

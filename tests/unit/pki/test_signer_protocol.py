@@ -13,17 +13,14 @@ from pki.errors import KeystoreError, PkiDataError, PkiError, PkiRefusedError, R
 from pki.keys.algorithms import HashAlgorithm
 from pki.services.document_signer import SigningRequest
 from pki.signed.security_object import StatusReference
+from pki.signer_service.frames import ProtocolError, frame, frame_length, write_error
 from pki.signer_service.protocol import (
     MAX_CARDS_IN_REQUEST,
     AuthorisedAnswer,
     AuthoriseRequest,
-    ProtocolError,
     SignRequest,
-    frame,
-    frame_length,
     read_request,
     read_signed,
-    write_error,
     write_signed,
 )
 

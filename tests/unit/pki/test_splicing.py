@@ -13,11 +13,16 @@ from hypothesis import strategies as st
 from card_layout import tlv
 from pki.certificates.certificate import load_certificate
 from pki.errors import PkiError
-from pki.keys.algorithms import SignatureAlgorithm
+from pki.keys.algorithms import HashAlgorithm, SignatureAlgorithm
 from pki.signed import signed_data, splicing
 from pki.signed.lds_content import LdsVersion
-from pki.signed.security_object import SecurityObjectError
+from pki.signed.security_object import SecurityObject, SecurityObjectError
 from pki.signed.signed_frame import UnsignedFrame
+from pki.signed.spliced_attributes import (
+    SET_HEADER_BYTES,
+    attribute_pieces,
+    encode_signing_time,
+)
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 CURVES = {
@@ -104,7 +109,7 @@ def spliced(request: dict[str, object]) -> splicing.SplicedSignedData:
     signing_time = request["signing_time"]
     assert isinstance(file_hashes, dict)
     assert isinstance(signing_time, datetime)
-    encoded_time = splicing.encode_signing_time(signing_time)
+    encoded_time = encode_signing_time(signing_time)
     assert encoded_time is not None
     groups = tuple(sorted(file_hashes))
     template = splicing.template_of(
@@ -147,7 +152,7 @@ def _of_a_card(algorithm: SignatureAlgorithm = SignatureAlgorithm.ECDSA_SHA256) 
     certificate = next(der for item, der in CERTIFICATES if item is algorithm)
     size = algorithm.hash_algorithm.digest_bytes
     template = splicing.template_of(algorithm, certificate, (1, 2, 11, 12, 13, 14), LdsVersion.V1)
-    encoded_time = splicing.encode_signing_time(NOW)
+    encoded_time = encode_signing_time(NOW)
     assert encoded_time is not None
     prepared = template.splice(
         [bytes((number,)) * size for number in range(6)],
@@ -234,3 +239,48 @@ def test_data_groups_that_no_object_may_list_make_no_template(groups: tuple[int,
     algorithm, certificate = CERTIFICATES[0]
     with pytest.raises(ValueError, match="data groups"):
         splicing.template_of(algorithm, certificate, groups, LdsVersion.V1)
+
+
+@given(
+    algorithm=st.sampled_from(splicing.ALGORITHMS),
+    edits=st.lists(
+        st.tuples(st.integers(0, len(CARD) - 1), st.integers(0, 8), st.binary(max_size=8)),
+        min_size=2,
+        max_size=4,
+    ),
+)
+def test_several_replaced_stretches_are_judged_alike(
+    algorithm: SignatureAlgorithm, edits: list[tuple[int, int, bytes]]
+) -> None:
+    altered = _of_a_card(algorithm)
+    for position, removed, inserted in edits:
+        altered = altered[:position] + inserted + altered[position + removed :]
+    agree(altered)
+
+
+@given(digest=st.binary(min_size=32, max_size=32))
+def test_a_stated_message_digest_is_taken_as_it_stands_and_refused_when_it_is_verified(
+    digest: bytes,
+) -> None:
+    content = signed_data.parse(CARD).content
+    right = HashAlgorithm.SHA256.digest(content)
+    altered = CARD.replace(right, digest)
+    recognised = splicing.recognise(altered)
+    assert recognised is not None
+    assert recognised == signed_data.parse(altered)
+    assert recognised.message_digest == digest
+    with pytest.raises(SecurityObjectError) as caught:
+        SecurityObject.from_bytes(altered).verify_signature()
+    assert caught.value.code == "security-object.signature-invalid"
+    if digest != right:
+        assert "message digest" in str(caught.value)
+
+
+@pytest.mark.parametrize("algorithm", splicing.ALGORITHMS)
+@pytest.mark.parametrize("index", [0, 0x7F, 0x80, 0x7FFF, 0x8000, 0xFFFFFFFF])
+def test_the_length_of_the_signed_attributes_takes_one_byte_more(
+    algorithm: SignatureAlgorithm, index: int
+) -> None:
+    size = algorithm.hash_algorithm.digest_bytes
+    pieces = attribute_pieces(size)[index.bit_length() // 8 + 1]
+    assert tlv.read_header(pieces.before_time).size == SET_HEADER_BYTES

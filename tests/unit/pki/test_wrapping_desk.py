@@ -21,7 +21,8 @@ from pki.services.wrapping import WrappingRequest
 from pki.signed.certification_request import encode_certification_request
 from pki.signed.chip_keys import SealedChipKeys
 from pki.signer_service.desk import Desk, Order
-from pki.signer_service.protocol import ProtocolError, WrapRequest, read_request
+from pki.signer_service.frames import ProtocolError
+from pki.signer_service.protocol import WrapRequest, read_request
 
 BATCH = bytes(range(16))
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -1,0 +1,106 @@
+"""Letters that only look like Vietnamese ones, or come from fonts of the time before Unicode.
+
+U+00D0 and U+0189 look like Đ (U+0110), and U+00F0 and U+0256 like đ. At the beginning of a word, where Vietnamese
+has Đ and no other language of the country has those letters, what was meant is plain, and a person only confirms
+it; within a word it is not, and TCVN3 fonts put U+00D0 there for another letter altogether.
+
+In a list that was typed for a TCVN3 (ABC) font, "Nguyễn Văn An" reads "NguyÔn V¨n An".
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from issuer.domain.list_row import Finding, ListRow
+
+__all__ = ["TextReading", "read_letters", "with_letters_read"]
+
+_MEANT = {"\u00d0": "Đ", "\u0189": "Đ", "\u00f0": "đ", "\u0256": "đ"}
+_AT_WORD_BEGIN = re.compile("(?<![^\\W_])[\u00d0\u0189\u00f0\u0256](?=[^\\W\\d_])")
+_OLD_FONT = re.compile("[¡¢§£¤¥¦¨©ª«¬®µ¶·¸¹»¼½¾×÷]|[a-zà-ỹ][À-ÖØ-Þ]")
+_FOREIGN = re.compile("[ÄÅÆÇËÎÏÖØÛÜÞßäåæçëîïöøûüþÿ]")
+_SUSPICIOUS = re.compile(
+    f"[{''.join(_MEANT)}]|{_OLD_FONT.pattern}|{_FOREIGN.pattern}",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextReading:
+    """A text as it is meant, and what has to be said of it: code and sentence, a refusal or a doubt."""
+
+    text: str
+    refusal: tuple[str, str] | None = None
+    doubt: tuple[str, str] | None = None
+
+
+def read_letters(text: str, *, subject: str) -> TextReading | None:
+    """Read one text; ``None`` where all its letters are what they look like.
+
+    Args:
+        text: as it came.
+        subject: ``name`` or ``text``, with which the codes begin.
+    """
+    if _SUSPICIOUS.search(text) is None:
+        return None
+    if _OLD_FONT.search(text) is not None:
+        return TextReading(
+            text=text,
+            refusal=(
+                f"{subject}.old-font",
+                "the letters are those of a font from before Unicode (TCVN3); convert the list to Unicode",
+            ),
+        )
+    meant, count = _AT_WORD_BEGIN.subn(lambda match: _MEANT[match[0]], text)
+    if count:
+        return TextReading(
+            text=meant,
+            doubt=(
+                f"{subject}.look-alike-read",
+                "a letter that only looks like Đ (U+0110) was read as Đ",
+            ),
+        )
+    if _FOREIGN.search(text) is not None:
+        return TextReading(
+            text=text,
+            doubt=(
+                f"{subject}.foreign-letter",
+                "a letter stands there that Vietnamese does not have; an old font may be behind it",
+            ),
+        )
+    # What is left are look-alikes within words: the rules of the text refuse them with their position.
+    return None
+
+
+def with_letters_read(row: ListRow, subjects: Mapping[str, str]) -> tuple[ListRow, list[Finding]]:
+    """The row with its texts as they are meant and refusals noted in it; and the doubts.
+
+    Args:
+        row: as it came.
+        subjects: the columns that hold text, and whether each is a ``name`` or a ``text``.
+    """
+    cells = row.cells
+    readings: dict[str, TextReading] = {}
+    for column, subject in subjects.items():
+        cell = cells.get(column)
+        if isinstance(cell, str) and (reading := read_letters(cell, subject=subject)) is not None:
+            readings[column] = reading
+    if not readings:
+        return row, []
+
+    def finding(column: str, said: tuple[str, str]) -> Finding:
+        return Finding(row=row.number, column=column, code=said[0], sentence=said[1])
+
+    refused = {
+        column: finding(column, reading.refusal)
+        for column, reading in readings.items()
+        if reading.refusal is not None
+    }
+    doubts = [
+        finding(column, reading.doubt)
+        for column, reading in readings.items()
+        if reading.doubt is not None
+    ]
+    changed = dict(cells) | {
+        column: None if column in refused else reading.text for column, reading in readings.items()
+    }
+    return replace(row, cells=changed, findings=(*row.findings, *refused.values())), doubts

@@ -1,0 +1,46 @@
+"""Judges the rows of one list: by the rules of form, on one day, under one tree of organisations."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Final
+
+from issuer.domain.card_number import CardNumberScheme
+from issuer.domain.list_row import Finding, ListRow
+from issuer.domain.look_alikes import with_letters_read
+from issuer.domain.member_list import JudgedRow, MemberColumn, judge_member_row
+from issuer.domain.organisation import OrganisationTree
+
+__all__ = ["RowJudge"]
+
+_TEXTS: Final[Mapping[str, str]] = {
+    MemberColumn.FULL_NAME: "name",
+    MemberColumn.PRIMARY_NAME: "name",
+    MemberColumn.SECONDARY_NAME: "name",
+    MemberColumn.PLACE_OF_BIRTH: "text",
+    MemberColumn.HOME_TOWN: "text",
+    MemberColumn.ETHNIC_GROUP: "text",
+    MemberColumn.RESIDENCE: "text",
+}
+
+
+class RowJudge:
+    """Judges one row after another by itself; what the register and the other rows hold is not looked at here."""
+
+    def __init__(
+        self, *, organisations: OrganisationTree, scheme: CardNumberScheme, today: date
+    ) -> None:
+        """``today`` is the day that ages and dates in the future are reckoned from."""
+        self.organisations = organisations
+        self._scheme = scheme
+        self._today = today
+
+    def judge(self, row: ListRow) -> JudgedRow | tuple[Finding, ...]:
+        """The row's values and doubts, or every finding (at least one) where it is refused."""
+        read, doubts = with_letters_read(row, _TEXTS)
+        judged = judge_member_row(
+            read, organisations=self.organisations, scheme=self._scheme, today=self._today
+        )
+        if doubts and isinstance(judged, JudgedRow):
+            return replace(judged, doubts=tuple(doubts))
+        return judged

@@ -1,0 +1,351 @@
+"""Compares the rows of a list with each other and with the register."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from issuer.domain.data_subjects import numbers_to_retire
+from issuer.domain.list_row import Cell, Finding
+from issuer.domain.member import Member, MemberStatement, PortraitDigest
+from issuer.domain.member_list import JudgedRow, MemberColumn
+from issuer.domain.organisation import OrganisationCode, OrganisationTree
+from issuer.domain.vietnamese_text import likeness, spelling
+from issuer.services.import_outcome import RowOutcome, RowResult
+from issuer.services.register_ports import Likeness, MemberNumbers, RegisterTransaction
+
+__all__ = ["Candidate", "Comparison", "RowsOfList", "compare", "place_of"]
+
+_NUMBER_COLUMNS: tuple[tuple[MemberColumn, str, Callable[[MemberStatement], str | None]], ...] = (
+    (MemberColumn.CARD_NUMBER, "card-number", lambda statement: statement.card_number),
+    (MemberColumn.RECORD_NUMBER, "record-number", lambda statement: statement.record_number),
+    (MemberColumn.CITIZEN_NUMBER, "citizen-number", lambda statement: statement.citizen_number),
+    (
+        MemberColumn.EARLIER_CARD_NUMBER,
+        "earlier-card-number",
+        lambda statement: statement.earlier_card_number,
+    ),
+)
+"""Columns whose values are unique, by the words of their codes; a member may have no earlier card."""
+
+_IDENTIFYING = 3
+"""The first columns of these together say who a member is."""
+
+_ALIKE_IN_LIST = "member.alike-in-list"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A row that keeps the rules of form and is the first in its list with its numbers.
+
+    Attributes:
+        row: its values.
+        cells: as they came, by column.
+        picture: the bytes that its portrait was handed in as.
+        source: their digest.
+        doubts: what a person has to look at.
+    """
+
+    row: JudgedRow
+    cells: Mapping[str, Cell] = field(repr=False)
+    picture: bytes = field(repr=False)
+    source: PortraitDigest
+    doubts: tuple[Finding, ...] = ()
+
+    @property
+    def numbers(self) -> MemberNumbers:
+        """By which the register may know the member."""
+        statement = self.row.statement
+        return MemberNumbers(
+            card_number=statement.card_number,
+            record_number=statement.record_number,
+            citizen_number=statement.citizen_number,
+            earlier_card_number=statement.earlier_card_number,
+        )
+
+    @property
+    def likeness(self) -> Likeness:
+        """By which the register may know somebody who is likely to be the same person."""
+        statement = self.row.statement
+        return Likeness(full_name=statement.name.full, birth_date=statement.birth_date)
+
+    def with_doubts(self, doubts: Iterable[Finding]) -> "Candidate":
+        """The same with more to look at; nothing is said twice."""
+        together = tuple(dict.fromkeys(chain(self.doubts, doubts)))
+        return self if together == self.doubts else replace(self, doubts=together)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What the register says of candidates.
+
+    Attributes:
+        outcomes: of those whom it holds or contradicts.
+        variants: those whom it holds with a name whose tone marks only stand elsewhere.
+        new: those whom it does not know; with a doubt where it knows somebody alike.
+    """
+
+    outcomes: tuple[RowOutcome, ...]
+    variants: tuple[Candidate, ...]
+    new: tuple[Candidate, ...]
+
+
+class RowsOfList:
+    """Which row of this list is the first with which number, name and date of birth.
+
+    Only rows that keep the rules of form count, and whose picture is there. Keys are short digests, so that a
+    list of the largest province takes some hundred megabytes at most: two different numbers of one list that
+    meet in 64 bits are not to be expected before thousands of millions of rows.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[int, int] = {}
+        self._likenesses: dict[int, int] = {}
+
+    def add(self, judged: JudgedRow) -> None:
+        """Keep this row in mind."""
+        statement = judged.statement
+        for column, _, number_of in _NUMBER_COLUMNS:
+            if (number := number_of(statement)) is not None:
+                self._rows[_short(f"{column}:{number}")] = judged.number
+        self._likenesses.setdefault(_likeness_key(statement), judged.number)
+
+    def repeated(self, judged: JudgedRow) -> tuple[Finding, ...]:
+        """A finding for each number that an earlier row has."""
+        findings: list[Finding] = []
+        for column, subject, number_of in _NUMBER_COLUMNS:
+            number = number_of(judged.statement)
+            if (
+                number is not None
+                and (first := self._rows.get(_short(f"{column}:{number}"))) is not None
+            ):
+                findings.append(
+                    Finding(
+                        row=judged.number,
+                        column=column,
+                        code=f"{subject}.repeated",
+                        sentence=f"the same {subject.replace('-', ' ')} stands in row {first}",
+                    )
+                )
+        return tuple(findings)
+
+    def alike(self, judged: JudgedRow) -> tuple[Finding, ...]:
+        """A doubt where an earlier row has the same folded name and date of birth."""
+        first = self._likenesses.get(_likeness_key(judged.statement))
+        if first is None:
+            return ()
+        return (
+            Finding(
+                row=judged.number,
+                column=MemberColumn.FULL_NAME,
+                code=_ALIKE_IN_LIST,
+                sentence=f"row {first} has the same name but for its marks, and the same date of birth",
+            ),
+        )
+
+
+def compare(candidates: Sequence[Candidate], transaction: RegisterTransaction) -> Comparison:
+    """Which candidates the register holds or contradicts, which are new, and whom it knows somebody alike of."""
+    holders = transaction.members.holders_of([candidate.numbers for candidate in candidates])
+    by_number = {
+        (column, number_of(member.statement)): member
+        for member in holders
+        for column, _, number_of in _NUMBER_COLUMNS
+        if number_of(member.statement) is not None
+    }
+    retired = _with_retired_numbers(candidates, transaction)
+    outcomes: list[RowOutcome] = []
+    variants: list[Candidate] = []
+    unknown: list[Candidate] = []
+    for candidate in candidates:
+        statement = candidate.row.statement
+        found = (
+            [
+                by_number.get((column, number_of(statement)))
+                for column, _, number_of in _NUMBER_COLUMNS
+            ]
+            if by_number
+            else []
+        )
+        if candidate.row.number in retired:
+            outcomes.append(retired[candidate.row.number])
+        elif not any(found):
+            unknown.append(candidate)
+        elif (judged := _judge_against(candidate, found)) is None:
+            variants.append(candidate.with_doubts((_tone_marks(candidate),)))
+        else:
+            outcomes.append(judged)
+    return Comparison(
+        outcomes=tuple(outcomes),
+        variants=tuple(variants),
+        new=tuple(_with_likenesses(unknown, transaction)),
+    )
+
+
+def place_of(
+    organisations: OrganisationTree, code: OrganisationCode
+) -> tuple[OrganisationCode, ...]:
+    """The organisation with all above it, from the root down; empty where the register has none."""
+    if code not in organisations:
+        return ()
+    return tuple(reversed([each.code for each in organisations.path(code)]))
+
+
+def _with_retired_numbers(
+    candidates: Sequence[Candidate], transaction: RegisterTransaction
+) -> Mapping[int, RowOutcome]:
+    """The refusals of those who have a number of somebody whose record was deleted, by row."""
+    numbers = {
+        number: candidate.row.number
+        for candidate in candidates
+        for number in numbers_to_retire(candidate.row.statement)
+    }
+    return {
+        numbers[found]: RowOutcome(
+            row=numbers[found],
+            result=RowResult.REFUSED,
+            findings=(
+                Finding(
+                    row=numbers[found],
+                    column=found.kind.replace("-", "_"),
+                    code="number.retired",
+                    sentence=f"the {found.kind.replace('-', ' ')} was that of somebody whose record was deleted",
+                ),
+            ),
+        )
+        for found in transaction.subjects.retired(list(numbers))
+    }
+
+
+def _with_likenesses(
+    candidates: Sequence[Candidate], transaction: RegisterTransaction
+) -> Iterable[Candidate]:
+    # A row whose likeness stands in its own list is doubted for that; where chunks are cut must not matter.
+    asked = [
+        candidate
+        for candidate in candidates
+        if all(doubt.code != _ALIKE_IN_LIST for doubt in candidate.doubts)
+    ]
+    known = {
+        (likeness(member.statement.name.full), member.statement.birth_date)
+        for member in transaction.members.alike([candidate.likeness for candidate in asked])
+    }
+    if not known:
+        return candidates
+    wanted = {
+        candidate.row.number
+        for candidate in asked
+        if (likeness(candidate.row.statement.name.full), candidate.row.statement.birth_date)
+        in known
+    }
+    return [
+        candidate.with_doubts((_alike_in_register(candidate),))
+        if candidate.row.number in wanted
+        else candidate
+        for candidate in candidates
+    ]
+
+
+def _judge_against(candidate: Candidate, found: Sequence[Member | None]) -> RowOutcome | None:
+    """One member with all identifying numbers is the same one, who must be stated alike; any other is somebody else.
+
+    ``None`` where the same one is stated alike but for where the tone marks of the name stand.
+    """
+    row = candidate.row
+    holder = found[0]
+    is_same = holder is not None and all(
+        each is not None and each.member_id == holder.member_id for each in found[:_IDENTIFYING]
+    )
+    others = [None if is_same and member == holder else member for member in found]
+    if holder is not None and is_same and not any(others):
+        if holder.statement == row.statement and holder.portrait_source == candidate.source:
+            return RowOutcome(row=row.number, result=RowResult.PRESENT)
+        columns = _differing_columns(candidate, holder)
+        if columns == [MemberColumn.FULL_NAME] and _is_tone_mark_variant(candidate, holder):
+            return None
+        sentence = f"the register states this member with another {', '.join(columns)}"
+        finding = Finding(
+            row=row.number, column=columns[0], code="member.differs", sentence=sentence
+        )
+        return RowOutcome(row=row.number, result=RowResult.REFUSED, findings=(finding,))
+    return RowOutcome(
+        row=row.number,
+        result=RowResult.REFUSED,
+        findings=tuple(
+            Finding(
+                row=row.number,
+                column=column,
+                code=f"{subject}.taken",
+                sentence=f"another member of the register has this {subject.replace('-', ' ')}",
+            )
+            for (column, subject, _), member in zip(_NUMBER_COLUMNS, others, strict=True)
+            if member is not None
+        ),
+    )
+
+
+def _is_tone_mark_variant(candidate: Candidate, holder: Member) -> bool:
+    ours, theirs = candidate.row.statement.name, holder.statement.name
+    return all(
+        spelling(one) == spelling(other)
+        for one, other in (
+            (ours.full, theirs.full),
+            (ours.primary, theirs.primary),
+            (ours.secondary, theirs.secondary),
+        )
+    )
+
+
+def _differing_columns(candidate: Candidate, holder: Member) -> list[str]:
+    stated, known = candidate.row.statement, holder.statement
+    pairs = (
+        (MemberColumn.FULL_NAME, stated.name, known.name),
+        (MemberColumn.BIRTH_DATE, stated.birth_date, known.birth_date),
+        (MemberColumn.SEX, stated.sex, known.sex),
+        (MemberColumn.PLACE_OF_BIRTH, stated.place_of_birth, known.place_of_birth),
+        (MemberColumn.HOME_TOWN, stated.home_town, known.home_town),
+        (MemberColumn.ETHNIC_GROUP, stated.ethnic_group, known.ethnic_group),
+        (MemberColumn.ADMISSION_DATE, stated.admission_date, known.admission_date),
+        (MemberColumn.RECOGNITION_DATE, stated.recognition_date, known.recognition_date),
+        (MemberColumn.ORGANISATION_CODE, stated.organisation_code, known.organisation_code),
+        (MemberColumn.KIND, stated.kind, known.kind),
+        (MemberColumn.ORDINAL, stated.ordinal, known.ordinal),
+        (
+            MemberColumn.EARLIER_CARD_NUMBER,
+            stated.earlier_card_number,
+            known.earlier_card_number,
+        ),
+        (MemberColumn.RESIDENCE, stated.residence, known.residence),
+        (MemberColumn.PHONE, stated.phone, known.phone),
+        (MemberColumn.STANDING, stated.standing, known.standing),
+        (MemberColumn.STANDING_SINCE, stated.standing_since, known.standing_since),
+        (MemberColumn.SERVED_IN, stated.served_in, known.served_in),
+        (MemberColumn.PORTRAIT, candidate.source, holder.portrait_source),
+    )
+    return [column.value for column, ours, theirs in pairs if ours != theirs]
+
+
+def _tone_marks(candidate: Candidate) -> Finding:
+    return Finding(
+        row=candidate.row.number,
+        column=MemberColumn.FULL_NAME,
+        code="name.tone-marks",
+        sentence="the register has this member with tone marks on other letters of the name",
+    )
+
+
+def _alike_in_register(candidate: Candidate) -> Finding:
+    return Finding(
+        row=candidate.row.number,
+        column=MemberColumn.FULL_NAME,
+        code="member.alike",
+        sentence="the register has somebody with the same name but for its marks, and the same date of birth",
+    )
+
+
+def _likeness_key(statement: MemberStatement) -> int:
+    return _short(f"{likeness(statement.name.full)}|{statement.birth_date.toordinal()}")
+
+
+def _short(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())

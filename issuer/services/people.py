@@ -1,0 +1,335 @@
+"""People: whoever may manage them creates accounts, gives roles and takes them, and ends what must end.
+
+Every use case demands ``people.manage`` at every place where the account has, gets or loses a role, and appends one
+record to the audit trail in the same transaction.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from issuer.domain.account import (
+    Account,
+    AccountId,
+    AccountState,
+    PasswordHash,
+    check_assignments,
+    check_new_password,
+)
+from issuer.domain.audit import AuditDetail, AuditRecord, AuditSubject
+from issuer.domain.rights import AccountName, Actor, Assignment, Right, Role
+from issuer.errors import IssuerRefusedError
+from issuer.services.people_ports import PasswordHasher
+from issuer.services.places import place_of
+from issuer.services.register_ports import Register, RegisterTransaction
+
+__all__ = ["People"]
+
+_PAGE: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """The use cases of whoever manages people."""
+
+    register: Register
+    passwords: PasswordHasher
+    clock: Callable[[], datetime]
+
+    def create_first_administrator(self, name: AccountName, *, password: str) -> Account:
+        """The account with which everything begins: only while there is none; nobody has to allow it.
+
+        Raises:
+            IssuerRefusedError: there is an account already (``account.not-first``).
+            IssuerDataError: as ``check_new_password``.
+        """
+        encoded = self.passwords.hash(check_new_password(password, account=name))
+        now = self.clock()
+        account = Account(
+            account_id=AccountId(uuid.uuid4()),
+            name=name,
+            assignments=(Assignment(role=Role.ADMINISTRATOR),),
+            password=PasswordHash(encoded=encoded, set_at=now, is_provisional=False),
+            created_at=now,
+        )
+        with self.register.writing() as transaction:
+            transaction.people.lock()
+            if not transaction.people.is_empty():
+                raise IssuerRefusedError(
+                    "there are accounts already: an administrator makes further ones",
+                    code="account.not-first",
+                    hint="membercard-issuer people create NAME",
+                )
+            transaction.people.add(account)
+            _record(transaction, now, name, "account.first-created", account)
+        return account
+
+    def create(
+        self,
+        name: AccountName,
+        *,
+        actor: Actor,
+        assignments: Sequence[Assignment] = (),
+        password: str | None = None,
+    ) -> Account:
+        """A new account; its password is provisional, and there is none where another service says who they are.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``account.name-taken``,
+                ``account.administrator-alone``, ``account.assignments-too-many``.
+            IssuerDataError: ``organisation.unknown``; as ``check_new_password``.
+        """
+        # Who may not do this must not make the server hash, either.
+        now = self.clock()
+        given = tuple(dict.fromkeys(assignments))
+        with self.register.reading() as transaction:
+            _demand(transaction, actor, given, now)
+        check_assignments(given)
+        account = Account(
+            account_id=AccountId(uuid.uuid4()),
+            name=name,
+            assignments=given,
+            password=self._provisional(name, password, now),
+            created_at=now,
+        )
+        with self.register.writing() as transaction:
+            _demand(transaction, actor, given, now)
+            if transaction.people.find(name) is not None:
+                raise IssuerRefusedError(
+                    f"account name {name} was given already, and is given to nobody else",
+                    code="account.name-taken",
+                )
+            transaction.people.add(account)
+            _record(
+                transaction, now, actor.account, "account.created", account,
+                assignments=_roles(given),
+            )  # fmt: skip
+        return account
+
+    def assign(self, name: AccountName, assignment: Assignment, *, actor: Actor) -> Account:
+        """Give one role for one part of the tree; giving it again changes nothing.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``account.unknown``, ``account.own``,
+                ``account.administrator-alone``, ``account.assignments-too-many``.
+            IssuerDataError: ``organisation.unknown``.
+        """
+        return self._change(
+            name,
+            lambda account: account.given(assignment),
+            actor=actor,
+            action="account.role-given",
+            touched=(assignment,),
+        )
+
+    def unassign(self, name: AccountName, assignment: Assignment, *, actor: Actor) -> Account:
+        """Take one role for one part of the tree.
+
+        Raises:
+            IssuerRefusedError: as ``assign``; ``account.not-assigned``, ``account.last-administrator``.
+            IssuerDataError: ``organisation.unknown``.
+        """
+        return self._change(
+            name,
+            lambda account: account.without(assignment),
+            actor=actor,
+            action="account.role-taken",
+            touched=(assignment,),
+        )
+
+    def disable(self, name: AccountName, *, actor: Actor) -> Account:
+        """Nobody logs in to the account any more, and its sessions end.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``account.unknown``, ``account.own``,
+                ``account.last-administrator``.
+        """
+        return self._change(
+            name,
+            lambda account: replace(account, state=AccountState.DISABLED),
+            actor=actor,
+            action="account.disabled",
+            ends_sessions=True,
+        )
+
+    def enable(self, name: AccountName, *, actor: Actor) -> Account:
+        """People may log in to the account again.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``account.unknown``, ``account.own``.
+        """
+        return self._change(
+            name,
+            lambda account: replace(account, state=AccountState.ACTIVE),
+            actor=actor,
+            action="account.enabled",
+        )
+
+    def reset_password(self, name: AccountName, *, password: str, actor: Actor) -> Account:
+        """Set a provisional password; every session of the account ends.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``account.unknown``, ``account.own``.
+            IssuerDataError: as ``check_new_password``.
+        """
+        now = self.clock()
+        with self.register.reading() as transaction:
+            _demand_over(transaction, actor, transaction.people.get(name), (), now)
+        provisional = self._provisional(name, password, now)
+        return self._change(
+            name,
+            lambda account: replace(account, password=provisional),
+            actor=actor,
+            action="account.password-reset",
+            ends_sessions=True,
+        )
+
+    def end_sessions(self, name: AccountName, *, actor: Actor) -> int:
+        """End every session of an account, one's own among them; how many they were.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``account.unknown``.
+        """
+        now = self.clock()
+        with self.register.writing() as transaction:
+            account = transaction.people.get(name)
+            if name != actor.account:
+                _demand_over(transaction, actor, account, (), now)
+            count = transaction.sessions.end_all(account.account_id)
+            _record(
+                transaction, now, actor.account, "account.sessions-ended", account, sessions=count
+            )
+        return count
+
+    def show(self, name: AccountName, *, actor: Actor) -> Account:
+        """One account; looking needs no second factor.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``account.unknown``.
+        """
+        with self.register.reading() as transaction:
+            account = transaction.people.get(name)
+            if name != actor.account and not _may_manage(transaction, actor, account):
+                _demand_over(transaction, actor, account, (), self.clock())
+        return account
+
+    def page(
+        self, *, actor: Actor, limit: int, behind: AccountName | None = None
+    ) -> tuple[Account, ...]:
+        """Accounts by name, those behind this one, as far as the actor may manage them; an empty page is the end.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``.
+        """
+        found: list[Account] = []
+        now = self.clock()
+        with self.register.reading() as transaction:
+            if not actor.may_somewhere(Right.MANAGE_PEOPLE):
+                actor.demand(Right.MANAGE_PEOPLE, place=(), now=now)
+            while len(found) < limit:
+                accounts = transaction.people.page(limit=_PAGE, behind=behind)
+                if not accounts:
+                    break
+                behind = accounts[-1].name
+                found += [each for each in accounts if _may_manage(transaction, actor, each)]
+        return tuple(found[:limit])
+
+    def _provisional(
+        self, name: AccountName, password: str | None, now: datetime
+    ) -> PasswordHash | None:
+        if password is None:
+            return None
+        encoded = self.passwords.hash(check_new_password(password, account=name))
+        return PasswordHash(encoded=encoded, set_at=now, is_provisional=True)
+
+    def _change(
+        self,
+        name: AccountName,
+        change: Callable[[Account], Account],
+        *,
+        actor: Actor,
+        action: str,
+        touched: tuple[Assignment, ...] = (),
+        ends_sessions: bool = False,
+    ) -> Account:
+        now = self.clock()
+        with self.register.writing() as transaction:
+            # Two administrators who disable each other must not both succeed.
+            transaction.people.lock()
+            account = transaction.people.get(name)
+            _demand_over(transaction, actor, account, touched, now)
+            if name == actor.account:
+                raise IssuerRefusedError(
+                    f"account {name} is one's own: somebody else has to do this",
+                    code="account.own",
+                )
+            changed = change(account)
+            transaction.people.replace(changed)
+            if account.is_administrator_of_all and not transaction.people.count_administrators():
+                raise IssuerRefusedError(
+                    f"account {name} is the last that may manage every account",
+                    code="account.last-administrator",
+                )
+            if ends_sessions:
+                transaction.sessions.end_all(account.account_id)
+            _record(transaction, now, actor.account, action, account, **_details(touched))
+        return changed
+
+
+def _demand(
+    transaction: RegisterTransaction,
+    actor: Actor,
+    assignments: Iterable[Assignment],
+    now: datetime,
+) -> None:
+    """The right at every place of these assignments; over the whole register where there are none."""
+    for code in {each.organisation for each in assignments} or {None}:
+        place = place_of(transaction.organisations, code)
+        actor.demand(Right.MANAGE_PEOPLE, place=place, now=now)
+
+
+def _demand_over(
+    transaction: RegisterTransaction,
+    actor: Actor,
+    account: Account,
+    touched: tuple[Assignment, ...],
+    now: datetime,
+) -> None:
+    """The right wherever the account has a role, and where it gets or loses one."""
+    _demand(transaction, actor, (*account.assignments, *touched), now)
+
+
+def _may_manage(transaction: RegisterTransaction, actor: Actor, account: Account) -> bool:
+    return all(
+        actor.may(Right.MANAGE_PEOPLE, place=place_of(transaction.organisations, code))
+        for code in {each.organisation for each in account.assignments} or {None}
+    )
+
+
+def _roles(assignments: Sequence[Assignment]) -> str:
+    return " ".join(f"{each.role}@{each.organisation or '*'}" for each in assignments)
+
+
+def _details(touched: tuple[Assignment, ...]) -> dict[str, AuditDetail]:
+    return {"assignments": _roles(touched)} if touched else {}
+
+
+def _record(
+    transaction: RegisterTransaction,
+    now: datetime,
+    by: AccountName,
+    action: str,
+    account: Account,
+    **details: AuditDetail,
+) -> None:
+    transaction.audit.append(
+        AuditRecord(
+            at=now,
+            account=by,
+            action=action,
+            subject=AuditSubject.ACCOUNT,
+            subject_id=account.name,
+            details=details,
+        )
+    )
