@@ -101,7 +101,10 @@ class SqlMemberDirectory:
             conditions += self._name_conditions(selection.name)
         if selection.standing is not None:
             conditions.append(MemberRow.standing == selection.standing.value)
-        if behind is not None:
+        if behind is None:
+            # A deleted record has the empty key, which nobody else has: it is left out within the index.
+            conditions.append(key > sa.literal(b""))
+        else:
             conditions.append(
                 sa.tuple_(key, MemberRow.id)
                 > sa.tuple_(sa.literal(behind.key), sa.literal(behind.member_id))
