@@ -37,6 +37,7 @@ __all__ = [
     "Verifier",
     "card_change",
     "judge_stored",
+    "load_rules",
     "open_verifier",
 ]
 
@@ -157,30 +158,46 @@ def open_verifier(
         CardDataError: the profile cannot be read.
         TransportError: there is no such reader.
     """
-    trust = load_trust(trust_directory)
-    needed = trust.policy.protected_files(purpose)
+    rules = load_rules(trust_directory, purpose=purpose, at=at, inclusion_proof=inclusion_proof)
+    needed = rules.policy.protected_files(purpose)
     with ExitStack() as opened:
         shown = None if credentials is None else opened.enter_context(open_credentials(credentials))
         decoder = opened.enter_context(closing(PortraitDecoder()))
         yield Verifier(
             profile=load_profile(profile_name),
             reader=find_reader(reader_name),
-            rules=InspectionRules(
-                anchors=trust.anchors,
-                policy=trust.policy,
-                log_policy=trust.log_policy,
-                proofs=(
-                    proofs_in(trust_directory / "proofs")
-                    if inclusion_proof is None
-                    else proof_in_file(inclusion_proof)
-                ),
-                purpose=purpose,
-                at=at,
-            ),
+            rules=rules,
             clock=SystemClock(),
             terminal=TerminalAccess(credentials=shown, needed=needed),
             decoder=decoder,
         )
+
+
+def load_rules(
+    trust_directory: Path,
+    *,
+    purpose: str | None = None,
+    at: datetime | None = None,
+    inclusion_proof: Path | None = None,
+) -> InspectionRules:
+    """What cards are judged by, from a trust directory.
+
+    Raises:
+        TrustError: the trust directory or its policy is broken.
+    """
+    trust = load_trust(trust_directory)
+    return InspectionRules(
+        anchors=trust.anchors,
+        policy=trust.policy,
+        log_policy=trust.log_policy,
+        proofs=(
+            proofs_in(trust_directory / "proofs")
+            if inclusion_proof is None
+            else proof_in_file(inclusion_proof)
+        ),
+        purpose=purpose,
+        at=at,
+    )
 
 
 def judge_stored(

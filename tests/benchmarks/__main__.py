@@ -14,6 +14,7 @@ from tests.benchmarks.measure import Announce, Record
 from tests.benchmarks.personalising import measure_personalising
 from tests.benchmarks.signing import measure_signing
 from tests.benchmarks.signing_service import measure_signing_service
+from tests.benchmarks.terminal import measure_terminal
 from tests.benchmarks.transport import measure_transport
 
 _TABLE_WIDTH = 120
@@ -25,6 +26,7 @@ MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
     measure_personalising,
     measure_transport,
     measure_signing_service,
+    measure_terminal,
 )
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0012_operations"
-down_revision = "0010_data_subjects"
+down_revision = "0011_member_standings"
 branch_labels = None
 depends_on = None
 
