@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012_operations"
+revision = "0013_operations"
 down_revision = "0011_member_standings"
 branch_labels = None
 depends_on = None
