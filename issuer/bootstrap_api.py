@@ -34,7 +34,6 @@ from issuer.db.schema import current_revision, latest_revision
 from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableError
 from issuer.imports.template import ListFormat, member_template
 from issuer.services.import_uploads import Imports
-from issuer.services.look_at_members import LookingAtMembers
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.overviews import Overviews
 from pki.errors import PkiError
@@ -81,12 +80,8 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
             log_in=log_in_of(opened.register, opened.settings.people),
-            members=LookingAtMembers(
-                register=opened.register,
-                browsing=browsing,
-                portraits=opened.portraits,
-                clock=_now,
-            ),
+            members=opened.reading(),
+            portraits=opened.portraits,
             organisations=LookingAtOrganisations(register=opened.register, browsing=browsing),
             scheme=opened.scheme,
             overview=Overviews(browsing=browsing, clock=_now),

@@ -14,9 +14,11 @@ from issuer.api.pages_of_lists import ListQuery
 from issuer.api.ports import ApiServices
 from issuer.domain.card_number import CardNumberScheme
 from issuer.domain.member import Member, MemberId, Sex, Standing
+from issuer.domain.member_search import parse_search
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.rights import Right
-from issuer.services.browse_ports import LinePosition, MemberLine
+from issuer.errors import IssuerRefusedError
+from issuer.services.directory_ports import DirectoryPosition, MemberLine, MemberSelection
 
 __all__ = [
     "MemberDocument",
@@ -27,6 +29,7 @@ __all__ = [
     "MemberReader",
     "member_page",
     "member_router",
+    "open_member",
 ]
 
 member_router = APIRouter(prefix="/v1/members", tags=["members"])
@@ -43,7 +46,7 @@ class MemberListQuery(ListQuery):
     name: str | None = Field(
         default=None,
         max_length=120,
-        description="The beginning of a name: the whole one in its order, or the given name first.",
+        description="The given name, words of the name with the given name last, or a number of the member.",
         examples=["Nguyễn Văn An"],
     )
     organisation: str | None = Field(
@@ -61,24 +64,22 @@ class MemberLineDocument(BaseModel):
     id: str = Field(examples=["6b0f1c5e-9d3a-4c0e-8f3e-1b2a3c4d5e6f"])
     full_name: str = Field(examples=["Đỗ Thị Đào"])
     birth_date: date
-    sex: Sex
     record_number: str = Field(examples=["123456AB"])
     standing: Standing
     organisation: str = Field(examples=["P-01"])
     organisation_name: str
 
     @classmethod
-    def of(cls, line: MemberLine) -> "MemberLineDocument":
+    def of(cls, line: MemberLine, *, organisation_name: str) -> "MemberLineDocument":
         """The document of a line."""
         return cls(
             id=str(line.member_id),
             full_name=line.full_name,
             birth_date=line.birth_date,
-            sex=line.sex,
             record_number=line.record_number,
             standing=line.standing,
             organisation=line.organisation_code,
-            organisation_name=line.organisation_name,
+            organisation_name=organisation_name,
         )
 
 
@@ -150,7 +151,8 @@ def member_page(
 
     Raises:
         ApiError: ``api.cursor-invalid``.
-        IssuerDataError: ``organisation.code-malformed``.
+        IssuerDataError: ``organisation.code-malformed``, ``organisation.unknown``, ``search.malformed``.
+        IssuerRefusedError: the organisation is not in the caller's part of the tree (``right.missing``).
     """
     name = (query.name or "").strip() or None
     code = (query.organisation or "").strip() or None
@@ -162,21 +164,48 @@ def member_page(
     behind = None
     if query.cursor is not None:
         position = services.cursors.open(query.cursor, scope)
-        behind = LinePosition(position[16:], MemberId(uuid.UUID(bytes=position[:16])))
-    found = services.members.page(
-        actor=caller.actor,
-        limit=query.limit,
-        behind=behind,
-        name=name,
-        organisation=None if code is None else parse_organisation_code(code),
-        standing=query.standing,
-    )
+        behind = DirectoryPosition(position[16:], MemberId(uuid.UUID(bytes=position[:16])))
+    roots = None if code is None else frozenset({parse_organisation_code(code)})
+    question = None if name is None else parse_search(name, scheme=services.scheme)
+    if name is not None and question is not None and question.name is None:
+        found = services.members.search(name, actor=caller.actor, limit=query.limit, roots=roots)
+    else:
+        selection = MemberSelection(
+            roots=roots,
+            standing=query.standing,
+            name=None if question is None else question.name,
+        )
+        found = services.members.page(
+            selection, actor=caller.actor, limit=query.limit, behind=behind
+        )
+    names = services.organisations.names([each.organisation_code for each in found.lines])
     cursor = None
     if found.end is not None:
         cursor = services.cursors.seal(found.end.member_id.bytes + found.end.key, scope)
     return MemberPageDocument(
-        members=[MemberLineDocument.of(each) for each in found.lines], next=cursor
+        members=[
+            MemberLineDocument.of(each, organisation_name=names[each.organisation_code])
+            for each in found.lines
+        ],
+        next=cursor,
     )
+
+
+def open_member(caller: Caller, services: ApiServices, member_id: uuid.UUID) -> Member:
+    """One member, as far as the caller may read.
+
+    Raises:
+        IssuerRefusedError: there is none in the caller's part of the tree (``member.unknown``).
+    """
+    try:
+        return services.members.show(MemberId(member_id), actor=caller.actor)
+    except IssuerRefusedError as error:
+        if error.code != "right.missing":
+            raise
+        # Whoever may not see a member does not learn that there is one.
+        raise IssuerRefusedError(
+            f"member {member_id} is not in the register", code="member.unknown"
+        ) from error
 
 
 @member_router.get("", summary="List members, in Vietnamese order of their names")
@@ -192,7 +221,7 @@ def show_member(
     member_id: MemberIdPath, request: Request, services: Services, caller: MemberReader
 ) -> Response:
     """Everything that the register states; the audit trail keeps that it was shown."""
-    found = services.members.open(MemberId(member_id), actor=caller.actor)
+    found = open_member(caller, services, member_id)
     return tagged(request, MemberDocument.of(found, scheme=services.scheme))
 
 
@@ -207,6 +236,6 @@ def show_member(
 def show_portrait(member_id: MemberIdPath, services: Services, caller: MemberReader) -> Response:
     """As the card will hold it."""
     return Response(
-        services.members.portrait(MemberId(member_id), actor=caller.actor),
+        services.portraits.get(open_member(caller, services, member_id).portrait),
         media_type="image/jpeg",
     )

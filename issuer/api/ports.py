@@ -9,11 +9,12 @@ from issuer.api.metrics import Metrics
 from issuer.domain.card_number import CardNumberScheme
 from issuer.services.import_uploads import Imports
 from issuer.services.log_in import LogIn
-from issuer.services.look_at_members import LookingAtMembers
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.operation_ports import IdempotencyLedger
 from issuer.services.operations import OperationDesk
 from issuer.services.overviews import Overviews
+from issuer.services.read_members import ReadingOfMembers
+from issuer.services.register_ports import PortraitStore
 from issuer.services.upload_ports import Uploads
 
 __all__ = ["ApiServices", "Readiness"]
@@ -38,7 +39,8 @@ class ApiServices:
     """Everything that a route reaches; ``now`` is the clock, ``readiness`` looks anew at each call."""
 
     log_in: LogIn
-    members: LookingAtMembers
+    members: ReadingOfMembers
+    portraits: PortraitStore
     organisations: LookingAtOrganisations
     overview: Overviews
     scheme: CardNumberScheme

@@ -1,5 +1,6 @@
 """Use case: look at the tree of organisations, within one's own part of it."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from issuer.domain.organisation import Organisation, OrganisationCode
@@ -46,6 +47,11 @@ class LookingAtOrganisations:
             limit=limit,
             behind=behind,
         )
+
+    def names(self, codes: Collection[OrganisationCode]) -> Mapping[OrganisationCode, str]:
+        """What these organisations are called; for whoever was shown their codes already."""
+        with self.register.reading() as transaction:
+            return {code: transaction.organisations.get(code).name for code in set(codes)}
 
     def path(self, code: OrganisationCode, *, actor: Actor) -> tuple[Organisation, ...]:
         """An organisation and those above it, the top-most first, as far as the actor's part reaches up.

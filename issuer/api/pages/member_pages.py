@@ -12,14 +12,16 @@ from issuer.api.member_routes import (
     MemberDocument,
     MemberIdPath,
     MemberListQuery,
+    MemberPageDocument,
     MemberReader,
     member_page,
+    open_member,
 )
 from issuer.api.pages import words
 from issuer.api.pages.rendering import render
-from issuer.domain.member import MemberId
 from issuer.domain.organisation import Organisation
 from issuer.domain.rights import Right
+from issuer.errors import IssuerDataError
 
 __all__ = ["member_page_router"]
 
@@ -55,7 +57,13 @@ def members_page(
             "cursor": chosen.cursor,
         }
     )
-    page = member_page(caller, services, query)
+    try:
+        page = member_page(caller, services, query)
+    except IssuerDataError as error:
+        # The list follows what is typed: what cannot be anybody's name or number finds nobody.
+        if error.code not in {"search.malformed", "organisation.code-malformed"}:
+            raise
+        page = MemberPageDocument(members=[])
     kept = {
         key: value
         for key, value in chosen.model_dump(exclude={"cursor"}).items()
@@ -80,7 +88,7 @@ def one_member_page(
     member_id: MemberIdPath, request: Request, services: Services, caller: MemberReader
 ) -> Response:
     """Everything that the register states about a member."""
-    member = services.members.open(MemberId(member_id), actor=caller.actor)
+    member = open_member(caller, services, member_id)
     code = member.statement.organisation_code
     path: tuple[Organisation, ...] = ()
     if caller.actor.may_somewhere(Right.READ_ORGANISATIONS):

@@ -45,10 +45,10 @@ from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
 from issuer.jobs.in_process import InProcessJobs
 from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.services.import_uploads import Imports
-from issuer.services.look_at_members import LookingAtMembers
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.operations import OPERATIONS, OperationDesk
 from issuer.services.overviews import Overviews
+from issuer.services.read_members import ReadingOfMembers
 from issuer.settings import PeopleSettings
 from issuer.uploads.folder_uploads import FolderUploads
 
@@ -58,6 +58,7 @@ MADE_AT = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
 HASHER = Argon2Passwords(Argon2Parameters(memory_kib=64, passes=1, lanes=1, at_once=2))
 SEALER = Sealer(encryption_key=bytes(range(32)), digest_key=bytes(range(32, 64)))
 PORTRAIT = b"\xff\xd8 a portrait"
+SCHEME = find_card_number_scheme("NN.NNNNNN")
 PEOPLE = {
     "lan": (Assignment(role=Role.CLERK),),
     "hoa": (Assignment(role=Role.CLERK, organisation=OrganisationCode("P-01")),),
@@ -237,12 +238,11 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
     )
     services = ApiServices(
         log_in=log_in_of(register, PeopleSettings(), passwords=HASHER),
-        members=LookingAtMembers(
-            register=register, browsing=browsing, portraits=portraits, clock=now
-        ),
+        members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),
+        portraits=portraits,
         organisations=LookingAtOrganisations(register=register, browsing=browsing),
         overview=Overviews(browsing=browsing, clock=now),
-        scheme=find_card_number_scheme("NN.NNNNNN"),
+        scheme=SCHEME,
         operations=operations,
         imports=Imports(register=register, uploads=uploads, operations=operations),
         uploads=uploads,
