@@ -81,6 +81,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         yield ApiServices(
             log_in=log_in_of(opened.register, opened.settings.people),
             members=opened.reading(),
+            changes=opened.changes(),
             portraits=opened.portraits,
             organisations=LookingAtOrganisations(register=opened.register, browsing=browsing),
             scheme=opened.scheme,

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from issuer.api.answering_errors import install_error_handlers
 from issuer.api.boundary import Boundary
 from issuer.api.gate import check_routes
+from issuer.api.history_routes import history_router
 from issuer.api.import_routes import import_router
 from issuer.api.member_routes import member_router
 from issuer.api.operation_routes import operation_router
@@ -35,6 +36,7 @@ _ROUTERS: Final = (
     session_router,
     overview_router,
     member_router,
+    history_router,
     organisation_router,
     import_router,
     operation_router,

@@ -7,6 +7,7 @@ from datetime import datetime
 from issuer.api.cursors import Cursors
 from issuer.api.metrics import Metrics
 from issuer.domain.card_number import CardNumberScheme
+from issuer.services.change_members import ChangeOfMembers
 from issuer.services.import_uploads import Imports
 from issuer.services.log_in import LogIn
 from issuer.services.look_at_organisations import LookingAtOrganisations
@@ -40,6 +41,7 @@ class ApiServices:
 
     log_in: LogIn
     members: ReadingOfMembers
+    changes: ChangeOfMembers
     portraits: PortraitStore
     organisations: LookingAtOrganisations
     overview: Overviews

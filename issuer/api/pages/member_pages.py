@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from issuer.api.cursors import MAX_CURSOR_CHARACTERS
 from issuer.api.gate import Services
+from issuer.api.history_routes import history_of
 from issuer.api.member_routes import (
     MemberDocument,
     MemberIdPath,
@@ -19,6 +20,7 @@ from issuer.api.member_routes import (
 )
 from issuer.api.pages import words
 from issuer.api.pages.rendering import render
+from issuer.api.pages_of_lists import ListQuery
 from issuer.domain.organisation import Organisation
 from issuer.domain.rights import Right
 from issuer.errors import IssuerDataError
@@ -28,6 +30,7 @@ __all__ = ["member_page_router"]
 member_page_router = APIRouter(include_in_schema=False)
 
 _LIST: Final = "/members"
+_CHANGES: Final = 30
 
 
 class _Chosen(BaseModel):
@@ -98,6 +101,7 @@ def one_member_page(
         "member.html",
         caller=caller,
         member=MemberDocument.of(member, scheme=services.scheme),
+        history=history_of(caller, services, member.member_id, ListQuery(limit=_CHANGES)).changes,
         way=path,
         words=words,
     )

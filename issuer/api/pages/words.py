@@ -5,6 +5,7 @@ from typing import Final
 from issuer.api.languages import message
 
 __all__ = [
+    "CHANGE_KINDS",
     "OPERATION_KINDS",
     "OPERATION_PILLS",
     "OPERATION_STATES",
@@ -61,4 +62,5 @@ STANDING_PILLS: Final = {
     "struck-off": "bad",
     "expelled": "bad",
 }
+CHANGE_KINDS: Final = {"correction": message("Correction"), "event": message("Event")}
 SEXES: Final = {"M": message("Male"), "F": message("Female")}

@@ -41,9 +41,11 @@ from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.rights import AccountName, Assignment, Role
 from issuer.domain.session import Face, LoginMethod
+from issuer.evidence.folder_store import FolderEvidenceStore
 from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
 from issuer.jobs.in_process import InProcessJobs
 from issuer.portraits.folder_store import FolderPortraitStore
+from issuer.services.change_members import ChangeOfMembers
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.operations import OPERATIONS, OperationDesk
@@ -239,6 +241,12 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
     services = ApiServices(
         log_in=log_in_of(register, PeopleSettings(), passwords=HASHER),
         members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),
+        changes=ChangeOfMembers(
+            register=register,
+            evidence=FolderEvidenceStore(tmp_path / "evidence", lambda: SEALER),
+            scheme=SCHEME,
+            clock=now,
+        ),
         portraits=portraits,
         organisations=LookingAtOrganisations(register=register, browsing=browsing),
         overview=Overviews(browsing=browsing, clock=now),

@@ -1,11 +1,17 @@
 """Members and organisations as pages and documents: found, in order, and only in one's own part of the tree."""
 
+import uuid
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from issuer.domain.audit_reads import members_shown
+from issuer.domain.member import MemberId
+from issuer.domain.member_list import MemberColumn
+from issuer.domain.rights import AccountName, Actor, Assignment, Role
+from issuer.services.change_members import Justification
+from tests.integration.console.strict_page import StrictPage
 
 NAMES = (
     "Nguyễn Văn An", "Trần Thị Ánh", "Lê Văn Bình", "Đỗ Thị Đào", "Nguyễn Văn Đạt", "Phạm Văn Dũng",
@@ -142,3 +148,29 @@ def test_organisations_are_walked_level_by_level(office: Any) -> None:
     assert (codes, second["next"]) == (["P-01", "P-02"], None)
     other = client.get(f"/v1/organisations?above=P-01&cursor={first['next']}")
     assert other.json()["code"] == "api.cursor-invalid"
+
+
+def test_what_changed_of_a_member_is_told_with_who_when_and_why(office: Any) -> None:
+    (member,) = office.add_members(names=("Đỗ Thị Đào",), organisation="C-011")
+    clerk = Actor(account=AccountName("lan"), assignments=(Assignment(role=Role.CLERK),))
+    for version, town in enumerate(("xã Mới", "xã Cũ <b>"), start=1):
+        office.services.changes.correct(
+            MemberId(uuid.UUID(member)),
+            {MemberColumn.HOME_TOWN: town.replace("<b>", "").strip()},
+            actor=clerk,
+            version=version,
+            why=Justification(reason="theo giấy khai sinh"),
+        )
+    client = office.client("hoa", is_program=True)
+    first = client.get(f"/v1/members/{member}/history?limit=1").json()
+    second = client.get(f"/v1/members/{member}/history?limit=1&cursor={first['next']}").json()
+    told = [
+        (each["version"], each["new"], each["account"])
+        for each in first["changes"] + second["changes"]
+    ]
+    assert told == [(3, "xã Cũ", "lan"), (2, "xã Mới", "lan")]
+    assert second["next"] is None
+    assert first["changes"][0]["reason"] == "theo giấy khai sinh"
+    page = office.client("hoa").get(f"/members/{member}").text
+    StrictPage(page)
+    assert page.index("<ins>xã Cũ</ins>") < page.index("<ins>xã Mới</ins>")
