@@ -23,6 +23,7 @@ from issuer.portraits.normalising import PortraitBounds
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.approve_members import MemberApproval
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.change_organisations import ChangeOfOrganisations
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_members import MemberImport
 from issuer.services.register_ports import EvidenceStore, PortraitStore, Register
@@ -58,6 +59,10 @@ class RegisterHome:
         return ChangeOfMembers(
             register=self.register, evidence=self.evidence, scheme=self.scheme, clock=_now
         )
+
+    def changes_of_organisations(self) -> ChangeOfOrganisations:
+        """The use case that changes the tree of organisations."""
+        return ChangeOfOrganisations(register=self.register, evidence=self.evidence, clock=_now)
 
     def approval(self) -> MemberApproval:
         """The use case that approves members."""

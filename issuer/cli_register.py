@@ -23,6 +23,7 @@ from issuer.cli_import_report import (
     write_template,
 )
 from issuer.db.schema import check_migrations, current_revision, latest_revision, upgrade
+from issuer.domain.organisation_code import find_organisation_code_scheme
 from issuer.domain.organisation_list import OrganisationColumn
 from issuer.imports.open_table import open_table
 from issuer.imports.template import text_template
@@ -121,7 +122,11 @@ def import_organisations_command(
     columns = tuple(OrganisationColumn)
     with open_register_home(command_context(context).home) as opened, open_report(report) as found:
         with open_table(file, columns) as table:
-            outcomes = import_organisations(table.rows(), register=opened.register)
+            outcomes = import_organisations(
+                table.rows(),
+                register=opened.register,
+                scheme=find_organisation_code_scheme(opened.settings.organisation_code_scheme),
+            )
         for outcome in outcomes:
             found.take(outcome)
     found.conclude(output_format, what="organisations")

@@ -76,6 +76,7 @@ class IssuerSettings(BaseSettings):
     portraits_directory: Path | None = None
     evidence_directory: Path | None = None
     card_number_scheme: str = "NN.NNNNNN"
+    organisation_code_scheme: str = "printable"
     card_profile: str = "membercard-1"
     card_validity_years: Annotated[int, Field(ge=1, le=30)] = 10
     personalisation_system: Annotated[str, Field(min_length=1, max_length=128)] = "membercard"

@@ -9,6 +9,7 @@ from pathlib import Path
 from pki.durable import replace_file
 from pki.errors import PkiRefusedError, RecordError
 from pki.home import Home, HomeSettings
+from pki.keys.algorithms import HashAlgorithm
 from pki.keys.divided import DividedKeystore
 from pki.keys.keystore import Keystore
 from pki.keys.open import (
@@ -33,6 +34,7 @@ from pki.services.state import PkiState
 from pki.services.trust_export import export_trust
 
 __all__ = [
+    "newest_status_list",
     "open_authority",
     "open_log_keeper",
     "prepare_home",
@@ -165,7 +167,8 @@ def write_trust(home: Home, directory: Path) -> list[tuple[Path, bool]]:
         PkiRefusedError: ``authority.missing``, ``crl.missing``.
         RecordError: ``home.missing``, ``record.damaged``, ``trust.unwritable``.
     """
-    files = export_trust(read_state(home))
+    state = read_state(home)
+    files = export_trust(state, status_list=newest_status_list(home, state))
     results: list[tuple[Path, bool]] = []
     try:
         for file in files:
@@ -227,6 +230,19 @@ def publish_again(home: Home, state: PkiState) -> None:
         home.publish_stop_list(AUTHORITY_KEY_ID, state.stop_list)
     if state.master_list is not None:
         home.publish_master_list(AUTHORITY_KEY_ID, state.master_list)
+    status_list = newest_status_list(home, state)
+    if status_list is not None:
+        home.publish_status_list(AUTHORITY_KEY_ID, status_list)
+
+
+def newest_status_list(home: Home, state: PkiState) -> bytes | None:
+    """The newest status list as it lies in the home; ``None`` where there is none, or another one than was issued."""
+    if state.status_list is None:
+        return None
+    der = home.kept_status_list(state.status_list.number)
+    if der is None or HashAlgorithm.SHA256.digest(der).hex() != state.status_list.sha256:
+        return None
+    return der
 
 
 def _utc_now() -> datetime:

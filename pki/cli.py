@@ -22,6 +22,7 @@ from pki.cli_context import CommandContext, KeyOption, PinFileOption, command_co
 from pki.cli_hierarchy import mount
 from pki.cli_master_keys import master_key_app
 from pki.cli_master_list import master_list_app
+from pki.cli_status_list import status_list_app
 from pki.cli_terminal_export import terminal_app
 from pki.errors import PkiError
 from pki.keys.open import KeystoreKind, keystore_warning
@@ -364,6 +365,7 @@ for _name, _commands in (
     ("authorisation", authorisation_app),
     ("certificate", certificate_app),
     ("master-list", master_list_app),
+    ("status-list", status_list_app),
     ("master-key", master_key_app),
 ):
     app.add_typer(_commands, name=_name)

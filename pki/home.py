@@ -10,7 +10,9 @@ snapshots/      what the journal adds up to at an entry; made anew at will (pki.
 log/            the transparency log's hashes (pki.record.transparency_store)
 checkpoint      the log's newest signed checkpoint, for others to keep
 checkpoints/    SIZE.checkpoint: checkpoints with the cosignatures of witnesses, which prove how old a record is
-certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, master-list/NAME.ml, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
+status-lists/   NUMBER.status: every status list that was issued, for the check of the next one
+certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, master-list/NAME.ml, status/NAME.status and
+                status/NAME-NUMBER.delta, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
 """
 
 import json
@@ -23,6 +25,7 @@ from pki.durable import create_file, replace_file
 from pki.errors import RecordError
 from pki.keys.open import read_pin_file
 from pki.services.operator_page import OperatorPage
+from pki.signed.status_list import MAX_STATUS_LIST_BYTES
 
 __all__ = ["Home", "HomeSettings"]
 
@@ -257,6 +260,32 @@ class Home:
     def publish_master_list(self, name: str, der: bytes) -> None:
         """See ``pki.services.publication.Publication``."""
         self._publish(self.directory / "master-list" / f"{name}.ml", der)
+
+    def keep_status_list(self, number: int, der: bytes) -> None:
+        """See ``pki.services.status_lists.StatusListShelf``."""
+        self._publish(self._kept_status_list(number), der)
+
+    def kept_status_list(self, number: int) -> bytes | None:
+        """See ``pki.services.status_lists.StatusListShelf``."""
+        path = self._kept_status_list(number)
+        try:
+            with path.open("rb") as file:
+                return file.read(MAX_STATUS_LIST_BYTES + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+    def publish_status_list(self, name: str, der: bytes) -> None:
+        """See ``pki.services.status_lists.StatusListShelf``."""
+        self._publish(self.directory / "status" / f"{name}.status", der)
+
+    def publish_status_delta(self, name: str, number: int, data: bytes) -> None:
+        """See ``pki.services.status_lists.StatusListShelf``."""
+        self._publish(self.directory / "status" / f"{name}-{number}.delta", data)
+
+    def _kept_status_list(self, number: int) -> Path:
+        return self.directory / "status-lists" / f"{number:019}.status"
 
     def _publish(self, path: Path, der: bytes) -> None:
         try:

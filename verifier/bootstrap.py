@@ -21,7 +21,12 @@ from verifier.reading.terminal_proof import TerminalAccess
 from verifier.reading.transcript_file import ReadingSettings, Transcript
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_batch import CardChange
-from verifier.services.inspect_card import Inspection, InspectionRules, inspect_card
+from verifier.services.inspect_card import (
+    Inspection,
+    InspectionRules,
+    PortraitTrial,
+    inspect_card,
+)
 from verifier.trust.credentials import CredentialsSource, open_credentials
 from verifier.trust.directory import load_trust
 from verifier.trust.proofs import proof_in_file, proofs_in
@@ -63,14 +68,21 @@ class Verifier:
     terminal: TerminalAccess
     decoder: PortraitDecoder
 
-    def inspect(self, reader: CardReader, password: CardPassword) -> Inspection:
-        """Read and judge the card in the reader."""
+    def inspect(
+        self,
+        reader: CardReader,
+        password: CardPassword,
+        *,
+        conversation: Conversation = _LIVE,
+        try_portrait: PortraitTrial | None = None,
+    ) -> Inspection:
+        """Read and judge the card in the reader; ``try_portrait`` stands in for the decoder's own trial."""
         self.decoder.prepare()
         return inspect_card(
             reader,
             password,
-            read=self._read,
-            try_portrait=self.decoder.try_portrait,
+            read=lambda card, opens: self._read(card, opens, conversation=conversation),
+            try_portrait=self.decoder.try_portrait if try_portrait is None else try_portrait,
             rules=self.rules,
             clock=self.clock,
         )
@@ -132,10 +144,12 @@ def open_verifier(
     at: datetime | None = None,
     credentials: CredentialsSource | None = None,
     inclusion_proof: Path | None = None,
+    find_reader: Callable[[str], CardReader] = open_reader,
 ) -> Iterator[Verifier]:
     """Load what is trusted and what the terminal can show, then find the reader; its key is closed at the end.
 
     ``inclusion_proof`` is brought for the card; without it, the trust directory's ``proofs/`` are looked through.
+    ``find_reader`` finds the reader by its name.
 
     Raises:
         TrustError: the trust directory or its policy is broken, or does not know the purpose; the terminal's
@@ -150,7 +164,7 @@ def open_verifier(
         decoder = opened.enter_context(closing(PortraitDecoder()))
         yield Verifier(
             profile=load_profile(profile_name),
-            reader=open_reader(reader_name),
+            reader=find_reader(reader_name),
             rules=InspectionRules(
                 anchors=trust.anchors,
                 policy=trust.policy,

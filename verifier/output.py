@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from verifier.inspection.explained_facts import Material
+from verifier.inspection.explained_material import Material
 from verifier.inspection.explanation import explain_inspection
 from verifier.inspection.messages import Language
 from verifier.presentation import report_view, standard_output

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from verifier.inspection.checks import CheckState
-from verifier.inspection.explained_facts import Fact
+from verifier.inspection.explained_material import Fact
 from verifier.inspection.explanation import ExplainedStep, Explanation
 from verifier.inspection.messages import (
     HEADINGS,

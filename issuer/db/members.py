@@ -1,11 +1,12 @@
 """The members of the register in the database."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from issuer.db.base import DATABASE_FAILURES, database_error, insert_rows
 from issuer.db.member_changes import MemberChangeRow, change_of, change_values
@@ -14,8 +15,10 @@ from issuer.db.member_seals import MemberSeals
 from issuer.db.organisations import OrganisationRow
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import Approval, Member, MemberId, MemberState
-from issuer.domain.member_change import MemberChange
+from issuer.domain.member_change import ChangeKind, FieldChange, MemberChange
+from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import OrganisationCode
+from issuer.domain.organisation_history import OrganisationAct
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.register_ports import (
     HistoryPage,
@@ -32,6 +35,8 @@ _Value = TypeVar("_Value")
 _LOOKUP_SIZE = 500
 """How many numbers stand in one IN (...): far below the parameter limits of both databases."""
 
+_ORGANISATION = MemberColumn.ORGANISATION_CODE
+_SERVED_IN = MemberColumn.SERVED_IN
 _SERVING = aliased(OrganisationRow, name="serving")
 _SELECT = (
     sa.select(MemberRow, OrganisationRow.code, _SERVING.code)
@@ -219,6 +224,90 @@ class SqlMemberRepository:
         insert_rows(
             self._session, MemberChangeRow, [change_values(each, seals) for each in changes]
         )
+
+    def count_in(self, code: OrganisationCode) -> int:
+        """How many members are recorded in this organisation, or served there."""
+        organisation_id = self._organisation_ids([code])[code]
+        return sum(
+            self._session.scalar(
+                sa.select(sa.func.count()).select_from(MemberRow).where(column == organisation_id)
+            )
+            or 0
+            for column in (MemberRow.organisation_id, MemberRow.served_in_id)
+        )
+
+    def move_all(
+        self, code: OrganisationCode, to: OrganisationCode, *, on: date, act: OrganisationAct
+    ) -> int:
+        """Let all members of an organisation be recorded, or served, in another one; gives back how many.
+
+        Each gets the next version, and its line of history.
+        """
+        ids = self._organisation_ids([code, to])
+        old, new = ids[code], ids[to]
+        is_new = MemberRow.organisation_id == new
+        recorded = self._moved(MemberRow.organisation_id == old, {MemberRow.organisation_id: new})
+        lines = [
+            *((each, FieldChange(column=_ORGANISATION, old=code, new=to)) for each in recorded),
+            # Who is recorded now where they are served is served at home.
+            *(
+                (each, FieldChange(column=_SERVED_IN, old=to, new=None))
+                for each in self._moved(
+                    sa.and_(is_new, MemberRow.served_in_id == new),
+                    {MemberRow.served_in_id: None},
+                    is_same_act=True,
+                )
+            ),
+            *(
+                (each, FieldChange(column=_SERVED_IN, old=code, new=None))
+                for each in self._moved(
+                    sa.and_(is_new, MemberRow.served_in_id == old), {MemberRow.served_in_id: None}
+                )
+            ),
+            *(
+                (each, FieldChange(column=_SERVED_IN, old=code, new=to))
+                for each in self._moved(
+                    MemberRow.served_in_id == old, {MemberRow.served_in_id: new}
+                )
+            ),
+        ]
+        seals = self._seals()
+        changes = [
+            MemberChange(
+                member_id=MemberId(member_id),
+                version=version,
+                at=act.at,
+                account=act.account,
+                kind=ChangeKind.EVENT,
+                effective=on,
+                reason=act.reason,
+                evidence=act.evidence,
+                change=change,
+            )
+            for (member_id, version), change in lines
+        ]
+        insert_rows(
+            self._session, MemberChangeRow, [change_values(each, seals) for each in changes]
+        )
+        return len({each.member_id for each in changes})
+
+    def _moved(
+        self,
+        condition: sa.ColumnElement[bool],
+        values: Mapping[InstrumentedAttribute[Any], object],
+        *,
+        is_same_act: bool = False,
+    ) -> list[tuple[uuid.UUID, int]]:
+        """Change some members; gives back who they are, with the version that each has now."""
+        version = MemberRow.version if is_same_act else MemberRow.version + 1
+        rows = self._session.execute(
+            sa.update(MemberRow)
+            .where(condition)
+            .values({**values, MemberRow.version: version})
+            .returning(MemberRow.id, MemberRow.version)
+            .execution_options(synchronize_session=False)
+        )
+        return [(member_id, number) for member_id, number in rows]
 
     def history(
         self, member_id: MemberId, *, limit: int, behind: HistoryPosition | None = None

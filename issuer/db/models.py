@@ -6,7 +6,7 @@ from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
-from issuer.db.organisations import OrganisationRow
+from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
 from issuer.db.people_tables import (
     AccountRow,
     AssignmentRow,
@@ -39,6 +39,7 @@ __all__ = [
     "MemberChangeRow",
     "MemberRow",
     "OrganisationRow",
+    "OrganisationVersionRow",
     "RegisterKeyRow",
     "SecondFactorRow",
     "SessionRow",

@@ -7,8 +7,8 @@ from issuer.domain.list_row import Finding, ListRow, RowReader
 from issuer.domain.organisation import (
     Organisation,
     parse_committee_number,
-    parse_organisation_code,
 )
+from issuer.domain.organisation_code import PRINTABLE_CODES, OrganisationCodeScheme
 from issuer.domain.vietnamese_text import clean_text
 
 __all__ = ["OrganisationColumn", "judge_organisation_row"]
@@ -25,16 +25,18 @@ class OrganisationColumn(enum.StrEnum):
     COMMITTEE_NUMBER = "committee_number"
 
 
-def judge_organisation_row(row: ListRow) -> Organisation | tuple[Finding, ...]:
+def judge_organisation_row(
+    row: ListRow, *, scheme: OrganisationCodeScheme = PRINTABLE_CODES
+) -> Organisation | tuple[Finding, ...]:
     """Judge one row by itself.
 
     Returns:
         The organisation, or every finding (at least one) where the row is refused.
     """
     reader = RowReader(row)
-    code = reader.required(OrganisationColumn.CODE, parse_organisation_code)
+    code = reader.required(OrganisationColumn.CODE, scheme.parse)
     name = reader.required(OrganisationColumn.NAME, partial(clean_text, max_bytes=_NAME_BYTES))
-    parent_code = reader.optional(OrganisationColumn.PARENT_CODE, parse_organisation_code)
+    parent_code = reader.optional(OrganisationColumn.PARENT_CODE, scheme.parse)
     committee_number = reader.optional(OrganisationColumn.COMMITTEE_NUMBER, parse_committee_number)
     if reader.findings or code is None or name is None:
         return tuple(reader.findings)

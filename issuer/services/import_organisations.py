@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from issuer.domain.list_row import Finding, ListRow
 from issuer.domain.organisation import Organisation, OrganisationTree
+from issuer.domain.organisation_code import PRINTABLE_CODES, OrganisationCodeScheme
 from issuer.domain.organisation_list import OrganisationColumn, judge_organisation_row
 from issuer.errors import IssuerDataError
 from issuer.services.import_outcome import RowOutcome, RowResult
@@ -15,8 +16,18 @@ from issuer.services.register_ports import Register
 __all__ = ["import_organisations"]
 
 
-def import_organisations(rows: Iterable[ListRow], *, register: Register) -> tuple[RowOutcome, ...]:
+def import_organisations(
+    rows: Iterable[ListRow],
+    *,
+    register: Register,
+    scheme: OrganisationCodeScheme = PRINTABLE_CODES,
+) -> tuple[RowOutcome, ...]:
     """Take every organisation that is not in the register yet, in one transaction.
+
+    Args:
+        rows: the list.
+        register: where organisations go.
+        scheme: how codes of new organisations are built.
 
     Returns:
         One outcome a row. Where any row is refused, none is taken, and only the refused ones are returned.
@@ -25,7 +36,7 @@ def import_organisations(rows: Iterable[ListRow], *, register: Register) -> tupl
     refused: list[RowOutcome] = []
     first_rows: dict[str, int] = {}
     for row in rows:
-        result = judge_organisation_row(row)
+        result = judge_organisation_row(row, scheme=scheme)
         if not isinstance(result, Organisation):
             refused.append(_refused(row.number, result))
         elif (first := first_rows.setdefault(result.code, row.number)) != row.number:
@@ -37,6 +48,18 @@ def import_organisations(rows: Iterable[ListRow], *, register: Register) -> tupl
         return tuple(refused)
     with register.writing() as transaction:
         known = {each.code: each for each in transaction.organisations.all()}
+        gone = transaction.organisations.closed([each.code for _, each in judged])
+        closed = tuple(
+            _refused_code(
+                number,
+                "organisation.closed",
+                f"organisation {each.code} was closed; codes are not used again",
+            )
+            for number, each in judged
+            if each.code in gone
+        )
+        if closed:
+            return closed
         differing = [
             _refused_code(
                 number,
@@ -76,7 +99,7 @@ def _judge_paths(
 def _refused_code(row: int, code: str, sentence: str) -> RowOutcome:
     column = (
         OrganisationColumn.CODE
-        if code in ("organisation.repeated", "organisation.differs")
+        if code in ("organisation.repeated", "organisation.differs", "organisation.closed")
         else OrganisationColumn.PARENT_CODE
     )
     return _refused(row, (Finding(row=row, column=column, code=code, sentence=sentence),))

@@ -10,11 +10,13 @@ from issuer.domain.card_number import CardNumber
 from issuer.domain.member import Approval, Member, MemberId, MemberState, PortraitDigest
 from issuer.domain.member_change import EvidenceDigest, MemberChange
 from issuer.domain.member_rules import MemberColumn
-from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
+from issuer.domain.organisation import OrganisationCode
+from issuer.domain.organisation_history import OrganisationAct
 from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.import_ports import ImportLedger
+from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
 
 __all__ = [
@@ -85,40 +87,6 @@ class HistoryPage:
     end: HistoryPosition | None
 
 
-class OrganisationRepository(Protocol):
-    """The organisations of the register, within one transaction."""
-
-    def tree(self) -> OrganisationTree:
-        """All of them."""
-
-    def get(self, code: OrganisationCode) -> Organisation:
-        """One organisation.
-
-        Raises:
-            IssuerDataError: there is none (``organisation.unknown``).
-        """
-
-    def around(self, codes: Collection[OrganisationCode]) -> OrganisationTree:
-        """Those of these organisations that there are, with all above them: enough for their ways up."""
-
-    def issuing_committee(self, code: OrganisationCode) -> Organisation:
-        """The top-most organisation above this one, or itself.
-
-        Raises:
-            IssuerDataError: there is none (``organisation.unknown``).
-        """
-
-    def all(self) -> tuple[Organisation, ...]:
-        """All of them, by code."""
-
-    def add(self, organisations: Sequence[Organisation]) -> None:
-        """Store new organisations, parents before their children.
-
-        Raises:
-            ConflictError: a code is already there, or a parent is not.
-        """
-
-
 class MemberRepository(Protocol):
     """The members of the register, within one transaction."""
 
@@ -167,6 +135,17 @@ class MemberRepository(Protocol):
         Raises:
             ConflictError: somebody else changed the member first (``member.changed``), a number is taken, or
                 an organisation is not there.
+        """
+
+    def count_in(self, code: OrganisationCode) -> int:
+        """How many members are recorded in this organisation, or served there."""
+
+    def move_all(
+        self, code: OrganisationCode, to: OrganisationCode, *, on: date, act: OrganisationAct
+    ) -> int:
+        """Let all members of an organisation be recorded, or served, in another one; gives back how many.
+
+        Each gets the next version, and its line of history.
         """
 
     def history(

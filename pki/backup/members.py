@@ -22,7 +22,7 @@ _LEFT_OUT: Final = frozenset(
 """The database is copied by its own means; snapshots are made anew from the journal."""
 
 _PUBLIC: Final = frozenset(
-    {"certificates", "crl", "stop", "card-verifiable", "master-list", "checkpoint"}
+    {"certificates", "crl", "stop", "card-verifiable", "master-list", "status", "checkpoint"}
 )
 _RESERVED: Final = REQUESTS_PATH.split("/", maxsplit=1)[0]
 

@@ -29,6 +29,12 @@ class TrustPurpose(Enum):
     STOP_LISTS = "stop-lists"
     """Certify who stops document signers."""
 
+    STATUS_LISTS = "status-lists"
+    """Certify who says what single cards count as."""
+
+    TRUST_BUNDLES = "trust-bundles"
+    """Certify who brings terminals all of this in one file."""
+
     MASTER_LISTS = "master-lists"
     """Certify who signs lists of other states' authorities."""
 

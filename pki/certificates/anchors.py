@@ -13,8 +13,10 @@ from pki.certificates.certificate import (
     Reading,
     load_certificate_list,
 )
+from pki.certificates.status_lists import admit_status_list
 from pki.certificates.stop_lists import admit_stop_list
 from pki.errors import PkiDataError
+from pki.signed.status_list import StatusList
 from pki.signed.stop_list import StopList
 
 __all__ = ["Authority", "TrustAnchors", "read_authorities"]
@@ -22,7 +24,7 @@ __all__ = ["Authority", "TrustAnchors", "read_authorities"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustAnchors:
-    """The authorities that are trusted, the CRLs at hand, and the stop lists, each of which an authority vouches for.
+    """The authorities that are trusted, the CRLs at hand, and the stop and status lists, each of which an authority vouches for.
 
     A CRL counts only where its authority signed it.
     """
@@ -30,6 +32,7 @@ class TrustAnchors:
     authorities: tuple[Authority, ...]
     revocation_lists: tuple[CertificateList, ...] = ()
     stop_lists: tuple[StopList, ...] = ()
+    status_lists: tuple[StatusList, ...] = ()
     cleared: dict[tuple[bytes, bytes], tuple[datetime, datetime]] = field(
         init=False, default_factory=dict, repr=False, compare=False
     )
@@ -71,6 +74,16 @@ class TrustAnchors:
             PkiDataError: ``stop-list.malformed``, ``stop-list.untrusted``.
         """
         return admit_stop_list(
+            der, authorities=self.authorities, lists=self.revocation_lists, scopes=scopes
+        )
+
+    def admit_status_list(self, der: bytes, *, scopes: AnchorScopes | None = None) -> StatusList:
+        """Read a status list whose signer one of these authorities, bound to status lists where there are scopes, has certified.
+
+        Raises:
+            PkiDataError: ``status-list.malformed``, ``status-list.untrusted``.
+        """
+        return admit_status_list(
             der, authorities=self.authorities, lists=self.revocation_lists, scopes=scopes
         )
 

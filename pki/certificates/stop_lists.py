@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-from pki.certificates.anchor_scope import AnchorScopes, TrustDemand, TrustPurpose
+from pki.certificates.anchor_scope import AnchorScopes, TrustPurpose
 from pki.certificates.authority_certificate import Authority
-from pki.certificates.authority_path import find_issuer
 from pki.certificates.certificate import CertificateList
-from pki.certificates.path import check_certificate_time
-from pki.certificates.revocation_lists import lists_for
-from pki.errors import PkiDataError, PkiError
+from pki.certificates.vouched_lists import require_vouched
+from pki.errors import PkiDataError, PkiRefusedError
 from pki.signed.stop_list import StopList
 
 __all__ = ["admit_stop_list"]
@@ -27,26 +25,17 @@ def admit_stop_list(
         PkiDataError: ``stop-list.malformed``; ``stop-list.untrusted``.
     """
     found = StopList.from_bytes(der)
-    signer = found.signer
     try:
-        authority = find_issuer(
-            signer.certificate,
-            authorities,
-            demand=None if scopes is None else TrustDemand(purpose=TrustPurpose.STOP_LISTS),
-            scopes=AnchorScopes() if scopes is None else scopes,
+        require_vouched(
+            found.signer,
+            at=found.this_update,
+            purpose=TrustPurpose.STOP_LISTS,
+            authorities=authorities,
+            lists=lists,
+            scopes=scopes,
         )
-        check_certificate_time(authority.certificate, at=found.this_update)
-    except PkiError as error:
-        raise _untrusted(
-            f"no trusted authority certified its signer {signer.name}: {error}"
+    except PkiRefusedError as error:
+        raise PkiDataError(
+            f"a stop list cannot be believed: {error}", code="stop-list.untrusted"
         ) from error
-    if authority.is_test != signer.is_test:
-        raise _untrusted(f"the test marks of its signer {signer.name} and of its authority differ")
-    for item in lists_for(authority, authorities=authorities, lists=lists):
-        if signer.serial_number in item.revoked:
-            raise _untrusted(f"its signer {signer.name} was revoked")
     return found
-
-
-def _untrusted(reason: str) -> PkiDataError:
-    return PkiDataError(f"a stop list cannot be believed: {reason}", code="stop-list.untrusted")

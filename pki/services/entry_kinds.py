@@ -30,6 +30,10 @@ class EntryKind(Enum):
     STOP_LIST_ISSUED = "stop-list.issued"
     MASTER_LIST_INTENDED = "master-list.intended"
     MASTER_LIST_ISSUED = "master-list.issued"
+    STATUS_LIST_INTENDED = "status-list.intended"
+    STATUS_LIST_ISSUED = "status-list.issued"
+    TRUST_BUNDLE_INTENDED = "trust-bundle.intended"
+    TRUST_BUNDLE_ISSUED = "trust-bundle.issued"
     SERVICE_AUTHORITY_INTENDED = "service-authority-certificate.intended"
     SERVICE_AUTHORITY_ISSUED = "service-authority-certificate.issued"
     SERVICE_INTENDED = "service-certificate.intended"
@@ -78,6 +82,8 @@ SIGNATURE_KINDS = frozenset(
         EntryKind.CRL_INTENDED,
         EntryKind.STOP_LIST_INTENDED,
         EntryKind.MASTER_LIST_INTENDED,
+        EntryKind.STATUS_LIST_INTENDED,
+        EntryKind.TRUST_BUNDLE_INTENDED,
         EntryKind.SERVICE_AUTHORITY_INTENDED,
         EntryKind.SERVICE_INTENDED,
         EntryKind.SERVICE_CRL_INTENDED,

@@ -12,7 +12,7 @@
 A crash anywhere leaves a record of what may exist, and nothing is signed twice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -38,6 +38,7 @@ from pki.keys.software import SoftwareSigner
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
 from pki.signed.master_list import MasterList
+from pki.signed.status_list import StatusList
 from pki.signed.stop_list import StopList
 
 __all__ = ["Draft", "DraftKind", "IssuanceCycle", "Linter", "StrictProfileLinter"]
@@ -56,6 +57,7 @@ class DraftKind(Enum):
     CRL = "crl"
     STOP_LIST = "stop-list"
     MASTER_LIST = "master-list"
+    STATUS_LIST = "status-list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,10 +188,8 @@ def _read(draft: Draft) -> None:
         Authority.read_unproven(draft.der)
     elif draft.kind is DraftKind.SERVICE_AUTHORITY:
         check_service_authority(draft.der)
-    elif draft.kind is DraftKind.STOP_LIST:
-        StopList.read_unproven(draft.der)
-    elif draft.kind is DraftKind.MASTER_LIST:
-        MasterList.read_unproven(draft.der)
+    elif draft.kind in _READERS:
+        _READERS[draft.kind](draft.der)
     elif draft.profile is None:
         raise PkiRefusedError(
             "an end entity without a kind of profile", code="certificate.request-invalid"
@@ -200,6 +200,14 @@ def _read(draft: Draft) -> None:
         DocumentSignerCertificate.from_bytes(draft.der)
     else:
         ListSignerCertificate.from_bytes(draft.der, kind=draft.profile)
+
+
+_READERS: Mapping[DraftKind, Callable[[bytes], object]] = {
+    DraftKind.STOP_LIST: StopList.read_unproven,
+    DraftKind.MASTER_LIST: MasterList.read_unproven,
+    DraftKind.STATUS_LIST: StatusList.read_unproven,
+}
+"""The lists that have no certificate's profile; their signature is a throw-away key's."""
 
 
 def _kind_of_key(public_key: PublicKey) -> str:

@@ -5,7 +5,15 @@ from datetime import datetime
 
 from pki.certificates.profile import ProfileKind, ProfileVariant
 
-__all__ = ["AuthorityRecord", "ServiceRecord", "SignerRecord"]
+__all__ = ["AuthorityRecord", "KeptFile", "ServiceRecord", "SignerRecord"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFile:
+    """The newest file of a series that is too long for the journal: its number, and the SHA-256 of its bytes in hex."""
+
+    number: int
+    sha256: str
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from pki.services.ceremony_state import CeremonyState
 from pki.services.entry_kinds import FOLDED_KINDS, SIGNATURE_KINDS, EntryKind
 from pki.services.journal_head_state import JournalHeadState
 from pki.services.master_key_state import MASTER_KEY_ENTRIES, MasterKeyState
-from pki.services.records import AuthorityRecord, ServiceRecord, SignerRecord
+from pki.services.records import AuthorityRecord, KeptFile, ServiceRecord, SignerRecord
 from pki.services.reference_index import ReferenceIndex
 from pki.services.restore_state import RestoreState
 
@@ -26,7 +26,9 @@ __all__ = [
     "MASTER_LIST_SERIES",
     "SERVICE_CRL_SERIES",
     "SIGNATURE_KINDS",
+    "STATUS_LIST_SERIES",
     "STOP_LIST_SERIES",
+    "TRUST_BUNDLE_SERIES",
     "AuthorityRecord",
     "EntryKind",
     "PkiState",
@@ -37,6 +39,8 @@ __all__ = [
 CRL_SERIES = "crl"
 SERVICE_CRL_SERIES = "service-crl"
 STOP_LIST_SERIES = "stop-list"
+STATUS_LIST_SERIES = "status-list"
+TRUST_BUNDLE_SERIES = "trust-bundle"
 MASTER_LIST_SERIES = "master-list"
 """The series of signed lists; all but master lists have numbers of their own, which only grow."""
 
@@ -59,6 +63,8 @@ class PkiState:
         self.master_list_time: datetime | None = None
         """The signing time of the newest master list that may exist."""
 
+        self.status_list: KeptFile | None = None
+        self.trust_bundle: KeptFile | None = None
         self.service_crl: bytes | None = None
         self.references = ReferenceIndex()
         self.log_origin: str | None = None
@@ -273,6 +279,18 @@ def _master_list_issued(state: PkiState, entry: JournalEntry) -> None:
     state.master_list = bytes.fromhex(entry.text("list"))
 
 
+def _kept_file(entry: JournalEntry) -> KeptFile:
+    return KeptFile(number=entry.number("number"), sha256=entry.text("sha256"))
+
+
+def _status_list_issued(state: PkiState, entry: JournalEntry) -> None:
+    state.status_list = _kept_file(entry)
+
+
+def _trust_bundle_issued(state: PkiState, entry: JournalEntry) -> None:
+    state.trust_bundle = _kept_file(entry)
+
+
 def _service_authority_intended(state: PkiState, entry: JournalEntry) -> None:
     _serial_reserved(state, entry)
     state.service_authority_id = entry.text("key")
@@ -354,6 +372,8 @@ _APPLIED: Mapping[EntryKind, Callable[[PkiState, JournalEntry], None]] = {
     EntryKind.STOP_LIST_ISSUED: _stop_list_issued,
     EntryKind.MASTER_LIST_INTENDED: _master_list_intended,
     EntryKind.MASTER_LIST_ISSUED: _master_list_issued,
+    EntryKind.STATUS_LIST_ISSUED: _status_list_issued,
+    EntryKind.TRUST_BUNDLE_ISSUED: _trust_bundle_issued,
     EntryKind.SERVICE_AUTHORITY_INTENDED: _service_authority_intended,
     EntryKind.SERVICE_AUTHORITY_ISSUED: _service_authority_issued,
     EntryKind.SERVICE_INTENDED: _service_intended,

@@ -33,6 +33,9 @@ _REQUIRED_CHECKS: Final = (
 )
 """Every check of SPEC.md, 9: a verifier may ask for less, and this export never does."""
 
+_STATUS_CHECK: Final = "status.card"
+"""Asked for as soon as there is a status list; before that it would refuse every card."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustFile:
@@ -43,8 +46,8 @@ class TrustFile:
     is_kept: bool = False
 
 
-def export_trust(state: PkiState) -> tuple[TrustFile, ...]:
-    """The files of a trust directory (docs/policy.md).
+def export_trust(state: PkiState, *, status_list: bytes | None = None) -> tuple[TrustFile, ...]:
+    """The files of a trust directory (docs/policy.md), with the newest status list where there is one.
 
     Raises:
         PkiRefusedError: ``authority.missing``; ``crl.missing``: without a CRL every card would be refused.
@@ -78,16 +81,26 @@ def export_trust(state: PkiState) -> tuple[TrustFile, ...]:
             if state.stop_list is None
             else (TrustFile(path=f"stop/{AUTHORITY_KEY_ID}.stop", content=state.stop_list),)
         ),
+        *(
+            ()
+            if status_list is None
+            else (TrustFile(path=f"status/{AUTHORITY_KEY_ID}.status", content=status_list),)
+        ),
         TrustFile(
             path="policy.toml",
-            content=_policy(root=certificates[0][1], is_test=authority.is_test).encode(),
+            content=_policy(
+                root=certificates[0][1],
+                is_test=authority.is_test,
+                has_status=status_list is not None,
+            ).encode(),
             is_kept=True,
         ),
     )
 
 
-def _policy(*, root: bytes, is_test: bool) -> str:
-    checks = "".join(f'  "{name}",\n' for name in _REQUIRED_CHECKS)
+def _policy(*, root: bytes, is_test: bool, has_status: bool) -> str:
+    required = (*_REQUIRED_CHECKS, _STATUS_CHECK) if has_status else _REQUIRED_CHECKS
+    checks = "".join(f'  "{name}",\n' for name in required)
     mark = (
         "true             # cards of this authority are for tests and demonstrations"
         if is_test
@@ -110,7 +123,7 @@ def _policy(*, root: bytes, is_test: bool) -> str:
         "# What each authority in csca/ is trusted for. Others are trusted for nothing; the next keys of this one need no line.\n"
         "[[anchors]]\n"
         f'certificate = "sha256:{fingerprint(root)}"\n'
-        'purposes = ["documents", "stop-lists"]\n'
+        'purposes = ["documents", "stop-lists", "status-lists", "trust-bundles"]\n'
         'states = ["VNM"]\n'
         'document_codes = ["CM"]\n'
     )

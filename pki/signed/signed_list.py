@@ -30,7 +30,7 @@ from pki.signed.structures import (
 __all__ = ["MAX_LIST_BYTES", "PreparedSignedList", "SignedList"]
 
 MAX_LIST_BYTES = 1024 * 1024
-"""The longest ContentInfo that is looked at."""
+"""The longest ContentInfo that is looked at, where nobody says otherwise."""
 
 _ATTRIBUTE_COUNT = 3
 """Content type, message digest and signing time: a list says nothing else beside its content."""
@@ -48,13 +48,21 @@ class SignedList:
     signature: bytes = field(repr=False)
 
     @classmethod
-    def from_bytes(cls, content_info: bytes, *, content_type: ObjectIdentifier) -> Self:
+    def from_bytes(
+        cls,
+        content_info: bytes,
+        *,
+        content_type: ObjectIdentifier,
+        maximum_bytes: int = MAX_LIST_BYTES,
+    ) -> Self:
         """Take a DER ``ContentInfo`` apart and verify digest and signature by the certificate carried.
 
         Raises:
             PkiDataError: ``signed-list.malformed``, ``signed-list.signature-invalid``.
         """
-        found = cls.read_unproven(content_info, content_type=content_type)
+        found = cls.read_unproven(
+            content_info, content_type=content_type, maximum_bytes=maximum_bytes
+        )
         certificate = load_certificate(found.signer_certificate)
         if not found.algorithm.verifies(
             certificate.public_key, signature=found.signature, message=found.signed_attributes
@@ -66,14 +74,20 @@ class SignedList:
         return found
 
     @classmethod
-    def read_unproven(cls, content_info: bytes, *, content_type: ObjectIdentifier) -> Self:
+    def read_unproven(
+        cls,
+        content_info: bytes,
+        *,
+        content_type: ObjectIdentifier,
+        maximum_bytes: int = MAX_LIST_BYTES,
+    ) -> Self:
         """Take a DER ``ContentInfo`` apart without verifying its signature: trust nothing of it.
 
         Raises:
             PkiDataError: ``signed-list.malformed``.
         """
-        if len(content_info) > MAX_LIST_BYTES:
-            raise _malformed(f"it has {len(content_info)} bytes, expected at most {MAX_LIST_BYTES}")
+        if len(content_info) > maximum_bytes:
+            raise _malformed(f"it has {len(content_info)} bytes, expected at most {maximum_bytes}")
         try:
             return cls._parse(content_info, content_type)
         except (SecurityObjectError, CertificateError) as error:

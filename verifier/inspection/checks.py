@@ -38,6 +38,7 @@ class CheckName(StrEnum):
     CARD_VALIDITY = "card.validity"
     CHIP_AUTHENTICATION = "chip.authentication"
     STATUS_REFERENCE = "status.reference"
+    CARD_STATUS = "status.card"
     TERMINAL_AUTHENTICATION = "terminal.authentication"
     PROTECTED_DATA_GROUPS = "data-groups.protected"
     PORTRAIT = "portrait.decoding"

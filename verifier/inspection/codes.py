@@ -10,6 +10,8 @@ from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import Final
 
+from verifier.inspection.terminal_codes import TERMINAL_ROWS
+
 __all__ = ["CODES", "FALLBACK", "CodeExplanation", "Severity", "explain", "to_markdown"]
 
 
@@ -112,6 +114,19 @@ _ROWS: Final = (
     ("chip-authentication.fallback", Severity.NOTE, "The chip refused the strongest chip authentication that its signed data announces, and proved a weaker one.", "Nothing, where the chip is known to have given up a key. If cards of one issue differ here, report the card.", "9.24"),
     ("active-authentication.used-alone", Severity.NOTE, "The chip proved itself by active authentication and by nothing else: others can be shown that proof, and the session does not hang on it.", "Nothing, where such documents are expected; member cards announce chip authentication.", "9.24"),
     ("status.reference-missing", Severity.REFUSED, "The security object carries no well-formed status reference, so the card could never be looked up as revoked.", _ISSUER, "9.18"),
+    # SPEC.md, 9.27
+    ("status.no-list", Severity.REFUSED, "The trust directory holds no status list of the card's authority, so nobody knows whether the card still counts.", _TRUST, "9.27"),
+    ("status.not-handed-over", Severity.REFUSED, "Nobody was given this card yet, as far as the status list knows: it was made, and its hand-over is not recorded.", "Do not accept the card. If it was handed over in these days, bring the trust directory up to date; else report it.", "9.27"),
+    ("status.suspended", Severity.REFUSED, "The card is suspended: it does not count until its committee lifts that.", "Do not accept the card now; the holder asks the committee.", "9.27"),
+    ("status.replaced", Severity.REFUSED, "Another card took the place of this one.", _HAND_OVER, "9.27"),
+    ("status.lost", Severity.REFUSED, "The card was reported lost or stolen; one that is found does not count again.", _HAND_OVER, "9.27"),
+    ("status.revoked", Severity.REFUSED, "The card was revoked.", _HAND_OVER, "9.27"),
+    ("status.unknown", Severity.REFUSED, "The status list was made after the card was signed, and does not know it.", _HAND_OVER, "9.27"),
+    ("status.newer-than-list", Severity.REFUSED, "The card was signed after the status list was made, which does not know it; as a note: the policy lets such cards pass.", _TRUST, "9.27"),
+    ("status.list-in-future", Severity.REFUSED, "The status list was made at a time that this computer's clock has not reached.", "Set this computer's clock.", "9.27"),
+    ("status.data-stale", Severity.NOTE, "The card counts, and the register says something else by now than the card: the member moved, for instance.", "Nothing at once; the member has the card exchanged. Ask the register for what matters.", "9.27"),
+    ("trust.stale", Severity.REFUSED, "The status list is older than the policy allows, so nobody knows whether the card still counts.", _TRUST, "9.27"),
+    ("trust.aging", Severity.NOTE, "The status list is not fresh any more, and still as young as the policy asks.", "Bring the trust directory up to date in the next days.", "9.27"),
     # SPEC.md, 9.21 and 9.22
     ("terminal-authentication.no-credentials", Severity.UNREADABLE, "The chip keeps files for terminals with a right, and this terminal has no certificate to show.", "Nothing, where those files are not needed. Otherwise give --terminal.", "9.21"),
     ("terminal-authentication.expired", Severity.REFUSED, "The terminal's certificates are not valid today, so it read the card without its right.", "Renew the terminal's certificate (`membercard-pki terminal renew`) and export its directory anew; check this computer's clock.", "9.21"),
@@ -165,6 +180,7 @@ _ROWS: Final = (
     ("input.malformed", Severity.ERROR, "Something typed or piped in (a card access number, a machine-readable zone, a time, a list) means nothing.", "The error says what was expected.", "5.1"),
     ("output.failed", Severity.ERROR, "A result could not be written where it was asked for.", "Check that the directory exists, may be written to and has room.", "9"),
     ("portrait.unreadable", Severity.ERROR, "The picture on the card could not be decoded within its bounds; the verdict does not depend on it.", "Compare the holder with the picture printed on the card, and report the card to its issuer.", "3.7"),
+    *((code, Severity.ERROR, cause, remedy, "9") for code, cause, remedy in TERMINAL_ROWS),
     ("card.error", Severity.ERROR, "Something went wrong between the reader and the card that no other code describes.", _AGAIN, "4"),
     ("verifier.error", Severity.ERROR, "The verifier could not do something that no other code describes.", "The error says what; report it if it stays.", "9"),
 )

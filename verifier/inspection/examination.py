@@ -62,12 +62,14 @@ class Examination:
         trust: TrustAnchors,
         policy: Policy,
         now: datetime,
+        purpose: str | None = None,
         log_evidence: LogEvidence | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.trust = trust
         self.policy = policy
         self.now = now
+        self.purpose = purpose
         self.log_evidence = LogEvidence() if log_evidence is None else log_evidence
         self.notes: list[str] = []
         self.results: dict[CheckName, CheckResult] = {}

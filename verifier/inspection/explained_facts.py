@@ -5,7 +5,6 @@ Nothing here judges.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
@@ -20,75 +19,21 @@ from card_layout.files.common_data import CommonData
 from card_layout.files.data_group_14 import SecurityOptions
 from card_layout.files.data_groups import GROUP_OF_TAG, TAG_OF_GROUP
 from card_layout.files.security_infos import PaceInfo
-from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.files.trust_points import TrustPoints
 from card_layout.protocols.algorithms import pace_algorithm
 from pki.certificates.names import name_text
-from pki.certificates.trust import DocumentSignerCertificate, TrustAnchors, load_signer
+from pki.certificates.trust import load_signer
 from pki.errors import PkiError
-from pki.signed.security_object import SecurityObject
 from verifier.inspection.access_checks import usable_pace_infos
 from verifier.inspection.checks import CheckName
 from verifier.inspection.examination import PROTECTED_GROUPS, group_name
+from verifier.inspection.explained_material import Fact, Material
+from verifier.inspection.explained_status import card_status_facts, status_reference_facts
 from verifier.inspection.holder import Holder
-from verifier.inspection.messages import FactName, Language, word
-from verifier.inspection.policy import Policy
-from verifier.inspection.snapshot import AccessPath, CardSnapshot, FileOutcome
+from verifier.inspection.messages import FactName
+from verifier.inspection.snapshot import AccessPath, FileOutcome
 
-__all__ = ["Fact", "Material", "access_facts", "facts_of_check"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One thing that a step looked at."""
-
-    name: FactName
-    value: str
-
-    def to_json(self, language: Language) -> dict[str, str]:
-        """As programs get it."""
-        return {
-            "fact": self.name.value,
-            "label": self.name.text.within(language),
-            "value": word(self.value, language),
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Material:
-    """What an inspection was made from."""
-
-    snapshot: CardSnapshot = field(repr=False)
-    policy: Policy
-    trust: TrustAnchors = field(repr=False)
-    now: datetime
-
-    def security_object(self) -> SecurityObject:
-        """EF.SOD, decoded as the policy lets it be.
-
-        Raises:
-            CardError: there is none, or the file is malformed.
-            PkiError: it is no security object.
-        """
-        file = SecurityObjectFile.from_bytes(self.snapshot.content("EF.SOD") or b"")
-        return SecurityObject.from_bytes(
-            file.content_info, allow_others=self.policy.allow_other_signatures
-        )
-
-    def signer(self) -> DocumentSignerCertificate:
-        """The certificate that EF.SOD carries.
-
-        Raises:
-            CardError: there is none.
-            PkiError: it breaks its profile.
-        """
-        return load_signer(self.security_object().signer_certificate)
-
-    def names_of(self, *outcomes: FileOutcome) -> str:
-        """The files that were asked for with one of these outcomes."""
-        return ", ".join(
-            name for name, item in self.snapshot.files.items() if item.outcome in outcomes
-        )
+__all__ = ["access_facts", "facts_of_check"]
 
 
 Finder = Callable[[Material, Holder | None], Iterator[Fact]]
@@ -374,13 +319,6 @@ def _chip(material: Material, _: Holder | None) -> Iterator[Fact]:
         yield Fact(name=FactName.CURVE, value=key.curve.label)
 
 
-def _status(material: Material, _: Holder | None) -> Iterator[Fact]:
-    yield Fact(name=FactName.FILE, value="EF.SOD")
-    reference = material.security_object().status_reference
-    if reference is not None:
-        yield Fact(name=FactName.STATUS_LIST, value=f"{reference.list_id.hex()}, {reference.index}")
-
-
 def _terminal(material: Material, _: Holder | None) -> Iterator[Fact]:
     evidence = material.snapshot.terminal
     if evidence is None:
@@ -441,7 +379,8 @@ _FINDERS: Final[Mapping[CheckName, Finder]] = MappingProxyType(
         CheckName.HOLDER_CONSISTENCY: _holder,
         CheckName.CARD_VALIDITY: _card_validity,
         CheckName.CHIP_AUTHENTICATION: _chip,
-        CheckName.STATUS_REFERENCE: _status,
+        CheckName.STATUS_REFERENCE: status_reference_facts,
+        CheckName.CARD_STATUS: card_status_facts,
         CheckName.TERMINAL_AUTHENTICATION: _terminal,
         CheckName.PROTECTED_DATA_GROUPS: _protected,
         CheckName.PORTRAIT: _portrait,

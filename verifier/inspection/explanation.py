@@ -8,7 +8,8 @@ machine-readable zone can find the zone.
 from dataclasses import dataclass
 
 from verifier.inspection.checks import CheckResult, CheckState
-from verifier.inspection.explained_facts import Fact, Material, access_facts, facts_of_check
+from verifier.inspection.explained_facts import access_facts, facts_of_check
+from verifier.inspection.explained_material import Fact, Material
 from verifier.inspection.holder import Holder
 from verifier.inspection.messages import JUDGED, Language, code_texts
 from verifier.inspection.report import Report, Verdict

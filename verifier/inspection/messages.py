@@ -177,6 +177,10 @@ JUDGED: Final[Mapping[CheckName, Text]] = MappingProxyType(
             "Có tham chiếu trạng thái đã ký, đúng khuôn dạng.",
             "The signed status reference is there and well-formed.",
         ),
+        CheckName.CARD_STATUS: Text(
+            "Danh sách trạng thái còn đủ mới và không nói gì chống lại thẻ.",
+            "The status list is young enough and says nothing against the card.",
+        ),
         CheckName.TERMINAL_AUTHENTICATION: Text(
             "Chip để cho máy đọc vào theo quyền mà máy đã chứng minh.",
             "The chip lets the terminal in by the right that it showed.",
@@ -217,10 +221,12 @@ class FactName(Enum):
     FOUND = ("found", "thấy", "found")
     GRANTED = ("granted", "được cấp quyền", "granted")
     ISSUER = ("issuer", "bên cấp", "issuer")
+    CARD_STATUS = ("card-status", "trạng thái của thẻ", "status of the card")
     JUDGED_AT = ("judged-at", "thời điểm xét", "judged at")
     KEY_NUMBER = ("key-number", "số của khóa", "key number")
     KEY_PERIOD = ("key-period", "thời hạn dùng khóa", "key may sign")
     LENGTHS = ("lengths", "độ dài lệnh và trả lời tối đa", "longest command and answer")
+    LIST_NUMBER = ("list-number", "số của danh sách", "number of the list")
     LISTED = ("listed", "EF.SOD liệt kê", "EF.SOD lists")
     MALFORMED = ("malformed", "hỏng", "malformed")
     NAME = ("name", "họ tên", "name")
@@ -267,6 +273,13 @@ WORDS: Final[Mapping[str, Text]] = MappingProxyType(
             "the chip has no EF.CardAccess, and the policy names basic access control",
         ),
         "broken-off": Text("đứt giữa chừng", "broken off"),
+        "card-data-stale": Text("dữ liệu đã cũ", "data stale"),
+        "card-lost": Text("mất", "lost"),
+        "card-not-handed-over": Text("chưa trao", "not handed over"),
+        "card-replaced": Text("đã thay", "replaced"),
+        "card-revoked": Text("thu hồi", "revoked"),
+        "card-suspended": Text("tạm dừng", "suspended"),
+        "card-valid": Text("có giá trị", "valid"),
         "different": Text("khác nhau", "different"),
         "equal": Text("bằng nhau", "equal"),
         "failed": Text("thất bại", "failed"),

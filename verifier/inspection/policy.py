@@ -14,6 +14,7 @@ from pki.certificates.anchor_scope import AnchorScope, AnchorScopes, TrustPurpos
 from verifier.errors import TrustError
 from verifier.inspection.anchor_rules import read_anchors
 from verifier.inspection.checks import CheckName
+from verifier.inspection.status_rules import StatusRules, read_status_rules
 
 __all__ = ["DATA_CHECKS", "MAX_POLICY_BYTES", "Policy", "Purpose"]
 
@@ -35,9 +36,10 @@ _TOP_KEYS: Final = frozenset(
     }
 )
 _OPTIONAL_KEYS: Final = frozenset(
-    {"allow_bac", "allow_other_signatures", "allow_signed_before_compromise", "anchors"}
+    {"allow_bac", "allow_other_signatures", "allow_signed_before_compromise", "anchors", "status"}
 )
 _PROTECTED_FILES: Final = "protected_files"
+_STATUS: Final = "status"
 _FILE_NAMES: Final = {f"DG{number}": number for number in range(1, 17)}
 
 DATA_CHECKS: Final = (
@@ -62,6 +64,8 @@ class Purpose:
     required_checks: frozenset[CheckName]
     protected_files: frozenset[int] | None = None
     """The data groups that it needs of those that a chip may keep from a terminal; ``None``: all that it may read."""
+    status: StatusRules | None = None
+    """How old a status list may be for it; ``None``: as the policy says for all purposes."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.name) <= _MAX_NAME_CHARACTERS:
@@ -89,6 +93,7 @@ class Policy:
     states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     purposes: Mapping[str, Purpose] = field(default_factory=lambda: MappingProxyType({}))
     default_purpose: str | None = None
+    status: StatusRules = field(default_factory=StatusRules)
     anchors: Mapping[str, AnchorScope] | None = None
     """What each authority is trusted for, by its certificate's SHA-256 fingerprint; ``None`` where the file does not say."""
 
@@ -106,14 +111,21 @@ class Policy:
     def scopes(self) -> AnchorScopes:
         """What the authorities of the trust directory are bound to (SPEC.md, 9.7).
 
-        Where the file binds none, all of them are there for documents and stop lists: then 9.6 alone compares the
+        Where the file binds none, all of them are there for documents, their lists and bundles: then 9.6 alone compares the
         document code, and 9.15 the state.
         """
         if self.anchors is not None:
             return AnchorScopes(named=self.anchors)
         return AnchorScopes(
             otherwise=AnchorScope(
-                purposes=frozenset({TrustPurpose.DOCUMENTS, TrustPurpose.STOP_LISTS}),
+                purposes=frozenset(
+                    {
+                        TrustPurpose.DOCUMENTS,
+                        TrustPurpose.STOP_LISTS,
+                        TrustPurpose.STATUS_LISTS,
+                        TrustPurpose.TRUST_BUNDLES,
+                    }
+                ),
                 states=None,
                 document_codes=None,
             )
@@ -136,6 +148,15 @@ class Policy:
         """
         found = self._purpose(purpose)
         return frozenset() if found is None else found.protected_files
+
+    def status_rules(self, purpose: str | None = None) -> StatusRules:
+        """How old a status list may be for a purpose.
+
+        Raises:
+            TrustError: ``policy.unknown-purpose``.
+        """
+        found = self._purpose(purpose)
+        return self.status if found is None or found.status is None else found.status
 
     def _purpose(self, purpose: str | None) -> Purpose | None:
         if purpose is None:
@@ -172,11 +193,15 @@ class Policy:
         _check_keys(document, _TOP_KEYS, "the policy", optional=_OPTIONAL_KEYS)
         if document["format"] != _FORMAT or isinstance(document["format"], bool):
             raise _malformed(f"format is not {_FORMAT}")
+        status = StatusRules()
+        if _STATUS in document:
+            status = read_status_rules(document[_STATUS], _STATUS, default=status)
         purposes = {
             name: Purpose(
                 name=name,
                 required_checks=_required_checks(name, table),
                 protected_files=_protected_files(name, table),
+                status=_purpose_status(name, table, status),
             )
             for name, table in _table(document["purposes"], "purposes").items()
         }
@@ -200,6 +225,7 @@ class Policy:
             states=states,
             purposes=purposes,
             default_purpose=default_purpose,
+            status=status,
             anchors=(
                 read_anchors(document["anchors"], states=states, document_codes=document_codes)
                 if "anchors" in document
@@ -295,11 +321,22 @@ def _protected_files(purpose: str, table: Mapping[str, Any]) -> frozenset[int] |
     return frozenset(_FILE_NAMES[item] for item in value)
 
 
+def _purpose_status(
+    purpose: str, table: Mapping[str, Any], default: StatusRules
+) -> StatusRules | None:
+    if _STATUS not in table:
+        return None
+    name = f"status of purpose {purpose[:_MAX_NAME_CHARACTERS]!r}"
+    return read_status_rules(table[_STATUS], name, default=default)
+
+
 def _required_checks(purpose: str, table: object) -> frozenset[CheckName]:
     name = f"purpose {purpose[:_MAX_NAME_CHARACTERS]!r}"
     if not isinstance(table, dict):
         raise _malformed(f"{name} is not a table")
-    _check_keys(table, frozenset({"required_checks"}), name, optional=frozenset({_PROTECTED_FILES}))
+    _check_keys(
+        table, frozenset({"required_checks"}), name, optional=frozenset({_PROTECTED_FILES, _STATUS})
+    )
     checks: set[CheckName] = set()
     for text in _texts(table["required_checks"], f"required_checks of {name}", (1, 64)):
         try:

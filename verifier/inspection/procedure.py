@@ -17,6 +17,7 @@ from verifier.inspection import (
     data_checks,
     holder_checks,
     signature_checks,
+    status_checks,
     terminal_checks,
 )
 from verifier.inspection.checks import CheckError, CheckName, CheckResult, CheckState
@@ -176,6 +177,23 @@ PROCEDURE: Final[tuple[Step, ...]] = (
         name=CheckName.STATUS_REFERENCE,
         judge=signature_checks.check_status_reference,
         codes=("status.reference-missing",),
+    ),
+    Step(
+        clause="9.27",
+        name=CheckName.CARD_STATUS,
+        judge=status_checks.check_card_status,
+        codes=(
+            "status.unknown",
+            "status.no-list",
+            "status.not-handed-over",
+            "status.suspended",
+            "status.replaced",
+            "status.lost",
+            "status.revoked",
+            "status.newer-than-list",
+            "status.list-in-future",
+            "trust.stale",
+        ),
     ),
     Step(
         clause="9.21",

@@ -59,6 +59,8 @@ _NOT_TOLD: Final = frozenset(
         "terminal-authentication.no-credentials",
         "terminal-authentication.no-right",
         "terminal-authentication.not-needed",
+        # A terminal that holds no status list was given none; where one is needed, the purpose requires the check.
+        "status.no-list",
         # The terminal's own doing, too: whoever judges a snapshot alone decodes no picture.
         "portrait.not-decoded",
     }
@@ -163,7 +165,12 @@ def inspect(
         raise ValueError("the time to judge at has no time zone, expected an aware time")
     required = policy.required_checks(purpose)
     examination = Examination(
-        snapshot, trust=trust, policy=policy, now=now, log_evidence=log_evidence
+        snapshot,
+        trust=trust,
+        policy=policy,
+        now=now,
+        purpose=purpose,
+        log_evidence=log_evidence,
     )
     for step in PROCEDURE:
         examination.record(perform(step, examination))

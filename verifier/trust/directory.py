@@ -1,4 +1,4 @@
-"""The trust directory: ``csca/*.cer``, ``crl/*.crl``, ``stop/*.stop`` (all DER), ``policy.toml`` and ``anchors/*.toml``.
+"""The trust directory: ``csca/*.cer``, ``crl/*.crl``, ``stop/*.stop``, ``status/*.status`` (all DER), ``policy.toml`` and ``anchors/*.toml``.
 
 docs/policy.md says what each of them is; ``anchors/`` is what imports of master lists left.
 
@@ -21,6 +21,7 @@ from pki.certificates.trust import Authority, TrustAnchors
 from pki.errors import PkiError
 from pki.record.transparency_policy import MAX_POLICY_BYTES as MAX_LOG_POLICY_BYTES
 from pki.record.transparency_policy import LogPolicy
+from pki.signed.status_list import MAX_STATUS_LIST_BYTES
 from pki.signed.stop_list import MAX_STOP_LIST_BYTES
 from verifier.errors import TrustError
 from verifier.inspection.policy import MAX_POLICY_BYTES, Policy
@@ -65,8 +66,9 @@ def load_trust(directory: Path) -> Trust:
     ]
     anchors = _anchors(directory / "csca", certificates, crls)
     policy = _with_imports(directory / "anchors", _policy(directory / _POLICY_FILE))
+    anchors = _with_stop_lists(directory / "stop", anchors, policy)
     return Trust(
-        anchors=_with_stop_lists(directory / "stop", anchors, policy),
+        anchors=_with_status_lists(directory / "status", anchors, policy),
         policy=policy,
         log_policy=_log_policy(directory / "log" / _LOG_POLICY_FILE),
     )
@@ -116,6 +118,17 @@ def _with_stop_lists(directory: Path, anchors: TrustAnchors, policy: Policy) -> 
         except PkiError as error:
             raise _malformed(path, str(error)) from error
     return replace(anchors, stop_lists=tuple(stop_lists))
+
+
+def _with_status_lists(directory: Path, anchors: TrustAnchors, policy: Policy) -> TrustAnchors:
+    """A status list that cannot be believed stops everything, too: it may be what tells that a card is lost."""
+    status_lists = []
+    for path, data in _files(directory, ".status", MAX_STATUS_LIST_BYTES):
+        try:
+            status_lists.append(anchors.admit_status_list(data, scopes=policy.scopes))
+        except PkiError as error:
+            raise _malformed(path, str(error)) from error
+    return replace(anchors, status_lists=tuple(status_lists))
 
 
 def _checked_certificate(path: Path, data: bytes) -> bytes:

@@ -233,6 +233,10 @@ class _MemoryOrganisations:
     def all(self) -> tuple[Organisation, ...]:
         return tuple(self._register.by_code[code] for code in sorted(self._register.by_code))
 
+    def closed(self, codes: Collection[OrganisationCode]) -> frozenset[OrganisationCode]:
+        del codes
+        return frozenset()
+
     def add(self, organisations: Sequence[Organisation]) -> None:
         for each in organisations:
             assert each.parent_code is None or each.parent_code in self._register.by_code

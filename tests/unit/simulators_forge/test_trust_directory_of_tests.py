@@ -29,6 +29,8 @@ def test_the_policy_requires_every_check_of_the_card() -> None:
         CheckName.PROTECTED_DATA_GROUPS,
         CheckName.PORTRAIT,
     }
+    # Test authorities publish no status list.
+    about_the_terminal.add(CheckName.CARD_STATUS)
     assert policy.required_checks() == frozenset(CheckName) - about_the_terminal
 
 

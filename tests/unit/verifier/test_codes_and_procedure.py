@@ -28,7 +28,7 @@ def steps_of_specification() -> list[tuple[str, str, set[str]]]:
 
 def test_the_procedure_is_clause_9_of_the_specification_step_by_step() -> None:
     written = steps_of_specification()
-    assert len(written) == 21
+    assert len(written) == 22
     assert [(step.clause, step.name.value, set(step.codes)) for step in PROCEDURE] == written
 
 

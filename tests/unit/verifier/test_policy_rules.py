@@ -149,7 +149,12 @@ def test_without_bindings_everybody_is_there_for_documents_and_stop_lists_and_fo
 ):
     scopes = Policy.from_bytes(TEST_POLICY.encode()).scopes
     assert not scopes.named
-    assert scopes.otherwise.purposes == {TrustPurpose.DOCUMENTS, TrustPurpose.STOP_LISTS}
+    assert scopes.otherwise.purposes == {
+        TrustPurpose.DOCUMENTS,
+        TrustPurpose.STOP_LISTS,
+        TrustPurpose.STATUS_LISTS,
+        TrustPurpose.TRUST_BUNDLES,
+    }
 
 
 @pytest.mark.parametrize(
