@@ -22,9 +22,11 @@ from issuer.cli_import_report import (
     open_report,
     write_template,
 )
+from issuer.cli_rights import needs, needs_no_right
 from issuer.db.schema import check_migrations, current_revision, latest_revision, upgrade
 from issuer.domain.organisation_code import find_organisation_code_scheme
 from issuer.domain.organisation_list import OrganisationColumn
+from issuer.domain.rights import Right
 from issuer.imports.open_table import open_table
 from issuer.imports.template import text_template
 from issuer.services.import_organisations import import_organisations
@@ -41,6 +43,9 @@ organisations_app = typer.Typer(help="The tree of organisations.")
 Examples:
   membercard-issuer --home office database upgrade
 """,
+)
+@needs_no_right(
+    "it makes the tables in which accounts stand; who may write the database needs no command"
 )
 def upgrade_command(
     context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
@@ -66,6 +71,7 @@ Examples:
   membercard-issuer --home office database show
 """,
 )
+@needs_no_right("it says a revision, which must be known before anybody can log in")
 def show_command(context: typer.Context, output_format: FormatOption = OutputFormat.TEXT) -> None:
     """Say which revision the database is at, and which one this version works with.
 
@@ -89,6 +95,7 @@ Examples:
   membercard-issuer database check
 """,
 )
+@needs_no_right("it looks at no home")
 def check_command(output_format: FormatOption = OutputFormat.TEXT) -> None:
     """Check that the migrations make exactly the tables that the program uses.
 
@@ -108,6 +115,7 @@ Examples:
   membercard-issuer --home office organisations import organisations.csv
 """,
 )
+@needs(Right.WRITE_ORGANISATIONS)
 def import_organisations_command(
     context: typer.Context,
     file: ListArgument,
@@ -140,6 +148,7 @@ Examples:
   membercard-issuer --home office organisations list --format json
 """,
 )
+@needs(Right.READ_ORGANISATIONS)
 def list_organisations_command(
     context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
 ) -> None:
@@ -176,6 +185,7 @@ Examples:
   membercard-issuer organisations template organisations.csv
 """,
 )
+@needs_no_right("it writes an empty list")
 def organisations_template_command(
     out: TemplateArgument = Path("-"),
 ) -> None:

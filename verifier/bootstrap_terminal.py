@@ -12,7 +12,7 @@ from card_layout.transport.readers import list_readers, open_reader
 from verifier.bootstrap import DEFAULT_PROFILE, SystemClock, Verifier, open_verifier
 from verifier.db.journal import SqlInspectionJournal
 from verifier.db.schema import check_migrations
-from verifier.inspection.explained_facts import Material
+from verifier.inspection.explained_material import Material
 from verifier.inspection.explanation import explain_inspection
 from verifier.inspection.portrait_evidence import PortraitOutcome
 from verifier.inspection.report import Verdict

@@ -92,6 +92,7 @@ class MemberRow(Base):
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     approved_by: Mapped[str | None] = mapped_column(sa.String(200))
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 def member_of(

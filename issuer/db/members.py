@@ -14,7 +14,9 @@ from issuer.db.member_changes import MemberChangeRow, change_of, change_values
 from issuer.db.member_rows import MemberRow, member_of, member_values, statement_values
 from issuer.db.member_seals import MemberSeals
 from issuer.db.organisations import OrganisationRow
+from issuer.db.subjects import SqlSubjectRepository
 from issuer.domain.card_number import CardNumber
+from issuer.domain.data_subjects import numbers_to_retire
 from issuer.domain.member import Approval, Member, MemberId, MemberState
 from issuer.domain.member_change import ChangeKind, FieldChange, MemberChange
 from issuer.domain.member_rules import MemberColumn
@@ -43,6 +45,8 @@ _SELECT = (
     sa.select(MemberRow, OrganisationRow.code, _SERVING.code)
     .join(OrganisationRow, MemberRow.organisation_id == OrganisationRow.id)
     .outerjoin(_SERVING, MemberRow.served_in_id == _SERVING.id)
+    # A deleted record keeps its row for what hangs on it, and is no member's any more.
+    .where(MemberRow.erased_at.is_(None))
 )
 
 
@@ -66,6 +70,12 @@ class SqlMemberRepository:
                 f"member {member_id} is not in the register", code="member.unknown"
             )
         return found
+
+    def several(self, member_ids: Collection[MemberId]) -> tuple[Member, ...]:
+        """Those of these members who are in the register."""
+        return tuple(
+            member for part in _in_parts(member_ids) for member in self._all(MemberRow.id.in_(part))
+        )
 
     def find_by_card_number(self, card_number: CardNumber) -> Member | None:
         """The member who holds this card number."""
@@ -102,10 +112,20 @@ class SqlMemberRepository:
 
         Raises:
             ConflictError: a number is already taken, or an organisation is not there.
+            IssuerRefusedError: a number was a deleted member's (``number.retired``).
         """
         if not members:
             return
         seals = self._seals()
+        retired = SqlSubjectRepository(self._session, self._seals).retired(
+            [number for member in members for number in numbers_to_retire(member.statement)]
+        )
+        if retired:
+            raise IssuerRefusedError(
+                f"a {retired[0].kind.replace('-', ' ')} was that of somebody whose record was deleted, "
+                "and is given to nobody else",
+                code="number.retired",
+            )
         ids = self._organisation_ids(member.statement.organisation_code for member in members)
         serving_ids = self._organisation_ids(
             member.statement.served_in
@@ -179,7 +199,9 @@ class SqlMemberRepository:
 
     def count(self, *, state: MemberState | None = None) -> int:
         """How many there are."""
-        query = sa.select(sa.func.count()).select_from(MemberRow)
+        query = (
+            sa.select(sa.func.count()).select_from(MemberRow).where(MemberRow.erased_at.is_(None))
+        )
         if state is not None:
             query = query.where(MemberRow.state == state.value)
         return self._session.scalar(query) or 0
@@ -228,7 +250,9 @@ class SqlMemberRepository:
         organisation_id = self._organisation_ids([code])[code]
         return sum(
             self._session.scalar(
-                sa.select(sa.func.count()).select_from(MemberRow).where(column == organisation_id)
+                sa.select(sa.func.count())
+                .select_from(MemberRow)
+                .where(column == organisation_id, MemberRow.erased_at.is_(None))
             )
             or 0
             for column in (MemberRow.organisation_id, MemberRow.served_in_id)
@@ -300,7 +324,7 @@ class SqlMemberRepository:
         version = MemberRow.version if is_same_act else MemberRow.version + 1
         rows = self._session.execute(
             sa.update(MemberRow)
-            .where(condition)
+            .where(condition, MemberRow.erased_at.is_(None))
             .values({**values, MemberRow.version: version})
             .returning(MemberRow.id, MemberRow.version)
             .execution_options(synchronize_session=False)

@@ -21,6 +21,7 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
+from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
     "AccountRow",
@@ -32,6 +33,9 @@ __all__ = [
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "DisclosureRow",
+    "ErasureRow",
+    "FileToDestroyRow",
     "ImportChunkRow",
     "ImportRow",
     "ImportRowRow",
@@ -41,6 +45,7 @@ __all__ = [
     "OrganisationRow",
     "OrganisationVersionRow",
     "RegisterKeyRow",
+    "RetiredNumberRow",
     "SecondFactorRow",
     "SessionRow",
     "StatusListRow",

@@ -10,11 +10,12 @@ from issuer.db.base import Database
 from issuer.db.import_seals import ImportSeals
 from issuer.db.imports import SqlImportLedger
 from issuer.db.login_sessions import SqlSessionRepository
-from issuer.db.member_seals import RegisterKeys
+from issuer.db.member_seals import MemberSeals, RegisterKeys
 from issuer.db.members import SqlMemberRepository
 from issuer.db.organisations import SqlOrganisationRepository
 from issuer.db.people import SqlAccountRepository
 from issuer.db.sealing import Sealer
+from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.import_ports import ImportLedger
@@ -24,6 +25,7 @@ from issuer.services.register_ports import (
     OrganisationRepository,
     RegisterTransaction,
 )
+from issuer.services.subject_ports import SubjectRepository
 
 __all__ = ["SqlRegister"]
 
@@ -39,9 +41,11 @@ class SqlRegisterTransaction:
     """The repositories over one session."""
 
     def __init__(self, session: Session, keys: RegisterKeys, *, is_writing: bool) -> None:
-        self.members: MemberRepository = SqlMemberRepository(
-            session, lambda: keys.open(session, is_writing=is_writing)
-        )
+        def seals() -> MemberSeals:
+            return keys.open(session, is_writing=is_writing)
+
+        self.members: MemberRepository = SqlMemberRepository(session, seals)
+        self.subjects: SubjectRepository = SqlSubjectRepository(session, seals)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
         self.imports: ImportLedger = SqlImportLedger(
             session, lambda: ImportSeals(keys.open(session, is_writing=is_writing).sealer)

@@ -18,6 +18,7 @@ from issuer.services.audit_ports import AuditTrail
 from issuer.services.import_ports import ImportLedger
 from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
+from issuer.services.subject_ports import SubjectRepository
 
 __all__ = [
     "EvidenceStore",
@@ -97,6 +98,9 @@ class MemberRepository(Protocol):
             IssuerRefusedError: there is none (``member.unknown``).
         """
 
+    def several(self, member_ids: Collection[MemberId]) -> tuple[Member, ...]:
+        """Those of these members who are in the register."""
+
     def find_by_card_number(self, card_number: CardNumber) -> Member | None:
         """The member who holds this card number."""
 
@@ -111,6 +115,7 @@ class MemberRepository(Protocol):
 
         Raises:
             ConflictError: a number is already taken, or an organisation is not there.
+            IssuerRefusedError: a number was a deleted member's (``number.retired``).
         """
 
     def approve(self, member_ids: Collection[MemberId], approval: Approval) -> frozenset[MemberId]:
@@ -174,6 +179,10 @@ class RegisterTransaction(Protocol):
         """Sessions and failed log-ins."""
 
     @property
+    def subjects(self) -> SubjectRepository:
+        """What is held about people beyond their record."""
+
+    @property
     def audit(self) -> AuditTrail:
         """The audit trail; what is appended is stored with the rest of the transaction."""
 
@@ -203,6 +212,13 @@ class EvidenceStore(Protocol):
             IssuerUnavailableError: it cannot be kept (``evidence-store.unavailable``).
         """
 
+    def remove(self, digest: EvidenceDigest) -> None:
+        """Destroy the document with this digest; one that is not there is destroyed already.
+
+        Raises:
+            IssuerUnavailableError: it cannot be destroyed (``evidence-store.unavailable``).
+        """
+
     def get(self, digest: EvidenceDigest) -> bytes:
         """The document with this digest, checked against it.
 
@@ -220,6 +236,13 @@ class PortraitStore(Protocol):
 
         Raises:
             IssuerUnavailableError: it cannot be kept (``portrait-store.unavailable``).
+        """
+
+    def remove(self, digest: PortraitDigest) -> None:
+        """Destroy the image with this digest; one that is not there is destroyed already.
+
+        Raises:
+            IssuerUnavailableError: it cannot be destroyed (``portrait-store.unavailable``).
         """
 
     def get(self, digest: PortraitDigest) -> bytes:

@@ -13,6 +13,7 @@ import pytest
 
 from issuer.domain.audit import AuditRecord
 from issuer.domain.card_number import CardNumber, CommitteeBlockScheme
+from issuer.domain.data_subjects import RetiredNumber
 from issuer.domain.list_row import Cell, ListRow
 from issuer.domain.member import (
     Approval,
@@ -56,6 +57,8 @@ class MemoryRegister:
         self.imports = MemoryImports()
         self.acts: list[AuditRecord] = []
         self.audit = self
+        self.subjects = self
+        self.retired_numbers: set[RetiredNumber] = set()
         self.organisations = _MemoryOrganisations(self)
         self.conflicts = 0
         self.transactions = 0
@@ -84,6 +87,12 @@ class MemoryRegister:
 
     def get(self, member_id: MemberId) -> Member:
         return self.by_id[member_id]
+
+    def several(self, member_ids: Collection[MemberId]) -> tuple[Member, ...]:
+        return tuple(self.by_id[each] for each in member_ids if each in self.by_id)
+
+    def retired(self, numbers: Collection[RetiredNumber]) -> list[RetiredNumber]:
+        return [each for each in numbers if each in self.retired_numbers]
 
     def find_by_card_number(self, card_number: CardNumber) -> Member | None:
         return next(
@@ -279,6 +288,9 @@ class MemoryPortraits:
         self.kept[digest] = image
         return digest
 
+    def remove(self, digest: PortraitDigest) -> None:
+        self.kept.pop(digest, None)
+
     def get(self, digest: PortraitDigest) -> bytes:
         if digest not in self.kept:
             raise IssuerRefusedError("not there", code="portrait.lost")
@@ -433,6 +445,16 @@ def test_numbers_of_other_members_are_taken() -> None:
     ]
     assert ends(office.take(row(2, record_number="000003AB"))) == [
         [(f"{each}_number", f"{each}-number.taken") for each in ("card", "record", "citizen")]
+    ]
+
+
+def test_a_number_of_somebody_who_was_deleted_is_nobodys_else() -> None:
+    office = Office()
+    office.register.retired_numbers = {RetiredNumber(kind="record-number", number="000003AB")}
+    assert ends(office.take(row(2), row(3), row(4))) == [
+        TAKEN,
+        [("record_number", "number.retired")],
+        TAKEN,
     ]
 
 
