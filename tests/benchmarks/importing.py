@@ -219,6 +219,9 @@ class _NoPortraits:
     def get(self, digest: PortraitDigest) -> bytes:
         return digest
 
+    def remove(self, digest: PortraitDigest) -> None:
+        raise AssertionError(f"nobody asks for picture {digest.hex()} to be destroyed")
+
 
 def _prepare(database: Database) -> Database:
     schema.upgrade(database)
