@@ -19,6 +19,9 @@ __all__ = ["bulk_insert", "ids_where"]
 _LOOKUP_SIZE = 500
 """How many values stand in one IN (...): far below the limits of parameters."""
 
+_ARRAY_SIZE = 10_000
+"""How many values one array holds: a table that grows faster than its statistics may be walked for each."""
+
 
 def bulk_insert(session: Session, table: type[Base], rows: Sequence[Mapping[str, object]]) -> None:
     """Store plain rows, all of which have the same columns.
@@ -64,11 +67,13 @@ def ids_where(
     table = column.class_.__table__
     connection = session.connection()
     found: set[uuid.UUID] = set()
-    for start in range(0, len(values), _LOOKUP_SIZE):
-        part = values[start : start + _LOOKUP_SIZE]
+    is_array = connection.dialect.name == "postgresql"
+    size = _ARRAY_SIZE if is_array else _LOOKUP_SIZE
+    for start in range(0, len(values), size):
+        part = values[start : start + size]
         condition = f"IN ({', '.join('?' * len(part))})"
         parameters: tuple[Any, ...] = tuple(part)
-        if connection.dialect.name == "postgresql":
+        if is_array:
             condition, parameters = "= ANY(%s)", (list(part),)
         # The names are those of our own tables; SQLAlchemy's own IN would look at every value.
         query = f"SELECT id FROM {table.name} WHERE {column.key} {condition}"  # noqa: S608
