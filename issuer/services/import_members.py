@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -19,11 +19,18 @@ from issuer.domain.card_number import CardNumberScheme
 from issuer.domain.list_row import Finding, ListRow
 from issuer.domain.member import Member, MemberId, PortraitDigest
 from issuer.domain.member_list import JudgedRow, MemberColumn
-from issuer.domain.organisation import OrganisationTree
+from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import Actor, Right
 from issuer.domain.row_judge import RowJudge
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
-from issuer.services.compare_rows import Candidate, RowsOfList, compare, place_of
+from issuer.services.compare_rows import (
+    Candidate,
+    Comparison,
+    RowsOfList,
+    compare,
+    reachable,
+    with_likenesses,
+)
 from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
 from issuer.services.import_ports import (
     DoubtState,
@@ -73,6 +80,23 @@ class ImportProgress:
     summary: ImportSummary
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One import from its beginning, or from where it broke off, to its end.
+
+    Attributes:
+        actor: who brings the list.
+        judge: of its rows.
+        reach: the organisations whose members the actor may import; ``None`` for all.
+        rows_of_list: the rows so far.
+    """
+
+    actor: Actor
+    judge: RowJudge
+    reach: frozenset[OrganisationCode] | None
+    rows_of_list: RowsOfList = field(default_factory=RowsOfList)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Settled:
     """What is known of a chunk before it is stored.
@@ -82,6 +106,7 @@ class _Settled:
         outcomes: of rows that are refused for what they are themselves.
         holding: rows that keep the rules of form, the first of their list with their numbers.
         known: those whom the register knows by a number.
+        compared: what it says of all of them.
         new: the others, their pictures looked at.
         portraits: the pictures of these, by row.
     """
@@ -92,6 +117,7 @@ class _Settled:
     known: list[Candidate] = field(default_factory=list)
     new: list[Candidate] = field(default_factory=list)
     portraits: dict[int, bytes] = field(default_factory=dict, repr=False)
+    compared: Comparison = field(default_factory=Comparison)
     has_checked_faces: bool = True
 
 
@@ -148,20 +174,16 @@ class MemberImport:
             raise IssuerRefusedError(
                 f"account {actor.account} has no right {Right.IMPORT_MEMBERS}", code="right.missing"
             )
-        record, organisations = self._begin(source, actor)
-        judge = RowJudge(
-            organisations=organisations, scheme=self.scheme, today=record.started_at.date()
-        )
-        rows_of_list = RowsOfList()
+        record, run = self._begin(source, actor)
         iterator = iter(source.rows())
-        done = self._walk_again(iterator, record, judge, rows_of_list)
+        done = self._walk_again(iterator, record, run)
         tell = progress or (lambda _: None)
         tell(_progress(record))
         size = min(_FIRST_CHUNK_ROWS, self.chunk_rows)
         while chunk := list(itertools.islice(itertools.chain(done, iterator), size)):
             done = ()
             begin = self.stopwatch()
-            record = self._take(chunk, record, judge, rows_of_list, actor)
+            record = self._take(chunk, record, run)
             tell(_progress(record))
             if self.stopwatch() - begin < _CHUNK_SECONDS / 2:
                 size = min(size * 2, self.chunk_rows)
@@ -172,11 +194,10 @@ class MemberImport:
         with self.register.reading() as transaction:
             yield from transaction.imports.outcomes(record.number)
 
-    def _begin(
-        self, source: MemberListSource, actor: Actor
-    ) -> tuple[ImportRecord, OrganisationTree]:
+    def _begin(self, source: MemberListSource, actor: Actor) -> tuple[ImportRecord, _Run]:
         with self.register.writing() as transaction:
             organisations = transaction.organisations.tree()
+            reach = reachable(actor, Right.IMPORT_MEMBERS, transaction)
             found = transaction.imports.unfinished(source.digest)
             if found is None:
                 found = transaction.imports.begin(
@@ -188,7 +209,14 @@ class MemberImport:
                 _note(transaction, found, actor, "import.begun", self.clock())
             else:
                 _note(transaction, found, actor, "import.resumed", self.clock())
-        return found, organisations
+        run = _Run(
+            actor=actor,
+            judge=RowJudge(
+                organisations=organisations, scheme=self.scheme, today=found.started_at.date()
+            ),
+            reach=reach,
+        )
+        return found, run
 
     def _finish(self, record: ImportRecord, actor: Actor) -> ImportRecord:
         with self.register.writing() as transaction:
@@ -200,8 +228,7 @@ class MemberImport:
         self,
         iterator: Iterator[ListRow],
         record: ImportRecord,
-        judge: RowJudge,
-        rows_of_list: RowsOfList,
+        run: _Run,
     ) -> Sequence[ListRow]:
         """Go behind the rows that have ended, keeping in mind whose numbers later ones may not have.
 
@@ -216,23 +243,21 @@ class MemberImport:
             if row.number > record.last_row:
                 return (row,)
             if row.number in holding:
-                judged = judge.judge(row)
+                judged = run.judge.judge(row)
                 if isinstance(judged, JudgedRow):
-                    rows_of_list.add(judged)
+                    run.rows_of_list.add(judged)
         return ()
 
     def _take(
         self,
         chunk: Sequence[ListRow],
         record: ImportRecord,
-        judge: RowJudge,
-        rows_of_list: RowsOfList,
-        actor: Actor,
+        run: _Run,
     ) -> ImportRecord:
         settled = _Settled(rows=[row.number for row in chunk])
         candidates: list[Candidate] = []
         for row in chunk:
-            candidate = self._candidate(row, judge, rows_of_list, actor)
+            candidate = self._candidate(row, run)
             if isinstance(candidate, Candidate):
                 candidates.append(candidate)
                 settled.holding.add(row.number)
@@ -242,36 +267,34 @@ class MemberImport:
             compared = compare(candidates, transaction)
         new = {candidate.row.number for candidate in compared.new}
         settled.known = [each for each in candidates if each.row.number not in new]
+        settled.compared = compared
         for candidate in compared.new:
             self._look_at_portrait(candidate, settled)
-        return self._store(record, settled, actor)
+        return self._store(record, settled, run.actor)
 
-    def _candidate(
-        self, row: ListRow, judge: RowJudge, rows_of_list: RowsOfList, actor: Actor
-    ) -> Candidate | tuple[Finding, ...]:
+    def _candidate(self, row: ListRow, run: _Run) -> Candidate | tuple[Finding, ...]:
         """Look at the row itself, the rows before, and the picture's bytes."""
-        judged = judge.judge(row)
+        judged = run.judge.judge(row)
         if not isinstance(judged, JudgedRow):
             return judged
         code = judged.statement.organisation_code
-        if not actor.may(Right.IMPORT_MEMBERS, place=place_of(judge.organisations, code)):
+        if run.reach is not None and code not in run.reach:
             return (
                 Finding(
                     row=row.number,
                     column=MemberColumn.ORGANISATION_CODE,
                     code="organisation.not-yours",
-                    sentence=f"account {actor.account} may not import members of organisation {code}",
+                    sentence=f"account {run.actor.account} may not import members of organisation {code}",
                 ),
             )
-        repeated = rows_of_list.repeated(judged)
+        repeated = run.rows_of_list.repeated(judged)
         if repeated:
             return repeated
         try:
             picture = self.portraits.read(judged.portrait_name)
         except IssuerDataError as error:
             return (_portrait_finding(judged.number, error),)
-        doubts = rows_of_list.alike(judged)
-        rows_of_list.add(judged)
+        doubts = run.rows_of_list.add(judged)
         return Candidate(
             row=judged,
             cells=row.cells,
@@ -321,7 +344,16 @@ class MemberImport:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self.register.writing() as transaction:
-                    chunk, taken = _conclude(settled, members, transaction)
+                    # Numbers that somebody else has taken meanwhile make the database refuse the chunk: then
+                    # all are compared again.
+                    compared = (
+                        replace(
+                            settled.compared, new=tuple(with_likenesses(settled.new, transaction))
+                        )
+                        if attempt == 1
+                        else compare((*settled.known, *settled.new), transaction)
+                    )
+                    chunk, taken = _conclude(settled, compared, members, transaction)
                     transaction.members.add(taken)
                     changed = transaction.imports.store(record, chunk)
                     _note(transaction, changed, actor, "import.rows-ended", self.clock())
@@ -334,12 +366,14 @@ class MemberImport:
 
 
 def _conclude(
-    settled: _Settled, members: Mapping[int, Member], transaction: RegisterTransaction
+    settled: _Settled,
+    compared: Comparison,
+    members: Mapping[int, Member],
+    transaction: RegisterTransaction,
 ) -> tuple[ImportChunk, list[Member]]:
     """What becomes of the chunk's rows, as the register stands in the transaction that stores it."""
     outcomes = dict(settled.outcomes)
     taken: list[Member] = []
-    compared = compare((*settled.known, *settled.new), transaction)
     for outcome in compared.outcomes:
         outcomes[outcome.row] = outcome
     doubtful = list(compared.variants)
