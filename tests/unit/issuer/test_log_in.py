@@ -1,20 +1,18 @@
 """Logging in and out: who gets a session, for how long, and how often one may try."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from issuer.db import schema
-from issuer.db.base import Database
-from issuer.db.register import SqlRegister
 from issuer.domain.login_attempts import key_of_account
 from issuer.domain.rights import AccountName, Role
 from issuer.domain.session import Face, LoginMethod, Restriction, SessionToken
 from issuer.errors import IssuerError, TooManyAttemptsError
 from issuer.identity.argon2_passwords import Argon2Passwords
+from issuer.services.register_ports import Register
 from tests.unit.issuer.people_stage import CHEAP, OTHER_PASSWORD, PASSWORD, Stage, role, token_text
 
 AN = AccountName("an")
@@ -22,14 +20,11 @@ CONSOLE = Face.CONSOLE
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
-    schema.upgrade(database)
-    made = Stage(register=SqlRegister(database))
+def stage(empty_register: Register) -> Stage:
+    made = Stage(register=empty_register)
     made.person(made.administrator(), "an", role(Role.CLERK))
     made.clock.forward(minutes=1)
-    yield made
-    database.close()
+    return made
 
 
 def code_of(act: Callable[[], object]) -> str | None:

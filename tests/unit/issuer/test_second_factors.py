@@ -3,23 +3,20 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from issuer.bootstrap_second_factors import relying_party
-from issuer.db import schema
-from issuer.db.base import Database
-from issuer.db.register import SqlRegister
 from issuer.domain.rights import STEP_UP_TIME, AccountName, Right, Role
 from issuer.domain.second_factor import CHALLENGE_LIFETIME, MAX_SECOND_FACTORS
 from issuer.domain.session import Face, Restriction, SessionToken
 from issuer.errors import IssuerError
 from issuer.identity.webauthn_responses import WebauthnResponses
+from issuer.services.register_ports import Register
 from issuer.services.second_factor_ports import RelyingParty
 from issuer.services.second_factors import SecondFactors, SignedDigest
 from issuer.settings import PeopleSettings
@@ -39,14 +36,11 @@ OURS = {"origin": ORIGIN, "rp_id": "register.example"}
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
-    schema.upgrade(database)
-    made = Stage(register=SqlRegister(database))
+def stage(empty_register: Register) -> Stage:
+    made = Stage(register=empty_register)
     made.person(made.administrator(), "an", role(Role.DECIDER))
     made.clock.forward(minutes=1)
-    yield made
-    database.close()
+    return made
 
 
 def factors_of(stage: Stage) -> SecondFactors:
