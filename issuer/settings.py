@@ -28,6 +28,7 @@ __all__ = [
     "KeystoreSettings",
     "OidcSettings",
     "PeopleSettings",
+    "RateSettings",
     "load_settings",
     "remember",
 ]
@@ -90,6 +91,15 @@ class OidcSettings(BaseModel):
         return self
 
 
+class RateSettings(BaseModel):
+    """How many requests a minute the API answers, to each network address and to each session, in one process."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    per_address: Annotated[int, Field(ge=1, le=1_000_000)] = 1200
+    per_session: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+
+
 class IssuerSettings(BaseSettings):
     """Everything that can be set; unknown names are refused, because a mistyped one would do nothing."""
 
@@ -109,6 +119,7 @@ class IssuerSettings(BaseSettings):
     keystore: KeystoreSettings = KeystoreSettings()
     people: PeopleSettings = PeopleSettings()
     oidc: OidcSettings = OidcSettings()
+    rates: RateSettings = RateSettings()
 
     def database_url_in(self, home: Path) -> str:
         """The URL that is set, else that of ``issuer.sqlite`` in the home directory."""

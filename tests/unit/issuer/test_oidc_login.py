@@ -15,7 +15,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey
 
-from issuer.bootstrap_oidc import oidc_login_of
+from issuer.bootstrap_web_people import oidc_login_of
 from issuer.domain.rights import AccountName, Role
 from issuer.domain.session import Face, LoginMethod
 from issuer.errors import IssuerDataError, IssuerError, IssuerUnavailableError

@@ -1,16 +1,18 @@
-"""Puts log-ins by another service together; apart from people, because commands never need it."""
+"""Puts together what only the console and the API need of people: another service's word, and limits of requests."""
 
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
+from issuer.identity.memory_rates import MemoryRequestRates
 from issuer.identity.oidc_provider import OidcClient, OpenIdProvider
 from issuer.identity.password_file import read_password_file
 from issuer.services.log_in import LogIn
 from issuer.services.oidc_login import OidcLogin
-from issuer.settings import OidcSettings
+from issuer.services.request_rates import RateKind, RequestRates
+from issuer.settings import OidcSettings, RateSettings
 
-__all__ = ["oidc_login_of"]
+__all__ = ["oidc_login_of", "request_rates_of"]
 
 
 def oidc_login_of(settings: OidcSettings, *, home: Path, log_in: LogIn) -> OidcLogin | None:
@@ -34,4 +36,11 @@ def oidc_login_of(settings: OidcSettings, *, home: Path, log_in: LogIn) -> OidcL
         provider=OpenIdProvider(client, clock=lambda: datetime.now(UTC)),
         log_in=log_in,
         random_bytes=secrets.token_bytes,
+    )
+
+
+def request_rates_of(settings: RateSettings) -> RequestRates:
+    """The counts of this process; one object a process."""
+    return MemoryRequestRates(
+        {RateKind.ADDRESS: settings.per_address, RateKind.SESSION: settings.per_session}
     )
