@@ -252,7 +252,9 @@ class SqlMemberRepository:
         organisation_id = self._organisation_ids([code])[code]
         return sum(
             self._session.scalar(
-                sa.select(sa.func.count()).select_from(MemberRow).where(column == organisation_id)
+                sa.select(sa.func.count())
+                .select_from(MemberRow)
+                .where(column == organisation_id, MemberRow.erased_at.is_(None))
             )
             or 0
             for column in (MemberRow.organisation_id, MemberRow.served_in_id)
@@ -324,7 +326,7 @@ class SqlMemberRepository:
         version = MemberRow.version if is_same_act else MemberRow.version + 1
         rows = self._session.execute(
             sa.update(MemberRow)
-            .where(condition)
+            .where(condition, MemberRow.erased_at.is_(None))
             .values({**values, MemberRow.version: version})
             .returning(MemberRow.id, MemberRow.version)
             .execution_options(synchronize_session=False)
