@@ -13,7 +13,9 @@ from card_layout.errors import CardError, CardRefusedError, TransportError
 from issuer.cli_audit import audit_app
 from issuer.cli_context import CommandContext
 from issuer.cli_login import add_login_commands
+from issuer.cli_member_records import member_records_app
 from issuer.cli_members import members_app
+from issuer.cli_organisation_changes import organisation_changes_app
 from issuer.cli_people import people_app
 from issuer.cli_production import cards_app, keys_app, station_app, stock_app
 from issuer.cli_register import database_app, organisations_app
@@ -76,6 +78,10 @@ def root(
     """
     context.obj = CommandContext(home, allow_development_cards, session)
 
+
+# Without a name of their own, these become commands of the same object.
+members_app.add_typer(member_records_app)
+organisations_app.add_typer(organisation_changes_app)
 
 for _name, _commands in (
     ("database", database_app),

@@ -41,7 +41,6 @@ TABLES: Final[Mapping[str, Holding]] = {
     "login_attempts": Holding.STAFF,
     "member_changes": Holding.DELETED,
     "members": Holding.BLANKED,
-    "organisation_versions": Holding.NOBODY,
     "organisations": Holding.NOBODY,
     "register_keys": Holding.NOBODY,
     "retired_numbers": Holding.PSEUDONYMOUS,
