@@ -246,14 +246,20 @@ def test_a_password_is_changed_by_whoever_knows_the_old_one(stage: Stage) -> Non
     assert log_in.authenticate(opened.token, face=CONSOLE).actor.account == "an"
 
 
-def test_a_password_that_was_reset_while_it_was_compared_opens_nothing(stage: Stage) -> None:
+@pytest.mark.parametrize("act", ["disable", "reset"])
+def test_an_account_that_changed_while_its_password_was_compared_opens_nothing(
+    stage: Stage, act: str
+) -> None:
     root = stage.actor(stage.account("root"))
 
     class SlowPasswords(Argon2Passwords):
         """While it compares, an administrator acts."""
 
         def matches(self, encoded: str, password: str) -> bool:
-            stage.people.disable(AN, actor=root)
+            if act == "disable":
+                stage.people.disable(AN, actor=root)
+            else:
+                stage.people.reset_password(AN, password=OTHER_PASSWORD, actor=root)
             return super().matches(encoded, password)
 
     log_in = replace(stage.log_in, passwords=SlowPasswords(CHEAP))

@@ -150,6 +150,17 @@ def test_the_first_key_is_registered_soon_after_the_log_in(stage: Stage) -> None
     assert refused == "webauthn.challenge-missing"
 
 
+def test_a_first_key_that_another_page_registered_meanwhile_makes_the_next_a_further_one(
+    stage: Stage,
+) -> None:
+    token, other, factors = stage.enter("an").token, stage.enter("an").token, factors_of(stage)
+    options = factors.begin_registration(token)
+    register(stage, other)
+    second = Authenticator().register(options.challenge, **OURS)
+    refused = code_of(lambda: factors.finish_registration(token, second, label="x"))
+    assert refused == "right.step-up-needed"
+
+
 def test_a_further_key_needs_one_that_is_there(stage: Stage) -> None:
     token = stage.enter("an").token
     key = register(stage, token)
