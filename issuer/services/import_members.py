@@ -9,7 +9,7 @@ import tells that ran through, wherever the chunks were cut.
 import hashlib
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -25,18 +25,15 @@ from issuer.domain.row_judge import RowJudge
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.compare_rows import (
     Candidate,
-    Comparison,
     RowsOfList,
     compare,
     reachable,
     with_likenesses,
 )
-from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
+from issuer.services.conclude_rows import SettledRows, conclude, refused
+from issuer.services.import_outcome import ImportSummary, RowOutcome
 from issuer.services.import_ports import (
-    DoubtState,
-    ImportChunk,
     ImportRecord,
-    QuestionableContent,
 )
 from issuer.services.register_ports import (
     PortraitNormaliser,
@@ -95,30 +92,6 @@ class _Run:
     judge: RowJudge
     reach: frozenset[OrganisationCode] | None
     rows_of_list: RowsOfList = field(default_factory=RowsOfList)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Settled:
-    """What is known of a chunk before it is stored.
-
-    Attributes:
-        rows: their numbers.
-        outcomes: of rows that are refused for what they are themselves.
-        holding: rows that keep the rules of form, the first of their list with their numbers.
-        known: those whom the register knows by a number.
-        compared: what it says of all of them.
-        new: the others, their pictures looked at.
-        portraits: the pictures of these, by row.
-    """
-
-    rows: list[int]
-    outcomes: dict[int, RowOutcome] = field(default_factory=dict)
-    holding: set[int] = field(default_factory=set)
-    known: list[Candidate] = field(default_factory=list)
-    new: list[Candidate] = field(default_factory=list)
-    portraits: dict[int, bytes] = field(default_factory=dict, repr=False)
-    compared: Comparison = field(default_factory=Comparison)
-    has_checked_faces: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +227,7 @@ class MemberImport:
         record: ImportRecord,
         run: _Run,
     ) -> ImportRecord:
-        settled = _Settled(rows=[row.number for row in chunk])
+        settled = SettledRows(rows=[row.number for row in chunk])
         candidates: list[Candidate] = []
         for row in chunk:
             candidate = self._candidate(row, run)
@@ -262,7 +235,7 @@ class MemberImport:
                 candidates.append(candidate)
                 settled.holding.add(row.number)
             else:
-                settled.outcomes[row.number] = _refused(row.number, candidate)
+                settled.outcomes[row.number] = refused(row.number, candidate)
         with self.register.reading() as transaction:
             compared = compare(candidates, transaction)
         new = {candidate.row.number for candidate in compared.new}
@@ -303,12 +276,12 @@ class MemberImport:
             doubts=(*judged.doubts, *doubts),
         )
 
-    def _look_at_portrait(self, candidate: Candidate, settled: _Settled) -> None:
+    def _look_at_portrait(self, candidate: Candidate, settled: SettledRows) -> None:
         number = candidate.row.number
         try:
             portrait = self.normaliser.normalise(candidate.picture)
         except IssuerDataError as error:
-            settled.outcomes[number] = _refused(number, (_portrait_finding(number, error),))
+            settled.outcomes[number] = refused(number, (_portrait_finding(number, error),))
             return
         settled.has_checked_faces = settled.has_checked_faces and portrait.has_checked_faces
         settled.portraits[number] = portrait.image
@@ -324,7 +297,7 @@ class MemberImport:
             )
         )
 
-    def _members(self, settled: _Settled) -> dict[int, Member]:
+    def _members(self, settled: SettledRows) -> dict[int, Member]:
         """Those whom nobody has to look at; their pictures are durable before the rows that name them."""
         return {
             candidate.row.number: Member(
@@ -338,7 +311,7 @@ class MemberImport:
             if not candidate.doubts
         }
 
-    def _store(self, record: ImportRecord, settled: _Settled, actor: Actor) -> ImportRecord:
+    def _store(self, record: ImportRecord, settled: SettledRows, actor: Actor) -> ImportRecord:
         """One transaction that looks again and writes."""
         members = self._members(settled)
         for attempt in range(1, _ATTEMPTS + 1):
@@ -353,7 +326,7 @@ class MemberImport:
                         if attempt == 1
                         else compare((*settled.known, *settled.new), transaction)
                     )
-                    chunk, taken = _conclude(settled, compared, members, transaction)
+                    chunk, taken = conclude(settled, compared, members, transaction)
                     transaction.members.add(taken)
                     changed = transaction.imports.store(record, chunk)
                     _note(transaction, changed, actor, "import.rows-ended", self.clock())
@@ -363,63 +336,6 @@ class MemberImport:
                 continue
             return changed
         return record
-
-
-def _conclude(
-    settled: _Settled,
-    compared: Comparison,
-    members: Mapping[int, Member],
-    transaction: RegisterTransaction,
-) -> tuple[ImportChunk, list[Member]]:
-    """What becomes of the chunk's rows, as the register stands in the transaction that stores it."""
-    outcomes = dict(settled.outcomes)
-    taken: list[Member] = []
-    for outcome in compared.outcomes:
-        outcomes[outcome.row] = outcome
-    doubtful = list(compared.variants)
-    for candidate in compared.new:
-        number = candidate.row.number
-        if number in members and not candidate.doubts:
-            taken.append(members[number])
-            outcomes[number] = RowOutcome(row=number, result=RowResult.TAKEN)
-        elif number in settled.portraits:
-            doubtful.append(candidate)
-        else:
-            raise ConflictError("the register lost a member while their row was compared")
-    contents = {
-        candidate.row.number: QuestionableContent(
-            cells=candidate.cells,
-            portrait=settled.portraits.get(candidate.row.number, b""),
-            source=candidate.source,
-        )
-        for candidate in doubtful
-    }
-    decided = transaction.imports.decided_before(contents)
-    for candidate in doubtful:
-        number = candidate.row.number
-        if decided.get(number) is DoubtState.REFUSED:
-            contents.pop(number)
-            outcomes[number] = _refused(number, (_refused_before(number),))
-        elif decided.get(number) is DoubtState.ACCEPTED and candidate in compared.variants:
-            contents.pop(number)
-            outcomes[number] = RowOutcome(row=number, result=RowResult.PRESENT)
-        else:
-            outcomes[number] = RowOutcome(
-                row=number, result=RowResult.QUESTIONABLE, findings=candidate.doubts
-            )
-    return (
-        ImportChunk(
-            outcomes=[outcomes[number] for number in settled.rows],
-            holding=frozenset(settled.holding),
-            contents=contents,
-            organisations={
-                candidate.row.number: candidate.row.statement.organisation_code
-                for candidate in doubtful
-            },
-            has_checked_faces=settled.has_checked_faces,
-        ),
-        taken,
-    )
 
 
 def _note(
@@ -457,16 +373,3 @@ def _progress(record: ImportRecord) -> ImportProgress:
 
 def _portrait_finding(row: int, error: IssuerDataError) -> Finding:
     return Finding(row=row, column=MemberColumn.PORTRAIT, code=error.code, sentence=str(error))
-
-
-def _refused_before(row: int) -> Finding:
-    return Finding(
-        row=row,
-        column="",
-        code="row.refused-before",
-        sentence="a person refused this very row when it came in an earlier list",
-    )
-
-
-def _refused(row: int, findings: tuple[Finding, ...]) -> RowOutcome:
-    return RowOutcome(row=row, result=RowResult.REFUSED, findings=findings)
