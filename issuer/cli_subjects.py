@@ -14,7 +14,6 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from issuer.bootstrap import RegisterHome, open_register_home
-from issuer.cli_actor import command_actor
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -23,6 +22,7 @@ from issuer.cli_context import (
     print_table,
     standard_output,
 )
+from issuer.cli_rights import needs
 from issuer.domain.breach import (
     AccountBreach,
     BreachScope,
@@ -35,7 +35,7 @@ from issuer.domain.data_subjects import DeletionGround, Disclosure, DisclosureGr
 from issuer.domain.member import MemberId
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import parse_organisation_code
-from issuer.domain.rights import AccountName, Role
+from issuer.domain.rights import AccountName, Right
 from issuer.domain.subject_extract import DeletionProof
 from issuer.errors import IssuerUnavailableError
 from issuer.evidence.folder_store import MAX_EVIDENCE_BYTES
@@ -75,6 +75,7 @@ Examples:
   membercard-issuer --home office subject extract 0b9f... --reference "request of 2026-11-20" --json extract.json --pdf extract.pdf
 """,
 )
+@needs(Right.SERVE_DATA_SUBJECTS, by_use_case=True)
 def extract_command(
     context: typer.Context,
     member: MemberArgument,
@@ -89,7 +90,7 @@ def extract_command(
     """Write all that is held about one person, for that person. That it was given out is remembered."""
     with open_register_home(command_context(context).home) as opened:
         extract = _office(opened).extract(
-            MemberId(member), reference=reference, actor=command_actor(Role.CLERK)
+            MemberId(member), reference=reference, actor=command_context(context).actor
         )
     with private_text_file(json_file) as file:
         json.dump(extract.document(), file, ensure_ascii=False, indent=2)
@@ -114,6 +115,7 @@ Examples:
   membercard-issuer --home office subject disclose 0b9f... --to "Inspection commission" --ground inspection --reference "12-CV" --what "name and standing"
 """,
 )
+@needs(Right.SERVE_DATA_SUBJECTS, by_use_case=True)
 def disclose_command(
     context: typer.Context,
     member: MemberArgument,
@@ -132,7 +134,7 @@ def disclose_command(
             ground=ground,
             reference=reference,
             what=what,
-            actor=command_actor(Role.CLERK),
+            actor=command_context(context).actor,
         )
     if output_format is OutputFormat.JSON:
         print_json(_disclosure_document(disclosure))
@@ -147,6 +149,7 @@ Examples:
   membercard-issuer --home office subject disclosures 0b9f...
 """,
 )
+@needs(Right.SERVE_DATA_SUBJECTS, by_use_case=True)
 def disclosures_command(
     context: typer.Context,
     member: MemberArgument,
@@ -154,7 +157,7 @@ def disclosures_command(
 ) -> None:
     """List to whom a person's data was given."""
     with open_register_home(command_context(context).home) as opened:
-        found = _office(opened).disclosures(MemberId(member), actor=command_actor(Role.CLERK))
+        found = _office(opened).disclosures(MemberId(member), actor=command_context(context).actor)
     documents = [_disclosure_document(each) for each in found]
     if output_format is OutputFormat.JSON:
         print_json(documents)
@@ -173,6 +176,7 @@ Examples:
   membercard-issuer --home office subject correct 0b9f... --set phone= --version 2 --reference "letter 9" --evidence letter.pdf
 """,
 )
+@needs(Right.SERVE_DATA_SUBJECTS, by_use_case=True)
 def correct_command(
     context: typer.Context,
     member: MemberArgument,
@@ -200,7 +204,7 @@ def correct_command(
             version=version,
             reference=reference,
             evidence=document,
-            actor=command_actor(Role.CLERK),
+            actor=command_context(context).actor,
         )
     if output_format is OutputFormat.JSON:
         print_json({"member_id": str(member), "version": corrected.version})
@@ -215,6 +219,7 @@ Examples:
   membercard-issuer --home office subject delete 0b9f... --ground membership-ended --reference "decision 31" --proof proof.json
 """,
 )
+@needs(Right.SERVE_DATA_SUBJECTS, by_use_case=True)
 def delete_command(
     context: typer.Context,
     member: MemberArgument,
@@ -242,7 +247,7 @@ def delete_command(
             MemberId(member),
             ground=ground,
             reference=reference,
-            actor=command_actor(Role.CLERK),
+            actor=command_context(context).actor,
             keep=keep,
         )
     if output_format is OutputFormat.JSON:
@@ -265,10 +270,11 @@ Examples:
   membercard-issuer --home office subject finish
 """,
 )
+@needs(Right.SERVE_DATA_SUBJECTS, by_use_case=True)
 def finish_command(context: typer.Context, output_format: FormatOption = OutputFormat.TEXT) -> None:
     """Destroy the pictures and documents that a deletion left behind because it was interrupted."""
     with open_register_home(command_context(context).home) as opened:
-        count = _office(opened).finish(actor=command_actor(Role.CLERK))
+        count = _office(opened).finish(actor=command_context(context).actor)
     if output_format is OutputFormat.JSON:
         print_json({"files": count})
     else:
@@ -284,6 +290,7 @@ Examples:
   membercard-issuer --home office breach list --bundle 5f0c9d3e --out touched.csv
 """,
 )
+@needs(Right.SERVE_DATA_SUBJECTS, by_use_case=True)
 def breach_command(
     context: typer.Context,
     *,
@@ -313,7 +320,7 @@ def breach_command(
     due = notice_due(_now() if discovered is None else discovered.replace(tzinfo=UTC))
     with open_register_home(command_context(context).home) as opened:
         touched = BreachOffice(register=opened.register, clock=_now).touched(
-            scope, actor=command_actor(Role.CLERK)
+            scope, actor=command_context(context).actor
         )
         if str(out) == "-":
             count = _write_list(sys.stdout, touched)

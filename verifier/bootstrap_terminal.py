@@ -9,7 +9,7 @@ from typing import Final
 from card_layout.errors import CardError
 from card_layout.transport.connection import CardReader
 from card_layout.transport.readers import list_readers, open_reader
-from verifier.bootstrap import DEFAULT_PROFILE, SystemClock, Verifier, load_rules, open_verifier
+from verifier.bootstrap import DEFAULT_PROFILE, Verifier, load_rules, open_verifier
 from verifier.db.journal import SqlInspectionJournal
 from verifier.db.schema import check_migrations
 from verifier.inspection.explained_material import Material
@@ -80,7 +80,7 @@ def open_terminal(
         ) as verifier,
         open_journal(home) as journal,
     ):
-        journal.keep_for(verifier.rules.policy.journal_days, now=SystemClock().now())
+        journal.keep_for(verifier.rules.policy.journal_days, now=verifier.clock.now())
         # The first picture's decoder is ready before the first card.
         verifier.decoder.prepare()
         chosen = purpose or verifier.rules.policy.default_purpose or ""
@@ -89,7 +89,7 @@ def open_terminal(
                 reader=verifier.reader,
                 examine=_Examination(verifier, trust_directory, chosen),
                 journal=journal,
-                clock=SystemClock(),
+                clock=verifier.clock,
             ),
             journal=journal,
             home=home,

@@ -53,6 +53,7 @@ class MemberRow(Base):
         sa.Index("ix_members_search_key_id", "search_key", "id"),
         sa.Index("ix_members_state_sort_key_id", "state", "sort_key", "id"),
         sa.Index("ix_members_organisation_id_sort_key_id", "organisation_id", "sort_key", "id"),
+        sa.Index("ix_members_standing_sort_key_id", "standing", "sort_key", "id"),
         sa.Index("ix_members_likeness_digest", "likeness_digest"),
     )
 

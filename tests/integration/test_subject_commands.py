@@ -43,6 +43,7 @@ from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.breach_list import BreachOffice
 from issuer.services.data_subjects import SubjectOffice
 from issuer.subject_pdf import extract_pdf
+from tests.integration.everybody import log_in_everybody
 
 NOW = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)
 NAMES = {1: "Nguyễn Thị Ánh", 2: "Y Bhăm Êban", 3: "Giàng A Páo"}
@@ -106,6 +107,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("template")
     made = directory / "office"
     assert main(["--home", str(made), "database", "upgrade"]) == 0
+    log_in_everybody(made)
     pin = str(directory / "issuer.pin")
     assert (
         main(["--home", str(made), "keys", "create", "--keystore", "file", "--pin-file", pin]) == 0
@@ -132,7 +134,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(template: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(template, tmp_path / "office"))
+    made = Path(shutil.copytree(template, tmp_path / "office"))
+    # The minutes of the second factor begin with each test.
+    log_in_everybody(made)
+    return made
 
 
 @pytest.fixture
