@@ -1,5 +1,7 @@
 """The directory of members in the database: every page walks an index, whatever it is narrowed by."""
 
+import heapq
+import itertools
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Final
@@ -58,11 +60,12 @@ class SqlMemberDirectory:
     ) -> DirectoryPage:
         """Members behind a position."""
         # The page is found in its index first; only its own rows are then looked up in the table.
-        positions = self.positions(selection, limit=limit + 1, behind=behind)
-        found = [
-            DirectoryPosition(key, MemberId(member_id))
-            for key, member_id in self._session.execute(positions)
+        walks = [
+            [(key, member_id) for key, member_id in self._session.execute(query)]
+            for query in self.walks(selection, limit=limit + 1, behind=behind)
         ]
+        together = itertools.islice(heapq.merge(*walks), limit + 1)
+        found = [DirectoryPosition(key, MemberId(member_id)) for key, member_id in together]
         shown = found[:limit]
         lines = {each.member_id: each for each in self._lines([each.member_id for each in shown])}
         return DirectoryPage(
@@ -83,10 +86,13 @@ class SqlMemberDirectory:
             return ()
         return tuple(map(_line, self._session.execute(_LINES.where(condition))))
 
-    def positions(
+    def walks(
         self, selection: MemberSelection, *, limit: int, behind: DirectoryPosition | None
-    ) -> sa.Select[bytes, UUID]:
-        """The query for the keys and identifiers of a page."""
+    ) -> list[sa.Select[bytes, UUID]]:
+        """The queries for keys and identifiers whose outcomes, merged, are a page; each walks one index in order.
+
+        A few organisations are walked one by one, each along its own stretch; otherwise there is one query.
+        """
         key: InstrumentedAttribute[bytes] = (
             MemberRow.sort_key if selection.name is None else MemberRow.search_key
         )
@@ -95,20 +101,24 @@ class SqlMemberDirectory:
             conditions += self._name_conditions(selection.name)
         if selection.standing is not None:
             conditions.append(MemberRow.standing == selection.standing.value)
-        if behind is not None:
+        if behind is None:
+            # A deleted record has the empty key, which nobody else has: it is left out within the index.
+            conditions.append(key > sa.literal(b""))
+        else:
             conditions.append(
                 sa.tuple_(key, MemberRow.id)
                 > sa.tuple_(sa.literal(behind.key), sa.literal(behind.member_id))
             )
-        if selection.roots is not None:
-            few = self._few_below(selection)
-            if few is not None and selection.name is None:
-                return _side_by_side(few, conditions, limit)
-            # The term is no column, so no index of organisations is taken and the order is that of the key.
-            organisation_id = sa.func.coalesce(MemberRow.organisation_id, sa.null())
-            conditions.append(organisation_id.in_(below(selection.roots)))
         query = sa.select(key, MemberRow.id).where(*conditions)
-        return query.order_by(key, MemberRow.id).limit(limit)
+        query = query.order_by(key, MemberRow.id).limit(limit)
+        if selection.roots is None:
+            return [query]
+        few = None if selection.name is not None else self._few_below(selection)
+        if few is not None:
+            return [query.where(MemberRow.organisation_id == each) for each in few]
+        # The term is no column, so no index of organisations is taken and the order is that of the key.
+        organisation_id = sa.func.coalesce(MemberRow.organisation_id, sa.null())
+        return [query.where(organisation_id.in_(below(selection.roots)))]
 
     def _few_below(self, selection: MemberSelection) -> Sequence[UUID] | None:
         """The organisations of the selection, unless they are many."""
@@ -134,30 +144,6 @@ class SqlMemberDirectory:
         return [
             _line(row) for row in self._session.execute(_LINES.where(MemberRow.id.in_(member_ids)))
         ]
-
-
-def _side_by_side(
-    organisation_ids: Sequence[UUID], conditions: Sequence[sa.ColumnElement[bool]], limit: int
-) -> sa.Select[bytes, UUID]:
-    """A page of each organisation from its own stretch of the index, and the first of all of them together."""
-    if not organisation_ids:
-        return sa.select(MemberRow.sort_key, MemberRow.id).where(sa.false())
-    parts = [
-        sa.select(
-            sa.select(MemberRow.sort_key.label("key"), MemberRow.id.label("id"))
-            .where(MemberRow.organisation_id == each, *conditions)
-            .order_by(MemberRow.sort_key, MemberRow.id)
-            .limit(limit)
-            .subquery()
-        )
-        for each in organisation_ids
-    ]
-    together = sa.union_all(*parts).subquery()
-    return (
-        sa.select(together.c.key, together.c.id)
-        .order_by(together.c.key, together.c.id)
-        .limit(limit)
-    )
 
 
 def _line(row: _Row) -> MemberLine:

@@ -33,7 +33,7 @@ from issuer.evidence.folder_store import FolderEvidenceStore
 from issuer.services.change_members import Justification
 from issuer.services.change_organisations import ChangeOfOrganisations
 from issuer.services.import_organisations import import_organisations
-from issuer.services.import_outcome import RowResult
+from issuer.services.import_outcome import RowOutcome, RowResult
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 SEALER = Sealer(encryption_key=bytes(range(32)), digest_key=bytes(range(32, 64)))
@@ -226,8 +226,47 @@ def test_an_empty_organisation_is_closed_and_its_code_stays_its_own(
     with pytest.raises(ConflictError), office.register.writing() as transaction:
         transaction.organisations.add([organisation("A1", "B")])
     cells = {"code": "A1", "name": "x", "parent_code": "A"}
-    (outcome,) = import_organisations([ListRow(number=2, cells=cells)], register=office.register)
+    (outcome,) = take([ListRow(number=2, cells=cells)], office)
     assert outcome.findings[0].code == "organisation.closed"
+
+
+def take(
+    rows: list[ListRow], office: ChangeOfOrganisations, actor: Actor = ROOT
+) -> tuple[RowOutcome, ...]:
+    return import_organisations(rows, register=office.register, actor=actor, now=NOW)
+
+
+def test_an_imported_organisation_says_who_brought_it_and_since_when(
+    office: ChangeOfOrganisations,
+) -> None:
+    cells = {
+        "code": "N",
+        "name": "Mới",
+        "parent_code": "A",
+        "level": "chi bộ",
+        "valid_from": "1/7/2026",
+    }
+    rows = [ListRow(number=2, cells=cells)]
+    with pytest.raises(IssuerError) as refusal:
+        take(rows, office, administrator("B"))
+    assert refusal.value.code == "right.missing"
+    assert take(rows, office, administrator("A"))[0].result is RowResult.TAKEN
+    (version,) = history(office, "N")
+    assert (version.valid_from, version.organisation.level) == (JULY, "chi bộ")
+    assert version.act is not None
+    assert version.act.account == "root"
+    assert code("N") not in tree(office, date(2026, 6, 30))
+    without_level = {key: cells[key] for key in ("code", "name", "parent_code")}
+    (again,) = take([ListRow(number=2, cells=without_level)], office)
+    assert again.result is RowResult.PRESENT
+    (other,) = take([ListRow(number=2, cells=cells | {"level": "khác"})], office)
+    assert other.findings[0].code == "organisation.differs"
+    with pytest.raises(IssuerError) as refusal:
+        take([ListRow(number=2, cells={"code": "T", "name": "Top"})], office, administrator("A"))
+    assert refusal.value.code == "right.missing"
+    with office.register.reading() as transaction:
+        (record,) = transaction.audit.records()
+    assert record.action == "organisations.imported"
 
 
 def test_an_import_after_a_change_is_still_told_what_differs(
@@ -237,14 +276,14 @@ def test_an_import_after_a_change_is_still_told_what_differs(
         ListRow(number=2, cells={"code": "Q", "name": "Đảng ủy Q", "committee_number": "98"}),
         ListRow(number=3, cells={"code": "N", "name": "New", "parent_code": "Q"}),
     ]
-    assert [each.result for each in import_organisations(rows, register=office.register)] == [
+    assert [each.result for each in take(rows, office)] == [
         RowResult.PRESENT,
         RowResult.TAKEN,
     ]
-    again = import_organisations(rows, register=office.register)
+    again = take(rows, office)
     assert {each.result for each in again} == {RowResult.PRESENT}
     office.rename(code("Q"), "Khác", on=JULY, actor=ROOT, why=WHY)
-    (refused,) = import_organisations(rows, register=office.register)
+    (refused,) = take(rows, office)
     assert refused.findings[0].code == "organisation.differs"
 
 

@@ -47,6 +47,7 @@ from issuer.domain.phone_number import PhoneNumber
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError
+from issuer.services.directory_ports import MemberSelection
 from issuer.services.register_ports import MemberNumbers, Register
 
 NOW = datetime(2026, 11, 22, 2, 30, 15, 123456, tzinfo=UTC)
@@ -377,6 +378,21 @@ def test_who_was_deleted_is_counted_and_moved_no_more(
     assert raw(database, 1) == before
     with register.reading() as transaction:
         assert transaction.members.history(MemberId(uuid.UUID(int=1)), limit=9).changes == ()
+
+
+def test_who_was_deleted_stands_in_no_list(register: Register) -> None:
+    erase(register, 2)
+    with register.reading() as transaction:
+        for roots, expected in ((None, [1, 3]), (["P"], [1]), (["Q"], [3])):
+            selection = MemberSelection(
+                roots=None if roots is None else frozenset(map(OrganisationCode, roots))
+            )
+            first = transaction.directory.page(selection, limit=1)
+            found = [each.member_id.int for each in first.lines]
+            if first.end is not None:
+                following = transaction.directory.page(selection, limit=9, behind=first.end)
+                found += [each.member_id.int for each in following.lines]
+            assert found == expected
 
 
 def test_an_sqlite_file_holds_nothing_of_a_deleted_record(tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ class _MemoryOrganisations:
         del codes
         return frozenset()
 
-    def add(self, organisations: Sequence[Organisation]) -> None:
+    def add(self, organisations: Sequence[Organisation], **_since: object) -> None:
         for each in organisations:
             assert each.parent_code is None or each.parent_code in self._register.by_code
             self._register.by_code[each.code] = each
@@ -569,11 +569,18 @@ def organisation_row(
     return ListRow(number=number, cells={"code": code, "name": name, "parent_code": parent})
 
 
+def take_organisations(rows: Sequence[ListRow], register: MemoryRegister) -> tuple[RowOutcome, ...]:
+    administrator = Actor(
+        account=AccountName("root"), assignments=(Assignment(role=Role.ADMINISTRATOR),)
+    )
+    return import_organisations(rows, register=register, actor=administrator, now=NOW)
+
+
 def test_organisations_are_taken_whatever_their_order() -> None:
     register = MemoryRegister(PROVINCE)
     rows = [organisation_row(2, "C", "B"), organisation_row(3, "B", "P"), organisation_row(4, "D")]
-    assert ends(import_organisations(rows, register=register)) == [TAKEN] * 3
-    assert ends(import_organisations(rows, register=register)) == [PRESENT] * 3
+    assert ends(take_organisations(rows, register)) == [TAKEN] * 3
+    assert ends(take_organisations(rows, register)) == [PRESENT] * 3
     assert register.organisations.issuing_committee(OrganisationCode("C")) == PROVINCE
 
 
@@ -591,6 +598,6 @@ def test_one_wrong_organisation_refuses_the_whole_list(
     rows: list[ListRow], refused: list[tuple[str, str]]
 ) -> None:
     register = MemoryRegister(PROVINCE)
-    outcomes = import_organisations([organisation_row(9, "Z"), *rows], register=register)
+    outcomes = take_organisations([organisation_row(9, "Z"), *rows], register)
     assert ends(outcomes) == [refused]
     assert list(register.by_code) == ["P"]
