@@ -25,6 +25,7 @@ from issuer.services.change_members import ChangeOfMembers
 from issuer.services.change_organisations import ChangeOfOrganisations
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_members import MemberImport
+from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import EvidenceStore, PortraitStore, Register
 from issuer.settings import IssuerSettings, load_settings
 
@@ -58,6 +59,10 @@ class RegisterHome:
         return ChangeOfMembers(
             register=self.register, evidence=self.evidence, scheme=self.scheme, clock=_now
         )
+
+    def reading(self) -> ReadingOfMembers:
+        """The use case that looks at members."""
+        return ReadingOfMembers(register=self.register, scheme=self.scheme, clock=_now)
 
     def changes_of_organisations(self) -> ChangeOfOrganisations:
         """The use case that changes the tree of organisations."""

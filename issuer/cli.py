@@ -14,13 +14,16 @@ from issuer.cli_audit import audit_app
 from issuer.cli_context import CommandContext
 from issuer.cli_decisions import decisions_app
 from issuer.cli_login import add_login_commands
+from issuer.cli_member_records import member_records_app
 from issuer.cli_members import members_app
 from issuer.cli_numbers import numbers_app
+from issuer.cli_organisation_changes import organisation_changes_app
 from issuer.cli_people import people_app
 from issuer.cli_production import cards_app, keys_app, station_app, stock_app
 from issuer.cli_register import database_app, organisations_app
 from issuer.cli_requests import requests_app
 from issuer.cli_rights import deny_undeclared
+from issuer.cli_serve import SERVE_EXAMPLES, api_app, serve_command
 from issuer.cli_subjects import breach_app, subject_app
 from issuer.errors import IssuerError
 from pki.errors import PkiError
@@ -80,6 +83,10 @@ def root(
     context.obj = CommandContext(home, allow_development_cards, session)
 
 
+# Without a name of their own, these become commands of the same object.
+members_app.add_typer(member_records_app)
+organisations_app.add_typer(organisation_changes_app)
+
 for _name, _commands in (
     ("database", database_app),
     ("audit", audit_app),
@@ -95,8 +102,10 @@ for _name, _commands in (
     ("cards", cards_app),
     ("station", station_app),
     ("people", people_app),
+    ("api", api_app),
 ):
     app.add_typer(_commands, name=_name)
+app.command("serve", epilog=SERVE_EXAMPLES)(serve_command)
 add_login_commands(app)
 deny_undeclared(app)
 

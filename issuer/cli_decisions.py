@@ -18,7 +18,7 @@ from issuer.cli_context import (
     print_table,
     standard_output,
 )
-from issuer.cli_requests import conclude, walk_requests
+from issuer.cli_request_output import conclude, walk_requests
 from issuer.cli_rights import needs
 from issuer.domain.calendar_date import parse_date
 from issuer.domain.decisions import Decision, DecisionId, parse_decision_number

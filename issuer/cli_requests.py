@@ -1,7 +1,6 @@
 """Commands of requests: list, show, draft, propose, endorse, compile, send back, withdraw."""
 
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from issuer.cli_context import (
     print_table,
     standard_output,
 )
+from issuer.cli_request_output import conclude, request_as_json, walk_requests
 from issuer.cli_rights import needs
 from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode, parse_organisation_code
@@ -34,13 +34,10 @@ from issuer.domain.rights import Actor, Right
 from issuer.services.draft_requests import Wish
 from issuer.services.places import place_of
 from issuer.services.register_ports import PagePosition
-from issuer.services.request_outcome import RequestOutcome
-from issuer.services.request_ports import RequestPosition, RequestQuestion
+from issuer.services.request_ports import RequestQuestion
 
-__all__ = ["conclude", "requests_app", "walk_requests"]
+__all__ = ["requests_app"]
 
-_REFUSED = 1
-_SHOWN_TO_PEOPLE = 20
 _PAGE_ROWS = 500
 
 requests_app = typer.Typer(help="Requests for cards: draft, propose, endorse, compile, list, show.")
@@ -194,7 +191,8 @@ def send_back_command(
 
     The exit status is 1 where a request is refused.
     """
-    _step_with_reason(context, request, RequestEventKind.SENT_BACK, reason, output_format)
+    actor = command_context(context).actor
+    _step_with_reason(context, request, RequestEventKind.SENT_BACK, actor, reason, output_format)
 
 
 @requests_app.command(
@@ -216,7 +214,8 @@ def withdraw_command(
 
     The exit status is 1 where a request is refused.
     """
-    _step_with_reason(context, request, RequestEventKind.WITHDRAWN, reason, output_format)
+    actor = command_context(context).actor
+    _step_with_reason(context, request, RequestEventKind.WITHDRAWN, actor, reason, output_format)
 
 
 @requests_app.command(
@@ -323,97 +322,14 @@ def show_request_command(
         )
 
 
-def walk_requests(opened: RegisterHome, question: RequestQuestion) -> Iterator[CardRequest]:
-    """All pages of a list, each read in a transaction of its own."""
-    behind: RequestPosition | None = None
-    while True:
-        with opened.register.reading() as transaction:
-            page = transaction.requests.page(question, limit=_PAGE_ROWS, behind=behind)
-        yield from page.requests
-        if page.end is None:
-            return
-        behind = page.end
-
-
-def request_as_json(opened: RegisterHome, request: CardRequest) -> dict[str, object]:
-    """A request as programs read it."""
-    number = request.card_number
-    return {
-        "request_id": str(request.request_id),
-        "member_id": str(request.member_id),
-        "organisation_code": request.organisation_code,
-        "kind": request.kind.value,
-        "reason": None if request.reason is None else request.reason.value,
-        "ordinal": request.ordinal,
-        "state": request.state.value,
-        "version": request.version,
-        "created_at": request.created_at.isoformat(),
-        "card_number": None if number is None else opened.scheme.display(number),
-    }
-
-
-def conclude(outcomes: Iterable[RequestOutcome], output_format: OutputFormat, *, what: str) -> None:
-    """Tell what became of many requests; the exit status is 1 where one was refused."""
-    changed: list[RequestOutcome] = []
-    refusals: list[RequestOutcome] = []
-    unchanged = 0
-    for outcome in outcomes:
-        if outcome.code is not None:
-            refusals.append(outcome)
-        elif outcome.is_changed:
-            changed.append(outcome)
-        else:
-            unchanged += 1
-    if output_format is OutputFormat.JSON:
-        print_json(
-            {
-                "changed": [str(each.request_id) for each in changed],
-                "unchanged": unchanged,
-                "refused": [
-                    {
-                        "request_id": None if each.request_id is None else str(each.request_id),
-                        "member_id": None if each.member_id is None else str(each.member_id),
-                        "code": each.code,
-                        "reason": each.sentence,
-                    }
-                    for each in refusals
-                ],
-            }
-        )
-    else:
-        if refusals:
-            print_table(
-                ("Request", "Member", "Code", "Reason"),
-                (
-                    (
-                        str(each.request_id or ""),
-                        str(each.member_id or ""),
-                        each.code or "",
-                        each.sentence,
-                    )
-                    for each in refusals[:_SHOWN_TO_PEOPLE]
-                ),
-            )
-            by_code = Counter(each.code for each in refusals)
-            if len(refusals) > _SHOWN_TO_PEOPLE:
-                standard_output().print(
-                    ", ".join(f"{count} {code}" for code, count in by_code.items()), markup=False
-                )
-        standard_output().print(
-            f"{len(changed)} requests {what}, {unchanged} were before, {len(refusals)} refused."
-        )
-    if refusals:
-        raise typer.Exit(_REFUSED)
-
-
 def _step_with_reason(
     context: typer.Context,
     requests: list[str],
     step: RequestEventKind,
+    actor: Actor,
     reason: str,
     output_format: OutputFormat,
 ) -> None:
-    actor = command_context(context).actor
     wanted = [parse_request_id(text) for text in requests]
     with open_register_home(command_context(context).home) as opened:
         outcomes = requests_of(opened).steps.take(wanted, step, actor=actor, remark=reason)

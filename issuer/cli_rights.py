@@ -103,7 +103,9 @@ def commands_of(app: typer.Typer, *before: str) -> Iterator[tuple[str, typer.mod
         yield " ".join((*before, name)), command
     for group in app.registered_groups:
         if group.typer_instance is not None:
-            yield from commands_of(group.typer_instance, *before, str(group.name or ""))
+            # The commands of a group without a name are those of the group around it.
+            words = (*before, str(group.name)) if group.name else before
+            yield from commands_of(group.typer_instance, *words)
 
 
 def deny_undeclared(app: typer.Typer) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -27,8 +27,9 @@ from verifier.services.inspect_card import (
     PortraitTrial,
     inspect_card,
 )
+from verifier.trust.clock_mark import ROLLED_BACK, GuardedClock
 from verifier.trust.credentials import CredentialsSource, open_credentials
-from verifier.trust.directory import load_trust
+from verifier.trust.directory import Trust, load_trust
 from verifier.trust.proofs import proof_in_file, proofs_in
 
 __all__ = [
@@ -46,11 +47,24 @@ _LIVE: Final = Conversation()
 
 
 class SystemClock:
-    """The computer's clocks."""
+    """The computer's clocks, and what guards the one that tells the time of day (verifier.trust.clock_mark)."""
+
+    def __init__(self, guard: GuardedClock | None = None) -> None:
+        self._guard = guard
 
     def now(self) -> datetime:
-        """The time of day."""
-        return datetime.now(UTC)
+        """The time of day; where a guard knows a later one to be past, that one."""
+        return datetime.now(UTC) if self._guard is None else self._guard.now()
+
+    def guard_by(self, guard: GuardedClock | None) -> None:
+        """Another bundle was installed: it may know a later time."""
+        self._guard = guard
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a report must say of the time of day."""
+        is_rolled_back = self._guard is not None and self._guard.is_rolled_back
+        return (ROLLED_BACK,) if is_rolled_back else ()
 
     def monotonic(self) -> float:
         """Seconds since some moment."""
@@ -78,14 +92,34 @@ class Verifier:
     ) -> Inspection:
         """Read and judge the card in the reader; ``try_portrait`` stands in for the decoder's own trial."""
         self.decoder.prepare()
-        return inspect_card(
-            reader,
-            password,
-            read=lambda card, opens: self._read(card, opens, conversation=conversation),
-            try_portrait=self.decoder.try_portrait if try_portrait is None else try_portrait,
-            rules=self.rules,
-            clock=self.clock,
+        return self._told(
+            inspect_card(
+                reader,
+                password,
+                read=lambda card, opens: self._read(card, opens, conversation=conversation),
+                try_portrait=self.decoder.try_portrait if try_portrait is None else try_portrait,
+                rules=self.rules,
+                clock=self.clock,
+            )
         )
+
+    def renewed(self, trust_directory: Path) -> "Verifier":
+        """The same terminal with what the trust directory holds now; the one before is not to be used any more.
+
+        Raises:
+            TrustError: the trust directory or its policy is broken, or does not know the purpose.
+        """
+        trust = load_trust(trust_directory)
+        rules = _rules(
+            trust,
+            trust_directory,
+            purpose=self.rules.purpose,
+            at=self.rules.at,
+            inclusion_proof=None,
+        )
+        needed = rules.policy.protected_files(rules.purpose)
+        self.clock.guard_by(GuardedClock.open(trust_directory, trust, system=_utc_now))
+        return replace(self, rules=rules, terminal=replace(self.terminal, needed=needed))
 
     def inspect_recorded(
         self, reader: CardReader, password: CardPassword
@@ -93,13 +127,15 @@ class Verifier:
         """The same, with a redacted transcript of what was said."""
         self.decoder.prepare()
         record = RecordedConversation(self.clock.monotonic)
-        inspection = inspect_card(
-            reader,
-            password,
-            read=lambda card, opens: self._read(card, opens, conversation=record),
-            try_portrait=self.decoder.try_portrait,
-            rules=self.rules,
-            clock=self.clock,
+        inspection = self._told(
+            inspect_card(
+                reader,
+                password,
+                read=lambda card, opens: self._read(card, opens, conversation=record),
+                try_portrait=self.decoder.try_portrait,
+                rules=self.rules,
+                clock=self.clock,
+            )
         )
         settings = ReadingSettings(
             profile=self.profile.name,
@@ -114,6 +150,12 @@ class Verifier:
             record, inspection.snapshot, settings=settings, report=inspection.report
         )
         return inspection, transcript
+
+    def _told(self, inspection: Inspection) -> Inspection:
+        """The same with what there is to say of the clock, unless somebody named the time to judge at."""
+        notes = () if self.rules.at is not None else self.clock.notes
+        report = replace(inspection.report, notes=(*inspection.report.notes, *notes))
+        return replace(inspection, report=report) if notes else inspection
 
     def _read(
         self,
@@ -158,29 +200,41 @@ def open_verifier(
         TransportError: there is no such reader.
     """
     trust = load_trust(trust_directory)
-    needed = trust.policy.protected_files(purpose)
+    rules = _rules(trust, trust_directory, purpose=purpose, at=at, inclusion_proof=inclusion_proof)
+    needed = rules.policy.protected_files(purpose)
     with ExitStack() as opened:
         shown = None if credentials is None else opened.enter_context(open_credentials(credentials))
         decoder = opened.enter_context(closing(PortraitDecoder()))
         yield Verifier(
             profile=load_profile(profile_name),
             reader=find_reader(reader_name),
-            rules=InspectionRules(
-                anchors=trust.anchors,
-                policy=trust.policy,
-                log_policy=trust.log_policy,
-                proofs=(
-                    proofs_in(trust_directory / "proofs")
-                    if inclusion_proof is None
-                    else proof_in_file(inclusion_proof)
-                ),
-                purpose=purpose,
-                at=at,
-            ),
-            clock=SystemClock(),
+            rules=rules,
+            clock=SystemClock(GuardedClock.open(trust_directory, trust, system=_utc_now)),
             terminal=TerminalAccess(credentials=shown, needed=needed),
             decoder=decoder,
         )
+
+
+def _rules(
+    trust: Trust,
+    trust_directory: Path,
+    *,
+    purpose: str | None,
+    at: datetime | None,
+    inclusion_proof: Path | None,
+) -> InspectionRules:
+    return InspectionRules(
+        anchors=trust.anchors,
+        policy=trust.policy,
+        log_policy=trust.log_policy,
+        proofs=(
+            proofs_in(trust_directory / "proofs")
+            if inclusion_proof is None
+            else proof_in_file(inclusion_proof)
+        ),
+        purpose=purpose,
+        at=at,
+    )
 
 
 def judge_stored(
@@ -203,6 +257,10 @@ def judge_stored(
     report = judge(snapshot, trust=trust.anchors, policy=trust.policy, now=moment, purpose=purpose)
     seconds = max(0.0, clock.monotonic() - begin)
     return Inspection(snapshot=snapshot, report=report, judge_seconds=seconds), rules
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def card_change(wait_seconds: float) -> CardChange:

@@ -12,13 +12,12 @@ from verifier.api.pairing import PagePairing
 from verifier.api.ports import PageServices, ProgramRight
 from verifier.api.serving import listen_on_loopback, serve_page
 from verifier.api.streams import Streams
-from verifier.bootstrap import SystemClock
 from verifier.bootstrap_terminal import OpenTerminal, open_terminal, reader_names
 from verifier.errors import VerifierError
 from verifier.trust.credentials import CredentialsSource
 from verifier.trust.terminal_home import TerminalHome, write_page_address
 
-__all__ = ["run_terminal"]
+__all__ = ["program_right", "run_terminal"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +34,6 @@ def run_terminal(
     credentials: CredentialsSource | None,
     home: TerminalHome,
     page_file: Path | None,
-    keep_days: int,
     host: str,
     port: int,
     announce: Callable[[str], None],
@@ -53,7 +51,6 @@ def run_terminal(
         purpose=purpose,
         credentials=credentials,
     ) as opened:
-        opened.journal.drop_older_than(keep_days, now=SystemClock().now())
         listener = listen_on_loopback(host, port)
         with listener:
             _serve(
@@ -93,7 +90,7 @@ def _serve(
             purpose=opened.purpose,
             version=metadata.version("membercard"),
             reader_names=reader_names,
-            program_of=lambda token: _program(opened.home, token),
+            program_of=lambda token: program_right(opened.home, token),
         ),
         pairing=PagePairing(publish),
         streams=streams,
@@ -109,7 +106,8 @@ def _serve(
         page_file.unlink(missing_ok=True)
 
 
-def _program(home: TerminalHome, token: str) -> ProgramRight | None:
+def program_right(home: TerminalHome, token: str) -> ProgramRight | None:
+    """The program of a token; ``None`` where it is nobody's, or the list of programs is broken."""
     try:
         program = home.program_of(token)
     except VerifierError as error:

@@ -1,6 +1,6 @@
 """The composition root of the terminal: reader, reading, journal and page put together."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Final
 from card_layout.errors import CardError
 from card_layout.transport.connection import CardReader
 from card_layout.transport.readers import list_readers, open_reader
-from verifier.bootstrap import DEFAULT_PROFILE, SystemClock, Verifier, open_verifier
+from verifier.bootstrap import DEFAULT_PROFILE, Verifier, open_verifier
 from verifier.db.journal import SqlInspectionJournal
 from verifier.db.schema import check_migrations
 from verifier.inspection.explained_material import Material
@@ -24,6 +24,7 @@ from verifier.services.card_password import CardPassword
 from verifier.services.terminal import Terminal
 from verifier.services.terminal_ports import Examined, ProgressListener
 from verifier.services.terminal_state import Progress, ReadingStep
+from verifier.trust.changes import fingerprint_of
 from verifier.trust.credentials import CredentialsSource
 from verifier.trust.terminal_home import TerminalHome
 
@@ -57,8 +58,11 @@ def open_terminal(
     profile_name: str = DEFAULT_PROFILE,
     purpose: str | None = None,
     credentials: CredentialsSource | None = None,
+    find_reader: Callable[[str], CardReader] = open_reader,
 ) -> Iterator[OpenTerminal]:
     """Load what is trusted, open the journal, and watch for a reader of that name, there now or later.
+
+    ``find_reader`` finds it by its name, as often as it was gone.
 
     Raises:
         TrustError: the trust directory or its policy is broken, or does not know the purpose.
@@ -72,19 +76,24 @@ def open_terminal(
             profile_name=profile_name,
             purpose=purpose,
             credentials=credentials,
-            find_reader=lambda name: AwaitedReader(name, find=open_reader),
+            find_reader=lambda name: AwaitedReader(name, find=find_reader),
         ) as verifier,
         open_journal(home) as journal,
     ):
+
+        def keep_for(days: int) -> None:
+            journal.keep_for(days, now=verifier.clock.now())
+
+        keep_for(verifier.rules.policy.journal_days)
         # The first picture's decoder is ready before the first card.
         verifier.decoder.prepare()
         chosen = purpose or verifier.rules.policy.default_purpose or ""
         yield OpenTerminal(
             terminal=Terminal(
                 reader=verifier.reader,
-                examine=_Examination(verifier, verifier.reader, chosen),
+                examine=_Examination(verifier, trust_directory, chosen, keep_for),
                 journal=journal,
-                clock=SystemClock(),
+                clock=verifier.clock,
             ),
             journal=journal,
             home=home,
@@ -128,12 +137,22 @@ def reader_names() -> tuple[str, ...]:
 class _Examination:
     """Implements ``Examiner`` with the reading and the inspection."""
 
-    def __init__(self, verifier: Verifier, reader: CardReader, purpose: str) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        trust_directory: Path,
+        purpose: str,
+        keep_for: Callable[[int], None],
+    ) -> None:
+        self._keep_for = keep_for
         self._verifier = verifier
-        self._reader = reader
+        self._reader = verifier.reader
+        self._trust_directory = trust_directory
+        self._trusted = fingerprint_of(trust_directory)
         self._purpose = purpose
 
     def __call__(self, password: CardPassword, tell: ProgressListener) -> Examined:
+        self._renew_trust()
         pictures: list[bytes] = []
 
         def try_portrait(image: bytes) -> PortraitOutcome:
@@ -168,3 +187,12 @@ class _Examination:
             card=card_identity(inspection.snapshot),
             portrait=pictures[0] if pictures and report.verdict is Verdict.ACCEPTED else None,
         )
+
+    def _renew_trust(self) -> None:
+        """Lists that came since the last card count for this one; with a broken directory nothing is judged."""
+        found = fingerprint_of(self._trust_directory)
+        if found == self._trusted:
+            return
+        self._verifier = self._verifier.renewed(self._trust_directory)
+        self._keep_for(self._verifier.rules.policy.journal_days)
+        self._trusted = found

@@ -5,16 +5,18 @@ import os
 import sys
 import webbrowser
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Final
 
 import typer
 
+from pki.durable import replace_file
 from verifier.bootstrap import DEFAULT_PROFILE
-from verifier.errors import UsageError
+from verifier.errors import UsageError, VerifierError
 from verifier.output import FormatOption, OutputFormat, print_json
 from verifier.presentation import printable
 from verifier.result_files import write_private
+from verifier.services.terminal_service import TerminalService
 from verifier.trust.terminal_home import TerminalHome, read_page_address
 from verifier.typed_input import credentials_of
 
@@ -60,6 +62,20 @@ _PAIR_EXAMPLES = """\b
 Examples:
   membercard-verifier terminal pair attendance --out attendance.token
   membercard-verifier terminal pair attendance --out attendance.token --holder"""
+
+_INSTALL_EXAMPLES = """\b
+Examples:
+  membercard-verifier terminal install --reader "ACS ACR1252" --trust /etc/membercard/trust
+  membercard-verifier terminal install --reader "ACS ACR1252" --trust /etc/membercard/trust --root image"""
+
+_NEXT_STEPS: Final = """\
+next:
+  systemd-sysusers
+  systemctl daemon-reload
+  systemctl enable --now membercard-terminal.service
+  adduser CLERK {group}
+  membercard-verifier terminal page --page-file /run/membercard-terminal/page --open   (as CLERK)
+"""
 
 _UNPAIR_EXAMPLES = """\b
 Examples:
@@ -114,9 +130,6 @@ def run(
             envvar="MEMBERCARD_VERIFIER_TERMINAL_PIN_FILE",
         ),
     ] = None,
-    keep_days: Annotated[
-        int, typer.Option(min=1, max=36500, help="How many days the journal keeps inspections.")
-    ] = 365,
     home: HomeOption = None,
     page_file: PageFileOption = None,
     open_page: Annotated[
@@ -143,7 +156,6 @@ def run(
         credentials=credentials_of(terminal, terminal_pin_file),
         home=home_of(home),
         page_file=page_file,
-        keep_days=keep_days,
         host=host,
         port=port,
         announce=announce,
@@ -226,6 +238,64 @@ def programs(*, home: HomeOption = None, output_format: FormatOption = OutputFor
         right = "verdict and holder" if program.may_see_holder else "verdict"
         paired_at = program.paired_at.astimezone(UTC).isoformat(timespec="seconds")
         sys.stdout.write(f"{printable(program.name)}  {right}  {paired_at}\n")
+    return 0
+
+
+@terminal_app.command(epilog=_INSTALL_EXAMPLES)
+def install(
+    *,
+    reader: Annotated[
+        str, typer.Option(help="Name of the reader, or a part of it that no other has.")
+    ],
+    trust: Annotated[Path, typer.Option(help="The trust directory, by its absolute path.")],
+    user: Annotated[
+        str, typer.Option(help="The user that the service runs as; it is made.")
+    ] = "membercard-terminal",
+    page_group: Annotated[
+        str, typer.Option(help="The group whose members may open the page; it is made.")
+    ] = "membercard-clerks",
+    listen: Annotated[str, typer.Option(help="The loopback address and port of the page.")] = (
+        DEFAULT_LISTEN
+    ),
+    purpose: Annotated[str | None, typer.Option(help="One of the policy's purposes.")] = None,
+    terminal: Annotated[
+        Path | None, typer.Option(help="Directory with the terminal's certificates and key.")
+    ] = None,
+    terminal_pin_file: Annotated[
+        Path | None, typer.Option(help="File with the PIN of the terminal's key.")
+    ] = None,
+    root: Annotated[
+        Path, typer.Option(help="Write below this directory, for an image or to look at it first.")
+    ] = Path("/"),
+) -> int:
+    """Write a systemd unit, its user and its right to PC/SC; say what starts it."""
+    _loopback(listen)
+    credentials = credentials_of(terminal, terminal_pin_file)
+    service = TerminalService(
+        # The one that runs now, whatever environment it lives in.
+        program=PurePosixPath(Path(sys.argv[0]).absolute()),
+        reader=reader,
+        trust=PurePosixPath(trust),
+        user=user,
+        page_group=page_group,
+        listen=listen,
+        purpose=purpose,
+        credentials=None if credentials is None else PurePosixPath(credentials.directory),
+        pin_file=None if credentials is None else PurePosixPath(credentials.pin_file),
+    )
+    for file in service.files():
+        path = root / file.path.relative_to("/")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, file.content.encode(), mode=0o644)
+        except OSError as error:
+            raise VerifierError(
+                f"{printable(str(path))!r} cannot be written ({error.strerror})",
+                code="terminal.not-installed",
+                hint="run it as root, or give --root",
+            ) from error
+        sys.stdout.write(f"wrote {printable(str(path))}\n")
+    sys.stdout.write(_NEXT_STEPS.format(group=page_group))
     return 0
 
 

@@ -42,6 +42,7 @@ class MemberRow(Base):
         sa.Index("ix_members_sort_key_id", "sort_key", "id"),
         sa.Index("ix_members_search_key_id", "search_key", "id"),
         sa.Index("ix_members_organisation_id_sort_key_id", "organisation_id", "sort_key", "id"),
+        sa.Index("ix_members_standing_sort_key_id", "standing", "sort_key", "id"),
         sa.Index("ix_members_likeness_digest", "likeness_digest"),
     )
 

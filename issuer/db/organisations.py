@@ -1,7 +1,7 @@
 """The organisations of the register in the database: the tree of today, and that of any day before."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -150,7 +150,7 @@ class SqlOrganisationRepository:
         self,
         organisations: Sequence[Organisation],
         *,
-        valid_from: date | None = None,
+        valid_from: Mapping[OrganisationCode, date] | None = None,
         act: OrganisationAct | None = None,
     ) -> None:
         """Store new organisations, parents before their children, each with its first version.
@@ -162,6 +162,7 @@ class SqlOrganisationRepository:
             each.parent_code for each in organisations if each.parent_code is not None
         }
         ids = self._ids(codes)
+        days = valid_from or {}
         new: list[dict[str, object]] = []
         versions: list[dict[str, object]] = []
         for organisation in organisations:
@@ -189,7 +190,7 @@ class SqlOrganisationRepository:
             version = OrganisationVersion(
                 number=1,
                 organisation=organisation,
-                valid_from=valid_from,
+                valid_from=days.get(organisation.code),
                 change=OrganisationChange.RECORDED,
                 act=act,
             )

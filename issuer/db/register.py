@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
 from issuer.db.decisions import SqlDecisionRepository
+from issuer.db.directory import SqlMemberDirectory
 from issuer.db.import_seals import ImportSeals
 from issuer.db.imports import SqlImportLedger
 from issuer.db.login_sessions import SqlSessionRepository
@@ -21,6 +22,7 @@ from issuer.db.sealing import Sealer
 from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
 from issuer.services.number_ports import NumberRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
@@ -50,6 +52,7 @@ class SqlRegisterTransaction:
             return keys.open(session, is_writing=is_writing)
 
         self.members: MemberRepository = SqlMemberRepository(session, seals)
+        self.directory: MemberDirectory = SqlMemberDirectory(session, seals)
         self.subjects: SubjectRepository = SqlSubjectRepository(session, seals)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
         self.imports: ImportLedger = SqlImportLedger(

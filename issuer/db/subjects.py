@@ -10,7 +10,7 @@ from issuer.db.import_tables import ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import MemberSeals
-from issuer.db.organisations import OrganisationRow
+from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
 from issuer.db.personal_data import KEPT_MEMBER_COLUMNS, blank_of
 from issuer.db.production_rows import card_of
 from issuer.db.production_tables import CardContentsRow, CardRow
@@ -189,7 +189,10 @@ class SqlSubjectRepository:
             ),
             sa.and_(
                 FileToDestroyRow.store == FileStore.EVIDENCE.value,
-                sa.exists().where(MemberChangeRow.evidence == FileToDestroyRow.digest),
+                sa.or_(
+                    sa.exists().where(MemberChangeRow.evidence == FileToDestroyRow.digest),
+                    sa.exists().where(OrganisationVersionRow.evidence == FileToDestroyRow.digest),
+                ),
             ),
         )
         rows = self._session.scalars(

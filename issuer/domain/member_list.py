@@ -8,7 +8,7 @@ from functools import partial
 
 from issuer.domain.calendar_date import parse_date
 from issuer.domain.card_number import CardNumberScheme
-from issuer.domain.list_row import Finding, ListRow, RowReader
+from issuer.domain.list_row import Finding, ListRow, RowMemory, RowReader
 from issuer.domain.member import MemberStatement, Sex, Standing
 from issuer.domain.member_rules import (
     ETHNIC_GROUP_BYTES,
@@ -47,6 +47,8 @@ class JudgedRow:
 
 
 _Column = MemberColumn
+_PLACE = partial(clean_text, max_bytes=PLACE_BYTES)
+_ETHNIC_GROUP = partial(clean_text, max_bytes=ETHNIC_GROUP_BYTES)
 _FORBIDDEN_IN_FILE_NAMES = frozenset('/\\:*?"<>|')
 _SEXES: Mapping[str, Sex] = {
     "m": Sex.MALE,
@@ -57,32 +59,40 @@ _SEXES: Mapping[str, Sex] = {
 
 
 def judge_member_row(
-    row: ListRow, *, organisations: OrganisationTree, scheme: CardNumberScheme, today: date
+    row: ListRow,
+    *,
+    organisations: OrganisationTree,
+    scheme: CardNumberScheme,
+    today: date,
+    memory: RowMemory | None = None,
 ) -> JudgedRow | tuple[Finding, ...]:
     """Judge one row by itself; what the register and the other rows hold is not looked at here.
+
+    Args:
+        row: its cells.
+        organisations: the tree of the register.
+        scheme: how card numbers are built.
+        today: the day that ages are reckoned from.
+        memory: what earlier rows of the same list were read as.
 
     Returns:
         The row's values, or every finding (at least one) where it is refused.
     """
-    reader = RowReader(row)
+    reader = RowReader(row, memory)
     record_number = reader.required(_Column.RECORD_NUMBER, parse_record_number)
     citizen_number = reader.required(_Column.CITIZEN_NUMBER, parse_citizen_number)
     name = read_name(reader)
     birth_date = _read_date(reader, _Column.BIRTH_DATE)
     sex = reader.required(_Column.SEX, parse_sex)
-    place_of_birth = reader.required(
-        _Column.PLACE_OF_BIRTH, partial(clean_text, max_bytes=PLACE_BYTES)
-    )
-    home_town = reader.required(_Column.HOME_TOWN, partial(clean_text, max_bytes=PLACE_BYTES))
-    ethnic_group = reader.required(
-        _Column.ETHNIC_GROUP, partial(clean_text, max_bytes=ETHNIC_GROUP_BYTES)
-    )
+    place_of_birth = reader.required(_Column.PLACE_OF_BIRTH, _PLACE)
+    home_town = reader.required(_Column.HOME_TOWN, _PLACE)
+    ethnic_group = reader.required(_Column.ETHNIC_GROUP, _ETHNIC_GROUP)
     admission_date = _read_date(reader, _Column.ADMISSION_DATE)
     standing = _read_standing(reader)
     recognition_date = _read_recognition_date(reader, standing)
     organisation_code = reader.required(_Column.ORGANISATION_CODE, parse_organisation_code)
     portrait_name = reader.required(_Column.PORTRAIT, _parse_portrait_name)
-    residence = reader.optional(_Column.RESIDENCE, partial(clean_text, max_bytes=PLACE_BYTES))
+    residence = reader.optional(_Column.RESIDENCE, _PLACE)
     phone = reader.optional(_Column.PHONE, parse_phone_number)
     earlier_card_number = reader.optional(_Column.EARLIER_CARD_NUMBER, scheme.parse)
     standing_since = _read_optional_date(reader, _Column.STANDING_SINCE)
@@ -139,11 +149,7 @@ def judge_member_row(
 
 
 def _read_date(reader: RowReader, column: MemberColumn) -> date | None:
-    cell = reader.cell(column)
-    if cell is None:
-        reader.miss(column)
-        return None
-    return reader.checked(column, lambda: parse_date(cell))
+    return reader.any_cell(column, parse_date)
 
 
 def _read_optional_date(reader: RowReader, column: MemberColumn) -> date | None:

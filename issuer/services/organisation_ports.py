@@ -1,6 +1,6 @@
 """Port of the organisations: the tree of today, that of any day before, and how it changes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -61,10 +61,12 @@ class OrganisationRepository(Protocol):
         self,
         organisations: Sequence[Organisation],
         *,
-        valid_from: date | None = None,
+        valid_from: Mapping[OrganisationCode, date] | None = None,
         act: OrganisationAct | None = None,
     ) -> None:
         """Store new organisations, parents before their children, each with its first version.
+
+        ``valid_from`` says since when, as far as that is known.
 
         Raises:
             ConflictError: a code is already there, or a parent is not.

@@ -15,6 +15,7 @@ from issuer.domain.organisation_history import OrganisationAct
 from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
 from issuer.services.number_ports import NumberRepository
 from issuer.services.organisation_ports import OrganisationRepository
@@ -162,6 +163,10 @@ class RegisterTransaction(Protocol):
     @property
     def members(self) -> MemberRepository:
         """The members."""
+
+    @property
+    def directory(self) -> MemberDirectory:
+        """The members in lists and by search."""
 
     @property
     def organisations(self) -> OrganisationRepository:

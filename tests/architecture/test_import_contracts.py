@@ -33,9 +33,9 @@ def test_the_import_contracts_are_kept() -> None:
 def test_a_contract_is_written_for_every_package() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = settings["tool"]["importlinter"]["contracts"]
-    assert {module for contract in contracts for module in contract["source_modules"]} >= set(
-        PACKAGES
-    )
+    assert {
+        module for contract in contracts for module in contract.get("source_modules", ())
+    } >= set(PACKAGES)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,8 @@ def test_a_contract_is_written_for_every_package() -> None:
         ("card_layout.transport.readers", ("smartcard",)),
         ("verifier", ("smartcard", "card_layout", "pki", "issuer", "simulators")),
         ("issuer", ("smartcard", "sqlalchemy", "verifier", "simulators")),
+        ("verifier.cli", ("smartcard", "sqlalchemy", "alembic", "fastapi", "uvicorn", "jinja2")),
+        ("verifier.bootstrap_page", ("smartcard", "alembic")),
         ("pki", ("pkcs11", "asn1crypto")),
         ("simulators", ("issuer", "verifier")),
     ],

@@ -9,11 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.conversing import measure_conversing
+from tests.benchmarks.importing import measure_importing
 from tests.benchmarks.inspecting import measure_inspecting
 from tests.benchmarks.measure import Announce, Record
 from tests.benchmarks.personalising import measure_personalising
 from tests.benchmarks.signing import measure_signing
 from tests.benchmarks.signing_service import measure_signing_service
+from tests.benchmarks.status_lists import measure_status
+from tests.benchmarks.terminal import measure_terminal
 from tests.benchmarks.transport import measure_transport
 
 _TABLE_WIDTH = 120
@@ -23,8 +26,11 @@ MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
     measure_inspecting,
     measure_conversing,
     measure_personalising,
+    measure_status,
     measure_transport,
     measure_signing_service,
+    measure_importing,
+    measure_terminal,
 )
 
 

@@ -41,10 +41,12 @@ from issuer.domain.member import (
 from issuer.domain.member_change import ChangeKind, EvidenceDigest, FieldChange, MemberChange
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import Organisation, OrganisationCode
+from issuer.domain.organisation_history import OrganisationAct
 from issuer.domain.phone_number import PhoneNumber
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError
+from issuer.services.directory_ports import MemberSelection
 from issuer.services.register_ports import MemberNumbers, Register
 from tests.contract.decided_requests import decide_for, request_of
 
@@ -366,6 +368,37 @@ def test_members_are_found_where_they_are_recorded_and_where_they_are_served(
     assert within() == []
     erase(register, 2)
     assert within("P-01", "Q") == [1, 3]
+
+
+def test_who_was_deleted_is_counted_and_moved_no_more(
+    database: Database, register: Register
+) -> None:
+    erase(register, 1)
+    before = raw(database, 1)
+    old, new = OrganisationCode("P-01"), OrganisationCode("Q")
+    act = OrganisationAct(at=NOW, account=CLERK, reason="sáp nhập", evidence=None)
+    with register.writing() as transaction:
+        assert transaction.members.count_in(old) == 1
+        assert transaction.members.move_all(old, new, on=NOW.date(), act=act) == 1
+        assert transaction.members.count_in(old) == 0
+    assert raw(database, 1) == before
+    with register.reading() as transaction:
+        assert transaction.members.history(MemberId(uuid.UUID(int=1)), limit=9).changes == ()
+
+
+def test_who_was_deleted_stands_in_no_list(register: Register) -> None:
+    erase(register, 2)
+    with register.reading() as transaction:
+        for roots, expected in ((None, [1, 3]), (["P"], [1]), (["Q"], [3])):
+            selection = MemberSelection(
+                roots=None if roots is None else frozenset(map(OrganisationCode, roots))
+            )
+            first = transaction.directory.page(selection, limit=1)
+            found = [each.member_id.int for each in first.lines]
+            if first.end is not None:
+                following = transaction.directory.page(selection, limit=9, behind=first.end)
+                found += [each.member_id.int for each in following.lines]
+            assert found == expected
 
 
 def test_an_sqlite_file_holds_nothing_of_a_deleted_record(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from verifier.errors import VerifierError
 
@@ -37,16 +36,15 @@ class Database:
         event.listen(self.engine, "begin", _begin)
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self) -> Iterator[Connection]:
         """One transaction: committed at the end of the block, or not at all.
 
         Raises:
             DatabaseError: the database does not answer.
         """
         try:
-            with Session(self.engine) as session:
-                yield session
-                session.commit()
+            with self.engine.begin() as connection:
+                yield connection
         except DBAPIError as error:
             raise database_error(error) from error
 

@@ -28,6 +28,7 @@ from issuer.domain.rights import AccountName, Actor, Assignment, Role
 from issuer.domain.vietnamese_text import likeness
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.import_members import ImportProgress, MemberImport
+from issuer.services.import_organisations import import_organisations
 from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
 from issuer.services.import_ports import DoubtState, ImportChunk, ImportNumber, ImportRecord
 from issuer.services.register_ports import (
@@ -244,7 +245,7 @@ class _MemoryOrganisations:
         del codes
         return frozenset()
 
-    def add(self, organisations: Sequence[Organisation]) -> None:
+    def add(self, organisations: Sequence[Organisation], **_since: object) -> None:
         for each in organisations:
             assert each.parent_code is None or each.parent_code in self._register.by_code
             self._register.by_code[each.code] = each
@@ -528,3 +529,43 @@ def test_a_number_that_a_decision_gave_to_somebody_is_no_earlier_number_of_anoth
         TAKEN,
         [("earlier_card_number", "earlier-card-number.taken")],
     ]
+
+
+def organisation_row(
+    number: int, code: Cell, parent: Cell = None, name: Cell = "Chi bộ"
+) -> ListRow:
+    return ListRow(number=number, cells={"code": code, "name": name, "parent_code": parent})
+
+
+def take_organisations(rows: Sequence[ListRow], register: MemoryRegister) -> tuple[RowOutcome, ...]:
+    administrator = Actor(
+        account=AccountName("root"), assignments=(Assignment(role=Role.ADMINISTRATOR),)
+    )
+    return import_organisations(rows, register=register, actor=administrator, now=NOW)
+
+
+def test_organisations_are_taken_whatever_their_order() -> None:
+    register = MemoryRegister(PROVINCE)
+    rows = [organisation_row(2, "C", "B"), organisation_row(3, "B", "P"), organisation_row(4, "D")]
+    assert ends(take_organisations(rows, register)) == [TAKEN] * 3
+    assert ends(take_organisations(rows, register)) == [PRESENT] * 3
+    assert register.organisations.issuing_committee(OrganisationCode("C")) == PROVINCE
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused"),
+    [
+        ([organisation_row(2, "A", name="")], [("name", "cell.empty")]),
+        ([organisation_row(2, "A"), organisation_row(3, "A")], [("code", "organisation.repeated")]),
+        ([organisation_row(2, "A", "X")], [("parent_code", "organisation.parent-unknown")]),
+        ([organisation_row(2, "A", "A")], [("parent_code", "organisation.circle")]),
+        ([organisation_row(2, "P", name="Tên khác")], [("code", "organisation.differs")]),
+    ],
+)
+def test_one_wrong_organisation_refuses_the_whole_list(
+    rows: list[ListRow], refused: list[tuple[str, str]]
+) -> None:
+    register = MemoryRegister(PROVINCE)
+    outcomes = take_organisations([organisation_row(9, "Z"), *rows], register)
+    assert ends(outcomes) == [refused]
+    assert list(register.by_code) == ["P"]

@@ -10,7 +10,7 @@ from card_layout.transport.connection import CardConnection
 from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
 from verifier.errors import VerifierError
-from verifier.inspection.explained_facts import Material
+from verifier.inspection.explained_material import Material
 from verifier.inspection.explanation import explain_inspection
 from verifier.inspection.portrait_evidence import PortraitOutcome
 from verifier.inspection.report import Verdict

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy.engine import Connection
 
-from verifier.db.tables import Base
+from verifier.db.tables import METADATA
 
 __all__: list[str] = []
 
@@ -14,7 +14,7 @@ def _run() -> None:
         raise TypeError(f"got {type(connection).__name__} to migrate, expected a connection")
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=METADATA,
         compare_type=True,
         # SQLite alters a table by making it anew; one transaction holds the whole upgrade.
         render_as_batch=connection.dialect.name == "sqlite",

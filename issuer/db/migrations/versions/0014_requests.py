@@ -5,8 +5,8 @@ from alembic import op
 
 from issuer.db.migrations.conversion import require_empty
 
-revision = "0011_requests"
-down_revision = "0010_data_subjects"
+revision = "0014_requests"
+down_revision = "0013_operations"
 branch_labels = None
 depends_on = None
 
