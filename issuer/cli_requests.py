@@ -192,7 +192,14 @@ def send_back_command(
     The exit status is 1 where a request is refused.
     """
     actor = command_context(context).actor
-    _step_with_reason(context, request, RequestEventKind.SENT_BACK, actor, reason, output_format)
+    _step_with_reason(
+        context,
+        request,
+        RequestEventKind.SENT_BACK,
+        actor=actor,
+        reason=reason,
+        output_format=output_format,
+    )
 
 
 @requests_app.command(
@@ -215,7 +222,14 @@ def withdraw_command(
     The exit status is 1 where a request is refused.
     """
     actor = command_context(context).actor
-    _step_with_reason(context, request, RequestEventKind.WITHDRAWN, actor, reason, output_format)
+    _step_with_reason(
+        context,
+        request,
+        RequestEventKind.WITHDRAWN,
+        actor=actor,
+        reason=reason,
+        output_format=output_format,
+    )
 
 
 @requests_app.command(
@@ -326,6 +340,7 @@ def _step_with_reason(
     context: typer.Context,
     requests: list[str],
     step: RequestEventKind,
+    *,
     actor: Actor,
     reason: str,
     output_format: OutputFormat,
