@@ -23,8 +23,10 @@ from issuer.portraits.normalising import PortraitBounds
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.approve_members import MemberApproval
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.change_organisations import ChangeOfOrganisations
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_members import MemberImport
+from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import EvidenceStore, PortraitStore, Register
 from issuer.settings import IssuerSettings, load_settings
 
@@ -58,6 +60,14 @@ class RegisterHome:
         return ChangeOfMembers(
             register=self.register, evidence=self.evidence, scheme=self.scheme, clock=_now
         )
+
+    def reading(self) -> ReadingOfMembers:
+        """The use case that looks at members."""
+        return ReadingOfMembers(register=self.register, scheme=self.scheme, clock=_now)
+
+    def changes_of_organisations(self) -> ChangeOfOrganisations:
+        """The use case that changes the tree of organisations."""
+        return ChangeOfOrganisations(register=self.register, evidence=self.evidence, clock=_now)
 
     def approval(self) -> MemberApproval:
         """The use case that approves members."""

@@ -13,7 +13,12 @@ from issuer.services.people_ports import PasswordHasher
 from issuer.services.register_ports import Register
 from issuer.settings import PeopleSettings
 
-__all__ = ["log_in_of", "login_policy", "password_hasher", "people_of"]
+__all__ = [
+    "log_in_of",
+    "login_policy",
+    "password_hasher",
+    "people_of",
+]
 
 _FIRST_DELAY: Final = timedelta(seconds=1)
 _MEMORY: Final = timedelta(hours=24)

@@ -12,9 +12,15 @@ import typer
 from card_layout.errors import CardError, CardRefusedError, TransportError
 from issuer.cli_audit import audit_app
 from issuer.cli_context import CommandContext
+from issuer.cli_login import add_login_commands
+from issuer.cli_member_records import member_records_app
 from issuer.cli_members import members_app
+from issuer.cli_organisation_changes import organisation_changes_app
+from issuer.cli_people import people_app
 from issuer.cli_production import cards_app, keys_app, station_app, stock_app
 from issuer.cli_register import database_app, organisations_app
+from issuer.cli_rights import deny_undeclared
+from issuer.cli_subjects import breach_app, subject_app
 from issuer.errors import IssuerError
 from pki.errors import PkiError
 
@@ -36,6 +42,7 @@ app = typer.Typer(
     epilog="""\b
 Examples:
   membercard-issuer --home office database upgrade
+  membercard-issuer --home office login an.nguyen
   membercard-issuer --home office members import members.xlsx --portraits photos
   membercard-issuer --home office members approve --all --by "deciding committee"
 """
@@ -50,6 +57,13 @@ def root(
             help="The directory of settings, database, portraits and keys.",
         ),
     ] = None,
+    session: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MEMBERCARD_ISSUER_SESSION",
+            help="The file of the session that login makes; by default one in the home, of this user.",
+        ),
+    ] = None,
     allow_development_cards: Annotated[
         bool,
         typer.Option(
@@ -62,20 +76,29 @@ def root(
 
     Exit status: 0 done, 1 refused, 2 could not read or do, 64 wrong usage.
     """
-    context.obj = CommandContext(home, allow_development_cards)
+    context.obj = CommandContext(home, allow_development_cards, session)
 
+
+# Without a name of their own, these become commands of the same object.
+members_app.add_typer(member_records_app)
+organisations_app.add_typer(organisation_changes_app)
 
 for _name, _commands in (
     ("database", database_app),
     ("audit", audit_app),
+    ("subject", subject_app),
+    ("breach", breach_app),
     ("organisations", organisations_app),
     ("members", members_app),
     ("keys", keys_app),
     ("stock", stock_app),
     ("cards", cards_app),
     ("station", station_app),
+    ("people", people_app),
 ):
     app.add_typer(_commands, name=_name)
+add_login_commands(app)
+deny_undeclared(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

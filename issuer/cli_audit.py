@@ -17,7 +17,6 @@ from issuer.audit_checkpoints import (
 )
 from issuer.audit_files import read_trail, record_document, write_trail
 from issuer.bootstrap import RegisterHome, open_register_home
-from issuer.cli_actor import command_actor
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -27,11 +26,12 @@ from issuer.cli_context import (
     standard_error,
     standard_output,
 )
+from issuer.cli_rights import needs
 from issuer.domain.audit import AuditSubject
 from issuer.domain.audit_chain import ChainedRecord, ChainHead
 from issuer.domain.audit_check import AuditReport
 from issuer.domain.organisation import OrganisationCode
-from issuer.domain.rights import AccountName, Role
+from issuer.domain.rights import AccountName, Right
 from issuer.errors import IssuerUnavailableError
 from issuer.private_files import private_text_file
 from issuer.services.audit_checkpoints import AuditCheckpointing
@@ -65,6 +65,7 @@ Examples:
   membercard-issuer audit verify --file trail.ndjson --checkpoint 1200.tlog-proof --log-key log.key
 """,
 )
+@needs(Right.READ_AUDIT, by_use_case=True, unless="file")
 def verify_command(
     context: typer.Context,
     *,
@@ -97,7 +98,7 @@ def verify_command(
         anchors = [read_checkpoint(data, keys).head for data in given]
         anchors += [each.head for each in folder.all()]
         report = _office(opened).verify(
-            actor=command_actor(Role.AUDITOR), anchors=anchors, progress=_progress()
+            actor=command_context(context).actor, anchors=anchors, progress=_progress()
         )
     _conclude(report, output_format)
 
@@ -111,6 +112,7 @@ Examples:
   membercard-issuer --home office audit list --subject card --subject-id 5f0c9d3e5f0c9d3e5f0c9d3e5f0c9d3e --format json
 """,
 )
+@needs(Right.READ_AUDIT, by_use_case=True)
 def list_command(
     context: typer.Context,
     *,
@@ -145,7 +147,7 @@ def list_command(
     )
     with open_register_home(command_context(context).home) as opened:
         page = _office(opened).page(
-            question, actor=command_actor(Role.AUDITOR), limit=limit, before=before
+            question, actor=command_context(context).actor, limit=limit, before=before
         )
     if output_format is OutputFormat.JSON:
         print_json(
@@ -167,6 +169,7 @@ Examples:
   membercard-issuer --home office audit show 1200
 """,
 )
+@needs(Right.READ_AUDIT, by_use_case=True)
 def show_command(
     context: typer.Context,
     sequence: Annotated[int, typer.Argument(min=1, help="The record's number.")],
@@ -174,7 +177,7 @@ def show_command(
 ) -> None:
     """Show one record."""
     with open_register_home(command_context(context).home) as opened:
-        record = _office(opened).show(sequence, actor=command_actor(Role.AUDITOR))
+        record = _office(opened).show(sequence, actor=command_context(context).actor)
     document = record_document(record)
     if output_format is OutputFormat.JSON:
         print_json(document)
@@ -193,6 +196,7 @@ Examples:
   membercard-issuer --home office audit export trail.ndjson
 """,
 )
+@needs(Right.READ_AUDIT, by_use_case=True)
 def export_command(
     context: typer.Context,
     out: Annotated[Path, typer.Argument(help="The file to be written.")],
@@ -204,7 +208,7 @@ def export_command(
         private_text_file(out) as file,
     ):
         head = _office(opened).export(
-            actor=command_actor(Role.AUDITOR),
+            actor=command_context(context).actor,
             take=lambda head, records: write_trail(file, head, records),
         )
     if output_format is OutputFormat.JSON:
@@ -222,6 +226,7 @@ Examples:
   membercard-issuer --home office audit checkpoint --pki pki
 """,
 )
+@needs(Right.OPERATE_SERVICE)
 def checkpoint_command(
     context: typer.Context,
     *,
@@ -255,7 +260,7 @@ def checkpoint_command(
         )
         made = AuditCheckpointing(
             register=opened.register, notary=notary, shelf=folder, clock=_now
-        ).checkpoint(actor=command_actor(Role.ADMINISTRATOR))
+        ).checkpoint(actor=command_context(context).actor)
     if out is not None:
         with private_text_file(out) as file:
             file.write(made.proof.decode())

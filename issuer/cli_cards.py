@@ -28,8 +28,10 @@ from issuer.cli_context import (
     standard_output,
 )
 from issuer.cli_production_home import opened_production
+from issuer.cli_rights import needs
 from issuer.domain.card import CardState
 from issuer.domain.chip import parse_serial
+from issuer.domain.rights import Right
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.hand_over import hand_over_cards
 from issuer.services.sign_cards import CardSigning
@@ -57,6 +59,7 @@ Examples:
   membercard-issuer --home office cards bind --limit 100
 """,
 )
+@needs(Right.PRODUCE_CARDS)
 def bind_command(
     context: typer.Context,
     *,
@@ -96,6 +99,7 @@ Examples:
   membercard-issuer --home office cards sign --all --pki pki --pki-pin-file secrets/pki.pin --signer ds-1
 """,
 )
+@needs(Right.SIGN_BATCHES)
 def sign_command(
     context: typer.Context,
     *,
@@ -172,6 +176,7 @@ Examples:
   membercard-issuer --home office cards list --state issued --format json
 """,
 )
+@needs(Right.READ_CARDS)
 def list_cards_command(
     context: typer.Context,
     state: Annotated[list[CardState] | None, typer.Option(help="Only cards in this state.")] = None,
@@ -223,6 +228,7 @@ Examples:
   membercard-issuer --home office cards print-data print.csv
 """,
 )
+@needs(Right.PRODUCE_CARDS)
 def print_data_command(
     context: typer.Context,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The csv file to write.")],
@@ -249,6 +255,7 @@ Examples:
   membercard-issuer --home office cards hand-over --serial 00000000000000000001 --to "cell secretary"
 """,
 )
+@needs(Right.HAND_OVER_CARDS)
 def hand_over_command(
     context: typer.Context,
     *,

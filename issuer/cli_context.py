@@ -14,6 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from issuer.domain.rights import Actor
+from issuer.identity.session_file import default_session_file
+
 __all__ = [
     "CommandContext",
     "FormatOption",
@@ -46,6 +49,20 @@ class CommandContext:
 
     given_home: Path | None
     allow_development_cards: bool = False
+    given_session: Path | None = None
+    given_actor: Actor | None = None
+
+    @property
+    def session_file(self) -> Path:
+        """Where the session of this user for this home lies."""
+        return self.given_session or default_session_file(self.home)
+
+    @property
+    def actor(self) -> Actor:
+        """Whoever runs the command; it is there where the command needs a right (``issuer.cli_rights.needs``)."""
+        if self.given_actor is None:
+            raise TypeError("the command does not need a right, so nobody was asked who they are")
+        return self.given_actor
 
     @property
     def home(self) -> Path:

@@ -15,6 +15,7 @@ from issuer.cli_context import (
     print_table,
     standard_output,
 )
+from issuer.cli_rights import needs_no_right
 from issuer.domain.list_row import Cell
 from issuer.domain.member_list import MemberColumn
 from issuer.imports.column_guide import CORRECTION_COLUMNS, DATE_COLUMNS, OPTIONAL_COLUMNS
@@ -55,6 +56,7 @@ Examples:
   membercard-issuer members mapping check province.toml --list members.csv --format json
 """,
 )
+@needs_no_right("it reads a list and a mapping, and no home")
 def check_mapping_command(
     mapping: Annotated[Path, typer.Argument(metavar="FILE", help="The mapping file (TOML).")],
     file: Annotated[Path, typer.Option("--list", help="The list: xlsx, csv or json.")],

@@ -9,7 +9,6 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from issuer.bootstrap import RegisterHome, open_member_import, open_register_home
-from issuer.cli_actor import command_actor
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -30,9 +29,10 @@ from issuer.cli_import_report import (
 )
 from issuer.cli_mapping import MappingOption, mapping_app, member_layout
 from issuer.cli_questionable import questionable_app
+from issuer.cli_rights import needs, needs_no_right
 from issuer.domain.member import Member, MemberState
 from issuer.domain.organisation import parse_organisation_code
-from issuer.domain.rights import Role
+from issuer.domain.rights import Right
 from issuer.imports.open_table import open_laid_out
 from issuer.imports.template import ListFormat, member_template
 from issuer.services.approve_members import ApprovalOutcome
@@ -57,6 +57,7 @@ Examples:
   membercard-issuer --home office members import - --portraits photos < members.csv
 """,
 )
+@needs(Right.IMPORT_MEMBERS, by_use_case=True)
 def import_members_command(
     context: typer.Context,
     file: ListArgument,
@@ -72,7 +73,7 @@ def import_members_command(
     An import that broke off goes on when the same list is brought again. The exit status is 1
     where a row was refused or is questionable.
     """
-    actor = command_actor(Role.CLERK)
+    actor = command_context(context).actor
     with (
         open_register_home(command_context(context).home) as opened,
         open_laid_out(file, member_layout(mapping)) as table,
@@ -94,6 +95,7 @@ Examples:
   membercard-issuer --home office members approve --card-number 01.000123 --by "deciding committee"
 """,
 )
+@needs(Right.DECIDE)
 def approve_members_command(
     context: typer.Context,
     *,
@@ -140,6 +142,7 @@ Examples:
   membercard-issuer --home office members list --format json
 """,
 )
+@needs(Right.READ_MEMBERS, at="organisation")
 def list_members_command(
     context: typer.Context,
     state: Annotated[MemberState | None, typer.Option(help="Only members in this state.")] = None,
@@ -183,6 +186,7 @@ Examples:
   membercard-issuer members template - --as json
 """,
 )
+@needs_no_right("it writes an empty list")
 def members_template_command(
     out: TemplateArgument = Path("-"),
     form: Annotated[

@@ -24,8 +24,10 @@ from issuer.cli_context import (
     standard_error,
     standard_output,
 )
+from issuer.cli_rights import needs
 from issuer.cli_station import station_app
 from issuer.domain.chip import parse_serial
+from issuer.domain.rights import Right
 from issuer.errors import IssuerUnavailableError
 from issuer.services.receive_stock import MAX_DELIVERY_BYTES, receive_stock
 from pki.keys.open import KeystoreKind
@@ -50,6 +52,7 @@ Examples:
   membercard-issuer --home office keys create --sealed --pin-file secrets/issuer.pin
 """,
 )
+@needs(Right.OPERATE_SERVICE)
 def create_keys_command(
     context: typer.Context,
     pin_file: Annotated[
@@ -82,6 +85,7 @@ Examples:
   membercard-issuer --home office keys import-transport secrets/transport.key
 """,
 )
+@needs(Right.OPERATE_SERVICE)
 def import_transport_command(
     context: typer.Context,
     file: Annotated[
@@ -101,6 +105,7 @@ Examples:
   membercard-issuer --home office keys import-trust-point pki/card-verifiable/VNMEMBER00001.cvcert
 """,
 )
+@needs(Right.OPERATE_SERVICE)
 def import_trust_point_command(
     context: typer.Context,
     files: Annotated[
@@ -124,6 +129,7 @@ Examples:
   membercard-issuer --home office keys request-station --name "Station 1" --out station-1.csr
 """,
 )
+@needs(Right.OPERATE_SERVICE)
 def request_station_command(
     context: typer.Context,
     *,
@@ -145,6 +151,7 @@ Examples:
   membercard-issuer --home office stock receive delivery.csv
 """,
 )
+@needs(Right.WRITE_STOCK)
 def receive_command(
     context: typer.Context,
     file: Annotated[
@@ -179,6 +186,7 @@ Examples:
   membercard-issuer --home office stock list --format json
 """,
 )
+@needs(Right.READ_STOCK)
 def list_stock_command(
     context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
 ) -> None:
@@ -218,6 +226,7 @@ Examples:
   membercard-issuer --home office stock release 00000000000000000001
 """,
 )
+@needs(Right.CONTROL_QUALITY)
 def release_command(context: typer.Context, serial: SerialArgument) -> None:
     """Let stations take a chip again that was held, once a person has looked at it."""
     with open_production_office(command_context(context).home) as office:
@@ -232,6 +241,7 @@ Examples:
   membercard-issuer --home office stock condemn 00000000000000000001 --reason "cracked"
 """,
 )
+@needs(Right.DESTROY_CARDS)
 def condemn_command(
     context: typer.Context,
     serial: SerialArgument,
@@ -261,6 +271,7 @@ Examples:
   membercard-issuer --home office stock journal --serial 00000000000000000001 --format json
 """,
 )
+@needs(Right.READ_STOCK)
 def journal_command(
     context: typer.Context,
     serial: Annotated[str | None, typer.Option(help="Only this chip.")] = None,

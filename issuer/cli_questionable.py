@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from issuer.bootstrap import open_register_home
-from issuer.cli_actor import command_actor
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -18,8 +17,9 @@ from issuer.cli_context import (
     print_table,
     standard_output,
 )
+from issuer.cli_rights import needs
 from issuer.domain.list_row import Cell
-from issuer.domain.rights import Actor, Role
+from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_ports import (
@@ -56,6 +56,7 @@ Examples:
   membercard-issuer --home office members questionable list --import 12 --state accepted
 """,
 )
+@needs(Right.IMPORT_MEMBERS, by_use_case=True)
 def list_questionable_command(
     context: typer.Context,
     number: ImportOption = None,
@@ -63,7 +64,7 @@ def list_questionable_command(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """List questionable rows and what is questionable about them."""
-    actor = command_actor(Role.CLERK)
+    actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened:
         rows = opened.doubts().waiting(actor=actor, number=_number(number), state=state)
         if output_format is OutputFormat.JSON:
@@ -86,13 +87,14 @@ Examples:
   membercard-issuer --home office members questionable show 12:345
 """,
 )
+@needs(Right.IMPORT_MEMBERS, by_use_case=True)
 def show_questionable_command(
     context: typer.Context,
     row: Annotated[str, typer.Argument(metavar="IMPORT:ROW", help="The row, such as 12:345.")],
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Show what one waiting row states; the audit trail records who looked."""
-    actor = command_actor(Role.CLERK)
+    actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened:
         content = opened.doubts().look(_reference(row), actor=actor)
         cells = {column: _shown(cell) for column, cell in content.cells.items()}
@@ -110,6 +112,7 @@ Examples:
   membercard-issuer --home office members questionable accept --code name.look-alike-read --import 12 --reason "font"
 """,
 )
+@needs(Right.IMPORT_MEMBERS, by_use_case=True)
 def accept_questionable_command(
     context: typer.Context,
     rows: RowsArgument = None,
@@ -123,7 +126,7 @@ def accept_questionable_command(
 
     The exit status is 1 where a row could not be accepted.
     """
-    actor = command_actor(Role.CLERK)
+    actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened:
         desk = opened.doubts()
         _each(
@@ -141,6 +144,7 @@ Examples:
   membercard-issuer --home office members questionable refuse 12:345 --reason "the same person as 01.000123"
 """,
 )
+@needs(Right.IMPORT_MEMBERS, by_use_case=True)
 def refuse_questionable_command(
     context: typer.Context,
     rows: RowsArgument = None,
@@ -151,7 +155,7 @@ def refuse_questionable_command(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Do not take rows; the very same ones are refused at once when they come again."""
-    actor = command_actor(Role.CLERK)
+    actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened:
         desk = opened.doubts()
         _each(

@@ -1,6 +1,10 @@
 """Commands of the database and of the organisations."""
 
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -22,13 +26,25 @@ from issuer.cli_import_report import (
     open_report,
     write_template,
 )
+from issuer.cli_rights import needs, needs_no_right
 from issuer.db.schema import check_migrations, current_revision, latest_revision, upgrade
-from issuer.domain.organisation_list import OrganisationColumn
-from issuer.imports.open_table import open_table
+from issuer.domain.organisation import Organisation, OrganisationCode, parse_organisation_code
+from issuer.domain.organisation_code import find_organisation_code_scheme
+from issuer.domain.organisation_list import (
+    OPTIONAL_COLUMNS,
+    REQUIRED_COLUMNS,
+    OrganisationColumn,
+)
+from issuer.domain.rights import Right
+from issuer.imports.open_table import open_laid_out
+from issuer.imports.table import TemplateLayout
 from issuer.imports.template import text_template
 from issuer.services.import_organisations import import_organisations
+from issuer.services.register_ports import Register
 
 __all__ = ["database_app", "organisations_app"]
+
+_PAGE_ROWS = 500
 
 database_app = typer.Typer(help="Make the database, and bring it up to date.")
 organisations_app = typer.Typer(help="The tree of organisations.")
@@ -40,6 +56,9 @@ organisations_app = typer.Typer(help="The tree of organisations.")
 Examples:
   membercard-issuer --home office database upgrade
 """,
+)
+@needs_no_right(
+    "it makes the tables in which accounts stand; who may write the database needs no command"
 )
 def upgrade_command(
     context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
@@ -65,6 +84,7 @@ Examples:
   membercard-issuer --home office database show
 """,
 )
+@needs_no_right("it says a revision, which must be known before anybody can log in")
 def show_command(context: typer.Context, output_format: FormatOption = OutputFormat.TEXT) -> None:
     """Say which revision the database is at, and which one this version works with.
 
@@ -88,6 +108,7 @@ Examples:
   membercard-issuer database check
 """,
 )
+@needs_no_right("it looks at no home")
 def check_command(output_format: FormatOption = OutputFormat.TEXT) -> None:
     """Check that the migrations make exactly the tables that the program uses.
 
@@ -107,6 +128,7 @@ Examples:
   membercard-issuer --home office organisations import organisations.csv
 """,
 )
+@needs(Right.WRITE_ORGANISATIONS, by_use_case=True)
 def import_organisations_command(
     context: typer.Context,
     file: ListArgument,
@@ -118,10 +140,17 @@ def import_organisations_command(
     Organisations that are in the register already, and are stated alike, are left as they are.
     The exit status is 1 where a row was refused.
     """
-    columns = tuple(OrganisationColumn)
+    layout = TemplateLayout(columns=REQUIRED_COLUMNS, optional=OPTIONAL_COLUMNS)
+    actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened, open_report(report) as found:
-        with open_table(file, columns) as table:
-            outcomes = import_organisations(table.rows(), register=opened.register)
+        with open_laid_out(file, layout) as table:
+            outcomes = import_organisations(
+                table.rows(),
+                register=opened.register,
+                actor=actor,
+                now=datetime.now(UTC),
+                scheme=find_organisation_code_scheme(opened.settings.organisation_code_scheme),
+            )
         for outcome in outcomes:
             found.take(outcome)
     found.conclude(output_format, what="organisations")
@@ -132,36 +161,68 @@ def import_organisations_command(
     epilog="""\b
 Examples:
   membercard-issuer --home office organisations list
-  membercard-issuer --home office organisations list --format json
+  membercard-issuer --home office organisations list --under P --limit 50 --behind P-17 --format json
 """,
 )
+@needs(Right.READ_ORGANISATIONS)
 def list_organisations_command(
-    context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
+    context: typer.Context,
+    *,
+    under: Annotated[
+        str | None, typer.Option(help="Only those directly below this organisation.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    behind: Annotated[str | None, typer.Option(help="Only codes behind this one.")] = None,
+    output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """List the organisations by code."""
-    with (
-        open_register_home(command_context(context).home) as opened,
-        opened.register.reading() as transaction,
-    ):
-        organisations = transaction.organisations.all()
-    if output_format is OutputFormat.JSON:
-        print_json_list(
-            {
-                "code": each.code,
-                "name": each.name,
-                "parent_code": each.parent_code,
-                "committee_number": each.committee_number,
-            }
-            for each in organisations
+    """List the open organisations by code; organisations show --as-of looks into the past."""
+    with open_register_home(command_context(context).home) as opened:
+        found = itertools.islice(
+            _walk(
+                opened.register,
+                behind=None if behind is None else parse_organisation_code(behind),
+                under=None if under is None else parse_organisation_code(under),
+            ),
+            limit,
         )
-        return
-    print_table(
-        ("Code", "Name", "Under", "Number"),
-        (
-            (each.code, each.name, each.parent_code or "", each.committee_number or "")
-            for each in organisations
-        ),
-    )
+        if output_format is OutputFormat.JSON:
+            print_json_list(
+                {
+                    "code": each.code,
+                    "name": each.name,
+                    "parent_code": each.parent_code,
+                    "committee_number": each.committee_number,
+                    "level": each.level,
+                }
+                for each in found
+            )
+            return
+        print_table(
+            ("Code", "Name", "Under", "Number", "Level"),
+            (
+                (
+                    each.code,
+                    each.name,
+                    each.parent_code or "",
+                    each.committee_number or "",
+                    each.level or "",
+                )
+                for each in found
+            ),
+        )
+
+
+def _walk(
+    register: Register, *, behind: OrganisationCode | None, under: OrganisationCode | None
+) -> Iterator[Organisation]:
+    """All pages, each read in a transaction of its own."""
+    while True:
+        with register.reading() as transaction:
+            page = transaction.organisations.page(limit=_PAGE_ROWS, behind=behind, under=under)
+        yield from page.organisations
+        if page.end is None:
+            return
+        behind = page.end
 
 
 @organisations_app.command(
@@ -171,6 +232,7 @@ Examples:
   membercard-issuer organisations template organisations.csv
 """,
 )
+@needs_no_right("it writes an empty list")
 def organisations_template_command(
     out: TemplateArgument = Path("-"),
 ) -> None:

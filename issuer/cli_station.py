@@ -16,6 +16,8 @@ from issuer.cli_context import (
     standard_output,
 )
 from issuer.cli_production_home import opened_production
+from issuer.cli_rights import needs
+from issuer.domain.rights import Right
 from issuer.services.station import StationEvent, StationReport
 from issuer.services.visit_chip import StationTask, VisitResult
 from issuer.station_display import plain_display, silent_display, terminal_display
@@ -66,6 +68,7 @@ Examples:
   membercard-issuer --home office station initialise --reader "Virtual PCD 00 00" --keys station-1.keys
 """,
 )
+@needs(Right.PRODUCE_CARDS)
 def initialise_command(
     context: typer.Context,
     *,
@@ -99,6 +102,7 @@ Examples:
   membercard-issuer --home office station personalise --reader sim:cards/0001.json --timeout 5 --format json
 """,
 )
+@needs(Right.PRODUCE_CARDS)
 def personalise_command(
     context: typer.Context,
     *,

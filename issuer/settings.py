@@ -63,6 +63,9 @@ class PeopleSettings(BaseModel):
     free_attempts_by_address: Annotated[int, Field(ge=1, le=1000)] = 50
     longest_delay_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
     command_line_password_steps_up: bool = True
+    # Where browsers find the console, as they write it: https://HOST or https://HOST:PORT.
+    console_origin: str | None = None
+    console_rp_id: str | None = None
 
 
 class IssuerSettings(BaseSettings):
@@ -76,6 +79,7 @@ class IssuerSettings(BaseSettings):
     portraits_directory: Path | None = None
     evidence_directory: Path | None = None
     card_number_scheme: str = "NN.NNNNNN"
+    organisation_code_scheme: str = "printable"
     card_profile: str = "membercard-1"
     card_validity_years: Annotated[int, Field(ge=1, le=30)] = 10
     personalisation_system: Annotated[str, Field(min_length=1, max_length=128)] = "membercard"

@@ -24,6 +24,7 @@ from pki.cli_master_keys import master_key_app
 from pki.cli_master_list import master_list_app
 from pki.cli_status_list import status_list_app
 from pki.cli_terminal_export import terminal_app
+from pki.cli_trust_bundle import trust_bundle_app
 from pki.errors import PkiError
 from pki.keys.open import KeystoreKind, keystore_warning
 from pki.lazy_commands import LazyCommands, LazyGroup
@@ -366,6 +367,7 @@ for _name, _commands in (
     ("certificate", certificate_app),
     ("master-list", master_list_app),
     ("status-list", status_list_app),
+    ("trust-bundle", trust_bundle_app),
     ("master-key", master_key_app),
 ):
     app.add_typer(_commands, name=_name)

@@ -12,7 +12,7 @@ checkpoint      the log's newest signed checkpoint, for others to keep
 checkpoints/    SIZE.checkpoint: checkpoints with the cosignatures of witnesses, which prove how old a record is
 status-lists/   NUMBER.status: every status list that was issued, for the check of the next one
 certificates/   NAME.cer, crl/NAME.crl, stop/NAME.stop, master-list/NAME.ml, status/NAME.status and
-                status/NAME-NUMBER.delta, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
+                status/NAME-NUMBER.delta, bundle/NAME.bundle and bundle/NAME-NUMBER.delta, card-verifiable/NAME.cvcert: copies of what the journal holds, for others to fetch
 """
 
 import json
@@ -26,6 +26,7 @@ from pki.errors import RecordError
 from pki.keys.open import read_pin_file
 from pki.services.operator_page import OperatorPage
 from pki.signed.status_list import MAX_STATUS_LIST_BYTES
+from pki.signed.trust_bundle import MAX_TRUST_BUNDLE_BYTES
 
 __all__ = ["Home", "HomeSettings"]
 
@@ -267,14 +268,7 @@ class Home:
 
     def kept_status_list(self, number: int) -> bytes | None:
         """See ``pki.services.status_lists.StatusListShelf``."""
-        path = self._kept_status_list(number)
-        try:
-            with path.open("rb") as file:
-                return file.read(MAX_STATUS_LIST_BYTES + 1)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _unusable(self.directory, error) from error
+        return self._read_kept(self._kept_status_list(number), MAX_STATUS_LIST_BYTES)
 
     def publish_status_list(self, name: str, der: bytes) -> None:
         """See ``pki.services.status_lists.StatusListShelf``."""
@@ -283,6 +277,30 @@ class Home:
     def publish_status_delta(self, name: str, number: int, data: bytes) -> None:
         """See ``pki.services.status_lists.StatusListShelf``."""
         self._publish(self.directory / "status" / f"{name}-{number}.delta", data)
+
+    def published_trust_bundle(self, name: str) -> bytes | None:
+        """See ``pki.services.trust_bundles.TrustBundleShelf``."""
+        return self._read_kept(self._trust_bundle(name), MAX_TRUST_BUNDLE_BYTES)
+
+    def publish_trust_bundle(self, name: str, der: bytes) -> None:
+        """See ``pki.services.trust_bundles.TrustBundleShelf``."""
+        self._publish(self._trust_bundle(name), der)
+
+    def publish_trust_delta(self, name: str, number: int, data: bytes) -> None:
+        """See ``pki.services.trust_bundles.TrustBundleShelf``."""
+        self._publish(self.directory / "bundle" / f"{name}-{number}.delta", data)
+
+    def _trust_bundle(self, name: str) -> Path:
+        return self.directory / "bundle" / f"{name}.bundle"
+
+    def _read_kept(self, path: Path, maximum_bytes: int) -> bytes | None:
+        try:
+            with path.open("rb") as file:
+                return file.read(maximum_bytes + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
 
     def _kept_status_list(self, number: int) -> Path:
         return self.directory / "status-lists" / f"{number:019}.status"

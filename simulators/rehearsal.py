@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from simulators.rehearsal_people import acting, begin_work, log_in_again, people_of_office
 from simulators.rehearsal_protection import protection
 from simulators.rehearsal_run import DEMO, Rehearsal, RehearsalError, batch_file, import_members
 
@@ -33,6 +34,15 @@ PROFILE = "membercard-1-icao"
 
 MARK = DEMO / ".rehearsal"
 """Stands in a demo folder that we made, so that we never remove somebody else's."""
+
+OFFICE = "demo/issuer"
+PEOPLE = {
+    "clerk": ["clerk"],
+    "decider": ["decider"],
+    "storekeeper": ["storekeeper"],
+    "operator": ["production-operator"],
+}
+"""Who works in the office, and as what; whoever gives out the roles has none of them."""
 
 OPERATORS = ("an", "binh")
 BATCH = "demo/batch.json"
@@ -133,47 +143,52 @@ def population(demo: Rehearsal) -> None:
 def register(demo: Rehearsal) -> None:
     """3a: organisations and members come into the register; six rows are refused."""
     demo.step(3, "The issuer imports the list, and refuses what is wrong in it")
-    issuer = ("membercard-issuer", "--home", "demo/issuer")
-    demo.run(*issuer, "database", "upgrade")
-    demo.set_profile("demo/issuer", PROFILE)
+    demo.run("membercard-issuer", "--home", OFFICE, "database", "upgrade")
+    demo.set_profile(OFFICE, PROFILE)
+    people_of_office(demo, OFFICE, PEOPLE)
     demo.run(
-        *issuer, "keys", "create", "--keystore", "auto", "--pin-file", "demo/secrets/issuer.pin"
-    )
-    import_members(demo, issuer)
+        *acting(OFFICE, "admin"), "keys", "create", "--keystore", "auto",
+        "--pin-file", "demo/secrets/issuer.pin",
+    )  # fmt: skip
+    import_members(demo, acting(OFFICE, "admin"), begin_work(demo, OFFICE, "clerk"))
     demo.console.print(
         "   Status 1: some rows were refused. The report for the committee is demo/import-report.csv"
     )
-    demo.run(*issuer, "members", "approve", "--all", "--by", "deciding committee")
+    decider = begin_work(demo, OFFICE, "decider")
+    demo.run(*decider, "members", "approve", "--all", "--by", "deciding committee")
 
 
 def production(demo: Rehearsal) -> None:
     """3b: blanks become cards in two readers at once."""
     demo.step(4, "Blank chips become cards, in two readers at once")
-    issuer = ("membercard-issuer", "--home", "demo/issuer")
+    operator = begin_work(demo, OFFICE, "operator")
     hoppers = ("demo/cards/*[13579].json", "demo/cards/*[02468].json")
     demo.run(
         "membercard-simulator", "blank", "create", "--count", str(CARD_COUNT), "--out", "demo/cards",
         "--transport-key", "demo/secrets/transport.key", "--profile", PROFILE,
     )  # fmt: skip
-    demo.run(*issuer, "keys", "import-transport", "demo/secrets/transport.key")
-    demo.run(*issuer, "stock", "receive", "demo/cards/delivery.csv")
+    demo.run(*acting(OFFICE, "admin"), "keys", "import-transport", "demo/secrets/transport.key")
+    demo.run(
+        *begin_work(demo, OFFICE, "storekeeper"), "stock", "receive", "demo/cards/delivery.csv"
+    )
     for verb in ("initialise", "personalise"):
         if verb == "personalise":
-            demo.run(*issuer, "cards", "bind", "--all")
+            demo.run(*operator, "cards", "bind", "--all")
             sign_cards(demo)
         with demo.cards_in_readers(*hoppers) as readers:
             places = [word for reader in readers for word in ("--reader", reader)]
-            demo.run(*issuer, "station", verb, *places, "--count", str(CARD_COUNT))
-    demo.run(*issuer, "cards", "print-data", "demo/secrets/print-data.csv")
-    demo.run(*issuer, "cards", "hand-over", "--all", "--to", "cell secretary")
+            demo.run(*operator, "station", verb, *places, "--count", str(CARD_COUNT))
+    demo.run(*operator, "cards", "print-data", "demo/secrets/print-data.csv")
+    demo.run(*acting(OFFICE, "clerk"), "cards", "hand-over", "--all", "--to", "cell secretary")
 
 
 def sign_cards(demo: Rehearsal) -> None:
     """3c: two operators authorise the batch; the signer process, which alone has the key, signs it."""
     authorise_batch(demo)
+    log_in_again(demo, OFFICE, "decider")
     with signer_running(demo):
         demo.run(
-            "membercard-issuer", "--home", "demo/issuer", "cards", "sign", "--all",
+            *acting(OFFICE, "decider"), "cards", "sign", "--all",
             "--signer-socket", SOCKET, "--authorisation", BATCH,
         )  # fmt: skip
 
@@ -245,16 +260,7 @@ def inspect(
 def count_members(demo: Rehearsal) -> tuple[int, int]:
     """How many rows of the list were taken and refused, from what the issuer itself wrote."""
     imported = json.loads(
-        demo.run(
-            "membercard-issuer",
-            "--home",
-            "demo/issuer",
-            "members",
-            "list",
-            "--format",
-            "json",
-            quiet=True,
-        )
+        demo.run(*acting(OFFICE, "clerk"), "members", "list", "--format", "json", quiet=True)
     )
     with (DEMO / "import-report.csv").open(encoding="utf-8-sig", newline="") as file:
         refused = {row["row"] for row in csv.DictReader(file)}

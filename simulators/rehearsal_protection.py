@@ -7,9 +7,13 @@ from typing import Any
 
 from rich.table import Table
 
+from simulators.rehearsal_people import acting, begin_work, log_in_again, people_of_office
 from simulators.rehearsal_run import DEMO, Rehearsal, RehearsalError, batch_file, import_members
 
 __all__ = ["protection"]
+
+PEOPLE = {"workshop": ["clerk", "storekeeper", "production-operator"], "decider": ["decider"]}
+"""One person may have several roles; never the administrator, and here never the decider."""
 
 
 def terminal(demo: Rehearsal) -> None:
@@ -35,29 +39,34 @@ def terminal(demo: Rehearsal) -> None:
 
 def protected_card(demo: Rehearsal) -> tuple[str, str]:
     """7b: one card of the default profile, in a home of its own; give back its image and CAN."""
-    issuer = ("membercard-issuer", "--home", "demo/protected")
-    demo.run(*issuer, "database", "upgrade", quiet=True)
+    home = "demo/protected"
+    admin = acting(home, "admin")
+    demo.run("membercard-issuer", "--home", home, "database", "upgrade", quiet=True)
+    people_of_office(demo, home, PEOPLE, quiet=True)
     demo.run(
-        *issuer, "keys", "create", "--keystore", "file", "--pin-file", "demo/secrets/protected.pin",
+        *admin, "keys", "create", "--keystore", "file", "--pin-file", "demo/secrets/protected.pin",
         quiet=True,
     )  # fmt: skip
-    import_members(demo, issuer, quiet=True)
-    demo.run(*issuer, "members", "approve", "--all", "--by", "deciding committee", quiet=True)
-    demo.run(*issuer, "keys", "import-transport", "demo/secrets/transport.key", quiet=True)
-    demo.run(*issuer, "keys", "import-trust-point", "demo/pki/card-verifiable/VNMEMBER00001.cvcert")
+    workshop = begin_work(demo, home, "workshop", quiet=True)
+    import_members(demo, admin, workshop, quiet=True)
+    decider = begin_work(demo, home, "decider", quiet=True)
+    demo.run(*decider, "members", "approve", "--all", "--by", "deciding committee", quiet=True)
+    demo.run(*admin, "keys", "import-transport", "demo/secrets/transport.key", quiet=True)
+    demo.run(*admin, "keys", "import-trust-point", "demo/pki/card-verifiable/VNMEMBER00001.cvcert")
     demo.run(
         "membercard-simulator", "blank", "create", "--count", "1", "--out", "demo/protected-cards",
         "--transport-key", "demo/secrets/transport.key",
         quiet=True,
     )  # fmt: skip
-    demo.run(*issuer, "stock", "receive", "demo/protected-cards/delivery.csv", quiet=True)
+    demo.run(*workshop, "stock", "receive", "demo/protected-cards/delivery.csv", quiet=True)
     for verb in ("initialise", "personalise"):
         if verb == "personalise":
-            demo.run(*issuer, "cards", "bind", "--limit", "1", quiet=True)
-            demo.run(*issuer, "cards", "sign", "--all", "--pki", "demo/pki", quiet=True)
+            demo.run(*workshop, "cards", "bind", "--limit", "1", quiet=True)
+            log_in_again(demo, home, "decider", quiet=True)
+            demo.run(*decider, "cards", "sign", "--all", "--pki", "demo/pki", quiet=True)
         with demo.cards_in_readers("demo/protected-cards/*.json") as (reader,):
-            demo.run(*issuer, "station", verb, "--reader", reader, "--count", "1", quiet=True)
-    demo.run(*issuer, "cards", "print-data", "demo/secrets/protected.csv", quiet=True)
+            demo.run(*workshop, "station", verb, "--reader", reader, "--count", "1", quiet=True)
+    demo.run(*workshop, "cards", "print-data", "demo/secrets/protected.csv", quiet=True)
     with (DEMO / "secrets/protected.csv").open(encoding="utf-8", newline="") as file:
         can = next(row["can"] for row in csv.DictReader(file))
     with (DEMO / "protected-cards/delivery.csv").open(encoding="utf-8", newline="") as file:

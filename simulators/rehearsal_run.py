@@ -90,11 +90,13 @@ class Rehearsal:
                 server.wait(timeout=10)
 
 
-def import_members(demo: Rehearsal, issuer: Sequence[str], *, quiet: bool = False) -> None:
+def import_members(
+    demo: Rehearsal, admin: Sequence[str], clerk: Sequence[str], *, quiet: bool = False
+) -> None:
     """Organisations and members of the list; six rows of it are refused, so the status is 1."""
-    demo.run(*issuer, "organisations", "import", "demo/population/organisations.csv", quiet=quiet)
+    demo.run(*admin, "organisations", "import", "demo/population/organisations.csv", quiet=quiet)
     demo.run(
-        *issuer, "members", "import", "demo/population/members.xlsx",
+        *clerk, "members", "import", "demo/population/members.xlsx",
         "--portraits", "demo/population/portraits", "--report", "demo/import-report.csv",
         expected=(1,), quiet=quiet,
     )  # fmt: skip

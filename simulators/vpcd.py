@@ -78,6 +78,7 @@ class VirtualIcc:
 
     ``report`` gets one line for each card that goes in and when the slot is empty. ``wait_seconds`` bounds how long the
     driver may be away, and how long it may let a card wait that it accepted nowhere (another card is in the slot).
+    A card that ``stays`` is left in when the host has done with it, as people leave one, until ``interrupt``.
     """
 
     slot: int
@@ -88,6 +89,7 @@ class VirtualIcc:
     port: int = FIRST_PORT
     wait_seconds: float = 30.0
     absent_seconds: float = _ABSENT_SECONDS
+    stays: bool = False
     _socket: socket.socket | None = field(default=None, init=False)
 
     def run(self) -> None:
@@ -174,7 +176,7 @@ class VirtualIcc:
                     _send(connection, card.image.atr)
                 elif message[0] == _Control.POWER_OFF:
                     card.power_off()
-                    if exchange.next_number > 1:
+                    if exchange.next_number > 1 and not self.stays:
                         return _Ending.DONE
                 elif message[0] in (_Control.POWER_ON, _Control.RESET):
                     was_powered = True

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -21,9 +21,15 @@ from verifier.reading.terminal_proof import TerminalAccess
 from verifier.reading.transcript_file import ReadingSettings, Transcript
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_batch import CardChange
-from verifier.services.inspect_card import Inspection, InspectionRules, inspect_card
+from verifier.services.inspect_card import (
+    Inspection,
+    InspectionRules,
+    PortraitTrial,
+    inspect_card,
+)
+from verifier.trust.clock_mark import ROLLED_BACK, GuardedClock
 from verifier.trust.credentials import CredentialsSource, open_credentials
-from verifier.trust.directory import load_trust
+from verifier.trust.directory import Trust, load_trust
 from verifier.trust.proofs import proof_in_file, proofs_in
 
 __all__ = [
@@ -32,6 +38,7 @@ __all__ = [
     "Verifier",
     "card_change",
     "judge_stored",
+    "load_rules",
     "open_verifier",
 ]
 
@@ -41,11 +48,20 @@ _LIVE: Final = Conversation()
 
 
 class SystemClock:
-    """The computer's clocks."""
+    """The computer's clocks, and what guards the one that tells the time of day (verifier.trust.clock_mark)."""
+
+    def __init__(self, guard: GuardedClock | None = None) -> None:
+        self._guard = guard
 
     def now(self) -> datetime:
-        """The time of day."""
-        return datetime.now(UTC)
+        """The time of day; where a guard knows a later one to be past, that one."""
+        return datetime.now(UTC) if self._guard is None else self._guard.now()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a report must say of the time of day."""
+        is_rolled_back = self._guard is not None and self._guard.is_rolled_back
+        return (ROLLED_BACK,) if is_rolled_back else ()
 
     def monotonic(self) -> float:
         """Seconds since some moment."""
@@ -63,16 +79,25 @@ class Verifier:
     terminal: TerminalAccess
     decoder: PortraitDecoder
 
-    def inspect(self, reader: CardReader, password: CardPassword) -> Inspection:
-        """Read and judge the card in the reader."""
+    def inspect(
+        self,
+        reader: CardReader,
+        password: CardPassword,
+        *,
+        conversation: Conversation = _LIVE,
+        try_portrait: PortraitTrial | None = None,
+    ) -> Inspection:
+        """Read and judge the card in the reader; ``try_portrait`` stands in for the decoder's own trial."""
         self.decoder.prepare()
-        return inspect_card(
-            reader,
-            password,
-            read=self._read,
-            try_portrait=self.decoder.try_portrait,
-            rules=self.rules,
-            clock=self.clock,
+        return self._told(
+            inspect_card(
+                reader,
+                password,
+                read=lambda card, opens: self._read(card, opens, conversation=conversation),
+                try_portrait=self.decoder.try_portrait if try_portrait is None else try_portrait,
+                rules=self.rules,
+                clock=self.clock,
+            )
         )
 
     def inspect_recorded(
@@ -81,13 +106,15 @@ class Verifier:
         """The same, with a redacted transcript of what was said."""
         self.decoder.prepare()
         record = RecordedConversation(self.clock.monotonic)
-        inspection = inspect_card(
-            reader,
-            password,
-            read=lambda card, opens: self._read(card, opens, conversation=record),
-            try_portrait=self.decoder.try_portrait,
-            rules=self.rules,
-            clock=self.clock,
+        inspection = self._told(
+            inspect_card(
+                reader,
+                password,
+                read=lambda card, opens: self._read(card, opens, conversation=record),
+                try_portrait=self.decoder.try_portrait,
+                rules=self.rules,
+                clock=self.clock,
+            )
         )
         settings = ReadingSettings(
             profile=self.profile.name,
@@ -102,6 +129,12 @@ class Verifier:
             record, inspection.snapshot, settings=settings, report=inspection.report
         )
         return inspection, transcript
+
+    def _told(self, inspection: Inspection) -> Inspection:
+        """The same with what there is to say of the clock, unless somebody named the time to judge at."""
+        notes = () if self.rules.at is not None else self.clock.notes
+        report = replace(inspection.report, notes=(*inspection.report.notes, *notes))
+        return replace(inspection, report=report) if notes else inspection
 
     def _read(
         self,
@@ -132,10 +165,12 @@ def open_verifier(
     at: datetime | None = None,
     credentials: CredentialsSource | None = None,
     inclusion_proof: Path | None = None,
+    find_reader: Callable[[str], CardReader] = open_reader,
 ) -> Iterator[Verifier]:
     """Load what is trusted and what the terminal can show, then find the reader; its key is closed at the end.
 
     ``inclusion_proof`` is brought for the card; without it, the trust directory's ``proofs/`` are looked through.
+    ``find_reader`` finds the reader by its name.
 
     Raises:
         TrustError: the trust directory or its policy is broken, or does not know the purpose; the terminal's
@@ -144,29 +179,62 @@ def open_verifier(
         TransportError: there is no such reader.
     """
     trust = load_trust(trust_directory)
-    needed = trust.policy.protected_files(purpose)
+    rules = _rules(trust, trust_directory, purpose=purpose, at=at, inclusion_proof=inclusion_proof)
+    needed = rules.policy.protected_files(purpose)
     with ExitStack() as opened:
         shown = None if credentials is None else opened.enter_context(open_credentials(credentials))
         decoder = opened.enter_context(closing(PortraitDecoder()))
         yield Verifier(
             profile=load_profile(profile_name),
-            reader=open_reader(reader_name),
-            rules=InspectionRules(
-                anchors=trust.anchors,
-                policy=trust.policy,
-                log_policy=trust.log_policy,
-                proofs=(
-                    proofs_in(trust_directory / "proofs")
-                    if inclusion_proof is None
-                    else proof_in_file(inclusion_proof)
-                ),
-                purpose=purpose,
-                at=at,
-            ),
-            clock=SystemClock(),
+            reader=find_reader(reader_name),
+            rules=rules,
+            clock=SystemClock(GuardedClock.open(trust_directory, trust, system=_utc_now)),
             terminal=TerminalAccess(credentials=shown, needed=needed),
             decoder=decoder,
         )
+
+
+def load_rules(
+    trust_directory: Path,
+    *,
+    purpose: str | None = None,
+    at: datetime | None = None,
+    inclusion_proof: Path | None = None,
+) -> InspectionRules:
+    """What cards are judged by, from a trust directory.
+
+    Raises:
+        TrustError: the trust directory or its policy is broken.
+    """
+    return _rules(
+        load_trust(trust_directory),
+        trust_directory,
+        purpose=purpose,
+        at=at,
+        inclusion_proof=inclusion_proof,
+    )
+
+
+def _rules(
+    trust: Trust,
+    trust_directory: Path,
+    *,
+    purpose: str | None,
+    at: datetime | None,
+    inclusion_proof: Path | None,
+) -> InspectionRules:
+    return InspectionRules(
+        anchors=trust.anchors,
+        policy=trust.policy,
+        log_policy=trust.log_policy,
+        proofs=(
+            proofs_in(trust_directory / "proofs")
+            if inclusion_proof is None
+            else proof_in_file(inclusion_proof)
+        ),
+        purpose=purpose,
+        at=at,
+    )
 
 
 def judge_stored(
@@ -189,6 +257,10 @@ def judge_stored(
     report = judge(snapshot, trust=trust.anchors, policy=trust.policy, now=moment, purpose=purpose)
     seconds = max(0.0, clock.monotonic() - begin)
     return Inspection(snapshot=snapshot, report=report, judge_seconds=seconds), rules
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def card_change(wait_seconds: float) -> CardChange:

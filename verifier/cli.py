@@ -12,7 +12,10 @@ import typer
 from card_layout.errors import CardError
 from card_layout.transport.readers import list_readers
 from verifier.bootstrap import DEFAULT_PROFILE, Verifier, card_change, open_verifier
+from verifier.cli_bundle import bundle_app
+from verifier.cli_journal import journal_app
 from verifier.cli_replay import REPLAY_EXAMPLES, replay, write_evidence, write_transcript
+from verifier.cli_terminal import terminal_app
 from verifier.errors import UsageError, VerifierError
 from verifier.inspection.codes import CODES, to_markdown
 from verifier.inspection.messages import Language
@@ -57,6 +60,9 @@ app = typer.Typer(
 )
 reader_app = typer.Typer(help="The card readers of this computer.", rich_markup_mode=None)
 app.add_typer(reader_app, name="reader")
+app.add_typer(bundle_app, name="bundle")
+app.add_typer(terminal_app, name="terminal")
+app.add_typer(journal_app, name="journal")
 
 
 _INSPECT_EXAMPLES = """\b

@@ -18,7 +18,7 @@ from issuer.domain.card_secrets import CardSecrets
 from issuer.domain.chip import ChipState, Serial
 from issuer.domain.member import MemberId, MemberState
 from issuer.domain.production_errors import TransitionError
-from issuer.domain.status_allotment import StatusListRoom, room_left
+from issuer.domain.status_allotment import StatusListRoom
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.production_ports import CardLine, Clock, MemberToBind, NewCard
 
@@ -121,17 +121,17 @@ class SqlCardLedger(SqlCardRegister):
                 .limit(1)
             ).one_or_none()
             if newest is not None:
-                allotted = session.scalar(
-                    sa.select(sa.func.count()).where(CardRow.status_list == newest.list_id)
+                taken = session.scalars(
+                    sa.select(CardRow.status_index).where(CardRow.status_list == newest.list_id)
                 )
-                room = room_left(allotted=allotted or 0, size=size)
-                if room:
-                    return StatusListRoom(list_id=newest.list_id, room=room)
+                found = StatusListRoom(list_id=newest.list_id, size=size, taken=frozenset(taken))
+                if found.room:
+                    return found
             list_id = draw_list_id()
             now = self._clock()
             session.add(StatusListRow(list_id=list_id, size=size, created_at=now))
             journal(session, "status-list-begun", at=now, detail=list_id.hex())
-            return StatusListRoom(list_id=list_id, room=room_left(allotted=0, size=size))
+            return StatusListRoom(list_id=list_id, size=size)
 
     def bind(self, card: NewCard) -> None:
         """See ``CardLedger.bind``."""

@@ -53,6 +53,7 @@ class MemberRow(Base):
         sa.Index("ix_members_search_key_id", "search_key", "id"),
         sa.Index("ix_members_state_sort_key_id", "state", "sort_key", "id"),
         sa.Index("ix_members_organisation_id_sort_key_id", "organisation_id", "sort_key", "id"),
+        sa.Index("ix_members_standing_sort_key_id", "standing", "sort_key", "id"),
         sa.Index("ix_members_likeness_digest", "likeness_digest"),
     )
 
@@ -92,6 +93,7 @@ class MemberRow(Base):
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     approved_by: Mapped[str | None] = mapped_column(sa.String(200))
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 def member_of(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from issuer.db.base import Base
 from issuer.db.sealing import Sealer
+from issuer.domain.data_subjects import RetiredNumber
 from issuer.domain.vietnamese_text import likeness
 from issuer.errors import IssuerUnavailableError
 
@@ -18,6 +19,7 @@ __all__ = ["MemberSeals", "RegisterKeyRow", "RegisterKeys", "SealedChangeColumn"
 
 _CITIZEN_NUMBER_DIGEST: Final = "members.citizen_number_digest"
 _LIKENESS_DIGEST: Final = "members.likeness_digest"
+_RETIRED_NUMBER: Final = "retired_numbers.digest"
 _KEY_CHECK: Final = "register_keys.key_check"
 _THE_ONLY_ROW: Final = 1
 
@@ -112,6 +114,10 @@ class MemberSeals:
         return self._sealer.digest(
             f"{likeness(full_name)}|{birth_date.isoformat()}", purpose=_LIKENESS_DIGEST
         )
+
+    def retired_number_digest(self, retired: RetiredNumber) -> bytes:
+        """By which a number is known that was a deleted member's."""
+        return self._sealer.digest(retired.number, purpose=f"{_RETIRED_NUMBER}.{retired.kind}")
 
     @property
     def key_check(self) -> bytes:

@@ -1,21 +1,26 @@
 """The members of the register in the database."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from issuer.db.base import DATABASE_FAILURES, database_error, insert_rows
 from issuer.db.member_changes import MemberChangeRow, change_of, change_values
 from issuer.db.member_rows import MemberRow, member_of, member_values, statement_values
 from issuer.db.member_seals import MemberSeals
 from issuer.db.organisations import OrganisationRow
+from issuer.db.subjects import SqlSubjectRepository
 from issuer.domain.card_number import CardNumber
+from issuer.domain.data_subjects import numbers_to_retire
 from issuer.domain.member import Approval, Member, MemberId, MemberState
-from issuer.domain.member_change import MemberChange
+from issuer.domain.member_change import ChangeKind, FieldChange, MemberChange
+from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import OrganisationCode
+from issuer.domain.organisation_history import OrganisationAct
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.register_ports import (
     HistoryPage,
@@ -32,11 +37,15 @@ _Value = TypeVar("_Value")
 _LOOKUP_SIZE = 500
 """How many numbers stand in one IN (...): far below the parameter limits of both databases."""
 
+_ORGANISATION = MemberColumn.ORGANISATION_CODE
+_SERVED_IN = MemberColumn.SERVED_IN
 _SERVING = aliased(OrganisationRow, name="serving")
 _SELECT = (
     sa.select(MemberRow, OrganisationRow.code, _SERVING.code)
     .join(OrganisationRow, MemberRow.organisation_id == OrganisationRow.id)
     .outerjoin(_SERVING, MemberRow.served_in_id == _SERVING.id)
+    # A deleted record keeps its row for what hangs on it, and is no member's any more.
+    .where(MemberRow.erased_at.is_(None))
 )
 
 
@@ -60,6 +69,12 @@ class SqlMemberRepository:
                 f"member {member_id} is not in the register", code="member.unknown"
             )
         return found
+
+    def several(self, member_ids: Collection[MemberId]) -> tuple[Member, ...]:
+        """Those of these members who are in the register."""
+        return tuple(
+            member for part in _in_parts(member_ids) for member in self._all(MemberRow.id.in_(part))
+        )
 
     def find_by_card_number(self, card_number: CardNumber) -> Member | None:
         """The member who holds this card number."""
@@ -99,10 +114,20 @@ class SqlMemberRepository:
 
         Raises:
             ConflictError: a number is already taken, or an organisation is not there.
+            IssuerRefusedError: a number was a deleted member's (``number.retired``).
         """
         if not members:
             return
         seals = self._seals()
+        retired = SqlSubjectRepository(self._session, self._seals).retired(
+            [number for member in members for number in numbers_to_retire(member.statement)]
+        )
+        if retired:
+            raise IssuerRefusedError(
+                f"a {retired[0].kind.replace('-', ' ')} was that of somebody whose record was deleted, "
+                "and is given to nobody else",
+                code="number.retired",
+            )
         ids = self._organisation_ids(member.statement.organisation_code for member in members)
         serving_ids = self._organisation_ids(
             member.statement.served_in
@@ -176,7 +201,9 @@ class SqlMemberRepository:
 
     def count(self, *, state: MemberState | None = None) -> int:
         """How many there are."""
-        query = sa.select(sa.func.count()).select_from(MemberRow)
+        query = (
+            sa.select(sa.func.count()).select_from(MemberRow).where(MemberRow.erased_at.is_(None))
+        )
         if state is not None:
             query = query.where(MemberRow.state == state.value)
         return self._session.scalar(query) or 0
@@ -219,6 +246,92 @@ class SqlMemberRepository:
         insert_rows(
             self._session, MemberChangeRow, [change_values(each, seals) for each in changes]
         )
+
+    def count_in(self, code: OrganisationCode) -> int:
+        """How many members are recorded in this organisation, or served there."""
+        organisation_id = self._organisation_ids([code])[code]
+        return sum(
+            self._session.scalar(
+                sa.select(sa.func.count())
+                .select_from(MemberRow)
+                .where(column == organisation_id, MemberRow.erased_at.is_(None))
+            )
+            or 0
+            for column in (MemberRow.organisation_id, MemberRow.served_in_id)
+        )
+
+    def move_all(
+        self, code: OrganisationCode, to: OrganisationCode, *, on: date, act: OrganisationAct
+    ) -> int:
+        """Let all members of an organisation be recorded, or served, in another one; gives back how many.
+
+        Each gets the next version, and its line of history.
+        """
+        ids = self._organisation_ids([code, to])
+        old, new = ids[code], ids[to]
+        is_new = MemberRow.organisation_id == new
+        recorded = self._moved(MemberRow.organisation_id == old, {MemberRow.organisation_id: new})
+        lines = [
+            *((each, FieldChange(column=_ORGANISATION, old=code, new=to)) for each in recorded),
+            # Who is recorded now where they are served is served at home.
+            *(
+                (each, FieldChange(column=_SERVED_IN, old=to, new=None))
+                for each in self._moved(
+                    sa.and_(is_new, MemberRow.served_in_id == new),
+                    {MemberRow.served_in_id: None},
+                    is_same_act=True,
+                )
+            ),
+            *(
+                (each, FieldChange(column=_SERVED_IN, old=code, new=None))
+                for each in self._moved(
+                    sa.and_(is_new, MemberRow.served_in_id == old), {MemberRow.served_in_id: None}
+                )
+            ),
+            *(
+                (each, FieldChange(column=_SERVED_IN, old=code, new=to))
+                for each in self._moved(
+                    MemberRow.served_in_id == old, {MemberRow.served_in_id: new}
+                )
+            ),
+        ]
+        seals = self._seals()
+        changes = [
+            MemberChange(
+                member_id=MemberId(member_id),
+                version=version,
+                at=act.at,
+                account=act.account,
+                kind=ChangeKind.EVENT,
+                effective=on,
+                reason=act.reason,
+                evidence=act.evidence,
+                change=change,
+            )
+            for (member_id, version), change in lines
+        ]
+        insert_rows(
+            self._session, MemberChangeRow, [change_values(each, seals) for each in changes]
+        )
+        return len({each.member_id for each in changes})
+
+    def _moved(
+        self,
+        condition: sa.ColumnElement[bool],
+        values: Mapping[InstrumentedAttribute[Any], object],
+        *,
+        is_same_act: bool = False,
+    ) -> list[tuple[uuid.UUID, int]]:
+        """Change some members; gives back who they are, with the version that each has now."""
+        version = MemberRow.version if is_same_act else MemberRow.version + 1
+        rows = self._session.execute(
+            sa.update(MemberRow)
+            .where(condition, MemberRow.erased_at.is_(None))
+            .values({**values, MemberRow.version: version})
+            .returning(MemberRow.id, MemberRow.version)
+            .execution_options(synchronize_session=False)
+        )
+        return [(member_id, number) for member_id, number in rows]
 
     def history(
         self, member_id: MemberId, *, limit: int, behind: HistoryPosition | None = None

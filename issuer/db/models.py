@@ -6,7 +6,7 @@ from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
-from issuer.db.organisations import OrganisationRow
+from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
 from issuer.db.people_tables import (
     AccountRow,
     AssignmentRow,
@@ -21,6 +21,7 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
+from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
     "AccountRow",
@@ -32,6 +33,9 @@ __all__ = [
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "DisclosureRow",
+    "ErasureRow",
+    "FileToDestroyRow",
     "ImportChunkRow",
     "ImportRow",
     "ImportRowRow",
@@ -39,7 +43,9 @@ __all__ = [
     "MemberChangeRow",
     "MemberRow",
     "OrganisationRow",
+    "OrganisationVersionRow",
     "RegisterKeyRow",
+    "RetiredNumberRow",
     "SecondFactorRow",
     "SessionRow",
     "StatusListRow",

@@ -108,6 +108,12 @@ class SqlAccountRepository:
             for row in rows
         )
 
+    def has_credential(self, credential_id: bytes) -> bool:
+        """See ``AccountRepository``."""
+        found = sa.select(SecondFactorRow.credential_id)
+        found = found.where(SecondFactorRow.credential_id == credential_id)
+        return bool(self._session.scalar(sa.select(sa.exists(found))))
+
     def add_second_factor(self, factor: SecondFactor) -> None:
         """See ``AccountRepository``."""
         self._write(

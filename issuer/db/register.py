@@ -7,16 +7,19 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
+from issuer.db.directory import SqlMemberDirectory
 from issuer.db.import_seals import ImportSeals
 from issuer.db.imports import SqlImportLedger
 from issuer.db.login_sessions import SqlSessionRepository
-from issuer.db.member_seals import RegisterKeys
+from issuer.db.member_seals import MemberSeals, RegisterKeys
 from issuer.db.members import SqlMemberRepository
 from issuer.db.organisations import SqlOrganisationRepository
 from issuer.db.people import SqlAccountRepository
 from issuer.db.sealing import Sealer
+from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
 from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.register_ports import (
@@ -24,6 +27,7 @@ from issuer.services.register_ports import (
     OrganisationRepository,
     RegisterTransaction,
 )
+from issuer.services.subject_ports import SubjectRepository
 
 __all__ = ["SqlRegister"]
 
@@ -39,9 +43,12 @@ class SqlRegisterTransaction:
     """The repositories over one session."""
 
     def __init__(self, session: Session, keys: RegisterKeys, *, is_writing: bool) -> None:
-        self.members: MemberRepository = SqlMemberRepository(
-            session, lambda: keys.open(session, is_writing=is_writing)
-        )
+        def seals() -> MemberSeals:
+            return keys.open(session, is_writing=is_writing)
+
+        self.members: MemberRepository = SqlMemberRepository(session, seals)
+        self.directory: MemberDirectory = SqlMemberDirectory(session, seals)
+        self.subjects: SubjectRepository = SqlSubjectRepository(session, seals)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
         self.imports: ImportLedger = SqlImportLedger(
             session, lambda: ImportSeals(keys.open(session, is_writing=is_writing).sealer)

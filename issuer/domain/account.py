@@ -25,6 +25,7 @@ __all__ = [
     "PasswordHash",
     "check_assignments",
     "check_new_password",
+    "is_account_name",
     "normalised_password",
     "parse_account_name",
 ]
@@ -132,13 +133,18 @@ def check_assignments(assignments: Sequence[Assignment]) -> None:
         )
 
 
+def is_account_name(text: str) -> bool:
+    """Whether an account could have this name."""
+    return _NAME.fullmatch(text) is not None and text not in _RESERVED
+
+
 def parse_account_name(text: str) -> AccountName:
     """An account's name as people write it.
 
     Raises:
         IssuerDataError: ``account.name-malformed``.
     """
-    if not _NAME.fullmatch(text) or text in _RESERVED:
+    if not is_account_name(text):
         raise IssuerDataError(
             f"account name of {len(text)} characters, expected 2 to 64 of a-z 0-9 . _ @ -, "
             "a letter first, and not a name that programs have",

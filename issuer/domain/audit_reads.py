@@ -17,7 +17,7 @@ MEMBER_READ: Final = "member.read"
 """One member's record was shown; the subject is the member."""
 
 MEMBERS_LISTED: Final = "members.listed"
-"""Several were shown, or written to a file; the subject is the organisation whose list it was, or the service."""
+"""Several were shown, or written to a file; the subject is the bundle, the organisation whose list it was, or the service."""
 
 _MEMBERS: Final = "members"
 _IDS_IN_RECORD: Final = 100
@@ -48,16 +48,26 @@ def members_listed(
     account: AccountName,
     organisation: OrganisationCode | None,
     at: datetime,
+    bundle: str | None = None,
 ) -> Iterator[AuditRecord]:
-    """Members were shown in a list or written to a file; as many records as it takes, none for an empty list."""
+    """Members were shown in a list or written to a file; as many records as it takes, none for an empty list.
+
+    ``bundle`` names the bundle that they were written to.
+    """
+    if bundle is not None:
+        subject, subject_id = AuditSubject.BUNDLE, bundle
+    elif organisation is not None:
+        subject, subject_id = AuditSubject.ORGANISATION, str(organisation)
+    else:
+        subject, subject_id = AuditSubject.SERVICE, "register"
     for start in range(0, len(member_ids), _IDS_IN_RECORD):
         part = member_ids[start : start + _IDS_IN_RECORD]
         yield AuditRecord(
             at=at,
             account=account,
             action=MEMBERS_LISTED,
-            subject=AuditSubject.SERVICE if organisation is None else AuditSubject.ORGANISATION,
-            subject_id="register" if organisation is None else organisation,
+            subject=subject,
+            subject_id=subject_id,
             organisation=organisation,
             details={_MEMBERS: " ".join(each.hex for each in part), "count": len(part)},
         )

@@ -36,12 +36,14 @@ class Organisation:
         parent_code: the organisation above it, ``None`` for a top-most one.
         committee_number: two digits that begin the card numbers of its members and of all below it;
             ``None`` where it follows the organisation above.
+        level: what kind of organisation it is, such as chi bộ or đảng ủy cơ sở; levels are optional.
     """
 
     code: OrganisationCode
     name: str
     parent_code: OrganisationCode | None = None
     committee_number: str | None = None
+    level: str | None = None
 
 
 class OrganisationTree:
@@ -54,6 +56,7 @@ class OrganisationTree:
             IssuerDataError: a code stands twice (``organisation.repeated``).
         """
         self._by_code: dict[OrganisationCode, Organisation] = {}
+        self._below: dict[OrganisationCode, list[Organisation]] | None = None
         for organisation in organisations:
             if organisation.code in self._by_code:
                 raise IssuerDataError(
@@ -109,6 +112,36 @@ class OrganisationTree:
             IssuerDataError: as ``path``.
         """
         return tuple(each.code for each in reversed(self.path(code)))
+
+    def below(self, code: OrganisationCode) -> dict[OrganisationCode, int]:
+        """The organisation and all below it, each with how many levels it is below.
+
+        Raises:
+            IssuerDataError: ``organisation.unknown``.
+        """
+        depths = {self.get(code).code: 0}
+        front = [code]
+        while front:
+            front = [
+                each.code
+                for above in front
+                for each in self._children().get(above, ())
+                if each.code not in depths
+            ]
+            depths.update(dict.fromkeys(front, max(depths.values()) + 1))
+        return depths
+
+    def children(self, code: OrganisationCode) -> tuple[Organisation, ...]:
+        """The organisations directly below, by code."""
+        return tuple(sorted(self._children().get(code, ()), key=lambda each: each.code))
+
+    def _children(self) -> dict[OrganisationCode, list[Organisation]]:
+        if self._below is None:
+            self._below = {}
+            for each in self._by_code.values():
+                if each.parent_code is not None:
+                    self._below.setdefault(each.parent_code, []).append(each)
+        return self._below
 
     def issuing_committee(self, code: OrganisationCode) -> Organisation:
         """The committee that a card names as its issuer: the top-most organisation."""

@@ -8,7 +8,7 @@ from typing import Final
 from issuer.db.sealing import Sealer
 from issuer.domain.member_change import EvidenceDigest
 from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
-from pki.durable import replace_file
+from pki.durable import replace_file, sync_directory
 
 __all__ = ["MAX_EVIDENCE_BYTES", "FolderEvidenceStore"]
 
@@ -50,6 +50,16 @@ class FolderEvidenceStore:
         except OSError as error:
             raise _unavailable("keep a document", error) from error
         return digest
+
+    def remove(self, digest: EvidenceDigest) -> None:
+        """See ``EvidenceStore.remove``."""
+        path = self._path(digest)
+        try:
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                sync_directory(path.parent)
+        except OSError as error:
+            raise _unavailable("destroy a document", error) from error
 
     def get(self, digest: EvidenceDigest) -> bytes:
         """The document with this digest, checked against it.

@@ -104,7 +104,12 @@ class Header:
 
     @classmethod
     def from_cells(
-        cls, cells: Sequence[Cell], columns: Sequence[str], *, passed_over: Sequence[str] = ()
+        cls,
+        cells: Sequence[Cell],
+        columns: Sequence[str],
+        *,
+        passed_over: Sequence[str] = (),
+        optional: Sequence[str] = (),
     ) -> "Header":
         """Find every column in the header line; their order does not matter.
 
@@ -112,6 +117,7 @@ class Header:
             cells: the header line.
             columns: what must be there.
             passed_over: columns that may be there and say nothing: a correction file's own.
+            optional: further columns that may be there.
 
         Raises:
             IssuerDataError: a column is missing, unknown or there twice (``file.columns``).
@@ -119,6 +125,7 @@ class Header:
         names = [cell.strip().lower() if isinstance(cell, str) else cell for cell in cells]
         while names and names[-1] in (None, ""):
             names.pop()
+        columns = [*columns, *(column for column in optional if column in names)]
         missing = [column for column in columns if column not in names]
         if missing:
             raise IssuerDataError(
@@ -152,6 +159,7 @@ class TemplateLayout:
 
     columns: Sequence[str]
     passed_over: Sequence[str] = ()
+    optional: Sequence[str] = ()
 
     @property
     def header_line(self) -> int:
@@ -169,7 +177,9 @@ class TemplateLayout:
         Raises:
             IssuerDataError: ``file.columns``.
         """
-        return Header.from_cells(cells, self.columns, passed_over=self.passed_over)
+        return Header.from_cells(
+            cells, self.columns, passed_over=self.passed_over, optional=self.optional
+        )
 
 
 class Table:

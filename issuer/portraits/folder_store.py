@@ -37,6 +37,19 @@ class FolderPortraitStore:
             ) from error
         return digest
 
+    def remove(self, digest: PortraitDigest) -> None:
+        """See ``PortraitStore.remove``."""
+        path = self._path(digest)
+        try:
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                _sync_directory(path.parent)
+        except OSError as error:
+            raise IssuerUnavailableError(
+                f"the portrait store cannot destroy a portrait: {error.strerror}",
+                code="portrait-store.unavailable",
+            ) from error
+
     def get(self, digest: PortraitDigest) -> bytes:
         """The image with this digest, checked against it.
 
@@ -80,7 +93,11 @@ def _write_durably(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)
     finally:

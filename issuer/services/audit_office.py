@@ -13,7 +13,7 @@ from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.services.audit_ports import AuditPage, AuditQuestion
 from issuer.services.register_ports import OrganisationRepository, Register
 
-__all__ = ["AUDIT_TRAIL", "MAX_PAGE", "AuditOffice", "check_trail"]
+__all__ = ["AUDIT_TRAIL", "MAX_PAGE", "AuditOffice", "at_and_below", "check_trail"]
 
 AUDIT_TRAIL = "audit-trail"
 """What records call the trail where an act was about itself."""
@@ -148,15 +148,16 @@ def _within_reach(
     roots = actor.roots(Right.READ_AUDIT)
     if roots is None:
         return question
-    reach = _at_and_below(roots, organisations)
+    reach = at_and_below(roots, organisations)
     if question.organisations is not None:
         reach &= frozenset(question.organisations)
     return replace(question, organisations=reach)
 
 
-def _at_and_below(
+def at_and_below(
     roots: frozenset[OrganisationCode], organisations: OrganisationRepository
 ) -> frozenset[OrganisationCode]:
+    """The codes of these organisations and of all below them."""
     children: dict[OrganisationCode, list[OrganisationCode]] = {}
     for each in organisations.all():
         if each.parent_code is not None:

@@ -1,6 +1,6 @@
 """Bind approved members to initialised chips, and draw what is drawn for a card."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from card_layout.profile import CardProfile
 from issuer.domain.card import REFERENCE_BYTES, CardReference
@@ -20,7 +20,7 @@ from issuer.services.production_ports import CardLedger, MemberToBind, NewCard
 __all__ = ["BindingReport", "bind_cards"]
 
 _MAX_DRAWS = 100
-"""Status lists stay half empty, so a hundred draws in a row that all repeat mean a broken source."""
+"""An index is drawn among those that are left, so a hundred draws in a row that all repeat mean a broken source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,23 +51,24 @@ def bind_cards(
     pairs = list(zip(members, chips, strict=False))[:limit]
     bound: list[CardReference] = []
     status_list: StatusListRoom | None = None
+    taken: set[int] = set()
     for member, serial in pairs:
-        if status_list is None or status_list.room == 0:
+        if status_list is None or len(taken) == status_list.size:
             status_list = ledger.status_list_to_fill(
                 size=list_size, draw_list_id=lambda: random_bytes(LIST_ID_BYTES)
             )
+            taken = set(status_list.taken)
         bound.append(
             _bind_with_draws(
                 ledger,
                 member,
                 serial,
                 profile=profile,
-                list_id=status_list.list_id,
-                list_size=list_size,
+                status_list=status_list,
+                taken=taken,
                 random_bytes=random_bytes,
             )
         )
-        status_list = replace(status_list, room=status_list.room - 1)
     return BindingReport(
         bound=tuple(bound),
         members_left=len(members) - len(bound),
@@ -81,11 +82,11 @@ def _bind_with_draws(
     serial: Serial,
     *,
     profile: CardProfile,
-    list_id: bytes,
-    list_size: int,
+    status_list: StatusListRoom,
+    taken: set[int],
     random_bytes: RandomBytes,
 ) -> CardReference:
-    """Draw, and draw again where the ledger knows one of the numbers."""
+    """Draw, and draw again where the ledger knows one of the numbers; the card's index is ``taken`` then."""
     attempt = 0
     while True:
         attempt += 1
@@ -95,7 +96,10 @@ def _bind_with_draws(
             serial=serial,
             ordinal=member.ordinal,
             profile=profile.name,
-            status=StatusIndex(list_id=list_id, index=draw_index(random_bytes, size=list_size)),
+            status=StatusIndex(
+                list_id=status_list.list_id,
+                index=draw_index(random_bytes, size=status_list.size, taken=taken),
+            ),
             secrets=CardSecrets.draw(random_bytes),
         )
         try:
@@ -104,4 +108,5 @@ def _bind_with_draws(
             if error.code != "card.draw-repeated" or attempt == _MAX_DRAWS:
                 raise
         else:
+            taken.add(card.status.index)
             return card.reference

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from issuer.domain.data_subjects import numbers_to_retire
 from issuer.domain.list_row import Cell, Finding
 from issuer.domain.member import Member, MemberStatement, PortraitDigest
 from issuer.domain.member_list import JudgedRow, MemberColumn
@@ -152,6 +153,7 @@ def compare(candidates: Sequence[Candidate], transaction: RegisterTransaction) -
         for column, _, number_of in _NUMBER_COLUMNS
         if number_of(member.statement) is not None
     }
+    retired = _with_retired_numbers(candidates, transaction)
     outcomes: list[RowOutcome] = []
     variants: list[Candidate] = []
     unknown: list[Candidate] = []
@@ -165,7 +167,9 @@ def compare(candidates: Sequence[Candidate], transaction: RegisterTransaction) -
             if by_number
             else []
         )
-        if not any(found):
+        if candidate.row.number in retired:
+            outcomes.append(retired[candidate.row.number])
+        elif not any(found):
             unknown.append(candidate)
         elif (judged := _judge_against(candidate, found)) is None:
             variants.append(candidate.with_doubts((_tone_marks(candidate),)))
@@ -185,6 +189,32 @@ def place_of(
     if code not in organisations:
         return ()
     return tuple(reversed([each.code for each in organisations.path(code)]))
+
+
+def _with_retired_numbers(
+    candidates: Sequence[Candidate], transaction: RegisterTransaction
+) -> Mapping[int, RowOutcome]:
+    """The refusals of those who have a number of somebody whose record was deleted, by row."""
+    numbers = {
+        number: candidate.row.number
+        for candidate in candidates
+        for number in numbers_to_retire(candidate.row.statement)
+    }
+    return {
+        numbers[found]: RowOutcome(
+            row=numbers[found],
+            result=RowResult.REFUSED,
+            findings=(
+                Finding(
+                    row=numbers[found],
+                    column=found.kind.replace("-", "_"),
+                    code="number.retired",
+                    sentence=f"the {found.kind.replace('-', ' ')} was that of somebody whose record was deleted",
+                ),
+            ),
+        )
+        for found in transaction.subjects.retired(list(numbers))
+    }
 
 
 def _with_likenesses(

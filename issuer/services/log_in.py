@@ -10,9 +10,10 @@ from issuer.domain.account import (
     Account,
     PasswordHash,
     check_new_password,
+    is_account_name,
     normalised_password,
 )
-from issuer.domain.audit import AuditDetail, AuditRecord, AuditSubject
+from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.login_attempts import (
     AttemptKey,
     AttemptLimit,
@@ -32,6 +33,7 @@ from issuer.domain.session import (
     SessionToken,
 )
 from issuer.errors import IssuerDataError, IssuerRefusedError, TooManyAttemptsError
+from issuer.services.account_records import record_act_on
 from issuer.services.people_ports import PasswordHasher
 from issuer.services.register_ports import Register, RegisterTransaction
 
@@ -237,7 +239,9 @@ class LogIn:
                 else session.restriction,
             )
             transaction.sessions.add(session)
-            _record(transaction, now, name, "account.password-changed", name)
+            record_act_on(
+                current, "account.password-changed", transaction=transaction, by=name, at=now
+            )
         return OpenedSession(token=fresh, session=session, account=name)
 
     def log_out(self, token: SessionToken) -> None:
@@ -246,24 +250,10 @@ class LogIn:
         with self.register.writing() as transaction:
             found = transaction.sessions.find(token.digest)
             if found is not None and transaction.sessions.end(token.digest):
-                name = found.account.name
-                _record(
-                    transaction, now, name, "session.closed", name,
-                    session=str(found.session.session_id),
+                record_act_on(
+                    found.account, "session.closed", transaction=transaction,
+                    by=found.account.name, at=now, session=str(found.session.session_id),
                 )  # fmt: skip
-
-    def end_own_sessions(self, token: SessionToken, *, face: Face) -> int:
-        """End every session of one's own account, this one among them; how many they were.
-
-        Raises:
-            IssuerRefusedError: ``session.ended``.
-        """
-        presence = self.authenticate(token, face=face)
-        now, name = self.clock(), presence.actor.account
-        with self.register.writing() as transaction:
-            count = transaction.sessions.end_all(presence.session.account_id)
-            _record(transaction, now, name, "account.sessions-ended", name, sessions=count)
-        return count
 
     def _limits(self, name: str, address: str | None) -> Mapping[AttemptKey, AttemptLimit]:
         limits = {key_of_account(name): self.policy.by_account}
@@ -283,7 +273,9 @@ class LogIn:
                 if now < known.blocked_until:
                     raise _too_many(known.blocked_until - now)
                 transaction.sessions.remember_attempts(key, known.one_more(now, limit))
-            return transaction.people.find(AccountName(name)), now
+            # What cannot be a name may hold what a database takes for no text.
+            account = transaction.people.find(AccountName(name)) if is_account_name(name) else None
+            return account, now
 
     def _compare(
         self,
@@ -369,8 +361,8 @@ class LogIn:
         memory = max(self.policy.by_account.memory, self.policy.by_address.memory)
         transaction.sessions.forget_attempts_before(now - memory)
         transaction.sessions.add(session)
-        _record(
-            transaction, now, account.name, "session.opened", account.name,
+        record_act_on(
+            account, "session.opened", transaction=transaction, by=account.name, at=now,
             face=face.value, method=method.value, session=str(session.session_id),
         )  # fmt: skip
         return OpenedSession(token=token, session=session, account=account.name)
@@ -403,24 +395,4 @@ def _too_many(wait: timedelta) -> TooManyAttemptsError:
     seconds = int(wait.total_seconds()) + 1
     return TooManyAttemptsError(
         f"it was tried too often: try again in {seconds} s", retry_after=seconds
-    )
-
-
-def _record(
-    transaction: RegisterTransaction,
-    now: datetime,
-    by: AccountName,
-    action: str,
-    subject: AccountName,
-    **details: AuditDetail,
-) -> None:
-    transaction.audit.append(
-        AuditRecord(
-            at=now,
-            account=by,
-            action=action,
-            subject=AuditSubject.ACCOUNT,
-            subject_id=subject,
-            details=details,
-        )
     )

@@ -17,9 +17,10 @@ from issuer.domain.account import (
     check_assignments,
     check_new_password,
 )
-from issuer.domain.audit import AuditDetail, AuditRecord, AuditSubject
+from issuer.domain.audit import AuditDetail
 from issuer.domain.rights import AccountName, Actor, Assignment, Right, Role
 from issuer.errors import IssuerRefusedError
+from issuer.services.account_records import record_act_on
 from issuer.services.people_ports import PasswordHasher
 from issuer.services.places import place_of
 from issuer.services.register_ports import Register, RegisterTransaction
@@ -62,7 +63,9 @@ class People:
                     hint="membercard-issuer people create NAME",
                 )
             transaction.people.add(account)
-            _record(transaction, now, name, "account.first-created", account)
+            record_act_on(
+                account, "account.first-created", transaction=transaction, by=name, at=now
+            )
         return account
 
     def create(
@@ -101,8 +104,7 @@ class People:
                     code="account.name-taken",
                 )
             transaction.people.add(account)
-            _record(
-                transaction, now, actor.account, "account.created", account,
+            record_act_on(account, "account.created", transaction=transaction, by=actor.account, at=now,
                 assignments=_roles(given),
             )  # fmt: skip
         return account
@@ -185,6 +187,31 @@ class People:
             ends_sessions=True,
         )
 
+    def remove_second_factors(self, name: AccountName, *, actor: Actor) -> int:
+        """Forget every second factor of an account, because its owner lost them; its sessions end; how many they were.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``account.unknown``, ``account.own``.
+        """
+        now = self.clock()
+        with self.register.writing() as transaction:
+            account = transaction.people.get(name)
+            _demand_over(transaction, actor, account, (), now)
+            _check_not_own(account, actor)
+            factors = transaction.people.second_factors(account.account_id)
+            for each in factors:
+                transaction.people.remove_second_factor(account.account_id, each.credential_id)
+            transaction.sessions.end_all(account.account_id)
+            record_act_on(
+                account,
+                "account.second-factors-removed",
+                transaction=transaction,
+                by=actor.account,
+                at=now,
+                factors=len(factors),
+            )
+        return len(factors)
+
     def end_sessions(self, name: AccountName, *, actor: Actor) -> int:
         """End every session of an account, one's own among them; how many they were.
 
@@ -197,8 +224,13 @@ class People:
             if name != actor.account:
                 _demand_over(transaction, actor, account, (), now)
             count = transaction.sessions.end_all(account.account_id)
-            _record(
-                transaction, now, actor.account, "account.sessions-ended", account, sessions=count
+            record_act_on(
+                account,
+                "account.sessions-ended",
+                transaction=transaction,
+                by=actor.account,
+                at=now,
+                sessions=count,
             )
         return count
 
@@ -259,11 +291,7 @@ class People:
             transaction.people.lock()
             account = transaction.people.get(name)
             _demand_over(transaction, actor, account, touched, now)
-            if name == actor.account:
-                raise IssuerRefusedError(
-                    f"account {name} is one's own: somebody else has to do this",
-                    code="account.own",
-                )
+            _check_not_own(account, actor)
             changed = change(account)
             transaction.people.replace(changed)
             if account.is_administrator_of_all and not transaction.people.count_administrators():
@@ -273,7 +301,14 @@ class People:
                 )
             if ends_sessions:
                 transaction.sessions.end_all(account.account_id)
-            _record(transaction, now, actor.account, action, account, **_details(touched))
+            record_act_on(
+                account,
+                action,
+                transaction=transaction,
+                by=actor.account,
+                at=now,
+                **_details(touched),
+            )
         return changed
 
 
@@ -300,6 +335,13 @@ def _demand_over(
     _demand(transaction, actor, (*account.assignments, *touched), now)
 
 
+def _check_not_own(account: Account, actor: Actor) -> None:
+    if account.name == actor.account:
+        raise IssuerRefusedError(
+            f"account {account.name} is one's own: somebody else has to do this", code="account.own"
+        )
+
+
 def _may_manage(transaction: RegisterTransaction, actor: Actor, account: Account) -> bool:
     return all(
         actor.may(Right.MANAGE_PEOPLE, place=place_of(transaction.organisations, code))
@@ -313,23 +355,3 @@ def _roles(assignments: Sequence[Assignment]) -> str:
 
 def _details(touched: tuple[Assignment, ...]) -> dict[str, AuditDetail]:
     return {"assignments": _roles(touched)} if touched else {}
-
-
-def _record(
-    transaction: RegisterTransaction,
-    now: datetime,
-    by: AccountName,
-    action: str,
-    account: Account,
-    **details: AuditDetail,
-) -> None:
-    transaction.audit.append(
-        AuditRecord(
-            at=now,
-            account=by,
-            action=action,
-            subject=AuditSubject.ACCOUNT,
-            subject_id=account.name,
-            details=details,
-        )
-    )

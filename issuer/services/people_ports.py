@@ -69,6 +69,9 @@ class AccountRepository(Protocol):
     def second_factors(self, account_id: AccountId) -> tuple[SecondFactor, ...]:
         """The second factors of an account, the oldest first."""
 
+    def has_credential(self, credential_id: bytes) -> bool:
+        """Whether the credential is registered, for whatever account."""
+
     def add_second_factor(self, factor: SecondFactor) -> None:
         """Store a new second factor.
 

@@ -10,12 +10,16 @@ from issuer.domain.card_number import CardNumber
 from issuer.domain.member import Approval, Member, MemberId, MemberState, PortraitDigest
 from issuer.domain.member_change import EvidenceDigest, MemberChange
 from issuer.domain.member_rules import MemberColumn
-from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
+from issuer.domain.organisation import OrganisationCode
+from issuer.domain.organisation_history import OrganisationAct
 from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
+from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
+from issuer.services.subject_ports import SubjectRepository
 
 __all__ = [
     "EvidenceStore",
@@ -85,40 +89,6 @@ class HistoryPage:
     end: HistoryPosition | None
 
 
-class OrganisationRepository(Protocol):
-    """The organisations of the register, within one transaction."""
-
-    def tree(self) -> OrganisationTree:
-        """All of them."""
-
-    def get(self, code: OrganisationCode) -> Organisation:
-        """One organisation.
-
-        Raises:
-            IssuerDataError: there is none (``organisation.unknown``).
-        """
-
-    def around(self, codes: Collection[OrganisationCode]) -> OrganisationTree:
-        """Those of these organisations that there are, with all above them: enough for their ways up."""
-
-    def issuing_committee(self, code: OrganisationCode) -> Organisation:
-        """The top-most organisation above this one, or itself.
-
-        Raises:
-            IssuerDataError: there is none (``organisation.unknown``).
-        """
-
-    def all(self) -> tuple[Organisation, ...]:
-        """All of them, by code."""
-
-    def add(self, organisations: Sequence[Organisation]) -> None:
-        """Store new organisations, parents before their children.
-
-        Raises:
-            ConflictError: a code is already there, or a parent is not.
-        """
-
-
 class MemberRepository(Protocol):
     """The members of the register, within one transaction."""
 
@@ -128,6 +98,9 @@ class MemberRepository(Protocol):
         Raises:
             IssuerRefusedError: there is none (``member.unknown``).
         """
+
+    def several(self, member_ids: Collection[MemberId]) -> tuple[Member, ...]:
+        """Those of these members who are in the register."""
 
     def find_by_card_number(self, card_number: CardNumber) -> Member | None:
         """The member who holds this card number."""
@@ -143,6 +116,7 @@ class MemberRepository(Protocol):
 
         Raises:
             ConflictError: a number is already taken, or an organisation is not there.
+            IssuerRefusedError: a number was a deleted member's (``number.retired``).
         """
 
     def approve(self, member_ids: Collection[MemberId], approval: Approval) -> frozenset[MemberId]:
@@ -169,6 +143,17 @@ class MemberRepository(Protocol):
                 an organisation is not there.
         """
 
+    def count_in(self, code: OrganisationCode) -> int:
+        """How many members are recorded in this organisation, or served there."""
+
+    def move_all(
+        self, code: OrganisationCode, to: OrganisationCode, *, on: date, act: OrganisationAct
+    ) -> int:
+        """Let all members of an organisation be recorded, or served, in another one; gives back how many.
+
+        Each gets the next version, and its line of history.
+        """
+
     def history(
         self, member_id: MemberId, *, limit: int, behind: HistoryPosition | None = None
     ) -> HistoryPage:
@@ -183,6 +168,10 @@ class RegisterTransaction(Protocol):
         """The members."""
 
     @property
+    def directory(self) -> MemberDirectory:
+        """The members in lists and by search."""
+
+    @property
     def organisations(self) -> OrganisationRepository:
         """The organisations."""
 
@@ -193,6 +182,10 @@ class RegisterTransaction(Protocol):
     @property
     def sessions(self) -> SessionRepository:
         """Sessions and failed log-ins."""
+
+    @property
+    def subjects(self) -> SubjectRepository:
+        """What is held about people beyond their record."""
 
     @property
     def audit(self) -> AuditTrail:
@@ -224,6 +217,13 @@ class EvidenceStore(Protocol):
             IssuerUnavailableError: it cannot be kept (``evidence-store.unavailable``).
         """
 
+    def remove(self, digest: EvidenceDigest) -> None:
+        """Destroy the document with this digest; one that is not there is destroyed already.
+
+        Raises:
+            IssuerUnavailableError: it cannot be destroyed (``evidence-store.unavailable``).
+        """
+
     def get(self, digest: EvidenceDigest) -> bytes:
         """The document with this digest, checked against it.
 
@@ -241,6 +241,13 @@ class PortraitStore(Protocol):
 
         Raises:
             IssuerUnavailableError: it cannot be kept (``portrait-store.unavailable``).
+        """
+
+    def remove(self, digest: PortraitDigest) -> None:
+        """Destroy the image with this digest; one that is not there is destroyed already.
+
+        Raises:
+            IssuerUnavailableError: it cannot be destroyed (``portrait-store.unavailable``).
         """
 
     def get(self, digest: PortraitDigest) -> bytes:

@@ -22,7 +22,16 @@ _LEFT_OUT: Final = frozenset(
 """The database is copied by its own means; snapshots are made anew from the journal."""
 
 _PUBLIC: Final = frozenset(
-    {"certificates", "crl", "stop", "card-verifiable", "master-list", "status", "checkpoint"}
+    {
+        "certificates",
+        "crl",
+        "stop",
+        "card-verifiable",
+        "master-list",
+        "status",
+        "bundle",
+        "checkpoint",
+    }
 )
 _RESERVED: Final = REQUESTS_PATH.split("/", maxsplit=1)[0]
 

@@ -15,9 +15,11 @@ from pki.certificates.certificate import (
 )
 from pki.certificates.status_lists import admit_status_list
 from pki.certificates.stop_lists import admit_stop_list
+from pki.certificates.trust_bundles import admit_trust_bundle
 from pki.errors import PkiDataError
 from pki.signed.status_list import StatusList
 from pki.signed.stop_list import StopList
+from pki.signed.trust_bundle import TrustBundle
 
 __all__ = ["Authority", "TrustAnchors", "read_authorities"]
 
@@ -85,6 +87,18 @@ class TrustAnchors:
         """
         return admit_status_list(
             der, authorities=self.authorities, lists=self.revocation_lists, scopes=scopes
+        )
+
+    def admit_trust_bundle(
+        self, bundle: TrustBundle, *, scopes: AnchorScopes | None = None
+    ) -> None:
+        """Find out that one of these authorities, bound to trust bundles where there are scopes, certified its signer.
+
+        Raises:
+            PkiDataError: ``trust-bundle.untrusted``.
+        """
+        admit_trust_bundle(
+            bundle, authorities=self.authorities, lists=self.revocation_lists, scopes=scopes
         )
 
 

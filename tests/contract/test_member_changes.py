@@ -228,31 +228,30 @@ def test_of_many_changes_at_once_one_wins(office: ChangeOfMembers) -> None:
     assert len(history(office)) == len(acts(office)) == 1
 
 
-@pytest.mark.parametrize(
-    ("wanted", "code"),
-    [
-        ({"phone": "x"}, "phone.malformed"),
-        ({"citizen_number": "12"}, "citizen-number.malformed"),
-        ({"citizen_number": "001090000002"}, "citizen-number.taken"),
-        ({"record_number": "000002AB"}, "record-number.taken"),
-        ({"home_town": None}, "cell.empty"),
-        ({"birth_date": "31/02/1990"}, "date.impossible"),
-        ({"birth_date": "2020-01-01"}, "birth-date.age"),
-        ({"recognition_date": None}, "recognition-date.missing"),
-        ({"recognition_date": "2014-01-01"}, "recognition-date.order"),
-        ({"full_name": "Nguyễn Thị Huệ"}, "name.parts-differ"),
-        ({"organisation_code": "X"}, "organisation.unknown"),
-        ({"served_in": "P-1"}, "served-in.same"),
-        ({"served_in": "X"}, "organisation.unknown"),
-        ({"portrait": "x.jpg"}, "member.field-fixed"),
-        ({"home_town": "xã Mẫu"}, "member.unchanged"),
-        ({}, "member.unchanged"),
-    ],
+REFUSED: tuple[tuple[dict[str, str | None], str], ...] = (
+    ({"phone": "x"}, "phone.malformed"),
+    ({"citizen_number": "12"}, "citizen-number.malformed"),
+    ({"citizen_number": "001090000002"}, "citizen-number.taken"),
+    ({"record_number": "000002AB"}, "record-number.taken"),
+    ({"home_town": None}, "cell.empty"),
+    ({"birth_date": "31/02/1990"}, "date.impossible"),
+    ({"birth_date": "2020-01-01"}, "birth-date.age"),
+    ({"recognition_date": None}, "recognition-date.missing"),
+    ({"recognition_date": "2014-01-01"}, "recognition-date.order"),
+    ({"full_name": "Nguyễn Thị Huệ"}, "name.parts-differ"),
+    ({"organisation_code": "X"}, "organisation.unknown"),
+    ({"served_in": "P-1"}, "served-in.same"),
+    ({"served_in": "X"}, "organisation.unknown"),
+    ({"portrait": "x.jpg"}, "member.field-fixed"),
+    ({"home_town": "xã Mẫu"}, "member.unchanged"),
+    ({}, "member.unchanged"),
 )
-def test_what_breaks_a_rule_changes_nothing(
-    office: ChangeOfMembers, wanted: dict[str, str | None], code: str
-) -> None:
-    assert code_of(lambda: correct(office, wanted)) == code
+
+
+def test_what_breaks_a_rule_changes_nothing(office: ChangeOfMembers) -> None:
+    # All in one database: making one costs more than all of these together.
+    for wanted, code in REFUSED:
+        assert (wanted, code_of(lambda wanted=wanted: correct(office, wanted))) == (wanted, code)
     assert stored(office) == member(1)
     assert history(office) == []
     assert acts(office) == []
@@ -277,10 +276,12 @@ def test_a_rule_that_was_broken_before_does_not_stand_in_the_way(office: ChangeO
     assert correct(office, {"phone": "0912345678"}, version=2).statement.phone == "0912345678"
 
 
-@pytest.mark.parametrize("reason", ["", " ", "a\nb", "x" * 801])
-def test_a_change_has_a_reason(office: ChangeOfMembers, reason: str) -> None:
-    why = Justification(reason=reason)
-    assert code_of(lambda: correct(office, {"phone": "0912345678"}, why=why)) == "change.reason"
+def test_a_change_has_a_reason(office: ChangeOfMembers) -> None:
+    for reason in ("", " ", "a\nb", "x" * 801):
+        why = Justification(reason=reason)
+        with pytest.raises(IssuerError) as refusal:
+            correct(office, {"phone": "0912345678"}, why=why)
+        assert refusal.value.code == "change.reason"
 
 
 @pytest.mark.parametrize(
@@ -376,10 +377,20 @@ def test_a_temporary_resident_is_served_elsewhere_until_the_transfer(
     assert transfer(office, "P-2", version=2).statement.served_in is None
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 100])
-def test_pages_of_history_together_are_all_of_it(office: ChangeOfMembers, limit: int) -> None:
+def test_pages_of_history_together_are_all_of_it(office: ChangeOfMembers) -> None:
     correct(office, {"phone": "0912345678", "home_town": "a", "residence": "b"})
     correct(office, {"phone": None, "home_town": "c"}, version=2)
+    for limit in (1, 2, 3, 100):
+        assert [(each.version, each.change.column.value) for each in walk(office, limit)] == [
+            (3, "phone"),
+            (3, "home_town"),
+            (2, "residence"),
+            (2, "phone"),
+            (2, "home_town"),
+        ]
+
+
+def walk(office: ChangeOfMembers, limit: int) -> list[MemberChange]:
     found: list[MemberChange] = []
     page = office.history(HOA, actor=PROVINCE, limit=limit)
     found += page.changes
@@ -387,13 +398,7 @@ def test_pages_of_history_together_are_all_of_it(office: ChangeOfMembers, limit:
         page = office.history(HOA, actor=PROVINCE, limit=limit, behind=page.end)
         assert len(page.changes) <= limit
         found += page.changes
-    assert [(each.version, each.change.column.value) for each in found] == [
-        (3, "phone"),
-        (3, "home_town"),
-        (2, "residence"),
-        (2, "phone"),
-        (2, "home_town"),
-    ]
+    return found
 
 
 def test_a_way_up_through_a_few_organisations_is_found(office: ChangeOfMembers) -> None:

@@ -282,17 +282,23 @@ def test_nothing_that_was_drawn_is_used_twice_even_after_a_card_is_condemned(
 def test_drawing_goes_on_until_the_ledger_knows_none_of_the_numbers(ledgers: Ledgers) -> None:
     for number in (1, 2, 3, 4):
         ledgers.initialise(number)
-    report = bind_cards(
-        ledger=ledgers.cards,
-        profile=load_profile("membercard-1-icao"),
-        random_bytes=random.Random(1).randbytes,
-        list_size=4,
-    )
-    assert len(report.bound) == 4
-    places = {(card.status.list_id, card.status.index) for card in ledgers.cards.cards()}
-    assert len(places) == 4
-    # Half of four positions are given away before another list begins.
-    assert len({list_id for list_id, _ in places}) == 2
+    # A second call goes on with the list that the first one began.
+    reports = [
+        bind_cards(
+            ledger=ledgers.cards,
+            profile=load_profile("membercard-1-icao"),
+            random_bytes=random.Random(seed).randbytes,
+            limit=2,
+            list_size=3,
+        )
+        for seed in (1, 2)
+    ]
+    assert [len(report.bound) for report in reports] == [2, 2]
+    places = [(card.status.list_id, card.status.index) for card in ledgers.cards.cards()]
+    assert len(set(places)) == 4
+    # All three positions are given away before another list begins.
+    lists = [list_id for list_id, _ in places]
+    assert sorted(lists.count(list_id) for list_id in set(lists)) == [1, 3]
 
 
 def test_secrets_and_contents_come_back_as_they_were_kept(ledgers: Ledgers) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.integration.everybody import log_in_everybody
+
 ISSUER = ("membercard-issuer", "--home", "office")
 PKI = ("membercard-pki", "--home", "pki")
 RULE = "allow_signed_before_compromise = true\n"
@@ -94,6 +96,7 @@ def make_cards(scene: Scene) -> tuple[tuple[str, str], ...]:
     run = scene.run
     run("membercard-simulator", "population", "create", "--seed", "7", "--out", "people")
     run(*ISSUER, "database", "upgrade")
+    log_in_everybody(scene.folder / "office")
     # The profile without terminal authentication: nothing here is about protected files.
     (scene.folder / "office/settings.toml").write_text(
         'card_profile = "membercard-1-icao"\n', "utf-8"
@@ -104,6 +107,8 @@ def make_cards(scene: Scene) -> tuple[tuple[str, str], ...]:
         *ISSUER, "members", "import", "people/members.xlsx", "--portraits", "people/portraits",
         status=1,
     )  # fmt: skip
+    # On a busy machine the minutes of the second factor may be over.
+    log_in_everybody(scene.folder / "office")
     run(*ISSUER, "members", "approve", "--all", "--by", "deciding committee")
     run(
         "membercard-simulator", "blank", "create", "--count", "2", "--out", "blanks",
@@ -114,6 +119,7 @@ def make_cards(scene: Scene) -> tuple[tuple[str, str], ...]:
     reader = ("--reader", "sim:blanks/*.json", "--count", "2")
     run(*ISSUER, "station", "initialise", *reader)
     run(*ISSUER, "cards", "bind", "--limit", "2")
+    log_in_everybody(scene.folder / "office")
     run(
         *ISSUER, "cards", "sign", "--all", "--pki", "pki", "--pki-pin-file", "pki.pin", "--signer", "ds-1",
     )  # fmt: skip

@@ -29,6 +29,7 @@ from issuer.services.audit_office import AuditOffice
 from issuer.services.audit_ports import AuditQuestion
 from pki.cli import main as pki_main
 from pki.record.transparency_note import NoteKey
+from tests.integration.everybody import log_in_everybody
 
 NOW = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)
 AUDITOR = Actor(account=AccountName("auditor-1"), assignments=(Assignment(role=Role.AUDITOR),))
@@ -74,6 +75,7 @@ def home(tmp_path: Path) -> Path:
     """An office with six records in its trail."""
     made = tmp_path / "office"
     assert main(["--home", str(made), "database", "upgrade"]) == 0
+    log_in_everybody(made)
     fill(made, *range(1, RECORDS + 1))
     return made
 
@@ -253,6 +255,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ChainHead]:
     """A trail of six records, and its head as it was kept elsewhere."""
     directory = tmp_path_factory.mktemp("stored")
     assert main(["--home", str(directory), "database", "upgrade"]) == 0
+    log_in_everybody(directory)
     fill(directory, *range(1, RECORDS + 1))
     tamper(directory)
     database = Database(f"sqlite:///{directory / 'issuer.sqlite'}")

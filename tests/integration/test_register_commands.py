@@ -24,6 +24,7 @@ from issuer.domain.member_list import MemberColumn
 from issuer.settings import load_settings, remember
 from simulators.population.appearance import draw_appearance
 from simulators.population.portrait import draw_portrait, encode_portrait
+from tests.integration.everybody import log_in_everybody
 
 COLUMNS = tuple(MemberColumn)
 
@@ -103,6 +104,7 @@ def office(
     drawn = draw_portrait(draw_appearance(Random(1), is_woman=True, age=36))
     (made.portraits / "portrait.jpg").write_bytes(encode_portrait(drawn))
     assert made.run("database", "upgrade")[0] == 0
+    log_in_everybody(made.home)
     pin = tmp_path / "issuer.pin"
     assert made.run("keys", "create", "--keystore", "file", "--pin-file", pin)[0] == 0
     organisations = tmp_path / "organisations.csv"

@@ -10,6 +10,8 @@ from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import Final
 
+from verifier.inspection.terminal_codes import TERMINAL_ROWS
+
 __all__ = ["CODES", "FALLBACK", "CodeExplanation", "Severity", "explain", "to_markdown"]
 
 
@@ -125,6 +127,19 @@ _ROWS: Final = (
     ("status.data-stale", Severity.NOTE, "The card counts, and the register says something else by now than the card: the member moved, for instance.", "Nothing at once; the member has the card exchanged. Ask the register for what matters.", "9.27"),
     ("trust.stale", Severity.REFUSED, "The status list is older than the policy allows, so nobody knows whether the card still counts.", _TRUST, "9.27"),
     ("trust.aging", Severity.NOTE, "The status list is not fresh any more, and still as young as the policy asks.", "Bring the trust directory up to date in the next days.", "9.27"),
+    # Trust bundles and the clock (SPEC.md, 7.11 to 7.13).
+    ("clock.rolled-back", Severity.NOTE, "This computer's clock is behind a time that is known to be past; the card was judged at that time, so nothing that has expired counts again.", "Set this computer's clock.", "7.13"),
+    ("trust-bundle.malformed", Severity.ERROR, "The file is no trust bundle, or its signature is wrong.", "Fetch the bundle again.", "7.11"),
+    ("trust-bundle.path", Severity.ERROR, "A trust bundle would hold a file that no trust directory has.", "Compare the trust directory with docs/policy.md; names of files are letters, digits, - and _.", "7.11"),
+    ("trust-bundle.untrusted", Severity.ERROR, "Nobody whom this terminal trusts now certified who signed the bundle.", "Fetch the bundle from your own authority; if its authority is a new one, two people approve it.", "7.11"),
+    ("trust-delta.malformed", Severity.ERROR, "The delta was altered, or does not lead to a bundle that was signed.", "Fetch the whole bundle.", "7.12"),
+    ("trust-delta.other-base", Severity.ERROR, "The delta continues another bundle than the one that is installed.", "Fetch the deltas in between, or the whole bundle.", "7.12"),
+    ("bundle.not-newer", Severity.ERROR, "A bundle of this or of a higher number is installed: a terminal never goes back.", "Fetch the newest bundle.", "7.13"),
+    ("bundle.approval-missing", Severity.ERROR, "The bundle brings something new that all trust stands on, and fewer than two approvers approved it.", "Have it approved by two people of approvers.toml (`membercard-verifier bundle approve`).", "7.13"),
+    ("bundle.approval-invalid", Severity.ERROR, "An approval is not of an approver of this terminal, or not for this bundle.", "Have the same bundle approved again.", "7.13"),
+    ("bundle.approvers-malformed", Severity.ERROR, "approvers.toml is not what docs/policy.md says.", "Compare the file with docs/policy.md; two people are two names and two keys.", "7.13"),
+    ("bundle.locked", Severity.ERROR, "Another process is installing a bundle, or this system has no locks on files.", "Wait for it, and try again.", "7.13"),
+    ("bundle.unwritable", Severity.ERROR, "The trust directory, or a file that a command writes, cannot be written.", "Check that the directory may be written to and has room; what was installed before goes on counting.", "7.13"),
     # SPEC.md, 9.21 and 9.22
     ("terminal-authentication.no-credentials", Severity.UNREADABLE, "The chip keeps files for terminals with a right, and this terminal has no certificate to show.", "Nothing, where those files are not needed. Otherwise give --terminal.", "9.21"),
     ("terminal-authentication.expired", Severity.REFUSED, "The terminal's certificates are not valid today, so it read the card without its right.", "Renew the terminal's certificate (`membercard-pki terminal renew`) and export its directory anew; check this computer's clock.", "9.21"),
@@ -178,6 +193,7 @@ _ROWS: Final = (
     ("input.malformed", Severity.ERROR, "Something typed or piped in (a card access number, a machine-readable zone, a time, a list) means nothing.", "The error says what was expected.", "5.1"),
     ("output.failed", Severity.ERROR, "A result could not be written where it was asked for.", "Check that the directory exists, may be written to and has room.", "9"),
     ("portrait.unreadable", Severity.ERROR, "The picture on the card could not be decoded within its bounds; the verdict does not depend on it.", "Compare the holder with the picture printed on the card, and report the card to its issuer.", "3.7"),
+    *((code, Severity.ERROR, cause, remedy, "9") for code, cause, remedy in TERMINAL_ROWS),
     ("card.error", Severity.ERROR, "Something went wrong between the reader and the card that no other code describes.", _AGAIN, "4"),
     ("verifier.error", Severity.ERROR, "The verifier could not do something that no other code describes.", "The error says what; report it if it stays.", "9"),
 )

@@ -23,6 +23,8 @@ MAX_POLICY_BYTES: Final = 65536
 _FORMAT: Final = 1
 _MAX_PURPOSES: Final = 32
 _MAX_NAME_CHARACTERS: Final = 40
+_JOURNAL_DAYS: Final = 365
+_MAX_JOURNAL_DAYS: Final = 36500
 
 _TOP_KEYS: Final = frozenset(
     {
@@ -36,7 +38,14 @@ _TOP_KEYS: Final = frozenset(
     }
 )
 _OPTIONAL_KEYS: Final = frozenset(
-    {"allow_bac", "allow_other_signatures", "allow_signed_before_compromise", "anchors", "status"}
+    {
+        "allow_bac",
+        "allow_other_signatures",
+        "allow_signed_before_compromise",
+        "anchors",
+        "journal_days",
+        "status",
+    }
 )
 _PROTECTED_FILES: Final = "protected_files"
 _STATUS: Final = "status"
@@ -94,6 +103,8 @@ class Policy:
     purposes: Mapping[str, Purpose] = field(default_factory=lambda: MappingProxyType({}))
     default_purpose: str | None = None
     status: StatusRules = field(default_factory=StatusRules)
+    journal_days: int = _JOURNAL_DAYS
+    """How many days a terminal keeps the records of its inspections."""
     anchors: Mapping[str, AnchorScope] | None = None
     """What each authority is trusted for, by its certificate's SHA-256 fingerprint; ``None`` where the file does not say."""
 
@@ -226,6 +237,7 @@ class Policy:
             purposes=purposes,
             default_purpose=default_purpose,
             status=status,
+            journal_days=_journal_days(document),
             anchors=(
                 read_anchors(document["anchors"], states=states, document_codes=document_codes)
                 if "anchors" in document
@@ -236,6 +248,13 @@ class Policy:
 
 def _malformed(message: str) -> TrustError:
     return TrustError(message, code="policy.malformed")
+
+
+def _journal_days(document: Mapping[str, Any]) -> int:
+    days = document.get("journal_days", _JOURNAL_DAYS)
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= _MAX_JOURNAL_DAYS:
+        raise _malformed(f"journal_days is not a number from 1 to {_MAX_JOURNAL_DAYS}")
+    return days
 
 
 def _truth(document: Mapping[str, Any], key: str) -> bool:

@@ -45,14 +45,19 @@ class PortraitDecoder:
 
     def try_portrait(self, image: bytes) -> PortraitOutcome:
         """Whether a picture can be decoded within its bounds: the evidence of SPEC.md, 9.23."""
+        outcome, _ = self.decode(image)
+        return outcome
+
+    def decode(self, image: bytes) -> tuple[PortraitOutcome, bytes | None]:
+        """The same, and the picture as PNG where there is one."""
         process, self._waiting = self._waiting, None
         try:
-            _decode(_start() if process is None else process, image, self._max_seconds)
+            png = _decode(_start() if process is None else process, image, self._max_seconds)
         except _DecoderUnavailableError:
-            return PortraitOutcome.NOT_DECODED
+            return PortraitOutcome.NOT_DECODED, None
         except PortraitError:
-            return PortraitOutcome.UNDECODABLE
-        return PortraitOutcome.DECODED
+            return PortraitOutcome.UNDECODABLE, None
+        return PortraitOutcome.DECODED, png
 
     def close(self) -> None:
         """End the process that still waits; closing twice is harmless."""

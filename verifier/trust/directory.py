@@ -25,11 +25,13 @@ from pki.signed.status_list import MAX_STATUS_LIST_BYTES
 from pki.signed.stop_list import MAX_STOP_LIST_BYTES
 from verifier.errors import TrustError
 from verifier.inspection.policy import MAX_POLICY_BYTES, Policy
+from verifier.trust.installed import current_layout
 
-__all__ = ["Trust", "load_trust"]
+__all__ = ["Trust", "load_layout", "load_trust", "read_layout_file"]
 
 _MAX_FILES: Final = 256
 _MAX_CRL_BYTES: Final = 4 * 1024 * 1024
+_MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 _MAX_TOTAL_BYTES: Final = 64 * 1024 * 1024
 _POLICY_FILE: Final = "policy.toml"
 _LOG_POLICY_FILE: Final = "log.policy"
@@ -45,7 +47,7 @@ class Trust:
 
 
 def load_trust(directory: Path) -> Trust:
-    """Read a trust directory.
+    """Read a trust directory: the bundle that is installed in it or, where none is, its own files.
 
     Raises:
         TrustError: ``trust.missing`` where there is no such directory, ``trust.malformed`` or ``policy.malformed``
@@ -57,6 +59,15 @@ def load_trust(directory: Path) -> Trust:
             code="trust.missing",
             hint="give --trust the directory that `membercard-pki trust export` wrote",
         )
+    return load_layout(current_layout(directory))
+
+
+def load_layout(directory: Path) -> Trust:
+    """Read the files of one directory, whichever bundle counts.
+
+    Raises:
+        TrustError: ``trust.malformed`` or ``policy.malformed`` naming the file that is broken.
+    """
     certificates = [
         _checked_certificate(path, data)
         for path, data in _files(directory / "csca", ".cer", MAX_CERTIFICATE_BYTES)
@@ -78,7 +89,7 @@ def _log_policy(path: Path) -> LogPolicy | None:
     if not path.exists():
         return None
     try:
-        return LogPolicy.from_bytes(_read(path, MAX_LOG_POLICY_BYTES))
+        return LogPolicy.from_bytes(read_layout_file(path, MAX_LOG_POLICY_BYTES))
     except PkiError as error:
         raise _malformed(path, str(error)) from error
 
@@ -150,7 +161,7 @@ def _checked_crl(path: Path, data: bytes) -> bytes:
 def _policy(path: Path) -> Policy:
     if not path.exists():
         return Policy()
-    data = _read(path, MAX_POLICY_BYTES)
+    data = read_layout_file(path, MAX_POLICY_BYTES)
     try:
         return Policy.from_bytes(data)
     except TrustError as error:
@@ -169,7 +180,7 @@ def _files(directory: Path, suffix: str, maximum_bytes: int) -> Iterator[tuple[P
         raise _malformed(directory, f"holds {len(paths)} files, expected at most {_MAX_FILES}")
     total = 0
     for path in paths:
-        data = _read(path, maximum_bytes)
+        data = read_layout_file(path, maximum_bytes)
         total += len(data)
         if total > _MAX_TOTAL_BYTES:
             raise _malformed(
@@ -178,7 +189,12 @@ def _files(directory: Path, suffix: str, maximum_bytes: int) -> Iterator[tuple[P
         yield path, data
 
 
-def _read(path: Path, maximum_bytes: int) -> bytes:
+def read_layout_file(path: Path, maximum_bytes: int = _MAX_FILE_BYTES) -> bytes:
+    """One file of a trust directory, whole and within bounds.
+
+    Raises:
+        TrustError: ``trust.malformed``.
+    """
     try:
         # A pipe or a device would never end.
         if not stat.S_ISREG(path.stat().st_mode):

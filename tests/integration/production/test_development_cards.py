@@ -21,6 +21,7 @@ from issuer.settings import load_settings
 from pki.cli import main as pki
 from simulators.cli import app as simulator
 from simulators.image import Applet, CardImage
+from tests.integration.everybody import log_in_everybody
 from verifier.cli import main as verifier
 
 InReader = Callable[[Sequence[Path]], AbstractContextManager[CardReader]]
@@ -83,6 +84,7 @@ def desk(
     monkeypatch.setattr("issuer.bootstrap_production.load_profile", small_profile)
     desk = Desk(tmp_path, capsys, in_virtual_reader)
     assert desk.issuer("database", "upgrade") == 0
+    log_in_everybody(desk.home)
     pin = tmp_path / "issuer.pin"
     assert desk.issuer("keys", "create", "--keystore", "file", "--pin-file", pin) == 0
     settings = desk.home / "settings.toml"

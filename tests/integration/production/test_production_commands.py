@@ -22,6 +22,7 @@ from issuer.settings import load_settings
 from pki.cli import main as pki
 from simulators.blank import blank_image
 from simulators.image import CardImage
+from tests.integration.everybody import log_in_everybody
 
 TRANSPORT = bytes(range(32))
 
@@ -68,6 +69,7 @@ def commands(
     monkeypatch.setattr("issuer.bootstrap_production.load_profile", small_profile)
     found = Commands(tmp_path, capsys)
     assert found.run("database", "upgrade") == 0
+    log_in_everybody(found.home)
     return found
 
 

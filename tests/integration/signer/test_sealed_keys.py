@@ -27,6 +27,7 @@ from pki.errors import PkiError
 from pki.keys.open import open_keystore
 from pki.record.journal import read_journal
 from pki.signed.chip_keys import SealedChipKeys
+from tests.integration.everybody import log_in_everybody
 
 Home = Any
 
@@ -73,6 +74,7 @@ class Station:
         self.certificate = home.directory / f"{name}.cer"
         request = home.directory / f"{name}.csr"
         self.issuer("database", "upgrade")
+        log_in_everybody(self.office)
         self.issuer(
             "keys", "create", "--sealed", "--keystore", "file",
             "--pin-file", str(home.directory / f"{name}.pin"),

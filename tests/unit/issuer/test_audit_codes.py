@@ -8,10 +8,20 @@ import pytest
 from issuer.domain.audit_check import AuditFault
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("audit-trail.md",))
+PAGES = "".join(
+    (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for name in ("audit-trail.md", "data-subjects.md")
+)
 MODULES = sorted(
     path
-    for pattern in ("*audit*.py", "*/*audit*.py", "private_files.py")
+    for pattern in (
+        "*audit*.py",
+        "*/*audit*.py",
+        "private_files.py",
+        "*/*subject*.py",
+        "*/breach*.py",
+        "*subject*.py",
+    )
     for path in (ROOT / "issuer").glob(pattern)
 )
 CODE = re.compile(r'code="([a-z-]+\.[a-z0-9-]+)"')

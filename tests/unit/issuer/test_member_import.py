@@ -13,6 +13,7 @@ import pytest
 
 from issuer.domain.audit import AuditRecord
 from issuer.domain.card_number import CardNumber, CommitteeBlockScheme
+from issuer.domain.data_subjects import RetiredNumber
 from issuer.domain.list_row import Cell, ListRow
 from issuer.domain.member import (
     Approval,
@@ -56,6 +57,8 @@ class MemoryRegister:
         self.imports = MemoryImports()
         self.acts: list[AuditRecord] = []
         self.audit = self
+        self.subjects = self
+        self.retired_numbers: set[RetiredNumber] = set()
         self.organisations = _MemoryOrganisations(self)
         self.conflicts = 0
         self.transactions = 0
@@ -84,6 +87,12 @@ class MemoryRegister:
 
     def get(self, member_id: MemberId) -> Member:
         return self.by_id[member_id]
+
+    def several(self, member_ids: Collection[MemberId]) -> tuple[Member, ...]:
+        return tuple(self.by_id[each] for each in member_ids if each in self.by_id)
+
+    def retired(self, numbers: Collection[RetiredNumber]) -> list[RetiredNumber]:
+        return [each for each in numbers if each in self.retired_numbers]
 
     def find_by_card_number(self, card_number: CardNumber) -> Member | None:
         return next(
@@ -233,7 +242,11 @@ class _MemoryOrganisations:
     def all(self) -> tuple[Organisation, ...]:
         return tuple(self._register.by_code[code] for code in sorted(self._register.by_code))
 
-    def add(self, organisations: Sequence[Organisation]) -> None:
+    def closed(self, codes: Collection[OrganisationCode]) -> frozenset[OrganisationCode]:
+        del codes
+        return frozenset()
+
+    def add(self, organisations: Sequence[Organisation], **_since: object) -> None:
         for each in organisations:
             assert each.parent_code is None or each.parent_code in self._register.by_code
             self._register.by_code[each.code] = each
@@ -274,6 +287,9 @@ class MemoryPortraits:
         digest = PortraitDigest(hashlib.sha256(image).digest())
         self.kept[digest] = image
         return digest
+
+    def remove(self, digest: PortraitDigest) -> None:
+        self.kept.pop(digest, None)
 
     def get(self, digest: PortraitDigest) -> bytes:
         if digest not in self.kept:
@@ -432,6 +448,16 @@ def test_numbers_of_other_members_are_taken() -> None:
     ]
 
 
+def test_a_number_of_somebody_who_was_deleted_is_nobodys_else() -> None:
+    office = Office()
+    office.register.retired_numbers = {RetiredNumber(kind="record-number", number="000003AB")}
+    assert ends(office.take(row(2), row(3), row(4))) == [
+        TAKEN,
+        [("record_number", "number.retired")],
+        TAKEN,
+    ]
+
+
 def test_a_member_who_is_stated_otherwise_now_is_refused() -> None:
     office = Office()
     office.take(row(2))
@@ -543,11 +569,18 @@ def organisation_row(
     return ListRow(number=number, cells={"code": code, "name": name, "parent_code": parent})
 
 
+def take_organisations(rows: Sequence[ListRow], register: MemoryRegister) -> tuple[RowOutcome, ...]:
+    administrator = Actor(
+        account=AccountName("root"), assignments=(Assignment(role=Role.ADMINISTRATOR),)
+    )
+    return import_organisations(rows, register=register, actor=administrator, now=NOW)
+
+
 def test_organisations_are_taken_whatever_their_order() -> None:
     register = MemoryRegister(PROVINCE)
     rows = [organisation_row(2, "C", "B"), organisation_row(3, "B", "P"), organisation_row(4, "D")]
-    assert ends(import_organisations(rows, register=register)) == [TAKEN] * 3
-    assert ends(import_organisations(rows, register=register)) == [PRESENT] * 3
+    assert ends(take_organisations(rows, register)) == [TAKEN] * 3
+    assert ends(take_organisations(rows, register)) == [PRESENT] * 3
     assert register.organisations.issuing_committee(OrganisationCode("C")) == PROVINCE
 
 
@@ -565,6 +598,6 @@ def test_one_wrong_organisation_refuses_the_whole_list(
     rows: list[ListRow], refused: list[tuple[str, str]]
 ) -> None:
     register = MemoryRegister(PROVINCE)
-    outcomes = import_organisations([organisation_row(9, "Z"), *rows], register=register)
+    outcomes = take_organisations([organisation_row(9, "Z"), *rows], register)
     assert ends(outcomes) == [refused]
     assert list(register.by_code) == ["P"]

@@ -8,7 +8,7 @@ from issuer.domain.organisation import (
     OrganisationTree,
     parse_organisation_code,
 )
-from issuer.domain.organisation_list import judge_organisation_row
+from issuer.domain.organisation_list import JudgedOrganisation, judge_organisation_row
 from issuer.errors import IssuerDataError
 
 
@@ -94,8 +94,11 @@ def test_a_row_of_the_list_is_an_organisation() -> None:
             "committee_number": "98",
         },
     )
-    assert judge_organisation_row(row) == Organisation(
-        code=OrganisationCode("GD-01"), name="Đảng ủy xã Mẫu", committee_number="98"
+    assert judge_organisation_row(row) == JudgedOrganisation(
+        organisation=Organisation(
+            code=OrganisationCode("GD-01"), name="Đảng ủy xã Mẫu", committee_number="98"
+        ),
+        valid_from=None,
     )
 
 
@@ -104,7 +107,7 @@ def test_every_finding_of_a_row_is_reported() -> None:
         number=5, cells={"code": 7.0, "name": None, "parent_code": "x y", "committee_number": "9"}
     )
     findings = judge_organisation_row(row)
-    assert not isinstance(findings, Organisation)
+    assert not isinstance(findings, JudgedOrganisation)
     assert [(each.row, each.column, each.code) for each in findings] == [
         (5, "code", "cell.not-text"),
         (5, "name", "cell.empty"),

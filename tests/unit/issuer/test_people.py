@@ -63,8 +63,12 @@ def test_an_account_is_made_with_its_roles_and_on_record(stage: Stage) -> None:
     assert made.password.is_provisional
     with stage.register.reading() as transaction:
         *_, last = (each for each in transaction.audit.records())
-    assert (last.action, last.account, last.subject_id) == ("account.created", "root", "an")
-    assert json.loads(last.details) == {"assignments": "clerk@P auditor@*"}
+    assert (last.action, last.account, last.subject_id) == (
+        "account.created",
+        "root",
+        made.account_id.hex,
+    )
+    assert json.loads(last.details) == {"name": "an", "assignments": "clerk@P auditor@*"}
 
 
 def test_nobody_without_the_right_changes_people(stage: Stage) -> None:

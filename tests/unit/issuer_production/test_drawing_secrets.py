@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from issuer.domain.card_secrets import CardSecrets
-from issuer.domain.status_allotment import LIST_SIZE, draw_below, draw_index, room_left
+from issuer.domain.status_allotment import LIST_SIZE, StatusListRoom, draw_below, draw_index
 from issuer.errors import IssuerDataError
 
 
@@ -42,16 +42,29 @@ def test_a_number_that_is_too_large_is_thrown_away_and_not_folded() -> None:
 
 def test_a_status_index_lies_in_its_list() -> None:
     source = random.Random(3)
-    drawn = [draw_index(source.randbytes, size=LIST_SIZE) for _ in range(1000)]
+    drawn = [draw_index(source.randbytes, size=LIST_SIZE, taken=()) for _ in range(1000)]
     assert 0 <= min(drawn) < LIST_SIZE // 20
     assert LIST_SIZE - LIST_SIZE // 20 < max(drawn) < LIST_SIZE
 
 
-@pytest.mark.parametrize(
-    ("allotted", "size", "left"), [(0, 8, 4), (3, 8, 1), (4, 8, 0), (7, 8, 0), (0, 1, 1), (1, 1, 0)]
-)
-def test_a_list_gives_away_half_of_its_positions(allotted: int, size: int, left: int) -> None:
-    assert room_left(allotted=allotted, size=size) == left
+@given(size=st.integers(1, 200), seed=st.integers(0, 1000))
+def test_a_list_gives_away_every_position_once(size: int, seed: int) -> None:
+    source = random.Random(seed)
+    taken: list[int] = []
+    while StatusListRoom(list_id=bytes(8), size=size, taken=frozenset(taken)).room:
+        taken.append(draw_index(source.randbytes, size=size, taken=set(taken)))
+    assert sorted(taken) == list(range(size))
+    with pytest.raises(ValueError, match="taken"):
+        draw_index(source.randbytes, size=size, taken=set(taken))
+
+
+def test_the_last_positions_of_a_list_are_drawn_evenly() -> None:
+    source = random.Random(5)
+    taken = set(range(1000)) - {3, 500, 997}
+    drawn = [draw_index(source.randbytes, size=1000, taken=taken) for _ in range(600)]
+    assert {index: drawn.count(index) > 140 for index in drawn} == dict.fromkeys(
+        (3, 500, 997), True
+    )
 
 
 @given(seed=st.integers(0, 10_000))

@@ -206,3 +206,18 @@ def test_any_bytes_are_a_policy_or_an_error_of_their_own(data: bytes) -> None:
         code = error.code
     assert code == "policy.malformed"
     assert policy.required_checks() == frozenset()
+
+
+@pytest.mark.parametrize("value", ["0", "36501", "true", '"365"', "1.5"])
+def test_a_retention_that_is_no_number_of_days_is_refused(value: str) -> None:
+    text = f"journal_days = {value}\n" + TEST_POLICY
+    with pytest.raises(TrustError) as refusal:
+        Policy.from_bytes(text.encode())
+    assert refusal.value.code == "policy.malformed"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(text))
+
+
+def test_the_retention_of_the_journal_is_a_year_unless_the_policy_says_otherwise() -> None:
+    assert Policy.from_bytes(TEST_POLICY.encode()).journal_days == 365
+    assert Policy.from_bytes(b"journal_days = 30\n" + TEST_POLICY.encode()).journal_days == 30

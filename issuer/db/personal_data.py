@@ -1,0 +1,103 @@
+"""Where the database holds data about people: every table and, of what is blanked, every column is named here.
+
+A table that is not named makes a test fail: whoever adds one says what becomes of it when somebody asks for their
+data, or for its deletion.
+"""
+
+import enum
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, Final
+
+__all__ = ["KEPT_MEMBER_COLUMNS", "TABLES", "Holding", "blank_of"]
+
+
+class Holding(enum.Enum):
+    """What becomes of a table's rows about a person when their record is deleted."""
+
+    BLANKED = "the row stays, and everything that tells who the person was is overwritten"
+    DELETED = "the rows are deleted"
+    PSEUDONYMOUS = "the rows name the person by a random identifier only, and stay"
+    NOBODY = "the table is about things, not about people in the register"
+    STAFF = "the table is about those who work with the register, in their office"
+
+
+TABLES: Final[Mapping[str, Holding]] = {
+    "account_assignments": Holding.STAFF,
+    "accounts": Holding.STAFF,
+    "audit_head": Holding.NOBODY,
+    "audit_records": Holding.PSEUDONYMOUS,
+    "card_contents": Holding.DELETED,
+    "card_events": Holding.PSEUDONYMOUS,
+    "cards": Holding.BLANKED,
+    "chips": Holding.NOBODY,
+    "disclosures": Holding.PSEUDONYMOUS,
+    "erasures": Holding.PSEUDONYMOUS,
+    "files_to_destroy": Holding.PSEUDONYMOUS,
+    "import_chunks": Holding.NOBODY,
+    "import_rows": Holding.BLANKED,
+    "imports": Holding.NOBODY,
+    "login_attempts": Holding.STAFF,
+    "member_changes": Holding.DELETED,
+    "members": Holding.BLANKED,
+    "organisation_versions": Holding.NOBODY,
+    "organisations": Holding.NOBODY,
+    "register_keys": Holding.NOBODY,
+    "retired_numbers": Holding.PSEUDONYMOUS,
+    "second_factors": Holding.STAFF,
+    "sessions": Holding.STAFF,
+    "status_lists": Holding.NOBODY,
+}
+
+KEPT_MEMBER_COLUMNS: Final = frozenset(
+    {"id", "version", "organisation_id", "standing", "kind", "ordinal", "recorded_at", "erased_at"}
+)
+"""Columns of members that stay as they are; the version and the time of deletion are set."""
+
+_NO_DAY: Final = date(1900, 1, 1)
+
+
+def _random_text(length: int) -> str:
+    # Never equal to a number, which has digits first, nor to another one that was blanked.
+    return "x" + secrets.token_hex(length)[: length - 1]
+
+
+_BLANKS: Final[Mapping[str, Callable[[], Any]]] = {
+    "card_number": lambda: _random_text(8),
+    "earlier_card_number": lambda: None,
+    "record_number": lambda: _random_text(9),
+    "citizen_number": lambda: b"",
+    "citizen_number_digest": lambda: secrets.token_bytes(32),
+    "full_name": lambda: "",
+    "primary_name": lambda: "",
+    "secondary_name": lambda: "",
+    "sort_key": lambda: b"",
+    "search_key": lambda: b"",
+    "likeness_digest": lambda: secrets.token_bytes(32),
+    "birth_date": lambda: _NO_DAY,
+    "sex": lambda: "M",
+    "place_of_birth": lambda: b"",
+    "home_town": lambda: b"",
+    "residence": lambda: None,
+    "phone": lambda: None,
+    "ethnic_group": lambda: "",
+    "admission_date": lambda: _NO_DAY,
+    "recognition_date": lambda: None,
+    "served_in_id": lambda: None,
+    "standing_since": lambda: None,
+    "portrait": lambda: bytes(32),
+    "portrait_source": lambda: bytes(32),
+    "state": lambda: "recorded",
+    "approved_at": lambda: None,
+    "approved_by": lambda: None,
+}
+
+
+def blank_of(column: str) -> Any:
+    """What stands in a column of members once the record is deleted.
+
+    Raises:
+        KeyError: nobody has said it: a mistake of the program.
+    """
+    return _BLANKS[column]()

@@ -1,0 +1,269 @@
+"""What is held about people beyond their record, in the database; and its destruction."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from issuer.db.import_tables import ImportRowRow
+from issuer.db.member_changes import MemberChangeRow
+from issuer.db.member_rows import MemberRow
+from issuer.db.member_seals import MemberSeals
+from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
+from issuer.db.personal_data import KEPT_MEMBER_COLUMNS, blank_of
+from issuer.db.production_rows import card_of
+from issuer.db.production_tables import CardContentsRow, CardRow
+from issuer.db.subject_tables import (
+    DisclosureRow,
+    ErasureRow,
+    FileToDestroyRow,
+    RetiredNumberRow,
+)
+from issuer.domain.card import Card
+from issuer.domain.data_subjects import (
+    DeletionGround,
+    Disclosure,
+    DisclosureGround,
+    Erasure,
+    FileStore,
+    FileToDestroy,
+    RetiredNumber,
+)
+from issuer.domain.member import MemberId
+from issuer.domain.organisation import OrganisationCode
+from issuer.domain.rights import AccountName
+from issuer.errors import IssuerRefusedError
+
+__all__ = ["SqlSubjectRepository"]
+
+_PART = 500
+_STREAM_ROWS = 5000
+
+
+class SqlSubjectRepository:
+    """Implements ``SubjectRepository`` on one session."""
+
+    def __init__(self, session: Session, seals: Callable[[], MemberSeals]) -> None:
+        self._session = session
+        self._seals = seals
+
+    def cards_of(self, member_id: MemberId) -> tuple[Card, ...]:
+        """See ``SubjectRepository.cards_of``."""
+        rows = self._session.scalars(
+            sa.select(CardRow)
+            .where(CardRow.member_id == member_id)
+            .order_by(CardRow.bound_at, CardRow.reference)
+        )
+        return tuple(card_of(row) for row in rows)
+
+    def disclosures_of(self, member_id: MemberId) -> tuple[Disclosure, ...]:
+        """See ``SubjectRepository.disclosures_of``."""
+        rows = self._session.scalars(
+            sa.select(DisclosureRow)
+            .where(DisclosureRow.member_id == member_id)
+            .order_by(DisclosureRow.id)
+        )
+        return tuple(
+            Disclosure(
+                member_id=MemberId(row.member_id),
+                at=row.at,
+                account=AccountName(row.account),
+                recipient=row.recipient,
+                ground=DisclosureGround(row.ground),
+                reference=row.reference,
+                what=row.what,
+            )
+            for row in rows
+        )
+
+    def add_disclosure(self, disclosure: Disclosure) -> None:
+        """See ``SubjectRepository.add_disclosure``."""
+        self._session.add(
+            DisclosureRow(
+                member_id=disclosure.member_id,
+                at=disclosure.at,
+                account=disclosure.account,
+                recipient=disclosure.recipient,
+                ground=disclosure.ground.value,
+                reference=disclosure.reference,
+                what=disclosure.what,
+            )
+        )
+
+    def lock(self, member_id: MemberId) -> None:
+        """See ``SubjectRepository.lock``."""
+        self._session.execute(
+            sa.select(MemberRow.id).where(MemberRow.id == member_id).with_for_update()
+        )
+
+    def erase(self, erasure: Erasure, *, numbers: Collection[RetiredNumber]) -> None:
+        """See ``SubjectRepository.erase``."""
+        row = self._session.execute(
+            sa.select(MemberRow.portrait, MemberRow.version).where(
+                MemberRow.id == erasure.member_id, MemberRow.erased_at.is_(None)
+            )
+        ).one_or_none()
+        if row is None:
+            raise IssuerRefusedError(
+                f"member {erasure.member_id} is not in the register", code="member.unknown"
+            )
+        self._session.add(
+            ErasureRow(
+                member_id=erasure.member_id,
+                at=erasure.at,
+                account=erasure.account,
+                ground=erasure.ground.value,
+                reference=erasure.reference,
+                digest=erasure.digest,
+            )
+        )
+        self._doom_files(erasure.member_id, row.portrait)
+        self._session.execute(
+            sa.delete(MemberChangeRow)
+            .where(MemberChangeRow.member_id == erasure.member_id)
+            .execution_options(synchronize_session=False)
+        )
+        # What a person wrote when they decided on the row of the list that the member came from.
+        self._update(
+            sa.update(ImportRowRow)
+            .where(ImportRowRow.member_id == erasure.member_id)
+            .values(findings="[]", content_digest=None, reason=None)
+        )
+        seals = self._seals()
+        for each in numbers:
+            # The same number may have been two things of one person, or retired before.
+            self._session.merge(
+                RetiredNumberRow(kind=each.kind, digest=seals.retired_number_digest(each))
+            )
+        blanks: dict[str, Any] = {
+            column.name: blank_of(column.name)
+            for column in MemberRow.__table__.columns
+            if column.name not in KEPT_MEMBER_COLUMNS
+        }
+        self._update(
+            sa.update(MemberRow)
+            .where(MemberRow.id == erasure.member_id)
+            .values(**blanks, erased_at=erasure.at, version=row.version + 1)
+        )
+        references = sa.select(CardRow.reference).where(CardRow.member_id == erasure.member_id)
+        self._session.execute(
+            sa.delete(CardContentsRow)
+            .where(CardContentsRow.reference.in_(references))
+            .execution_options(synchronize_session=False)
+        )
+        self._update(
+            sa.update(CardRow)
+            .where(CardRow.member_id == erasure.member_id)
+            .values(sealed_secrets=b"", handed_over_to=None)
+        )
+
+    def erasure_of(self, member_id: MemberId) -> Erasure | None:
+        """See ``SubjectRepository.erasure_of``."""
+        row = self._session.get(ErasureRow, member_id)
+        if row is None:
+            return None
+        return Erasure(
+            member_id=MemberId(row.member_id),
+            at=row.at,
+            account=AccountName(row.account),
+            ground=DeletionGround(row.ground),
+            reference=row.reference,
+            digest=row.digest,
+        )
+
+    def files_to_destroy(self) -> tuple[FileToDestroy, ...]:
+        """See ``SubjectRepository.files_to_destroy``."""
+        is_used = sa.or_(
+            sa.and_(
+                FileToDestroyRow.store == FileStore.PORTRAITS.value,
+                sa.exists().where(MemberRow.portrait == FileToDestroyRow.digest),
+            ),
+            sa.and_(
+                FileToDestroyRow.store == FileStore.EVIDENCE.value,
+                sa.or_(
+                    sa.exists().where(MemberChangeRow.evidence == FileToDestroyRow.digest),
+                    sa.exists().where(OrganisationVersionRow.evidence == FileToDestroyRow.digest),
+                ),
+            ),
+        )
+        rows = self._session.scalars(
+            sa.select(FileToDestroyRow)
+            .where(~is_used)
+            .order_by(FileToDestroyRow.store, FileToDestroyRow.digest)
+        )
+        return tuple(FileToDestroy(store=FileStore(row.store), digest=row.digest) for row in rows)
+
+    def file_was_destroyed(self, file: FileToDestroy) -> None:
+        """See ``SubjectRepository.file_was_destroyed``."""
+        self._session.execute(
+            sa.delete(FileToDestroyRow)
+            .where(
+                FileToDestroyRow.store == file.store.value, FileToDestroyRow.digest == file.digest
+            )
+            .execution_options(synchronize_session=False)
+        )
+
+    def _doom_files(self, member_id: MemberId, portrait: bytes) -> None:
+        documents = self._session.scalars(
+            sa.select(MemberChangeRow.evidence)
+            .where(MemberChangeRow.member_id == member_id, MemberChangeRow.evidence.is_not(None))
+            .distinct()
+        )
+        files = [
+            (FileStore.PORTRAITS, portrait),
+            *((FileStore.EVIDENCE, each) for each in documents),
+        ]
+        for store, digest in files:
+            self._session.merge(FileToDestroyRow(store=store.value, digest=digest))
+        self._session.flush()
+
+    def retired(self, numbers: Collection[RetiredNumber]) -> Sequence[RetiredNumber]:
+        """See ``SubjectRepository.retired``."""
+        if not numbers or self._session.scalar(sa.select(RetiredNumberRow.kind).limit(1)) is None:
+            # Where nobody was ever deleted, a long list costs one look.
+            return ()
+        seals = self._seals()
+        by_digest = {(each.kind, seals.retired_number_digest(each)): each for each in numbers}
+        digests = [digest for _, digest in by_digest]
+        found: list[RetiredNumber] = []
+        for start in range(0, len(digests), _PART):
+            rows = self._session.execute(
+                sa.select(RetiredNumberRow.kind, RetiredNumberRow.digest).where(
+                    RetiredNumberRow.digest.in_(digests[start : start + _PART])
+                )
+            )
+            found += [
+                by_digest[row.kind, row.digest]
+                for row in rows
+                if (row.kind, row.digest) in by_digest
+            ]
+        return found
+
+    def members_within(self, codes: Collection[OrganisationCode]) -> Iterator[MemberId]:
+        """See ``SubjectRepository.members_within``."""
+        wanted = list(codes)
+        for start in range(0, len(wanted), _PART):
+            ids = sa.select(OrganisationRow.id).where(
+                OrganisationRow.code.in_(wanted[start : start + _PART])
+            )
+            statement = (
+                sa.select(MemberRow.id)
+                .where(
+                    sa.or_(MemberRow.organisation_id.in_(ids), MemberRow.served_in_id.in_(ids)),
+                    MemberRow.erased_at.is_(None),
+                )
+                .order_by(MemberRow.id)
+                .limit(_STREAM_ROWS)
+            )
+            behind = None
+            while True:
+                part = statement if behind is None else statement.where(MemberRow.id > behind)
+                found = self._session.scalars(part).all()
+                yield from map(MemberId, found)
+                if len(found) < _STREAM_ROWS:
+                    break
+                behind = found[-1]
+
+    def _update(self, statement: sa.Update) -> None:
+        self._session.execute(statement.execution_options(synchronize_session=False))

@@ -1,0 +1,51 @@
+"""Port of the rights of data subjects: what their use cases need from the register."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Protocol
+
+from issuer.domain.card import Card
+from issuer.domain.data_subjects import Disclosure, Erasure, FileToDestroy, RetiredNumber
+from issuer.domain.member import MemberId
+from issuer.domain.organisation import OrganisationCode
+
+__all__ = ["SubjectRepository"]
+
+
+class SubjectRepository(Protocol):
+    """What is held about people beyond their record, within one transaction."""
+
+    def cards_of(self, member_id: MemberId) -> tuple[Card, ...]:
+        """Every card that was ever bound to the member, oldest first."""
+
+    def disclosures_of(self, member_id: MemberId) -> tuple[Disclosure, ...]:
+        """Whom the member's data was given to, oldest first."""
+
+    def add_disclosure(self, disclosure: Disclosure) -> None:
+        """Remember that data was given to somebody; it is never changed."""
+
+    def lock(self, member_id: MemberId) -> None:
+        """Let nobody else change the member before the transaction ends."""
+
+    def erase(self, erasure: Erasure, *, numbers: Collection[RetiredNumber]) -> None:
+        """Destroy all that tells who the member was, and retire their numbers.
+
+        The digests of their picture and documents stay until the files are gone (``files_to_destroy``).
+
+        Raises:
+            IssuerRefusedError: there is no such member (``member.unknown``).
+        """
+
+    def erasure_of(self, member_id: MemberId) -> Erasure | None:
+        """How the member's record was deleted, if it was."""
+
+    def files_to_destroy(self) -> tuple[FileToDestroy, ...]:
+        """Pictures and documents of deleted members that may still be there, and are nobody else's."""
+
+    def file_was_destroyed(self, file: FileToDestroy) -> None:
+        """Forget the digest of a file that is gone."""
+
+    def retired(self, numbers: Collection[RetiredNumber]) -> Sequence[RetiredNumber]:
+        """Those of these numbers that were a deleted member's."""
+
+    def members_within(self, codes: Collection[OrganisationCode]) -> Iterator[MemberId]:
+        """Who is recorded in one of these organisations or served by it."""

@@ -1,0 +1,92 @@
+"""Every command of the issuer names the right that it needs, or says why it needs none."""
+
+import inspect
+
+import pytest
+import typer
+
+from issuer.cli import app, main
+from issuer.cli_rights import commands_of, deny_undeclared, need_of, needs
+from issuer.domain.rights import ROLE_RIGHTS, Right
+
+COMMANDS = list(commands_of(app))
+NEED_NONE = {
+    "database upgrade", "database show", "database check", "organisations template",
+    "members template", "members mapping check", "people create-first-administrator", "login", "logout", "whoami",
+}  # fmt: skip
+"""A command that joins these is looked at by whoever reads this list."""
+
+
+def test_the_whole_tree_is_walked() -> None:
+    words = {words for words, _ in COMMANDS}
+    assert len(words) == len(COMMANDS) > 30
+    assert {"members import", "cards sign", "people assign", "login"} <= words
+    listed = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
+    assert {each.split()[0] for each in words} == listed
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS, ids=[words for words, _ in COMMANDS])
+def test_a_command_says_what_it_needs(words: str, command: typer.models.CommandInfo) -> None:
+    need = need_of(command.callback)
+    assert need is not None
+    assert (need.right is None) == (words in NEED_NONE)
+    assert (need.right is None) == bool(need.reason)
+    assert command.callback is not None
+    inner = inspect.unwrap(command.callback)
+    if need.at is not None:
+        assert need.at in inspect.signature(inner).parameters
+    if need.unless is not None:
+        assert inspect.signature(inner).parameters[need.unless].default is None
+    if need.right is not None:
+        assert "context" in inspect.signature(inner).parameters
+        assert any(need.right in rights for rights in ROLE_RIGHTS.values())
+    if need.is_demanded_by_use_case:
+        # Who leaves the demand to a use case must at least hand it the actor.
+        assert "actor" in inspect.getsource(inner)
+
+
+def undeclared() -> typer.Typer:
+    made, group = typer.Typer(), typer.Typer()
+    ran: list[str] = []
+
+    @made.callback()
+    def root() -> None:
+        """A root."""
+
+    @group.command("do")
+    def do() -> None:
+        ran.append("do")
+
+    made.add_typer(group, name="thing")
+    made.info.context_settings = {"obj": ran}
+    return made
+
+
+def test_a_command_that_says_nothing_runs_for_nobody() -> None:
+    made = undeclared()
+    before = [need_of(command.callback) for _, command in commands_of(made)]
+    assert before == [None]
+    deny_undeclared(made)
+    with pytest.raises(Exception, match="thing do does not say which right it needs") as refusal:
+        made(args=["thing", "do"], standalone_mode=False)
+    assert getattr(refusal.value, "code", None) == "right.undeclared"
+    assert made.info.context_settings == {"obj": []}
+
+
+def test_a_command_with_a_right_still_shows_its_parameters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["members", "list", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "--organisation" in text
+    assert "--format" in text
+
+
+def test_a_right_is_named_by_the_table_alone() -> None:
+    @needs(Right.READ_MEMBERS, at="organisation")
+    def command(context: typer.Context, organisation: str | None = None) -> None:
+        """A command."""
+
+    need = need_of(command)
+    assert need is not None
+    assert (need.right, need.at) == (Right.READ_MEMBERS, "organisation")

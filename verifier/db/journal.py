@@ -1,0 +1,209 @@
+"""The journal of inspections in the terminal's database; implements ``InspectionJournal``."""
+
+import hmac
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, Self
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from verifier.db.base import Database
+from verifier.db.schema import upgrade
+from verifier.db.tables import HEAD_ID, JOURNAL_HEAD, JOURNAL_RECORDS
+from verifier.services.journal_chain import (
+    PSEUDONYM_BYTES,
+    JournalError,
+    JournalHead,
+    JournalLine,
+    StoredHolder,
+    StoredInspection,
+    first_head,
+    verify_chain,
+)
+from verifier.services.terminal_ports import HolderRecord, InspectionRecord
+
+__all__ = ["SqlInspectionJournal"]
+
+_SEQUENCE: Final = JOURNAL_RECORDS.c.sequence
+_PAGE_ROWS: Final = 1000
+
+
+class SqlInspectionJournal:
+    """Records in a file; ``terminal`` names whose they are, ``key`` (32 bytes) makes the pseudonyms of cards."""
+
+    def __init__(self, database: Database, *, terminal: str, key: bytes) -> None:
+        self._database = database
+        self._terminal = terminal
+        self._key = key
+        self._keep_days: int | None = None
+        self._dropped_on: date | None = None
+
+    @classmethod
+    def open(cls, path: Path, *, terminal: str, key: bytes) -> Self:
+        """The journal in a file, which is made where there is none.
+
+        Raises:
+            DatabaseError: the database does not answer.
+            JournalError: it is another terminal's (``journal.other-terminal``).
+        """
+        database = Database(path)
+        upgrade(database)
+        journal = cls(database, terminal=terminal, key=key)
+        with database.writing() as connection:
+            head = connection.execute(sa.select(JOURNAL_HEAD)).one_or_none()
+            if head is None:
+                begin = first_head(terminal)
+                connection.execute(
+                    sa.insert(JOURNAL_HEAD).values(
+                        id=HEAD_ID,
+                        terminal=terminal,
+                        sequence=begin.sequence,
+                        digest=begin.digest,
+                        dropped=begin.sequence,
+                        dropped_digest=begin.digest,
+                    )
+                )
+            elif head.terminal != terminal:
+                raise JournalError(
+                    f"the journal is that of terminal {head.terminal}, expected {terminal}",
+                    code="journal.other-terminal",
+                    hint="one home belongs to one terminal: give another --home",
+                )
+        return journal
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def keep_for(self, days: int, *, now: datetime) -> None:
+        """Let go of older records now, and at the first record of each day from now on."""
+        self._keep_days = days
+        self._drop_once_a_day(now)
+
+    def record(self, record: InspectionRecord | HolderRecord) -> int:
+        """See ``InspectionJournal``."""
+        stored = self._stored(record)
+        self._drop_once_a_day(record.at)
+        with self._database.writing() as connection:
+            row = _head(connection)
+            line = JournalLine.after(JournalHead(sequence=row.sequence, digest=row.digest), stored)
+            connection.execute(
+                sa.insert(JOURNAL_RECORDS).values(
+                    sequence=line.sequence,
+                    at=int(record.at.timestamp()),
+                    body=line.body,
+                    digest=line.digest,
+                )
+            )
+            connection.execute(
+                sa.update(JOURNAL_HEAD).values(sequence=line.sequence, digest=line.digest)
+            )
+        return line.sequence
+
+    def lines(self, *, behind: int = 0) -> Iterator[JournalLine]:
+        """The records in their order.
+
+        Raises:
+            DatabaseError: the database does not answer.
+        """
+        position = behind
+        while True:
+            with self._database.writing() as connection:
+                statement = sa.select(JOURNAL_RECORDS).where(position < _SEQUENCE)
+                rows = connection.execute(statement.order_by(_SEQUENCE).limit(_PAGE_ROWS))
+                found = [_line(row) for row in rows]
+            yield from found
+            if len(found) < _PAGE_ROWS:
+                return
+            position = found[-1].sequence
+
+    def newest(self, limit: int) -> tuple[JournalLine, ...]:
+        """The last records, the newest first."""
+        with self._database.writing() as connection:
+            statement = sa.select(JOURNAL_RECORDS).order_by(_SEQUENCE.desc()).limit(limit)
+            return tuple(_line(row) for row in connection.execute(statement))
+
+    def verify(self) -> JournalHead:
+        """Follow the whole chain; gives its end, to be compared with one that was noted elsewhere.
+
+        Raises:
+            JournalError: it is damaged.
+        """
+        with self._database.writing() as connection:
+            row = _head(connection)
+            begin = JournalHead(sequence=row.dropped, digest=row.dropped_digest)
+            end = JournalHead(sequence=row.sequence, digest=row.digest)
+            terminal = row.terminal
+            newest = connection.scalar(sa.select(sa.func.max(_SEQUENCE)))
+        if begin.sequence == 0 and begin != first_head(terminal):
+            raise JournalError("the journal does not begin where that of this terminal does")
+        if (begin.sequence if newest is None else newest) != end.sequence:
+            raise JournalError(
+                f"the newest record is {newest}, expected record {end.sequence}",
+                code="journal.end-wrong",
+            )
+        return verify_chain(
+            (line for line in self.lines() if line.sequence <= end.sequence), begin=begin, end=end
+        )
+
+    def drop_older_than(self, days: int, *, now: datetime) -> int:
+        """Let go of the records from the front that are older; gives how many.
+
+        Raises:
+            DatabaseError: the database does not answer.
+        """
+        limit = int((now.astimezone(UTC) - timedelta(days=days)).timestamp())
+        with self._database.writing() as connection:
+            row = _head(connection)
+            first_kept = connection.scalar(
+                sa.select(sa.func.min(_SEQUENCE)).where(JOURNAL_RECORDS.c.at >= limit)
+            )
+            last = row.sequence if first_kept is None else first_kept - 1
+            if last <= row.dropped:
+                return 0
+            digest = connection.scalar(sa.select(JOURNAL_RECORDS.c.digest).where(last == _SEQUENCE))
+            connection.execute(sa.update(JOURNAL_HEAD).values(dropped=last, dropped_digest=digest))
+            connection.execute(sa.delete(JOURNAL_RECORDS).where(last >= _SEQUENCE))
+            count: int = last - row.dropped
+        return count
+
+    def _drop_once_a_day(self, now: datetime) -> None:
+        if self._keep_days is not None and self._dropped_on != now.date():
+            self.drop_older_than(self._keep_days, now=now)
+            self._dropped_on = now.date()
+
+    def _stored(self, record: InspectionRecord | HolderRecord) -> StoredInspection | StoredHolder:
+        if isinstance(record, HolderRecord):
+            return StoredHolder(
+                at=record.at,
+                terminal=self._terminal,
+                inspection=record.inspection,
+                answer=record.answer,
+            )
+        return StoredInspection(
+            at=record.at,
+            terminal=self._terminal,
+            purpose=record.purpose,
+            verdict=record.verdict,
+            assurance=record.assurance,
+            codes=record.codes,
+            notes=record.notes,
+            card=None if record.card is None else self._pseudonym(record.card),
+        )
+
+    def _pseudonym(self, card: bytes) -> bytes:
+        return hmac.digest(self._key, card, sha256)[:PSEUDONYM_BYTES]
+
+
+def _head(connection: Connection) -> sa.Row[Any]:
+    row = connection.execute(sa.select(JOURNAL_HEAD)).one_or_none()
+    if row is None:
+        raise JournalError("the journal has lost its head", code="journal.head-missing")
+    return row
+
+
+def _line(row: sa.Row[Any]) -> JournalLine:
+    return JournalLine(sequence=row.sequence, body=row.body, digest=row.digest)
