@@ -13,7 +13,7 @@ from typing import NoReturn
 # Whatever decoding needs is loaded before there is a picture: the process waits for one while the card is read.
 from PIL import Image, Jpeg2KImagePlugin, JpegImagePlugin, PngImagePlugin
 
-__all__ = ["main"]
+__all__ = ["decode_picture", "main"]
 
 MAX_INPUT_BYTES = 65536
 MAX_PIXELS = 4_000_000
@@ -34,16 +34,25 @@ def main() -> int:
     data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
     if len(data) > MAX_INPUT_BYTES:
         return 1
+    sys.stdout.buffer.write(decode_picture(data))
+    return 0
+
+
+def decode_picture(data: bytes) -> bytes:
+    """A JPEG or JPEG 2000 picture as PNG; whatever the decoders raise means that there is none.
+
+    Raises:
+        Exception: of any kind.
+    """
     with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
         if picture.width * picture.height > MAX_PIXELS:
-            return 1
+            raise ValueError("the picture has too many pixels")
         pixels = picture.convert("RGB")
     # A new picture carries over pixels and nothing else: no comments, profiles or positions.
     pixels.info.clear()
     output = io.BytesIO()
     pixels.save(output, format=PngImagePlugin.PngImageFile.format, compress_level=_COMPRESSION)
-    sys.stdout.buffer.write(output.getvalue())
-    return 0
+    return output.getvalue()
 
 
 def _limit_resources() -> None:
