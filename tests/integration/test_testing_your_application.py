@@ -49,7 +49,11 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def examples() -> dict[str, str]:
     """The guide's files by their names."""
     return dict(
-        re.findall(r"^```python (\S+)\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.M | re.S)
+        re.findall(
+            r"^```python (\S+)\n(.*?)^```",
+            GUIDE.read_text(encoding="utf-8"),
+            re.MULTILINE | re.DOTALL,
+        )
     )
 
 
@@ -64,9 +68,7 @@ def test_the_guides_own_example_passes_with_nothing_but_the_wheels(
         cwd=tmp_path,
     ).split()  # fmt: skip
     assert all(Path(path).is_relative_to(python.parents[1]) for path in where)
-    told = run(
-        python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", cwd=tmp_path
-    )
+    told = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", cwd=tmp_path)
     tests = examples()["test_door.py"].count("\ndef test_")
     found = re.search(r"(\d+) passed", told)
     # Each kind of forgery counts as one.

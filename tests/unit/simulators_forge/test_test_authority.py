@@ -159,7 +159,7 @@ def test_no_key_shows_in_the_text_of_an_authority(authority: TestAuthority) -> N
 
 @pytest.mark.parametrize("is_test", [True, False])
 def test_only_an_authority_that_is_marked_as_a_test_makes_simulated_cards(
-    authority: TestAuthority, is_test: bool
+    authority: TestAuthority, *, is_test: bool
 ) -> None:
     key = ec.generate_private_key(ec.SECP384R1())
     certificate = issue_authority_certificate(
