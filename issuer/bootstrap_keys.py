@@ -13,6 +13,7 @@ from pki.keys.open import open_keystore, read_pin_file
 __all__ = [
     "KEYSTORE_DIRECTORY",
     "derive_card_sealer",
+    "derive_cursor_key",
     "derive_register_sealer",
     "open_issuer_keystore",
     "take_register_sealer",
@@ -49,6 +50,11 @@ def derive_register_sealer(keystore: AgreementKeystore) -> Sealer:
     return _derive_sealer(keystore, encryption=b"register", digests=b"register digests")
 
 
+def derive_cursor_key(keystore: AgreementKeystore) -> bytes:
+    """The key that seals cursors of lists: every process of the service has the same one."""
+    return _derive(keystore, b"cursors")
+
+
 def take_register_sealer(home: Path, settings: IssuerSettings) -> Sealer:
     """Open the keystore, derive the register's keys, and close it again: one PKCS#11 library stands one session.
 
@@ -60,12 +66,15 @@ def take_register_sealer(home: Path, settings: IssuerSettings) -> Sealer:
 
 
 def _derive_sealer(keystore: AgreementKeystore, *, encryption: bytes, digests: bytes) -> Sealer:
-    def derive(purpose: bytes) -> bytes:
-        return keystore.derive(
-            CARD_DATA_KEY_ID,
-            label=b"membercard issuer " + purpose,
-            context=b"",
-            length=SEALING_KEY_BYTES,
-        )
+    return Sealer(
+        encryption_key=_derive(keystore, encryption), digest_key=_derive(keystore, digests)
+    )
 
-    return Sealer(encryption_key=derive(encryption), digest_key=derive(digests))
+
+def _derive(keystore: AgreementKeystore, purpose: bytes) -> bytes:
+    return keystore.derive(
+        CARD_DATA_KEY_ID,
+        label=b"membercard issuer " + purpose,
+        context=b"",
+        length=SEALING_KEY_BYTES,
+    )

@@ -20,6 +20,7 @@ from issuer.cli_people import people_app
 from issuer.cli_production import cards_app, keys_app, station_app, stock_app
 from issuer.cli_register import database_app, organisations_app
 from issuer.cli_rights import deny_undeclared
+from issuer.cli_serve import SERVE_EXAMPLES, api_app, serve_command
 from issuer.cli_subjects import breach_app, subject_app
 from issuer.errors import IssuerError
 from pki.errors import PkiError
@@ -95,8 +96,10 @@ for _name, _commands in (
     ("cards", cards_app),
     ("station", station_app),
     ("people", people_app),
+    ("api", api_app),
 ):
     app.add_typer(_commands, name=_name)
+app.command("serve", epilog=SERVE_EXAMPLES)(serve_command)
 add_login_commands(app)
 deny_undeclared(app)
 

@@ -33,6 +33,7 @@ from issuer.cli_rights import needs, needs_no_right
 from issuer.domain.member import Member, MemberState
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.rights import Right
+from issuer.imports.correction import write_correction
 from issuer.imports.open_table import open_laid_out
 from issuer.imports.template import ListFormat, member_template
 from issuer.services.approve_members import ApprovalOutcome
@@ -54,6 +55,7 @@ members_app.add_typer(questionable_app, name="questionable")
     epilog="""\b
 Examples:
   membercard-issuer --home office members import members.xlsx --portraits photos --report refused.csv
+  membercard-issuer --home office members import members.xlsx --portraits photos --correction back.xlsx
   membercard-issuer --home office members import - --portraits photos < members.csv
 """,
 )
@@ -65,6 +67,13 @@ def import_members_command(
     portraits: Annotated[Path, typer.Option(help="The directory of the portraits.")],
     mapping: MappingOption = None,
     report: ReportOption = None,
+    correction: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the rows that are refused or questionable to this file (xlsx or csv), "
+            "with what is wrong in Vietnamese and English, for the committee to correct."
+        ),
+    ] = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Take members from a list; every row ends taken, already present, refused or questionable.
@@ -84,6 +93,8 @@ def import_members_command(
             record = member_import.run(table, actor=actor, progress=progress)
         for outcome in member_import.outcomes(record):
             found.take(outcome)
+        if correction is not None:
+            write_correction(correction, table, member_import.outcomes(record))
         found.conclude(output_format, what="members", record=record)
 
 

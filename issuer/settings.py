@@ -10,9 +10,9 @@ import secrets
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -26,7 +26,9 @@ __all__ = [
     "SETTINGS_FILE",
     "IssuerSettings",
     "KeystoreSettings",
+    "OidcSettings",
     "PeopleSettings",
+    "RateSettings",
     "load_settings",
     "remember",
 ]
@@ -68,6 +70,36 @@ class PeopleSettings(BaseModel):
     console_rp_id: str | None = None
 
 
+class OidcSettings(BaseModel):
+    """Another service that says who somebody is (OpenID Connect); none unless all four are set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: str | None = None
+    client_id: str | None = None
+    client_secret_file: Path | None = None
+    redirect_uri: str | None = None
+    account_claim: Annotated[str, Field(min_length=1, max_length=100)] = "preferred_username"
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> Self:
+        given = (self.issuer, self.client_id, self.client_secret_file, self.redirect_uri)
+        if len({each is None for each in given}) > 1:
+            raise ValueError(
+                "some of issuer, client_id, client_secret_file, redirect_uri are missing"
+            )
+        return self
+
+
+class RateSettings(BaseModel):
+    """How many requests a minute the API answers, to each network address and to each session, in one process."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    per_address: Annotated[int, Field(ge=1, le=1_000_000)] = 1200
+    per_session: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+
+
 class IssuerSettings(BaseSettings):
     """Everything that can be set; unknown names are refused, because a mistyped one would do nothing."""
 
@@ -83,9 +115,11 @@ class IssuerSettings(BaseSettings):
     card_profile: str = "membercard-1"
     card_validity_years: Annotated[int, Field(ge=1, le=30)] = 10
     personalisation_system: Annotated[str, Field(min_length=1, max_length=128)] = "membercard"
-    import_chunk_rows: Annotated[int, Field(ge=1, le=10_000)] = 200
+    import_chunk_rows: Annotated[int, Field(ge=1, le=20_000)] = 2_000
     keystore: KeystoreSettings = KeystoreSettings()
     people: PeopleSettings = PeopleSettings()
+    oidc: OidcSettings = OidcSettings()
+    rates: RateSettings = RateSettings()
 
     def database_url_in(self, home: Path) -> str:
         """The URL that is set, else that of ``issuer.sqlite`` in the home directory."""

@@ -22,7 +22,7 @@ from simulators.vpcd import Serving, VirtualIcc
 pytest_plugins = ["simulators.testing"]
 
 _SHARED_VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors"
-_NEVER_SKIPPED_IN_CI = ("pcsc", "hsm")
+_NEVER_SKIPPED_IN_CI = ("pcsc", "hsm", "browser")
 _VIRTUAL_READER = "Virtual PCD 00 00"
 """The first reader of vsmartcard's driver, under pcscd."""
 

@@ -22,6 +22,7 @@ _LIKENESS_DIGEST: Final = "members.likeness_digest"
 _RETIRED_NUMBER: Final = "retired_numbers.digest"
 _KEY_CHECK: Final = "register_keys.key_check"
 _THE_ONLY_ROW: Final = 1
+_MOST_KEPT: Final = 20_000
 
 
 class SealedColumn(StrEnum):
@@ -57,6 +58,7 @@ class MemberSeals:
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
+        self._likenesses: dict[tuple[str, date], bytes] = {}
 
     @property
     def sealer(self) -> Sealer:
@@ -111,9 +113,16 @@ class MemberSeals:
 
     def likeness_digest(self, full_name: str, birth_date: date) -> bytes:
         """Alike for members who may be one and the same: the folded name and the date of birth."""
-        return self._sealer.digest(
-            f"{likeness(full_name)}|{birth_date.isoformat()}", purpose=_LIKENESS_DIGEST
-        )
+        # An import asks for each twice before it stores it.
+        key = (full_name, birth_date)
+        digest = self._likenesses.get(key)
+        if digest is None:
+            if len(self._likenesses) >= _MOST_KEPT:
+                self._likenesses.clear()
+            digest = self._likenesses[key] = self._sealer.digest(
+                f"{likeness(full_name)}|{birth_date.isoformat()}", purpose=_LIKENESS_DIGEST
+            )
+        return digest
 
     def retired_number_digest(self, retired: RetiredNumber) -> bytes:
         """By which a number is known that was a deleted member's."""

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from issuer.db.base import DATABASE_FAILURES, database_error, insert_rows
+from issuer.db.bulk import bulk_insert, ids_where
 from issuer.db.member_changes import MemberChangeRow, change_of, change_values
 from issuer.db.member_rows import MemberRow, member_of, member_values, statement_values
 from issuer.db.member_seals import MemberSeals
@@ -82,32 +83,29 @@ class SqlMemberRepository:
 
     def holders_of(self, numbers: Collection[MemberNumbers]) -> tuple[Member, ...]:
         """Every member who holds at least one of these numbers."""
-        found: dict[uuid.UUID, Member] = {}
         seals = self._seals()
-        for part in _in_parts(numbers):
-            earlier = [each.earlier_card_number for each in part if each.earlier_card_number]
-            # One query a column: each walks its own unique index, where an OR of them may walk the table.
-            for condition in (
-                MemberRow.card_number.in_([each.card_number for each in part]),
-                MemberRow.earlier_card_number.in_(earlier),
-                MemberRow.record_number.in_([each.record_number for each in part]),
-                MemberRow.citizen_number_digest.in_(
-                    [seals.citizen_number_digest(each.citizen_number) for each in part]
-                ),
-            ):
-                for member in self._all(condition):
-                    found[member.member_id] = member
-        return tuple(found.values())
+        # One query a column: each walks its own unique index, where an OR of them may walk the table.
+        found: set[uuid.UUID] = set()
+        for column, values in (
+            (MemberRow.card_number, [each.card_number for each in numbers]),
+            (
+                MemberRow.earlier_card_number,
+                [each.earlier_card_number for each in numbers if each.earlier_card_number],
+            ),
+            (MemberRow.record_number, [each.record_number for each in numbers]),
+            (
+                MemberRow.citizen_number_digest,
+                [seals.citizen_number_digest(each.citizen_number) for each in numbers],
+            ),
+        ):
+            found |= ids_where(self._session, column, values)
+        return self._with_ids(found)
 
     def alike(self, likenesses: Collection[Likeness]) -> tuple[Member, ...]:
         """Every member who may be one of these people: the same folded name and date of birth."""
         seals = self._seals()
-        found: dict[uuid.UUID, Member] = {}
-        for part in _in_parts(likenesses):
-            digests = [seals.likeness_digest(each.full_name, each.birth_date) for each in part]
-            for member in self._all(MemberRow.likeness_digest.in_(digests)):
-                found[member.member_id] = member
-        return tuple(found.values())
+        digests = [seals.likeness_digest(each.full_name, each.birth_date) for each in likenesses]
+        return self._with_ids(ids_where(self._session, MemberRow.likeness_digest, digests))
 
     def add(self, members: Sequence[Member]) -> None:
         """Store new members, recorded and not approved.
@@ -134,7 +132,7 @@ class SqlMemberRepository:
             for member in members
             if member.statement.served_in is not None
         )
-        insert_rows(
+        bulk_insert(
             self._session,
             MemberRow,
             [
@@ -361,6 +359,11 @@ class SqlMemberRepository:
 
     def _all(self, condition: sa.ColumnElement[bool]) -> Iterable[Member]:
         return map(self._member, self._session.execute(_SELECT.where(condition)))
+
+    def _with_ids(self, ids: Collection[uuid.UUID]) -> tuple[Member, ...]:
+        return tuple(
+            member for part in _in_parts(ids) for member in self._all(MemberRow.id.in_(part))
+        )
 
     def _member(self, row: sa.Row[MemberRow, str, str]) -> Member:
         # An outer join gives nothing where nobody serves the member, which its type does not say.

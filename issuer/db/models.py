@@ -6,6 +6,7 @@ from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import RegisterKeyRow
+from issuer.db.operations import KeptRequestRow, OperationRow
 from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
 from issuer.db.people_tables import (
     AccountRow,
@@ -39,9 +40,11 @@ __all__ = [
     "ImportChunkRow",
     "ImportRow",
     "ImportRowRow",
+    "KeptRequestRow",
     "LoginAttemptRow",
     "MemberChangeRow",
     "MemberRow",
+    "OperationRow",
     "OrganisationRow",
     "OrganisationVersionRow",
     "RegisterKeyRow",

@@ -27,9 +27,10 @@ class SqlAccountRepository:
 
     def lock(self) -> None:
         """See ``AccountRepository``."""
-        # On SQLite every writing transaction has the whole file to itself already.
-        if self._session.get_bind().dialect.name == "postgresql":
-            self._session.execute(sa.text("LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE"))
+        is_sqlite = self._session.get_bind().dialect.name == "sqlite"
+        # A transaction begins with its first statement; on SQLite it has the whole file to itself from then on.
+        statement = "SELECT 1" if is_sqlite else "LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE"
+        self._session.execute(sa.text(statement))
 
     def is_empty(self) -> bool:
         """See ``AccountRepository``."""

@@ -44,6 +44,14 @@ class DateForm:
             )
         return _date_of(int(match["year"]), int(match["month"]), int(match["day"]))
 
+    def write(self, day: date) -> str:
+        """A date written so."""
+        values = {
+            "YYYY": f"{day.year:04}", "MM": f"{day.month:02}", "M": str(day.month),
+            "DD": f"{day.day:02}", "D": str(day.day),
+        }  # fmt: skip
+        return "".join(values.get(part, part) for part in _FORM_PART.findall(self.name))
+
 
 def parse_date_form(text: str) -> DateForm:
     """A form made of YYYY, MM or M, DD or D, each once, and signs between them.

@@ -1,13 +1,13 @@
 """Rows of a list as they come from a spreadsheet or a text file, and what is found wrong with them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from issuer.errors import IssuerDataError
 
-__all__ = ["Cell", "Finding", "ListRow", "RowReader"]
+__all__ = ["Cell", "Finding", "ListRow", "RowMemory", "RowReader"]
 
 Cell = str | float | bool | date | None
 """What a cell holds; ``None`` and white space mean that it is empty."""
@@ -38,11 +38,24 @@ class ListRow:
     findings: tuple[Finding, ...] = ()
 
 
+class RowMemory:
+    """What the same text in the same column was read as in earlier rows of a list: places, groups, dates repeat.
+
+    Only what was taken is kept, and of each column a bounded number of texts.
+    """
+
+    def __init__(self, columns: Collection[str]) -> None:
+        """Nothing is kept yet of these columns, and nothing ever of others."""
+        self.values: Mapping[str, dict[Cell, Any]] = {column: {} for column in columns}
+
+
 class RowReader:
     """Takes the fields of one row one by one and keeps every finding, so that all are reported at once."""
 
-    def __init__(self, row: ListRow) -> None:
+    def __init__(self, row: ListRow, memory: RowMemory | None = None) -> None:
         self._row = row
+        self._cells = row.cells
+        self._kept = (memory or _NO_MEMORY).values
         self.findings: list[Finding] = list(row.findings)
         if row.has_surplus:
             self.refuse("", "row.surplus-cells", "the row has cells beyond the last column")
@@ -55,11 +68,11 @@ class RowReader:
 
     def has_findings(self, *columns: str) -> bool:
         """Whether one of these columns is already known to be wrong."""
-        return any(finding.column in columns for finding in self.findings)
+        return bool(self.findings) and any(finding.column in columns for finding in self.findings)
 
     def cell(self, column: str) -> Cell:
         """What the cell holds, white space around text removed; ``None`` where it is empty."""
-        cell = self._row.cells.get(column)
+        cell = self._cells.get(column)
         if isinstance(cell, str):
             # Only what keyboards and spreadsheets put around text; control characters stay to be refused.
             return cell.strip(" \u00a0\t\r\n") or None
@@ -67,10 +80,15 @@ class RowReader:
 
     def required(self, column: str, parse: Callable[[str], _Value]) -> _Value | None:
         """The value of a text cell that must be there; ``None`` where it is wrong, which is noted."""
-        if self.cell(column) is None:
+        cell = self._cells.get(column)
+        kept = self._kept.get(column)
+        if kept is not None and (value := kept.get(cell)) is not None:
+            return cast("_Value", value)
+        stripped = self.cell(column)
+        if stripped is None:
             self.miss(column)
             return None
-        return self.optional(column, parse)
+        return self._text(column, stripped, parse)
 
     def miss(self, column: str) -> None:
         """Note that nothing stands there, unless it is known already what is wrong with it."""
@@ -79,15 +97,25 @@ class RowReader:
 
     def optional(self, column: str, parse: Callable[[str], _Value]) -> _Value | None:
         """The value of a text cell; ``None`` where it is empty, or wrong, which is noted."""
+        cell = self._cells.get(column)
+        if cell is None or cell == "":
+            return None
+        kept = self._kept.get(column)
+        if kept is not None and (value := kept.get(cell)) is not None:
+            return cast("_Value", value)
+        stripped = self.cell(column)
+        return None if stripped is None else self._text(column, stripped, parse)
+
+    def any_cell(self, column: str, parse: Callable[[Cell], _Value]) -> _Value | None:
+        """The value of a cell of any kind that must be there; ``None`` where it is wrong, which is noted."""
+        kept = self._kept.get(column)
+        if kept is not None and (value := kept.get(self._cells.get(column))) is not None:
+            return cast("_Value", value)
         cell = self.cell(column)
         if cell is None:
+            self.miss(column)
             return None
-        if not isinstance(cell, str):
-            # A number cell has lost its leading zeros, and which ones cannot be known.
-            kind = "a date" if isinstance(cell, date) else "a number"
-            self.refuse(column, "cell.not-text", f"the cell holds {kind}, expected text")
-            return None
-        return self.checked(column, lambda: parse(cell))
+        return self._parsed(column, cell, parse)
 
     def checked(self, column: str, decide: Callable[[], _Value]) -> _Value | None:
         """What ``decide`` gives; ``None`` where it refuses, which is noted."""
@@ -96,3 +124,26 @@ class RowReader:
         except IssuerDataError as error:
             self.refuse(column, error.code, str(error))
             return None
+
+    def _text(self, column: str, cell: Cell, parse: Callable[[str], _Value]) -> _Value | None:
+        if isinstance(cell, str):
+            return self._parsed(column, cell, parse)
+        # A number cell has lost its leading zeros, and which ones cannot be known.
+        kind = "a date" if isinstance(cell, date) else "a number"
+        self.refuse(column, "cell.not-text", f"the cell holds {kind}, expected text")
+        return None
+
+    def _parsed(self, column: str, cell: Any, parse: Callable[[Any], _Value]) -> _Value | None:
+        try:
+            value = parse(cell)
+        except IssuerDataError as error:
+            self.refuse(column, error.code, str(error))
+            return None
+        kept = self._kept.get(column)
+        if kept is not None and len(kept) < _MOST_KEPT and isinstance(cell, str):
+            kept[cell] = value
+        return value
+
+
+_NO_MEMORY = RowMemory(())
+_MOST_KEPT = 20_000

@@ -79,6 +79,10 @@ def with_letters_read(row: ListRow, subjects: Mapping[str, str]) -> tuple[ListRo
         subjects: the columns that hold text, and whether each is a ``name`` or a ``text``.
     """
     cells = row.cells
+    texts = [cell for column in subjects if isinstance(cell := cells.get(column), str)]
+    # Nearly always there is nothing to be found, and one look at all of them says so.
+    if _SUSPICIOUS.search("\n".join(texts)) is None:
+        return row, []
     readings: dict[str, TextReading] = {}
     for column, subject in subjects.items():
         cell = cells.get(column)

@@ -9,7 +9,7 @@ from functools import partial
 
 from issuer.domain.calendar_date import parse_date
 from issuer.domain.card_number import CardNumberScheme
-from issuer.domain.list_row import Finding, ListRow, RowReader
+from issuer.domain.list_row import Cell, Finding, ListRow, RowMemory, RowReader
 from issuer.domain.member import IssueKind, MemberStatement, Sex, Standing
 from issuer.domain.member_rules import (
     ETHNIC_GROUP_BYTES,
@@ -48,6 +48,8 @@ class JudgedRow:
 
 
 _Column = MemberColumn
+_PLACE = partial(clean_text, max_bytes=PLACE_BYTES)
+_ETHNIC_GROUP = partial(clean_text, max_bytes=ETHNIC_GROUP_BYTES)
 _ORDINAL = re.compile(r"[1-9][0-9]?", re.ASCII)
 _FORBIDDEN_IN_FILE_NAMES = frozenset('/\\:*?"<>|')
 _SEXES: Mapping[str, Sex] = {
@@ -59,27 +61,35 @@ _SEXES: Mapping[str, Sex] = {
 
 
 def judge_member_row(
-    row: ListRow, *, organisations: OrganisationTree, scheme: CardNumberScheme, today: date
+    row: ListRow,
+    *,
+    organisations: OrganisationTree,
+    scheme: CardNumberScheme,
+    today: date,
+    memory: RowMemory | None = None,
 ) -> JudgedRow | tuple[Finding, ...]:
     """Judge one row by itself; what the register and the other rows hold is not looked at here.
+
+    Args:
+        row: its cells.
+        organisations: the tree of the register.
+        scheme: how card numbers are built.
+        today: the day that ages are reckoned from.
+        memory: what earlier rows of the same list were read as.
 
     Returns:
         The row's values, or every finding (at least one) where it is refused.
     """
-    reader = RowReader(row)
+    reader = RowReader(row, memory)
     card_number = reader.required(_Column.CARD_NUMBER, scheme.parse)
     record_number = reader.required(_Column.RECORD_NUMBER, parse_record_number)
     citizen_number = reader.required(_Column.CITIZEN_NUMBER, parse_citizen_number)
     name = read_name(reader)
     birth_date = _read_date(reader, _Column.BIRTH_DATE)
     sex = reader.required(_Column.SEX, parse_sex)
-    place_of_birth = reader.required(
-        _Column.PLACE_OF_BIRTH, partial(clean_text, max_bytes=PLACE_BYTES)
-    )
-    home_town = reader.required(_Column.HOME_TOWN, partial(clean_text, max_bytes=PLACE_BYTES))
-    ethnic_group = reader.required(
-        _Column.ETHNIC_GROUP, partial(clean_text, max_bytes=ETHNIC_GROUP_BYTES)
-    )
+    place_of_birth = reader.required(_Column.PLACE_OF_BIRTH, _PLACE)
+    home_town = reader.required(_Column.HOME_TOWN, _PLACE)
+    ethnic_group = reader.required(_Column.ETHNIC_GROUP, _ETHNIC_GROUP)
     admission_date = _read_date(reader, _Column.ADMISSION_DATE)
     standing = _read_standing(reader)
     recognition_date = _read_recognition_date(reader, standing)
@@ -87,7 +97,7 @@ def judge_member_row(
     kind = reader.required(_Column.KIND, _parse_kind)
     ordinal = _read_ordinal(reader)
     portrait_name = reader.required(_Column.PORTRAIT, _parse_portrait_name)
-    residence = reader.optional(_Column.RESIDENCE, partial(clean_text, max_bytes=PLACE_BYTES))
+    residence = reader.optional(_Column.RESIDENCE, _PLACE)
     phone = reader.optional(_Column.PHONE, parse_phone_number)
     earlier_card_number = reader.optional(_Column.EARLIER_CARD_NUMBER, scheme.parse)
     standing_since = _read_optional_date(reader, _Column.STANDING_SINCE)
@@ -154,11 +164,7 @@ def judge_member_row(
 
 
 def _read_date(reader: RowReader, column: MemberColumn) -> date | None:
-    cell = reader.cell(column)
-    if cell is None:
-        reader.miss(column)
-        return None
-    return reader.checked(column, lambda: parse_date(cell))
+    return reader.any_cell(column, parse_date)
 
 
 def _read_optional_date(reader: RowReader, column: MemberColumn) -> date | None:
@@ -180,14 +186,10 @@ def _read_recognition_date(reader: RowReader, standing: Standing | None) -> date
 
 
 def _read_ordinal(reader: RowReader) -> int | None:
-    cell = reader.cell(_Column.ORDINAL)
-    if cell is None:
-        reader.miss(_Column.ORDINAL)
-        return None
-    return reader.checked(_Column.ORDINAL, lambda: _parse_ordinal(cell))
+    return reader.any_cell(_Column.ORDINAL, _parse_ordinal)
 
 
-def _parse_ordinal(cell: str | float | date) -> int:
+def _parse_ordinal(cell: Cell) -> int:
     if isinstance(cell, (int, float)) and not isinstance(cell, bool) and 1 <= cell <= 99:
         if cell == int(cell):
             return int(cell)

@@ -1,6 +1,7 @@
 """The rules that hold among the fields of a member, whoever states them: a list or a change."""
 
 import enum
+import re
 from datetime import date
 from functools import partial
 from typing import Final
@@ -12,7 +13,7 @@ from issuer.domain.card_number import CardNumber, CardNumberScheme
 from issuer.domain.list_row import RowReader
 from issuer.domain.member import MemberName, Standing
 from issuer.domain.organisation import OrganisationCode, OrganisationTree
-from issuer.domain.vietnamese_text import clean_name
+from issuer.domain.vietnamese_text import VIETNAMESE_LETTERS, clean_name
 from issuer.errors import IssuerDataError
 
 __all__ = [
@@ -64,19 +65,22 @@ class MemberColumn(enum.StrEnum):
 
 
 _Column = MemberColumn
+_FULL_NAME = partial(clean_name, max_bytes=_FULL_NAME_BYTES)
+_PART = partial(clean_name, max_bytes=_NAME_BYTES)
+_FITS_MRZ = re.compile(rf"[{VIETNAMESE_LETTERS} ]{{1,28}}")
+"""Names that have a place in the machine-readable zone without a closer look: letters of A-Z with marks, and Đ."""
 
 
 def read_name(reader: RowReader) -> MemberName | None:
     """The name and its parts; where the parts are not given, the whole name is primary (ICAO 9303-3, 4.6)."""
-    full = reader.required(_Column.FULL_NAME, partial(clean_name, max_bytes=_FULL_NAME_BYTES))
-    part = partial(clean_name, max_bytes=_NAME_BYTES)
-    primary = reader.optional(_Column.PRIMARY_NAME, part)
-    secondary = reader.optional(_Column.SECONDARY_NAME, part)
+    full = reader.required(_Column.FULL_NAME, _FULL_NAME)
+    primary = reader.optional(_Column.PRIMARY_NAME, _PART)
+    secondary = reader.optional(_Column.SECONDARY_NAME, _PART)
     if full is None or reader.has_findings(_Column.PRIMARY_NAME, _Column.SECONDARY_NAME):
         return None
     if primary is None and secondary is None:
         # The whole name has to fit where a part of one would stand.
-        if reader.checked(_Column.FULL_NAME, lambda: part(full)) is None:
+        if reader.checked(_Column.FULL_NAME, lambda: _PART(full)) is None:
             return None
         name = MemberName(full=full, primary=full)
     else:
@@ -99,6 +103,8 @@ def read_name(reader: RowReader) -> MemberName | None:
 
 
 def _with_mrz(name: MemberName) -> MemberName:
+    if _FITS_MRZ.fullmatch(f"{name.primary}  {name.secondary}"):
+        return name
     try:
         mrz_name(name.primary, name.secondary)
     except CardDataError as error:

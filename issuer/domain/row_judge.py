@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 
 from issuer.domain.card_number import CardNumberScheme
-from issuer.domain.list_row import Finding, ListRow
+from issuer.domain.list_row import Finding, ListRow, RowMemory
 from issuer.domain.look_alikes import with_letters_read
 from issuer.domain.member_list import JudgedRow, MemberColumn, judge_member_row
 from issuer.domain.organisation import OrganisationTree
@@ -24,6 +24,13 @@ _TEXTS: Final[Mapping[str, str]] = {
 }
 
 
+_REPEATING: Final = frozenset(MemberColumn) - {
+    "card_number", "record_number", "citizen_number", "full_name", "secondary_name", "portrait",
+    "earlier_card_number", "residence", "phone",
+}  # fmt: skip
+"""Columns whose texts repeat from row to row."""
+
+
 class RowJudge:
     """Judges one row after another by itself; what the register and the other rows hold is not looked at here."""
 
@@ -34,12 +41,17 @@ class RowJudge:
         self.organisations = organisations
         self._scheme = scheme
         self._today = today
+        self._memory = RowMemory(_REPEATING)
 
     def judge(self, row: ListRow) -> JudgedRow | tuple[Finding, ...]:
         """The row's values and doubts, or every finding (at least one) where it is refused."""
         read, doubts = with_letters_read(row, _TEXTS)
         judged = judge_member_row(
-            read, organisations=self.organisations, scheme=self._scheme, today=self._today
+            read,
+            organisations=self.organisations,
+            scheme=self._scheme,
+            today=self._today,
+            memory=self._memory,
         )
         if doubts and isinstance(judged, JudgedRow):
             return replace(judged, doubts=tuple(doubts))

@@ -7,13 +7,24 @@ is computed here and nowhere else.
 """
 
 import functools
+import re
 import unicodedata
+from typing import Final
 
 from card_layout.errors import CardDataError
 from card_layout.names import to_nfc
 from issuer.errors import IssuerDataError
 
-__all__ = ["clean_name", "clean_text", "fold", "likeness", "search_key", "sort_key", "spelling"]
+__all__ = [
+    "VIETNAMESE_LETTERS",
+    "clean_name",
+    "clean_text",
+    "fold",
+    "likeness",
+    "search_key",
+    "sort_key",
+    "spelling",
+]
 
 _NAME_MARKS = frozenset(" -'\u2018\u2019\u02bc")
 _TEXT_MARKS = frozenset(" '’-.,/()&:\"“”–")
@@ -63,7 +74,7 @@ def fold(text: str) -> str:
 
     A hyphen parts words as a space does. Folding twice gives the same as folding once.
     """
-    return " ".join("".join(map(_folded_character, text)).split())
+    return " ".join(text.translate(_FOLDING).split())
 
 
 def search_key(full_name: str) -> str:
@@ -87,7 +98,28 @@ def _spelled(word: str) -> str:
     return "".join(part for part in word if part not in _TONE_WEIGHTS) + tones
 
 
+VIETNAMESE_LETTERS: Final = "A-Za-zÀÁÂÃÈÉÊÌÍÒÓÔÕÙÚÝàáâãèéêìíòóôõùúýĂăĐđĨĩŨũƠơƯư\u1ea0-\u1ef9"
+"""All letters of Vietnamese in composed form, for a class of a regular expression; text of them is NFC as it stands."""
+
+_PLAIN: Final = {
+    # Nearly every text is of this kind, and nothing about it has to be looked at letter by letter.
+    "name": re.compile(rf"[{VIETNAMESE_LETTERS}]+(?:[ '-][{VIETNAMESE_LETTERS}]+)*"),
+    "text": re.compile(rf"(?! )(?!.*  )[{VIETNAMESE_LETTERS}0-9 '.,/()&:-]+(?<! )"),
+}
+
+
+def _bounded(text: str, subject: str, max_bytes: int) -> str:
+    size = len(text.encode())
+    if size > max_bytes:
+        raise IssuerDataError(
+            f"{subject} has {size} bytes, expected at most {max_bytes}", code=f"{subject}.too-long"
+        )
+    return text
+
+
 def _judged(written: str, *, subject: str, marks: frozenset[str], max_bytes: int) -> str:
+    if _PLAIN[subject].fullmatch(written):
+        return _bounded(written, subject, max_bytes)
     # Spaces around and between words are layout, not content.
     try:
         text = to_nfc(" ".join(word for word in written.split(" ") if word))
@@ -97,11 +129,7 @@ def _judged(written: str, *, subject: str, marks: frozenset[str], max_bytes: int
         ) from error
     if not text:
         raise IssuerDataError(f"{subject} is empty", code=f"{subject}.empty")
-    size = len(text.encode())
-    if size > max_bytes:
-        raise IssuerDataError(
-            f"{subject} has {size} bytes, expected at most {max_bytes}", code=f"{subject}.too-long"
-        )
+    _bounded(text, subject, max_bytes)
     may_carry_marks = 0
     for position, character in enumerate(text, start=1):
         if unicodedata.category(character) == "Mn" and may_carry_marks:
@@ -126,6 +154,7 @@ _OTHER_LETTER = 0x0F
 _END_OF_LETTERS = 0x01
 
 
+@functools.lru_cache(maxsize=16_384)
 def _word_key(word: str) -> bytes:
     letters = bytearray()
     tones = bytearray()
@@ -165,6 +194,17 @@ def _letter_key(character: str) -> tuple[bytes, int] | None:
 _DROPPED_WHEN_FOLDED = frozenset("'\u2018\u2019\u02bc`\u00b4")
 _SPACED_WHEN_FOLDED = frozenset("-\u2010\u2011\u2013")
 _FOLDED_LETTERS = {"đ": "d", "\u00f0": "d", "\u0256": "d"}
+
+
+class _Folding(dict[int, str]):
+    """What ``str.translate`` asks: each character is folded when it first comes."""
+
+    def __missing__(self, code: int) -> str:
+        folded = self[code] = _folded_character(chr(code))
+        return folded
+
+
+_FOLDING: Final = _Folding()
 
 
 @functools.cache

@@ -31,7 +31,7 @@ from typing import Any
 from issuer.domain.calendar_date import DateForm, parse_date_form
 from issuer.domain.list_row import Cell, Finding, ListRow
 from issuer.errors import IssuerDataError
-from issuer.imports.table import is_empty, open_bounded
+from issuer.imports.table import is_empty, open_bounded, plain_text
 
 __all__ = ["MAX_MAPPING_BYTES", "ListMapping", "MappedHeader", "load_mapping", "parse_mapping"]
 
@@ -139,15 +139,27 @@ class MappedHeader:
             number=number, cells=found | dict(self.mapping.constants), findings=tuple(findings)
         )
 
+    def positions_of(self, column: str) -> tuple[int, ...]:
+        """Where the cells of a column stand in a line; none where it is constant or left out."""
+        return self.positions.get(column, ())
+
+    def as_text(self, position: int, cell: Cell) -> str:
+        """A cell as text that is read as the same content: a date as its column's form asks."""
+        if isinstance(cell, date):
+            for column, form in self.mapping.dates.items():
+                if position in self.positions[column]:
+                    return form.write(cell)
+        return plain_text(cell)
+
     def _translated(self, column: str, cell: Cell, number: int, findings: list[Finding]) -> Cell:
         translations = self.mapping.values.get(column)
         if translations is not None and not isinstance(cell, date):
-            cell = translations.get(_folded(_as_text(cell)), cell)
+            cell = translations.get(_folded(plain_text(cell)), cell)
         form = self.mapping.dates.get(column)
         if form is None or isinstance(cell, date):
             return cell
         try:
-            return form.parse(_as_text(cell).strip())
+            return form.parse(plain_text(cell).strip())
         except IssuerDataError as error:
             findings.append(
                 Finding(row=number, column=column, code=error.code, sentence=str(error))
@@ -347,14 +359,7 @@ def _joined(cells: Sequence[Cell], positions: Sequence[int]) -> Cell:
         position = positions[0]
         return cells[position] if position < len(cells) else None
     parts = [cells[position] for position in positions if position < len(cells)]
-    return " ".join(_as_text(part).strip() for part in parts if not is_empty(part)) or None
-
-
-def _as_text(cell: Cell) -> str:
-    """A cell as people see it: a whole number has no decimal point."""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return str(cell)
+    return " ".join(plain_text(part).strip() for part in parts if not is_empty(part)) or None
 
 
 def _folded(text: str) -> str:

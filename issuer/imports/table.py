@@ -6,12 +6,14 @@ and what was judged is what is read, even if somebody puts another file in its p
 
 import contextlib
 import hashlib
+import itertools
 import os
 import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -33,6 +35,7 @@ __all__ = [
     "digest_of",
     "is_empty",
     "open_bounded",
+    "plain_text",
 ]
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -94,6 +97,12 @@ class RowMaker(Protocol):
     def row(self, number: int, cells: Sequence[Cell]) -> ListRow | None:
         """The cells by column; ``None`` for a line without content."""
 
+    def positions_of(self, column: str) -> tuple[int, ...]:
+        """Where the cells of a column stand in a line; none where it is constant or left out."""
+
+    def as_text(self, position: int, cell: Cell) -> str:
+        """A cell as text that is read as the same content."""
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -151,6 +160,15 @@ class Header:
         if not has_surplus and all(map(is_empty, found.values())):
             return None
         return ListRow(number=number, cells=found, has_surplus=has_surplus)
+
+    def positions_of(self, column: str) -> tuple[int, ...]:
+        """Where the cells of a column stand in a line."""
+        return tuple(position for name, position in self.positions if name == column)
+
+    def as_text(self, position: int, cell: Cell) -> str:
+        """A cell as text that is read as the same content."""
+        del position
+        return plain_text(cell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +240,18 @@ class Table:
         """The lines below the header as they stand in the file."""
         return (line for line in self._sheet.lines() if line.number > self._header_line)
 
+    def preface(self) -> Iterator[Line]:
+        """The lines above the header."""
+        return itertools.islice(self._sheet.lines(), self._header_line - 1)
+
+    def positions_of(self, column: str) -> tuple[int, ...]:
+        """Where the cells of a column stand in a line; none where it is constant or left out."""
+        return self._rows.positions_of(column)
+
+    def as_text(self, position: int, cell: Cell) -> str:
+        """A cell as text that is read as the same content."""
+        return self._rows.as_text(position, cell)
+
 
 @contextlib.contextmanager
 def open_bounded(path: Path) -> Iterator[BinaryIO]:
@@ -266,6 +296,15 @@ def digest_of(file: BinaryIO) -> bytes:
         digest.update(chunk)
     file.seek(0)
     return digest.digest()
+
+
+def plain_text(cell: Cell) -> str:
+    """A cell as people see it: a whole number has no decimal point, a date is written YYYY-MM-DD."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return cell.isoformat() if isinstance(cell, date) else str(cell)
 
 
 def is_empty(cell: Cell) -> bool:

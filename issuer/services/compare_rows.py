@@ -1,6 +1,5 @@
 """Compares the rows of a list with each other and with the register."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -10,11 +9,20 @@ from issuer.domain.list_row import Cell, Finding
 from issuer.domain.member import Member, MemberStatement, PortraitDigest
 from issuer.domain.member_list import JudgedRow, MemberColumn
 from issuer.domain.organisation import OrganisationCode, OrganisationTree
+from issuer.domain.rights import Actor, Right
 from issuer.domain.vietnamese_text import likeness, spelling
 from issuer.services.import_outcome import RowOutcome, RowResult
 from issuer.services.register_ports import Likeness, MemberNumbers, RegisterTransaction
 
-__all__ = ["Candidate", "Comparison", "RowsOfList", "compare", "place_of"]
+__all__ = [
+    "Candidate",
+    "Comparison",
+    "RowsOfList",
+    "compare",
+    "place_of",
+    "reachable",
+    "with_likenesses",
+]
 
 _NUMBER_COLUMNS: tuple[tuple[MemberColumn, str, Callable[[MemberStatement], str | None]], ...] = (
     (MemberColumn.CARD_NUMBER, "card-number", lambda statement: statement.card_number),
@@ -85,54 +93,32 @@ class Comparison:
         new: those whom it does not know; with a doubt where it knows somebody alike.
     """
 
-    outcomes: tuple[RowOutcome, ...]
-    variants: tuple[Candidate, ...]
-    new: tuple[Candidate, ...]
+    outcomes: tuple[RowOutcome, ...] = ()
+    variants: tuple[Candidate, ...] = ()
+    new: tuple[Candidate, ...] = ()
 
 
 class RowsOfList:
     """Which row of this list is the first with which number, name and date of birth.
 
-    Only rows that keep the rules of form count, and whose picture is there. Keys are short digests, so that a
-    list of the largest province takes some hundred megabytes at most: two different numbers of one list that
-    meet in 64 bits are not to be expected before thousands of millions of rows.
+    Only rows that keep the rules of form count, and whose picture is there. Numbers and likenesses are kept as
+    hashes of 64 bits, so that a list of the largest province takes little memory; that two of them meet is not to
+    be expected in thousands of millions of rows.
     """
 
     def __init__(self) -> None:
-        self._rows: dict[int, int] = {}
+        self._numbers: dict[str, dict[int, int]] = {column: {} for column, _, _ in _NUMBER_COLUMNS}
         self._likenesses: dict[int, int] = {}
 
-    def add(self, judged: JudgedRow) -> None:
-        """Keep this row in mind."""
+    def add(self, judged: JudgedRow) -> tuple[Finding, ...]:
+        """Keep this row in mind; a doubt where an earlier one has the same folded name and date of birth."""
         statement = judged.statement
         for column, _, number_of in _NUMBER_COLUMNS:
             if (number := number_of(statement)) is not None:
-                self._rows[_short(f"{column}:{number}")] = judged.number
-        self._likenesses.setdefault(_likeness_key(statement), judged.number)
-
-    def repeated(self, judged: JudgedRow) -> tuple[Finding, ...]:
-        """A finding for each number that an earlier row has."""
-        findings: list[Finding] = []
-        for column, subject, number_of in _NUMBER_COLUMNS:
-            number = number_of(judged.statement)
-            if (
-                number is not None
-                and (first := self._rows.get(_short(f"{column}:{number}"))) is not None
-            ):
-                findings.append(
-                    Finding(
-                        row=judged.number,
-                        column=column,
-                        code=f"{subject}.repeated",
-                        sentence=f"the same {subject.replace('-', ' ')} stands in row {first}",
-                    )
-                )
-        return tuple(findings)
-
-    def alike(self, judged: JudgedRow) -> tuple[Finding, ...]:
-        """A doubt where an earlier row has the same folded name and date of birth."""
-        first = self._likenesses.get(_likeness_key(judged.statement))
-        if first is None:
+                self._numbers[column][hash(number)] = judged.number
+        key = hash((likeness(statement.name.full), statement.birth_date))
+        first = self._likenesses.setdefault(key, judged.number)
+        if first == judged.number:
             return ()
         return (
             Finding(
@@ -142,6 +128,25 @@ class RowsOfList:
                 sentence=f"row {first} has the same name but for its marks, and the same date of birth",
             ),
         )
+
+    def repeated(self, judged: JudgedRow) -> tuple[Finding, ...]:
+        """A finding for each number that an earlier row has."""
+        findings: list[Finding] = []
+        for column, subject, number_of in _NUMBER_COLUMNS:
+            number = number_of(judged.statement)
+            if number is None:
+                continue
+            first = self._numbers[column].get(hash(number))
+            if first is not None:
+                findings.append(
+                    Finding(
+                        row=judged.number,
+                        column=column,
+                        code=f"{subject}.repeated",
+                        sentence=f"the same {subject.replace('-', ' ')} stands in row {first}",
+                    )
+                )
+        return tuple(findings)
 
 
 def compare(candidates: Sequence[Candidate], transaction: RegisterTransaction) -> Comparison:
@@ -178,7 +183,7 @@ def compare(candidates: Sequence[Candidate], transaction: RegisterTransaction) -
     return Comparison(
         outcomes=tuple(outcomes),
         variants=tuple(variants),
-        new=tuple(_with_likenesses(unknown, transaction)),
+        new=tuple(with_likenesses(unknown, transaction)),
     )
 
 
@@ -189,6 +194,20 @@ def place_of(
     if code not in organisations:
         return ()
     return tuple(reversed([each.code for each in organisations.path(code)]))
+
+
+def reachable(
+    actor: Actor, right: Right, transaction: RegisterTransaction
+) -> frozenset[OrganisationCode] | None:
+    """The organisations within the actor's part of the tree; ``None`` where that is the whole register."""
+    if actor.roots(right) is None:
+        return None
+    tree = transaction.organisations.tree()
+    return frozenset(
+        each.code
+        for each in transaction.organisations.all()
+        if actor.may(right, place=place_of(tree, each.code))
+    )
 
 
 def _with_retired_numbers(
@@ -217,9 +236,10 @@ def _with_retired_numbers(
     }
 
 
-def _with_likenesses(
+def with_likenesses(
     candidates: Sequence[Candidate], transaction: RegisterTransaction
-) -> Iterable[Candidate]:
+) -> Sequence[Candidate]:
+    """The candidates, with a doubt where the register has somebody alike."""
     # A row whose likeness stands in its own list is doubted for that; where chunks are cut must not matter.
     asked = [
         candidate
@@ -341,11 +361,3 @@ def _alike_in_register(candidate: Candidate) -> Finding:
         code="member.alike",
         sentence="the register has somebody with the same name but for its marks, and the same date of birth",
     )
-
-
-def _likeness_key(statement: MemberStatement) -> int:
-    return _short(f"{likeness(statement.name.full)}|{statement.birth_date.toordinal()}")
-
-
-def _short(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())

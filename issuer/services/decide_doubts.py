@@ -14,7 +14,7 @@ from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import Actor, Right
 from issuer.domain.row_judge import RowJudge
 from issuer.errors import IssuerDataError, IssuerRefusedError
-from issuer.services.compare_rows import Candidate, compare, place_of
+from issuer.services.compare_rows import Candidate, compare, place_of, reachable
 from issuer.services.import_outcome import RowResult
 from issuer.services.import_ports import (
     DoubtDecision,
@@ -159,22 +159,14 @@ class DoubtDesk:
             decision = self._decision(actor, DoubtState.REFUSED, why)
             self._decide(transaction, row, actor, decision)
 
-    def _reachable(self, actor: Actor) -> list[OrganisationCode] | None:
+    def _reachable(self, actor: Actor) -> frozenset[OrganisationCode] | None:
         """The codes of every organisation within the actor's part of the tree; ``None`` for the whole of it."""
         if not actor.may_somewhere(Right.IMPORT_MEMBERS):
             raise IssuerRefusedError(
                 f"account {actor.account} has no right {Right.IMPORT_MEMBERS}", code="right.missing"
             )
-        if actor.roots(Right.IMPORT_MEMBERS) is None:
-            return None
         with self.register.reading() as transaction:
-            tree = transaction.organisations.tree()
-            every = transaction.organisations.all()
-        return [
-            each.code
-            for each in every
-            if actor.may(Right.IMPORT_MEMBERS, place=place_of(tree, each.code))
-        ]
+            return reachable(actor, Right.IMPORT_MEMBERS, transaction)
 
     def _open(
         self, transaction: RegisterTransaction, reference: RowReference, actor: Actor

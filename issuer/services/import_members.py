@@ -9,8 +9,8 @@ import tells that ran through, wherever the chunks were cut.
 import hashlib
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -19,17 +19,21 @@ from issuer.domain.card_number import CardNumberScheme
 from issuer.domain.list_row import Finding, ListRow
 from issuer.domain.member import Member, MemberId, PortraitDigest
 from issuer.domain.member_list import JudgedRow, MemberColumn
-from issuer.domain.organisation import OrganisationTree
+from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import Actor, Right
 from issuer.domain.row_judge import RowJudge
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
-from issuer.services.compare_rows import Candidate, RowsOfList, compare, place_of
-from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
+from issuer.services.compare_rows import (
+    Candidate,
+    RowsOfList,
+    compare,
+    reachable,
+    with_likenesses,
+)
+from issuer.services.conclude_rows import SettledRows, conclude, refused
+from issuer.services.import_outcome import ImportSummary, RowOutcome
 from issuer.services.import_ports import (
-    DoubtState,
-    ImportChunk,
     ImportRecord,
-    QuestionableContent,
 )
 from issuer.services.register_ports import (
     PortraitNormaliser,
@@ -73,26 +77,21 @@ class ImportProgress:
     summary: ImportSummary
 
 
-@dataclass(slots=True, kw_only=True)
-class _Settled:
-    """What is known of a chunk before it is stored.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One import from its beginning, or from where it broke off, to its end.
 
     Attributes:
-        rows: their numbers.
-        outcomes: of rows that are refused for what they are themselves.
-        holding: rows that keep the rules of form, the first of their list with their numbers.
-        known: those whom the register knows by a number.
-        new: the others, their pictures looked at.
-        portraits: the pictures of these, by row.
+        actor: who brings the list.
+        judge: of its rows.
+        reach: the organisations whose members the actor may import; ``None`` for all.
+        rows_of_list: the rows so far.
     """
 
-    rows: list[int]
-    outcomes: dict[int, RowOutcome] = field(default_factory=dict)
-    holding: set[int] = field(default_factory=set)
-    known: list[Candidate] = field(default_factory=list)
-    new: list[Candidate] = field(default_factory=list)
-    portraits: dict[int, bytes] = field(default_factory=dict, repr=False)
-    has_checked_faces: bool = True
+    actor: Actor
+    judge: RowJudge
+    reach: frozenset[OrganisationCode] | None
+    rows_of_list: RowsOfList = field(default_factory=RowsOfList)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,20 +147,16 @@ class MemberImport:
             raise IssuerRefusedError(
                 f"account {actor.account} has no right {Right.IMPORT_MEMBERS}", code="right.missing"
             )
-        record, organisations = self._begin(source, actor)
-        judge = RowJudge(
-            organisations=organisations, scheme=self.scheme, today=record.started_at.date()
-        )
-        rows_of_list = RowsOfList()
+        record, run = self._begin(source, actor)
         iterator = iter(source.rows())
-        done = self._walk_again(iterator, record, judge, rows_of_list)
+        done = self._walk_again(iterator, record, run)
         tell = progress or (lambda _: None)
         tell(_progress(record))
         size = min(_FIRST_CHUNK_ROWS, self.chunk_rows)
         while chunk := list(itertools.islice(itertools.chain(done, iterator), size)):
             done = ()
             begin = self.stopwatch()
-            record = self._take(chunk, record, judge, rows_of_list, actor)
+            record = self._take(chunk, record, run)
             tell(_progress(record))
             if self.stopwatch() - begin < _CHUNK_SECONDS / 2:
                 size = min(size * 2, self.chunk_rows)
@@ -172,11 +167,10 @@ class MemberImport:
         with self.register.reading() as transaction:
             yield from transaction.imports.outcomes(record.number)
 
-    def _begin(
-        self, source: MemberListSource, actor: Actor
-    ) -> tuple[ImportRecord, OrganisationTree]:
+    def _begin(self, source: MemberListSource, actor: Actor) -> tuple[ImportRecord, _Run]:
         with self.register.writing() as transaction:
             organisations = transaction.organisations.tree()
+            reach = reachable(actor, Right.IMPORT_MEMBERS, transaction)
             found = transaction.imports.unfinished(source.digest)
             if found is None:
                 found = transaction.imports.begin(
@@ -188,7 +182,14 @@ class MemberImport:
                 _note(transaction, found, actor, "import.begun", self.clock())
             else:
                 _note(transaction, found, actor, "import.resumed", self.clock())
-        return found, organisations
+        run = _Run(
+            actor=actor,
+            judge=RowJudge(
+                organisations=organisations, scheme=self.scheme, today=found.started_at.date()
+            ),
+            reach=reach,
+        )
+        return found, run
 
     def _finish(self, record: ImportRecord, actor: Actor) -> ImportRecord:
         with self.register.writing() as transaction:
@@ -200,8 +201,7 @@ class MemberImport:
         self,
         iterator: Iterator[ListRow],
         record: ImportRecord,
-        judge: RowJudge,
-        rows_of_list: RowsOfList,
+        run: _Run,
     ) -> Sequence[ListRow]:
         """Go behind the rows that have ended, keeping in mind whose numbers later ones may not have.
 
@@ -216,62 +216,58 @@ class MemberImport:
             if row.number > record.last_row:
                 return (row,)
             if row.number in holding:
-                judged = judge.judge(row)
+                judged = run.judge.judge(row)
                 if isinstance(judged, JudgedRow):
-                    rows_of_list.add(judged)
+                    run.rows_of_list.add(judged)
         return ()
 
     def _take(
         self,
         chunk: Sequence[ListRow],
         record: ImportRecord,
-        judge: RowJudge,
-        rows_of_list: RowsOfList,
-        actor: Actor,
+        run: _Run,
     ) -> ImportRecord:
-        settled = _Settled(rows=[row.number for row in chunk])
+        settled = SettledRows(rows=[row.number for row in chunk])
         candidates: list[Candidate] = []
         for row in chunk:
-            candidate = self._candidate(row, judge, rows_of_list, actor)
+            candidate = self._candidate(row, run)
             if isinstance(candidate, Candidate):
                 candidates.append(candidate)
                 settled.holding.add(row.number)
             else:
-                settled.outcomes[row.number] = _refused(row.number, candidate)
+                settled.outcomes[row.number] = refused(row.number, candidate)
         with self.register.reading() as transaction:
             compared = compare(candidates, transaction)
         new = {candidate.row.number for candidate in compared.new}
         settled.known = [each for each in candidates if each.row.number not in new]
+        settled.compared = compared
         for candidate in compared.new:
             self._look_at_portrait(candidate, settled)
-        return self._store(record, settled, actor)
+        return self._store(record, settled, run.actor)
 
-    def _candidate(
-        self, row: ListRow, judge: RowJudge, rows_of_list: RowsOfList, actor: Actor
-    ) -> Candidate | tuple[Finding, ...]:
+    def _candidate(self, row: ListRow, run: _Run) -> Candidate | tuple[Finding, ...]:
         """Look at the row itself, the rows before, and the picture's bytes."""
-        judged = judge.judge(row)
+        judged = run.judge.judge(row)
         if not isinstance(judged, JudgedRow):
             return judged
         code = judged.statement.organisation_code
-        if not actor.may(Right.IMPORT_MEMBERS, place=place_of(judge.organisations, code)):
+        if run.reach is not None and code not in run.reach:
             return (
                 Finding(
                     row=row.number,
                     column=MemberColumn.ORGANISATION_CODE,
                     code="organisation.not-yours",
-                    sentence=f"account {actor.account} may not import members of organisation {code}",
+                    sentence=f"account {run.actor.account} may not import members of organisation {code}",
                 ),
             )
-        repeated = rows_of_list.repeated(judged)
+        repeated = run.rows_of_list.repeated(judged)
         if repeated:
             return repeated
         try:
             picture = self.portraits.read(judged.portrait_name)
         except IssuerDataError as error:
             return (_portrait_finding(judged.number, error),)
-        doubts = rows_of_list.alike(judged)
-        rows_of_list.add(judged)
+        doubts = run.rows_of_list.add(judged)
         return Candidate(
             row=judged,
             cells=row.cells,
@@ -280,12 +276,12 @@ class MemberImport:
             doubts=(*judged.doubts, *doubts),
         )
 
-    def _look_at_portrait(self, candidate: Candidate, settled: _Settled) -> None:
+    def _look_at_portrait(self, candidate: Candidate, settled: SettledRows) -> None:
         number = candidate.row.number
         try:
             portrait = self.normaliser.normalise(candidate.picture)
         except IssuerDataError as error:
-            settled.outcomes[number] = _refused(number, (_portrait_finding(number, error),))
+            settled.outcomes[number] = refused(number, (_portrait_finding(number, error),))
             return
         settled.has_checked_faces = settled.has_checked_faces and portrait.has_checked_faces
         settled.portraits[number] = portrait.image
@@ -301,7 +297,7 @@ class MemberImport:
             )
         )
 
-    def _members(self, settled: _Settled) -> dict[int, Member]:
+    def _members(self, settled: SettledRows) -> dict[int, Member]:
         """Those whom nobody has to look at; their pictures are durable before the rows that name them."""
         return {
             candidate.row.number: Member(
@@ -315,13 +311,22 @@ class MemberImport:
             if not candidate.doubts
         }
 
-    def _store(self, record: ImportRecord, settled: _Settled, actor: Actor) -> ImportRecord:
+    def _store(self, record: ImportRecord, settled: SettledRows, actor: Actor) -> ImportRecord:
         """One transaction that looks again and writes."""
         members = self._members(settled)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self.register.writing() as transaction:
-                    chunk, taken = _conclude(settled, members, transaction)
+                    # Numbers that somebody else has taken meanwhile make the database refuse the chunk: then
+                    # all are compared again.
+                    compared = (
+                        replace(
+                            settled.compared, new=tuple(with_likenesses(settled.new, transaction))
+                        )
+                        if attempt == 1
+                        else compare((*settled.known, *settled.new), transaction)
+                    )
+                    chunk, taken = conclude(settled, compared, members, transaction)
                     transaction.members.add(taken)
                     changed = transaction.imports.store(record, chunk)
                     _note(transaction, changed, actor, "import.rows-ended", self.clock())
@@ -331,61 +336,6 @@ class MemberImport:
                 continue
             return changed
         return record
-
-
-def _conclude(
-    settled: _Settled, members: Mapping[int, Member], transaction: RegisterTransaction
-) -> tuple[ImportChunk, list[Member]]:
-    """What becomes of the chunk's rows, as the register stands in the transaction that stores it."""
-    outcomes = dict(settled.outcomes)
-    taken: list[Member] = []
-    compared = compare((*settled.known, *settled.new), transaction)
-    for outcome in compared.outcomes:
-        outcomes[outcome.row] = outcome
-    doubtful = list(compared.variants)
-    for candidate in compared.new:
-        number = candidate.row.number
-        if number in members and not candidate.doubts:
-            taken.append(members[number])
-            outcomes[number] = RowOutcome(row=number, result=RowResult.TAKEN)
-        elif number in settled.portraits:
-            doubtful.append(candidate)
-        else:
-            raise ConflictError("the register lost a member while their row was compared")
-    contents = {
-        candidate.row.number: QuestionableContent(
-            cells=candidate.cells,
-            portrait=settled.portraits.get(candidate.row.number, b""),
-            source=candidate.source,
-        )
-        for candidate in doubtful
-    }
-    decided = transaction.imports.decided_before(contents)
-    for candidate in doubtful:
-        number = candidate.row.number
-        if decided.get(number) is DoubtState.REFUSED:
-            contents.pop(number)
-            outcomes[number] = _refused(number, (_refused_before(number),))
-        elif decided.get(number) is DoubtState.ACCEPTED and candidate in compared.variants:
-            contents.pop(number)
-            outcomes[number] = RowOutcome(row=number, result=RowResult.PRESENT)
-        else:
-            outcomes[number] = RowOutcome(
-                row=number, result=RowResult.QUESTIONABLE, findings=candidate.doubts
-            )
-    return (
-        ImportChunk(
-            outcomes=[outcomes[number] for number in settled.rows],
-            holding=frozenset(settled.holding),
-            contents=contents,
-            organisations={
-                candidate.row.number: candidate.row.statement.organisation_code
-                for candidate in doubtful
-            },
-            has_checked_faces=settled.has_checked_faces,
-        ),
-        taken,
-    )
 
 
 def _note(
@@ -423,16 +373,3 @@ def _progress(record: ImportRecord) -> ImportProgress:
 
 def _portrait_finding(row: int, error: IssuerDataError) -> Finding:
     return Finding(row=row, column=MemberColumn.PORTRAIT, code=error.code, sentence=str(error))
-
-
-def _refused_before(row: int) -> Finding:
-    return Finding(
-        row=row,
-        column="",
-        code="row.refused-before",
-        sentence="a person refused this very row when it came in an earlier list",
-    )
-
-
-def _refused(row: int, findings: tuple[Finding, ...]) -> RowOutcome:
-    return RowOutcome(row=row, result=RowResult.REFUSED, findings=findings)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.conversing import measure_conversing
+from tests.benchmarks.importing import measure_importing
 from tests.benchmarks.inspecting import measure_inspecting
 from tests.benchmarks.measure import Announce, Record
 from tests.benchmarks.personalising import measure_personalising
@@ -28,6 +29,7 @@ MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
     measure_status,
     measure_transport,
     measure_signing_service,
+    measure_importing,
     measure_terminal,
 )
 

@@ -176,3 +176,12 @@ def record_steps(page: Page) -> None:
 def shown_steps(page: Page) -> list[str]:
     """The steps that were shown, each once."""
     return list(dict.fromkeys(page.evaluate("window.shownSteps")))
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait until an expression is true in the page, whose own policy forbids the driver to evaluate it there by itself."""
+    for _ in range(600):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {expression}")

@@ -137,7 +137,7 @@ _ROWS: Final = (
     ("bundle.not-newer", Severity.ERROR, "A bundle of this or of a higher number is installed: a terminal never goes back.", "Fetch the newest bundle.", "7.13"),
     ("bundle.approval-missing", Severity.ERROR, "The bundle brings something new that all trust stands on, and fewer than two approvers approved it.", "Have it approved by two people of approvers.toml (`membercard-verifier bundle approve`).", "7.13"),
     ("bundle.approval-invalid", Severity.ERROR, "An approval is not of an approver of this terminal, or not for this bundle.", "Have the same bundle approved again.", "7.13"),
-    ("bundle.approvers-malformed", Severity.ERROR, "approvers.toml is not what docs/policy.md says.", "Compare the file with docs/policy.md; two people are two names and two keys.", "7.13"),
+    ("bundle.approvers-malformed", Severity.ERROR, "The file approvers.toml is not what docs/policy.md says.", "Compare the file with docs/policy.md; two people are two names and two keys.", "7.13"),
     ("bundle.locked", Severity.ERROR, "Another process is installing a bundle, or this system has no locks on files.", "Wait for it, and try again.", "7.13"),
     ("bundle.unwritable", Severity.ERROR, "The trust directory, or a file that a command writes, cannot be written.", "Check that the directory may be written to and has room; what was installed before goes on counting.", "7.13"),
     # SPEC.md, 9.21 and 9.22

@@ -1,19 +1,16 @@
 """Who may make, change and end accounts, and what stays in the audit trail."""
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from issuer.db import schema
-from issuer.db.base import Database
-from issuer.db.register import SqlRegister
 from issuer.domain.account import AccountState
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
 from issuer.domain.session import Face
 from issuer.errors import IssuerDataError, IssuerError
+from issuer.services.register_ports import Register
 from tests.unit.issuer.people_stage import (
     COMMUNE,
     OTHER_PASSWORD,
@@ -28,11 +25,8 @@ AN = AccountName("an")
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
-    schema.upgrade(database)
-    yield Stage(register=SqlRegister(database))
-    database.close()
+def stage(empty_register: Register) -> Stage:
+    return Stage(register=empty_register)
 
 
 def code_of(act: Callable[[], object]) -> str | None:

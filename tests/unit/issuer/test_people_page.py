@@ -15,7 +15,7 @@ MODULES = sorted(
         "domain/account.py", "domain/rights.py", "domain/second_factor.py", "domain/session.py",
         "services/log_in.py", "services/people.py", "services/second_factor*.py", "services/oidc*.py",
         "identity/*.py", "cli_rights.py", "cli_password.py", "cli_login.py", "cli_people.py",
-        "bootstrap_people.py", "bootstrap_second_factors.py", "bootstrap_oidc.py", "db/people.py",
+        "bootstrap_people.py", "bootstrap_second_factors.py", "bootstrap_web_people.py", "db/people.py",
     )
     for path in (ROOT / "issuer").glob(pattern)
 )  # fmt: skip

@@ -72,6 +72,9 @@ class Portraits:
     def get(self, digest: PortraitDigest) -> bytes:
         return self.kept[digest]
 
+    def remove(self, digest: PortraitDigest) -> None:
+        self.kept.pop(digest, None)
+
 
 class RowsInMemory:
     """A list that is there already."""

@@ -3,23 +3,20 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from issuer.bootstrap_second_factors import relying_party
-from issuer.db import schema
-from issuer.db.base import Database
-from issuer.db.register import SqlRegister
 from issuer.domain.rights import STEP_UP_TIME, AccountName, Right, Role
 from issuer.domain.second_factor import CHALLENGE_LIFETIME, MAX_SECOND_FACTORS
 from issuer.domain.session import Face, Restriction, SessionToken
 from issuer.errors import IssuerError
 from issuer.identity.webauthn_responses import WebauthnResponses
+from issuer.services.register_ports import Register
 from issuer.services.second_factor_ports import RelyingParty
 from issuer.services.second_factors import SecondFactors, SignedDigest
 from issuer.settings import PeopleSettings
@@ -39,14 +36,11 @@ OURS = {"origin": ORIGIN, "rp_id": "register.example"}
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
-    schema.upgrade(database)
-    made = Stage(register=SqlRegister(database))
+def stage(empty_register: Register) -> Stage:
+    made = Stage(register=empty_register)
     made.person(made.administrator(), "an", role(Role.DECIDER))
     made.clock.forward(minutes=1)
-    yield made
-    database.close()
+    return made
 
 
 def factors_of(stage: Stage) -> SecondFactors:
@@ -154,6 +148,17 @@ def test_the_first_key_is_registered_soon_after_the_log_in(stage: Stage) -> None
     late = Authenticator().register(options.challenge, **OURS)
     refused = code_of(lambda: factors.finish_registration(token, late, label="x"))
     assert refused == "webauthn.challenge-missing"
+
+
+def test_a_first_key_that_another_page_registered_meanwhile_makes_the_next_a_further_one(
+    stage: Stage,
+) -> None:
+    token, other, factors = stage.enter("an").token, stage.enter("an").token, factors_of(stage)
+    options = factors.begin_registration(token)
+    register(stage, other)
+    second = Authenticator().register(options.challenge, **OURS)
+    refused = code_of(lambda: factors.finish_registration(token, second, label="x"))
+    assert refused == "right.step-up-needed"
 
 
 def test_a_further_key_needs_one_that_is_there(stage: Stage) -> None:

@@ -1,0 +1,94 @@
+"""The application: routes, problems, and the description that is made of them (OpenAPI)."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from issuer.api.answering_errors import install_error_handlers
+from issuer.api.boundary import Boundary
+from issuer.api.gate import check_routes
+from issuer.api.history_routes import history_router
+from issuer.api.import_routes import import_router
+from issuer.api.member_routes import member_router
+from issuer.api.operation_routes import operation_router
+from issuer.api.organisation_routes import organisation_router
+from issuer.api.overview_routes import overview_router
+from issuer.api.pages.import_pages import import_page_router
+from issuer.api.pages.member_pages import member_page_router
+from issuer.api.pages.organisation_pages import organisation_page_router
+from issuer.api.pages.overview_pages import overview_page_router
+from issuer.api.pages.shell_pages import shell_router
+from issuer.api.ports import ApiServices
+from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
+from issuer.api.service_routes import service_router
+from issuer.api.session_routes import session_router
+
+__all__ = ["bounded", "create_app", "describe"]
+
+_VERSION: Final = "1"
+_DESCRIPTION: Final = (
+    "The register of members and their cards. Programs come with a session's token as a bearer token, the console "
+    "with a cookie. Lists are pages with a cursor; a POST that makes something carries an Idempotency-Key; long work "
+    "is answered with 202 and an operation. Errors are problem documents (RFC 9457) with a stable code."
+)
+_ROUTERS: Final = (
+    session_router,
+    overview_router,
+    member_router,
+    history_router,
+    organisation_router,
+    import_router,
+    operation_router,
+    service_router,
+    shell_router,
+    overview_page_router,
+    member_page_router,
+    organisation_page_router,
+    import_page_router,
+)
+_UPLOAD_PATHS: Final = frozenset({"/v1/imports", "/imports"})
+
+
+def create_app(services: ApiServices) -> FastAPI:
+    """The application over these services; serve it behind ``bounded``."""
+    app = _build()
+    app.state.services = services
+    return app
+
+
+def bounded(app: FastAPI) -> ASGIApp:
+    """The application behind its outermost layer."""
+    services: ApiServices = app.state.services
+    return Boundary(app, upload_paths=_UPLOAD_PATHS, observe=services.metrics.observe)
+
+
+def describe() -> dict[str, Any]:
+    """The description of the API (OpenAPI 3.1)."""
+    return _build().openapi()
+
+
+def _problem(description: str) -> dict[str, Any]:
+    schema = Problem.model_json_schema()
+    return {"description": description, "content": {PROBLEM_MEDIA_TYPE: {"schema": schema}}}
+
+
+def _build() -> FastAPI:
+    app = FastAPI(
+        title="membercard issuer",
+        version=_VERSION,
+        description=_DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses={
+            "4XX": _problem("A problem; its code says which."),
+            "5XX": _problem("The service cannot answer now."),
+        },
+    )
+    for router in _ROUTERS:
+        app.include_router(router)
+    install_error_handlers(app)
+    check_routes(app)
+    return app

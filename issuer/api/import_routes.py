@@ -1,0 +1,301 @@
+"""Imports: a list with its portraits comes in, an operation takes it, a report says what became of its rows."""
+
+import contextlib
+import csv
+import io
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.responses import StreamingResponse
+
+from issuer.api.boundary import media_type_of
+from issuer.api.gate import Caller, Demand, Services
+from issuer.api.once import KeyHeader, Receipt, answer_of, carry_out_once, mark_of
+from issuer.api.operation_routes import OperationDocument
+from issuer.api.ports import ApiServices
+from issuer.api.problems import ApiError
+from issuer.domain.rights import Right
+from issuer.services.import_outcome import RowOutcome, RowResult
+from issuer.services.import_ports import ImportNumber, ImportRecord
+from issuer.services.operation_ports import KeptAnswer
+from issuer.services.upload_ports import UploadedFile
+
+__all__ = [
+    "FindingDocument",
+    "ImportNumberPath",
+    "Importer",
+    "begin_import",
+    "findings_of",
+    "import_router",
+    "report_of",
+    "upload_of",
+]
+
+import_router = APIRouter(prefix="/v1/imports", tags=["imports"])
+
+_FILES: Final = "multipart/form-data"
+_MAX_FILES: Final = 5000
+_MAX_FIELDS: Final = 4
+_REPORT_COLUMNS: Final = ("row", "result", "column", "code", "reason")
+_BYTE_ORDER_MARK: Final = "\ufeff"
+
+Importer = Annotated[Caller, Depends(Demand(Right.IMPORT_MEMBERS))]
+ImportNumberPath = Annotated[
+    int, Path(ge=1, le=2**31 - 1, description="The import.", examples=[12])
+]
+
+
+class _Upload:
+    """What came in: the list, the portraits, and the fields beside them."""
+
+    def __init__(
+        self, list_file: UploadFile, portraits: list[UploadFile], fields: dict[str, str]
+    ) -> None:
+        self.list_file = UploadedFile(name=list_file.filename or "", content=list_file.file)
+        self.portraits = [
+            UploadedFile(name=each.filename or "", content=each.file) for each in portraits
+        ]
+        self.fields = fields
+
+
+@contextlib.asynccontextmanager
+async def upload_of(request: Request) -> AsyncIterator[_Upload]:
+    """The files of a request, until the block ends; the boundary counts them on the way.
+
+    Raises:
+        ApiError: ``api.media-type``, ``api.body-malformed``, ``api.request-invalid``.
+    """
+    given = media_type_of(request.headers.get("content-type", ""))
+    if given != _FILES:
+        raise ApiError(f"content type is {given[:60]!r}, expected {_FILES}", code="api.media-type")
+    try:
+        form = await request.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS)
+    except (MultiPartException, ValueError) as error:
+        raise ApiError("the files cannot be read", code="api.body-malformed") from error
+    except Exception as error:
+        # FastAPI's own reading tells the same fault as an HTTP error of its own.
+        if getattr(error, "status_code", None) != 400:
+            raise
+        raise ApiError("the files cannot be read", code="api.body-malformed") from error
+    try:
+        yield _sorted_out(form)
+    finally:
+        await form.close()
+
+
+def _sorted_out(form: FormData) -> _Upload:
+    lists, portraits, fields = list[UploadFile](), list[UploadFile](), dict[str, str]()
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            fields[name] = value
+        elif name == "list":
+            lists.append(value)
+        elif name == "portraits":
+            # A browser sends one without a name where none was chosen.
+            portraits += [value] if value.filename else []
+        else:
+            raise ApiError(
+                "a file has another name than list or portraits", code="api.request-invalid"
+            )
+    if len(lists) != 1 or not lists[0].filename:
+        raise ApiError(f"got {len(lists)} lists, expected one", code="api.request-invalid")
+    return _Upload(lists[0], portraits, fields)
+
+
+class ImportDocument(BaseModel):
+    """How an import has ended, or how far it is."""
+
+    number: int = Field(examples=[12])
+    rows: int = Field(ge=0)
+    taken: int = Field(ge=0)
+    already_present: int = Field(ge=0)
+    refused: int = Field(ge=0)
+    questionable: int = Field(ge=0)
+    is_finished: bool
+
+    @classmethod
+    def of(cls, record: ImportRecord) -> "ImportDocument":
+        """The document of an import."""
+        summary = record.summary
+        return cls(
+            number=record.number,
+            rows=summary.rows,
+            taken=summary.taken,
+            already_present=summary.already_present,
+            refused=summary.refused,
+            questionable=summary.questionable,
+            is_finished=record.finished_at is not None,
+        )
+
+
+class FindingDocument(BaseModel):
+    """One thing that is wrong with a row, or that a person has to look at."""
+
+    row: int = Field(ge=1)
+    result: RowResult
+    column: str = Field(examples=["birth_date"])
+    code: str = Field(examples=["date.impossible"])
+    reason: str
+
+
+class FindingsDocument(BaseModel):
+    """Findings in the order of their rows; ``next`` is the row behind which there are more."""
+
+    findings: list[FindingDocument]
+    next: int | None = None
+
+
+class FindingsQuery(BaseModel):
+    """Which findings: those of the rows behind one; rows say nothing about anybody, so they are their own cursor."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: int = Field(default=0, ge=0, le=2**31 - 1)
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+def begin_import(services: ApiServices, caller: Caller, upload: _Upload, *, key: str) -> KeptAnswer:
+    """Keep the files, and have them imported; the same files under the same key are imported once."""
+    upload_id, digest = services.uploads.put(upload.list_file, upload.portraits)
+    mark = mark_of(caller.actor.account, key, what="POST /v1/imports", content=digest)
+    is_begun = False
+
+    def act() -> Receipt:
+        nonlocal is_begun
+        operation = services.imports.begin(upload_id, actor=caller.actor)
+        is_begun = True
+        return Receipt(
+            status=202,
+            location=f"/v1/operations/{operation.operation_id}",
+            document=OperationDocument.of(operation),
+        )
+
+    try:
+        return carry_out_once(services, mark, act)
+    finally:
+        if not is_begun:
+            services.uploads.remove(upload_id)
+
+
+def findings_of(
+    services: ApiServices, caller: Caller, number: int, *, after: int, limit: int
+) -> FindingsDocument:
+    """A page of findings, of so many rows."""
+    rows = list(
+        services.imports.findings(
+            ImportNumber(number), actor=caller.actor, behind=after, limit=limit + 1
+        )
+    )
+    return FindingsDocument(
+        findings=[each for row in rows[:limit] for each in _documents(row)],
+        next=rows[limit - 1].row if len(rows) > limit else None,
+    )
+
+
+def report_of(services: ApiServices, caller: Caller, number: int) -> StreamingResponse:
+    """Every finding as a csv file that spreadsheets read."""
+    services.imports.show(ImportNumber(number), actor=caller.actor)
+
+    def lines() -> Iterator[str]:
+        buffer = io.StringIO()
+        writer = csv.writer(buffer)
+        buffer.write(_BYTE_ORDER_MARK)
+        writer.writerow(_REPORT_COLUMNS)
+        for row in services.imports.findings(ImportNumber(number), actor=caller.actor):
+            for each in _documents(row):
+                writer.writerow((each.row, each.result.value, each.column, each.code, each.reason))
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+        yield buffer.getvalue()
+
+    return StreamingResponse(
+        lines(),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="import-{number}.csv"'},
+    )
+
+
+def _documents(row: RowOutcome) -> Iterator[FindingDocument]:
+    for each in row.findings:
+        yield FindingDocument(
+            row=row.row,
+            result=row.result,
+            column=each.column,
+            code=each.code,
+            reason=each.sentence,
+        )
+
+
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            _FILES: {
+                "schema": {
+                    "type": "object",
+                    "required": ["list"],
+                    "properties": {
+                        "list": {"type": "string", "format": "binary"},
+                        "portraits": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                            "maxItems": _MAX_FILES - 1,
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@import_router.post(
+    "",
+    status_code=202,
+    summary="Import a member list",
+    response_model=OperationDocument,
+    openapi_extra=_BODY,
+)
+async def import_list(
+    request: Request, services: Services, caller: Importer, key: KeyHeader
+) -> Response:
+    """Answered with an operation as soon as the files are kept."""
+    async with upload_of(request) as upload:
+        kept = await run_in_threadpool(begin_import, services, caller, upload, key=key)
+    return answer_of(kept)
+
+
+@import_router.get("/{number}", summary="Show an import")
+def show_import(number: ImportNumberPath, services: Services, caller: Importer) -> ImportDocument:
+    """One's own import."""
+    return ImportDocument.of(services.imports.show(ImportNumber(number), actor=caller.actor))
+
+
+@import_router.get("/{number}/findings", summary="What was found in an import's rows")
+def list_findings(
+    number: ImportNumberPath,
+    query: Annotated[FindingsQuery, Query()],
+    services: Services,
+    caller: Importer,
+) -> FindingsDocument:
+    """Refused rows, and rows that wait for a person; ``limit`` counts rows."""
+    return findings_of(services, caller, number, after=query.after, limit=query.limit)
+
+
+@import_router.get(
+    "/{number}/report",
+    summary="Every finding as a csv file",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+def download_report(
+    number: ImportNumberPath, services: Services, caller: Importer
+) -> StreamingResponse:
+    """Row, result, column, code, reason; nobody's data."""
+    return report_of(services, caller, number)

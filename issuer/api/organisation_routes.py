@@ -1,0 +1,127 @@
+"""Organisations: the tree, level by level."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import BaseModel, Field
+
+from issuer.api.cursors import CursorScope
+from issuer.api.gate import Caller, Demand, Services
+from issuer.api.pages_of_lists import ListQuery
+from issuer.api.ports import ApiServices
+from issuer.domain.organisation import OrganisationCode, parse_organisation_code
+from issuer.domain.rights import Right
+from issuer.services.browse_ports import OrganisationLine
+
+__all__ = [
+    "OrganisationListQuery",
+    "OrganisationPageDocument",
+    "OrganisationReader",
+    "organisation_page",
+    "organisation_router",
+]
+
+organisation_router = APIRouter(prefix="/v1/organisations", tags=["organisations"])
+
+OrganisationReader = Annotated[Caller, Depends(Demand(Right.READ_ORGANISATIONS))]
+
+
+class OrganisationListQuery(ListQuery):
+    """Which organisations."""
+
+    above: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=32,
+        description="Those directly below this one; absent: where the caller's part of the tree begins.",
+        examples=["P-01"],
+    )
+
+
+class OrganisationLineDocument(BaseModel):
+    """One line of a list."""
+
+    code: str = Field(examples=["P-01"])
+    name: str
+    below: int = Field(ge=0, description="How many are directly below.")
+    members: int = Field(ge=0, description="How many members are recorded in it itself.")
+
+    @classmethod
+    def of(cls, line: OrganisationLine) -> "OrganisationLineDocument":
+        """The document of a line."""
+        return cls(code=line.code, name=line.name, below=line.below, members=line.members)
+
+
+class OrganisationPageDocument(BaseModel):
+    """Organisations by their codes."""
+
+    organisations: list[OrganisationLineDocument]
+    next: str | None = None
+
+
+class OrganisationStep(BaseModel):
+    """One step of the way up."""
+
+    code: str = Field(examples=["P-01"])
+    name: str
+
+
+class OrganisationDocument(OrganisationStep):
+    """An organisation, with the way to it from where the caller's part of the tree begins."""
+
+    committee_number: str | None = Field(examples=["98"])
+    path: list[OrganisationStep]
+
+
+def organisation_page(
+    caller: Caller, services: ApiServices, query: OrganisationListQuery
+) -> OrganisationPageDocument:
+    """A page of organisations.
+
+    Raises:
+        ApiError: ``api.cursor-invalid``.
+        IssuerDataError: ``organisation.code-malformed``, ``organisation.unknown``.
+    """
+    scope = CursorScope(
+        listing="organisations", account=caller.actor.account, selection={"above": query.above}
+    )
+    behind = None
+    if query.cursor is not None:
+        behind = OrganisationCode(services.cursors.open(query.cursor, scope).decode())
+    found = services.organisations.page(
+        actor=caller.actor,
+        above=None if query.above is None else parse_organisation_code(query.above),
+        limit=query.limit,
+        behind=behind,
+    )
+    return OrganisationPageDocument(
+        organisations=[OrganisationLineDocument.of(each) for each in found.lines],
+        next=None if found.end is None else services.cursors.seal(found.end.encode(), scope),
+    )
+
+
+@organisation_router.get("", summary="List organisations, one level of the tree")
+def list_organisations(
+    query: Annotated[OrganisationListQuery, Query()],
+    services: Services,
+    caller: OrganisationReader,
+) -> OrganisationPageDocument:
+    """A page of the organisations below one."""
+    return organisation_page(caller, services, query)
+
+
+@organisation_router.get("/{code:path}", summary="Show an organisation")
+def show_organisation(
+    code: Annotated[str, Path(max_length=32, examples=["P-01"])],
+    services: Services,
+    caller: OrganisationReader,
+) -> OrganisationDocument:
+    """Its name, and the way to it."""
+    path = services.organisations.path(parse_organisation_code(code), actor=caller.actor)
+    found = path[-1]
+    return OrganisationDocument(
+        code=found.code,
+        name=found.name,
+        committee_number=found.committee_number,
+        path=[OrganisationStep(code=each.code, name=each.name) for each in path],
+    )

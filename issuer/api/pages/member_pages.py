@@ -1,0 +1,111 @@
+"""Pages of members: the list with its search, and one member."""
+
+from typing import Annotated, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from issuer.api.cursors import MAX_CURSOR_CHARACTERS
+from issuer.api.gate import Services
+from issuer.api.history_routes import history_of
+from issuer.api.member_routes import (
+    MemberDocument,
+    MemberIdPath,
+    MemberListQuery,
+    MemberPageDocument,
+    MemberReader,
+    member_page,
+    open_member,
+)
+from issuer.api.pages import words
+from issuer.api.pages.rendering import render
+from issuer.api.pages_of_lists import ListQuery
+from issuer.domain.organisation import Organisation
+from issuer.domain.rights import Right
+from issuer.errors import IssuerDataError
+
+__all__ = ["member_page_router"]
+
+member_page_router = APIRouter(include_in_schema=False)
+
+_LIST: Final = "/members"
+_CHANGES: Final = 30
+
+
+class _Chosen(BaseModel):
+    """What the form above the list says; it sends fields that were left empty, too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(default="", max_length=120)
+    organisation: str = Field(default="", max_length=32)
+    standing: str = Field(default="", max_length=16)
+    cursor: str | None = Field(default=None, max_length=MAX_CURSOR_CHARACTERS)
+
+
+@member_page_router.get(_LIST, response_model=None)
+def members_page(
+    request: Request,
+    services: Services,
+    caller: MemberReader,
+    chosen: Annotated[_Chosen, Query()],
+) -> Response:
+    """A page of the list; forms send fields that were left empty, too."""
+    query = MemberListQuery.model_validate(
+        {
+            "name": chosen.name or None,
+            "organisation": chosen.organisation or None,
+            "standing": chosen.standing if chosen.standing in words.STANDINGS else None,
+            "cursor": chosen.cursor,
+        }
+    )
+    try:
+        page = member_page(caller, services, query)
+    except IssuerDataError as error:
+        # The list follows what is typed: what cannot be anybody's name or number finds nobody.
+        if error.code not in {"search.malformed", "organisation.code-malformed"}:
+            raise
+        page = MemberPageDocument(members=[])
+    kept = {
+        key: value
+        for key, value in chosen.model_dump(exclude={"cursor"}).items()
+        if value is not None and value != ""
+    }
+    return render(
+        request,
+        "members.html",
+        caller=caller,
+        page=page,
+        chosen=chosen,
+        is_chosen=bool(kept),
+        first=None if chosen.cursor is None else _address(kept),
+        next=None if page.next is None else _address(kept | {"cursor": page.next}),
+        may_import=caller.actor.may_somewhere(Right.IMPORT_MEMBERS),
+        words=words,
+    )
+
+
+@member_page_router.get(_LIST + "/{member_id}", response_model=None)
+def one_member_page(
+    member_id: MemberIdPath, request: Request, services: Services, caller: MemberReader
+) -> Response:
+    """Everything that the register states about a member."""
+    member = open_member(caller, services, member_id)
+    code = member.statement.organisation_code
+    path: tuple[Organisation, ...] = ()
+    if caller.actor.may_somewhere(Right.READ_ORGANISATIONS):
+        path = services.organisations.path(code, actor=caller.actor)
+    return render(
+        request,
+        "member.html",
+        caller=caller,
+        member=MemberDocument.of(member, scheme=services.scheme),
+        history=history_of(caller, services, member.member_id, ListQuery(limit=_CHANGES)).changes,
+        way=path,
+        words=words,
+    )
+
+
+def _address(fields: dict[str, str]) -> str:
+    return f"{_LIST}?{urlencode(fields)}" if fields else _LIST

@@ -1,0 +1,66 @@
+"""What the console calls states and kinds, and how it colours them."""
+
+from typing import Final
+
+from issuer.api.languages import message
+
+__all__ = [
+    "CHANGE_KINDS",
+    "OPERATION_KINDS",
+    "OPERATION_PILLS",
+    "OPERATION_STATES",
+    "OUTCOMES",
+    "OUTCOME_PILLS",
+    "SEXES",
+    "STANDINGS",
+    "STANDING_PILLS",
+]
+
+OPERATION_KINDS: Final = {
+    "import-members": message("Import of members"),
+    "import-organisations": message("Import of organisations"),
+}
+OPERATION_STATES: Final = {
+    "waiting": message("Waiting"),
+    "running": message("Running"),
+    "done": message("Finished"),
+    "failed": message("Failed"),
+}
+OPERATION_PILLS: Final = {"waiting": "plain", "running": "busy", "done": "good", "failed": "bad"}
+OUTCOMES: Final = {
+    "taken": message("Taken"),
+    "already-present": message("Already in the register"),
+    "refused": message("Refused"),
+    "questionable": message("Waiting for a person"),
+}
+
+OUTCOME_PILLS: Final = {
+    "taken": "good",
+    "already-present": "plain",
+    "refused": "bad",
+    "questionable": "care",
+}
+STANDINGS: Final = {
+    "official": message("Official"),
+    "probationary": message("Probationary"),
+    "exempt": message("Exempt from activities"),
+    "suspended": message("Suspended"),
+    "transferred": message("Being transferred"),
+    "abroad": message("Abroad"),
+    "deceased": message("Deceased"),
+    "struck-off": message("Struck off"),
+    "expelled": message("Expelled"),
+}
+STANDING_PILLS: Final = {
+    "official": "good",
+    "probationary": "care",
+    "exempt": "plain",
+    "suspended": "bad",
+    "transferred": "care",
+    "abroad": "care",
+    "deceased": "plain",
+    "struck-off": "bad",
+    "expelled": "bad",
+}
+CHANGE_KINDS: Final = {"correction": message("Correction"), "event": message("Event")}
+SEXES: Final = {"M": message("Male"), "F": message("Female")}

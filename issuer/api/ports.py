@@ -1,0 +1,57 @@
+"""What the API needs of the service; ``issuer.bootstrap_api`` puts it together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from issuer.api.cursors import Cursors
+from issuer.api.metrics import Metrics
+from issuer.domain.card_number import CardNumberScheme
+from issuer.services.change_members import ChangeOfMembers
+from issuer.services.import_uploads import Imports
+from issuer.services.log_in import LogIn
+from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.operation_ports import IdempotencyLedger
+from issuer.services.operations import OperationDesk
+from issuer.services.overviews import Overviews
+from issuer.services.read_members import ReadingOfMembers
+from issuer.services.register_ports import PortraitStore
+from issuer.services.upload_ports import Uploads
+
+__all__ = ["ApiServices", "Readiness"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """What was looked at, and the code of what is wrong; ``None`` where nothing is."""
+
+    database: str | None
+    migrations: str | None
+    keystore: str | None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests can be served."""
+        return self.database is None and self.migrations is None and self.keystore is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServices:
+    """Everything that a route reaches; ``now`` is the clock, ``readiness`` looks anew at each call."""
+
+    log_in: LogIn
+    members: ReadingOfMembers
+    changes: ChangeOfMembers
+    portraits: PortraitStore
+    organisations: LookingAtOrganisations
+    overview: Overviews
+    scheme: CardNumberScheme
+    operations: OperationDesk
+    imports: Imports
+    uploads: Uploads
+    member_template: Callable[[], bytes]
+    idempotency: IdempotencyLedger
+    cursors: Cursors
+    metrics: Metrics
+    readiness: Callable[[], Readiness]
+    now: Callable[[], datetime]

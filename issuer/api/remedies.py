@@ -1,0 +1,71 @@
+"""What people can do about a problem that the console shows; codes that are not here get a word by their status."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from issuer.api.languages import message
+
+__all__ = ["REMEDIES", "remedy_of", "title_of"]
+
+_TITLES: Final[Mapping[int, str]] = {
+    401: message("Please log in"),
+    403: message("This is not yours to do"),
+    404: message("There is nothing here"),
+    409: message("That does not go as things stand"),
+    412: message("Somebody was faster"),
+    413: message("That is too large"),
+    422: message("Something in it is not right"),
+    429: message("Too often"),
+    503: message("Not to be had just now"),
+}
+_TITLE: Final = message("That did not work")
+
+REMEDIES: Final[Mapping[str, str]] = {
+    "login.refused": message("Check the account's name and the password, then try again."),
+    "login.too-many-attempts": message("Wait a while, then try again."),
+    "login.second-factor-needed": message("Log in with your second factor."),
+    "password.unchanged": message("Choose a password that you have not had here."),
+    "password.differs": message("Type the new password twice, alike."),
+    "password.too-short": message("Choose a longer password: a short sentence is a good one."),
+    "api.not-found": message("Check the address, or begin at the overview."),
+    "api.foreign-origin": message("Open the console itself and do it there."),
+    "api.cursor-invalid": message("Begin at the first page of the list."),
+    "api.body-too-large": message("Split the list into parts, and bring them one after another."),
+    "api.precondition-failed": message("Look at it again, then decide."),
+    "api.internal": message("Tell whoever runs this service, with the number below."),
+    "right.missing": message("Ask an administrator whether the role is meant for you."),
+    "right.step-up-needed": message("Show your second factor again, then repeat it."),
+    "right.same-person": message("Four eyes: ask a colleague to do this step."),
+    "organisation.unknown": message("Check the organisation's code, or find it in the tree."),
+    "member.unknown": message("Go back to the list and look the member up again."),
+    "operation.unknown": message("Look at your imports; somebody else's are not shown."),
+    "operation.interrupted": message(
+        "Bring the same list again: what was taken is found present, and nothing is doubled."
+    ),
+    "idempotency.key-reused": message("Open the form anew, and send it once."),
+    "idempotency.outcome-unknown": message(
+        "Look whether it was done before you open the form anew and send it again."
+    ),
+    "file.columns": message("Use the columns of the template, and no others."),
+    "file.not-supported": message("Save the list as a plain xlsx workbook or as csv in UTF-8."),
+    "database.unavailable": message("Wait a moment and try again."),
+    "database.not-upgraded": message("Tell whoever runs this service, with the number below."),
+}
+"""Remedies by code."""
+
+_BY_STATUS: Final[Mapping[int, str]] = {
+    403: message("Ask an administrator whether the role is meant for you."),
+    404: message("Check the address, or begin at the overview."),
+    503: message("Wait a moment and try again."),
+}
+_ELSE: Final = message("Go back, put right what is said above, and send it again.")
+
+
+def title_of(status: int) -> str:
+    """A headline for a problem."""
+    return _TITLES.get(status, _TITLE)
+
+
+def remedy_of(code: str, status: int) -> str:
+    """What to do."""
+    return REMEDIES.get(code) or _BY_STATUS.get(status, _ELSE)

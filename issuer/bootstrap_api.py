@@ -1,0 +1,182 @@
+"""The composition root of the HTTP API and the console."""
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import start_http_server
+
+from issuer.api.app import bounded, create_app, describe
+from issuer.api.cursors import Cursors
+from issuer.api.metrics import Metrics
+from issuer.api.ports import ApiServices, Readiness
+from issuer.api.request_log import log_as_json
+from issuer.api.serving import serve_api
+from issuer.bootstrap import RegisterHome, open_register_home
+from issuer.bootstrap_keys import derive_cursor_key, open_issuer_keystore
+from issuer.bootstrap_operations import (
+    jobs_of_operations,
+    operation_desk,
+    running,
+    uploads_of,
+)
+from issuer.bootstrap_people import log_in_of
+from issuer.db.browsing import SqlBrowsing
+from issuer.db.operations import SqlIdempotencyLedger
+from issuer.db.schema import current_revision, latest_revision
+from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableError
+from issuer.imports.template import ListFormat, member_template
+from issuer.services.import_uploads import Imports
+from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.overviews import Overviews
+from pki.errors import PkiError
+
+__all__ = ["api_description", "open_api_services", "serve"]
+
+_KEYS_KEPT: Final = timedelta(days=7)
+"""How long a request's key is remembered."""
+
+_KEYSTORE_LOOK: Final = timedelta(seconds=60)
+"""Opening a keystore costs time on purpose: readiness is asked for more often than it is looked at."""
+
+
+@contextlib.contextmanager
+def open_api_services(home: Path) -> Iterator[ApiServices]:
+    """What the API needs, over the register of a home directory; everything is closed at the end.
+
+    Raises:
+        IssuerRefusedError: there is no keystore (``keystore.missing``), or the database is not at this version
+            (``database.not-upgraded``).
+        IssuerUnavailableError: home, settings or database are not to be had.
+        KeystoreError: the keystore cannot be opened.
+    """
+    with (
+        open_register_home(home) as opened,
+        ThreadPoolExecutor(1, thread_name_prefix="keystore") as keys,
+        contextlib.ExitStack() as stack,
+    ):
+        if current_revision(opened.database) != latest_revision():
+            raise IssuerUnavailableError(
+                "the database has no tables, or old ones",
+                code="database.not-upgraded",
+                hint=f"membercard-issuer --home {home} database upgrade",
+            )
+        # A PKCS#11 library stands one thread: whatever opens the keystore does it in this one.
+        cursor_key = keys.submit(_take_cursor_key, opened).result()
+        probe = _Probe(opened=opened, keys=keys)
+        browsing = SqlBrowsing(opened.database)
+        jobs = jobs_of_operations(opened)
+        stack.enter_context(running(jobs))
+        operations = operation_desk(opened, jobs)
+        uploads = uploads_of(opened)
+        idempotency = SqlIdempotencyLedger(opened.database)
+        idempotency.forget(before=_now() - _KEYS_KEPT)
+        yield ApiServices(
+            log_in=log_in_of(opened.register, opened.settings.people),
+            members=opened.reading(),
+            changes=opened.changes(),
+            portraits=opened.portraits,
+            organisations=LookingAtOrganisations(register=opened.register, browsing=browsing),
+            scheme=opened.scheme,
+            overview=Overviews(browsing=browsing, clock=_now),
+            operations=operations,
+            imports=Imports(register=opened.register, uploads=uploads, operations=operations),
+            uploads=uploads,
+            member_template=lambda: member_template(ListFormat.XLSX),
+            idempotency=idempotency,
+            cursors=Cursors(cursor_key),
+            metrics=Metrics(),
+            readiness=probe.look,
+            now=_now,
+        )
+
+
+def serve(
+    services: ApiServices,
+    listener: socket.socket,
+    *,
+    metrics_port: int | None,
+    on_ready: Callable[[], None],
+) -> None:
+    """Serve the API and the console until the process is told to stop.
+
+    Args:
+        services: what routes reach.
+        listener: a socket that listens.
+        metrics_port: a port of 127.0.0.1 at which Prometheus gets the figures without a session.
+        on_ready: is called when clients can connect.
+
+    Raises:
+        IssuerRefusedError: the port of the figures is taken (``serve.in-use``).
+    """
+    log_as_json()
+    figures = None
+    if metrics_port is not None:
+        try:
+            figures, _ = start_http_server(
+                metrics_port, addr="127.0.0.1", registry=services.metrics.registry
+            )
+        except OSError as error:
+            raise IssuerRefusedError(
+                f"port {metrics_port} of 127.0.0.1 cannot be had: {error.strerror}",
+                code="serve.in-use",
+            ) from error
+    try:
+        serve_api(bounded(create_app(services)), listener, on_ready=on_ready)
+    finally:
+        if figures is not None:
+            figures.shutdown()
+            figures.server_close()
+
+
+def api_description() -> str:
+    """The description of the API (OpenAPI 3.1) as it stands in the documents."""
+    return json.dumps(describe(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Probe:
+    """Looks whether everything is there that requests need."""
+
+    opened: RegisterHome
+    keys: ThreadPoolExecutor
+    _looked_at: datetime | None = None
+    _keystore: str | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def look(self) -> Readiness:
+        database, migrations = None, None
+        try:
+            if current_revision(self.opened.database) != latest_revision():
+                migrations = "database.not-upgraded"
+        except IssuerError as error:
+            database = error.code
+        return Readiness(database=database, migrations=migrations, keystore=self._look_at_keys())
+
+    def _look_at_keys(self) -> str | None:
+        with self._lock:
+            now = _now()
+            if self._looked_at is None or now - self._looked_at > _KEYSTORE_LOOK:
+                try:
+                    self.keys.submit(_take_cursor_key, self.opened).result()
+                    self._keystore = None
+                except (IssuerError, PkiError) as error:
+                    self._keystore = error.code
+                self._looked_at = now
+            return self._keystore
+
+
+def _take_cursor_key(opened: RegisterHome) -> bytes:
+    with contextlib.closing(open_issuer_keystore(opened.home, opened.settings)) as keystore:
+        return derive_cursor_key(keystore)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,64 @@
+"""Puts long work together: the ledger of operations, what is done for each kind, and who runs it."""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from issuer.bootstrap import RegisterHome, open_member_import
+from issuer.bootstrap_jobs import Jobs, jobs_of
+from issuer.db.operations import SqlOperationLedger
+from issuer.domain.member_list import MemberColumn
+from issuer.imports.open_table import open_laid_out
+from issuer.imports.table import TemplateLayout
+from issuer.services.import_uploads import ImportWork
+from issuer.services.operation_ports import OperationKind
+from issuer.services.operations import OPERATIONS, OperationDesk, OperationWork, Work
+from issuer.uploads.folder_uploads import FolderUploads
+
+__all__ = ["jobs_of_operations", "operation_desk", "running", "uploads_of"]
+
+_UPLOADS: Final = "uploads"
+
+
+def jobs_of_operations(opened: RegisterHome) -> Jobs:
+    """The queue of a home's operations, with its runner."""
+    layout = TemplateLayout(columns=tuple(MemberColumn))
+    works: Mapping[OperationKind, Work] = {
+        OperationKind.IMPORT_MEMBERS: ImportWork(
+            register=opened.register,
+            uploads=uploads_of(opened),
+            open_list=lambda path: open_laid_out(path, layout),
+            open_import=lambda directory: open_member_import(opened, directory),
+        )
+    }
+    work_list = OperationWork(ledger=SqlOperationLedger(opened.database), works=works, clock=_now)
+    return jobs_of(opened.database, {OPERATIONS: work_list})
+
+
+def uploads_of(opened: RegisterHome) -> FolderUploads:
+    """Where files that came in wait."""
+    return FolderUploads(opened.home / _UPLOADS)
+
+
+def operation_desk(opened: RegisterHome, jobs: Jobs) -> OperationDesk:
+    """Where operations begin and are asked for."""
+    return OperationDesk(ledger=SqlOperationLedger(opened.database), jobs=jobs, clock=_now)
+
+
+@contextlib.contextmanager
+def running(jobs: Jobs) -> Iterator[None]:
+    """Run jobs in a thread of this process; what is under way at the end is finished first."""
+    stop = threading.Event()
+    runner = threading.Thread(target=jobs.run, args=(stop,), name="jobs")
+    runner.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        runner.join()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

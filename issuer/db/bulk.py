@@ -1,0 +1,114 @@
+"""Stores many rows of one table at the speed of the database's own driver.
+
+SQLAlchemy's executemany looks at every row again. Here each column's values are converted once, as its type says,
+and go to SQLite's executemany or PostgreSQL's COPY, within the transaction of the session.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from issuer.db.base import DATABASE_FAILURES, Base, database_error
+from issuer.errors import ConflictError, IssuerUnavailableError
+
+__all__ = ["bulk_insert", "ids_where"]
+
+_LOOKUP_SIZE = 500
+"""How many values stand in one IN (...): far below the limits of parameters."""
+
+_ARRAY_SIZE = 10_000
+"""How many values one array holds: a table that grows faster than its statistics may be walked for each."""
+
+
+def bulk_insert(session: Session, table: type[Base], rows: Sequence[Mapping[str, object]]) -> None:
+    """Store plain rows, all of which have the same columns.
+
+    Raises:
+        ConflictError: a constraint of the database is broken.
+        IssuerUnavailableError: the database does not answer.
+    """
+    if not rows:
+        return
+    plain = table.metadata.tables[table.__tablename__]
+    names = list(rows[0])
+    connection = session.connection()
+    dialect = connection.dialect
+    values = zip(
+        *(_column(plain.columns[name].type, name, rows, dialect) for name in names), strict=True
+    )
+    quoted = [dialect.identifier_preparer.quote(name) for name in names]
+    driver: Any = connection.connection.driver_connection
+    errors: Any = dialect.loaded_dbapi
+    store = _copy if dialect.name == "postgresql" else _execute_many
+    try:
+        store(driver, dialect.identifier_preparer.format_table(plain), quoted, values)
+    except errors.IntegrityError as error:
+        # Constraints are named without the values that broke them.
+        raise ConflictError(
+            "the database refused what was to be stored: a constraint is broken"
+        ) from error
+    except errors.Error as error:
+        raise IssuerUnavailableError(
+            f"the database does not answer: {type(error).__name__}", code="database.unavailable"
+        ) from error
+
+
+def ids_where(
+    session: Session, column: InstrumentedAttribute[Any], values: Sequence[str | bytes]
+) -> set[uuid.UUID]:
+    """The keys of the rows whose column holds one of many values; of an import's rows hardly one is there.
+
+    Raises:
+        IssuerUnavailableError: the database does not answer.
+    """
+    table = column.class_.__table__
+    connection = session.connection()
+    found: set[uuid.UUID] = set()
+    is_array = connection.dialect.name == "postgresql"
+    size = _ARRAY_SIZE if is_array else _LOOKUP_SIZE
+    for start in range(0, len(values), size):
+        part = values[start : start + size]
+        condition = f"IN ({', '.join('?' * len(part))})"
+        parameters: tuple[Any, ...] = tuple(part)
+        if is_array:
+            condition, parameters = "= ANY(%s)", (list(part),)
+        # The names are those of our own tables; SQLAlchemy's own IN would look at every value.
+        query = f"SELECT id FROM {table.name} WHERE {column.key} {condition}"  # noqa: S608
+        try:
+            rows = connection.exec_driver_sql(query, parameters).scalars()
+            found.update(each if isinstance(each, uuid.UUID) else uuid.UUID(each) for each in rows)
+        except DATABASE_FAILURES as error:
+            raise database_error(error) from error
+    return found
+
+
+def _column(
+    kind: sa.types.TypeEngine[Any],
+    name: str,
+    rows: Sequence[Mapping[str, object]],
+    dialect: sa.Dialect,
+) -> list[Any]:
+    values = [row[name] for row in rows]
+    if isinstance(kind, sa.LargeBinary):
+        # Both drivers take bytes as they are.
+        return values
+    convert: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    return values if convert is None else [convert(value) for value in values]
+
+
+def _execute_many(driver: Any, table: str, names: Sequence[str], values: Iterator[Any]) -> None:
+    marks = ", ".join("?" * len(names))
+    # The names are those of our own tables, quoted.
+    driver.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", values)  # noqa: S608
+
+
+def _copy(driver: Any, table: str, names: Sequence[str], values: Iterator[Any]) -> None:
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy,
+    ):
+        for row in values:
+            copy.write_row(row)

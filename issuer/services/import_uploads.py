@@ -1,0 +1,130 @@
+"""Use case: lists that come in through the console or the API, and what became of their rows."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from issuer.domain.rights import AccountName, Actor, Right
+from issuer.errors import IssuerRefusedError
+from issuer.services.import_members import ImportProgress, MemberImport, MemberListSource
+from issuer.services.import_outcome import RowOutcome, RowResult
+from issuer.services.import_ports import ImportNumber, ImportRecord
+from issuer.services.operation_ports import Operation, OperationKind
+from issuer.services.operations import OperationDesk, Progress
+from issuer.services.register_ports import Register
+from issuer.services.upload_ports import UploadId, Uploads
+
+__all__ = ["IMPORT_NUMBER", "ImportWork", "Imports"]
+
+IMPORT_NUMBER: Final = "import"
+"""Among the counts of an operation: which import it was."""
+
+_UPLOAD: Final = "upload"
+_SHOWN: Final = frozenset({RowResult.REFUSED, RowResult.QUESTIONABLE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imports:
+    """Begins imports, and shows one's own."""
+
+    register: Register
+    uploads: Uploads
+    operations: OperationDesk
+
+    def begin(self, upload_id: UploadId, *, actor: Actor) -> Operation:
+        """Have an upload imported; the rows' own organisations are judged when they are taken.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``.
+        """
+        if not actor.may_somewhere(Right.IMPORT_MEMBERS):
+            raise IssuerRefusedError(
+                f"account {actor.account} has no right {Right.IMPORT_MEMBERS}", code="right.missing"
+            )
+        return self.operations.begin(
+            OperationKind.IMPORT_MEMBERS, account=actor.account, inputs={_UPLOAD: upload_id}
+        )
+
+    def show(self, number: ImportNumber, *, actor: Actor) -> ImportRecord:
+        """One's own import.
+
+        Raises:
+            IssuerRefusedError: there is none, or it is somebody else's (``import.unknown``).
+        """
+        with self.register.reading() as transaction:
+            record = transaction.imports.get(number)
+        if record.account != actor.account:
+            raise IssuerRefusedError(f"import {number} is not known", code="import.unknown")
+        return record
+
+    def findings(
+        self, number: ImportNumber, *, actor: Actor, behind: int = 0, limit: int | None = None
+    ) -> Iterator[RowOutcome]:
+        """The rows that were refused, or wait for a person, with what was found; those behind a row.
+
+        Raises:
+            IssuerRefusedError: ``import.unknown``.
+        """
+        self.show(number, actor=actor)
+        with self.register.reading() as transaction:
+            found = (
+                each
+                for each in transaction.imports.outcomes(number)
+                if each.result in _SHOWN and each.row > behind
+            )
+            yield from itertools.islice(found, limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportWork:
+    """What is done for an operation that imports (``issuer.services.operations.Work``).
+
+    Attributes:
+        register: who knows the account's roles of today.
+        uploads: the files.
+        open_list: judges a list as a whole.
+        open_import: the use case that imports, with portraits from a directory.
+    """
+
+    register: Register
+    uploads: Uploads
+    open_list: Callable[[Path], AbstractContextManager[MemberListSource]]
+    open_import: Callable[[Path], AbstractContextManager[MemberImport]]
+
+    def __call__(self, operation: Operation, progress: Progress) -> Mapping[str, int]:
+        """Import the list, or go on where an earlier attempt broke off; the files are taken away at the end."""
+        upload_id = UploadId(operation.inputs[_UPLOAD])
+        actor = self._actor(operation.account)
+
+        def tell(come: ImportProgress) -> None:
+            progress(done=come.rows_done, total=come.row_count)
+
+        try:
+            with (
+                self.uploads.open(upload_id) as stored,
+                self.open_list(stored.list_file) as source,
+                self.open_import(stored.portraits) as importing,
+            ):
+                record = importing.run(source, actor=actor, progress=tell)
+        finally:
+            # A process that is killed leaves them for the next attempt.
+            self.uploads.remove(upload_id)
+        summary = record.summary
+        return {
+            IMPORT_NUMBER: record.number,
+            RowResult.TAKEN.value: summary.taken,
+            RowResult.PRESENT.value: summary.already_present,
+            RowResult.REFUSED.value: summary.refused,
+            RowResult.QUESTIONABLE.value: summary.questionable,
+        }
+
+    def _actor(self, name: AccountName) -> Actor:
+        """Whoever asked, with the roles that they have now."""
+        with self.register.reading() as transaction:
+            account = transaction.people.get(name)
+        if not account.is_active:
+            raise IssuerRefusedError(f"account {name} was disabled", code="right.missing")
+        return Actor(account=name, assignments=account.assignments)

@@ -1,0 +1,73 @@
+"""Use case: look at the tree of organisations, within one's own part of it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from issuer.domain.organisation import Organisation, OrganisationCode
+from issuer.domain.rights import Actor, Right
+from issuer.errors import IssuerDataError, IssuerRefusedError
+from issuer.services.browse_ports import Browsing, OrganisationLines
+from issuer.services.places import place_of
+from issuer.services.register_ports import Register
+
+__all__ = ["LookingAtOrganisations"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookingAtOrganisations:
+    """Pages of organisations, and the way up from one."""
+
+    register: Register
+    browsing: Browsing
+
+    def page(
+        self,
+        *,
+        actor: Actor,
+        above: OrganisationCode | None,
+        limit: int,
+        behind: OrganisationCode | None = None,
+    ) -> OrganisationLines:
+        """The organisations directly below one, or those at which the actor's part begins.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``.
+            IssuerDataError: there is no such organisation in the actor's part (``organisation.unknown``).
+        """
+        if not actor.may_somewhere(Right.READ_ORGANISATIONS):
+            raise IssuerRefusedError(
+                f"account {actor.account} has no right {Right.READ_ORGANISATIONS}",
+                code="right.missing",
+            )
+        if above is not None:
+            self.path(above, actor=actor)
+        return self.browsing.organisations(
+            above=above,
+            roots=actor.roots(Right.READ_ORGANISATIONS),
+            limit=limit,
+            behind=behind,
+        )
+
+    def names(self, codes: Collection[OrganisationCode]) -> Mapping[OrganisationCode, str]:
+        """What these organisations are called; for whoever was shown their codes already."""
+        with self.register.reading() as transaction:
+            return {code: transaction.organisations.get(code).name for code in set(codes)}
+
+    def path(self, code: OrganisationCode, *, actor: Actor) -> tuple[Organisation, ...]:
+        """An organisation and those above it, the top-most first, as far as the actor's part reaches up.
+
+        Raises:
+            IssuerDataError: there is no such organisation in the actor's part (``organisation.unknown``).
+        """
+        with self.register.reading() as transaction:
+            place = place_of(transaction.organisations, code)
+            if not actor.may(Right.READ_ORGANISATIONS, place=place):
+                raise IssuerDataError(
+                    f"organisation {code} is not in the register", code="organisation.unknown"
+                )
+            first = next(
+                number
+                for number in range(len(place))
+                if actor.may(Right.READ_ORGANISATIONS, place=place[: number + 1])
+            )
+            return tuple(transaction.organisations.get(each) for each in place[first:])

@@ -1,0 +1,51 @@
+"""Port of uploads: files that came in for an operation, kept until it has ended."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NewType, Protocol
+
+__all__ = ["StoredUpload", "UploadId", "UploadedFile", "Uploads"]
+
+UploadId = NewType("UploadId", str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadedFile:
+    """One file as it came in; its name is a person's and says nothing."""
+
+    name: str
+    content: BinaryIO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredUpload:
+    """A list with the portraits that came with it, on disk."""
+
+    list_file: Path
+    portraits: Path
+
+
+class Uploads(Protocol):
+    """Where files that came in wait."""
+
+    def put(
+        self, list_file: UploadedFile, portraits: Iterable[UploadedFile]
+    ) -> tuple[UploadId, bytes]:
+        """Keep files durably; gives back a digest of all of them, too.
+
+        Raises:
+            IssuerDataError: ``upload.name``, ``upload.name-repeated``.
+            IssuerUnavailableError: they cannot be kept (``upload.unavailable``).
+        """
+
+    def open(self, upload_id: UploadId) -> AbstractContextManager[StoredUpload]:
+        """The files of an upload.
+
+        Raises:
+            IssuerRefusedError: they are not there any more (``upload.lost``).
+        """
+
+    def remove(self, upload_id: UploadId) -> None:
+        """Take the files away; those that are gone already are left alone."""

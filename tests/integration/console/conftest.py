@@ -1,0 +1,271 @@
+"""A register with a small tree and the console over it, for people whom the tests name."""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from issuer.api.app import bounded, create_app
+from issuer.api.cursors import Cursors
+from issuer.api.gate import SESSION_COOKIE
+from issuer.api.metrics import Metrics
+from issuer.api.ports import ApiServices, Readiness
+from issuer.bootstrap_people import log_in_of
+from issuer.db.base import Database
+from issuer.db.browsing import SqlBrowsing
+from issuer.db.operations import SqlIdempotencyLedger, SqlOperationLedger
+from issuer.db.register import SqlRegister
+from issuer.db.schema import upgrade
+from issuer.db.sealing import Sealer
+from issuer.domain.account import Account, AccountId, PasswordHash
+from issuer.domain.audit import AuditRecord
+from issuer.domain.card_number import CardNumber, find_card_number_scheme
+from issuer.domain.member import (
+    IssueKind,
+    Member,
+    MemberId,
+    MemberName,
+    MemberStatement,
+    PortraitDigest,
+    Sex,
+)
+from issuer.domain.organisation import Organisation, OrganisationCode
+from issuer.domain.record_number import CitizenNumber, RecordNumber
+from issuer.domain.rights import AccountName, Assignment, Role
+from issuer.domain.session import Face, LoginMethod
+from issuer.evidence.folder_store import FolderEvidenceStore
+from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
+from issuer.jobs.in_process import InProcessJobs
+from issuer.portraits.folder_store import FolderPortraitStore
+from issuer.services.change_members import ChangeOfMembers
+from issuer.services.import_uploads import Imports
+from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.operations import OPERATIONS, OperationDesk
+from issuer.services.overviews import Overviews
+from issuer.services.read_members import ReadingOfMembers
+from issuer.settings import PeopleSettings
+from issuer.uploads.folder_uploads import FolderUploads
+
+ORIGIN = "https://console.example"
+PASSWORD = "mật khẩu của cô Lan"
+MADE_AT = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
+HASHER = Argon2Passwords(Argon2Parameters(memory_kib=64, passes=1, lanes=1, at_once=2))
+SEALER = Sealer(encryption_key=bytes(range(32)), digest_key=bytes(range(32, 64)))
+PORTRAIT = b"\xff\xd8 a portrait"
+SCHEME = find_card_number_scheme("NN.NNNNNN")
+PEOPLE = {
+    "lan": (Assignment(role=Role.CLERK),),
+    "hoa": (Assignment(role=Role.CLERK, organisation=OrganisationCode("P-01")),),
+    "minh": (Assignment(role=Role.DECIDER),),
+    "tuan": (Assignment(role=Role.AUDITOR),),
+    "van": (Assignment(role=Role.ADMINISTRATOR),),
+    "nobody": (),
+    "newcomer": (Assignment(role=Role.CLERK),),
+}
+TREE = (
+    Organisation(code=OrganisationCode("T"), name="Tỉnh ủy Mẫu", committee_number="98"),
+    Organisation(code=OrganisationCode("P-01"), name="Đảng ủy xã Một", parent_code=OrganisationCode("T")),
+    Organisation(code=OrganisationCode("P-02"), name="Đảng ủy xã Hai", parent_code=OrganisationCode("T")),
+    Organisation(code=OrganisationCode("C-011"), name="Chi bộ Một", parent_code=OrganisationCode("P-01")),
+)  # fmt: skip
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def member(number: int, name: str, organisation: str) -> Member:
+    return Member(
+        member_id=MemberId(uuid.UUID(int=number)),
+        statement=MemberStatement(
+            card_number=CardNumber(f"98{number:06}"),
+            record_number=RecordNumber(f"{number:06}AB"),
+            citizen_number=CitizenNumber(f"001090{number:06}"),
+            name=MemberName(full=name, primary=name),
+            birth_date=date(1990, 2, 3),
+            sex=Sex.FEMALE,
+            place_of_birth="xã Mẫu",
+            home_town="xã Mẫu, tỉnh Giả Định",
+            ethnic_group="Kinh",
+            admission_date=date(2015, 2, 3),
+            recognition_date=date(2016, 2, 3),
+            organisation_code=OrganisationCode(organisation),
+            kind=IssueKind.FIRST_ISSUE,
+            ordinal=1,
+        ),
+        portrait=PortraitDigest(hashlib.sha256(PORTRAIT).digest()),
+        portrait_source=PortraitDigest(hashlib.sha256(b"source").digest()),
+        recorded_at=MADE_AT,
+    )
+
+
+class NoWork:
+    """Nobody works; a test that wants an operation done does it itself."""
+
+    def waiting(self, *, limit: int) -> Sequence[str]:
+        del limit
+        return ()
+
+    def work(self, key: str) -> None:
+        raise AssertionError(key)
+
+
+class Office:
+    """Services of one database, and clients of named people."""
+
+    def __init__(self, services: ApiServices, register: SqlRegister) -> None:
+        self.services = services
+        self.register = register
+        self.app = create_app(services)
+        self._members = 0
+
+    def with_services(self, **changes: object) -> "Office":
+        return Office(replace(self.services, **changes), self.register)  # type: ignore[arg-type]
+
+    def add_members(
+        self, count: int = 0, *, names: Sequence[str] = (), organisation: str = "P-01"
+    ) -> list[str]:
+        """Members of these names, or so many; their identifiers."""
+        wanted = names or [f"Nguyễn Văn {'ABCDEFGH'[number % 8]}n" for number in range(count)]
+        first = self._members + 1
+        self._members += len(wanted)
+        made = [member(first + number, name, organisation) for number, name in enumerate(wanted)]
+        with self.register.writing() as transaction:
+            transaction.members.add(made)
+        return [str(each.member_id) for each in made]
+
+    def add_organisation(self, name: str) -> str:
+        with self.register.writing() as transaction:
+            transaction.organisations.add([Organisation(code=OrganisationCode("X"), name=name)])
+        return "X"
+
+    def trail(self) -> list[AuditRecord]:
+        with self.register.reading() as transaction:
+            return [each.record() for each in transaction.audit.records()]
+
+    def client(self, account: str | None, *, is_program: bool = False) -> "Client":
+        token = None
+        if account is not None:
+            opened = self.services.log_in.log_in_as(
+                AccountName(account),
+                method=LoginMethod.OIDC,
+                face=Face.COMMAND_LINE if is_program else Face.CONSOLE,
+            )
+            token = opened.token.text
+        return Client(self.app, token, is_program=is_program)
+
+
+class Client:
+    """One person's browser or program, as far as HTTP goes."""
+
+    def __init__(self, app: FastAPI, token: str | None, *, is_program: bool) -> None:
+        self._app = bounded(app)
+        self.headers = {"accept-language": "en"}
+        self.cookies = httpx.Cookies()
+        if token is not None and is_program:
+            self.headers["authorization"] = f"Bearer {token}"
+        elif token is not None:
+            self.cookies.set(SESSION_COOKIE, token, domain="console.example", path="/")
+
+    def send(self, method: str, path: str, **values: Any) -> httpx.Response:
+        headers = self.headers | dict(values.pop("headers", {}))
+
+        async def go() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(
+                transport=transport, base_url=ORIGIN, cookies=self.cookies
+            ) as client:
+                response = await client.request(method, path, headers=headers, **values)
+                self.cookies = client.cookies
+                return response
+
+        return asyncio.run(go())
+
+    def get(self, path: str, **headers: str | bytes) -> httpx.Response:
+        return self.send("GET", path, headers=headers)
+
+    def post(self, path: str, fields: dict[str, str], **headers: str) -> httpx.Response:
+        """What a form of the console sends."""
+        return self.send("POST", path, data=fields, headers=headers)
+
+
+@pytest.fixture(scope="session")
+def console_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("console") / "issuer.sqlite"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    encoded = HASHER.hash(PASSWORD)
+    with SqlRegister(database).writing() as transaction:
+        transaction.organisations.add(TREE)
+        for name, assignments in PEOPLE.items():
+            transaction.people.add(
+                Account(
+                    account_id=AccountId(uuid.uuid4()),
+                    name=AccountName(name),
+                    assignments=assignments,
+                    password=PasswordHash(
+                        encoded=encoded, set_at=MADE_AT, is_provisional=name == "newcomer"
+                    ),
+                    created_at=MADE_AT,
+                )
+            )
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return path
+
+
+@pytest.fixture
+def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
+    path = tmp_path / "issuer.sqlite"
+    path.write_bytes(console_template.read_bytes())
+    database = Database(f"sqlite:///{path}")
+    register = SqlRegister(database, lambda: SEALER)
+    browsing = SqlBrowsing(database)
+    portraits = FolderPortraitStore(tmp_path / "portraits")
+    portraits.put(PORTRAIT)
+    uploads = FolderUploads(tmp_path / "uploads")
+    operations = OperationDesk(
+        ledger=SqlOperationLedger(database),
+        jobs=InProcessJobs({OPERATIONS: NoWork()}),
+        clock=now,
+    )
+    services = ApiServices(
+        log_in=log_in_of(register, PeopleSettings(), passwords=HASHER),
+        members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),
+        changes=ChangeOfMembers(
+            register=register,
+            evidence=FolderEvidenceStore(tmp_path / "evidence", lambda: SEALER),
+            scheme=SCHEME,
+            clock=now,
+        ),
+        portraits=portraits,
+        organisations=LookingAtOrganisations(register=register, browsing=browsing),
+        overview=Overviews(browsing=browsing, clock=now),
+        scheme=SCHEME,
+        operations=operations,
+        imports=Imports(register=register, uploads=uploads, operations=operations),
+        uploads=uploads,
+        member_template=lambda: b"PK template",
+        idempotency=SqlIdempotencyLedger(database),
+        cursors=Cursors(bytes(32)),
+        metrics=Metrics(),
+        readiness=lambda: Readiness(database=None, migrations=None, keystore=None),
+        now=now,
+    )
+    yield Office(services, register)
+    database.close()
+
+
+@pytest.fixture
+def call(office: Office) -> Callable[[str | None], Client]:
+    """A client of a person, by cookie."""
+    return office.client
