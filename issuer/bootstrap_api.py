@@ -28,6 +28,7 @@ from issuer.bootstrap_operations import (
     uploads_of,
 )
 from issuer.bootstrap_people import log_in_of
+from issuer.bootstrap_second_factors import second_factors_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
 from issuer.db.schema import current_revision, latest_revision
@@ -55,6 +56,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         IssuerRefusedError: there is no keystore (``keystore.missing``), or the database is not at this version
             (``database.not-upgraded``).
         IssuerUnavailableError: home, settings or database are not to be had.
+        PkiRefusedError: WebAuthn does not work where the settings say the console is (``webauthn.origin-invalid``).
         KeystoreError: the keystore cannot be opened.
     """
     with (
@@ -76,10 +78,15 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         stack.enter_context(running(jobs))
         operations = operation_desk(opened, jobs)
         uploads = uploads_of(opened)
+        people = opened.settings.people
+        log_in = log_in_of(opened.register, people)
         idempotency = SqlIdempotencyLedger(opened.database)
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
-            log_in=log_in_of(opened.register, opened.settings.people),
+            log_in=log_in,
+            second_factors=None
+            if people.console_origin is None
+            else second_factors_of(opened.register, people, log_in=log_in),
             members=opened.reading(),
             changes=opened.changes(),
             portraits=opened.portraits,

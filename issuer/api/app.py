@@ -18,6 +18,7 @@ from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_pages import member_page_router
 from issuer.api.pages.organisation_pages import organisation_page_router
 from issuer.api.pages.overview_pages import overview_page_router
+from issuer.api.pages.security_key_pages import security_key_router
 from issuer.api.pages.shell_pages import shell_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
@@ -42,6 +43,7 @@ _ROUTERS: Final = (
     operation_router,
     service_router,
     shell_router,
+    security_key_router,
     overview_page_router,
     member_page_router,
     organisation_page_router,

@@ -16,6 +16,7 @@ from issuer.services.operations import OperationDesk
 from issuer.services.overviews import Overviews
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import PortraitStore
+from issuer.services.second_factors import SecondFactors
 from issuer.services.upload_ports import Uploads
 
 __all__ = ["ApiServices", "Readiness"]
@@ -37,9 +38,14 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServices:
-    """Everything that a route reaches; ``now`` is the clock, ``readiness`` looks anew at each call."""
+    """Everything that a route reaches.
+
+    ``now`` is the clock, ``readiness`` looks anew at each call; ``second_factors`` is ``None`` where the settings do not
+    say where browsers find the console.
+    """
 
     log_in: LogIn
+    second_factors: SecondFactors | None
     members: ReadingOfMembers
     changes: ChangeOfMembers
     portraits: PortraitStore

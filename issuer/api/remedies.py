@@ -35,6 +35,14 @@ REMEDIES: Final[Mapping[str, str]] = {
     "api.internal": message("Tell whoever runs this service, with the number below."),
     "right.missing": message("Ask an administrator whether the role is meant for you."),
     "right.step-up-needed": message("Show your second factor again, then repeat it."),
+    "second-factor.log-in-again": message("Log out, log in, and register it within five minutes."),
+    "second-factor.missing": message("Register a security key first."),
+    "second-factor.no-origin": message("Tell whoever runs this service, with the number below."),
+    "webauthn.challenge-missing": message("It took too long. Try again."),
+    "webauthn.credential-exists": message("This security key is registered already: use another."),
+    "webauthn.counter-back": message(
+        "There may be a copy of this security key. Remove it, and tell an administrator."
+    ),
     "right.same-person": message("Four eyes: ask a colleague to do this step."),
     "organisation.unknown": message("Check the organisation's code, or find it in the tree."),
     "member.unknown": message("Go back to the list and look the member up again."),

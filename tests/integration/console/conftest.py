@@ -19,6 +19,7 @@ from issuer.api.gate import SESSION_COOKIE
 from issuer.api.metrics import Metrics
 from issuer.api.ports import ApiServices, Readiness
 from issuer.bootstrap_people import log_in_of
+from issuer.bootstrap_second_factors import second_factors_of
 from issuer.db.base import Database
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger, SqlOperationLedger
@@ -238,8 +239,11 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         jobs=InProcessJobs({OPERATIONS: NoWork()}),
         clock=now,
     )
+    people = PeopleSettings(console_origin=ORIGIN)
+    log_in = log_in_of(register, people, passwords=HASHER)
     services = ApiServices(
-        log_in=log_in_of(register, PeopleSettings(), passwords=HASHER),
+        log_in=log_in,
+        second_factors=second_factors_of(register, people, log_in=log_in),
         members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),
         changes=ChangeOfMembers(
             register=register,
