@@ -38,7 +38,6 @@ __all__ = [
     "Verifier",
     "card_change",
     "judge_stored",
-    "load_rules",
     "open_verifier",
 ]
 
@@ -56,6 +55,10 @@ class SystemClock:
     def now(self) -> datetime:
         """The time of day; where a guard knows a later one to be past, that one."""
         return datetime.now(UTC) if self._guard is None else self._guard.now()
+
+    def guard_by(self, guard: GuardedClock | None) -> None:
+        """Another bundle was installed: it may know a later time."""
+        self._guard = guard
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -99,6 +102,24 @@ class Verifier:
                 clock=self.clock,
             )
         )
+
+    def renewed(self, trust_directory: Path) -> "Verifier":
+        """The same terminal with what the trust directory holds now; the one before is not to be used any more.
+
+        Raises:
+            TrustError: the trust directory or its policy is broken, or does not know the purpose.
+        """
+        trust = load_trust(trust_directory)
+        rules = _rules(
+            trust,
+            trust_directory,
+            purpose=self.rules.purpose,
+            at=self.rules.at,
+            inclusion_proof=None,
+        )
+        needed = rules.policy.protected_files(rules.purpose)
+        self.clock.guard_by(GuardedClock.open(trust_directory, trust, system=_utc_now))
+        return replace(self, rules=rules, terminal=replace(self.terminal, needed=needed))
 
     def inspect_recorded(
         self, reader: CardReader, password: CardPassword
@@ -192,27 +213,6 @@ def open_verifier(
             terminal=TerminalAccess(credentials=shown, needed=needed),
             decoder=decoder,
         )
-
-
-def load_rules(
-    trust_directory: Path,
-    *,
-    purpose: str | None = None,
-    at: datetime | None = None,
-    inclusion_proof: Path | None = None,
-) -> InspectionRules:
-    """What cards are judged by, from a trust directory.
-
-    Raises:
-        TrustError: the trust directory or its policy is broken.
-    """
-    return _rules(
-        load_trust(trust_directory),
-        trust_directory,
-        purpose=purpose,
-        at=at,
-        inclusion_proof=inclusion_proof,
-    )
 
 
 def _rules(

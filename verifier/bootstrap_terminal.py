@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from card_layout.errors import CardError
 from card_layout.transport.connection import CardReader
 from card_layout.transport.readers import list_readers, open_reader
-from verifier.bootstrap import DEFAULT_PROFILE, Verifier, load_rules, open_verifier
+from verifier.bootstrap import DEFAULT_PROFILE, Verifier, open_verifier
 from verifier.db.journal import SqlInspectionJournal
 from verifier.db.schema import check_migrations
 from verifier.inspection.explained_material import Material
@@ -80,14 +80,18 @@ def open_terminal(
         ) as verifier,
         open_journal(home) as journal,
     ):
-        journal.keep_for(verifier.rules.policy.journal_days, now=verifier.clock.now())
+
+        def keep_for(days: int) -> None:
+            journal.keep_for(days, now=verifier.clock.now())
+
+        keep_for(verifier.rules.policy.journal_days)
         # The first picture's decoder is ready before the first card.
         verifier.decoder.prepare()
         chosen = purpose or verifier.rules.policy.default_purpose or ""
         yield OpenTerminal(
             terminal=Terminal(
                 reader=verifier.reader,
-                examine=_Examination(verifier, trust_directory, chosen),
+                examine=_Examination(verifier, trust_directory, chosen, keep_for),
                 journal=journal,
                 clock=verifier.clock,
             ),
@@ -133,7 +137,14 @@ def reader_names() -> tuple[str, ...]:
 class _Examination:
     """Implements ``Examiner`` with the reading and the inspection."""
 
-    def __init__(self, verifier: Verifier, trust_directory: Path, purpose: str) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        trust_directory: Path,
+        purpose: str,
+        keep_for: Callable[[int], None],
+    ) -> None:
+        self._keep_for = keep_for
         self._verifier = verifier
         self._reader = verifier.reader
         self._trust_directory = trust_directory
@@ -182,11 +193,6 @@ class _Examination:
         found = fingerprint_of(self._trust_directory)
         if found == self._trusted:
             return
-        rules = load_rules(self._trust_directory, purpose=self._verifier.rules.purpose)
-        needed = rules.policy.protected_files(rules.purpose)
-        self._verifier = replace(
-            self._verifier,
-            rules=rules,
-            terminal=replace(self._verifier.terminal, needed=needed),
-        )
+        self._verifier = self._verifier.renewed(self._trust_directory)
+        self._keep_for(self._verifier.rules.policy.journal_days)
         self._trusted = found

@@ -46,6 +46,8 @@ def test_a_contract_is_written_for_every_package() -> None:
         ("card_layout.transport.readers", ("smartcard",)),
         ("verifier", ("smartcard", "card_layout", "pki", "issuer", "simulators")),
         ("issuer", ("smartcard", "sqlalchemy", "verifier", "simulators")),
+        ("verifier.cli", ("smartcard", "sqlalchemy", "alembic", "fastapi", "uvicorn", "jinja2")),
+        ("verifier.bootstrap_page", ("smartcard", "alembic")),
         ("pki", ("pkcs11", "asn1crypto")),
         ("simulators", ("issuer", "verifier")),
     ],

@@ -26,6 +26,7 @@ from verifier.bootstrap_terminal import OpenTerminal, open_terminal
 from verifier.reading.awaited_reader import AwaitedReader
 from verifier.services.card_password import CardPassword
 from verifier.services.terminal_state import Outcome, Stage
+from verifier.trust.changes import fingerprint_of
 from verifier.trust.terminal_home import TerminalHome
 
 CAN = "314159"
@@ -111,6 +112,12 @@ def test_what_comes_into_the_trust_directory_counts_from_the_next_card_on(
         (tmp_path / "trust" / "policy.toml").write_text(TEST_POLICY)
         assert verdict(inspected(opened, slot)) == ("accepted",)
         assert len(list(opened.journal.lines())) == 3
+        # What the terminal writes there itself is no news.
+        before = fingerprint_of(tmp_path / "trust")
+        (tmp_path / "trust" / "clock.json").write_text("{}")
+        assert fingerprint_of(tmp_path / "trust") == before
+        (tmp_path / "trust" / "other.json").write_text("{}")
+        assert fingerprint_of(tmp_path / "trust") != before
 
 
 def test_a_reader_is_looked_for_again_under_its_name_after_it_was_gone(image: CardImage) -> None:

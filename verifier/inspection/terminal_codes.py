@@ -25,7 +25,7 @@ TERMINAL_ROWS: Final = (
     ("terminal.pairing-used", "The address that pairs a browser was used before, or is wrong; each counts once.", "Get a new one: `membercard-verifier terminal page`. If nobody here used it, somebody else at this computer did: start the terminal anew."),
     ("terminal.csrf-refused", "A request that changes something does not carry the token of the page.", "Load the page again; if the code stays, another page sends requests in its name."),
     ("terminal.program-unknown", "A program came to the local interface without a token, or with one that is not paired.", "Pair it: `membercard-verifier terminal pair NAME --out FILE`."),
-    ("terminal.program-name", "The name of a program is none, is paired already, or is not paired.", "See which there are: `membercard-verifier terminal programs`."),
+    ("terminal.program-name", "The name of a program is none, is paired already, or is not paired.", "Look at the list: `membercard-verifier terminal programs`."),
     ("terminal.too-long", "A request to the local page is longer than any that the page sends.", _AGAIN),
     ("terminal.not-found", "The local page has nothing at this address, or no longer: portraits are gone with their card.", _AGAIN),
     ("terminal.listen", "The address for the page is not one of this computer alone.", "Give --listen a loopback address and a port, as 127.0.0.1:24831."),

@@ -10,6 +10,8 @@ TrustFingerprint = NewType("TrustFingerprint", tuple[tuple[str, int, int, int], 
 """Each file's name, inode, time of change in nanoseconds and size; nothing is read for it."""
 
 _MAX_ENTRIES: Final = 4096
+_OWN: Final = frozenset({"clock.json"})
+"""What the terminal itself writes there: that it did so is no news."""
 
 
 def fingerprint_of(directory: Path) -> TrustFingerprint:
@@ -18,7 +20,7 @@ def fingerprint_of(directory: Path) -> TrustFingerprint:
     # A link to a directory is how a bundle is switched over: it is followed.
     for folder, folders, names in os.walk(directory, followlinks=True):
         folders.sort()
-        for name in sorted(names):
+        for name in sorted(set(names) - _OWN):
             path = os.path.join(folder, name)  # noqa: PTH118 - os.walk gives texts
             try:
                 status = os.stat(path)  # noqa: PTH116 - the same

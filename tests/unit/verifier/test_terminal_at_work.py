@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -240,6 +241,20 @@ def test_a_record_names_nobody(desk: Desk, virtual_card: VirtualCard) -> None:
     text = repr(desk.journal.records)
     for value in (holder.full_name, holder.citizen_number, holder.card_number, TEST_CAN):
         assert str(value) not in text
+
+
+def test_no_portrait_is_kept_of_a_card_that_is_not_accepted(
+    policy: Policy, now: datetime, virtual_card: VirtualCard
+) -> None:
+    nobody = TrustAnchors.from_bytes(certificates=(), crls=())
+    desk = Desk(InspectionRules(anchors=nobody, policy=policy), now=now)
+    working = desk.examine_card
+    desk.examine = lambda password, tell: replace(working(password, tell), portrait=PICTURE)
+    desk.look()
+    desk.insert(virtual_card)
+    outcome = shown(desk.give(TEST_CAN))
+    assert (outcome.report.verdict, outcome.portrait) == (Verdict.REFUSED, None)
+    assert outcome.report.holder is None
 
 
 def test_stopping_ends_the_watch(desk: Desk) -> None:
