@@ -29,6 +29,7 @@ from issuer.bootstrap_operations import (
 )
 from issuer.bootstrap_people import log_in_of
 from issuer.bootstrap_second_factors import second_factors_of
+from issuer.bootstrap_web_people import oidc_login_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
 from issuer.db.schema import current_revision, latest_revision
@@ -87,6 +88,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             second_factors=None
             if people.console_origin is None
             else second_factors_of(opened.register, people, log_in=log_in),
+            oidc=oidc_login_of(opened.settings.oidc, home=home, log_in=log_in),
             members=opened.reading(),
             changes=opened.changes(),
             portraits=opened.portraits,

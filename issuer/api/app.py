@@ -16,6 +16,7 @@ from issuer.api.organisation_routes import organisation_router
 from issuer.api.overview_routes import overview_router
 from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_pages import member_page_router
+from issuer.api.pages.oidc_pages import oidc_router
 from issuer.api.pages.organisation_pages import organisation_page_router
 from issuer.api.pages.overview_pages import overview_page_router
 from issuer.api.pages.security_key_pages import security_key_router
@@ -44,6 +45,7 @@ _ROUTERS: Final = (
     service_router,
     shell_router,
     security_key_router,
+    oidc_router,
     overview_page_router,
     member_page_router,
     organisation_page_router,

@@ -11,6 +11,7 @@ from issuer.services.change_members import ChangeOfMembers
 from issuer.services.import_uploads import Imports
 from issuer.services.log_in import LogIn
 from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.oidc_login import OidcLogin
 from issuer.services.operation_ports import IdempotencyLedger
 from issuer.services.operations import OperationDesk
 from issuer.services.overviews import Overviews
@@ -41,11 +42,12 @@ class ApiServices:
     """Everything that a route reaches.
 
     ``now`` is the clock, ``readiness`` looks anew at each call; ``second_factors`` is ``None`` where the settings do not
-    say where browsers find the console.
+    say where browsers find the console, ``oidc`` where they name no other service that says who somebody is.
     """
 
     log_in: LogIn
     second_factors: SecondFactors | None
+    oidc: OidcLogin | None
     members: ReadingOfMembers
     changes: ChangeOfMembers
     portraits: PortraitStore

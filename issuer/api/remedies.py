@@ -43,6 +43,10 @@ REMEDIES: Final[Mapping[str, str]] = {
     "webauthn.counter-back": message(
         "There may be a copy of this security key. Remove it, and tell an administrator."
     ),
+    "oidc.attempt-malformed": message("Begin to log in again, and finish it within ten minutes."),
+    "oidc.state-differs": message("Begin to log in again, and finish it within ten minutes."),
+    "oidc.provider-refused": message("Begin again, or log in with account and password."),
+    "oidc.unavailable": message("Begin again, or log in with account and password."),
     "right.same-person": message("Four eyes: ask a colleague to do this step."),
     "organisation.unknown": message("Check the organisation's code, or find it in the tree."),
     "member.unknown": message("Go back to the list and look the member up again."),

@@ -74,7 +74,14 @@ def login_page(
         pass
     else:
         return RedirectResponse(local_path(target), status_code=303)
-    return render(request, "login.html", caller=None, target=local_path(target), account="")
+    return render(
+        request,
+        "login.html",
+        caller=None,
+        target=local_path(target),
+        account="",
+        by_oidc=services.oidc is not None,
+    )
 
 
 @shell_router.post(
@@ -99,6 +106,7 @@ def log_in(request: Request, services: Services, fields: FormFields) -> Response
             status=status,
             target=target,
             account=account,
+            by_oidc=services.oidc is not None,
             code=error.code,
             remedy=remedy_of(error.code, status),
         )

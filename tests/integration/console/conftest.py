@@ -244,6 +244,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
     services = ApiServices(
         log_in=log_in,
         second_factors=second_factors_of(register, people, log_in=log_in),
+        oidc=None,
         members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),
         changes=ChangeOfMembers(
             register=register,

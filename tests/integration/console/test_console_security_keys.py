@@ -11,20 +11,23 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 import pytest
 import uvicorn
 from fastapi import APIRouter, Depends
 from playwright.sync_api import Page, expect, sync_playwright
-from starlette.types import ASGIApp
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from issuer.api.app import bounded
 from issuer.api.gate import Caller, Demand, Services
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.domain.rights import Right
+from issuer.services.oidc_login import OidcLogin
 from issuer.settings import PeopleSettings
 from tests.integration.console.conftest import PASSWORD
+from tests.integration.console.identity_provider import Provider
 from tests.integration.console.strict_page import StrictPage
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -145,6 +148,41 @@ def test_a_key_is_registered_asked_for_at_the_log_in_and_before_what_weighs(
     assert actions.count("second-factor.registered") == 1
     assert actions.count("session.stepped-up") == 2
     assert actions.count("second-factor.removed") == 1
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
+def test_whoever_comes_back_from_another_site_has_a_session_at_once(office: Any) -> None:
+    """The session's cookie is not sent where another site leads to: the page between is ours."""
+    with socket.socket() as ours, socket.socket() as theirs:
+        for each in (ours, theirs):
+            each.bind(("127.0.0.1", 0))
+            each.listen()
+        origin = f"http://localhost:{ours.getsockname()[1]}"
+        elsewhere = f"http://127.0.0.1:{theirs.getsockname()[1]}"
+
+        async def provider(scope: Scope, receive: Receive, send: Send) -> None:
+            state = parse_qs(scope["query_string"].decode())["state"][0]
+            await RedirectResponse(f"{origin}/login/oidc?state={state}&code=c0de")(
+                scope, receive, send
+            )
+
+        login = OidcLogin(
+            provider=Provider("lan", elsewhere=f"{elsewhere}/?state="),
+            log_in=office.services.log_in,
+            random_bytes=secrets.token_bytes,
+        )
+        office = office.with_services(oidc=login)
+        with (
+            serving(bounded(office.app), ours),
+            serving(provider, theirs),
+            visit(origin) as page,
+        ):
+            page.goto("/organisations")
+            picture(page, "login-oidc")
+            page.get_by_role("link", name="Đăng nhập bằng tài khoản của cơ quan").click()
+            expect(page).to_have_url(f"{origin}/organisations")
+            expect(page.get_by_role("heading", level=1)).to_have_text("Tổ chức đảng")
 
 
 def test_the_pages_of_security_keys_are_well_formed(office: Any) -> None:
