@@ -34,6 +34,7 @@ from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
 from issuer.db.schema import current_revision, latest_revision
 from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableError
+from issuer.imports.finding_texts import in_vietnamese
 from issuer.imports.template import ListFormat, member_template
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
@@ -97,6 +98,8 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             overview=Overviews(browsing=browsing, clock=_now),
             operations=operations,
             imports=Imports(register=opened.register, uploads=uploads, operations=operations),
+            doubts=opened.doubts(),
+            finding_in_vietnamese=in_vietnamese,
             uploads=uploads,
             member_template=lambda: member_template(ListFormat.XLSX),
             idempotency=idempotency,

@@ -19,6 +19,7 @@ from issuer.api.pages.member_pages import member_page_router
 from issuer.api.pages.oidc_pages import oidc_router
 from issuer.api.pages.organisation_pages import organisation_page_router
 from issuer.api.pages.overview_pages import overview_page_router
+from issuer.api.pages.questionable_pages import questionable_router
 from issuer.api.pages.security_key_pages import security_key_router
 from issuer.api.pages.shell_pages import shell_router
 from issuer.api.ports import ApiServices
@@ -50,6 +51,7 @@ _ROUTERS: Final = (
     member_page_router,
     organisation_page_router,
     import_page_router,
+    questionable_router,
 )
 _UPLOAD_PATHS: Final = frozenset({"/v1/imports", "/imports"})
 

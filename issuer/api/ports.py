@@ -8,6 +8,7 @@ from issuer.api.cursors import Cursors
 from issuer.api.metrics import Metrics
 from issuer.domain.card_number import CardNumberScheme
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_uploads import Imports
 from issuer.services.log_in import LogIn
 from issuer.services.look_at_organisations import LookingAtOrganisations
@@ -56,6 +57,8 @@ class ApiServices:
     scheme: CardNumberScheme
     operations: OperationDesk
     imports: Imports
+    doubts: DoubtDesk
+    finding_in_vietnamese: Callable[[str], str]
     uploads: Uploads
     member_template: Callable[[], bytes]
     idempotency: IdempotencyLedger
