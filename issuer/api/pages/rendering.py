@@ -62,7 +62,7 @@ NAVIGATION: Final = (
         icon="import",
         key="i",
         right=Right.IMPORT_MEMBERS,
-        also=("/operations",),
+        also=("/operations", "/questionable"),
     ),
     Entry(
         path="/organisations",

@@ -6,6 +6,7 @@ from issuer.api.languages import message
 
 __all__ = [
     "CHANGE_KINDS",
+    "COLUMNS",
     "OPERATION_KINDS",
     "OPERATION_PILLS",
     "OPERATION_STATES",
@@ -63,4 +64,25 @@ STANDING_PILLS: Final = {
     "expelled": "bad",
 }
 CHANGE_KINDS: Final = {"correction": message("Correction"), "event": message("Event")}
+COLUMNS: Final = {
+    "full_name": message("Full name"),
+    "primary_name": message("Primary name"),
+    "secondary_name": message("Secondary name"),
+    "birth_date": message("Born"),
+    "sex": message("Sex"),
+    "citizen_number": message("Citizen number"),
+    "record_number": message("Record number"),
+    "earlier_card_number": message("Earlier card"),
+    "organisation_code": message("Organisation"),
+    "served_in": message("Served in"),
+    "admission_date": message("Admitted"),
+    "recognition_date": message("Recognised"),
+    "standing": message("Standing"),
+    "standing_since": message("Standing since"),
+    "place_of_birth": message("Place of birth"),
+    "home_town": message("Home town"),
+    "residence": message("Residence"),
+    "phone": message("Phone"),
+    "ethnic_group": message("Ethnic group"),
+}
 SEXES: Final = {"M": message("Male"), "F": message("Female")}
