@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -173,6 +174,8 @@ def test_a_clerk_brings_a_list_finds_a_member_and_goes_home(
         name = rows.first.inner_text()
         page.keyboard.press("/")
         page.keyboard.type(name)
+        # The address follows the last answer: after it nothing changes under the keyboard any more.
+        page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("name") == [name])
         expect(rows).to_have_count(1)
         page.keyboard.press("Escape")
         page.keyboard.press("j")

@@ -61,34 +61,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_the_service_is_ready_gives_figures_on_loopback_and_logs_json(home: Path) -> None:
-    port = free_port()
-    with served(home, "--port", "0", "--metrics-port", str(port)) as address:
-        ready = httpx.get(f"{address}/health/ready").json()
-        assert ready == {"status": "ready", "checked": ["database", "migrations", "keystore"]}
-        assert (
-            httpx.get(f"{address}/", follow_redirects=False)
-            .headers["location"]
-            .startswith("/login")
-        )
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as figures:
-            text = figures.read().decode()
-    assert 'route="/health/ready",status="200"} 1.0' in text
-
-
-def test_on_a_socket_the_proxy_s_word_for_the_address_counts(home: Path, tmp_path: Path) -> None:
-    path = tmp_path / "s"
-    with served(home, "--socket", str(path)) as address:
+def test_behind_a_proxy_the_service_is_ready_counts_by_address_and_gives_figures(
+    home: Path, tmp_path: Path
+) -> None:
+    path, port = tmp_path / "s", free_port()
+    with served(home, "--socket", str(path), "--metrics-port", str(port)) as address:
         assert address == str(path)
         assert path.stat().st_mode & 0o777 == 0o660
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path))) as client:
-            assert client.get("http://office/health/live").json() == {"status": "alive"}
+        with httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(path)), base_url="http://office"
+        ) as client:
+            ready = client.get("/health/ready").json()
+            assert ready == {"status": "ready", "checked": ["database", "migrations", "keystore"]}
+            assert client.get("/").headers["location"].startswith("/login")
             fields = {"account": "lan", "password": "x"}
             for number in range(3):
                 response = client.post(
-                    "http://office/login", data=fields, headers={"X-Real-IP": f"10.0.0.{number}"}
+                    "/login", data=fields, headers={"X-Real-IP": f"10.0.0.{number}"}
                 )
                 assert response.status_code == 401
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as figures:
+            text = figures.read().decode()
+        assert 'route="/health/ready",status="200"} 1.0' in text
         with pytest.raises(IssuerRefusedError) as caught, unix_listener(path):
             pass
         assert caught.value.code == "serve.in-use"
