@@ -27,7 +27,7 @@ from issuer.bootstrap_operations import (
     running,
     uploads_of,
 )
-from issuer.bootstrap_people import log_in_of
+from issuer.bootstrap_people import log_in_of, password_hasher, people_of
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_web_people import oidc_login_of
 from issuer.db.browsing import SqlBrowsing
@@ -36,6 +36,7 @@ from issuer.db.schema import current_revision, latest_revision
 from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableError
 from issuer.imports.finding_texts import in_vietnamese
 from issuer.imports.template import ListFormat, member_template
+from issuer.services.audit_office import AuditOffice
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.overviews import Overviews
@@ -81,7 +82,8 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         operations = operation_desk(opened, jobs)
         uploads = uploads_of(opened)
         people = opened.settings.people
-        log_in = log_in_of(opened.register, people)
+        passwords = password_hasher(people)
+        log_in = log_in_of(opened.register, people, passwords=passwords)
         idempotency = SqlIdempotencyLedger(opened.database)
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
@@ -99,6 +101,8 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             operations=operations,
             imports=Imports(register=opened.register, uploads=uploads, operations=operations),
             doubts=opened.doubts(),
+            people=people_of(opened.register, people, passwords=passwords),
+            audit=AuditOffice(register=opened.register, clock=_now),
             finding_in_vietnamese=in_vietnamese,
             uploads=uploads,
             member_template=lambda: member_template(ListFormat.XLSX),

@@ -7,6 +7,7 @@ from datetime import datetime
 from issuer.api.cursors import Cursors
 from issuer.api.metrics import Metrics
 from issuer.domain.card_number import CardNumberScheme
+from issuer.services.audit_office import AuditOffice
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_uploads import Imports
@@ -16,6 +17,7 @@ from issuer.services.oidc_login import OidcLogin
 from issuer.services.operation_ports import IdempotencyLedger
 from issuer.services.operations import OperationDesk
 from issuer.services.overviews import Overviews
+from issuer.services.people import People
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import PortraitStore
 from issuer.services.second_factors import SecondFactors
@@ -58,6 +60,8 @@ class ApiServices:
     operations: OperationDesk
     imports: Imports
     doubts: DoubtDesk
+    people: People
+    audit: AuditOffice
     finding_in_vietnamese: Callable[[str], str]
     uploads: Uploads
     member_template: Callable[[], bytes]

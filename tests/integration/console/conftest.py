@@ -47,12 +47,14 @@ from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
 from issuer.imports.finding_texts import in_vietnamese
 from issuer.jobs.in_process import InProcessJobs
 from issuer.portraits.folder_store import FolderPortraitStore
+from issuer.services.audit_office import AuditOffice
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.operations import OPERATIONS, OperationDesk
 from issuer.services.overviews import Overviews
+from issuer.services.people import People
 from issuer.services.read_members import ReadingOfMembers
 from issuer.settings import PeopleSettings
 from issuer.uploads.folder_uploads import FolderUploads
@@ -267,6 +269,8 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
             clock=now,
             new_member_id=lambda: MemberId(uuid.uuid4()),
         ),
+        people=People(register=register, passwords=HASHER, clock=now),
+        audit=AuditOffice(register=register, clock=now),
         finding_in_vietnamese=in_vietnamese,
         uploads=uploads,
         member_template=lambda: b"PK template",
