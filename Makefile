@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-slow check format bench lock clean
+.PHONY: help setup demo test test-slow fuzz check format bench lock clean
 
 help:                ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -25,6 +25,11 @@ test: setup          ## all tests but the slow sets
 
 test-slow: setup     ## the slow sets
 	$(BIN)/pytest -m slow -n 2 --dist loadfile
+
+FUZZ_SECONDS ?= 300
+
+fuzz: setup          ## fuzz every reader of bytes, FUZZ_SECONDS each; what breaks is kept under fuzz/
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 check: setup         ## format, lint, types, import contracts, migrations
 	$(BIN)/ruff format --check .
@@ -47,4 +52,4 @@ lock:                ## resolve the dependencies anew (needs uv)
 	.ci/lock
 
 clean:               ## remove what was made here, the environment too
-	rm -rf demo bench dist $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo bench dist fuzz $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis

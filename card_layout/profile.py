@@ -224,7 +224,8 @@ def load_profile(name_or_path: str) -> CardProfile:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"])
         raise ProfileError(f"profile {name_or_path!r}: {place}: {first['msg'].lower()}") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # Not only TOMLDecodeError: a number of more than 4300 digits is a bare ValueError.
         raise ProfileError(f"profile {name_or_path!r} is not toml: {error}") from error
 
 

@@ -3,7 +3,7 @@
 import binascii
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import IO, Any, Final
 
 from issuer.domain.audit_chain import DIGEST_BYTES, TRAIL_ID_BYTES, ChainedRecord, ChainHead
@@ -81,10 +81,12 @@ def _record(number: int, found: dict[str, Any]) -> ChainedRecord:
         raise _malformed(number, f"it has not the members {sorted(_RECORD_MEMBERS)}")
     try:
         at = datetime.fromisoformat(_text(found["at"], number))
-    except ValueError as error:
+        if at.tzinfo is None:
+            raise _malformed(number, "its time has no time zone")
+        # The first and the last hours of the calendar are no time in UTC.
+        at = at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise _malformed(number, "its time is none") from error
-    if at.tzinfo is None:
-        raise _malformed(number, "its time has no time zone")
     organisation = found["organisation"]
     return ChainedRecord(
         sequence=_integer(found["sequence"], number),

@@ -27,12 +27,16 @@ from issuer.bootstrap_operations import (
     running,
     uploads_of,
 )
-from issuer.bootstrap_people import log_in_of
+from issuer.bootstrap_people import log_in_of, password_hasher, people_of
+from issuer.bootstrap_second_factors import second_factors_of
+from issuer.bootstrap_web_people import oidc_login_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
 from issuer.db.schema import current_revision, latest_revision
 from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableError
+from issuer.imports.finding_texts import in_vietnamese
 from issuer.imports.template import ListFormat, member_template
+from issuer.services.audit_office import AuditOffice
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.overviews import Overviews
@@ -55,6 +59,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         IssuerRefusedError: there is no keystore (``keystore.missing``), or the database is not at this version
             (``database.not-upgraded``).
         IssuerUnavailableError: home, settings or database are not to be had.
+        PkiRefusedError: WebAuthn does not work where the settings say the console is (``webauthn.origin-invalid``).
         KeystoreError: the keystore cannot be opened.
     """
     with (
@@ -76,10 +81,17 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         stack.enter_context(running(jobs))
         operations = operation_desk(opened, jobs)
         uploads = uploads_of(opened)
+        people = opened.settings.people
+        passwords = password_hasher(people)
+        log_in = log_in_of(opened.register, people, passwords=passwords)
         idempotency = SqlIdempotencyLedger(opened.database)
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
-            log_in=log_in_of(opened.register, opened.settings.people),
+            log_in=log_in,
+            second_factors=None
+            if people.console_origin is None
+            else second_factors_of(opened.register, people, log_in=log_in),
+            oidc=oidc_login_of(opened.settings.oidc, home=home, log_in=log_in),
             members=opened.reading(),
             changes=opened.changes(),
             portraits=opened.portraits,
@@ -88,6 +100,10 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             overview=Overviews(browsing=browsing, clock=_now),
             operations=operations,
             imports=Imports(register=opened.register, uploads=uploads, operations=operations),
+            doubts=opened.doubts(),
+            people=people_of(opened.register, people, passwords=passwords),
+            audit=AuditOffice(register=opened.register, clock=_now),
+            finding_in_vietnamese=in_vietnamese,
             uploads=uploads,
             member_template=lambda: member_template(ListFormat.XLSX),
             idempotency=idempotency,

@@ -6,20 +6,25 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from issuer.audit_checkpoints import CheckpointFolder
 from issuer.bootstrap import RegisterHome, open_member_import
 from issuer.bootstrap_jobs import Jobs, jobs_of
 from issuer.db.operations import SqlOperationLedger
 from issuer.domain.member_list import MemberColumn
 from issuer.imports.open_table import open_laid_out
 from issuer.imports.table import TemplateLayout
+from issuer.services.audit_office import AuditOffice
+from issuer.services.audit_verification import AuditVerification
 from issuer.services.import_uploads import ImportWork
 from issuer.services.operation_ports import OperationKind
 from issuer.services.operations import OPERATIONS, OperationDesk, OperationWork, Work
 from issuer.uploads.folder_uploads import FolderUploads
 
-__all__ = ["jobs_of_operations", "operation_desk", "running", "uploads_of"]
+__all__ = ["CHECKPOINTS", "jobs_of_operations", "operation_desk", "running", "uploads_of"]
 
 _UPLOADS: Final = "uploads"
+CHECKPOINTS: Final = "audit"
+"""The folder of a home where checkpoints and the keys of logs are kept."""
 
 
 def jobs_of_operations(opened: RegisterHome) -> Jobs:
@@ -31,7 +36,14 @@ def jobs_of_operations(opened: RegisterHome) -> Jobs:
             uploads=uploads_of(opened),
             open_list=lambda path: open_laid_out(path, layout),
             open_import=lambda directory: open_member_import(opened, directory),
-        )
+        ),
+        OperationKind.VERIFY_AUDIT: AuditVerification(
+            register=opened.register,
+            office=AuditOffice(register=opened.register, clock=_now),
+            anchors=lambda: [
+                each.head for each in CheckpointFolder(opened.home / CHECKPOINTS).all()
+            ],
+        ),
     }
     work_list = OperationWork(ledger=SqlOperationLedger(opened.database), works=works, clock=_now)
     return jobs_of(opened.database, {OPERATIONS: work_list})

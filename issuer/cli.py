@@ -13,6 +13,7 @@ from card_layout.errors import CardError, CardRefusedError, TransportError
 from issuer.cli_audit import audit_app
 from issuer.cli_context import CommandContext
 from issuer.cli_decisions import decisions_app
+from issuer.cli_jobs import jobs_app
 from issuer.cli_login import add_login_commands
 from issuer.cli_member_records import member_records_app
 from issuer.cli_members import members_app
@@ -103,6 +104,7 @@ for _name, _commands in (
     ("station", station_app),
     ("people", people_app),
     ("api", api_app),
+    ("jobs", jobs_app),
 ):
     app.add_typer(_commands, name=_name)
 app.command("serve", epilog=SERVE_EXAMPLES)(serve_command)

@@ -33,6 +33,7 @@ from pki.certificates.profile import (
     add_months,
     load_certificate_profile,
 )
+from pki.certificates.profile_checks import is_test_certificate
 from pki.errors import PkiError
 from pki.keys.keystore import RSA_PUBLIC_EXPONENT
 from pki.keys.software import PrivateKey, SoftwareSigner
@@ -86,6 +87,9 @@ class TestAuthority:
             that an authority kept on disk goes on making the same cards.
         root: key and self-signed certificate of the CSCA.
         signers: one of each kind.
+
+    Raises:
+        SimulatorError: ``authority.not-for-tests``: the root is not marked as a test's, so its cards might count.
     """
 
     # Keeps pytest from taking a class of this name for a collection of tests.
@@ -94,6 +98,14 @@ class TestAuthority:
     created_at: datetime
     root: CertifiedKey
     signers: Mapping[SignerKind, CertifiedKey]
+
+    def __post_init__(self) -> None:
+        if not is_test_certificate(load_certificate(self.root.certificate)):
+            raise SimulatorError(
+                f"authority {self.name!r} is not marked as a test's, expected TEST in its name or its policy",
+                code="authority.not-for-tests",
+                hint="simulated cards are made under test authorities only",
+            )
 
     @classmethod
     def create(
@@ -186,7 +198,8 @@ class TestAuthority:
         """Read what ``save`` wrote.
 
         Raises:
-            SimulatorError: ``authority.not-found``; ``authority.malformed``: files that do not belong together.
+            SimulatorError: ``authority.not-found``; ``authority.malformed``: files that do not belong together;
+                ``authority.not-for-tests``.
         """
         if not (directory / "csca.cer").is_file():
             raise SimulatorError(

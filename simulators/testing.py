@@ -1,6 +1,7 @@
 """A pytest plugin: fixtures with a test PKI and virtual cards, for tests of everything that meets a card.
 
-Use it with ``pytest_plugins = ["simulators.testing"]`` in the ``conftest.py`` at the root of the tests.
+Installing ``membercard-simulators`` is enough: pytest finds the plugin by its entry point
+(docs/testing-your-application.md).
 """
 
 from datetime import UTC, datetime

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from card_layout.errors import CardError
+from issuer.api.form_fields import local_path
 from issuer.api.pages.rendering import render
 from issuer.api.problems import problem_response, status_of
 from issuer.api.remedies import remedy_of, title_of
@@ -21,6 +22,7 @@ __all__ = ["install_error_handlers"]
 
 _FOR_PROGRAMS: Final = ("/v1/", "/health/", "/metrics")
 _LOG_IN: Final = frozenset({"session.ended", "session.token-malformed"})
+_STEP_UP: Final = "right.step-up-needed"
 _PAGES_OF_RESTRICTIONS: Final = {
     Restriction.PASSWORD_CHANGE_DUE: "/password",
     Restriction.SECOND_FACTOR_DUE: "/second-factor",
@@ -108,6 +110,8 @@ def _elsewhere(request: Request, code: str) -> str | None:
     """Where whoever has no session, or one in which something must be done first, is sent to."""
     if code in _LOG_IN:
         page = "/login"
+    elif code == _STEP_UP:
+        return f"/second-factor?next={quote(_came_from(request), safe='')}"
     elif code == "api.session-restricted":
         page = _PAGES_OF_RESTRICTIONS[request.state.restriction]
     else:
@@ -115,5 +119,21 @@ def _elsewhere(request: Request, code: str) -> str | None:
     if request.method != "GET":
         # What was to be sent is lost with the session.
         return page
-    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return f"{page}?next={quote(target, safe='')}"
+    return f"{page}?next={quote(_address(request), safe='')}"
+
+
+def _came_from(request: Request) -> str:
+    """Where somebody is: the page itself, or the page whose form was sent and is to be sent again."""
+    if request.method == "GET":
+        return _address(request)
+    try:
+        page = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return "/"
+    if page.netloc != request.headers.get("host", ""):
+        return "/"
+    return local_path(page.path + (f"?{page.query}" if page.query else ""))
+
+
+def _address(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -14,10 +14,15 @@ from issuer.api.member_routes import member_router
 from issuer.api.operation_routes import operation_router
 from issuer.api.organisation_routes import organisation_router
 from issuer.api.overview_routes import overview_router
+from issuer.api.pages.audit_pages import audit_page_router
 from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_pages import member_page_router
+from issuer.api.pages.oidc_pages import oidc_router
 from issuer.api.pages.organisation_pages import organisation_page_router
 from issuer.api.pages.overview_pages import overview_page_router
+from issuer.api.pages.people_pages import people_page_router
+from issuer.api.pages.questionable_pages import questionable_router
+from issuer.api.pages.security_key_pages import security_key_router
 from issuer.api.pages.shell_pages import shell_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
@@ -42,10 +47,15 @@ _ROUTERS: Final = (
     operation_router,
     service_router,
     shell_router,
+    security_key_router,
+    oidc_router,
     overview_page_router,
     member_page_router,
     organisation_page_router,
     import_page_router,
+    questionable_router,
+    people_page_router,
+    audit_page_router,
 )
 _UPLOAD_PATHS: Final = frozenset({"/v1/imports", "/imports"})
 

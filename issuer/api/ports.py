@@ -7,15 +7,20 @@ from datetime import datetime
 from issuer.api.cursors import Cursors
 from issuer.api.metrics import Metrics
 from issuer.domain.card_number import CardNumberScheme
+from issuer.services.audit_office import AuditOffice
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_uploads import Imports
 from issuer.services.log_in import LogIn
 from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.oidc_login import OidcLogin
 from issuer.services.operation_ports import IdempotencyLedger
 from issuer.services.operations import OperationDesk
 from issuer.services.overviews import Overviews
+from issuer.services.people import People
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import PortraitStore
+from issuer.services.second_factors import SecondFactors
 from issuer.services.upload_ports import Uploads
 
 __all__ = ["ApiServices", "Readiness"]
@@ -37,9 +42,15 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServices:
-    """Everything that a route reaches; ``now`` is the clock, ``readiness`` looks anew at each call."""
+    """Everything that a route reaches.
+
+    ``now`` is the clock, ``readiness`` looks anew at each call; ``second_factors`` is ``None`` where the settings do not
+    say where browsers find the console, ``oidc`` where they name no other service that says who somebody is.
+    """
 
     log_in: LogIn
+    second_factors: SecondFactors | None
+    oidc: OidcLogin | None
     members: ReadingOfMembers
     changes: ChangeOfMembers
     portraits: PortraitStore
@@ -48,6 +59,10 @@ class ApiServices:
     scheme: CardNumberScheme
     operations: OperationDesk
     imports: Imports
+    doubts: DoubtDesk
+    people: People
+    audit: AuditOffice
+    finding_in_vietnamese: Callable[[str], str]
     uploads: Uploads
     member_template: Callable[[], bytes]
     idempotency: IdempotencyLedger

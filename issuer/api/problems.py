@@ -67,6 +67,7 @@ CODE_STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "organisation.unknown": HTTPStatus.NOT_FOUND,
     "member.unknown": HTTPStatus.NOT_FOUND,
     "import.unknown": HTTPStatus.NOT_FOUND,
+    "questionable.unknown": HTTPStatus.NOT_FOUND,
     "operation.unknown": HTTPStatus.NOT_FOUND,
     "idempotency.key-reused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "idempotency.outcome-unknown": HTTPStatus.CONFLICT,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from issuer.domain.audit import AuditRecord, AuditSubject
+from issuer.domain.audit_reads import member_read
 from issuer.domain.card_number import CardNumberScheme
 from issuer.domain.list_row import Finding, ListRow
-from issuer.domain.member import Member, MemberId
+from issuer.domain.member import Member, MemberId, MemberStatement
 from issuer.domain.member_list import JudgedRow
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import Actor, Right
@@ -18,6 +19,7 @@ from issuer.services.compare_rows import Candidate, compare, place_of, reachable
 from issuer.services.import_outcome import RowResult
 from issuer.services.import_ports import (
     DoubtDecision,
+    DoubtPage,
     DoubtState,
     ImportNumber,
     QuestionableContent,
@@ -26,10 +28,29 @@ from issuer.services.import_ports import (
 )
 from issuer.services.register_ports import PortraitStore, Register, RegisterTransaction
 
-__all__ = ["DoubtDesk"]
+__all__ = ["DoubtDesk", "WeighedRow"]
 
 _PAGE_ROWS = 200
 _MAX_REASON_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeighedRow:
+    """A waiting row beside whom it resembles.
+
+    Attributes:
+        row: what is doubted.
+        content: what it states.
+        statement: the same as it would be taken; ``None`` where it breaks a rule by now.
+        members: whom it resembles by name and date of birth, or by a number, as far as the actor may read.
+        hidden: how many more there are in other parts of the tree.
+    """
+
+    row: QuestionableRow
+    content: QuestionableContent
+    statement: MemberStatement | None
+    members: tuple[Member, ...]
+    hidden: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +98,61 @@ class DoubtDesk:
             if page.end is None:
                 return
             behind = page.end
+
+    def page(self, *, actor: Actor, limit: int, behind: RowReference | None = None) -> DoubtPage:
+        """Rows that wait for the actor, those behind one.
+
+        Raises:
+            IssuerRefusedError: they may decide on none (``right.missing``).
+        """
+        organisations = self._reachable(actor)
+        with self.register.reading() as transaction:
+            return transaction.imports.doubts(
+                limit=limit, behind=behind, organisations=organisations
+            )
+
+    def weigh(self, reference: RowReference, *, actor: Actor) -> WeighedRow:
+        """A row with the members whom it resembles; that all of them were looked at is recorded.
+
+        Raises:
+            IssuerRefusedError: as ``look``.
+        """
+        now = self.clock()
+        with self.register.writing() as transaction:
+            row = self._open(transaction, reference, actor)
+            content = transaction.imports.content(reference)
+            self._note(transaction, row, actor, "import.row-read")
+            try:
+                candidate = self._candidate(reference, content, transaction)
+            except IssuerRefusedError:
+                return WeighedRow(row=row, content=content, statement=None, members=(), hidden=0)
+            found = {
+                each.member_id: each
+                for each in (
+                    *transaction.members.alike([candidate.likeness]),
+                    *transaction.members.holders_of([candidate.numbers]),
+                )
+            }
+            tree = transaction.organisations.tree()
+            shown = tuple(
+                each
+                for each in found.values()
+                if actor.may(
+                    Right.READ_MEMBERS, place=place_of(tree, each.statement.organisation_code)
+                )
+            )
+            for each in shown:
+                code = each.statement.organisation_code
+                transaction.audit.append(
+                    member_read(each.member_id, account=actor.account, organisation=code, at=now)
+                )
+        return WeighedRow(
+            row=row,
+            content=content,
+            statement=candidate.row.statement,
+            members=shown,
+            hidden=len(found) - len(shown),
+        )
 
     def look(self, reference: RowReference, *, actor: Actor) -> QuestionableContent:
         """What the row states; that it was looked at is recorded.

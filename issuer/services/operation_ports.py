@@ -30,6 +30,7 @@ class OperationKind(enum.StrEnum):
 
     IMPORT_MEMBERS = "import-members"
     IMPORT_ORGANISATIONS = "import-organisations"
+    VERIFY_AUDIT = "verify-audit"
 
 
 class OperationState(enum.StrEnum):

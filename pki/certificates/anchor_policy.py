@@ -103,7 +103,8 @@ def read_table(data: bytes, maximum_bytes: int, name: str) -> Mapping[str, Any]:
         raise malformed(f"{name} has {len(data)} bytes, expected at most {maximum_bytes}")
     try:
         return tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # Not only TOMLDecodeError: a number of more than 4300 digits is a bare ValueError.
         raise malformed(f"{name} is not TOML in UTF-8") from error
 
 

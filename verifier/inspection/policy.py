@@ -193,7 +193,8 @@ class Policy:
             )
         try:
             document = tomllib.loads(data.decode("utf-8"))
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
+            # Not only TOMLDecodeError: a number of more than 4300 digits is a bare ValueError.
             raise _malformed("the policy is not TOML in UTF-8") from error
         if not document:
             return cls()

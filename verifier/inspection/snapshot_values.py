@@ -53,8 +53,10 @@ def decode_bytes(value: object, name: str, maximum: int) -> bytes | None:
 
 
 def object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """For ``json.loads``: an object in which no key stands twice."""
+    """For ``json.loads``: an object in which no key stands twice, and every one can be written."""
     found = dict(pairs)
+    # JSON can name half a character (an escape such as D800 alone): what is later told of such a key could not be shown to anybody.
+    "".join(found).encode()
     if len(found) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return found
@@ -80,6 +82,10 @@ def read_text(value: object, name: str, maximum: int) -> str:
     """A text of at most so many characters."""
     if not isinstance(value, str) or len(value) > maximum:
         raise SnapshotError(f"{name} is not a text of at most {maximum} characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise SnapshotError(f"{name} holds half a character") from error
     return value
 
 

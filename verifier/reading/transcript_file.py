@@ -86,10 +86,12 @@ class ReadingSettings:
         )  # fmt: skip
         try:
             moment = datetime.fromisoformat(read_text(fields["read_at"], "read_at", 40))
-        except ValueError as error:
+            if moment.tzinfo is None:
+                raise TranscriptError("read_at has no time zone")
+            # The first and the last hours of the calendar are no time in UTC.
+            moment = moment.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
             raise TranscriptError("read_at is not a time as ISO 8601 writes it") from error
-        if moment.tzinfo is None:
-            raise TranscriptError("read_at has no time zone")
         return cls(
             profile=read_text(fields["profile"], "profile", 256),
             read_at=moment,

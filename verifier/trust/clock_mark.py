@@ -129,14 +129,18 @@ def _read(path: Path) -> datetime:
     try:
         with path.open("rb") as file:
             found = json.loads(file.read(_MAX_BYTES))
+        is_ours = found["format"] == _FORMAT
         latest = datetime.fromisoformat(found["latest"])
+        is_ours = is_ours and latest.tzinfo is not None
+        # The first and the last hours of the calendar are no time in UTC.
+        latest = latest.astimezone(UTC)
     except FileNotFoundError:
         return datetime.min.replace(tzinfo=UTC)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (OSError, ValueError, OverflowError, TypeError, KeyError, RecursionError) as error:
         raise _malformed(path) from error
-    if latest.tzinfo is None or found["format"] != _FORMAT:
+    if not is_ours:
         raise _malformed(path)
-    return latest.astimezone(UTC)
+    return latest
 
 
 def _malformed(path: Path) -> TrustError:

@@ -57,7 +57,7 @@ class InstalledBundle:
                 this_update=datetime.fromisoformat(found["this_update"]),
                 next_update=datetime.fromisoformat(found["next_update"]),
             )
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, OverflowError, TypeError, KeyError, RecursionError) as error:
             raise _malformed(name) from error
         # What is not as this program writes it was not written by it.
         if data != result.to_bytes() or _DIRECTORY.fullmatch(result.directory) is None:

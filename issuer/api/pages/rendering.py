@@ -44,7 +44,7 @@ class Entry:
         if path == self.path:
             return True
         below = () if self.path == "/" else (self.path, *self.also)
-        return any(path.startswith(f"{each}/") for each in below)
+        return any(path == each or path.startswith(f"{each}/") for each in below)
 
 
 NAVIGATION: Final = (
@@ -62,7 +62,7 @@ NAVIGATION: Final = (
         icon="import",
         key="i",
         right=Right.IMPORT_MEMBERS,
-        also=("/operations",),
+        also=("/operations", "/questionable"),
     ),
     Entry(
         path="/organisations",
@@ -71,6 +71,10 @@ NAVIGATION: Final = (
         key="o",
         right=Right.READ_ORGANISATIONS,
     ),
+    Entry(
+        path="/people", label=message("People"), icon="account", key="p", right=Right.MANAGE_PEOPLE
+    ),
+    Entry(path="/audit", label=message("Audit"), icon="audit", key="a", right=Right.READ_AUDIT),
 )
 """Where one can go, and the key that leads there after ``g``."""
 

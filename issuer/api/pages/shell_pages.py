@@ -18,10 +18,11 @@ from issuer.api.gate import (
 )
 from issuer.api.languages import LANGUAGE_COOKIE, Language
 from issuer.api.pages.rendering import render, static_file
+from issuer.api.pages.session_cookie import set_session_cookie
 from issuer.api.problems import ApiError, status_of
 from issuer.api.remedies import remedy_of
 from issuer.domain.account import MIN_PASSWORD_CHARACTERS
-from issuer.domain.session import Face, SessionToken
+from issuer.domain.session import Face
 from issuer.errors import IssuerDataError, IssuerRefusedError, TooManyAttemptsError
 
 __all__ = ["STATIC_FILES", "shell_router"]
@@ -34,6 +35,7 @@ STATIC_FILES: Final = {
     "htmx-2.0.11.min.js": "text/javascript; charset=utf-8",
     "icons.svg": "image/svg+xml",
     "mark.svg": "image/svg+xml",
+    "security-key.js": "text/javascript; charset=utf-8",
 }
 OwnPassword = Annotated[
     Caller, Depends(AnySession("everybody sets their own password", allows_restricted=True))
@@ -72,7 +74,14 @@ def login_page(
         pass
     else:
         return RedirectResponse(local_path(target), status_code=303)
-    return render(request, "login.html", caller=None, target=local_path(target), account="")
+    return render(
+        request,
+        "login.html",
+        caller=None,
+        target=local_path(target),
+        account="",
+        by_oidc=services.oidc is not None,
+    )
 
 
 @shell_router.post(
@@ -97,6 +106,7 @@ def log_in(request: Request, services: Services, fields: FormFields) -> Response
             status=status,
             target=target,
             account=account,
+            by_oidc=services.oidc is not None,
             code=error.code,
             remedy=remedy_of(error.code, status),
         )
@@ -200,10 +210,3 @@ def keyboard(
 ) -> Response:
     """Which key does what."""
     return render(request, "keyboard.html", caller=caller)
-
-
-def set_session_cookie(response: Response, token: SessionToken) -> None:
-    """Hand a session's token to the browser; no script can read it, and no other site can use it."""
-    response.set_cookie(
-        SESSION_COOKIE, token.text, secure=True, httponly=True, samesite="strict", path="/"
-    )

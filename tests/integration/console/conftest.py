@@ -19,6 +19,7 @@ from issuer.api.gate import SESSION_COOKIE
 from issuer.api.metrics import Metrics
 from issuer.api.ports import ApiServices, Readiness
 from issuer.bootstrap_people import log_in_of
+from issuer.bootstrap_second_factors import second_factors_of
 from issuer.db.base import Database
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger, SqlOperationLedger
@@ -43,13 +44,17 @@ from issuer.domain.rights import AccountName, Assignment, Role
 from issuer.domain.session import Face, LoginMethod
 from issuer.evidence.folder_store import FolderEvidenceStore
 from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
+from issuer.imports.finding_texts import in_vietnamese
 from issuer.jobs.in_process import InProcessJobs
 from issuer.portraits.folder_store import FolderPortraitStore
+from issuer.services.audit_office import AuditOffice
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.operations import OPERATIONS, OperationDesk
 from issuer.services.overviews import Overviews
+from issuer.services.people import People
 from issuer.services.read_members import ReadingOfMembers
 from issuer.settings import PeopleSettings
 from issuer.uploads.folder_uploads import FolderUploads
@@ -238,8 +243,12 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         jobs=InProcessJobs({OPERATIONS: NoWork()}),
         clock=now,
     )
+    people = PeopleSettings(console_origin=ORIGIN)
+    log_in = log_in_of(register, people, passwords=HASHER)
     services = ApiServices(
-        log_in=log_in_of(register, PeopleSettings(), passwords=HASHER),
+        log_in=log_in,
+        second_factors=second_factors_of(register, people, log_in=log_in),
+        oidc=None,
         members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),
         changes=ChangeOfMembers(
             register=register,
@@ -253,6 +262,16 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         scheme=SCHEME,
         operations=operations,
         imports=Imports(register=register, uploads=uploads, operations=operations),
+        doubts=DoubtDesk(
+            register=register,
+            store=portraits,
+            scheme=SCHEME,
+            clock=now,
+            new_member_id=lambda: MemberId(uuid.uuid4()),
+        ),
+        people=People(register=register, passwords=HASHER, clock=now),
+        audit=AuditOffice(register=register, clock=now),
+        finding_in_vietnamese=in_vietnamese,
         uploads=uploads,
         member_template=lambda: b"PK template",
         idempotency=SqlIdempotencyLedger(database),

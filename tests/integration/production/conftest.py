@@ -26,6 +26,7 @@ from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card import CardReference
 from issuer.domain.card_files import CardFacts, build_card_data
 from issuer.domain.card_job import CardJob
+from issuer.domain.card_number import CardNumber
 from issuer.domain.chip import Serial
 from issuer.domain.chip_keys import ChipKeySet, key_label
 from issuer.domain.member import (
@@ -38,6 +39,7 @@ from issuer.domain.member import (
 )
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.record_number import CitizenNumber, RecordNumber
+from issuer.domain.requests import RequestKind
 from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.services.bind_cards import bind_cards
 from issuer.services.production_ports import StationLedger
@@ -160,6 +162,9 @@ class Workshop:
             self.profile,
             CardFacts(
                 statement=member(index).statement,
+                kind=RequestKind.EXCHANGE,
+                ordinal=card.ordinal,
+                card_number=CardNumber(f"98{index + 1:06d}"),
                 organisation_name="Đảng bộ tỉnh A",
                 issuing_committee="Đảng bộ tỉnh A",
                 portrait=self.portrait,

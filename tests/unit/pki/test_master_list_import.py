@@ -403,3 +403,7 @@ def test_docs_list_exactly_the_codes_of_master_lists() -> None:
     page = (DOCS / "master-lists.md").read_text(encoding="utf-8")
     rows = "".join(line.partition(" | ")[0] for line in page.splitlines() if line.startswith("| `"))
     assert set(re.findall(rf"`({code.pattern})`", rows)) == given_codes
+
+
+def test_a_number_too_long_to_be_converted_is_no_policy() -> None:
+    assert code_of(lambda: policy_of(f"format = {'1' * 4301}\n")) == "policy.malformed"

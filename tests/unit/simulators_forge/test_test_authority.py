@@ -3,7 +3,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from pki.certificates.issue import issue_authority_certificate
+from pki.certificates.names import DistinguishedName
+from pki.certificates.profile import load_certificate_profile
 from pki.certificates.trust import (
     TrustAnchors,
     check_revocation,
@@ -12,7 +16,8 @@ from pki.certificates.trust import (
     find_authority,
 )
 from pki.errors import PkiRefusedError
-from simulators.authority import SignerKind, TestAuthority
+from pki.keys.software import SoftwareSigner
+from simulators.authority import CertifiedKey, SignerKind, TestAuthority
 from simulators.errors import SimulatorError
 
 NOW = datetime(2026, 3, 31, 12, 0, tzinfo=UTC)
@@ -150,3 +155,26 @@ def test_no_key_shows_in_the_text_of_an_authority(authority: TestAuthority) -> N
     scalar = authority.root.private_key.private_numbers().private_value
     assert f"{scalar}" not in repr(authority)
     assert "private_key" not in repr(authority)
+
+
+@pytest.mark.parametrize("is_test", [True, False])
+def test_only_an_authority_that_is_marked_as_a_test_makes_simulated_cards(
+    authority: TestAuthority, *, is_test: bool
+) -> None:
+    key = ec.generate_private_key(ec.SECP384R1())
+    certificate = issue_authority_certificate(
+        signer=SoftwareSigner(key),
+        profile=load_certificate_profile("csca"),
+        # The mark is the policy, or the word in the name: here there are both, or neither.
+        name=DistinguishedName(country="VN", common_name="TEST CSCA" if is_test else "CSCA"),
+        serial_number=2**100,
+        not_before=NOW,
+        is_test=is_test,
+    )
+    root = CertifiedKey(private_key=key, certificate=certificate)
+    if is_test:
+        assert replace(authority, root=root).name == "TEST CSCA"
+        return
+    with pytest.raises(SimulatorError) as caught:
+        replace(authority, root=root)
+    assert caught.value.code == "authority.not-for-tests"

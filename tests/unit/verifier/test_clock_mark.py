@@ -137,7 +137,17 @@ def test_a_clock_that_jumped_ten_years_ahead_for_a_moment_shuts_nobody_out(
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[]", b'{"format": 1, "latest": "2026-11-22T00:00:00"}', b"\xff"]
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"format": 1, "latest": "2026-11-22T00:00:00"}',
+        b'{"format": 2, "latest": "2026-11-22T00:00:00+00:00"}',
+        b'{"latest": "2026-11-22T00:00:00+00:00"}',
+        b'{"format": 1, "latest": "0001-01-01T00:00:00+14:00"}',
+        b"\xff",
+    ],
 )
 def test_a_broken_mark_stops_the_terminal(trust: Path, now: datetime, content: bytes) -> None:
     (trust / "clock.json").write_bytes(content)

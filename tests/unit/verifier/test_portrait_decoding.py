@@ -1,6 +1,7 @@
 """The portrait is decoded in another process, within bounds."""
 
 import io
+import signal
 import subprocess
 from contextlib import closing
 from dataclasses import replace
@@ -20,7 +21,12 @@ from verifier.inspection.policy import Policy, Purpose
 from verifier.inspection.portrait_evidence import PortraitOutcome
 from verifier.inspection.report import Verdict, inspect
 from verifier.inspection.snapshot import CardSnapshot
-from verifier.reading.portrait_decoding import PortraitDecoder, PortraitError, decode_portrait
+from verifier.reading.portrait_decoding import (
+    PortraitDecoder,
+    PortraitError,
+    _start,
+    decode_portrait,
+)
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_card import InspectionRules, inspect_card
 
@@ -66,6 +72,22 @@ def test_what_is_no_portrait_is_an_error_with_its_code(image: bytes) -> None:
     with pytest.raises(VerifierError) as caught:
         decode_portrait(image)
     assert caught.value.code == "portrait.unreadable"
+
+
+def with_thousands_of_scans() -> bytes:
+    """64 kB of a progressive JPEG in which the last scan stands again and again: decoding takes several seconds."""
+    output = io.BytesIO()
+    picture = Image.new("L", (2000, 2000), 77)
+    picture.save(output, format="JPEG", progressive=True, quality=10)
+    image, end = output.getvalue()[:-2], output.getvalue()[-2:]
+    last_scan = image[image.rindex(b"\xff\xda") :]
+    return image + last_scan * ((65_000 - len(image)) // len(last_scan)) + end
+
+
+def test_a_small_picture_that_takes_long_to_decode_ends_its_process() -> None:
+    process = _start()
+    process.communicate(with_thousands_of_scans())
+    assert process.returncode == -signal.SIGPROF
 
 
 def test_a_decoder_that_takes_too_long_is_given_up() -> None:
