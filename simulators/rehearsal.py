@@ -23,6 +23,7 @@ from rich.table import Table
 
 from simulators.rehearsal_people import acting, begin_work, log_in_again, people_of_office
 from simulators.rehearsal_protection import protection
+from simulators.rehearsal_requests import DECISION_PEOPLE, decide_on_cards
 from simulators.rehearsal_run import DEMO, Rehearsal, RehearsalError, batch_file, import_members
 
 __all__ = ["main"]
@@ -38,7 +39,7 @@ MARK = DEMO / ".rehearsal"
 OFFICE = "demo/issuer"
 PEOPLE = {
     "clerk": ["clerk"],
-    "decider": ["decider"],
+    **DECISION_PEOPLE,
     "storekeeper": ["storekeeper"],
     "operator": ["production-operator"],
 }
@@ -154,8 +155,7 @@ def register(demo: Rehearsal) -> None:
     demo.console.print(
         "   Status 1: some rows were refused. The report for the committee is demo/import-report.csv"
     )
-    decider = begin_work(demo, OFFICE, "decider")
-    demo.run(*decider, "members", "approve", "--all", "--by", "deciding committee")
+    decide_on_cards(demo, OFFICE, clerk="clerk")
 
 
 def production(demo: Rehearsal) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 from rich.table import Table
 
 from simulators.rehearsal_people import acting, begin_work, log_in_again, people_of_office
+from simulators.rehearsal_requests import DECISION_PEOPLE, decide_on_cards
 from simulators.rehearsal_run import DEMO, Rehearsal, RehearsalError, batch_file, import_members
 
 __all__ = ["protection"]
 
-PEOPLE = {"workshop": ["clerk", "storekeeper", "production-operator"], "decider": ["decider"]}
-"""One person may have several roles; never the administrator, and here never the decider."""
+PEOPLE = {"workshop": ["clerk", "storekeeper", "production-operator"], **DECISION_PEOPLE}
+"""One person may have several roles; never the administrator, and here never a decider."""
 
 
 def terminal(demo: Rehearsal) -> None:
@@ -49,8 +50,8 @@ def protected_card(demo: Rehearsal) -> tuple[str, str]:
     )  # fmt: skip
     workshop = begin_work(demo, home, "workshop", quiet=True)
     import_members(demo, admin, workshop, quiet=True)
-    decider = begin_work(demo, home, "decider", quiet=True)
-    demo.run(*decider, "members", "approve", "--all", "--by", "deciding committee", quiet=True)
+    decide_on_cards(demo, home, clerk="workshop", quiet=True)
+    decider = acting(home, "decider")
     demo.run(*admin, "keys", "import-transport", "demo/secrets/transport.key", quiet=True)
     demo.run(*admin, "keys", "import-trust-point", "demo/pki/card-verifiable/VNMEMBER00001.cvcert")
     demo.run(
