@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.decided import decide_for_every_member
 from tests.integration.everybody import log_in_everybody
 
 ISSUER = ("membercard-issuer", "--home", "office")
@@ -109,7 +110,7 @@ def make_cards(scene: Scene) -> tuple[tuple[str, str], ...]:
     )  # fmt: skip
     # On a busy machine the minutes of the second factor may be over.
     log_in_everybody(scene.folder / "office")
-    run(*ISSUER, "members", "approve", "--all", "--by", "deciding committee")
+    decide_for_every_member(scene.folder / "office")
     run(
         "membercard-simulator", "blank", "create", "--count", "2", "--out", "blanks",
         "--transport-key", "transport.key", "--profile", "membercard-1-icao",

@@ -31,7 +31,7 @@ COLUMNS = tuple(MemberColumn)
 
 def person(number: int, **changes: str) -> dict[str, str]:
     cells = {
-        "card_number": f"98.{number:06}",
+        "earlier_card_number": f"97.{number:06}",
         "record_number": f"{number:06}AB",
         "citizen_number": f"001090{number:06}",
         "full_name": "Đỗ Thị Đào",
@@ -46,8 +46,7 @@ def person(number: int, **changes: str) -> dict[str, str]:
         "admission_date": "2015-02-03",
         "recognition_date": "2016-02-03",
         "organisation_code": "P-01",
-        "kind": "first-issue",
-        "ordinal": "1",
+        "standing": "official",
         "portrait": "portrait.jpg",
     }
     return cells | changes
@@ -115,7 +114,7 @@ def office(
     return made
 
 
-def test_members_come_in_from_a_spreadsheet_and_are_approved(office: Office) -> None:
+def test_members_come_in_from_a_spreadsheet(office: Office) -> None:
     people = [person(1), person(2, full_name="Y Bhăm Êban", primary_name="Êban", secondary_name="Y Bhăm"),
               person(3, birth_date="31/02/1990"), person(4, portrait="missing.jpg")]  # fmt: skip
     path = write_xlsx(office.directory / "members.xlsx", people)
@@ -131,16 +130,12 @@ def test_members_come_in_from_a_spreadsheet_and_are_approved(office: Office) -> 
     ]
     assert [each["reason"] for each in told["refusals"]] == [line["reason"] for line in lines]
 
-    assert office.json("members", "approve", "--all", "--by", "Ban Thường vụ") == (
-        0, {"approved": 2, "refused": []},
-    )  # fmt: skip
     status, listed = office.json("members", "list")
     assert status == 0
-    assert [(each["card_number"], each["full_name"], each["state"]) for each in listed] == [
-        ("98.000001", "Đỗ Thị Đào", "approved"),
-        ("98.000002", "Y Bhăm Êban", "approved"),
+    assert [(each["earlier_card_number"], each["full_name"]) for each in listed] == [
+        ("97.000001", "Đỗ Thị Đào"),
+        ("97.000002", "Y Bhăm Êban"),
     ]
-    assert listed[0]["approved_by"] == "Ban Thường vụ"
 
 
 def test_the_same_people_from_another_kind_of_file_are_present_already(office: Office) -> None:
@@ -167,13 +162,7 @@ def test_the_portrait_of_the_card_is_kept_in_the_store(office: Office) -> None:
         (("members", "import", "{portraits}/portrait.jpg", "--portraits", "{portraits}"), (1, "file.")),
         (("members", "import", "{csv}", "--portraits", "{portraits}", "--report", "no/such/file"), (2, "file.unavailable")),
         (("members", "import", "{csv}"), (64, "usage")),
-        (("members", "approve", "--by", "x"), (64, "usage")),
-        (("members", "approve", "--all", "--card-number", "98.000001", "--by", "x"), (64, "usage")),
-        (("members", "approve", "--card-number", "98.999999", "--by", "x"), (1, "member.unknown")),
-        (("members", "approve", "--card-number", "98", "--by", "x"), (1, "card-number.malformed")),
-        (("members", "approve", "--all", "--by", ""), (1, "approval.by")),
         (("members", "list", "--organisation", "X"), (1, "organisation.unknown")),
-        (("members", "list", "--state", "x"), (64, "usage")),
         (("members", "list", "--limit", "0"), (64, "usage")),
         (("members", "unknown"), (64, "usage")),
         ((), (64, "usage")),
@@ -223,7 +212,7 @@ def test_a_name_of_a_file_does_not_steer_the_terminal(office: Office) -> None:
     [
         (), ("database",), ("database", "upgrade"), ("database", "check"), ("database", "show"),
         ("organisations",), ("organisations", "import"), ("organisations", "list"),
-        ("organisations", "template"), ("members",), ("members", "import"), ("members", "approve"),
+        ("organisations", "template"), ("members",), ("members", "import"),
         ("members", "list"), ("members", "template"),
     ],
 )  # fmt: skip
@@ -260,10 +249,9 @@ def test_lists_are_walked_page_by_page(office: Office) -> None:
     assert office.take(write_csv(office.directory / "a.csv", people))[1]["taken"] == 11
     assert len(office.json("members", "list")[1]) == 11
     assert len(office.json("members", "list", "--limit", "4")[1]) == 4
-    assert len(office.json("members", "list", "--state", "approved")[1]) == 0
     assert len(office.json("members", "list", "--organisation", "P-01")[1]) == 11
     _, out, _ = office.run("members", "list", "--limit", "1")
-    assert out.splitlines()[0] == "Card number\tName\tBorn\tOrganisation\tState"
+    assert out.splitlines()[0] == "Record number\tName\tBorn\tOrganisation\tStanding\tEarlier card"
 
 
 def test_an_import_that_was_killed_is_completed_by_repeating_it(office: Office) -> None:
@@ -296,8 +284,8 @@ def test_an_import_that_was_killed_is_completed_by_repeating_it(office: Office) 
     assert status == 0
     assert (told["taken"], told["already_present"]) == (60, 0)
     with register.reading() as transaction:
-        assert all(
-            transaction.members.find_by_card_number(CardNumber(f"98{number:06}"))
-            for number in range(1, 61)
-        )
+        page = transaction.members.page(limit=100)
+        assert {each.statement.earlier_card_number for each in page.members} == {
+            CardNumber(f"97{number:06}") for number in range(1, 61)
+        }
     database.close()
