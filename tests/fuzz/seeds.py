@@ -93,6 +93,9 @@ def _seeds_of_cards(image: CardImage) -> Iterator[tuple[str, bytes]]:
         yield "portrait", picture
         group = Portrait.of_picture(picture).to_bytes()
         yield "card-file", bytes((place,)) + group
+    status = bytes.fromhex("99029000") + b"\x8e\x08" + bytes(8)
+    yield "secure-messaging", status + b"\x90\x00"
+    yield "secure-messaging", b"\x87\x11\x01" + bytes(16) + status + b"\x90\x00"
     yield "answer-to-reset", image.atr
     snapshot, transcript = _read(image)
     yield "snapshot", snapshot.to_json().encode()
