@@ -311,7 +311,7 @@ def _person(number: int) -> dict[str, str]:
     birth = date(1945, 1, 1) + timedelta(days=number % 20_000)
     admission = birth + timedelta(days=9_000)
     cells = {
-        MemberColumn.CARD_NUMBER: f"98.{number + 1:06}",
+        MemberColumn.EARLIER_CARD_NUMBER: f"98.{number + 1:06}",
         MemberColumn.RECORD_NUMBER: f"{number:06}AB",
         MemberColumn.CITIZEN_NUMBER: f"001090{number:06}",
         MemberColumn.FULL_NAME: f"{family} {middle} {given}",
@@ -325,8 +325,6 @@ def _person(number: int) -> dict[str, str]:
         MemberColumn.ADMISSION_DATE: admission.isoformat(),
         MemberColumn.RECOGNITION_DATE: (admission + timedelta(days=366)).isoformat(),
         MemberColumn.ORGANISATION_CODE: f"P-{number % _COMMUNES:03}",
-        MemberColumn.KIND: "exchange",
-        MemberColumn.ORDINAL: "2",
         MemberColumn.PORTRAIT: f"{number:06}.jpg",
         MemberColumn.RESIDENCE: f"Số {number}, phố Thử Nghiệm, phường Mẫu",
         MemberColumn.PHONE: f"09{number:08}",
