@@ -17,7 +17,6 @@ from issuer.db.sealing import Sealer
 from issuer.domain.audit_reads import members_shown
 from issuer.domain.card_number import CardNumber, CommitteeBlockScheme
 from issuer.domain.member import (
-    IssueKind,
     Member,
     MemberId,
     MemberName,
@@ -68,7 +67,6 @@ def person(number: int, name: str, organisation: str, standing: Standing) -> Mem
     return Member(
         member_id=MemberId(uuid.UUID(int=number)),
         statement=MemberStatement(
-            card_number=CardNumber(f"98{number:06}"),
             record_number=RecordNumber(f"{number:06}AB"),
             citizen_number=CitizenNumber(f"001090{number:06}"),
             name=MemberName(full=name, primary=name),
@@ -80,8 +78,6 @@ def person(number: int, name: str, organisation: str, standing: Standing) -> Mem
             admission_date=date(2015, 2, 3),
             recognition_date=date(2016, 2, 3) if is_official else None,
             organisation_code=OrganisationCode(organisation),
-            kind=IssueKind.FIRST_ISSUE,
-            ordinal=1,
             standing=standing,
             earlier_card_number=CardNumber(f"97{number:06}"),
         ),

@@ -30,6 +30,9 @@ from simulators.population.list_files import write_population
 from simulators.population.member_list import draw_member_list
 from tests.integration.everybody import log_in_everybody
 
+# A busy machine takes longer than the five seconds that Playwright waits by itself.
+expect.set_options(timeout=60_000)
+
 PROGRAM = Path(sys.executable).with_name("membercard-issuer")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PASSWORD = "mật khẩu của cô Lan"

@@ -13,7 +13,6 @@ from issuer.bootstrap import open_register_home
 from issuer.cli import main
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import (
-    IssueKind,
     Member,
     MemberId,
     MemberName,
@@ -79,7 +78,7 @@ def member(number: int, name: str) -> Member:
     return Member(
         member_id=MemberId(UUID(int=number)),
         statement=MemberStatement(
-            card_number=CardNumber(f"98{number:06}"),
+            earlier_card_number=CardNumber(f"97{number:06}"),
             record_number=RecordNumber(f"{number:06}AB"),
             citizen_number=CitizenNumber(f"001090{number:06}"),
             name=MemberName(full=name, primary=name),
@@ -91,8 +90,6 @@ def member(number: int, name: str) -> Member:
             admission_date=date(2015, 2, 3),
             recognition_date=date(2016, 2, 3),
             organisation_code=OrganisationCode("P-1"),
-            kind=IssueKind.FIRST_ISSUE,
-            ordinal=1,
         ),
         portrait=PortraitDigest(bytes(32)),
         portrait_source=PortraitDigest(bytes(32)),

@@ -30,7 +30,6 @@ from issuer.domain.account import Account, AccountId, PasswordHash
 from issuer.domain.audit import AuditRecord
 from issuer.domain.card_number import CardNumber, find_card_number_scheme
 from issuer.domain.member import (
-    IssueKind,
     Member,
     MemberId,
     MemberName,
@@ -91,7 +90,7 @@ def member(number: int, name: str, organisation: str) -> Member:
     return Member(
         member_id=MemberId(uuid.UUID(int=number)),
         statement=MemberStatement(
-            card_number=CardNumber(f"98{number:06}"),
+            earlier_card_number=CardNumber(f"97{number:06}"),
             record_number=RecordNumber(f"{number:06}AB"),
             citizen_number=CitizenNumber(f"001090{number:06}"),
             name=MemberName(full=name, primary=name),
@@ -103,8 +102,6 @@ def member(number: int, name: str, organisation: str) -> Member:
             admission_date=date(2015, 2, 3),
             recognition_date=date(2016, 2, 3),
             organisation_code=OrganisationCode(organisation),
-            kind=IssueKind.FIRST_ISSUE,
-            ordinal=1,
         ),
         portrait=PortraitDigest(hashlib.sha256(PORTRAIT).digest()),
         portrait_source=PortraitDigest(hashlib.sha256(b"source").digest()),

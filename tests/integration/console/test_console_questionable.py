@@ -25,7 +25,7 @@ def cells_of(name: str, number: int, organisation: str = "P-01") -> dict[str, Ce
     statement = member(number, name, organisation).statement
     cells: dict[str, Cell] = {each.value: field_text(statement, each) for each in CHANGEABLE}
     return cells | {
-        "card_number": f"98.{number:06}", "kind": "first-issue", "ordinal": 1.0, "portrait": "a.jpg",
+        "earlier_card_number": f"97.{number:06}", "portrait": "a.jpg",
         "primary_name": None, "secondary_name": None,
     }  # fmt: skip
 

@@ -30,6 +30,9 @@ from tests.integration.console.conftest import PASSWORD
 from tests.integration.console.identity_provider import Provider
 from tests.integration.console.strict_page import StrictPage
 
+# A busy machine takes longer than the five seconds that Playwright waits by itself.
+expect.set_options(timeout=60_000)
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURES = os.environ.get("MEMBERCARD_SCREENSHOTS")
 
