@@ -11,6 +11,7 @@ import typer
 
 from card_layout.errors import CardError, CardRefusedError, TransportError
 from issuer.cli_audit import audit_app
+from issuer.cli_backup import backup_app
 from issuer.cli_context import CommandContext
 from issuer.cli_decisions import decisions_app
 from issuer.cli_jobs import jobs_app
@@ -105,6 +106,7 @@ for _name, _commands in (
     ("people", people_app),
     ("api", api_app),
     ("jobs", jobs_app),
+    ("backup", backup_app),
 ):
     app.add_typer(_commands, name=_name)
 app.command("serve", epilog=SERVE_EXAMPLES)(serve_command)
