@@ -39,10 +39,10 @@ from issuer.domain.rights import AccountName, Right
 from issuer.domain.subject_extract import DeletionProof
 from issuer.errors import IssuerUnavailableError
 from issuer.evidence.folder_store import MAX_EVIDENCE_BYTES
+from issuer.papers.subject_extract_pdf import extract_pdf
 from issuer.private_files import private_text_file
 from issuer.services.breach_list import BreachOffice
 from issuer.services.data_subjects import SubjectOffice
-from issuer.subject_pdf import extract_pdf
 from pki.durable import replace_file
 
 __all__ = ["breach_app", "subject_app"]
