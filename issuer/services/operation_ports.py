@@ -31,6 +31,7 @@ class OperationKind(enum.StrEnum):
     IMPORT_MEMBERS = "import-members"
     IMPORT_ORGANISATIONS = "import-organisations"
     VERIFY_AUDIT = "verify-audit"
+    COUNT_REPORTS = "count-reports"
 
 
 class OperationState(enum.StrEnum):

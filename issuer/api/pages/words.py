@@ -26,6 +26,7 @@ OPERATION_KINDS: Final = {
     "import-members": message("Import of members"),
     "import-organisations": message("Import of organisations"),
     "verify-audit": message("Check of the audit trail"),
+    "count-reports": message("Count for reports"),
 }
 OPERATION_STATES: Final = {
     "waiting": message("Waiting"),
