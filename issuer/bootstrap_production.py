@@ -39,6 +39,7 @@ from issuer.services.sign_cards import CardPolicy, CardSigning
 from issuer.services.station import Station, StationEvent, StationTiming
 from issuer.services.visit_chip import StationTask, Workbench
 from issuer.settings import remember
+from issuer.storage.status_mark_files import FileStatusMarkStore
 from pki.card_verifiable.certificate import CvCertificate
 from pki.keys.keystore import AgreementKeystore
 from pki.keys.open import (
@@ -119,6 +120,7 @@ class ProductionHome:
             ledger=self.cards,
             profile=self.profile,
             random_bytes=secrets.token_bytes,
+            marks=FileStatusMarkStore(self.opened.settings.status_marks_in(self.opened.home)),
             limit=limit,
         )
 
