@@ -30,7 +30,9 @@ _BATCH = re.compile(r"[0-9a-f]{32}")
 _REFUSED = 1
 _NOT_DONE = 2
 
-station_app = typer.Typer(help="Work with chips: initialise blank ones, make cards of them.")
+station_app = typer.Typer(
+    help="Work with chips: initialise blank ones, make cards of them.", rich_markup_mode=None
+)
 station_app.add_typer(station_day_app)
 
 ReaderOption = Annotated[

@@ -22,7 +22,7 @@ __all__ = ["station_day_app"]
 
 _REJECTED = "card.rejected-by-operator"
 
-station_day_app = typer.Typer()
+station_day_app = typer.Typer(rich_markup_mode=None)
 
 
 @station_day_app.command(
