@@ -35,10 +35,9 @@ from issuer.stations.journal_file import (
     prepare_journal,
     translated,
 )
+from issuer.stations.journal_rows import SELECT_CHIPS, claimed_of
 from issuer.stations.record_text import (
-    card_from_text,
     card_to_text,
-    chip_from_text,
     chip_to_text,
 )
 
@@ -46,8 +45,6 @@ __all__ = ["CLOCK_TOLERANCE", "StationJournal"]
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 """So far a clock may be set back: what time servers correct."""
-
-_SELECT: Final = "SELECT chip, card, is_in_hand, batch, sealed_job FROM chips"
 
 Connect = Callable[[Path], sqlite3.Connection]
 
@@ -136,10 +133,10 @@ class StationJournal:
         """
         with self._lock, translated():
             row = self._connection.execute(
-                f"{_SELECT} WHERE serial = ?",
+                f"{SELECT_CHIPS} WHERE serial = ?",
                 (serial,),
             ).fetchone()
-        return None if row is None else _claimed(row)
+        return None if row is None else claimed_of(row)
 
     def locking_records(self) -> tuple[ChipRecord, ...]:
         """The chips whose lock was intended and not yet proven."""
@@ -149,10 +146,10 @@ class StationJournal:
         """The chip of a card that is in hand."""
         with self._lock, translated():
             row = self._connection.execute(
-                f"{_SELECT} WHERE reference = ?",
+                f"{SELECT_CHIPS} WHERE reference = ?",
                 (reference,),
             ).fetchone()
-        return None if row is None else _claimed(row).record
+        return None if row is None else claimed_of(row).record
 
     def job_of(self, reference: CardReference) -> bytes | None:
         """The sealed job of a card."""
@@ -384,9 +381,9 @@ class StationJournal:
     def _records(self, condition: str, *values: str) -> tuple[ChipRecord, ...]:
         with self._lock, translated():
             rows = self._connection.execute(
-                f"{_SELECT} WHERE {condition} ORDER BY serial", values
+                f"{SELECT_CHIPS} WHERE {condition} ORDER BY serial", values
             ).fetchall()
-        return tuple(_claimed(row).record for row in rows)
+        return tuple(claimed_of(row).record for row in rows)
 
     def _store(self, claimed: ClaimedChip) -> None:
         chip, card = claimed.record.chip, claimed.record.card
@@ -438,15 +435,3 @@ class StationJournal:
             return JournalHead(), datetime.min.replace(tzinfo=UTC) + CLOCK_TOLERANCE
         event = ProductionEvent.from_line(row[0])
         return JournalHead(sequence=event.sequence, chain=row[1]), event.at
-
-
-def _claimed(row: tuple[str, str | None, int, bytes | None, bytes | None]) -> ClaimedChip:
-    chip, card, is_in_hand, batch, sealed_job = row
-    return ClaimedChip(
-        record=ChipRecord(
-            chip=chip_from_text(chip), card=None if card is None else card_from_text(card)
-        ),
-        is_claimed=bool(is_in_hand),
-        batch=None if batch is None else BatchId(batch),
-        sealed_job=sealed_job,
-    )
