@@ -29,6 +29,7 @@ __all__ = [
     "OidcSettings",
     "PeopleSettings",
     "RateSettings",
+    "StationSettings",
     "load_settings",
     "portable_settings",
     "remember",
@@ -112,6 +113,14 @@ class RateSettings(BaseModel):
     per_session: Annotated[int, Field(ge=1, le=1_000_000)] = 600
 
 
+class StationSettings(BaseModel):
+    """What the station of this home is called."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=40)] = "local"
+
+
 class IssuerSettings(BaseSettings):
     """Everything that can be set; unknown names are refused, because a mistyped one would do nothing."""
 
@@ -135,6 +144,7 @@ class IssuerSettings(BaseSettings):
     requests: RequestSettings = RequestSettings()
     oidc: OidcSettings = OidcSettings()
     rates: RateSettings = RateSettings()
+    station: StationSettings = StationSettings()
 
     def database_url_in(self, home: Path) -> str:
         """The URL that is set, else that of ``issuer.sqlite`` in the home directory."""
