@@ -31,7 +31,7 @@ from issuer.bootstrap_operations import (
 from issuer.bootstrap_people import log_in_of, password_hasher, people_of
 from issuer.bootstrap_reports import report_file, reports_of
 from issuer.bootstrap_second_factors import second_factors_of
-from issuer.bootstrap_web_people import oidc_login_of
+from issuer.bootstrap_web_people import oidc_login_of, request_rates_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
 from issuer.db.schema import current_revision, latest_revision
@@ -91,6 +91,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
             log_in=log_in,
+            rates=request_rates_of(opened.settings.rates),
             second_factors=None
             if people.console_origin is None
             else second_factors_of(opened.register, people, log_in=log_in),

@@ -21,6 +21,7 @@ from issuer.services.people import People
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import PortraitStore
 from issuer.services.reports import Reports
+from issuer.services.request_rates import RequestRates
 from issuer.services.second_factors import SecondFactors
 from issuer.services.upload_ports import Uploads
 
@@ -50,6 +51,7 @@ class ApiServices:
     """
 
     log_in: LogIn
+    rates: RequestRates
     second_factors: SecondFactors | None
     oidc: OidcLogin | None
     members: ReadingOfMembers
