@@ -1,12 +1,14 @@
 """Rows of production and domain values; and the one way in which a row's state moves: checked and journaled."""
 
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from card_layout.curves import EcPublicKey, NamedCurve
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.validity_rows import take_step
 from issuer.domain.card import (
     Card,
     CardEvent,
@@ -15,14 +17,17 @@ from issuer.domain.card import (
     may_be_operational,
     next_card_state,
 )
+from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Chip, ChipEvent, ChipState, Serial, next_chip_state
 from issuer.domain.member import MemberId
 from issuer.domain.requests import RequestId
+from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex
 from issuer.errors import IssuerRefusedError
 from issuer.services.production_ports import ChipRecord
 
 __all__ = [
+    "BY_ITSELF",
     "card_of",
     "chip_of",
     "condemn_rows",
@@ -33,6 +38,9 @@ __all__ = [
     "move_chip",
     "record_of",
 ]
+
+BY_ITSELF: Final = AccountName("system")
+"""By whose word a program acts that nobody told to."""
 
 _MAX_DETAIL_CHARACTERS = 400
 _CURVES_BY_OID = {curve.oid: curve for curve in NamedCurve}
@@ -134,8 +142,9 @@ def condemn_rows(
     detail: str,
     at: datetime,
     is_chip_safe: bool,
+    account: AccountName = BY_ITSELF,
 ) -> None:
-    """Condemn a chip and the card on it, if any.
+    """Condemn a chip and the card on it, if any; a card that may have worked is revoked.
 
     ``is_chip_safe``: the chip is destroyed, or lies in front of the station that will terminate it.
 
@@ -146,7 +155,8 @@ def condemn_rows(
     chip = locked_chip(session, serial)
     card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial).with_for_update())
     if card is not None:
-        if may_be_operational(CardState(card.state)) and not is_chip_safe:
+        was_working = may_be_operational(CardState(card.state))
+        if was_working and not is_chip_safe:
             raise IssuerRefusedError(
                 f"the card is {card.state}, so it may work already",
                 code="card.may-be-operational",
@@ -154,6 +164,11 @@ def condemn_rows(
             )
         card.state = next_card_state(CardState(card.state), CardEvent.CONDEMNED).value
         card.condemned_for = code
+        if was_working:
+            end = ValidityStep(
+                event=ValidityEvent.ENDED, account=account, reason=EndReason.CONDEMNED
+            )
+            take_step(session, card, end, at=at)
     chip.state = next_chip_state(ChipState(chip.state), ChipEvent.CONDEMNED).value
     chip.condemned_for = code
     chip.held = None
