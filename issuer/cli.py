@@ -25,6 +25,7 @@ from issuer.cli_register import database_app, organisations_app
 from issuer.cli_requests import requests_app
 from issuer.cli_rights import deny_undeclared
 from issuer.cli_serve import SERVE_EXAMPLES, api_app, serve_command
+from issuer.cli_status import status_app
 from issuer.cli_subjects import breach_app, subject_app
 from issuer.errors import IssuerError
 from pki.errors import PkiError
@@ -102,6 +103,7 @@ for _name, _commands in (
     ("stock", stock_app),
     ("cards", cards_app),
     ("station", station_app),
+    ("status", status_app),
     ("people", people_app),
     ("api", api_app),
     ("jobs", jobs_app),

@@ -29,6 +29,7 @@ __all__ = [
     "OidcSettings",
     "PeopleSettings",
     "RateSettings",
+    "StatusSettings",
     "load_settings",
     "remember",
 ]
@@ -111,6 +112,16 @@ class RateSettings(BaseModel):
     per_session: Annotated[int, Field(ge=1, le=1_000_000)] = 600
 
 
+class StatusSettings(BaseModel):
+    """Who signs status lists, where terminals get them, and for how long each is current."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    signer_socket: Path | None = None
+    trust_directory: Path | None = None
+    days: Annotated[int, Field(ge=1, le=90)] = 7
+
+
 class IssuerSettings(BaseSettings):
     """Everything that can be set; unknown names are refused, because a mistyped one would do nothing."""
 
@@ -134,6 +145,7 @@ class IssuerSettings(BaseSettings):
     requests: RequestSettings = RequestSettings()
     oidc: OidcSettings = OidcSettings()
     rates: RateSettings = RateSettings()
+    status: StatusSettings = StatusSettings()
 
     def database_url_in(self, home: Path) -> str:
         """The URL that is set, else that of ``issuer.sqlite`` in the home directory."""

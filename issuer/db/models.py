@@ -33,6 +33,7 @@ from issuer.db.request_tables import (
     RequestEventRow,
     RequestRow,
 )
+from issuer.db.status_tables import StatusPublicationRow
 from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
@@ -72,4 +73,5 @@ __all__ = [
     "SecondFactorRow",
     "SessionRow",
     "StatusListRow",
+    "StatusPublicationRow",
 ]

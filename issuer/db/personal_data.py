@@ -59,6 +59,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "second_factors": Holding.STAFF,
     "sessions": Holding.STAFF,
     "status_lists": Holding.NOBODY,
+    "status_publications": Holding.NOBODY,
 }
 
 KEPT_MEMBER_COLUMNS: Final = frozenset(

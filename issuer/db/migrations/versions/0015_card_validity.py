@@ -72,6 +72,17 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_card_changes_reference_sequence", "card_changes", ["reference", "sequence"])
+    op.create_table(
+        "status_publications",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("this_update", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_update", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("changes", sa.Integer(), nullable=False),
+        sa.Column("account", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("number", name="pk_status_publications"),
+    )
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     for statement in _sqlite_guards() if is_sqlite else _postgresql_guards():
         op.execute(statement)
@@ -79,6 +90,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """What cards count as is lost, and with it what the next status list would say."""
+    op.drop_table("status_publications")
     op.drop_table("card_changes")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION card_changes_append_only()")
