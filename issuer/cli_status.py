@@ -21,8 +21,8 @@ from issuer.cli_rights import needs
 from issuer.db.status_ledger import SqlStatusLedger
 from issuer.domain.rights import Right
 from issuer.errors import IssuerUnavailableError
-from issuer.services.publish_status import PublishedStatus, StatusPublishing
 from issuer.services.publication_ports import StatusListIssuer
+from issuer.services.publish_status import PublishedStatus, StatusPublishing
 from issuer.status_files import ProcessStatusIssuer, SocketStatusIssuer, StatusFolders
 from pki.bounded_files import read_bounded
 from pki.durable import replace_file
@@ -35,7 +35,9 @@ __all__ = ["status_app"]
 _KEPT = "status"
 """The folder of a home where the published list is kept."""
 
-status_app = typer.Typer(help="The status list: what every card counts as, said to the world.")
+status_app = typer.Typer(
+    help="The status list: what every card counts as, said to the world.", rich_markup_mode=None
+)
 
 TrustOption = Annotated[
     Path | None,

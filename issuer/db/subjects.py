@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from issuer.db.import_tables import ImportRowRow
 from issuer.db.card_change_tables import CardChangeRow
+from issuer.db.import_tables import ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import MemberSeals

@@ -15,8 +15,8 @@ from issuer.domain.card import CardReference
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.rights import AccountName, Role
 from issuer.errors import IssuerError, IssuerUnavailableError
-from issuer.services.publish_status import PublishedStatus, StatusPublishing
 from issuer.services.publication_ports import StatusLedger
+from issuer.services.publish_status import PublishedStatus, StatusPublishing
 from pki.errors import PkiRefusedError
 from pki.keys.software import SoftwareSigner
 from pki.signed.card_states import CardState, CardStates, check_transitions
