@@ -10,7 +10,7 @@ from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_rows import card_of, locked_card, move_card
-from issuer.db.production_tables import CardRow
+from issuer.db.production_tables import CardContentsRow, CardRow
 from issuer.db.requests import fulfil_request
 from issuer.db.validity_rows import take_step, validity_of
 from issuer.domain.card import CardEvent, CardReference, CardState, next_card_state
@@ -20,7 +20,8 @@ from issuer.domain.card_validity import (
     ValidityStep,
 )
 from issuer.domain.chip import Serial
-from issuer.domain.member import MemberId
+from issuer.domain.eligibility import STANDINGS_WITH_CARD
+from issuer.domain.member import MemberId, Standing
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import AccountName
@@ -45,14 +46,16 @@ class SqlCardValidity:
         """See ``CardValidityRepository.on_chip``."""
         return self._one(CardRow.serial == serial, f"a card on chip {serial.hex().upper()}")
 
-    def of_member(self, member_id: MemberId) -> Sequence[CardRecord]:
+    def of_member(self, member_id: MemberId, *, lock: bool = False) -> Sequence[CardRecord]:
         """See ``CardValidityRepository.of_member``."""
+        if lock:
+            self._lock(member_id)
         rows = self._session.execute(
             _RECORDS.where(CardRow.member_id == member_id).order_by(
                 CardRow.bound_at, CardRow.reference
             )
         )
-        return tuple(_record(row, code) for row, code in rows)
+        return tuple(_record(each) for each in rows)
 
     def take(
         self, reference: CardReference, step: ValidityStep, *, at: datetime, remark: str = ""
@@ -67,15 +70,9 @@ class SqlCardValidity:
     ) -> CardRecord:
         """See ``CardValidityRepository.hand_over``."""
         member_id = self.get(reference).card.member_id
-        # All of the member's cards, in one order of locking for everybody: nobody waits in a circle.
-        cards = self._session.scalars(
-            sa.select(CardRow)
-            .where(CardRow.member_id == member_id)
-            .order_by(CardRow.reference)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        ).all()
+        cards = self._lock(member_id)
         [card] = [each for each in cards if each.reference == reference]
+        self._require_entitled(card)
         older = [
             each
             for each in cards
@@ -120,21 +117,53 @@ class SqlCardValidity:
             for row in rows
         )
 
+    def _lock(self, member_id: MemberId) -> Sequence[CardRow]:
+        """All of a member's cards, in one order of locking for everybody: nobody waits in a circle."""
+        return self._session.scalars(
+            sa.select(CardRow)
+            .where(CardRow.member_id == member_id)
+            .order_by(CardRow.reference)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
+
+    def _require_entitled(self, card: CardRow) -> None:
+        """A card may have been bound while its member's standing changed, so the standing itself is looked at."""
+        standing = self._session.scalars(
+            sa.select(MemberRow.standing).where(MemberRow.id == card.member_id)
+        ).one()
+        if Standing(standing) not in STANDINGS_WITH_CARD:
+            raise IssuerRefusedError(
+                f"the member is {standing}, and gets no card", code="card.member-not-entitled"
+            )
+
     def _one(self, condition: sa.ColumnElement[bool], what: str) -> CardRecord:
         found = self._session.execute(_RECORDS.where(condition)).one_or_none()
         if found is None:
             raise IssuerRefusedError(f"{what} is not in the register", code="card.unknown")
-        return _record(*found)
+        return _record(found)
 
 
 _RECORDS = (
-    sa.select(CardRow, OrganisationRow.code)
+    sa.select(
+        CardRow,
+        OrganisationRow.code,
+        sa.exists()
+        .where(CardContentsRow.reference == CardRow.reference)
+        .correlate(CardRow)
+        .label("bears_data"),
+    )
     .join(MemberRow, MemberRow.id == CardRow.member_id)
     .join(OrganisationRow, OrganisationRow.id == MemberRow.organisation_id)
 )
 
 
-def _record(row: CardRow, code: str) -> CardRecord:
+def _record(found: sa.Row[CardRow, str, bool]) -> CardRecord:
+    row, code, bears_data = found
     return CardRecord(
-        card=card_of(row), organisation=OrganisationCode(code), validity=validity_of(row)
+        card=card_of(row),
+        organisation=OrganisationCode(code),
+        validity=validity_of(row),
+        bears_data=bears_data,
+        valid_until=row.valid_until,
     )

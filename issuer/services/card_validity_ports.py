@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from issuer.domain.card import Card, CardReference
@@ -18,11 +18,21 @@ __all__ = ["CardChange", "CardRecord", "CardValidityRepository"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardRecord:
-    """A card, where its member is recorded, and what it counts as."""
+    """A card, where its member is recorded, and what it counts as.
+
+    Attributes:
+        card: the card.
+        organisation: where its member is recorded now.
+        validity: what it counts as, and why.
+        bears_data: whether its files were made, so that it says what the register said then.
+        valid_until: its last day; ``None`` while its files are not made.
+    """
 
     card: Card
     organisation: OrganisationCode
     validity: CardValidity
+    bears_data: bool
+    valid_until: date | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +65,8 @@ class CardValidityRepository(Protocol):
             IssuerRefusedError: there is none (``card.unknown``).
         """
 
-    def of_member(self, member_id: MemberId) -> Sequence[CardRecord]:
-        """Every card that was ever bound for a member, the oldest first."""
+    def of_member(self, member_id: MemberId, *, lock: bool = False) -> Sequence[CardRecord]:
+        """Every card that was ever bound for a member, the oldest first; with ``lock`` nobody else moves them meanwhile."""
 
     def take(
         self, reference: CardReference, step: ValidityStep, *, at: datetime, remark: str = ""

@@ -144,6 +144,9 @@ class MemberRepository(Protocol):
     def count_in(self, code: OrganisationCode) -> int:
         """How many members are recorded in this organisation, or served there."""
 
+    def recorded_in(self, code: OrganisationCode) -> Sequence[MemberId]:
+        """The members who are recorded in this organisation itself."""
+
     def move_all(
         self, code: OrganisationCode, to: OrganisationCode, *, on: date, act: OrganisationAct
     ) -> int:
