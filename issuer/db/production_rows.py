@@ -1,5 +1,6 @@
 """Rows of production and domain values; and the one way in which a row's state moves: checked and journaled."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -8,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from card_layout.curves import EcPublicKey, NamedCurve
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.station_tables import StationClaimRow
 from issuer.db.validity_rows import take_step
 from issuer.domain.card import (
     Card,
@@ -28,6 +30,8 @@ from issuer.services.production_ports import ChipRecord
 
 __all__ = [
     "BY_ITSELF",
+    "NOBODY",
+    "Producer",
     "card_of",
     "chip_of",
     "condemn_rows",
@@ -43,6 +47,19 @@ BY_ITSELF: Final = AccountName("system")
 """By whose word a program acts that nobody told to."""
 
 _MAX_DETAIL_CHARACTERS = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Producer:
+    """At which station, and by whom, something was done to a chip."""
+
+    station: str | None = None
+    account: str | None = None
+
+
+NOBODY: Final = Producer()
+"""Where no station did it."""
+
 _CURVES_BY_OID = {curve.oid: curve for curve in NamedCurve}
 
 
@@ -113,7 +130,13 @@ def locked_card(session: Session, reference: CardReference) -> CardRow:
 
 
 def move_chip(
-    session: Session, row: ChipRow, event: ChipEvent, at: datetime, *, code: str | None = None
+    session: Session,
+    row: ChipRow,
+    event: ChipEvent,
+    at: datetime,
+    *,
+    code: str | None = None,
+    by: Producer = NOBODY,
 ) -> None:
     """Move a chip's state, with its line in the journal.
 
@@ -121,17 +144,19 @@ def move_chip(
         TransitionError: the event cannot happen now.
     """
     row.state = next_chip_state(ChipState(row.state), event).value
-    journal(session, event.value, at=at, serial=row.serial, code=code)
+    journal(session, event.value, at=at, serial=row.serial, code=code, by=by)
 
 
-def move_card(session: Session, row: CardRow, event: CardEvent, at: datetime) -> None:
+def move_card(
+    session: Session, row: CardRow, event: CardEvent, at: datetime, *, by: Producer = NOBODY
+) -> None:
     """Move a card's state, with its line in the journal.
 
     Raises:
         TransitionError: the event cannot happen now.
     """
     row.state = next_card_state(CardState(row.state), event).value
-    journal(session, event.value, at=at, serial=row.serial, reference=row.reference)
+    journal(session, event.value, at=at, serial=row.serial, reference=row.reference, by=by)
 
 
 def condemn_rows(
@@ -142,7 +167,7 @@ def condemn_rows(
     detail: str,
     at: datetime,
     is_chip_safe: bool,
-    account: AccountName = BY_ITSELF,
+    by: Producer = NOBODY,
 ) -> None:
     """Condemn a chip and the card on it, if any; a card that may have worked is revoked.
 
@@ -154,6 +179,14 @@ def condemn_rows(
     """
     chip = locked_chip(session, serial)
     card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial).with_for_update())
+    claim = session.get(StationClaimRow, serial)
+    if claim is not None and claim.released_at is None and not is_chip_safe:
+        # What the station did with it is not here yet: the card may be finished.
+        raise IssuerRefusedError(
+            f"chip {serial.hex().upper()} is in the hands of station {claim.station}",
+            code="chip.claimed",
+            hint="reject it at the station; where that cannot be, destroy it and say so",
+        )
     if card is not None:
         was_working = may_be_operational(CardState(card.state))
         if was_working and not is_chip_safe:
@@ -166,7 +199,9 @@ def condemn_rows(
         card.condemned_for = code
         if was_working:
             end = ValidityStep(
-                event=ValidityEvent.ENDED, account=account, reason=EndReason.CONDEMNED
+                event=ValidityEvent.ENDED,
+                account=BY_ITSELF if by.account is None else AccountName(by.account),
+                reason=EndReason.CONDEMNED,
             )
             take_step(session, card, end, at=at)
     chip.state = next_chip_state(ChipState(chip.state), ChipEvent.CONDEMNED).value
@@ -180,6 +215,7 @@ def condemn_rows(
         reference=None if card is None else card.reference,
         code=code,
         detail=detail,
+        by=by,
     )
 
 
@@ -192,6 +228,7 @@ def journal(
     reference: bytes | None = None,
     code: str | None = None,
     detail: str | None = None,
+    by: Producer = NOBODY,
 ) -> None:
     """Append one event; it is committed with what it tells of."""
     session.add(
@@ -202,5 +239,7 @@ def journal(
             reference=reference,
             code=code,
             detail=detail[:_MAX_DETAIL_CHARACTERS] if detail else None,
+            station=by.station,
+            account=by.account,
         )
     )

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015_card_validity"
-down_revision = "0014_requests"
+revision = "0016_card_validity"
+down_revision = "0015_stations"
 branch_labels = None
 depends_on = None
 
