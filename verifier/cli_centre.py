@@ -221,7 +221,13 @@ def describe() -> int:
     return 0
 
 
-@centre_app.command("check-migrations", hidden=True)
+@centre_app.command(
+    "check-migrations",
+    epilog="""\b
+Examples:
+  membercard-verifier centre check-migrations""",
+    hidden=True,
+)
 def check() -> int:
     """Compare the migrations of the centre's database with its tables in code."""
     from verifier.bootstrap_centre import check_centre_database  # noqa: PLC0415 - as above
