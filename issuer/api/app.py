@@ -22,10 +22,12 @@ from issuer.api.pages.organisation_pages import organisation_page_router
 from issuer.api.pages.overview_pages import overview_page_router
 from issuer.api.pages.people_pages import people_page_router
 from issuer.api.pages.questionable_pages import questionable_router
+from issuer.api.pages.request_pages import request_page_router
 from issuer.api.pages.security_key_pages import security_key_router
 from issuer.api.pages.shell_pages import shell_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
+from issuer.api.request_routes import request_router
 from issuer.api.service_routes import service_router
 from issuer.api.session_routes import session_router
 
@@ -44,6 +46,7 @@ _ROUTERS: Final = (
     history_router,
     organisation_router,
     import_router,
+    request_router,
     operation_router,
     service_router,
     shell_router,
@@ -52,6 +55,7 @@ _ROUTERS: Final = (
     overview_page_router,
     member_page_router,
     organisation_page_router,
+    request_page_router,
     import_page_router,
     questionable_router,
     people_page_router,

@@ -20,6 +20,8 @@ from issuer.services.overviews import Overviews
 from issuer.services.people import People
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import PortraitStore
+from issuer.services.request_office import RequestOffice
+from issuer.services.request_operations import RequestOperations
 from issuer.services.second_factors import SecondFactors
 from issuer.services.upload_ports import Uploads
 
@@ -60,6 +62,8 @@ class ApiServices:
     operations: OperationDesk
     imports: Imports
     doubts: DoubtDesk
+    requests: RequestOffice
+    request_operations: RequestOperations
     people: People
     audit: AuditOffice
     finding_in_vietnamese: Callable[[str], str]

@@ -51,6 +51,12 @@ REMEDIES: Final[Mapping[str, str]] = {
     "questionable.unknown": message("Go back to the list of rows; somebody may have decided."),
     "questionable.decided": message("Go back to the list of rows; somebody may have decided."),
     "right.same-person": message("Four eyes: ask a colleague to do this step."),
+    "request.none-chosen": message("Pick the requests first, then press the button."),
+    "request.remark": message("Say why in one line."),
+    "request.reason": message(
+        "Say why a card is made once more, with a re-issue and with nothing else."
+    ),
+    "request.unknown": message("Go back to the list of requests."),
     "organisation.unknown": message("Check the organisation's code, or find it in the tree."),
     "member.unknown": message("Go back to the list and look the member up again."),
     "operation.unknown": message("Look at your imports; somebody else's are not shown."),

@@ -31,6 +31,8 @@ class OperationKind(enum.StrEnum):
     IMPORT_MEMBERS = "import-members"
     IMPORT_ORGANISATIONS = "import-organisations"
     VERIFY_AUDIT = "verify-audit"
+    DRAFT_REQUESTS = "draft-requests"
+    MOVE_REQUESTS = "move-requests"
 
 
 class OperationState(enum.StrEnum):

@@ -57,6 +57,13 @@ NAVIGATION: Final = (
         right=Right.READ_MEMBERS,
     ),
     Entry(
+        path="/requests",
+        label=message("Requests"),
+        icon="requests",
+        key="r",
+        right=Right.READ_REQUESTS,
+    ),
+    Entry(
         path="/imports",
         label=message("Import"),
         icon="import",
