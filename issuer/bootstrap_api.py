@@ -38,6 +38,7 @@ from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableErro
 from issuer.imports.finding_texts import in_vietnamese
 from issuer.imports.template import ListFormat, member_template
 from issuer.services.audit_office import AuditOffice
+from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.overviews import Overviews
@@ -106,6 +107,11 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             doubts=opened.doubts(),
             requests=requests,
             request_operations=RequestOperations(operations=operations),
+            decision_operations=DecisionOperations(
+                operations=operations,
+                preparing=requests.preparing,
+                confirming=requests.confirming,
+            ),
             people=people_of(opened.register, people, passwords=passwords),
             audit=AuditOffice(register=opened.register, clock=_now),
             finding_in_vietnamese=in_vietnamese,

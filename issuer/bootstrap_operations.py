@@ -16,6 +16,7 @@ from issuer.imports.open_table import open_laid_out
 from issuer.imports.table import TemplateLayout
 from issuer.services.audit_office import AuditOffice
 from issuer.services.audit_verification import AuditVerification
+from issuer.services.decision_operations import ConfirmWork, DropWork, TableWork
 from issuer.services.import_uploads import ImportWork
 from issuer.services.operation_ports import OperationKind
 from issuer.services.operations import OPERATIONS, OperationDesk, OperationWork, Work
@@ -45,6 +46,18 @@ def jobs_of_operations(opened: RegisterHome) -> Jobs:
         ),
         OperationKind.MOVE_REQUESTS: StepWork(
             register=opened.register, reading=requests.reading, steps=requests.steps
+        ),
+        OperationKind.TABLE_REQUESTS: TableWork(
+            register=opened.register,
+            reading=requests.reading,
+            preparing=requests.preparing,
+            clock=_now,
+        ),
+        OperationKind.CONFIRM_DECISION: ConfirmWork(
+            register=opened.register, confirming=requests.confirming
+        ),
+        OperationKind.DROP_DECISION: DropWork(
+            register=opened.register, preparing=requests.preparing
         ),
         OperationKind.VERIFY_AUDIT: AuditVerification(
             register=opened.register,

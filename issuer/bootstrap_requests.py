@@ -18,6 +18,7 @@ from issuer.services.draft_requests import RequestDrafting
 from issuer.services.move_requests import RequestSteps
 from issuer.services.number_ports import NumberMarkStore
 from issuer.services.prepare_decisions import DecisionPreparation
+from issuer.services.read_decisions import ReadingOfDecisions
 from issuer.services.read_requests import ReadingOfRequests
 from issuer.services.register_ports import PortraitStore, Register
 from issuer.services.request_office import RequestOffice
@@ -66,6 +67,7 @@ def office_of_requests(
         policy=policy,
         documents=documents,
         reading=ReadingOfRequests(register=register, policy=policy, clock=_now),
+        reading_decisions=ReadingOfDecisions(desk=desk),
         drafting=RequestDrafting(
             register=register, clock=_now, new_request_id=lambda: RequestId(uuid.uuid4())
         ),

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from issuer.api.answering_errors import install_error_handlers
 from issuer.api.boundary import Boundary
+from issuer.api.decision_routes import decision_router
 from issuer.api.gate import check_routes
 from issuer.api.history_routes import history_router
 from issuer.api.import_routes import import_router
@@ -15,6 +16,7 @@ from issuer.api.operation_routes import operation_router
 from issuer.api.organisation_routes import organisation_router
 from issuer.api.overview_routes import overview_router
 from issuer.api.pages.audit_pages import audit_page_router
+from issuer.api.pages.decision_pages import decision_page_router
 from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_pages import member_page_router
 from issuer.api.pages.oidc_pages import oidc_router
@@ -47,6 +49,7 @@ _ROUTERS: Final = (
     organisation_router,
     import_router,
     request_router,
+    decision_router,
     operation_router,
     service_router,
     shell_router,
@@ -55,13 +58,14 @@ _ROUTERS: Final = (
     overview_page_router,
     member_page_router,
     organisation_page_router,
+    decision_page_router,
     request_page_router,
     import_page_router,
     questionable_router,
     people_page_router,
     audit_page_router,
 )
-_UPLOAD_PATHS: Final = frozenset({"/v1/imports", "/imports"})
+_UPLOAD_PATHS: Final = frozenset({"/v1/imports", "/imports", "/v1/decisions", "/decisions/prepare"})
 
 
 def create_app(services: ApiServices) -> FastAPI:

@@ -10,6 +10,7 @@ from issuer.domain.card_number import CardNumberScheme
 from issuer.services.audit_office import AuditOffice
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.decide_doubts import DoubtDesk
+from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.log_in import LogIn
 from issuer.services.look_at_organisations import LookingAtOrganisations
@@ -64,6 +65,7 @@ class ApiServices:
     doubts: DoubtDesk
     requests: RequestOffice
     request_operations: RequestOperations
+    decision_operations: DecisionOperations
     people: People
     audit: AuditOffice
     finding_in_vietnamese: Callable[[str], str]

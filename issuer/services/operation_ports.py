@@ -33,6 +33,9 @@ class OperationKind(enum.StrEnum):
     VERIFY_AUDIT = "verify-audit"
     DRAFT_REQUESTS = "draft-requests"
     MOVE_REQUESTS = "move-requests"
+    TABLE_REQUESTS = "table-requests"
+    CONFIRM_DECISION = "confirm-decision"
+    DROP_DECISION = "drop-decision"
 
 
 class OperationState(enum.StrEnum):

@@ -9,6 +9,7 @@ from issuer.services.confirm_decisions import DecisionConfirmation
 from issuer.services.draft_requests import RequestDrafting
 from issuer.services.move_requests import RequestSteps
 from issuer.services.prepare_decisions import DecisionPreparation
+from issuer.services.read_decisions import ReadingOfDecisions
 from issuer.services.read_requests import ReadingOfRequests
 from issuer.services.request_ports import DocumentStore
 
@@ -22,6 +23,7 @@ class RequestOffice:
     policy: RequestPolicy
     documents: DocumentStore
     reading: ReadingOfRequests
+    reading_decisions: ReadingOfDecisions
     drafting: RequestDrafting
     steps: RequestSteps
     preparing: DecisionPreparation

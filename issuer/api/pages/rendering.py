@@ -64,6 +64,13 @@ NAVIGATION: Final = (
         right=Right.READ_REQUESTS,
     ),
     Entry(
+        path="/decisions",
+        label=message("Decisions"),
+        icon="decisions",
+        key="c",
+        right=Right.READ_REQUESTS,
+    ),
+    Entry(
         path="/imports",
         label=message("Import"),
         icon="import",

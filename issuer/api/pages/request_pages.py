@@ -1,6 +1,5 @@
 """Pages of requests: lists and what waits, one with its time line, drafting, and steps with one or many."""
 
-import re
 import uuid
 from collections.abc import Mapping
 from typing import Annotated, Final
@@ -11,15 +10,17 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from issuer.api.cursors import MAX_CURSOR_CHARACTERS
+from issuer.api.decision_documents import DecisionLineDocument, DecisionListQuery
+from issuer.api.decision_routes import decision_page
 from issuer.api.form_fields import FormFields, local_path
 from issuer.api.gate import Caller, Services
 from issuer.api.member_routes import MemberIdPath
-from issuer.api.once import KEY_PATTERN
 from issuer.api.pages import words
+from issuer.api.pages.form_keys import form_key, problem_words
 from issuer.api.pages.rendering import render
+from issuer.api.pages.request_outcome_page import outcomes_page
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, status_of
-from issuer.api.remedies import remedy_of
 from issuer.api.request_documents import (
     DraftAllBody,
     DraftBody,
@@ -41,7 +42,7 @@ from issuer.api.request_routes import (
     step_all_once,
     take_step_once,
 )
-from issuer.domain.requests import RequestId
+from issuer.domain.decisions import DecisionState
 from issuer.domain.rights import Right
 from issuer.errors import IssuerDataError, IssuerRefusedError
 
@@ -65,6 +66,7 @@ class _Chosen(BaseModel):
     state: str = Field(default="", max_length=16)
     kind: str = Field(default="", max_length=16)
     organisation: str = Field(default="", max_length=32)
+    decision: str = Field(default="", pattern="^(|[0-9a-f-]{36})$")
     cursor: str | None = Field(default=None, max_length=MAX_CURSOR_CHARACTERS)
     done: int = Field(default=0, ge=0, le=1000)
 
@@ -87,6 +89,7 @@ def requests_page(
             "state": chosen.state if chosen.state in words.REQUEST_STATES else None,
             "kind": chosen.kind if chosen.kind in words.REQUEST_KINDS else None,
             "organisation": chosen.organisation or None,
+            "decision": chosen.decision or None,
             "cursor": chosen.cursor,
             "limit": _PAGE,
         }
@@ -104,8 +107,16 @@ def requests_page(
         first=None if chosen.cursor is None else _address(kept),
         following=lambda cursor: _address(kept | {"cursor": cursor}),
         may_draft=caller.actor.may_somewhere(Right.PROPOSE),
+        decisions=_own_decisions(caller, services) if waiting == WaitingStep.DECIDE else (),
         words=words,
     )
+
+
+def _own_decisions(caller: Caller, services: ApiServices) -> list[DecisionLineDocument]:
+    """The decisions that the reader prepared and nobody has confirmed, among the latest."""
+    query = DecisionListQuery(state=DecisionState.PREPARED, limit=_PAGE)
+    found = decision_page(caller, services, query).decisions
+    return [each for each in found if each.prepared_by == caller.actor.account]
 
 
 @request_page_router.get(_LIST + "/draft", response_model=None)
@@ -127,7 +138,7 @@ def draft_for_everybody(
                 "organisation": fields.get("organisation", "").strip() or None,
             }
         )
-        kept = draft_all_once(services, caller, body, key=_key(fields))
+        kept = draft_all_once(services, caller, body, key=form_key(fields))
     except ValidationError as error:
         raise ApiError("the form asks for nothing known", code="api.request-invalid") from error
     except IssuerDataError as error:
@@ -147,7 +158,7 @@ def draft_for_member(
         )
     except ValidationError as error:
         raise ApiError("the form asks for nothing known", code="api.request-invalid") from error
-    kept = draft_once(services, caller, body, key=_key(fields))
+    kept = draft_once(services, caller, body, key=form_key(fields))
     outcome = OutcomesDocument.model_validate_json(kept.body).outcomes[0]
     if outcome.code is not None:
         raise IssuerRefusedError(outcome.detail or "", code=outcome.code, hint=outcome.hint)
@@ -169,7 +180,7 @@ def act(
                     "organisation": fields.get("organisation") or None,
                 }
             )
-            kept = step_all_once(services, caller, everything, key=_key(fields))
+            kept = step_all_once(services, caller, everything, key=form_key(fields))
             return RedirectResponse((kept.location or "/").removeprefix("/v1"), status_code=303)
         picked = {
             uuid.UUID(name.removeprefix(_PICKED)): int(value)
@@ -187,31 +198,12 @@ def act(
         raise ApiError(
             "the form names no request or no step", code="request.none-chosen"
         ) from error
-    kept = take_step_once(services, caller, body, key=_key(fields))
+    kept = take_step_once(services, caller, body, key=form_key(fields))
     found = OutcomesDocument.model_validate_json(kept.body)
     if not found.refused:
         sign = "&" if "?" in back else "?"
         return RedirectResponse(f"{back}{sign}done={found.changed}", status_code=303)
-    refused = [each for each in found.outcomes if each.code is not None]
-    lines = services.requests.reading.lines(
-        [RequestId(uuid.UUID(each.request)) for each in refused if each.request is not None],
-        actor=caller.actor,
-    )
-    return render(
-        request,
-        "request_outcomes.html",
-        caller=caller,
-        found=found,
-        refused=refused,
-        step=body.step.value,
-        names={
-            str(number): line.member.full_name
-            for number, line in lines.items()
-            if line.member is not None
-        },
-        back=back,
-        words=words,
-    )
+    return outcomes_page(request, services, caller, found, step=body.step.value, back=back)
 
 
 @request_page_router.get(_LIST + "/{request_id}", response_model=None)
@@ -242,7 +234,7 @@ def act_on_one(
     except ValueError as error:
         raise ApiError("the form names no step", code="api.request-invalid") from error
     try:
-        kept = take_step_once(services, caller, body, key=_key(fields))
+        kept = take_step_once(services, caller, body, key=form_key(fields))
     except IssuerDataError as error:
         return _show(request, services, caller, request_id, error=error)
     outcome = OutcomesDocument.model_validate_json(kept.body).outcomes[0]
@@ -270,7 +262,7 @@ def _show(
         plain_steps=[each for each in shown.steps if each not in _WITH_REASON],
         steps_with_reason=[each for each in shown.steps if each in _WITH_REASON],
         words=words,
-        **_problem(error),
+        **problem_words(error),
     )
 
 
@@ -291,22 +283,8 @@ def _draft_form(
         status=200 if error is None else int(status_of(error)),
         given=fields or {},
         words=words,
-        **_problem(error),
+        **problem_words(error),
     )
-
-
-def _problem(error: IssuerDataError | IssuerRefusedError | None) -> dict[str, str]:
-    if error is None:
-        return {}
-    remedy = words.REFUSALS.get(error.code) or remedy_of(error.code, int(status_of(error)))
-    return {"code": error.code, "remedy": remedy}
-
-
-def _key(fields: Mapping[str, str]) -> str:
-    key = fields.get("once", "")
-    if not re.fullmatch(KEY_PATTERN, key):
-        raise ApiError("the form has no key of its own", code="api.request-invalid")
-    return key
 
 
 def _address(fields: Mapping[str, str]) -> str:

@@ -10,6 +10,8 @@ __all__ = [
     "CHANGE_KINDS",
     "CHECKED",
     "COLUMNS",
+    "DECISION_PILLS",
+    "DECISION_STATES",
     "OPERATION_KINDS",
     "OPERATION_PILLS",
     "OPERATION_PLACES",
@@ -26,6 +28,8 @@ __all__ = [
     "REQUEST_STEPS",
     "ROLES",
     "SEXES",
+    "SIGNATURES",
+    "SIGNATURE_PILLS",
     "STANDINGS",
     "STANDING_PILLS",
     "SUBJECTS",
@@ -37,6 +41,9 @@ OPERATION_KINDS: Final = {
     "import-organisations": message("Import of organisations"),
     "verify-audit": message("Check of the audit trail"),
     "draft-requests": message("Drafting of requests"),
+    "table-requests": message("Filling of a decision"),
+    "confirm-decision": message("Deciding of requests"),
+    "drop-decision": message("Giving up of a decision"),
     "move-requests": message("A step with all requests that wait for it"),
 }
 OPERATION_PLACES: Final = {
@@ -44,6 +51,9 @@ OPERATION_PLACES: Final = {
     "import-organisations": ("/imports", message("Import")),
     "verify-audit": ("/audit", message("Audit")),
     "draft-requests": ("/requests", message("Requests")),
+    "table-requests": ("/decisions", message("Decisions")),
+    "confirm-decision": ("/decisions", message("Decisions")),
+    "drop-decision": ("/decisions", message("Decisions")),
     "move-requests": ("/requests", message("Requests")),
 }
 """To which page an operation belongs."""
@@ -190,12 +200,25 @@ REQUEST_EVENTS: Final = {
     "sent-back": message("Sent back"),
     "withdrawn": message("Withdrawn"),
 }
+DECISION_STATES: Final = {
+    "prepared": message("Prepared"),
+    "confirmed": message("Confirmed"),
+    "dropped": message("Given up"),
+}
+DECISION_PILLS: Final = {"prepared": "busy", "confirmed": "good", "dropped": "plain"}
+SIGNATURES: Final = {
+    "present": message("It bears a signature over all of it"),
+    "partial": message("It bears a signature over a part of it"),
+    "absent": message("It bears no electronic signature"),
+}
+SIGNATURE_PILLS: Final = {"present": "good", "partial": "care", "absent": "care"}
 REQUEST_STEPS: Final = {
     "propose": message("Propose"),
     "endorse": message("Endorse"),
     "compile": message("Compile"),
     "send-back": message("Send back"),
     "withdraw": message("Withdraw"),
+    "decide": message("Put into the decision"),
 }
 WAITING: Final = {
     "propose": message("To propose"),

@@ -51,6 +51,7 @@ from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.services.audit_office import AuditOffice
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.decide_doubts import DoubtDesk
+from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.operations import OPERATIONS, OperationDesk
@@ -292,6 +293,11 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         organisations=LookingAtOrganisations(register=register, browsing=browsing),
         requests=requests,
         request_operations=RequestOperations(operations=operations),
+        decision_operations=DecisionOperations(
+            operations=operations,
+            preparing=requests.preparing,
+            confirming=requests.confirming,
+        ),
         overview=Overviews(browsing=browsing, requests=requests.reading, clock=now),
         scheme=SCHEME,
         operations=operations,
