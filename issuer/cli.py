@@ -145,6 +145,11 @@ _COMMANDS: Final = {
         attribute="jobs_app",
         help="Long work that was asked for: run it.",
     ),
+    "reports": GuardedCommands(
+        module="issuer.cli_reports",
+        attribute="reports_app",
+        help="How right, complete, clean and live the register is, by organisation.",
+    ),
     "backup": GuardedCommands(
         module="issuer.cli_backup",
         attribute="backup_app",

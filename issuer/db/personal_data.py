@@ -53,6 +53,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "organisation_versions": Holding.NOBODY,
     "organisations": Holding.NOBODY,
     "register_keys": Holding.NOBODY,
+    "report_lines": Holding.NOBODY,
     "request_events": Holding.BLANKED,
     "requests": Holding.PSEUDONYMOUS,
     "retired_numbers": Holding.PSEUDONYMOUS,
