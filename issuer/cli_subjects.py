@@ -39,16 +39,18 @@ from issuer.domain.rights import AccountName, Right
 from issuer.domain.subject_extract import DeletionProof
 from issuer.errors import IssuerUnavailableError
 from issuer.evidence.folder_store import MAX_EVIDENCE_BYTES
+from issuer.papers.subject_extract_pdf import extract_pdf
 from issuer.private_files import private_text_file
 from issuer.services.breach_list import BreachOffice
 from issuer.services.data_subjects import SubjectOffice
-from issuer.subject_pdf import extract_pdf
 from pki.durable import replace_file
 
 __all__ = ["breach_app", "subject_app"]
 
-subject_app = typer.Typer(help="The rights of the people in the register (Law 91/2025/QH15).")
-breach_app = typer.Typer(help="A breach of personal data: whom it touches.")
+subject_app = typer.Typer(
+    help="The rights of the people in the register (Law 91/2025/QH15).", rich_markup_mode=None
+)
+breach_app = typer.Typer(help="A breach of personal data: whom it touches.", rich_markup_mode=None)
 
 _BREACH_COLUMNS = (
     "member_id",

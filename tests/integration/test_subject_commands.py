@@ -39,9 +39,9 @@ from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
 from issuer.domain.subject_extract import DESTROYED_PARTS, DeletionProof, content_digest
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+from issuer.papers.subject_extract_pdf import extract_pdf
 from issuer.services.breach_list import BreachOffice
 from issuer.services.data_subjects import SubjectOffice
-from issuer.subject_pdf import extract_pdf
 from tests.integration.everybody import log_in_everybody
 
 NOW = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)

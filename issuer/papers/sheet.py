@@ -1,0 +1,188 @@
+"""A paper of the office: A4, lines from the top of a page to its bottom, on as many pages as it takes.
+
+Every paper says its words in Vietnamese first and in English beside them; its bytes depend on its content alone.
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from typing import Final
+
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.units import mm
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+
+__all__ = ["Sheet"]
+
+_FONT: Final = "membercard-text"
+_BOLD: Final = "membercard-bold"
+_FONT_FILES: Final = {_FONT: "NotoSans-Regular.ttf", _BOLD: "NotoSans-Bold.ttf"}
+_MARGIN: Final = 20 * mm
+_WIDTH: Final = A4[0] - 2 * _MARGIN
+_SIZE: Final = 9.0
+_LEADING: Final = 13.0
+_LABEL_WIDTH: Final = 62 * mm
+_GAP: Final = 3 * mm
+_PORTRAIT_WIDTH: Final = 30 * mm
+_SIGNATURE_HEIGHT: Final = 24 * mm
+
+
+class Sheet:
+    """One paper, written from top to bottom; ``content`` ends it."""
+
+    def __init__(self, title: str) -> None:
+        """``title`` stands on top and in the properties of the file."""
+        _register_fonts()
+        self._buffer = io.BytesIO()
+        self._canvas = Canvas(self._buffer, pagesize=A4, invariant=True)
+        self._canvas.setTitle(title)
+        self._page = 1
+        self._top: float = A4[1] - _MARGIN
+        self._write(_MARGIN, title, _BOLD, 13.0)
+        self._down(2 * _LEADING)
+
+    def heading(self, text: str) -> None:
+        """The head of a section; it stays with the line behind it."""
+        self._down(_LEADING)
+        self._require(3 * _LEADING)
+        self._write(_MARGIN, text, _BOLD, 10.5)
+        self._down(1.3 * _LEADING)
+
+    def picture(self, image: bytes) -> None:
+        """A portrait, 30 mm wide and three by four."""
+        height = _PORTRAIT_WIDTH * 4 / 3
+        self._require(height)
+        self._canvas.drawImage(
+            ImageReader(io.BytesIO(image)),
+            _MARGIN,
+            self._top - height,
+            width=_PORTRAIT_WIDTH,
+            height=height,
+            preserveAspectRatio=True,
+        )
+        self._down(height + 1.5 * _LEADING)
+
+    def pair(self, label: str, value: str) -> None:
+        """A word and what it says, beside each other."""
+        self._write(_MARGIN, label, _BOLD, _SIZE)
+        left = _MARGIN + _LABEL_WIDTH
+        for part in _wrapped(value, A4[0] - _MARGIN - left):
+            self._write(left, part, _FONT, _SIZE)
+            self._down(_LEADING)
+
+    def line(self, text: str) -> None:
+        """One paragraph."""
+        for part in _wrapped(text, _WIDTH):
+            self._write(_MARGIN, part, _FONT, _SIZE)
+            self._down(_LEADING)
+
+    def table(
+        self, head: Sequence[str], rows: Iterable[Sequence[str]], *, shares: Sequence[float]
+    ) -> None:
+        """Rows under a head that every page repeats; ``shares`` divide the width among the columns.
+
+        Raises:
+            ValueError: head, rows and shares are not equally long.
+        """
+        widths = [_WIDTH * share / sum(shares) for share in shares]
+        self._require(3 * _LEADING)
+        self._row(head, widths, _BOLD)
+        for row in rows:
+            height = _LEADING * max(
+                len(_wrapped(text, width - _GAP)) for text, width in zip(row, widths, strict=True)
+            )
+            if not self._has_room(height):
+                self._turn()
+                self._row(head, widths, _BOLD)
+            self._row(row, widths, _FONT)
+
+    def signatures(self, labels: Sequence[str]) -> None:
+        """Places to sign, side by side, on one page.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if not labels:
+            raise ValueError("a paper without signatures has no places to sign")
+        self._down(_LEADING)
+        self._require(_SIGNATURE_HEIGHT)
+        width = _WIDTH / len(labels)
+        foot = self._top - _SIGNATURE_HEIGHT + _LEADING
+        for position, label in enumerate(labels):
+            left = _MARGIN + position * width
+            for number, part in enumerate(_wrapped(label, width - _GAP, _BOLD)):
+                self._canvas.setFont(_BOLD, _SIZE)
+                self._canvas.drawString(left, self._top - number * _LEADING, part)
+            self._canvas.line(left, foot, left + width - _GAP, foot)
+        self._down(_SIGNATURE_HEIGHT)
+
+    def content(self) -> bytes:
+        """The finished paper; nothing can be written behind it."""
+        self._number()
+        self._canvas.save()
+        return self._buffer.getvalue()
+
+    def _row(self, texts: Sequence[str], widths: Sequence[float], font: str) -> None:
+        columns = [
+            _wrapped(text, width - _GAP, font) for text, width in zip(texts, widths, strict=True)
+        ]
+        for number in range(max(map(len, columns))):
+            left = _MARGIN
+            for column, width in zip(columns, widths, strict=True):
+                if number < len(column):
+                    self._write(left, column[number], font, _SIZE)
+                left += width
+            self._down(_LEADING)
+
+    def _write(self, left: float, text: str, font: str, size: float) -> None:
+        self._canvas.setFont(font, size)
+        self._canvas.drawString(left, self._top, text)
+
+    def _down(self, height: float) -> None:
+        self._top -= height
+        self._require(0)
+
+    def _require(self, height: float) -> None:
+        """Go on upon the next page where this one has no room for so much."""
+        if not self._has_room(height):
+            self._turn()
+
+    def _has_room(self, height: float) -> bool:
+        return bool(self._top - height >= _MARGIN + _LEADING)
+
+    def _turn(self) -> None:
+        self._number()
+        self._canvas.showPage()
+        self._page += 1
+        self._top = A4[1] - _MARGIN
+
+    def _number(self) -> None:
+        self._canvas.setFont(_FONT, _SIZE)
+        self._canvas.drawCentredString(A4[0] / 2, _MARGIN / 2, str(self._page))
+
+
+def _register_fonts() -> None:
+    for name, file in _FONT_FILES.items():
+        if name not in pdfmetrics.getRegisteredFontNames():
+            content = files("pki.ceremony").joinpath("fonts", file).read_bytes()
+            pdfmetrics.registerFont(TTFont(name, io.BytesIO(content)))
+
+
+def _wrapped(text: str, room: float, font: str = _FONT) -> Sequence[str]:
+    """The text in lines that fit; a word that is too long for a line is cut into pieces that fit."""
+    lines: list[str] = [""]
+    for word in text.split():
+        candidate = f"{lines[-1]} {word}".strip()
+        if pdfmetrics.stringWidth(candidate, font, _SIZE) <= room:
+            lines[-1] = candidate
+            continue
+        if lines[-1]:
+            lines.append("")
+        for letter in word:
+            if pdfmetrics.stringWidth(lines[-1] + letter, font, _SIZE) > room:
+                lines.append("")
+            lines[-1] += letter
+    return lines
