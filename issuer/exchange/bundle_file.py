@@ -300,7 +300,10 @@ def _document(bundle: Bundle) -> _Document:
         ],
         index_sets=[
             _IndexSet(
-                id=each.set_id, status_list=each.list_id.hex(), size=each.size, indices=list(each.indices)
+                id=each.set_id,
+                status_list=each.list_id.hex(),
+                size=each.size,
+                indices=list(each.indices),
             )
             for each in bundle.index_sets
         ],
