@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Final
 
 from issuer.domain.instances import ExchangeCertificates, InstanceName
+from issuer.errors import IssuerRefusedError
 from issuer.services.bundle_ports import OpenedBundle
+from pki.certificates.certificate import load_certificate
 from pki.certificates.exchange_certificates import judge_exchange_certificate
 from pki.certificates.profile import ProfileKind
 from pki.keys.keystore import AgreementKeystore
@@ -70,3 +72,21 @@ class CertifiedInstanceKeys:
             (receiver, ProfileKind.INSTANCE),
         ):
             judge_exchange_certificate(der, kind=kind, root=self.root, name=name, now=now)
+
+    def require_own_keys(self) -> None:
+        """Refuse certificates that are for other keys than ours.
+
+        Raises:
+            IssuerRefusedError: ``instance.other-key``.
+            KeystoreError: there is no such key.
+        """
+        with self.open_keystore() as keystore:
+            for key_id, der in (
+                (SIGNING_KEY_ID, self.own.signer),
+                (RECEIVING_KEY_ID, self.own.receiver),
+            ):
+                if keystore.signer(key_id).public_key != load_certificate(der).public_key:
+                    raise IssuerRefusedError(
+                        f"the certificate is for another key than {key_id} of this register",
+                        code="instance.other-key",
+                    )

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015_bundles"
-down_revision = "0014_requests"
+revision = "0016_bundles"
+down_revision = "0015_stations"
 branch_labels = None
 depends_on = None
 
