@@ -2,6 +2,13 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.bundle_tables import (
+    BundleConflictRow,
+    BundleRow,
+    InstanceRow,
+    LinkedMemberRow,
+    LinkedRequestRow,
+)
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
@@ -46,6 +53,8 @@ __all__ = [
     "AuditRecordRow",
     "Base",
     "BatchAuthorisationRow",
+    "BundleConflictRow",
+    "BundleRow",
     "CardChangeRow",
     "CardContentsRow",
     "CardEventRow",
@@ -59,7 +68,10 @@ __all__ = [
     "ImportChunkRow",
     "ImportRow",
     "ImportRowRow",
+    "InstanceRow",
     "KeptRequestRow",
+    "LinkedMemberRow",
+    "LinkedRequestRow",
     "LoginAttemptRow",
     "MemberChangeRow",
     "MemberRow",
