@@ -28,6 +28,7 @@ from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
 from issuer.api.service_routes import service_router
 from issuer.api.session_routes import session_router
+from issuer.api.station_routes import station_router
 
 __all__ = ["bounded", "create_app", "describe"]
 
@@ -45,6 +46,7 @@ _ROUTERS: Final = (
     organisation_router,
     import_router,
     operation_router,
+    station_router,
     service_router,
     shell_router,
     security_key_router,
