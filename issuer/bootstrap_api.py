@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from prometheus_client import start_http_server
 
@@ -21,7 +21,6 @@ from issuer.api.request_log import log_as_json
 from issuer.api.serving import serve_api
 from issuer.bootstrap import RegisterHome, open_register_home
 from issuer.bootstrap_keys import (
-    derive_card_sealer,
     derive_cursor_key,
     open_issuer_keystore,
 )
@@ -32,9 +31,9 @@ from issuer.bootstrap_operations import (
     uploads_of,
 )
 from issuer.bootstrap_people import log_in_of, password_hasher, people_of
+from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
-from issuer.bootstrap_station_desk import station_desk_of
-from issuer.bootstrap_station_exchange import ExchangeRole, has_exchange_keys
+from issuer.bootstrap_station_desk import DeskKeys, installed_desk
 from issuer.bootstrap_web_people import oidc_login_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
@@ -43,16 +42,15 @@ from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableErro
 from issuer.imports.finding_texts import in_vietnamese
 from issuer.imports.template import ListFormat, member_template
 from issuer.services.audit_office import AuditOffice
+from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.overviews import Overviews
-from issuer.stations.desk import StationDesk
-from pki.errors import KeystoreError, PkiError
-from pki.keys.keystore import AgreementKeystore
+from issuer.services.request_operations import RequestOperations
+from pki.errors import PkiError
 
 __all__ = ["api_description", "open_api_services", "serve"]
 
-_Result = TypeVar("_Result")
 _KEYS_KEPT: Final = timedelta(days=7)
 """How long a request's key is remembered."""
 
@@ -84,7 +82,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             )
         # A PKCS#11 library stands one thread: whatever opens the keystore does it in this one.
         cursor_key = keys.submit(_take_cursor_key, opened).result()
-        desk_keys = _DeskKeys(opened=opened, keys=keys)
+        desk_keys = DeskKeys(opened=opened, keys=keys)
         stack.callback(desk_keys.close)
         probe = _Probe(opened=opened, keys=keys, desk_keys=desk_keys)
         browsing = SqlBrowsing(opened.database)
@@ -95,6 +93,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         people = opened.settings.people
         passwords = password_hasher(people)
         log_in = log_in_of(opened.register, people, passwords=passwords)
+        requests = requests_of(opened)
         idempotency = SqlIdempotencyLedger(opened.database)
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
@@ -108,15 +107,22 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             portraits=opened.portraits,
             organisations=LookingAtOrganisations(register=opened.register, browsing=browsing),
             scheme=opened.scheme,
-            overview=Overviews(browsing=browsing, clock=_now),
+            overview=Overviews(browsing=browsing, requests=requests.reading, clock=_now),
             operations=operations,
             imports=Imports(register=opened.register, uploads=uploads, operations=operations),
             doubts=opened.doubts(),
+            requests=requests,
+            request_operations=RequestOperations(operations=operations),
+            decision_operations=DecisionOperations(
+                operations=operations,
+                preparing=requests.preparing,
+                confirming=requests.confirming,
+            ),
             people=people_of(opened.register, people, passwords=passwords),
             audit=AuditOffice(register=opened.register, clock=_now),
             finding_in_vietnamese=in_vietnamese,
             uploads=uploads,
-            stations=_stations(opened, desk_keys),
+            stations=installed_desk(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
             idempotency=idempotency,
             cursors=Cursors(cursor_key),
@@ -170,49 +176,12 @@ def api_description() -> str:
 
 
 @dataclass(slots=True, kw_only=True)
-class _DeskKeys:
-    """The keystore for messages of stations: opened at the first one, in the one thread, and kept open."""
-
-    opened: RegisterHome
-    keys: ThreadPoolExecutor
-    _keystore: AgreementKeystore | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the keystore is held open here, so that nobody else may open it."""
-        return self._keystore is not None
-
-    def call(self, work: Callable[[AgreementKeystore], _Result]) -> _Result:
-        """See ``KeystoreCalls.call``."""
-        return self.keys.submit(self._with_keystore, work).result()
-
-    def close(self) -> None:
-        """Close the keystore, if it is open."""
-        self.keys.submit(self._close).result()
-
-    def _with_keystore(self, work: Callable[[AgreementKeystore], _Result]) -> _Result:
-        if self._keystore is None:
-            self._keystore = open_issuer_keystore(self.opened.home, self.opened.settings)
-        try:
-            return work(self._keystore)
-        except KeystoreError:
-            # A token that was pulled is opened anew when it is back.
-            self._close()
-            raise
-
-    def _close(self) -> None:
-        if self._keystore is not None:
-            self._keystore.close()
-            self._keystore = None
-
-
-@dataclass(slots=True, kw_only=True)
 class _Probe:
     """Looks whether everything is there that requests need."""
 
     opened: RegisterHome
     keys: ThreadPoolExecutor
-    desk_keys: _DeskKeys
+    desk_keys: DeskKeys
     _looked_at: datetime | None = None
     _keystore: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -240,12 +209,6 @@ class _Probe:
                     self._keystore = error.code
                 self._looked_at = now
             return self._keystore
-
-
-def _stations(opened: RegisterHome, keys: _DeskKeys) -> StationDesk | None:
-    if not has_exchange_keys(opened.home, ExchangeRole.CENTRE):
-        return None
-    return station_desk_of(opened, keys, keys.call(derive_card_sealer))
 
 
 def _take_cursor_key(opened: RegisterHome) -> bytes:

@@ -30,6 +30,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "audit_head": Holding.NOBODY,
     "audit_records": Holding.PSEUDONYMOUS,
     "batch_authorisations": Holding.NOBODY,
+    "card_changes": Holding.BLANKED,
     "card_contents": Holding.DELETED,
     "card_events": Holding.PSEUDONYMOUS,
     "cards": Holding.BLANKED,
@@ -61,6 +62,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "station_days": Holding.STAFF,
     "stations": Holding.NOBODY,
     "status_lists": Holding.NOBODY,
+    "status_publications": Holding.NOBODY,
 }
 
 KEPT_MEMBER_COLUMNS: Final = frozenset(
