@@ -55,8 +55,15 @@ def test_a_bundle_goes_from_the_centre_to_a_terminal(tmp_path: Path, run: Run) -
     assert [(item["holder"], item["standing"]) for item in listed] == [("VNGATE1", "blocked")]
     words = ["--database", url, "--trust", tmp_path / "centre", "--files", tmp_path / "public"]
     serving = subprocess.Popen(
-        [Path(sys.executable).with_name("membercard-verifier"), "serve", *map(str, words)]
-        + ["--address", "https://centre.example", "--listen", "127.0.0.1:0"],
+        [
+            Path(sys.executable).with_name("membercard-verifier"),
+            "serve",
+            *map(str, words),
+            "--address",
+            "https://centre.example",
+            "--listen",
+            "127.0.0.1:0",
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )

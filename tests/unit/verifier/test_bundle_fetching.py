@@ -79,7 +79,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     found = Server(tmp_path / "public")
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             _answer(found, self)
 
         def log_message(self, *_words: object) -> None:
