@@ -57,14 +57,9 @@ def test_a_bundle_goes_from_the_centre_to_a_terminal(tmp_path: Path, run: Run) -
     serving = subprocess.Popen(
         [
             Path(sys.executable).with_name("membercard-verifier"),
-            "serve",
-            *map(str, words),
-            "--keys",
-            str(tmp_path / "keys"),
-            "--address",
-            "https://centre.example",
-            "--listen",
-            "127.0.0.1:0",
+            *("serve", *map(str, words)),
+            *("--keys", str(tmp_path / "keys")),
+            *("--address", "https://centre.example", "--listen", "127.0.0.1:0"),
         ],
         stdout=subprocess.PIPE,
         text=True,
