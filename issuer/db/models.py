@@ -32,6 +32,14 @@ from issuer.db.request_tables import (
     RequestEventRow,
     RequestRow,
 )
+from issuer.db.stock_tables import (
+    DayCloseRow,
+    DestructionChipRow,
+    DestructionRow,
+    StockMovementRow,
+    StockSiteRow,
+    StockStopRow,
+)
 from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
@@ -46,8 +54,11 @@ __all__ = [
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "DayCloseRow",
     "DecisionRequestRow",
     "DecisionRow",
+    "DestructionChipRow",
+    "DestructionRow",
     "DisclosureRow",
     "ErasureRow",
     "FileToDestroyRow",
@@ -70,4 +81,7 @@ __all__ = [
     "SecondFactorRow",
     "SessionRow",
     "StatusListRow",
+    "StockMovementRow",
+    "StockSiteRow",
+    "StockStopRow",
 ]

@@ -58,6 +58,12 @@ TABLES: Final[Mapping[str, Holding]] = {
     "second_factors": Holding.STAFF,
     "sessions": Holding.STAFF,
     "status_lists": Holding.NOBODY,
+    "stock_day_closes": Holding.STAFF,
+    "stock_destruction_chips": Holding.NOBODY,
+    "stock_destructions": Holding.STAFF,
+    "stock_movements": Holding.STAFF,
+    "stock_sites": Holding.NOBODY,
+    "stock_stops": Holding.STAFF,
 }
 
 KEPT_MEMBER_COLUMNS: Final = frozenset(

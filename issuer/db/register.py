@@ -19,6 +19,8 @@ from issuer.db.organisations import SqlOrganisationRepository
 from issuer.db.people import SqlAccountRepository
 from issuer.db.requests import SqlRequestRepository
 from issuer.db.sealing import Sealer
+from issuer.db.stock_accounts import SqlStockRepository
+from issuer.db.stock_acts import SqlStockActRepository
 from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
@@ -32,6 +34,7 @@ from issuer.services.register_ports import (
     RegisterTransaction,
 )
 from issuer.services.request_ports import DecisionRepository, RequestRepository
+from issuer.services.stock_ports import StockActRepository, StockRepository
 from issuer.services.subject_ports import SubjectRepository
 
 __all__ = ["SqlRegister"]
@@ -63,6 +66,8 @@ class SqlRegisterTransaction:
         self.requests: RequestRepository = SqlRequestRepository(session)
         self.decisions: DecisionRepository = SqlDecisionRepository(session)
         self.numbers: NumberRepository = SqlNumberRepository(session, seals)
+        self.stock: StockRepository = SqlStockRepository(session)
+        self.stock_acts: StockActRepository = SqlStockActRepository(session)
         self.audit: AuditTrail = SqlAuditTrail(session, is_writing=is_writing)
 
 
