@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -31,6 +30,8 @@ from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.stock_ports import ChipStanding
 
 __all__ = ["SqlStockRepository", "parts_of"]
+
+_Select = sa.Select[StockSiteRow, str]
 
 _LOOKUP_SIZE = 500
 """How many serials stand in one IN (...): far below the parameter limits of both databases."""
@@ -101,9 +102,7 @@ class SqlStockRepository:
         for part in parts_of(serials):
             stopped = self._session.scalar(
                 sa.select(StockStopRow.serial)
-                .where(
-                    StockStopRow.serial.in_(part), StockStopRow.state != StopState.LIFTED.value
-                )
+                .where(StockStopRow.serial.in_(part), StockStopRow.state != StopState.LIFTED.value)
                 .limit(1)
             )
             if stopped is not None:
@@ -177,9 +176,7 @@ class SqlStockRepository:
         self, serial: Serial, *, code: str, detail: str, at: datetime, is_safe: bool
     ) -> None:
         """See ``StockRepository.condemn``."""
-        condemn_rows(
-            self._session, serial, code=code, detail=detail, at=at, is_chip_safe=is_safe
-        )
+        condemn_rows(self._session, serial, code=code, detail=detail, at=at, is_chip_safe=is_safe)
         self._session.flush()
 
     def release(self, serial: Serial, *, at: datetime) -> None:
@@ -325,7 +322,7 @@ class SqlStockRepository:
         ]
         return min(times, default=None)
 
-    def _sites(self, chosen: Callable[[sa.Select[Any]], sa.Select[Any]]) -> Iterator[Site]:
+    def _sites(self, chosen: Callable[[_Select], _Select]) -> Iterator[Site]:
         rows = self._session.execute(
             chosen(
                 sa.select(StockSiteRow, OrganisationRow.code).outerjoin(
@@ -408,9 +405,7 @@ def _standing(chip: ChipRow, card: CardRow | None) -> ChipStanding:
         stock_class=None
         if chip.is_stolen
         else class_of(state, card_state, is_sample=chip.sampled_at is not None),
-        is_in_hand=not (
-            is_destroyed or chip.is_stolen or card_state is CardState.HANDED_OVER
-        ),
+        is_in_hand=not (is_destroyed or chip.is_stolen or card_state is CardState.HANDED_OVER),
         is_destroyed=is_destroyed,
         held=chip.held,
         card=None if card is None else CardReference(card.reference),

@@ -183,9 +183,7 @@ def count_differences(account: SiteAccount, counted: StockCount) -> tuple[CountD
     """Every class in which a count and the records differ."""
     expected = account.to_count()
     return tuple(
-        CountDifference(
-            stock_class=each, counted=counted.of(each), expected=expected.of(each)
-        )
+        CountDifference(stock_class=each, counted=counted.of(each), expected=expected.of(each))
         for each in StockClass
         if counted.of(each) != expected.of(each)
     )

@@ -111,7 +111,9 @@ class DayClose:
                 hint="look for what is missing, and count again",
             )
         if self.state is DayCloseState.CLOSED:
-            raise ConflictError(f"site {self.site} was closed with this count", code="stock.day-closed")
+            raise ConflictError(
+                f"site {self.site} was closed with this count", code="stock.day-closed"
+            )
         two_different_people(self.counted_by, account, act="to close a day")
         return replace(self, state=DayCloseState.CLOSED, closed_by=account, closed_at=at)
 
@@ -152,9 +154,7 @@ class Destruction:
         """
         self.require_open()
         two_different_people(self.first_witness, account, act="to destroy chips")
-        return replace(
-            self, state=DestructionState.DESTROYED, second_witness=account, second_at=at
-        )
+        return replace(self, state=DestructionState.DESTROYED, second_witness=account, second_at=at)
 
     def withdrawn(self) -> "Destruction":
         """The same, not carried out.

@@ -118,8 +118,7 @@ class ClosingOfDays:
                         "state": close.state.value,
                         **{f"{each.value}-counted": counted.of(each) for each in StockClass},
                         **{
-                            f"{each.value}-expected": close.expected.of(each)
-                            for each in StockClass
+                            f"{each.value}-expected": close.expected.of(each) for each in StockClass
                         },
                         "missing": len(missing),
                         "unexpected": len(unexpected),

@@ -75,9 +75,7 @@ class DestructionOfChips:
             )
         return DestroyedChips(destruction=destruction, serials=chosen)
 
-    def confirm(
-        self, destruction_id: DestructionId, *, chips: int, actor: Actor
-    ) -> DestroyedChips:
+    def confirm(self, destruction_id: DestructionId, *, chips: int, actor: Actor) -> DestroyedChips:
         """As the second witness, say that so many chips were destroyed; they exist no more.
 
         Raises:

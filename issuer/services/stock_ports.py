@@ -106,7 +106,9 @@ class StockRepository(Protocol):
     def sample(self, serials: Sequence[Serial], *, remark: str, at: datetime) -> None:
         """Take chips out as samples: no station takes them any more."""
 
-    def condemn(self, serial: Serial, *, code: str, detail: str, at: datetime, is_safe: bool) -> None:
+    def condemn(
+        self, serial: Serial, *, code: str, detail: str, at: datetime, is_safe: bool
+    ) -> None:
         """Take a chip, and the card on it, out of production for good.
 
         Raises:
@@ -191,7 +193,5 @@ class StockActRepository(Protocol):
     def stopped(self, serials: Sequence[Serial]) -> frozenset[Serial]:
         """Those of the chips that are on the stop list, reported or confirmed."""
 
-    def stops(
-        self, *, states: Sequence[StopState] = (), limit: int
-    ) -> tuple[Stop, ...]:
+    def stops(self, *, states: Sequence[StopState] = (), limit: int) -> tuple[Stop, ...]:
         """The newest lines."""

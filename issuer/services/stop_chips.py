@@ -1,5 +1,8 @@
-"""Use case: the stop list. One person reports a chip stolen or missing, and no station takes it from then on;
-another one confirms it, which is final, or lifts it because the chip was found."""
+"""Use case: the stop list, on which chips stand that were stolen or are missing.
+
+One person reports a chip, and no station takes it from then on; another one confirms the report, which is final, or
+lifts it because the chip was found.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +49,10 @@ class StopList:
                 site = self._site(transaction, standing)
                 # A chip that never came belongs to no site: then whoever watches over the first store reports it.
                 self.desk.demand(
-                    transaction, actor, Right.WRITE_STOCK, site or transaction.stock.site(FIRST_STORE)
+                    transaction,
+                    actor,
+                    Right.WRITE_STOCK,
+                    site or transaction.stock.site(FIRST_STORE),
                 )
                 if serial in listed:
                     raise ConflictError(

@@ -227,9 +227,7 @@ def _create_acts() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_stock_destructions"),
     )
-    op.create_index(
-        "ix_stock_destructions_first_at_id", "stock_destructions", ["first_at", "id"]
-    )
+    op.create_index("ix_stock_destructions_first_at_id", "stock_destructions", ["first_at", "id"])
     op.create_table(
         "stock_destruction_chips",
         sa.Column("destruction_id", sa.Uuid(), nullable=False),
@@ -244,9 +242,7 @@ def _create_acts() -> None:
         ),
         sa.PrimaryKeyConstraint("destruction_id", "serial", name="pk_stock_destruction_chips"),
     )
-    op.create_index(
-        "ix_stock_destruction_chips_serial", "stock_destruction_chips", ["serial"]
-    )
+    op.create_index("ix_stock_destruction_chips_serial", "stock_destruction_chips", ["serial"])
     op.create_table(
         "stock_stops",
         sa.Column("sequence", _sequence(), autoincrement=True, nullable=False),
@@ -296,9 +292,7 @@ def _change_chips() -> None:
         table.add_column(
             sa.Column("is_stolen", sa.Boolean(), nullable=False, server_default=sa.false())
         )
-        table.create_foreign_key(
-            "fk_chips_site_stock_sites", "stock_sites", ["site"], ["code"]
-        )
+        table.create_foreign_key("fk_chips_site_stock_sites", "stock_sites", ["site"], ["code"])
         table.create_check_constraint(
             op.f("ck_chips_stolen"), "NOT is_stolen OR state = 'condemned'"
         )
