@@ -26,6 +26,7 @@ from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusListRoom
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.production_ports import CardLine, Clock, MemberToBind, NewCard
+from issuer.services.status_ports import StatusMarkStore
 
 __all__ = ["SqlCardLedger", "SqlCardRegister", "read_job", "read_secrets"]
 
@@ -127,7 +128,7 @@ class SqlCardLedger(SqlCardRegister):
             )
 
     def status_list_to_fill(
-        self, *, size: int, draw_list_id: Callable[[], bytes]
+        self, *, size: int, draw_list_id: Callable[[], bytes], marks: StatusMarkStore
     ) -> StatusListRoom:
         """See ``CardLedger.status_list_to_fill``."""
         with self._database.writing() as session:
@@ -137,15 +138,18 @@ class SqlCardLedger(SqlCardRegister):
                 .order_by(StatusListRow.created_at.desc(), StatusListRow.list_id)
                 .limit(1)
             ).one_or_none()
-            if newest is not None:
+            # A list without its mark was begun before the database was restored: nobody knows what was drawn since.
+            drawn = None if newest is None else marks.drawn(newest.list_id, size=size)
+            if newest is not None and drawn is not None:
                 taken = session.scalars(
                     sa.select(CardRow.status_index).where(CardRow.status_list == newest.list_id)
                 )
-                found = StatusListRoom(list_id=newest.list_id, size=size, taken=frozenset(taken))
+                found = StatusListRoom(list_id=newest.list_id, size=size, taken=drawn.union(taken))
                 if found.room:
                     return found
             list_id = draw_list_id()
             now = self._clock()
+            marks.begin(list_id, size=size)
             session.add(StatusListRow(list_id=list_id, size=size, created_at=now))
             journal(session, "status-list-begun", at=now, detail=list_id.hex())
             return StatusListRoom(list_id=list_id, size=size)

@@ -32,6 +32,7 @@ from issuer.db.request_tables import (
     RequestEventRow,
     RequestRow,
 )
+from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
 from issuer.db.stock_tables import (
     DayCloseRow,
     DestructionChipRow,
@@ -80,6 +81,9 @@ __all__ = [
     "RetiredNumberRow",
     "SecondFactorRow",
     "SessionRow",
+    "StationClaimRow",
+    "StationDayRow",
+    "StationRow",
     "StatusListRow",
     "StockMovementRow",
     "StockSiteRow",

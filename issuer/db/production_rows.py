@@ -1,12 +1,15 @@
 """Rows of production and domain values; and the one way in which a row's state moves: checked and journaled."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from card_layout.curves import EcPublicKey, NamedCurve
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.station_tables import StationClaimRow
 from issuer.domain.card import (
     Card,
     CardEvent,
@@ -23,6 +26,8 @@ from issuer.errors import IssuerRefusedError
 from issuer.services.production_ports import ChipRecord
 
 __all__ = [
+    "NOBODY",
+    "Producer",
     "card_of",
     "chip_of",
     "condemn_rows",
@@ -35,6 +40,19 @@ __all__ = [
 ]
 
 _MAX_DETAIL_CHARACTERS = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Producer:
+    """At which station, and by whom, something was done to a chip."""
+
+    station: str | None = None
+    account: str | None = None
+
+
+NOBODY: Final = Producer()
+"""Where no station did it."""
+
 _CURVES_BY_OID = {curve.oid: curve for curve in NamedCurve}
 
 
@@ -105,7 +123,13 @@ def locked_card(session: Session, reference: CardReference) -> CardRow:
 
 
 def move_chip(
-    session: Session, row: ChipRow, event: ChipEvent, at: datetime, *, code: str | None = None
+    session: Session,
+    row: ChipRow,
+    event: ChipEvent,
+    at: datetime,
+    *,
+    code: str | None = None,
+    by: Producer = NOBODY,
 ) -> None:
     """Move a chip's state, with its line in the journal.
 
@@ -113,17 +137,19 @@ def move_chip(
         TransitionError: the event cannot happen now.
     """
     row.state = next_chip_state(ChipState(row.state), event).value
-    journal(session, event.value, at=at, serial=row.serial, code=code)
+    journal(session, event.value, at=at, serial=row.serial, code=code, by=by)
 
 
-def move_card(session: Session, row: CardRow, event: CardEvent, at: datetime) -> None:
+def move_card(
+    session: Session, row: CardRow, event: CardEvent, at: datetime, *, by: Producer = NOBODY
+) -> None:
     """Move a card's state, with its line in the journal.
 
     Raises:
         TransitionError: the event cannot happen now.
     """
     row.state = next_card_state(CardState(row.state), event).value
-    journal(session, event.value, at=at, serial=row.serial, reference=row.reference)
+    journal(session, event.value, at=at, serial=row.serial, reference=row.reference, by=by)
 
 
 def condemn_rows(
@@ -134,6 +160,7 @@ def condemn_rows(
     detail: str,
     at: datetime,
     is_chip_safe: bool,
+    by: Producer = NOBODY,
 ) -> None:
     """Condemn a chip and the card on it, if any.
 
@@ -145,6 +172,14 @@ def condemn_rows(
     """
     chip = locked_chip(session, serial)
     card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial).with_for_update())
+    claim = session.get(StationClaimRow, serial)
+    if claim is not None and claim.released_at is None and not is_chip_safe:
+        # What the station did with it is not here yet: the card may be finished.
+        raise IssuerRefusedError(
+            f"chip {serial.hex().upper()} is in the hands of station {claim.station}",
+            code="chip.claimed",
+            hint="reject it at the station; where that cannot be, destroy it and say so",
+        )
     if card is not None:
         if may_be_operational(CardState(card.state)) and not is_chip_safe:
             raise IssuerRefusedError(
@@ -165,6 +200,7 @@ def condemn_rows(
         reference=None if card is None else card.reference,
         code=code,
         detail=detail,
+        by=by,
     )
 
 
@@ -177,6 +213,7 @@ def journal(
     reference: bytes | None = None,
     code: str | None = None,
     detail: str | None = None,
+    by: Producer = NOBODY,
 ) -> None:
     """Append one event; it is committed with what it tells of."""
     session.add(
@@ -187,5 +224,7 @@ def journal(
             reference=reference,
             code=code,
             detail=detail[:_MAX_DETAIL_CHARACTERS] if detail else None,
+            station=by.station,
+            account=by.account,
         )
     )

@@ -29,6 +29,7 @@ class AuditSubject(enum.StrEnum):
     REQUEST = "request"
     SERVICE = "service"
     STOCK = "stock"
+    STATION = "station"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

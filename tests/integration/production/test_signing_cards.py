@@ -90,7 +90,12 @@ class Bench:
         self.chips = [workshop.blank(1), workshop.blank(2)]
         for chip in self.chips:
             workshop.visit(chip, StationTask.INITIALISE)
-        bind_cards(ledger=workshop.cards, profile=workshop.profile, random_bytes=bytes_of(5))
+        bind_cards(
+            ledger=workshop.cards,
+            profile=workshop.profile,
+            random_bytes=bytes_of(5),
+            marks=workshop.marks,
+        )
 
     def signing(self) -> CardSigning:
         return CardSigning(
