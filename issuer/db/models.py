@@ -2,6 +2,7 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
@@ -33,6 +34,7 @@ from issuer.db.request_tables import (
     RequestRow,
 )
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
+from issuer.db.status_tables import StatusPublicationRow
 from issuer.db.stock_tables import (
     DayCloseRow,
     DestructionChipRow,
@@ -51,6 +53,7 @@ __all__ = [
     "AuditRecordRow",
     "Base",
     "BatchAuthorisationRow",
+    "CardChangeRow",
     "CardContentsRow",
     "CardEventRow",
     "CardRow",
@@ -85,6 +88,7 @@ __all__ = [
     "StationDayRow",
     "StationRow",
     "StatusListRow",
+    "StatusPublicationRow",
     "StockMovementRow",
     "StockSiteRow",
     "StockStopRow",

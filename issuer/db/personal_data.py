@@ -30,6 +30,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "audit_head": Holding.NOBODY,
     "audit_records": Holding.PSEUDONYMOUS,
     "batch_authorisations": Holding.NOBODY,
+    "card_changes": Holding.BLANKED,
     "card_contents": Holding.DELETED,
     "card_events": Holding.PSEUDONYMOUS,
     "cards": Holding.BLANKED,
@@ -67,6 +68,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "stock_movements": Holding.STAFF,
     "stock_sites": Holding.NOBODY,
     "stock_stops": Holding.STAFF,
+    "status_publications": Holding.NOBODY,
 }
 
 KEPT_MEMBER_COLUMNS: Final = frozenset(

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from issuer.db.base import insert_rows
 from issuer.db.organisation_rows import OrganisationRow
-from issuer.db.production_rows import condemn_rows, journal, locked_chip
+from issuer.db.production_rows import Producer, condemn_rows, journal, locked_chip
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.stock_tables import DayCloseRow, StockMovementRow, StockSiteRow, StockStopRow
 from issuer.domain.card import CardReference, CardState
@@ -130,7 +130,7 @@ class SqlStockRepository:
                     for serial in new
                 ],
             )
-            self._journal(new, "chip-received", at=at, detail=delivery)
+            self._journal(new, "chip-received", account=account, at=at, detail=delivery)
             self._movement(
                 MovementKind.DELIVERED, None, site, chips=len(new), account=account, at=at
             )
@@ -164,22 +164,43 @@ class SqlStockRepository:
     ) -> None:
         """See ``StockRepository.move``."""
         self._update(serials, {"site": target})
-        self._journal(serials, f"chip-{kind.value}", at=at, detail=f"{source} to {target}")
+        self._journal(
+            serials, f"chip-{kind.value}", account=account, at=at, detail=f"{source} to {target}"
+        )
         self._movement(kind, source, target, chips=len(serials), account=account, at=at)
 
-    def sample(self, serials: Sequence[Serial], *, remark: str, at: datetime) -> None:
+    def sample(
+        self, serials: Sequence[Serial], *, remark: str, account: AccountName, at: datetime
+    ) -> None:
         """See ``StockRepository.sample``."""
         self._update(serials, {"sampled_at": at, "held": HELD_AS_SAMPLE})
-        self._journal(serials, "chip-sampled", at=at, code=HELD_AS_SAMPLE, detail=remark)
+        self._journal(
+            serials, "chip-sampled", account=account, at=at, code=HELD_AS_SAMPLE, detail=remark
+        )
 
     def condemn(
-        self, serial: Serial, *, code: str, detail: str, at: datetime, is_safe: bool
+        self,
+        serial: Serial,
+        *,
+        code: str,
+        detail: str,
+        account: AccountName,
+        at: datetime,
+        is_safe: bool,
     ) -> None:
         """See ``StockRepository.condemn``."""
-        condemn_rows(self._session, serial, code=code, detail=detail, at=at, is_chip_safe=is_safe)
+        condemn_rows(
+            self._session,
+            serial,
+            code=code,
+            detail=detail,
+            at=at,
+            is_chip_safe=is_safe,
+            by=Producer(account=account),
+        )
         self._session.flush()
 
-    def release(self, serial: Serial, *, at: datetime) -> None:
+    def release(self, serial: Serial, *, account: AccountName, at: datetime) -> None:
         """See ``StockRepository.release``."""
         row = locked_chip(self._session, serial)
         name = serial.hex().upper()
@@ -190,7 +211,14 @@ class SqlStockRepository:
                 f"chip {name} is held because of {row.held}, so looking at it releases nothing",
                 code=row.held,
             )
-        journal(self._session, "released", at=at, serial=serial, code=row.held)
+        journal(
+            self._session,
+            "released",
+            at=at,
+            serial=serial,
+            code=row.held,
+            by=Producer(account=account),
+        )
         row.held = None
 
     def account(self, site: SiteCode) -> SiteAccount:
@@ -355,6 +383,7 @@ class SqlStockRepository:
         serials: Sequence[Serial],
         kind: str,
         *,
+        account: AccountName,
         at: datetime,
         code: str | None = None,
         detail: str,
@@ -363,7 +392,14 @@ class SqlStockRepository:
             self._session,
             CardEventRow,
             [
-                {"at": at, "kind": kind, "serial": serial, "code": code, "detail": detail}
+                {
+                    "at": at,
+                    "kind": kind,
+                    "serial": serial,
+                    "code": code,
+                    "detail": detail,
+                    "account": account,
+                }
                 for serial in serials
             ],
         )

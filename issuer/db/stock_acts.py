@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.base import insert_rows
-from issuer.db.production_rows import condemn_rows, journal, locked_chip
+from issuer.db.production_rows import Producer, condemn_rows, journal, locked_chip
 from issuer.db.production_tables import CardEventRow, ChipRow
 from issuer.db.stock_accounts import parts_of
 from issuer.db.stock_tables import (
@@ -87,9 +87,18 @@ class SqlStockActRepository:
             query = query.where(DayCloseRow.site == site)
         return tuple(_close(row) for row in self._session.scalars(query))
 
-    def note_missing(self, serials: Sequence[Serial], *, site: SiteCode, at: datetime) -> None:
+    def note_missing(
+        self, serials: Sequence[Serial], *, site: SiteCode, account: AccountName, at: datetime
+    ) -> None:
         """See ``StockActRepository.note_missing``."""
-        self._journal(serials, "count-missing", at=at, code="stock.count-differs", detail=site)
+        self._journal(
+            serials,
+            "count-missing",
+            account=account,
+            at=at,
+            code="stock.count-differs",
+            detail=site,
+        )
 
     def store_destruction(
         self, destruction: Destruction, serials: Sequence[Serial] | None = None
@@ -160,7 +169,9 @@ class SqlStockActRepository:
             )
         return frozenset(found)
 
-    def mark_destroyed(self, serials: Sequence[Serial], *, at: datetime) -> None:
+    def mark_destroyed(
+        self, serials: Sequence[Serial], *, account: AccountName, at: datetime
+    ) -> None:
         """See ``StockActRepository.mark_destroyed``."""
         for part in parts_of(serials):
             self._session.execute(
@@ -170,7 +181,7 @@ class SqlStockActRepository:
                 .execution_options(synchronize_session=False)
             )
         self._session.expire_all()
-        self._journal(serials, "destroyed", at=at, code=None, detail=None)
+        self._journal(serials, "destroyed", account=account, at=at, code=None, detail=None)
 
     def store_stop(self, stop: Stop) -> None:
         """See ``StockActRepository.store_stop``."""
@@ -187,6 +198,7 @@ class SqlStockActRepository:
         row.concluded_at = stop.concluded_at
         self._session.flush()
         at = stop.concluded_at or stop.reported_at
+        by = Producer(account=stop.concluded_by or stop.reported_by)
         journal(
             self._session,
             f"stop-{stop.state.value}",
@@ -194,12 +206,13 @@ class SqlStockActRepository:
             serial=stop.serial,
             code=HELD_AS_STOLEN,
             detail=stop.reason.value,
+            by=by,
         )
         if stop.site is not None:
-            self._follow(stop, stop.site, at)
+            self._follow(stop, stop.site, at, by)
         self._session.flush()
 
-    def _follow(self, stop: Stop, site: SiteCode, at: datetime) -> None:
+    def _follow(self, stop: Stop, site: SiteCode, at: datetime, by: Producer) -> None:
         """What becomes of a chip of the stock."""
         chip = locked_chip(self._session, stop.serial)
         if stop.state is StopState.REPORTED:
@@ -208,7 +221,7 @@ class SqlStockActRepository:
             chip.held = None if chip.sampled_at is None else HELD_AS_SAMPLE
         else:
             if ChipState(chip.state) is not ChipState.CONDEMNED:
-                # The chip is not here; that its card must be revoked is the caller's care.
+                # The chip is not here, and a card that may work is revoked.
                 condemn_rows(
                     self._session,
                     stop.serial,
@@ -216,6 +229,7 @@ class SqlStockActRepository:
                     detail=stop.reason.value,
                     at=at,
                     is_chip_safe=True,
+                    by=by,
                 )
             chip.held = None
             chip.condemned_for = HELD_AS_STOLEN
@@ -274,6 +288,7 @@ class SqlStockActRepository:
         serials: Sequence[Serial],
         kind: str,
         *,
+        account: AccountName,
         at: datetime,
         code: str | None,
         detail: str | None,
@@ -282,7 +297,14 @@ class SqlStockActRepository:
             self._session,
             CardEventRow,
             [
-                {"at": at, "kind": kind, "serial": serial, "code": code, "detail": detail}
+                {
+                    "at": at,
+                    "kind": kind,
+                    "serial": serial,
+                    "code": code,
+                    "detail": detail,
+                    "account": account,
+                }
                 for serial in serials
             ],
         )

@@ -106,7 +106,9 @@ class ClosingOfDays:
                 counted_at=now,
             )
             transaction.stock_acts.store_close(close)
-            transaction.stock_acts.note_missing(missing[:NAMED_SERIALS], site=site, at=now)
+            transaction.stock_acts.note_missing(
+                missing[:NAMED_SERIALS], site=site, account=actor.account, at=now
+            )
             transaction.audit.append(
                 site_record(
                     "counted",

@@ -103,11 +103,12 @@ class DestructionOfChips:
                         serial,
                         code=CONDEMNED_BY_PERSON,
                         detail=destruction.manner,
+                        account=actor.account,
                         at=now,
                         is_safe=True,
                     )
             # What can be told apart by serial is marked last, when nothing else can refuse.
-            transaction.stock_acts.mark_destroyed(serials, at=now)
+            transaction.stock_acts.mark_destroyed(serials, account=actor.account, at=now)
             transaction.stock_acts.store_destruction(destroyed)
             transaction.audit.append(
                 site_record("destroyed", place, actor=actor, at=now, details=_details(destroyed))

@@ -103,11 +103,20 @@ class StockRepository(Protocol):
     ) -> None:
         """Bring chips that are in hand at one site to another."""
 
-    def sample(self, serials: Sequence[Serial], *, remark: str, at: datetime) -> None:
+    def sample(
+        self, serials: Sequence[Serial], *, remark: str, account: AccountName, at: datetime
+    ) -> None:
         """Take chips out as samples: no station takes them any more."""
 
     def condemn(
-        self, serial: Serial, *, code: str, detail: str, at: datetime, is_safe: bool
+        self,
+        serial: Serial,
+        *,
+        code: str,
+        detail: str,
+        account: AccountName,
+        at: datetime,
+        is_safe: bool,
     ) -> None:
         """Take a chip, and the card on it, out of production for good.
 
@@ -117,7 +126,7 @@ class StockRepository(Protocol):
             TransitionError: it is condemned already, or its card was handed over.
         """
 
-    def release(self, serial: Serial, *, at: datetime) -> None:
+    def release(self, serial: Serial, *, account: AccountName, at: datetime) -> None:
         """Let stations take a held chip again.
 
         Raises:
@@ -156,7 +165,9 @@ class StockActRepository(Protocol):
     def closes(self, site: SiteCode | None = None, *, limit: int) -> tuple[DayClose, ...]:
         """The newest counts, of a site or all."""
 
-    def note_missing(self, serials: Sequence[Serial], *, site: SiteCode, at: datetime) -> None:
+    def note_missing(
+        self, serials: Sequence[Serial], *, site: SiteCode, account: AccountName, at: datetime
+    ) -> None:
         """The journal says of these chips that a count did not find them."""
 
     def store_destruction(
@@ -177,7 +188,9 @@ class StockActRepository(Protocol):
     def waiting_for_destruction(self, serials: Sequence[Serial]) -> frozenset[Serial]:
         """Those of the chips that stand in a destruction without its second witness."""
 
-    def mark_destroyed(self, serials: Sequence[Serial], *, at: datetime) -> None:
+    def mark_destroyed(
+        self, serials: Sequence[Serial], *, account: AccountName, at: datetime
+    ) -> None:
         """The chips exist no more."""
 
     def store_stop(self, stop: Stop) -> None:

@@ -156,7 +156,7 @@ class StockRoom:
             for standing in in_hand_at(transaction, chosen, site).values():
                 if standing.stock_class is not StockClass.LEFT or standing.card is not None:
                     raise _not_blank(standing.serial, "only a blank without a card is a sample")
-            transaction.stock.sample(chosen, remark=text, at=now)
+            transaction.stock.sample(chosen, remark=text, account=actor.account, at=now)
             transaction.audit.append(
                 site_record(
                     "sampled",
@@ -182,7 +182,12 @@ class StockRoom:
             site = self._site_of(transaction, serial)
             self.desk.demand(transaction, actor, Right.DESTROY_CARDS, site)
             transaction.stock.condemn(
-                serial, code=CONDEMNED_BY_PERSON, detail=text, at=now, is_safe=False
+                serial,
+                code=CONDEMNED_BY_PERSON,
+                detail=text,
+                account=actor.account,
+                at=now,
+                is_safe=False,
             )
             transaction.audit.append(chip_record("condemned", serial, site, actor=actor, at=now))
 
@@ -197,7 +202,7 @@ class StockRoom:
         with self.desk.register.writing() as transaction:
             site = self._site_of(transaction, serial)
             self.desk.demand(transaction, actor, Right.CONTROL_QUALITY, site)
-            transaction.stock.release(serial, at=now)
+            transaction.stock.release(serial, account=actor.account, at=now)
             transaction.audit.append(chip_record("released", serial, site, actor=actor, at=now))
 
     def accounts(self, *, actor: Actor) -> tuple[SiteView, ...]:

@@ -77,9 +77,14 @@ class OfficeStock(SqlStockLedger):
     ) -> None:
         with self._register.writing() as transaction:
             transaction.stock.condemn(
-                serial, code=code, detail=detail, at=self._clock(), is_safe=is_safe
+                serial,
+                code=code,
+                detail=detail,
+                account=EVERYBODY.account,
+                at=self._clock(),
+                is_safe=is_safe,
             )
 
     def release(self, serial: Serial) -> None:
         with self._register.writing() as transaction:
-            transaction.stock.release(serial, at=self._clock())
+            transaction.stock.release(serial, account=EVERYBODY.account, at=self._clock())

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015_stock"
-down_revision = "0014_requests"
+revision = "0017_stock"
+down_revision = "0016_card_validity"
 branch_labels = None
 depends_on = None
 
