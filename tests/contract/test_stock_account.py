@@ -1,5 +1,6 @@
 """What the stock of chips keeps to; SQLite always, PostgreSQL where a URL is given."""
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -79,17 +80,73 @@ class Stock:
             return [each.record() for each in transaction.audit.records()]
 
 
+@pytest.fixture(scope="module")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("template") / "issuer.sqlite"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def postgresql_database(postgresql_server: str) -> Iterator[Database]:
+    """One schema for all tests here, emptied behind each: to build one takes longer than any of them."""
+    name = f"membercard_{uuid.uuid4().hex}"
+    engine = sa.create_engine(postgresql_server)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.CreateSchema(name))
+    inside = sa.engine.make_url(postgresql_server).update_query_dict(
+        {"options": f"-csearch_path={name}"}
+    )
+    database = Database(inside.render_as_string(hide_password=False))
+    upgrade(database)
+    yield database
+    database.close()
+    with engine.begin() as connection:
+        connection.execute(sa.schema.DropSchema(name, cascade=True))
+    engine.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def stock(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stock]:
+def stock(
+    request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: bytes
+) -> Iterator[Stock]:
     if request.param == "sqlite":
+        (tmp_path / "issuer.sqlite").write_bytes(sqlite_template)
         database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
     else:
-        database = Database(request.getfixturevalue("postgresql_url"))
-    upgrade(database)
+        database = request.getfixturevalue("postgresql_database")
+    with database.reading() as session:
+        head = session.execute(sa.text("SELECT sequence, digest FROM audit_head")).one()
     made = Stock(database)
     made.prepare()
     yield made
-    database.close()
+    if request.param == "sqlite":
+        database.close()
+        return
+    with database.writing() as session:
+        # Without the guards that keep these tables as they are.
+        session.execute(sa.text("SET LOCAL session_replication_role = replica"))
+        for table in _WRITTEN:
+            session.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608 - our own names
+        session.execute(sa.text("DELETE FROM stock_sites WHERE code <> 'store'"))
+        session.execute(
+            sa.text("UPDATE audit_head SET sequence = :sequence, digest = :digest"),
+            {"sequence": head.sequence, "digest": head.digest},
+        )
+
+
+_WRITTEN = (
+    "audit_records",
+    "card_events",
+    "stock_stops",
+    "stock_destruction_chips",
+    "stock_destructions",
+    "stock_day_closes",
+    "stock_movements",
+    "chips",
+)
 
 
 def code_of(caught: pytest.ExceptionInfo[IssuerError]) -> str:
