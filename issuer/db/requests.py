@@ -201,6 +201,11 @@ class SqlRequestRepository:
         )
         return {RequestState(state): count for state, count in self._session.execute(query)}
 
+    def count_up_to(self, question: RequestQuestion, most: int) -> int:
+        """See ``RequestRepository.count_up_to``."""
+        found = _narrowed(sa.select(RequestRow.id), question).limit(most).subquery()
+        return self._session.scalar(sa.select(sa.func.count()).select_from(found)) or 0
+
     def count_by_kind(self, question: RequestQuestion) -> Mapping[RequestKind, int]:
         """See ``RequestRepository.count_by_kind``."""
         query = _narrowed(
@@ -219,7 +224,11 @@ class SqlRequestRepository:
             .where(
                 DecisionRequestRow.decision_id == decision_id,
                 RequestRow.state == RequestState.TABLED.value,
-                RequestEventRow.account == account,
+                sa.or_(
+                    RequestEventRow.account == account,
+                    # Somebody of another instance whose account has the same name may be the same person.
+                    RequestEventRow.account.endswith(f":{account}", autoescape=True),
+                ),
                 RequestEventRow.kind.in_([each.value for each in kinds]),
             )
             .limit(1)
@@ -340,6 +349,14 @@ def _narrowed(query: _Query, question: RequestQuestion) -> _Query:
                 )
             )
         )
+    if question.untouched is not None:
+        query = query.where(
+            ~sa.exists().where(
+                RequestEventRow.request_id == RequestRow.id,
+                RequestEventRow.account == question.untouched.account,
+                RequestEventRow.kind.in_(sorted(each.value for each in question.untouched.steps)),
+            )
+        )
     return query
 
 
@@ -372,6 +389,7 @@ def _request(row: RequestRow, code: str) -> CardRequest:
         version=row.version,
         created_at=row.created_at,
         card_number=None if row.card_number is None else CardNumber(row.card_number),
+        held_by=row.held_by,
     )
 
 
@@ -387,6 +405,7 @@ def _values(request: CardRequest, organisation_id: uuid.UUID) -> dict[str, objec
         "version": request.version,
         "created_at": request.created_at,
         "card_number": request.card_number,
+        "held_by": request.held_by,
     }
 
 

@@ -138,7 +138,7 @@ def test_a_condemned_card_that_may_work_is_revoked_and_another_is_not(stage: Car
     unfinished = stage.add_card(2, stage.add_member(2), state=CardState.SIGNED)
     stock = OfficeStock(stage.database, stage.clock)
     for number in (1, 2):
-        stock.condemn(Serial(number.to_bytes(10, "big")), code="test", is_destroyed=True)
+        stock.condemn(Serial(number.to_bytes(10, "big")), code="test", is_safe=True)
     assert state_of(stage, working) is ListedState.REVOKED
     assert state_of(stage, unfinished) is ListedState.NOT_HANDED_OVER
 

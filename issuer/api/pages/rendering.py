@@ -57,6 +57,20 @@ NAVIGATION: Final = (
         right=Right.READ_MEMBERS,
     ),
     Entry(
+        path="/requests",
+        label=message("Requests"),
+        icon="requests",
+        key="r",
+        right=Right.READ_REQUESTS,
+    ),
+    Entry(
+        path="/decisions",
+        label=message("Decisions"),
+        icon="decisions",
+        key="c",
+        right=Right.READ_REQUESTS,
+    ),
+    Entry(
         path="/imports",
         label=message("Import"),
         icon="import",
@@ -70,6 +84,13 @@ NAVIGATION: Final = (
         icon="organisations",
         key="o",
         right=Right.READ_ORGANISATIONS,
+    ),
+    Entry(
+        path="/reports",
+        label=message("Reports"),
+        icon="reports",
+        key="q",
+        right=Right.READ_REPORTS,
     ),
     Entry(
         path="/people", label=message("People"), icon="account", key="p", right=Right.MANAGE_PEOPLE
@@ -171,6 +192,7 @@ def _environment(language: Language) -> Environment:
     environment.filters["day"] = words.date
     environment.filters["moment"] = words.time
     environment.filters["figure"] = words.number
+    environment.filters["share"] = words.share
     environment.filters["machine_time"] = datetime.isoformat
     environment.globals["static"] = static_url
     environment.globals["new_key"] = new_key

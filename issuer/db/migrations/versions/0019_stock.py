@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017_stock"
-down_revision = "0016_card_validity"
+revision = "0019_stock"
+down_revision = "0018_bundles"
 branch_labels = None
 depends_on = None
 
