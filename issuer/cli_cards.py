@@ -17,6 +17,7 @@ from issuer.bootstrap_production import (
     ProductionHome,
     open_production_office,
 )
+from issuer.cli_card_validity import card_validity_app
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -46,6 +47,9 @@ _PRINTABLE_STATES = tuple(
 )
 
 cards_app = typer.Typer(help="The cards: bind, sign, list, hand over.", rich_markup_mode=None)
+
+# Without a name of their own, these become commands of the same object.
+cards_app.add_typer(card_validity_app)
 
 AllOption = Annotated[bool, typer.Option("--all", help="All that are due.")]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many.")]
