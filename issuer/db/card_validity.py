@@ -104,6 +104,7 @@ class SqlCardValidity:
         move_card(self._session, card, CardEvent.HANDED_OVER, at)
         card.handed_over_at = at
         card.handed_over_to = to
+        self._destroy_secrets(card)
         fulfil_request(self._session, RequestId(card.request_id), account=account, at=at)
         end = ValidityStep(event=ValidityEvent.ENDED, account=account, reason=EndReason.REPLACED)
         for each in older:
@@ -130,6 +131,19 @@ class SqlCardValidity:
                 remark=row.remark,
             )
             for row in rows
+        )
+
+    def _destroy_secrets(self, card: CardRow) -> None:
+        """From now on the card itself says them to whoever holds it, and nobody else has a use for them.
+
+        The keyed digest of the document number stays, against its repetition, and what the signer signed.
+        """
+        card.sealed_secrets = b""
+        self._session.execute(
+            sa.update(CardContentsRow)
+            .where(CardContentsRow.reference == card.reference)
+            .values(sealed=b"")
+            .execution_options(synchronize_session="fetch")
         )
 
     def _lock(self, member_id: MemberId) -> Sequence[CardRow]:
