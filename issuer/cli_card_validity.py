@@ -1,8 +1,11 @@
-"""Commands of cards in their members' hands: ``cards report``, ``confirm``, ``resume``, ``suspend``, ``collect``, ``give-back``, ``return``."""
+"""Commands of cards in their members' hands: ``cards report``, ``confirm``, ``resume``, ``suspend``, ``collect``, ``give-back``, ``return``, ``revoke``."""
 
+import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +16,7 @@ from issuer.cli_context import (
     FormatOption,
     OutputFormat,
     command_context,
+    print_json,
     print_json_list,
     standard_error,
     standard_output,
@@ -20,14 +24,23 @@ from issuer.cli_context import (
 from issuer.cli_rights import needs
 from issuer.domain.card import CardReference
 from issuer.domain.card_validity import REPORTS, EndReason
+from issuer.domain.requests import RequestId
 from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerDataError, IssuerRefusedError
+from issuer.reference_files import read_references
 from issuer.services.card_lifecycle import CardLifecycle
 from issuer.services.card_validity_ports import CardRecord
+from issuer.services.draft_requests import RequestDrafting
+from issuer.services.revoke_references import (
+    CompromisedSigner,
+    CompromiseOutcome,
+    CompromiseStep,
+)
 
 __all__ = ["card_validity_app"]
 
 _REFUSED = 1
+_UNUSUAL = (CompromiseStep.UNKNOWN, CompromiseStep.REPORTED_OTHERWISE)
 
 card_validity_app = typer.Typer(rich_markup_mode=None)
 
@@ -219,6 +232,80 @@ def return_command(
         output_format,
         lambda lifecycle, card, actor: lifecycle.take_back(card, actor=actor, remark=remark),
     )
+
+
+@card_validity_app.command(
+    "revoke",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office cards revoke --references cards.csv --remark "ds-3 was stolen"
+  membercard-issuer --home office cards revoke --references cards.csv --format json
+""",
+)
+@needs(Right.REVOKE_CARDS, by_use_case=True)
+def revoke_command(
+    context: typer.Context,
+    *,
+    references: Annotated[
+        Path,
+        typer.Option(help="The list that `membercard-pki signer compromise --references` wrote."),
+    ],
+    remark: RemarkOption = "",
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """End every card of a document signer whose key is in other hands; two people bring the same list.
+
+    The first suspends the cards, the second ends them, and their members' re-issues are drafted. The exit status is 1
+    where a card is not known here, was reported otherwise, or its re-issue could not be drafted.
+    """
+    actor = command_context(context).actor
+    steps: Counter[CompromiseStep] = Counter()
+    drafted = 0
+    unusual: list[CompromiseOutcome] = []
+    with open_register_home(command_context(context).home) as home:
+        signer = CompromisedSigner(
+            register=home.register,
+            drafting=RequestDrafting(
+                register=home.register,
+                clock=_now,
+                new_request_id=lambda: RequestId(uuid.uuid4()),
+            ),
+            clock=_now,
+        )
+        for outcome in signer.take(read_references(references), actor=actor, remark=remark):
+            steps[outcome.step] += 1
+            drafted += outcome.is_drafted
+            if outcome.code is not None or outcome.step in _UNUSUAL:
+                unusual.append(outcome)
+    if output_format is OutputFormat.JSON:
+        print_json(
+            {
+                **{step.value: steps[step] for step in CompromiseStep},
+                "drafted": drafted,
+                "unusual": [
+                    {
+                        "reference": each.reference.hex(),
+                        "step": each.step.value,
+                        "code": each.code,
+                    }
+                    for each in unusual
+                ],
+            }
+        )
+    else:
+        for each in unusual:
+            standard_error().print(
+                f"card {each.reference.hex()}: {each.step}"
+                + (f"; no re-issue drafted [{each.code}]" if each.code else ""),
+                markup=False,
+                soft_wrap=True,
+            )
+        told = ", ".join(f"{count} {step}" for step, count in sorted(steps.items()))
+        standard_output().print(
+            f"Cards of the list: {told or 'none'}; {drafted} re-issues drafted.", soft_wrap=True
+        )
+    if unusual:
+        raise typer.Exit(_REFUSED)
 
 
 @contextmanager
