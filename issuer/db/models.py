@@ -2,6 +2,13 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.bundle_tables import (
+    BundleConflictRow,
+    BundleRow,
+    InstanceRow,
+    LinkedMemberRow,
+    LinkedRequestRow,
+)
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
@@ -23,6 +30,7 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
+from issuer.db.reports import ReportLineRow
 from issuer.db.request_tables import (
     AllottedNumberRow,
     BatchAuthorisationRow,
@@ -45,6 +53,8 @@ __all__ = [
     "AuditRecordRow",
     "Base",
     "BatchAuthorisationRow",
+    "BundleConflictRow",
+    "BundleRow",
     "CardChangeRow",
     "CardContentsRow",
     "CardEventRow",
@@ -58,7 +68,10 @@ __all__ = [
     "ImportChunkRow",
     "ImportRow",
     "ImportRowRow",
+    "InstanceRow",
     "KeptRequestRow",
+    "LinkedMemberRow",
+    "LinkedRequestRow",
     "LoginAttemptRow",
     "MemberChangeRow",
     "MemberRow",
@@ -68,6 +81,7 @@ __all__ = [
     "OrganisationRow",
     "OrganisationVersionRow",
     "RegisterKeyRow",
+    "ReportLineRow",
     "RequestEventRow",
     "RequestRow",
     "RetiredNumberRow",
