@@ -16,7 +16,7 @@ from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.directory_ports import MemberDirectory
-from issuer.services.import_ports import ImportLedger
+from issuer.services.import_ports import ImportLedger, Likeness
 from issuer.services.number_ports import NumberRepository
 from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
@@ -27,7 +27,6 @@ __all__ = [
     "EvidenceStore",
     "HistoryPage",
     "HistoryPosition",
-    "Likeness",
     "MemberNumbers",
     "MemberPage",
     "MemberRepository",
@@ -48,14 +47,6 @@ class MemberNumbers:
     record_number: RecordNumber = field(repr=False)
     citizen_number: CitizenNumber = field(repr=False)
     earlier_card_number: CardNumber | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Likeness:
-    """By what two records of one person are likely to be alike."""
-
-    full_name: str = field(repr=False)
-    birth_date: date = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
