@@ -10,14 +10,18 @@ from typing import Final
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.services.second_factor_ports import RelyingParty
 from pki.certificates import extensions as ext
-from pki.certificates.certificate import CertificateError, load_certificate
+from pki.certificates.certificate import load_certificate
 from pki.certificates.names import TEST_WORD, common_name_of
 from pki.certificates.profile import ProfileKind
+from pki.errors import PkiDataError
 from pki.signed.credential_challenge import CredentialChallenge
 
 __all__ = ["check_asked_for_us", "check_operator", "operator_of"]
 
 _OPERATOR: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?", re.ASCII)
+_BEFORE_NAME: Final = "operator "
+"""So the common name of an operator's certificate begins."""
+
 _MAX_CERTIFICATE_BYTES: Final = 2048
 
 
@@ -68,12 +72,12 @@ def operator_of(certificate: bytes) -> str:
     try:
         found = load_certificate(certificate)
         purposes = ext.decode_extended_key_usage(found.extensions)
-        name = common_name_of(found.subject).removeprefix(f"{TEST_WORD} ")
-    except CertificateError as error:
+        words = common_name_of(found.subject).removeprefix(f"{TEST_WORD} ")
+    except PkiDataError as error:
         raise _invalid("a file that is no certificate") from error
     if purposes != frozenset(ProfileKind.OPERATOR.extended_key_usage):
         raise _invalid("a certificate of another kind")
-    return check_operator(name)
+    return check_operator(words.removeprefix(_BEFORE_NAME))
 
 
 def _invalid(what: str) -> IssuerDataError:
