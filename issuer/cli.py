@@ -105,6 +105,16 @@ _COMMANDS: Final = {
         attribute="numbers_app",
         help="The card numbers: grant blocks, list them.",
     ),
+    "instances": GuardedCommands(
+        module="issuer.cli_instances",
+        attribute="instances_app",
+        help="Other offices' registers, with which bundles are exchanged.",
+    ),
+    "bundle": GuardedCommands(
+        module="issuer.cli_bundles",
+        attribute="bundles_app",
+        help="Bundles between registers: signed, sealed files.",
+    ),
     "keys": GuardedCommands(
         module="issuer.cli_production",
         attribute="keys_app",
@@ -125,6 +135,11 @@ _COMMANDS: Final = {
         attribute="station_app",
         help="Work with chips: initialise blank ones, make cards of them.",
     ),
+    "status": GuardedCommands(
+        module="issuer.cli_status",
+        attribute="status_app",
+        help="The status list: what every card counts as, said to the world.",
+    ),
     "people": GuardedCommands(
         module="issuer.cli_people",
         attribute="people_app",
@@ -139,6 +154,11 @@ _COMMANDS: Final = {
         module="issuer.cli_jobs",
         attribute="jobs_app",
         help="Long work that was asked for: run it.",
+    ),
+    "reports": GuardedCommands(
+        module="issuer.cli_reports",
+        attribute="reports_app",
+        help="How right, complete, clean and live the register is, by organisation.",
     ),
     "backup": GuardedCommands(
         module="issuer.cli_backup",

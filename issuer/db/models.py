@@ -2,6 +2,14 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.bundle_tables import (
+    BundleConflictRow,
+    BundleRow,
+    InstanceRow,
+    LinkedMemberRow,
+    LinkedRequestRow,
+)
+from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
@@ -22,6 +30,7 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
+from issuer.db.reports import ReportLineRow
 from issuer.db.request_tables import (
     AllottedNumberRow,
     BatchAuthorisationRow,
@@ -33,6 +42,7 @@ from issuer.db.request_tables import (
     RequestRow,
 )
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
+from issuer.db.status_tables import StatusPublicationRow
 from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
@@ -43,6 +53,9 @@ __all__ = [
     "AuditRecordRow",
     "Base",
     "BatchAuthorisationRow",
+    "BundleConflictRow",
+    "BundleRow",
+    "CardChangeRow",
     "CardContentsRow",
     "CardEventRow",
     "CardRow",
@@ -55,7 +68,10 @@ __all__ = [
     "ImportChunkRow",
     "ImportRow",
     "ImportRowRow",
+    "InstanceRow",
     "KeptRequestRow",
+    "LinkedMemberRow",
+    "LinkedRequestRow",
     "LoginAttemptRow",
     "MemberChangeRow",
     "MemberRow",
@@ -65,6 +81,7 @@ __all__ = [
     "OrganisationRow",
     "OrganisationVersionRow",
     "RegisterKeyRow",
+    "ReportLineRow",
     "RequestEventRow",
     "RequestRow",
     "RetiredNumberRow",
@@ -74,4 +91,5 @@ __all__ = [
     "StationDayRow",
     "StationRow",
     "StatusListRow",
+    "StatusPublicationRow",
 ]

@@ -30,6 +30,9 @@ TABLES: Final[Mapping[str, Holding]] = {
     "audit_head": Holding.NOBODY,
     "audit_records": Holding.PSEUDONYMOUS,
     "batch_authorisations": Holding.NOBODY,
+    "card_changes": Holding.BLANKED,
+    "bundle_conflicts": Holding.BLANKED,
+    "bundles": Holding.NOBODY,
     "card_contents": Holding.DELETED,
     "card_events": Holding.PSEUDONYMOUS,
     "cards": Holding.BLANKED,
@@ -42,7 +45,10 @@ TABLES: Final[Mapping[str, Holding]] = {
     "import_chunks": Holding.NOBODY,
     "import_rows": Holding.BLANKED,
     "imports": Holding.NOBODY,
+    "instances": Holding.NOBODY,
     "kept_requests": Holding.STAFF,
+    "linked_members": Holding.BLANKED,
+    "linked_requests": Holding.PSEUDONYMOUS,
     "login_attempts": Holding.STAFF,
     "member_changes": Holding.DELETED,
     "members": Holding.BLANKED,
@@ -52,6 +58,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "organisation_versions": Holding.NOBODY,
     "organisations": Holding.NOBODY,
     "register_keys": Holding.NOBODY,
+    "report_lines": Holding.NOBODY,
     "request_events": Holding.BLANKED,
     "requests": Holding.PSEUDONYMOUS,
     "retired_numbers": Holding.PSEUDONYMOUS,
@@ -61,6 +68,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "station_days": Holding.STAFF,
     "stations": Holding.NOBODY,
     "status_lists": Holding.NOBODY,
+    "status_publications": Holding.NOBODY,
 }
 
 KEPT_MEMBER_COLUMNS: Final = frozenset(

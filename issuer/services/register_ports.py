@@ -15,6 +15,8 @@ from issuer.domain.organisation_history import OrganisationAct
 from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.bundle_ports import ExchangeRepository
+from issuer.services.card_validity_ports import CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger, Likeness
 from issuer.services.number_ports import NumberRepository
@@ -134,6 +136,9 @@ class MemberRepository(Protocol):
     def count_in(self, code: OrganisationCode) -> int:
         """How many members are recorded in this organisation, or served there."""
 
+    def recorded_in(self, code: OrganisationCode) -> Sequence[MemberId]:
+        """The members who are recorded in this organisation itself."""
+
     def move_all(
         self, code: OrganisationCode, to: OrganisationCode, *, on: date, act: OrganisationAct
     ) -> int:
@@ -180,6 +185,10 @@ class RegisterTransaction(Protocol):
         """The decisions on them."""
 
     @property
+    def cards(self) -> CardValidityRepository:
+        """The cards, and what they count as."""
+
+    @property
     def numbers(self) -> NumberRepository:
         """The card numbers."""
 
@@ -190,6 +199,10 @@ class RegisterTransaction(Protocol):
     @property
     def audit(self) -> AuditTrail:
         """The audit trail; what is appended is stored with the rest of the transaction."""
+
+    @property
+    def exchange(self) -> ExchangeRepository:
+        """Other instances, bundles, and conflicts with what they state."""
 
     @property
     def imports(self) -> ImportLedger:

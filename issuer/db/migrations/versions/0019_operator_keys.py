@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016_operator_keys"
-down_revision = "0015_stations"
+revision = "0019_operator_keys"
+down_revision = "0018_bundles"
 branch_labels = None
 depends_on = None
 
