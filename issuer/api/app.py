@@ -36,6 +36,7 @@ from issuer.api.report_routes import report_router
 from issuer.api.request_routes import request_router
 from issuer.api.service_routes import service_router
 from issuer.api.session_routes import session_router
+from issuer.api.station_routes import station_router
 
 __all__ = ["bounded", "create_app", "describe"]
 
@@ -57,6 +58,7 @@ _ROUTERS: Final = (
     authorisation_router,
     operation_router,
     report_router,
+    station_router,
     service_router,
     shell_router,
     security_key_router,
