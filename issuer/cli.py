@@ -105,13 +105,23 @@ _COMMANDS: Final = {
         attribute="numbers_app",
         help="The card numbers: grant blocks, list them.",
     ),
+    "instances": GuardedCommands(
+        module="issuer.cli_instances",
+        attribute="instances_app",
+        help="Other offices' registers, with which bundles are exchanged.",
+    ),
+    "bundle": GuardedCommands(
+        module="issuer.cli_bundles",
+        attribute="bundles_app",
+        help="Bundles between registers: signed, sealed files.",
+    ),
     "keys": GuardedCommands(
         module="issuer.cli_production",
         attribute="keys_app",
         help="The issuer's master keys.",
     ),
     "stock": GuardedCommands(
-        module="issuer.cli_production",
+        module="issuer.cli_stock",
         attribute="stock_app",
         help="The stock of chips.",
     ),
@@ -120,10 +130,20 @@ _COMMANDS: Final = {
         attribute="cards_app",
         help="The cards: bind, sign, list, hand over.",
     ),
+    "stations": GuardedCommands(
+        module="issuer.cli_stations",
+        attribute="stations_app",
+        help="Stations elsewhere, at the centre: know them, give them chips, take their reports.",
+    ),
     "station": GuardedCommands(
         module="issuer.cli_station",
         attribute="station_app",
         help="Work with chips: initialise blank ones, make cards of them.",
+    ),
+    "status": GuardedCommands(
+        module="issuer.cli_status",
+        attribute="status_app",
+        help="The status list: what every card counts as, said to the world.",
     ),
     "people": GuardedCommands(
         module="issuer.cli_people",

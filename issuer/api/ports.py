@@ -10,6 +10,7 @@ from issuer.domain.card_number import CardNumberScheme
 from issuer.services.audit_office import AuditOffice
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.decide_doubts import DoubtDesk
+from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.log_in import LogIn
 from issuer.services.look_at_organisations import LookingAtOrganisations
@@ -21,9 +22,12 @@ from issuer.services.people import People
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import PortraitStore
 from issuer.services.reports import Reports
+from issuer.services.request_office import RequestOffice
+from issuer.services.request_operations import RequestOperations
 from issuer.services.request_rates import RequestRates
 from issuer.services.second_factors import SecondFactors
 from issuer.services.upload_ports import Uploads
+from issuer.stations.desk import StationDesk
 
 __all__ = ["ApiServices", "Readiness"]
 
@@ -47,7 +51,8 @@ class ApiServices:
     """Everything that a route reaches.
 
     ``now`` is the clock, ``readiness`` looks anew at each call; ``second_factors`` is ``None`` where the settings do not
-    say where browsers find the console, ``oidc`` where they name no other service that says who somebody is.
+    say where browsers find the console, ``oidc`` where they name no other service that says who somebody is; ``stations`` where no certificates of the exchange
+    with stations are installed.
     """
 
     log_in: LogIn
@@ -63,10 +68,14 @@ class ApiServices:
     operations: OperationDesk
     imports: Imports
     doubts: DoubtDesk
+    requests: RequestOffice
+    request_operations: RequestOperations
+    decision_operations: DecisionOperations
     people: People
     audit: AuditOffice
     finding_in_vietnamese: Callable[[str], str]
     uploads: Uploads
+    stations: StationDesk | None
     member_template: Callable[[], bytes]
     reports: Reports
     report_file: Callable[..., bytes]

@@ -7,11 +7,11 @@ from sqlalchemy.orm import Session
 
 from issuer.db.base import Database
 from issuer.db.card_contents import CardContents
+from issuer.db.card_validity import SqlCardValidity
 from issuer.db.member_rows import MemberRow
 from issuer.db.production_rows import card_of, chip_of, journal, locked_card, locked_chip, move_card
 from issuer.db.production_tables import CardContentsRow, CardRow, ChipRow, StatusListRow
 from issuer.db.request_tables import RequestRow
-from issuer.db.requests import fulfil_request
 from issuer.db.sealing import Sealer
 from issuer.domain.card import Card, CardEvent, CardReference, CardState
 from issuer.domain.card_job import CardJob
@@ -70,13 +70,8 @@ class SqlCardRegister:
 
     def hand_over(self, reference: CardReference, *, to: str, account: AccountName) -> None:
         """See ``CardLedger.hand_over``."""
-        now = self._clock()
         with self._database.writing() as session:
-            card = locked_card(session, reference)
-            move_card(session, card, CardEvent.HANDED_OVER, now)
-            card.handed_over_at = now
-            card.handed_over_to = to
-            fulfil_request(session, RequestId(card.request_id), account=account, at=now)
+            SqlCardValidity(session).hand_over(reference, to=to, account=account, at=self._clock())
 
 
 class SqlCardLedger(SqlCardRegister):
@@ -97,6 +92,8 @@ class SqlCardLedger(SqlCardRegister):
                 .join(RequestRow, RequestRow.member_id == MemberRow.id)
                 .where(
                     RequestRow.state == RequestState.DECIDED.value,
+                    # Another instance has it made where it was handed over.
+                    RequestRow.held_by.is_(None),
                     MemberRow.standing.in_(_STANDINGS),
                     MemberRow.erased_at.is_(None),
                     ~has_card,
@@ -239,6 +236,7 @@ class SqlCardLedger(SqlCardRegister):
             or member is None
             or request.member_id != card.member_id
             or request.state != RequestState.DECIDED.value
+            or request.held_by is not None
             or member.standing not in _STANDINGS
             or member.erased_at is not None
         ):
@@ -284,7 +282,16 @@ class SqlCardLedger(SqlCardRegister):
 
 
 def read_secrets(sealer: Sealer, row: CardRow) -> CardSecrets:
-    """The secrets of a card's row."""
+    """The secrets of a card's row.
+
+    Raises:
+        IssuerRefusedError: ``card.secrets-destroyed``: it was handed over.
+    """
+    if not row.sealed_secrets:
+        raise IssuerRefusedError(
+            "the card was handed over, and its secrets were destroyed",
+            code="card.secrets-destroyed",
+        )
     return CardSecrets.from_bytes(
         sealer.open(row.sealed_secrets, purpose=_SECRETS, row=row.reference)
     )
@@ -306,6 +313,7 @@ def read_job(session: Session, sealer: Sealer, reference: CardReference) -> Card
     chip_key = None if chip_row is None else chip_of(chip_row).public_key
     if stored is None or chip_key is None:
         raise IssuerRefusedError("the card is not signed", code="card.not-signed")
+    secrets = read_secrets(sealer, card)
     contents = CardContents.from_bytes(sealer.open(stored.sealed, purpose=_CONTENTS, row=reference))
     files = dict(contents.files)
     if stored.security_object_file is not None:
@@ -314,7 +322,7 @@ def read_job(session: Session, sealer: Sealer, reference: CardReference) -> Card
         reference=reference,
         serial=Serial(card.serial),
         profile=card.profile,
-        secrets=read_secrets(sealer, card),
+        secrets=secrets,
         mrz_information=contents.mrz_information,
         contents=files,
         chip_key=chip_key,

@@ -25,10 +25,10 @@ from issuer.domain.organisation import OrganisationCode
 from issuer.domain.organisation_history import OrganisationAct
 from issuer.domain.requests import NUMBERED_STATES
 from issuer.errors import ConflictError, IssuerRefusedError
+from issuer.services.import_ports import Likeness
 from issuer.services.register_ports import (
     HistoryPage,
     HistoryPosition,
-    Likeness,
     MemberNumbers,
     MemberPage,
     PagePosition,
@@ -241,6 +241,16 @@ class SqlMemberRepository:
             or 0
             for column in (MemberRow.organisation_id, MemberRow.served_in_id)
         )
+
+    def recorded_in(self, code: OrganisationCode) -> Sequence[MemberId]:
+        """See ``MemberRepository.recorded_in``."""
+        found = self._session.scalars(
+            sa.select(MemberRow.id)
+            .join(OrganisationRow, OrganisationRow.id == MemberRow.organisation_id)
+            .where(OrganisationRow.code == code, MemberRow.erased_at.is_(None))
+            .order_by(MemberRow.id)
+        )
+        return [MemberId(each) for each in found]
 
     def move_all(
         self, code: OrganisationCode, to: OrganisationCode, *, on: date, act: OrganisationAct

@@ -2,6 +2,14 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.bundle_tables import (
+    BundleConflictRow,
+    BundleRow,
+    InstanceRow,
+    LinkedMemberRow,
+    LinkedRequestRow,
+)
+from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
@@ -34,6 +42,15 @@ from issuer.db.request_tables import (
     RequestRow,
 )
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
+from issuer.db.status_tables import StatusPublicationRow
+from issuer.db.stock_tables import (
+    DayCloseRow,
+    DestructionChipRow,
+    DestructionRow,
+    StockMovementRow,
+    StockSiteRow,
+    StockStopRow,
+)
 from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
@@ -44,19 +61,28 @@ __all__ = [
     "AuditRecordRow",
     "Base",
     "BatchAuthorisationRow",
+    "BundleConflictRow",
+    "BundleRow",
+    "CardChangeRow",
     "CardContentsRow",
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "DayCloseRow",
     "DecisionRequestRow",
     "DecisionRow",
+    "DestructionChipRow",
+    "DestructionRow",
     "DisclosureRow",
     "ErasureRow",
     "FileToDestroyRow",
     "ImportChunkRow",
     "ImportRow",
     "ImportRowRow",
+    "InstanceRow",
     "KeptRequestRow",
+    "LinkedMemberRow",
+    "LinkedRequestRow",
     "LoginAttemptRow",
     "MemberChangeRow",
     "MemberRow",
@@ -76,4 +102,8 @@ __all__ = [
     "StationDayRow",
     "StationRow",
     "StatusListRow",
+    "StatusPublicationRow",
+    "StockMovementRow",
+    "StockSiteRow",
+    "StockStopRow",
 ]

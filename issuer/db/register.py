@@ -7,6 +7,9 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
+from issuer.db.bundle_conflicts import SqlExchange
+from issuer.db.bundle_seals import BundleSeals
+from issuer.db.card_validity import SqlCardValidity
 from issuer.db.decisions import SqlDecisionRepository
 from issuer.db.directory import SqlMemberDirectory
 from issuer.db.import_seals import ImportSeals
@@ -19,9 +22,13 @@ from issuer.db.organisations import SqlOrganisationRepository
 from issuer.db.people import SqlAccountRepository
 from issuer.db.requests import SqlRequestRepository
 from issuer.db.sealing import Sealer
+from issuer.db.stock_accounts import SqlStockRepository
+from issuer.db.stock_acts import SqlStockActRepository
 from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.bundle_ports import ExchangeRepository
+from issuer.services.card_validity_ports import CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
 from issuer.services.number_ports import NumberRepository
@@ -32,6 +39,7 @@ from issuer.services.register_ports import (
     RegisterTransaction,
 )
 from issuer.services.request_ports import DecisionRepository, RequestRepository
+from issuer.services.stock_ports import StockActRepository, StockRepository
 from issuer.services.subject_ports import SubjectRepository
 
 __all__ = ["SqlRegister"]
@@ -56,13 +64,19 @@ class SqlRegisterTransaction:
         self.subjects: SubjectRepository = SqlSubjectRepository(session, seals)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
         self.imports: ImportLedger = SqlImportLedger(
-            session, lambda: ImportSeals(keys.open(session, is_writing=is_writing).sealer)
+            session, lambda: ImportSeals(keys.open(session, is_writing=is_writing).sealer), seals
         )
         self.people: AccountRepository = SqlAccountRepository(session)
         self.sessions: SessionRepository = SqlSessionRepository(session)
         self.requests: RequestRepository = SqlRequestRepository(session)
         self.decisions: DecisionRepository = SqlDecisionRepository(session)
+        self.cards: CardValidityRepository = SqlCardValidity(session)
         self.numbers: NumberRepository = SqlNumberRepository(session, seals)
+        self.stock: StockRepository = SqlStockRepository(session)
+        self.stock_acts: StockActRepository = SqlStockActRepository(session)
+        self.exchange: ExchangeRepository = SqlExchange(
+            session, lambda: BundleSeals(keys.open(session, is_writing=is_writing).sealer)
+        )
         self.audit: AuditTrail = SqlAuditTrail(session, is_writing=is_writing)
 
 

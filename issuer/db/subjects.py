@@ -6,6 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.bundle_tables import BundleConflictRow, LinkedMemberRow
+from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
@@ -138,6 +140,17 @@ class SqlSubjectRepository:
             .where(RequestEventRow.request_id.in_(requests))
             .values(remark="")
         )
+        # What other instances stated of the person.
+        self._update(
+            sa.update(BundleConflictRow)
+            .where(BundleConflictRow.member_id == erasure.member_id)
+            .values(sealed=b"", reason="")
+        )
+        self._update(
+            sa.update(LinkedMemberRow)
+            .where(LinkedMemberRow.member_id == erasure.member_id)
+            .values(sealed=b"")
+        )
         seals = self._seals()
         for each in numbers:
             # The same number may have been two things of one person, or retired before.
@@ -159,6 +172,11 @@ class SqlSubjectRepository:
             sa.delete(CardContentsRow)
             .where(CardContentsRow.reference.in_(references))
             .execution_options(synchronize_session=False)
+        )
+        self._update(
+            sa.update(CardChangeRow)
+            .where(CardChangeRow.reference.in_(references))
+            .values(remark="")
         )
         self._update(
             sa.update(CardRow)

@@ -19,7 +19,9 @@ from issuer.db.personal_data import KEPT_MEMBER_COLUMNS, TABLES, Holding, blank_
 from issuer.db.production_tables import CardContentsRow, CardRow, ChipRow, StatusListRow
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
+from issuer.domain.card import CardReference
 from issuer.domain.card_number import CardNumber
+from issuer.domain.card_validity import ValidityEvent, ValidityStep
 from issuer.domain.data_subjects import (
     DeletionGround,
     Disclosure,
@@ -133,7 +135,8 @@ def add_card(database: Database, number: int, *, state: str = "handed-over") -> 
             session.add(StatusListRow(list_id=bytes(8), size=100, created_at=NOW))
         session.add(
             ChipRow(
-                serial=number.to_bytes(10, "big"), state="received", key_curve=None, key_point=None,
+                serial=number.to_bytes(10, "big"), site="store",
+                state="received", key_curve=None, key_point=None,
                 held=None, condemned_for=None, delivery="D", received_at=NOW,
             )
         )  # fmt: skip
@@ -260,7 +263,17 @@ def test_what_was_made_for_a_card_is_destroyed_and_the_card_register_stays(
 ) -> None:
     reference = add_card(database, 1)
     other = add_card(database, 2)
+    with register.writing() as transaction:
+        transaction.cards.take(
+            CardReference(reference),
+            ValidityStep(event=ValidityEvent.SUSPENDED, account=AccountName("clerk")),
+            at=NOW,
+            remark="một lý do",
+        )
     erase(register, 1)
+    with register.reading() as transaction:
+        [change] = transaction.cards.changes(CardReference(reference))
+        assert (change.event, change.remark) == (ValidityEvent.SUSPENDED, "")
     with database.reading() as session:
         card = session.get(CardRow, reference)
         assert card is not None

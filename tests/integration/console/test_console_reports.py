@@ -46,7 +46,7 @@ def test_the_tree_is_shown_in_bars_and_leads_down(counted: Any) -> None:
     assert level.text.index("Đảng ủy xã Một") < level.text.index("Đảng ủy xã Hai")
     # Nobody states a phone, and two of each three names are alike: nothing of it is complete.
     assert 'width="0" height="10"' in level.text
-    assert 'class="bar-good" width="1000"' in level.text
+    assert 'class="gauge-good" width="1000"' in level.text
     deepest = client.get("/reports?above=C-011")
     assert deepest.status_code == 200
     StrictPage(deepest.text)
