@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.browsing import measure_browsing
 from tests.benchmarks.conversing import measure_conversing
 from tests.benchmarks.importing import measure_importing
 from tests.benchmarks.inspecting import measure_inspecting
@@ -30,6 +31,7 @@ MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
     measure_transport,
     measure_signing_service,
     measure_importing,
+    measure_browsing,
     measure_terminal,
 )
 
