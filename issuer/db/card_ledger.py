@@ -173,6 +173,7 @@ class SqlCardLedger(SqlCardRegister):
                         card.secrets.to_bytes(), purpose=_SECRETS, row=card.reference
                     ),
                     bound_at=now,
+                    batch_id=card.batch_id,
                 )
             )
             journal(

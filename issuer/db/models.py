@@ -2,6 +2,7 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.batch_tables import BatchEventRow, BatchRequestRow, BatchRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
@@ -42,6 +43,9 @@ __all__ = [
     "AuditRecordRow",
     "Base",
     "BatchAuthorisationRow",
+    "BatchEventRow",
+    "BatchRequestRow",
+    "BatchRow",
     "CardContentsRow",
     "CardEventRow",
     "CardRow",

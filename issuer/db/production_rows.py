@@ -6,7 +6,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from card_layout.curves import EcPublicKey, NamedCurve
+from issuer.db.batch_progress import begin_production, settle_batch
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.domain.batch import BatchId
 from issuer.domain.card import (
     Card,
     CardEvent,
@@ -35,6 +37,8 @@ __all__ = [
 ]
 
 _MAX_DETAIL_CHARACTERS = 400
+_NOBODY = "system"
+"""What the audit trail says where a program acted and nobody told it for whom."""
 _CURVES_BY_OID = {curve.oid: curve for curve in NamedCurve}
 
 
@@ -68,6 +72,9 @@ def card_of(row: CardRow) -> Card:
         handed_over_at=row.handed_over_at,
         handed_over_to=row.handed_over_to,
         condemned_for=row.condemned_for,
+        batch_id=None if row.batch_id is None else BatchId(row.batch_id),
+        produced_by=row.produced_by,
+        passed_by=row.passed_by,
     )
 
 
@@ -105,7 +112,13 @@ def locked_card(session: Session, reference: CardReference) -> CardRow:
 
 
 def move_chip(
-    session: Session, row: ChipRow, event: ChipEvent, at: datetime, *, code: str | None = None
+    session: Session,
+    row: ChipRow,
+    event: ChipEvent,
+    at: datetime,
+    *,
+    code: str | None = None,
+    account: str | None = None,
 ) -> None:
     """Move a chip's state, with its line in the journal.
 
@@ -113,17 +126,28 @@ def move_chip(
         TransitionError: the event cannot happen now.
     """
     row.state = next_chip_state(ChipState(row.state), event).value
-    journal(session, event.value, at=at, serial=row.serial, code=code)
+    journal(session, event.value, at=at, serial=row.serial, code=code, account=account)
 
 
-def move_card(session: Session, row: CardRow, event: CardEvent, at: datetime) -> None:
-    """Move a card's state, with its line in the journal.
+def move_card(
+    session: Session, row: CardRow, event: CardEvent, at: datetime, *, account: str | None = None
+) -> None:
+    """Move a card's state, with its line in the journal; the first card of a batch begins its production.
 
     Raises:
         TransitionError: the event cannot happen now.
     """
     row.state = next_card_state(CardState(row.state), event).value
-    journal(session, event.value, at=at, serial=row.serial, reference=row.reference)
+    journal(
+        session,
+        event.value,
+        at=at,
+        serial=row.serial,
+        reference=row.reference,
+        account=account,
+    )
+    if event is CardEvent.PERSONALISATION_BEGUN and row.batch_id is not None:
+        begin_production(session, row.batch_id, account=account or _NOBODY, at=at)
 
 
 def condemn_rows(
@@ -134,6 +158,7 @@ def condemn_rows(
     detail: str,
     at: datetime,
     is_chip_safe: bool,
+    account: str | None = None,
 ) -> None:
     """Condemn a chip and the card on it, if any.
 
@@ -165,7 +190,10 @@ def condemn_rows(
         reference=None if card is None else card.reference,
         code=code,
         detail=detail,
+        account=account,
     )
+    if card is not None and card.batch_id is not None:
+        settle_batch(session, card.batch_id, account=account or _NOBODY, at=at)
 
 
 def journal(
@@ -177,6 +205,7 @@ def journal(
     reference: bytes | None = None,
     code: str | None = None,
     detail: str | None = None,
+    account: str | None = None,
 ) -> None:
     """Append one event; it is committed with what it tells of."""
     session.add(
@@ -187,5 +216,6 @@ def journal(
             reference=reference,
             code=code,
             detail=detail[:_MAX_DETAIL_CHARACTERS] if detail else None,
+            account=account,
         )
     )

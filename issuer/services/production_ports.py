@@ -12,6 +12,7 @@ from typing import Protocol
 from card_layout.atr import LifeCycle
 from card_layout.curves import EcPublicKey
 from card_layout.transport.connection import CardConnection
+from issuer.domain.batch import BatchId
 from issuer.domain.card import Card, CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.card_number import CardNumber
@@ -96,6 +97,7 @@ class NewCard:
     profile: str
     status: StatusIndex
     secrets: CardSecrets = field(repr=False)
+    batch_id: BatchId | None = None
 
 
 class StockLedger(Protocol):

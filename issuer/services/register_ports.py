@@ -15,6 +15,7 @@ from issuer.domain.organisation_history import OrganisationAct
 from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.batch_ports import BatchRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
 from issuer.services.number_ports import NumberRepository
@@ -187,6 +188,10 @@ class RegisterTransaction(Protocol):
     @property
     def decisions(self) -> DecisionRepository:
         """The decisions on them."""
+
+    @property
+    def batches(self) -> BatchRepository:
+        """The batches of cards."""
 
     @property
     def numbers(self) -> NumberRepository:

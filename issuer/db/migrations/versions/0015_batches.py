@@ -1,0 +1,170 @@
+"""Batches: which requests each holds, what happened to it, and who made and passed each card."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015_batches"
+down_revision = "0014_requests"
+branch_labels = None
+depends_on = None
+
+_CARD_COLUMNS = (
+    sa.Column("batch_id", sa.Uuid(), nullable=True),
+    sa.Column("produced_by", sa.String(length=200), nullable=True),
+    sa.Column("passed_by", sa.String(length=200), nullable=True),
+    sa.Column("passed_at", sa.DateTime(timezone=True), nullable=True),
+    sa.Column("box", sa.Integer(), nullable=True),
+    sa.Column("received_at", sa.DateTime(timezone=True), nullable=True),
+)
+
+
+def upgrade() -> None:
+    """Cards that were made before belong to no batch."""
+    _create_batches()
+    _create_events()
+    with op.batch_alter_table("cards") as table:
+        for column in _CARD_COLUMNS:
+            table.add_column(column.copy())
+        table.create_foreign_key("fk_cards_batch_id_batches", "batches", ["batch_id"], ["id"])
+        table.create_check_constraint(
+            op.f("ck_cards_passed"),
+            "(passed_by IS NULL) = (passed_at IS NULL)"
+            " AND (passed_by IS NULL OR (produced_by IS NOT NULL AND passed_by <> produced_by))",
+        )
+    op.create_index("ix_cards_batch_id_state", "cards", ["batch_id", "state"])
+    op.add_column("card_events", sa.Column("account", sa.String(length=200), nullable=True))
+
+
+def downgrade() -> None:
+    """Which cards were made together, and by whom, is lost."""
+    op.drop_column("card_events", "account")
+    op.drop_index("ix_cards_batch_id_state", "cards")
+    with op.batch_alter_table("cards") as table:
+        table.drop_constraint(op.f("ck_cards_passed"), type_="check")
+        table.drop_constraint("fk_cards_batch_id_batches", type_="foreignkey")
+        for column in reversed(_CARD_COLUMNS):
+            table.drop_column(column.name)
+    op.drop_table("batch_events")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION batch_events_append_only()")
+    op.drop_table("batch_requests")
+    op.drop_table("batches")
+
+
+def _create_batches() -> None:
+    op.create_table(
+        "batches",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("receiver_id", sa.Uuid(), nullable=False),
+        sa.Column("decision_id", sa.Uuid(), nullable=False),
+        sa.Column("follow_up_of", sa.Uuid(), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("proof", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("cards", sa.Integer(), nullable=True),
+        sa.Column("proposed_by", sa.String(length=200), nullable=True),
+        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("confirmed_by", sa.String(length=200), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("carrier", sa.String(length=200), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('open', 'freezing', 'frozen', 'signed', 'producing', 'controlled', 'packed',"
+            " 'dispatched', 'received', 'handed-over', 'cancelled')",
+            name=op.f("ck_batches_state"),
+        ),
+        sa.CheckConstraint("version > 0", name=op.f("ck_batches_version")),
+        sa.CheckConstraint(
+            "(proof IS NULL) = (proposed_by IS NULL) AND (proof IS NULL) = (proposed_at IS NULL)"
+            " AND (proof IS NULL) = (cards IS NULL)"
+            " AND (proof IS NOT NULL OR state IN ('open', 'cancelled'))",
+            name=op.f("ck_batches_proposed"),
+        ),
+        sa.CheckConstraint(
+            "(confirmed_by IS NULL) = (confirmed_at IS NULL)"
+            " AND (confirmed_by IS NOT NULL) = (state NOT IN ('open', 'freezing', 'cancelled'))"
+            " AND (confirmed_by IS NULL OR confirmed_by <> proposed_by)",
+            name=op.f("ck_batches_confirmed"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["receiver_id"], ["organisations.id"], name="fk_batches_receiver_id_organisations"
+        ),
+        sa.ForeignKeyConstraint(
+            ["decision_id"], ["decisions.id"], name="fk_batches_decision_id_decisions"
+        ),
+        sa.ForeignKeyConstraint(
+            ["follow_up_of"], ["batches.id"], name="fk_batches_follow_up_of_batches"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_batches"),
+    )
+    op.create_index("ix_batches_created_at_id", "batches", ["created_at", "id"])
+    op.create_index("ix_batches_decision_id", "batches", ["decision_id"])
+    op.create_index("ix_batches_receiver_id_state", "batches", ["receiver_id", "state"])
+    op.create_table(
+        "batch_requests",
+        sa.Column("batch_id", sa.Uuid(), nullable=False),
+        sa.Column("request_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("is_live", sa.Boolean(), nullable=False),
+        sa.Column("line_digest", sa.LargeBinary(length=32), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["batch_id"], ["batches.id"], name="fk_batch_requests_batch_id_batches"
+        ),
+        sa.ForeignKeyConstraint(
+            ["request_id"], ["requests.id"], name="fk_batch_requests_request_id_requests"
+        ),
+        sa.PrimaryKeyConstraint("batch_id", "request_id", name="pk_batch_requests"),
+    )
+    live = sa.text("is_live")
+    op.create_index(
+        "uq_batch_requests_request_id_live",
+        "batch_requests",
+        ["request_id"],
+        unique=True,
+        sqlite_where=live,
+        postgresql_where=live,
+    )
+    op.create_index(
+        "ix_batch_requests_batch_id_position", "batch_requests", ["batch_id", "position"]
+    )
+
+
+def _create_events() -> None:
+    op.create_table(
+        "batch_events",
+        sa.Column(
+            "sequence",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("batch_id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("account", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["batch_id"], ["batches.id"], name="fk_batch_events_batch_id_batches"
+        ),
+        sa.PrimaryKeyConstraint("sequence", name="pk_batch_events"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_batch_events_batch_id_sequence", "batch_events", ["batch_id", "sequence"])
+    for statement in (
+        _SQLITE_GUARDS if op.get_bind().dialect.name == "sqlite" else _POSTGRESQL_GUARDS
+    ):
+        op.execute(statement)
+
+
+_SQLITE_GUARDS = tuple(
+    f"CREATE TRIGGER batch_events_no_{verb.lower()} BEFORE {verb} ON batch_events"
+    " BEGIN SELECT RAISE(ABORT, 'batch_events is append-only'); END"
+    for verb in ("UPDATE", "DELETE")
+)
+_POSTGRESQL_GUARDS = (
+    """CREATE FUNCTION batch_events_append_only() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'batch_events is append-only'; END $$""",
+    """CREATE TRIGGER batch_events_append_only BEFORE DELETE OR TRUNCATE OR UPDATE ON batch_events
+       FOR EACH STATEMENT EXECUTE FUNCTION batch_events_append_only()""",
+)
