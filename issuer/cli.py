@@ -5,38 +5,147 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from card_layout.errors import CardError, CardRefusedError, TransportError
-from issuer.cli_audit import audit_app
 from issuer.cli_context import CommandContext
-from issuer.cli_decisions import decisions_app
-from issuer.cli_jobs import jobs_app
-from issuer.cli_login import add_login_commands
-from issuer.cli_member_records import member_records_app
-from issuer.cli_members import members_app
-from issuer.cli_numbers import numbers_app
-from issuer.cli_organisation_changes import organisation_changes_app
-from issuer.cli_people import people_app
-from issuer.cli_production import cards_app, keys_app, station_app, stock_app
-from issuer.cli_register import database_app, organisations_app
-from issuer.cli_requests import requests_app
-from issuer.cli_rights import deny_undeclared
-from issuer.cli_serve import SERVE_EXAMPLES, api_app, serve_command
-from issuer.cli_subjects import breach_app, subject_app
 from issuer.errors import IssuerError
 from pki.errors import PkiError
+from pki.lazy_commands import LazyCommands, LazyGroup
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "whole_app"]
 
 _REFUSED = 1
 _NOT_DONE = 2
 _USAGE = 64
 
+
+class GuardedCommands(LazyCommands):
+    """Commands of which those that do not say what they need run for nobody."""
+
+    def app(self, name: str) -> typer.Typer:
+        """Import them."""
+        found = super().app(name)
+        # It brings the database with it, which nobody waits for who asks for help.
+        from issuer.cli_rights import deny_undeclared  # noqa: PLC0415
+
+        deny_undeclared(found, *(() if self.is_command else (name,)))
+        return found
+
+
+_COMMANDS: Final = {
+    "serve": GuardedCommands(
+        module="issuer.cli_serve",
+        attribute="serve_app",
+        help="Serve the API and the console, until SIGTERM; only this machine can reach it.",
+        is_command=True,
+    ),
+    "login": GuardedCommands(
+        module="issuer.cli_login",
+        attribute="login_app",
+        help="Log in, and keep the session in a file that nobody else can read.",
+        is_command=True,
+    ),
+    "logout": GuardedCommands(
+        module="issuer.cli_login",
+        attribute="logout_app",
+        help="Log out: end the session and remove its file.",
+        is_command=True,
+    ),
+    "whoami": GuardedCommands(
+        module="issuer.cli_login",
+        attribute="whoami_app",
+        help="Say who is logged in here, as what, and until when.",
+        is_command=True,
+    ),
+    "database": GuardedCommands(
+        module="issuer.cli_database",
+        attribute="database_app",
+        help="Make the database, and bring it up to date.",
+    ),
+    "audit": GuardedCommands(
+        module="issuer.cli_audit",
+        attribute="audit_app",
+        help="The audit trail: who did what, in a chain that shows every change.",
+    ),
+    "subject": GuardedCommands(
+        module="issuer.cli_subjects",
+        attribute="subject_app",
+        help="The rights of the people in the register (Law 91/2025/QH15).",
+    ),
+    "breach": GuardedCommands(
+        module="issuer.cli_subjects",
+        attribute="breach_app",
+        help="A breach of personal data: whom it touches.",
+    ),
+    "organisations": GuardedCommands(
+        module="issuer.cli_register",
+        attribute="organisations_app",
+        help="The tree of organisations.",
+    ),
+    "members": GuardedCommands(
+        module="issuer.cli_members",
+        attribute="members_app",
+        help="The members: import, list, look at and change.",
+    ),
+    "requests": GuardedCommands(
+        module="issuer.cli_requests",
+        attribute="requests_app",
+        help="Requests for cards: draft, propose, endorse, compile, list, show.",
+    ),
+    "decisions": GuardedCommands(
+        module="issuer.cli_decisions",
+        attribute="decisions_app",
+        help="Decisions on requests: create, confirm, list, show.",
+    ),
+    "numbers": GuardedCommands(
+        module="issuer.cli_numbers",
+        attribute="numbers_app",
+        help="The card numbers: grant blocks, list them.",
+    ),
+    "keys": GuardedCommands(
+        module="issuer.cli_production",
+        attribute="keys_app",
+        help="The issuer's master keys.",
+    ),
+    "stock": GuardedCommands(
+        module="issuer.cli_production",
+        attribute="stock_app",
+        help="The stock of chips.",
+    ),
+    "cards": GuardedCommands(
+        module="issuer.cli_cards",
+        attribute="cards_app",
+        help="The cards: bind, sign, list, hand over.",
+    ),
+    "station": GuardedCommands(
+        module="issuer.cli_station",
+        attribute="station_app",
+        help="Work with chips: initialise blank ones, make cards of them.",
+    ),
+    "people": GuardedCommands(
+        module="issuer.cli_people",
+        attribute="people_app",
+        help="Accounts: who may log in, and as what.",
+    ),
+    "api": GuardedCommands(
+        module="issuer.cli_serve",
+        attribute="api_app",
+        help="The HTTP API: its description.",
+    ),
+    "jobs": GuardedCommands(
+        module="issuer.cli_jobs",
+        attribute="jobs_app",
+        help="Long work that was asked for: run it.",
+    ),
+}
+"""Every command and group; its module is imported when it is called."""
+
 app = typer.Typer(
     name="membercard-issuer",
+    cls=LazyGroup.of(_COMMANDS),
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -84,32 +193,12 @@ def root(
     context.obj = CommandContext(home, allow_development_cards, session)
 
 
-# Without a name of their own, these become commands of the same object.
-members_app.add_typer(member_records_app)
-organisations_app.add_typer(organisation_changes_app)
-
-for _name, _commands in (
-    ("database", database_app),
-    ("audit", audit_app),
-    ("subject", subject_app),
-    ("breach", breach_app),
-    ("organisations", organisations_app),
-    ("members", members_app),
-    ("requests", requests_app),
-    ("decisions", decisions_app),
-    ("numbers", numbers_app),
-    ("keys", keys_app),
-    ("stock", stock_app),
-    ("cards", cards_app),
-    ("station", station_app),
-    ("people", people_app),
-    ("api", api_app),
-    ("jobs", jobs_app),
-):
-    app.add_typer(_commands, name=_name)
-app.command("serve", epilog=SERVE_EXAMPLES)(serve_command)
-add_login_commands(app)
-deny_undeclared(app)
+def whole_app() -> typer.Typer:
+    """All commands, imported; for whoever looks at every one of them."""
+    whole = typer.Typer()
+    for name, commands in _COMMANDS.items():
+        whole.add_typer(commands.app(name), name=None if commands.is_command else name)
+    return whole
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

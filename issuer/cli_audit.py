@@ -42,7 +42,9 @@ from pki.record.transparency_proof import MAX_PROOF_BYTES
 
 __all__ = ["audit_app"]
 
-audit_app = typer.Typer(help="The audit trail: who did what, in a chain that shows every change.")
+audit_app = typer.Typer(
+    help="The audit trail: who did what, in a chain that shows every change.", rich_markup_mode=None
+)
 
 _CHECKPOINTS = "audit"
 """The folder of a home where checkpoints and the keys of logs are kept."""

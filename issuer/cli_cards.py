@@ -45,7 +45,7 @@ _PRINTABLE_STATES = tuple(
     state for state in CardState if state not in (CardState.BOUND, CardState.CONDEMNED)
 )
 
-cards_app = typer.Typer(help="The cards: bind, sign, list, hand over.")
+cards_app = typer.Typer(help="The cards: bind, sign, list, hand over.", rich_markup_mode=None)
 
 AllOption = Annotated[bool, typer.Option("--all", help="All that are due.")]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many.")]

@@ -38,8 +38,12 @@ __all__ = ["decisions_app"]
 
 _PAGE_ROWS = 100
 
-decisions_app = typer.Typer(help="Decisions on requests: create, confirm, list, show.")
-authorisation_app = typer.Typer(help="The authorisation by two that the signer demands.")
+decisions_app = typer.Typer(
+    help="Decisions on requests: create, confirm, list, show.", rich_markup_mode=None
+)
+authorisation_app = typer.Typer(
+    help="The authorisation by two that the signer demands.", rich_markup_mode=None
+)
 decisions_app.add_typer(authorisation_app, name="authorisation")
 
 DecisionArgument = Annotated[str, typer.Argument(help="The identifier of the decision.")]

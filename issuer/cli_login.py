@@ -26,36 +26,23 @@ from issuer.errors import IssuerError
 from issuer.identity.session_file import forget_session, read_session, write_session
 from issuer.services.log_in import LogIn, OpenedSession
 
-__all__ = ["add_login_commands"]
+__all__ = ["login_app", "logout_app", "whoami_app"]
 
 
-def add_login_commands(app: typer.Typer) -> None:
-    """Put the commands beside the objects of ``app``."""
-    app.command(
-        "login",
-        epilog="""\b
+login_app = typer.Typer(rich_markup_mode=None)
+logout_app = typer.Typer(rich_markup_mode=None)
+whoami_app = typer.Typer(rich_markup_mode=None)
+
+
+@login_app.command(
+    "login",
+    epilog="""\b
 Examples:
   membercard-issuer --home office login an.nguyen
   membercard-issuer --home office login an.nguyen --password-file an.password
   membercard-issuer --home office login an.nguyen --password-file given.password --new-password-file an.password
 """,
-    )(login_command)
-    app.command(
-        "logout",
-        epilog="""\b
-Examples:
-  membercard-issuer --home office logout
-""",
-    )(logout_command)
-    app.command(
-        "whoami",
-        epilog="""\b
-Examples:
-  membercard-issuer --home office whoami
-""",
-    )(whoami_command)
-
-
+)
 @needs_no_right("it is how somebody says who they are")
 def login_command(
     context: typer.Context,
@@ -93,6 +80,13 @@ def login_command(
         )
 
 
+@logout_app.command(
+    "logout",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office logout
+""",
+)
 @needs_no_right("it ends one's own session")
 def logout_command(context: typer.Context) -> None:
     """Log out: end the session and remove its file."""
@@ -103,6 +97,13 @@ def logout_command(context: typer.Context) -> None:
     standard_output().print("Nobody is logged in here any more.")
 
 
+@whoami_app.command(
+    "whoami",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office whoami
+""",
+)
 @needs_no_right("it says who one is oneself")
 def whoami_command(context: typer.Context, output_format: FormatOption = OutputFormat.TEXT) -> None:
     """Say who is logged in here, as what, and until when."""

@@ -32,7 +32,9 @@ MappingOption = Annotated[
     typer.Option("--mapping", help="A mapping file (TOML), where the list has other columns."),
 ]
 
-mapping_app = typer.Typer(help="Mapping files: lists with other columns than the template's.")
+mapping_app = typer.Typer(
+    help="Mapping files: lists with other columns than the template's.", rich_markup_mode=None
+)
 
 
 def member_layout(mapping: Path | None) -> Layout:

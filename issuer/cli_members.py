@@ -26,6 +26,7 @@ from issuer.cli_import_report import (
     write_template,
 )
 from issuer.cli_mapping import MappingOption, mapping_app, member_layout
+from issuer.cli_member_records import member_records_app
 from issuer.cli_questionable import questionable_app
 from issuer.cli_rights import needs, needs_no_right
 from issuer.domain.member import Member
@@ -42,7 +43,11 @@ _SHOWN_TO_PEOPLE = 20
 _PAGE_ROWS = 500
 _Outcome = TypeVar("_Outcome")
 
-members_app = typer.Typer(help="The members: import, list.")
+members_app = typer.Typer(
+    help="The members: import, list, look at and change.", rich_markup_mode=None
+)
+# Without a name of their own, these become commands of the same object.
+members_app.add_typer(member_records_app)
 members_app.add_typer(mapping_app, name="mapping")
 members_app.add_typer(questionable_app, name="questionable")
 

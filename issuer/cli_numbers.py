@@ -21,7 +21,7 @@ from issuer.domain.rights import Right
 
 __all__ = ["numbers_app"]
 
-numbers_app = typer.Typer(help="The card numbers: grant blocks, list them.")
+numbers_app = typer.Typer(help="The card numbers: grant blocks, list them.", rich_markup_mode=None)
 
 
 @numbers_app.command(

@@ -29,7 +29,7 @@ __all__ = ["people_app"]
 
 _PAGE_ROWS = 200
 
-people_app = typer.Typer(help="Accounts: who may log in, and as what.")
+people_app = typer.Typer(help="Accounts: who may log in, and as what.", rich_markup_mode=None)
 
 RoleArgument = Annotated[Role, typer.Argument(metavar="ROLE", help="The role.")]
 OrganisationOption = Annotated[

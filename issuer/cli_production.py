@@ -1,4 +1,4 @@
-"""Commands of production: ``keys`` and ``stock``; ``cards`` and ``station`` stand in modules of their own."""
+"""Commands of production: ``keys`` and ``stock``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,6 @@ from issuer.bootstrap_production import (
     open_production_office,
     request_station,
 )
-from issuer.cli_cards import cards_app
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -25,19 +24,18 @@ from issuer.cli_context import (
     standard_output,
 )
 from issuer.cli_rights import needs
-from issuer.cli_station import station_app
 from issuer.domain.chip import parse_serial
 from issuer.domain.rights import Right
 from issuer.errors import IssuerUnavailableError
 from issuer.services.receive_stock import MAX_DELIVERY_BYTES, receive_stock
 from pki.keys.open import KeystoreKind
 
-__all__ = ["cards_app", "keys_app", "station_app", "stock_app"]
+__all__ = ["keys_app", "stock_app"]
 
 _CONDEMNED_BY_PERSON = "card.condemned-by-person"
 
-keys_app = typer.Typer(help="The issuer's master keys.")
-stock_app = typer.Typer(help="The stock of chips.")
+keys_app = typer.Typer(help="The issuer's master keys.", rich_markup_mode=None)
+stock_app = typer.Typer(help="The stock of chips.", rich_markup_mode=None)
 
 SerialArgument = Annotated[
     str, typer.Argument(metavar="SERIAL", help="The chip's serial: 20 hexadecimal digits.")

@@ -45,7 +45,9 @@ CodeOption = Annotated[
     typer.Option("--code", help="Every waiting row that is doubted for this code alone."),
 ]
 
-questionable_app = typer.Typer(help="Rows of member lists that wait for a person.")
+questionable_app = typer.Typer(
+    help="Rows of member lists that wait for a person.", rich_markup_mode=None
+)
 
 
 @questionable_app.command(

@@ -40,7 +40,9 @@ __all__ = ["requests_app"]
 
 _PAGE_ROWS = 500
 
-requests_app = typer.Typer(help="Requests for cards: draft, propose, endorse, compile, list, show.")
+requests_app = typer.Typer(
+    help="Requests for cards: draft, propose, endorse, compile, list, show.", rich_markup_mode=None
+)
 
 RequestArguments = Annotated[
     list[str] | None, typer.Argument(metavar="[REQUEST]...", help="Identifiers of requests.")

@@ -108,9 +108,9 @@ def commands_of(app: typer.Typer, *before: str) -> Iterator[tuple[str, typer.mod
             yield from commands_of(group.typer_instance, *words)
 
 
-def deny_undeclared(app: typer.Typer) -> None:
-    """From here on a command that does not say what it needs runs for nobody."""
-    for words, command in commands_of(app):
+def deny_undeclared(app: typer.Typer, *before: str) -> None:
+    """From here on a command that does not say what it needs runs for nobody; ``before`` are the words before it."""
+    for words, command in commands_of(app, *before):
         if need_of(command.callback) is None:
             command.callback = _refuser(words)
 

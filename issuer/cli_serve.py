@@ -7,22 +7,29 @@ from typing import Annotated, Final
 import typer
 
 from issuer.api.listeners import loopback_listener, unix_listener
+from issuer.bootstrap_api import api_description, open_api_services, serve
 from issuer.cli_context import command_context
 from issuer.cli_rights import needs_no_right
 
-__all__ = ["SERVE_EXAMPLES", "api_app", "serve_command"]
+__all__ = ["api_app", "serve_app"]
 
-SERVE_EXAMPLES: Final = """\b
-Examples:
-  membercard-issuer --home office serve
-  membercard-issuer --home office serve --port 8080 --metrics-port 9464
-  membercard-issuer --home office serve --socket /run/membercard/issuer
-"""
 _PORT: Final = 8321
 
 api_app = typer.Typer(help="The HTTP API: its description.", rich_markup_mode=None)
 
 
+serve_app = typer.Typer(rich_markup_mode=None)
+
+
+@serve_app.command(
+    "serve",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office serve
+  membercard-issuer --home office serve --port 8080 --metrics-port 9464
+  membercard-issuer --home office serve --socket /run/membercard/issuer
+""",
+)
 @needs_no_right("it runs without a person, and lets nobody do anything who has not logged in")
 def serve_command(
     context: typer.Context,
@@ -47,9 +54,6 @@ def serve_command(
     One line "ready: ..." says when. The log is JSON on standard error. TLS is the business of
     a proxy in front; docs/console.md shows one.
     """
-    # Importing the web framework takes long, and no other command needs it.
-    from issuer.bootstrap_api import open_api_services, serve  # noqa: PLC0415
-
     with open_api_services(command_context(context).home) as services:
         listening = loopback_listener(address, port) if socket is None else unix_listener(socket)
         with listening as listener:
@@ -76,6 +80,4 @@ Examples:
 @needs_no_right("the description holds nothing of the register")
 def describe_command() -> None:
     """Print the description of the API (OpenAPI 3.1)."""
-    from issuer.bootstrap_api import api_description  # noqa: PLC0415 - only here, as above
-
     sys.stdout.write(api_description())

@@ -28,7 +28,9 @@ _BATCH = re.compile(r"[0-9a-f]{32}")
 _REFUSED = 1
 _NOT_DONE = 2
 
-station_app = typer.Typer(help="Work with chips: initialise blank ones, make cards of them.")
+station_app = typer.Typer(
+    help="Work with chips: initialise blank ones, make cards of them.", rich_markup_mode=None
+)
 
 ReaderOption = Annotated[
     list[str],

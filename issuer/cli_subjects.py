@@ -47,8 +47,10 @@ from pki.durable import replace_file
 
 __all__ = ["breach_app", "subject_app"]
 
-subject_app = typer.Typer(help="The rights of the people in the register (Law 91/2025/QH15).")
-breach_app = typer.Typer(help="A breach of personal data: whom it touches.")
+subject_app = typer.Typer(
+    help="The rights of the people in the register (Law 91/2025/QH15).", rich_markup_mode=None
+)
+breach_app = typer.Typer(help="A breach of personal data: whom it touches.", rich_markup_mode=None)
 
 _BREACH_COLUMNS = (
     "member_id",

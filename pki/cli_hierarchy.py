@@ -207,6 +207,7 @@ Examples:
   membercard-pki --home pki service issue --id api --name "Card API" --host pki.example --request api.csr --out api.cer
   membercard-pki --home pki service issue --operator --id lan --name "Nguyen Thi Lan" --request lan.csr --out lan.cer
   membercard-pki --home pki service issue --station --id station-1 --name "Station 1" --request station-1.csr --out station-1.cer
+  membercard-pki --home pki service issue --instance-signer --id xa-mau-sign --name xa-mau --request signer.csr --out signer.cer
 """,
 )
 def service_issue(
@@ -231,14 +232,30 @@ def service_issue(
         bool,
         typer.Option("--station", help="For a personalisation station, to which keys are sealed."),
     ] = False,
+    instance: Annotated[
+        bool, typer.Option("--instance", help="For an office's instance: bundles are sealed to it.")
+    ] = False,
+    instance_signer: Annotated[
+        bool, typer.Option("--instance-signer", help="For an office's instance: it signs bundles.")
+    ] = False,
     key: KeyOption = None,
     pin_file: PinFileOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Certify the key of a service (TLS server and client), an operator (TLS client) or a station."""
-    if operator and station:
-        raise typer.BadParameter("not together with --operator", param_hint="--station")
-    profile = load_profile("operator" if operator else "station" if station else "service", key)
+    """Certify the key of a service (TLS server and client), an operator (TLS client), a station or an instance."""
+    chosen = [
+        name
+        for name, is_chosen in (
+            ("operator", operator),
+            ("station", station),
+            ("instance", instance),
+            ("instance-signer", instance_signer),
+        )
+        if is_chosen
+    ]
+    if len(chosen) > 1:
+        raise typer.BadParameter(f"not together with --{chosen[0]}", param_hint=f"--{chosen[1]}")
+    profile = load_profile(chosen[0] if chosen else "service", key)
     wanted = ServiceRequest(
         service_id=service_id,
         common_name=name,

@@ -17,18 +17,31 @@ __all__ = ["LazyCommands", "LazyGroup"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LazyCommands:
-    """Where a group's ``typer.Typer`` stands, and what the list of commands says of it meanwhile."""
+    """Where a group's ``typer.Typer`` stands, and what the list of commands says of it meanwhile.
+
+    Attributes:
+        module: the module's name.
+        attribute: the name of the ``typer.Typer`` in it.
+        help: what the list says.
+        is_command: it holds one command, which is called by the name of the whole.
+    """
 
     module: str
     attribute: str
     help: str
+    is_command: bool = False
 
-    def load(self, name: str) -> "Command":
+    def app(self, name: str) -> typer.Typer:  # noqa: ARG002 - for those that name their commands
         """Import it."""
         found = getattr(import_module(self.module), self.attribute)
         if not isinstance(found, typer.Typer):
             raise TypeError(f"{self.module}.{self.attribute} is no group of commands")
-        command = typer.main.get_command(found)
+        return found
+
+    def load(self, name: str) -> "Command":
+        """The command or group, imported, under this name."""
+        found = self.app(name)
+        command = typer.main.get_command(found) if self.is_command else typer.main.get_group(found)
         command.name = name
         return command
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -27,6 +28,7 @@ __all__ = [
     "UtcDateTime",
     "database_error",
     "insert_rows",
+    "insert_unless_there",
 ]
 
 DATABASE_FAILURES = (DBAPIError, PoolTimeoutError)
@@ -155,6 +157,25 @@ def insert_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str,
     plain = table.metadata.tables[table.__tablename__]
     try:
         session.execute(sa.insert(plain), rows)
+    except DATABASE_FAILURES as error:
+        raise database_error(error) from error
+
+
+def insert_unless_there(session: Session, table: type[Base], values: Mapping[str, object]) -> None:
+    """Store a row, unless one with its key is there already.
+
+    Raises:
+        IssuerUnavailableError: the database does not answer, or has not been upgraded.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        statement: sa.Insert = sqlite_insert(table).values(values).on_conflict_do_nothing()
+    else:
+        # Whoever works on SQLite does not wait for the other dialect's module.
+        from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
+
+        statement = insert(table).values(values).on_conflict_do_nothing()
+    try:
+        session.execute(statement, execution_options={"synchronize_session": False})
     except DATABASE_FAILURES as error:
         raise database_error(error) from error
 

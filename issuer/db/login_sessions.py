@@ -4,10 +4,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session as DatabaseSession
 
-from issuer.db.base import DATABASE_FAILURES, database_error
+from issuer.db.base import DATABASE_FAILURES, database_error, insert_unless_there
 from issuer.db.people import accounts_of
 from issuer.db.people_tables import AccountRow, LoginAttemptRow, SessionRow
 from issuer.domain.account import AccountId
@@ -149,10 +148,8 @@ class SqlSessionRepository:
         return self._write(statement)
 
     def _insert_unless_there(self, key: AttemptKey) -> None:
-        is_sqlite = self._session.get_bind().dialect.name == "sqlite"
-        insert = (sqlite if is_sqlite else postgresql).insert(LoginAttemptRow)
         values = {"attempt_key": key, "count": 0, "last_at": _NEVER, "blocked_until": _NEVER}
-        self._write(insert.values(values).on_conflict_do_nothing())
+        insert_unless_there(self._session, LoginAttemptRow, values)
 
     def _write(self, statement: sa.Insert | sa.Update | sa.Delete) -> int:
         try:

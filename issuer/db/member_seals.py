@@ -6,10 +6,9 @@ from enum import StrEnum
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from issuer.db.base import Base
+from issuer.db.base import Base, insert_unless_there
 from issuer.db.sealing import Sealer
 from issuer.domain.data_subjects import RetiredNumber
 from issuer.domain.vietnamese_text import likeness
@@ -178,9 +177,6 @@ def _has_mark(session: Session, seals: MemberSeals) -> bool:
 
 
 def _mark(session: Session, seals: MemberSeals) -> None:
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    session.execute(
-        insert(RegisterKeyRow)
-        .values(id=_THE_ONLY_ROW, key_check=seals.key_check)
-        .on_conflict_do_nothing()
+    insert_unless_there(
+        session, RegisterKeyRow, {"id": _THE_ONLY_ROW, "key_check": seals.key_check}
     )

@@ -14,6 +14,7 @@ from pki.errors import PkiDataError, PkiRefusedError
 __all__ = [
     "TEST_WORD",
     "DistinguishedName",
+    "common_name_of",
     "country_of",
     "is_test_name",
     "location_name",
@@ -113,6 +114,21 @@ def country_of(name: bytes) -> str:
         raise PkiDataError(
             f"a name has the countries {[text[:8] for text in found]}, expected one of two capital letters",
             code="certificate.malformed",
+        )
+    return found[0]
+
+
+@lru_cache(maxsize=256)
+def common_name_of(name: bytes) -> str:
+    """The one common name of a DER ``Name``.
+
+    Raises:
+        PkiDataError: ``certificate.malformed``: none, or several.
+    """
+    found = [text for oid, text in _attributes(name) if oid == _COMMON_NAME.dotted_string]
+    if len(found) != 1:
+        raise PkiDataError(
+            f"a name has {len(found)} common names, expected one", code="certificate.malformed"
         )
     return found[0]
 

@@ -41,6 +41,8 @@ class ProfileKind(Enum):
     SERVICE = "service"
     OPERATOR = "operator"
     STATION = "station"
+    INSTANCE = "instance"
+    INSTANCE_SIGNER = "instance-signer"
 
     @property
     def is_authority(self) -> bool:
@@ -50,7 +52,12 @@ class ProfileKind(Enum):
     @property
     def is_under_service_authority(self) -> bool:
         """Whether the service authority issues it; all other end entities are the CSCA's."""
-        return self in {ProfileKind.SERVICE, ProfileKind.OPERATOR, ProfileKind.STATION}
+        return self in _UNDER_SERVICE_AUTHORITY
+
+    @property
+    def is_sealed_to(self) -> bool:
+        """Whether its key opens what others seal, and signs nothing."""
+        return self in {ProfileKind.STATION, ProfileKind.INSTANCE}
 
     @property
     def extended_key_usage(self) -> tuple[str, ...]:
@@ -65,6 +72,16 @@ _PROFILED_BY_DOC_9303: Final = frozenset(
 
 _AUTHORITIES: Final = frozenset({ProfileKind.AUTHORITY, ProfileKind.SERVICE_AUTHORITY})
 
+_UNDER_SERVICE_AUTHORITY: Final = frozenset(
+    {
+        ProfileKind.SERVICE,
+        ProfileKind.OPERATOR,
+        ProfileKind.STATION,
+        ProfileKind.INSTANCE,
+        ProfileKind.INSTANCE_SIGNER,
+    }
+)
+
 _EXTENDED_KEY_USAGE: Final = {
     # Doc 9303-12, 7.1.1, note on extKeyUsage: the master list signer's.
     ProfileKind.MASTER_LIST_SIGNER: ("2.23.136.1.1.3",),
@@ -78,6 +95,8 @@ _EXTENDED_KEY_USAGE: Final = {
     ProfileKind.SERVICE: ("1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"),
     ProfileKind.OPERATOR: ("1.3.6.1.5.5.7.3.2",),
     ProfileKind.STATION: ("1.3.6.1.4.1.32473.51.4.6",),
+    ProfileKind.INSTANCE_SIGNER: ("1.3.6.1.4.1.32473.51.4.7",),
+    ProfileKind.INSTANCE: ("1.3.6.1.4.1.32473.51.4.8",),
 }
 
 

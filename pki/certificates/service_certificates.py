@@ -105,7 +105,7 @@ def prepare_service_certificate(
     """
     if not profile.kind.is_under_service_authority:
         raise _invalid(
-            f"profile is for {profile.kind.value}, expected a service's, an operator's or a station's"
+            f"profile is for {profile.kind.value}, expected a service's, an operator's, a station's or an instance's"
         )
     check_host_names(profile.kind, host_names)
     check_key(profile, public_key)
@@ -145,7 +145,7 @@ def check_host_names(kind: ProfileKind, host_names: tuple[str, ...]) -> None:
     if (kind is ProfileKind.SERVICE) != bool(host_names) or len(host_names) > _MAX_HOST_NAMES:
         raise _invalid(
             f"got {len(host_names)} host names, expected 1 to {_MAX_HOST_NAMES} for a service "
-            "and none for an operator or a station"
+            "and none for anybody else"
         )
     for host in host_names:
         if len(host) > _MAX_HOST_CHARACTERS or not all(
@@ -199,10 +199,8 @@ def check_service_certificate(der: bytes, *, kind: ProfileKind) -> Certificate:
 
 
 def _key_usage(kind: ProfileKind) -> KeyUsageBit:
-    """A station's key opens what is sealed to it (RFC 5753, 7.1.1); the others' keys sign."""
-    return (
-        KeyUsageBit.KEY_AGREEMENT if kind is ProfileKind.STATION else KeyUsageBit.DIGITAL_SIGNATURE
-    )
+    """What is sealed to a station or an instance is opened by key agreement (RFC 5753, 7.1.1); the others' keys sign."""
+    return KeyUsageBit.KEY_AGREEMENT if kind.is_sealed_to else KeyUsageBit.DIGITAL_SIGNATURE
 
 
 def _invalid(message: str) -> PkiRefusedError:

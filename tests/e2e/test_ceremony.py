@@ -22,7 +22,7 @@ NEEDS_TOKEN = [
 KEYSTORES = ["file", pytest.param("pkcs11", marks=NEEDS_TOKEN)]
 
 
-TOKEN_SLOWLY = pytest.param("pkcs11", marks=[*NEEDS_TOKEN, pytest.mark.slow])
+FILE_SLOWLY = pytest.param("file", marks=pytest.mark.slow)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def transcript_of(stage: Stage, kind: str = "root") -> Path:
     return found
 
 
-@pytest.mark.parametrize("keystore", KEYSTORES)
+@pytest.mark.parametrize("keystore", [FILE_SLOWLY, pytest.param("pkcs11", marks=NEEDS_TOKEN)])
 def test_a_root_lives_from_its_ceremony_to_new_custodians(stage: Stage, keystore: str) -> None:
     played = stage.root("--keystore", keystore)
     assert played.status == 0, played.err
@@ -110,12 +110,19 @@ def sheet_in_hand(stage: Stage, old: dict[int, list[str]], number: int, text: st
     return old[number] if "Kích hoạt khoá gốc" in step else stage.sheets[number]
 
 
-@pytest.mark.parametrize("keystore", ["file", TOKEN_SLOWLY])
+@pytest.mark.parametrize(
+    ("keystore", "stride"),
+    [
+        ("file", 4),
+        pytest.param("file", 1, marks=pytest.mark.slow),
+        pytest.param("pkcs11", 1, marks=[*NEEDS_TOKEN, pytest.mark.slow]),
+    ],
+)
 def test_a_ceremony_that_is_killed_at_every_step_ends_with_one_root(
-    stage: Stage, keystore: str
+    stage: Stage, keystore: str, stride: int
 ) -> None:
     assert stage.root("--keystore", keystore, kill_at=1).status != 0
-    for number in range(2, STEPS_OF_ROOT + 1):
+    for number in range(2, STEPS_OF_ROOT + 1, stride):
         killed = stage.play("ceremony", "resume", "--rehearse", with_sheets=True, kill_at=number)
         assert killed.status != 0
     done = stage.play("ceremony", "resume", "--rehearse", with_sheets=True)

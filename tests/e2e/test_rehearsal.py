@@ -64,7 +64,7 @@ def play(folder: Path, *arguments: str) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=900,
         check=False,
         env={**os.environ, "COLUMNS": "120"},
     )
@@ -72,7 +72,13 @@ def play(folder: Path, *arguments: str) -> str:
     return result.stdout
 
 
-@pytest.fixture(scope="module", params=["in-process", pytest.param("pcsc", marks=pytest.mark.pcsc)])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("in-process", marks=pytest.mark.slow),
+        pytest.param("pcsc", marks=pytest.mark.pcsc),
+    ],
+)
 def played(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Played]:

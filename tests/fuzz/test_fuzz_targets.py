@@ -52,7 +52,7 @@ def short_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             sys.executable, "-m", "tests.fuzz",
             "--runs", str(RUNS), "--unit-seconds", "60", "--found", found,
         ],
-        cwd=ROOT, capture_output=True, check=False, timeout=280,
+        cwd=ROOT, capture_output=True, check=False, timeout=900,
     )  # fmt: skip
     return found
 

@@ -75,4 +75,7 @@ for (const form of document.querySelectorAll("form[data-security-key]")) {
       tell(error.name);
     }
   });
+  // The page gives it disabled: pressed before this script listens, it would send an empty answer.
+  button.disabled = false;
+  if (button.autofocus) button.focus();
 }

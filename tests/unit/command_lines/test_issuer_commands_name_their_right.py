@@ -1,15 +1,17 @@
 """Every command of the issuer names the right that it needs, or says why it needs none."""
 
 import inspect
+from collections.abc import Mapping
 
 import pytest
 import typer
 
-from issuer.cli import app, main
+from issuer.cli import app, main, whole_app
 from issuer.cli_rights import commands_of, deny_undeclared, need_of, needs
 from issuer.domain.rights import ROLE_RIGHTS, Right
+from pki.lazy_commands import LazyCommands, LazyGroup
 
-COMMANDS = list(commands_of(app))
+COMMANDS = list(commands_of(whole_app()))
 NEED_NONE = {
     "database upgrade", "database show", "database check", "organisations template",
     "members template", "members mapping check", "people create-first-administrator", "login", "logout", "whoami",
@@ -18,12 +20,25 @@ NEED_NONE = {
 """A command that joins these is looked at by whoever reads this list."""
 
 
+def _lazy_commands() -> Mapping[str, LazyCommands]:
+    group = typer.main.get_group(app)
+    assert isinstance(group, LazyGroup)
+    return group.lazy
+
+
 def test_the_whole_tree_is_walked() -> None:
     words = {words for words, _ in COMMANDS}
     assert len(words) == len(COMMANDS) > 30
     assert {"members import", "cards sign", "people assign", "login"} <= words
-    listed = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
-    assert {each.split()[0] for each in words} == listed
+    assert {each.split()[0] for each in words} == set(_lazy_commands())
+
+
+@pytest.mark.parametrize("name", sorted(_lazy_commands()))
+def test_the_list_of_commands_says_what_a_command_says_of_itself(name: str) -> None:
+    listed = _lazy_commands()[name]
+    loaded = listed.load(name)
+    said = " ".join((loaded.help or "").split("\n\n", maxsplit=1)[0].split())
+    assert listed.help == said
 
 
 @pytest.mark.parametrize(("words", "command"), COMMANDS, ids=[words for words, _ in COMMANDS])

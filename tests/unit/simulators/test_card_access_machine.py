@@ -390,7 +390,7 @@ def explore(machine: type[AccessMachine], *, examples: int, steps: int) -> None:
 def test_no_sequence_reads_what_the_model_does_not_allow(
     machine: type[AccessMachine],
 ) -> None:
-    explore(machine, examples=50, steps=30)
+    explore(machine, examples=25, steps=30)
 
 
 @pytest.mark.slow
