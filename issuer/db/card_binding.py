@@ -24,8 +24,8 @@ _LOOKUP_SIZE = 500
 """How many values stand in one IN (...): far below the parameter limits of both databases."""
 
 
-def free_chips(session: Session, count: int) -> tuple[Serial, ...]:
-    """At most so many initialised chips that nobody holds and to which nothing was ever bound, by serial.
+def free_chips(session: Session, count: int | None) -> tuple[Serial, ...]:
+    """Initialised chips that nobody holds and to which nothing was ever bound, by serial; at most so many.
 
     On PostgreSQL they are locked, and those that another transaction has locked are passed over.
     """

@@ -4,7 +4,7 @@ Every method of a ledger is one transaction, committed before it returns: what i
 the caller sends the next command to a chip.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -39,6 +39,7 @@ __all__ = [
     "NewCard",
     "OpenedChip",
     "QualityControl",
+    "SigningFacts",
     "StationLedger",
     "StockLedger",
 ]
@@ -98,6 +99,14 @@ class NewCard:
     status: StatusIndex
     secrets: CardSecrets = field(repr=False)
     batch_id: BatchId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningFacts:
+    """What of a card itself goes into its files; ``chip_key`` is ``None`` where the chip made none."""
+
+    secrets: CardSecrets = field(repr=False)
+    chip_key: EcPublicKey | None = field(repr=False)
 
 
 class StockLedger(Protocol):
@@ -197,6 +206,32 @@ class CardLedger(CardRegister, Protocol):
 
     def prepared(self, reference: CardReference) -> CardJob | None:
         """What was kept for signing, where the signer may have been asked already."""
+
+    def bound(self, *, batch_id: BatchId | None = None) -> tuple[Card, ...]:
+        """The cards that wait for their signature, in the order in which they were bound; of one batch, if wished."""
+
+    def signing_facts(
+        self, references: Sequence[CardReference]
+    ) -> Mapping[CardReference, SigningFacts]:
+        """Secrets and chip key of each of these cards."""
+
+    def prepared_several(
+        self, references: Sequence[CardReference]
+    ) -> Mapping[CardReference, CardJob]:
+        """What was kept of these cards, as far as they were prepared."""
+
+    def prepare_several(
+        self, jobs: Sequence[CardJob], *, account: AccountName | None = None
+    ) -> frozenset[CardReference]:
+        """As ``prepare_signing`` for those of these cards that are *bound*; which they are."""
+
+    def record_signed_several(
+        self, files: Mapping[CardReference, bytes], *, account: AccountName | None = None
+    ) -> frozenset[CardReference]:
+        """As ``record_signed`` for those of these cards that are *bound* and prepared; which they are."""
+
+    def settle(self, batch_id: BatchId, *, account: AccountName) -> None:
+        """Let the batch be *signed* once all of its cards are."""
 
     def record_signed(self, reference: CardReference, security_object_file: bytes) -> None:
         """Keep EF.SOD; the card can be made.
