@@ -31,7 +31,7 @@ from issuer.domain.batch import BatchState, parse_batch_id
 from issuer.domain.decisions import parse_decision_id
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.requests import parse_request_id
-from issuer.domain.rights import Right
+from issuer.domain.rights import Actor, Right
 from issuer.services.batch_ports import BatchPosition
 from issuer.services.read_batches import BatchView, NamedLine
 
@@ -193,8 +193,9 @@ def list_batches_command(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """List the batches of one's own part of the tree, the newest first."""
+    actor = command_context(context).actor
     with _opened(context) as (_, office):
-        found = list(_all_batches(context, office, state))
+        found = list(_all_batches(office, state, actor=actor))
     if output_format is OutputFormat.JSON:
         print_json_list(view_as_json(each) for each in found)
         return
@@ -257,8 +258,9 @@ def batch_cards_command(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """List the requests of a batch with their cards, in the order of the proof sheet."""
+    actor = command_context(context).actor
     with _opened(context) as (opened, office):
-        lines = list(_all_lines(context, office, batch, names=names))
+        lines = list(_all_lines(office, batch, actor=actor, names=names))
     if output_format is OutputFormat.JSON:
         print_json_list(line_as_json(each, opened.scheme) for each in lines)
         return
@@ -350,13 +352,11 @@ def take_back_command(
 
 
 def _all_batches(
-    context: typer.Context, office: BatchOffice, states: list[BatchState] | None
+    office: BatchOffice, states: list[BatchState] | None, *, actor: Actor
 ) -> Iterator[BatchView]:
     behind: BatchPosition | None = None
     while True:
-        page = office.reading.page(
-            actor=command_context(context).actor, limit=_PAGE_ROWS, behind=behind, states=states
-        )
+        page = office.reading.page(actor=actor, limit=_PAGE_ROWS, behind=behind, states=states)
         yield from page.batches
         if page.end is None:
             return
@@ -364,13 +364,13 @@ def _all_batches(
 
 
 def _all_lines(
-    context: typer.Context, office: BatchOffice, batch: str, *, names: bool
+    office: BatchOffice, batch: str, *, actor: Actor, names: bool
 ) -> Iterator[NamedLine]:
     behind: int | None = None
     while True:
         page = office.reading.lines(
             parse_batch_id(batch),
-            actor=command_context(context).actor,
+            actor=actor,
             limit=_PAGE_ROWS,
             behind=behind,
             with_names=names,

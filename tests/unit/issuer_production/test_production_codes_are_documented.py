@@ -6,12 +6,17 @@ SOURCES = (
     "issuer/bootstrap_production.py",
     "issuer/cli_cards.py",
     "issuer/cli_production.py",
+    "issuer/db/batches.py",
+    "issuer/db/card_binding.py",
     "issuer/db/card_contents.py",
     "issuer/db/card_ledger.py",
+    "issuer/db/hand_over.py",
     "issuer/db/production_rows.py",
+    "issuer/db/register.py",
     "issuer/db/sealing.py",
     "issuer/db/station_ledger.py",
     "issuer/db/stock_ledger.py",
+    "issuer/domain/batch.py",
     "issuer/domain/card_files.py",
     "issuer/domain/chip.py",
     "issuer/domain/chip_keys.py",
@@ -26,16 +31,22 @@ SOURCES = (
     "issuer/personalisation/chip_keys.py",
     "issuer/personalisation/quality_control.py",
     "issuer/personalisation/sealed_keys.py",
+    "issuer/services/batch_desk.py",
     "issuer/services/bind_cards.py",
+    "issuer/services/build_jobs.py",
+    "issuer/services/fill_batches.py",
+    "issuer/services/freeze_batches.py",
     "issuer/services/hand_over.py",
     "issuer/services/lock_card.py",
     "issuer/services/personalise_card.py",
     "issuer/services/receive_stock.py",
+    "issuer/services/read_batches.py",
+    "issuer/services/sign_batches.py",
     "issuer/services/sign_cards.py",
     "issuer/services/visit_chip.py",
 )
 SPACES = (
-    "card|chip|chip-key|profile|record|quality-control|lock|station|production|personalisation|delivery|hand-over"
+    "batch|card|chip|chip-key|profile|record|quality-control|lock|station|production|personalisation|delivery|hand-over"
     "|print-data|transport-key|portrait|keystore|security-object"
 )
 CODE = re.compile(rf'"((?:{SPACES})\.[a-z-]+)"')

@@ -8,14 +8,14 @@ down_revision = "0014_requests"
 branch_labels = None
 depends_on = None
 
-_CARD_COLUMNS = (
-    sa.Column("batch_id", sa.Uuid(), nullable=True),
-    sa.Column("produced_by", sa.String(length=200), nullable=True),
-    sa.Column("passed_by", sa.String(length=200), nullable=True),
-    sa.Column("passed_at", sa.DateTime(timezone=True), nullable=True),
-    sa.Column("box", sa.Integer(), nullable=True),
-    sa.Column("received_at", sa.DateTime(timezone=True), nullable=True),
-)
+_CARD_COLUMNS = {
+    "batch_id": sa.Uuid(),
+    "produced_by": sa.String(length=200),
+    "passed_by": sa.String(length=200),
+    "passed_at": sa.DateTime(timezone=True),
+    "box": sa.Integer(),
+    "received_at": sa.DateTime(timezone=True),
+}
 
 
 def upgrade() -> None:
@@ -23,8 +23,8 @@ def upgrade() -> None:
     _create_batches()
     _create_events()
     with op.batch_alter_table("cards") as table:
-        for column in _CARD_COLUMNS:
-            table.add_column(column.copy())
+        for name, kind in _CARD_COLUMNS.items():
+            table.add_column(sa.Column(name, kind, nullable=True))
         table.create_foreign_key("fk_cards_batch_id_batches", "batches", ["batch_id"], ["id"])
         table.create_check_constraint(
             op.f("ck_cards_passed"),
@@ -42,8 +42,8 @@ def downgrade() -> None:
     with op.batch_alter_table("cards") as table:
         table.drop_constraint(op.f("ck_cards_passed"), type_="check")
         table.drop_constraint("fk_cards_batch_id_batches", type_="foreignkey")
-        for column in reversed(_CARD_COLUMNS):
-            table.drop_column(column.name)
+        for name in _CARD_COLUMNS:
+            table.drop_column(name)
     op.drop_table("batch_events")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION batch_events_append_only()")

@@ -1,0 +1,131 @@
+"""A decision with decided requests, chips that are initialised, and every use case of batches over one database."""
+
+import itertools
+import random
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from card_layout.curves import EcPublicKey
+from issuer.db.base import Database
+from issuer.db.card_ledger import SqlCardLedger
+from issuer.db.register import SqlRegister
+from issuer.db.sealing import Sealer
+from issuer.db.station_ledger import SqlStationLedger
+from issuer.db.stock_ledger import SqlStockLedger
+from issuer.domain.batch import Batch, BatchEvent, BatchId
+from issuer.domain.chip import Serial
+from issuer.domain.decisions import DecisionId
+from issuer.domain.member import Member
+from issuer.domain.organisation import OrganisationCode
+from issuer.domain.requests import RequestId
+from issuer.domain.rights import Actor, Role
+from issuer.services.batch_desk import BatchDesk
+from issuer.services.batch_ports import BatchLine
+from issuer.services.fill_batches import BatchFilling
+from issuer.services.freeze_batches import BatchFreezing, Frozen
+from issuer.services.read_batches import BatchView, ReadingOfBatches
+from tests.contract.requests_stage import (
+    COMMUNE,
+    NEW_ISSUE,
+    NOW,
+    SEALER,
+    Stage,
+    actor,
+    member,
+)
+
+CARD_SEALER = Sealer(encryption_key=bytes(32), digest_key=bytes(range(32)))
+OPERATOR = actor("operator", Role.PRODUCTION_OPERATOR)
+CONTROLLER = actor("controller", Role.QUALITY_CONTROLLER)
+STOREKEEPER = actor("storekeeper", Role.STOREKEEPER)
+CLERK_OF_COMMUNE = actor("commune clerk", Role.CLERK, at=COMMUNE)
+PROFILE = "membercard-1-icao"
+
+
+class BatchStage:
+    """Members 1, 3, 5 ... have decided requests for a new card; the clock goes on each time it is looked at."""
+
+    def __init__(
+        self, database: Database, *, members: Iterable[Member] = (), first_batch: int = 1
+    ) -> None:
+        self.database = database
+        self.register = SqlRegister(database, lambda: SEALER, lambda: CARD_SEALER)
+        self.desk = BatchDesk(register=self.register, clock=self.clock)
+        self._ticks = itertools.count()
+        self._batch_numbers = itertools.count(first_batch)
+        self.random_bytes = random.Random(1).randbytes
+        self.filling = BatchFilling(desk=self.desk, new_batch_id=self._new_batch_id)
+        self.freezing = BatchFreezing(
+            desk=self.desk, profile=PROFILE, random_bytes=self.random_bytes, list_size=64
+        )
+        self.reading = ReadingOfBatches(desk=self.desk)
+        self.stock = SqlStockLedger(database, self.clock)
+        self.cards = SqlCardLedger(database, self.clock, CARD_SEALER)
+        self.station = SqlStationLedger(database, self.clock, CARD_SEALER)
+        found = list(members)
+        if found:
+            self.requests = Stage(database)
+            self.requests.fill(found)
+            self.requests.grant()
+            self.decision_id = self.decide(*(each.member_id.int for each in found))
+
+    def clock(self) -> datetime:
+        return NOW + timedelta(milliseconds=next(self._ticks))
+
+    def _new_batch_id(self) -> BatchId:
+        return BatchId(uuid.UUID(int=(1 << 100) + next(self._batch_numbers)))
+
+    def decide(self, *numbers: int) -> DecisionId:
+        """A decision by two on a new card for each of these members."""
+        stage = self.requests
+        decision, _ = stage.prepare(stage.compiled(*numbers, wish=NEW_ISSUE))
+        stage.confirm(decision)
+        return decision.decision_id
+
+    def initialise(self, *numbers: int) -> list[Serial]:
+        """Chips that a station has initialised; their keys follow from their numbers."""
+        serials = [Serial(number.to_bytes(10, "big")) for number in numbers]
+        self.stock.receive(serials, delivery="test")
+        for number, serial in zip(numbers, serials, strict=True):
+            key = ec.derive_private_key(number + 1, ec.SECP256R1()).public_key()
+            self.station.begin_initialisation(serial)
+            self.station.record_chip_key(serial, EcPublicKey.from_cryptography(key))
+            self.station.finish_initialisation(serial)
+        return serials
+
+    def open(self, *, receiver: OrganisationCode = COMMUNE, by: Actor = OPERATOR) -> Batch:
+        """A batch with all that waits."""
+        batch = self.filling.create(receiver, self.decision_id, actor=by)
+        self.filling.fill(batch.batch_id, actor=by)
+        return batch
+
+    def propose(self, batch: Batch, *, by: Actor = OPERATOR) -> str:
+        """The proof that whoever confirms has to type."""
+        proposal = self.freezing.propose(batch.batch_id, actor=by).batch.proposal
+        assert proposal is not None
+        return proposal.proof.hex()
+
+    def freeze(self, batch: Batch) -> Frozen:
+        """Frozen by two."""
+        return self.freezing.confirm(batch.batch_id, self.propose(batch), actor=CONTROLLER)
+
+    def view(self, batch: Batch) -> BatchView:
+        return self.reading.show(batch.batch_id, actor=OPERATOR)
+
+    def lines(self, batch: Batch) -> tuple[BatchLine, ...]:
+        page = self.reading.lines(batch.batch_id, actor=OPERATOR, limit=100)
+        return tuple(each.line for each in page.lines)
+
+    def events(self, batch: Batch) -> tuple[BatchEvent, ...]:
+        return self.view(batch).events
+
+    def held(self, batch: Batch) -> list[RequestId]:
+        return [line.request_id for line in self.lines(batch) if line.is_live]
+
+
+def people(count: int, **changes: object) -> list[Member]:
+    """Members who never held a card, so that a new one can be asked for."""
+    return [member(2 * number + 1, **changes) for number in range(count)]
