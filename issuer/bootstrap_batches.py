@@ -10,6 +10,7 @@ from issuer.services.batch_desk import BatchDesk
 from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing
 from issuer.services.read_batches import ReadingOfBatches
+from issuer.storage.status_mark_files import FileStatusMarkStore
 
 __all__ = ["BatchOffice", "batches_of"]
 
@@ -38,6 +39,7 @@ def batches_of(opened: RegisterHome) -> BatchOffice:
             desk=desk,
             profile=load_profile(opened.settings.card_profile).name,
             random_bytes=secrets.token_bytes,
+            marks=FileStatusMarkStore(opened.settings.status_marks_in(opened.home)),
         ),
         reading=ReadingOfBatches(desk=desk),
     )

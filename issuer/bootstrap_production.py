@@ -2,8 +2,8 @@
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from issuer.bootstrap_keys import (
 )
 from issuer.db.card_ledger import SqlCardLedger, SqlCardRegister
 from issuer.db.register import SqlRegister
+from issuer.db.sealing import Sealer
 from issuer.db.station_ledger import SqlStationLedger
 from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card_number import CardNumberScheme
@@ -39,6 +40,7 @@ from issuer.services.sign_cards import CardPolicy, CardSigning
 from issuer.services.station import Station, StationEvent, StationTiming
 from issuer.services.visit_chip import StationTask, Workbench
 from issuer.settings import remember
+from issuer.storage.status_mark_files import FileStatusMarkStore
 from pki.card_verifiable.certificate import CvCertificate
 from pki.keys.keystore import AgreementKeystore
 from pki.keys.open import (
@@ -98,6 +100,11 @@ class ProductionHome:
     cards: CardLedger
     station_ledger: SqlStationLedger
     keystore: KeystoreThread
+    sealer: Sealer = field(repr=False)
+
+    def trust_points(self) -> Mapping[bytes, bytes]:
+        """The CVCA certificates at hand, by their reference."""
+        return _shelf(self.opened.home).by_reference()
 
     def sealed_keys(self, files: Sequence[Path], *, batch: bytes | None) -> ChipKeys:
         """The keys of chips that the PKI sealed to this station.
@@ -120,6 +127,7 @@ class ProductionHome:
             ledger=self.cards,
             profile=self.profile,
             random_bytes=secrets.token_bytes,
+            marks=FileStatusMarkStore(self.opened.settings.status_marks_in(self.opened.home)),
             limit=limit,
         )
 
@@ -201,7 +209,7 @@ class ProductionHome:
                 or MasterKeyChipKeys(self.keystore, lengths=self.profile.personalisation),
                 dialect=dialect_of(self.profile),
                 quality_control=quality_control_of(self.profile),
-                trust_points=_shelf(self.opened.home).by_reference(),
+                trust_points=self.trust_points(),
                 clock=_now,
             ),
             [open_reader(name) for name in reader_names],
@@ -337,6 +345,7 @@ def open_production_home(
                 cards=SqlCardLedger(opened.database, _now, sealer),
                 station_ledger=SqlStationLedger(opened.database, _now, sealer),
                 keystore=keystore,
+                sealer=sealer,
             )
 
 

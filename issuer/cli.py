@@ -145,6 +145,11 @@ _COMMANDS: Final = {
         attribute="jobs_app",
         help="Long work that was asked for: run it.",
     ),
+    "backup": GuardedCommands(
+        module="issuer.cli_backup",
+        attribute="backup_app",
+        help="Database, portraits and documents in one sealed file, and back.",
+    ),
 }
 """Every command and group; its module is imported when it is called."""
 

@@ -17,6 +17,8 @@ from issuer.cli_context import (
 )
 from issuer.cli_production_home import opened_production
 from issuer.cli_rights import needs
+from issuer.cli_station_day import station_day_app
+from issuer.cli_station_home import opened_station
 from issuer.domain.rights import Right
 from issuer.services.station import StationEvent, StationReport
 from issuer.services.visit_chip import StationTask, VisitResult
@@ -31,6 +33,7 @@ _NOT_DONE = 2
 station_app = typer.Typer(
     help="Work with chips: initialise blank ones, make cards of them.", rich_markup_mode=None
 )
+station_app.add_typer(station_day_app)
 
 ReaderOption = Annotated[
     list[str],
@@ -131,6 +134,57 @@ def personalise_command(
     )
 
 
+@station_app.command(
+    "run",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office station run --reader "Virtual PCD 00 00" --reader "Virtual PCD 00 01"
+  membercard-issuer --home office station run --reader sim:cards/0001.json --count 1 --format json
+  membercard-issuer --home office station run --reader "Virtual PCD 00 00" --keys station-1.keys
+""",
+)
+@needs(Right.PRODUCE_CARDS)
+def run_command(
+    context: typer.Context,
+    *,
+    reader: ReaderOption,
+    count: CountOption = None,
+    timeout: TimeoutOption = None,
+    keys: KeysOption = None,
+    key_batch: Annotated[
+        str | None,
+        typer.Option(
+            "--key-batch", help="Take sealed keys of this batch only: 32 hexadecimal digits."
+        ),
+    ] = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Take whatever is put in as far as it can go: blank chips become initialised ones, signed cards finished ones.
+
+    What the station has in hand and does is on its own disk first; the centre is told when it answers. A chip that was
+    pulled out is put in again, and goes on. Ctrl-C ends after the chips in hand.
+    """
+    files, sealed_batch = _sealed(keys, key_batch)
+    names = tuple(dict.fromkeys(reader))
+    with (
+        opened_station(context) as opened,
+        _display(names, count=count, output_format=output_format) as on_event,
+    ):
+        station = opened.station(
+            names,
+            count=count,
+            patience=timeout,
+            on_event=on_event,
+            chip_keys=opened.production.sealed_keys(files, batch=sealed_batch) if files else None,
+        )
+        report = station.run()
+        waiting = opened.journal.head.sequence - opened.journal.handed_in
+    _conclude(StationTask.RUN, report, count=count, output_format=output_format, waiting=waiting)
+    status = _exit_status(report, count)
+    if status:
+        raise typer.Exit(status)
+
+
 def _run(
     context: typer.Context,
     task: StationTask,
@@ -185,7 +239,12 @@ def _display(
 
 
 def _conclude(
-    task: StationTask, report: StationReport, *, count: int | None, output_format: OutputFormat
+    task: StationTask,
+    report: StationReport,
+    *,
+    count: int | None,
+    output_format: OutputFormat,
+    waiting: int = 0,
 ) -> None:
     results = Counter(outcome.result for outcome in report.outcomes)
     if output_format is OutputFormat.JSON:
@@ -205,6 +264,7 @@ def _conclude(
                     for outcome in report.outcomes
                 ],
                 "readers_given_up": list(report.readers_given_up),
+                "events_waiting": waiting,
             }
         )
         return
@@ -217,6 +277,7 @@ def _conclude(
     standard_output().print(
         f"{report.done}{expected} chips done by station {task}."
         + (f" Also: {others}." if others else "")
+        + (f" {waiting} events wait to be handed in." if waiting else "")
     )
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -29,7 +29,9 @@ __all__ = [
     "OidcSettings",
     "PeopleSettings",
     "RateSettings",
+    "StationSettings",
     "load_settings",
+    "portable_settings",
     "remember",
 ]
 
@@ -111,6 +113,14 @@ class RateSettings(BaseModel):
     per_session: Annotated[int, Field(ge=1, le=1_000_000)] = 600
 
 
+class StationSettings(BaseModel):
+    """What the station of this home is called."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=40)] = "local"
+
+
 class IssuerSettings(BaseSettings):
     """Everything that can be set; unknown names are refused, because a mistyped one would do nothing."""
 
@@ -134,6 +144,7 @@ class IssuerSettings(BaseSettings):
     requests: RequestSettings = RequestSettings()
     oidc: OidcSettings = OidcSettings()
     rates: RateSettings = RateSettings()
+    station: StationSettings = StationSettings()
 
     def database_url_in(self, home: Path) -> str:
         """The URL that is set, else that of ``issuer.sqlite`` in the home directory."""
@@ -154,6 +165,10 @@ class IssuerSettings(BaseSettings):
     def number_mark_in(self, home: Path) -> Path:
         """The folder of the mark of card numbers; every process that confirms decisions uses the same one."""
         return home / (self.number_mark_directory or Path("numbers"))
+
+    def status_marks_in(self, home: Path) -> Path:
+        """The folder of the marks of status indices, beside the mark of card numbers and for the same processes."""
+        return self.number_mark_in(home) / "status-indices"
 
 
 def load_settings(home: Path) -> IssuerSettings:
@@ -233,6 +248,28 @@ def remember(home: Path, changes: Mapping[str, Any]) -> IssuerSettings:
             f"{path} cannot be written: {error.strerror}", code="settings.unavailable"
         ) from error
     return load_settings(home)
+
+
+def portable_settings(home: Path, *, without: Collection[str]) -> bytes | None:
+    """The settings file as another home may have it: without these settings; ``None`` where there is no file.
+
+    Raises:
+        IssuerUnavailableError: it cannot be read (``settings.unavailable``) or is none (``settings.malformed``).
+    """
+    path = home / SETTINGS_FILE
+    try:
+        known = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"{path} cannot be read: {error.strerror}", code="settings.unavailable"
+        ) from error
+    except ValueError as error:
+        raise IssuerUnavailableError(
+            f"{path} is not a settings file", code="settings.malformed"
+        ) from error
+    return _to_toml({name: value for name, value in known.items() if name not in without}).encode()
 
 
 def _merged(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

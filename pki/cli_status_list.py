@@ -1,4 +1,4 @@
-"""Commands for status lists: ``membercard-pki status-list issue|show|verify|delta|apply``."""
+"""Commands for status lists: ``membercard-pki status-list issue|tokens|show|token|verify|delta|apply``."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,10 +15,12 @@ from pki.durable import replace_file
 from pki.errors import PkiRefusedError, RecordError
 from pki.presentation import Document, FormatOption, OutputFormat, print_document
 from pki.services.status_lists import DEFAULT_LIFETIME, IssuedStatusList, StatusListService
+from pki.services.status_tokens import DEFAULT_TTL, StatusTokenService
 from pki.signed.card_states import CardState
 from pki.signed.card_states_file import MAX_STATES_FILE_BYTES, read_states_file
 from pki.signed.status_list import MAX_STATUS_LIST_BYTES, MAX_STATUS_LIST_LIFETIME, StatusList
 from pki.signed.status_list_delta import MAX_DELTA_BYTES, StatusListDelta
+from pki.signed.token_status_list import MAX_TOKEN_BYTES, TokenStatus, TokenStatusList
 from pki.trust_directory import TrustDirectory
 
 __all__ = ["status_list_app"]
@@ -71,6 +73,79 @@ def status_list_issue(
             read, lifetime=timedelta(days=days), previous=before
         )
     print_document(_issued_document(issued), output_format)
+
+
+@status_list_app.command(
+    "tokens",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki status-list tokens --base https://status.example/cards
+  membercard-pki --home pki status-list tokens --base https://status.example/cards --hours 12
+""",
+)
+def status_list_tokens(
+    context: typer.Context,
+    *,
+    base: Annotated[
+        str, typer.Option("--base", help="The https address below which the tokens will be served.")
+    ],
+    hours: Annotated[
+        int, typer.Option(min=1, max=720, help="After how many hours a verifier fetches one anew.")
+    ] = DEFAULT_TTL // timedelta(hours=1),
+    pin_file: PinFileOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Say the newest status list again as IETF Token Status Lists, for verifiers of others.
+
+    One token for each list, in status/tokens of the home under the list's identifier; it lives as long as the status
+    list does. Serve them as application/statuslist+jwt.
+    """
+    home = command_context(context).home
+    with open_authority(home, pin_file=pin_file) as authority:
+        issued = StatusTokenService(authority=authority, shelf=home).issue(
+            base, ttl=timedelta(hours=hours)
+        )
+    print_document(
+        {
+            "number": issued.status_list.number,
+            "tokens": len(issued.tokens),
+            "bytes": sum(len(token.token) for token in issued.tokens),
+            "expires": _moment(issued.status_list.next_update),
+        },
+        output_format,
+    )
+
+
+@status_list_app.command(
+    "token",
+    epilog="""\b
+Examples:
+  membercard-pki status-list token pki/status/tokens/0123456789abcdef
+  membercard-pki status-list token 0123456789abcdef --index 1717 --format json
+""",
+)
+def status_list_token(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The token.")],
+    *,
+    index: Annotated[
+        int | None, typer.Option(min=0, help="Say what the card at this position counts as.")
+    ] = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Say what a token says, its signature verified by the certificate that it carries; nobody vouches for that one here."""
+    found = TokenStatusList.from_bytes(read_bounded(file, MAX_TOKEN_BYTES))
+    document: Document = {
+        "uri": found.uri,
+        "issued": _moment(found.issued_at),
+        "expires": _moment(found.expires_at),
+        "signer": found.signer.name,
+        "positions": len(found.statuses),
+        **{status.label.replace("-", "_"): found.statuses.count(status) for status in TokenStatus},
+    }
+    if index is not None:
+        status = found.find(index)
+        document["status"] = _UNKNOWN if status is None else status.label
+    print_document(document, output_format)
 
 
 @status_list_app.command(

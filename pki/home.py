@@ -278,6 +278,10 @@ class Home:
         """See ``pki.services.status_lists.StatusListShelf``."""
         self._publish(self.directory / "status" / f"{name}-{number}.delta", data)
 
+    def publish_status_token(self, list_id: bytes, token: bytes) -> None:
+        """See ``pki.services.status_tokens.StatusTokenShelf``."""
+        self._publish(self.directory / "status" / "tokens" / list_id.hex(), token)
+
     def published_trust_bundle(self, name: str) -> bytes | None:
         """See ``pki.services.trust_bundles.TrustBundleShelf``."""
         return self._read_kept(self._trust_bundle(name), MAX_TRUST_BUNDLE_BYTES)

@@ -44,6 +44,7 @@ from issuer.services.batch_ports import (
     DueRequest,
 )
 from issuer.services.production_ports import NewCard
+from issuer.services.status_ports import StatusMarkStore
 
 __all__ = ["SqlBatchRepository"]
 
@@ -297,9 +298,18 @@ class SqlBatchRepository:
         """See ``BatchRepository.free_chips``."""
         return free_chips(self._session, count)
 
-    def room(self, *, size: int, draw_list_id: Callable[[], bytes], at: datetime) -> StatusListRoom:
+    def room(
+        self,
+        *,
+        size: int,
+        draw_list_id: Callable[[], bytes],
+        marks: StatusMarkStore,
+        at: datetime,
+    ) -> StatusListRoom:
         """See ``BatchRepository.room``."""
-        return status_list_with_room(self._session, size=size, draw_list_id=draw_list_id, at=at)
+        return status_list_with_room(
+            self._session, size=size, draw_list_id=draw_list_id, marks=marks, at=at
+        )
 
     def bind(self, cards: Sequence[NewCard], *, account: str, at: datetime) -> tuple[int, ...]:
         """See ``BatchRepository.bind``."""

@@ -17,6 +17,7 @@ from issuer.domain.chip import ChipState, Serial
 from issuer.domain.status_allotment import StatusListRoom
 from issuer.errors import ConflictError
 from issuer.services.production_ports import NewCard
+from issuer.services.status_ports import StatusMarkStore
 
 __all__ = ["bind_rows", "free_chips", "status_list_with_room"]
 
@@ -43,7 +44,12 @@ def free_chips(session: Session, count: int | None) -> tuple[Serial, ...]:
 
 
 def status_list_with_room(
-    session: Session, *, size: int, draw_list_id: Callable[[], bytes], at: datetime
+    session: Session,
+    *,
+    size: int,
+    draw_list_id: Callable[[], bytes],
+    marks: StatusMarkStore,
+    at: datetime,
 ) -> StatusListRoom:
     """A list of ``size`` positions that is not used up, locked; a new one where there is none."""
     newest = session.scalars(
@@ -53,14 +59,17 @@ def status_list_with_room(
         .limit(1)
         .with_for_update()
     ).one_or_none()
-    if newest is not None:
+    # A list without its mark was begun before the database was restored: nobody knows what was drawn since.
+    drawn = None if newest is None else marks.drawn(newest.list_id, size=size)
+    if newest is not None and drawn is not None:
         taken = session.scalars(
             sa.select(CardRow.status_index).where(CardRow.status_list == newest.list_id)
         )
-        found = StatusListRoom(list_id=newest.list_id, size=size, taken=frozenset(taken))
+        found = StatusListRoom(list_id=newest.list_id, size=size, taken=drawn.union(taken))
         if found.room:
             return found
     list_id = draw_list_id()
+    marks.begin(list_id, size=size)
     session.add(StatusListRow(list_id=list_id, size=size, created_at=at))
     journal(session, "status-list-begun", at=at, detail=list_id.hex())
     session.flush()

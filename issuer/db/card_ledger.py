@@ -37,6 +37,7 @@ from issuer.services.production_ports import (
     NewCard,
     SigningFacts,
 )
+from issuer.services.status_ports import StatusMarkStore
 
 __all__ = ["SqlCardLedger", "SqlCardRegister", "read_job"]
 
@@ -118,12 +119,12 @@ class SqlCardLedger(SqlCardRegister):
             return free_chips(session, None)
 
     def status_list_to_fill(
-        self, *, size: int, draw_list_id: Callable[[], bytes]
+        self, *, size: int, draw_list_id: Callable[[], bytes], marks: StatusMarkStore
     ) -> StatusListRoom:
         """See ``CardLedger.status_list_to_fill``."""
         with self._database.writing() as session:
             return status_list_with_room(
-                session, size=size, draw_list_id=draw_list_id, at=self._clock()
+                session, size=size, draw_list_id=draw_list_id, marks=marks, at=self._clock()
             )
 
     def bind(self, card: NewCard) -> None:

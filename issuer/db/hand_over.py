@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from issuer.db.production_rows import locked_card, move_card
+from issuer.db.production_rows import Producer, locked_card, move_card
 from issuer.db.production_tables import CardRow
 from issuer.db.requests import fulfil_request
 from issuer.domain.card import CardEvent, CardReference
@@ -30,7 +30,7 @@ def hand_over_row(
         raise IssuerRefusedError(
             f"card {reference.hex()} was not passed by quality control", code="card.not-passed"
         )
-    move_card(session, card, CardEvent.HANDED_OVER, at, account=account)
+    move_card(session, card, CardEvent.HANDED_OVER, at, by=Producer(account=account))
     card.handed_over_at = at
     card.handed_over_to = to
     fulfil_request(session, RequestId(card.request_id), account=account, at=at)

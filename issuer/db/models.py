@@ -33,6 +33,7 @@ from issuer.db.request_tables import (
     RequestEventRow,
     RequestRow,
 )
+from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
 from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
@@ -73,5 +74,8 @@ __all__ = [
     "RetiredNumberRow",
     "SecondFactorRow",
     "SessionRow",
+    "StationClaimRow",
+    "StationDayRow",
+    "StationRow",
     "StatusListRow",
 ]

@@ -60,6 +60,9 @@ TABLES: Final[Mapping[str, Holding]] = {
     "retired_numbers": Holding.PSEUDONYMOUS,
     "second_factors": Holding.STAFF,
     "sessions": Holding.STAFF,
+    "station_claims": Holding.NOBODY,
+    "station_days": Holding.STAFF,
+    "stations": Holding.NOBODY,
     "status_lists": Holding.NOBODY,
 }
 

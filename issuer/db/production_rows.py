@@ -1,6 +1,8 @@
 """Rows of production and domain values; and the one way in which a row's state moves: checked and journaled."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -8,6 +10,7 @@ from sqlalchemy.orm import Session
 from card_layout.curves import EcPublicKey, NamedCurve
 from issuer.db.batch_progress import begin_production, settle_batch
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.station_tables import StationClaimRow
 from issuer.domain.batch import BatchId
 from issuer.domain.card import (
     Card,
@@ -25,6 +28,8 @@ from issuer.errors import IssuerRefusedError
 from issuer.services.production_ports import ChipRecord
 
 __all__ = [
+    "NOBODY",
+    "Producer",
     "card_of",
     "chip_of",
     "condemn_rows",
@@ -37,8 +42,22 @@ __all__ = [
 ]
 
 _MAX_DETAIL_CHARACTERS = 400
-_NOBODY = "system"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Producer:
+    """At which station, and by whom, something was done to a chip."""
+
+    station: str | None = None
+    account: str | None = None
+
+
+_SYSTEM: Final = "system"
 """What the audit trail says where a program acted and nobody told it for whom."""
+
+NOBODY: Final = Producer()
+"""Where no station did it."""
+
 _CURVES_BY_OID = {curve.oid: curve for curve in NamedCurve}
 
 
@@ -118,7 +137,7 @@ def move_chip(
     at: datetime,
     *,
     code: str | None = None,
-    account: str | None = None,
+    by: Producer = NOBODY,
 ) -> None:
     """Move a chip's state, with its line in the journal.
 
@@ -126,11 +145,11 @@ def move_chip(
         TransitionError: the event cannot happen now.
     """
     row.state = next_chip_state(ChipState(row.state), event).value
-    journal(session, event.value, at=at, serial=row.serial, code=code, account=account)
+    journal(session, event.value, at=at, serial=row.serial, code=code, by=by)
 
 
 def move_card(
-    session: Session, row: CardRow, event: CardEvent, at: datetime, *, account: str | None = None
+    session: Session, row: CardRow, event: CardEvent, at: datetime, *, by: Producer = NOBODY
 ) -> None:
     """Move a card's state, with its line in the journal; the first card of a batch begins its production.
 
@@ -138,16 +157,11 @@ def move_card(
         TransitionError: the event cannot happen now.
     """
     row.state = next_card_state(CardState(row.state), event).value
-    journal(
-        session,
-        event.value,
-        at=at,
-        serial=row.serial,
-        reference=row.reference,
-        account=account,
-    )
+    journal(session, event.value, at=at, serial=row.serial, reference=row.reference, by=by)
+    if event is CardEvent.ISSUED:
+        row.produced_by = by.account
     if event is CardEvent.PERSONALISATION_BEGUN and row.batch_id is not None:
-        begin_production(session, row.batch_id, account=account or _NOBODY, at=at)
+        begin_production(session, row.batch_id, account=by.account or _SYSTEM, at=at)
 
 
 def condemn_rows(
@@ -158,7 +172,7 @@ def condemn_rows(
     detail: str,
     at: datetime,
     is_chip_safe: bool,
-    account: str | None = None,
+    by: Producer = NOBODY,
 ) -> None:
     """Condemn a chip and the card on it, if any.
 
@@ -170,6 +184,14 @@ def condemn_rows(
     """
     chip = locked_chip(session, serial)
     card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial).with_for_update())
+    claim = session.get(StationClaimRow, serial)
+    if claim is not None and claim.released_at is None and not is_chip_safe:
+        # What the station did with it is not here yet: the card may be finished.
+        raise IssuerRefusedError(
+            f"chip {serial.hex().upper()} is in the hands of station {claim.station}",
+            code="chip.claimed",
+            hint="reject it at the station; where that cannot be, destroy it and say so",
+        )
     if card is not None:
         if may_be_operational(CardState(card.state)) and not is_chip_safe:
             raise IssuerRefusedError(
@@ -190,10 +212,10 @@ def condemn_rows(
         reference=None if card is None else card.reference,
         code=code,
         detail=detail,
-        account=account,
+        by=by,
     )
     if card is not None and card.batch_id is not None:
-        settle_batch(session, card.batch_id, account=account or _NOBODY, at=at)
+        settle_batch(session, card.batch_id, account=by.account or _SYSTEM, at=at)
 
 
 def journal(
@@ -205,7 +227,7 @@ def journal(
     reference: bytes | None = None,
     code: str | None = None,
     detail: str | None = None,
-    account: str | None = None,
+    by: Producer = NOBODY,
 ) -> None:
     """Append one event; it is committed with what it tells of."""
     session.add(
@@ -216,6 +238,7 @@ def journal(
             reference=reference,
             code=code,
             detail=detail[:_MAX_DETAIL_CHARACTERS] if detail else None,
-            account=account,
+            station=by.station,
+            account=by.account,
         )
     )

@@ -130,4 +130,5 @@ class CardEventRow(Base):
     reference: Mapped[bytes | None] = mapped_column(sa.LargeBinary(16))
     code: Mapped[str | None] = mapped_column(sa.String(80))
     detail: Mapped[str | None] = mapped_column(sa.String(400))
-    account: Mapped[str | None] = mapped_column(sa.String(200))
+    station: Mapped[str | None] = mapped_column(sa.String(40))
+    account: Mapped[str | None] = mapped_column(sa.String(64))

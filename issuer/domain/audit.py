@@ -28,6 +28,7 @@ class AuditSubject(enum.StrEnum):
     ORGANISATION = "organisation"
     REQUEST = "request"
     SERVICE = "service"
+    STATION = "station"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

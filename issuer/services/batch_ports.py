@@ -15,6 +15,7 @@ from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId, RequestKind
 from issuer.domain.status_allotment import StatusListRoom
 from issuer.services.production_ports import NewCard
+from issuer.services.status_ports import StatusMarkStore
 
 __all__ = [
     "BatchLine",
@@ -176,7 +177,14 @@ class BatchRepository(Protocol):
     def free_chips(self, count: int) -> tuple[Serial, ...]:
         """At most so many initialised chips to which nothing was ever bound; nobody else binds them meanwhile."""
 
-    def room(self, *, size: int, draw_list_id: Callable[[], bytes], at: datetime) -> StatusListRoom:
+    def room(
+        self,
+        *,
+        size: int,
+        draw_list_id: Callable[[], bytes],
+        marks: StatusMarkStore,
+        at: datetime,
+    ) -> StatusListRoom:
         """A status list that has room, which nobody else fills meanwhile; a new one where none has."""
 
     def bind(self, cards: Sequence[NewCard], *, account: str, at: datetime) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from issuer.domain.status_allotment import (
 )
 from issuer.errors import ConflictError
 from issuer.services.production_ports import CardLedger, MemberToBind, NewCard
+from issuer.services.status_ports import StatusMarkStore
 
 __all__ = ["BindingReport", "bind_cards"]
 
@@ -37,6 +38,7 @@ def bind_cards(
     ledger: CardLedger,
     profile: CardProfile,
     random_bytes: RandomBytes,
+    marks: StatusMarkStore,
     limit: int | None = None,
     list_size: int = LIST_SIZE,
 ) -> BindingReport:
@@ -55,7 +57,7 @@ def bind_cards(
     for member, serial in pairs:
         if status_list is None or len(taken) == status_list.size:
             status_list = ledger.status_list_to_fill(
-                size=list_size, draw_list_id=lambda: random_bytes(LIST_ID_BYTES)
+                size=list_size, draw_list_id=lambda: random_bytes(LIST_ID_BYTES), marks=marks
             )
             taken = set(status_list.taken)
         bound.append(
@@ -67,6 +69,7 @@ def bind_cards(
                 status_list=status_list,
                 taken=taken,
                 random_bytes=random_bytes,
+                marks=marks,
             )
         )
     return BindingReport(
@@ -85,8 +88,13 @@ def _bind_with_draws(
     status_list: StatusListRoom,
     taken: set[int],
     random_bytes: RandomBytes,
+    marks: StatusMarkStore,
 ) -> CardReference:
-    """Draw, and draw again where the ledger knows one of the numbers; the card's index is ``taken`` then."""
+    """Draw, and draw again where the ledger knows one of the numbers; the card's index is ``taken`` then.
+
+    The index is marked outside the database before the card is bound: a database restored from an old backup never
+    gives it to another card.
+    """
     attempt = 0
     while True:
         attempt += 1
@@ -103,6 +111,7 @@ def _bind_with_draws(
             ),
             secrets=CardSecrets.draw(random_bytes),
         )
+        marks.mark([card.status], size=status_list.size)
         try:
             ledger.bind(card)
         except ConflictError as error:

@@ -40,6 +40,7 @@ from issuer.services.batch_desk import (
 from issuer.services.committee_names import CommitteeNames
 from issuer.services.production_ports import NewCard
 from issuer.services.register_ports import RegisterTransaction
+from issuer.services.status_ports import StatusMarkStore
 
 __all__ = ["BatchFreezing", "FreezeProposed", "Frozen"]
 
@@ -101,12 +102,14 @@ class BatchFreezing:
         desk: register and clock.
         profile: the name of the card profile.
         random_bytes: a source for what is drawn.
+        marks: where drawn indices are marked outside the database.
         list_size: how many positions a new status list has.
     """
 
     desk: BatchDesk
     profile: str
     random_bytes: RandomBytes
+    marks: StatusMarkStore
     list_size: int = LIST_SIZE
 
     def propose(self, batch_id: BatchId, *, actor: Actor) -> FreezeProposed:
@@ -235,6 +238,7 @@ class BatchFreezing:
                     room=transaction.batches.room(
                         size=self.list_size,
                         draw_list_id=lambda: self.random_bytes(LIST_ID_BYTES),
+                        marks=self.marks,
                         at=now,
                     ),
                 )
@@ -262,9 +266,13 @@ class BatchFreezing:
         actor: Actor,
     ) -> None:
         """Bind cards, and draw again for those whose numbers were drawn before."""
+        if not cards or draws is None:
+            return
         now = self.desk.clock()
+        # Marked before anybody can see them: a database restored from an old backup never gives them out again.
+        self.marks.mark([card.status for card in cards], size=self.list_size)
         for _ in range(_MAX_DRAWS):
-            if not cards or draws is None:
+            if not cards:
                 return
             repeated = transaction.batches.bind(cards, account=actor.account, at=now)
             cards = [draws.again(cards[place]) for place in repeated]

@@ -24,6 +24,7 @@ from issuer.domain.member import MemberId
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex, StatusListRoom
+from issuer.services.status_ports import StatusMarkStore
 
 __all__ = [
     "CardLedger",
@@ -177,9 +178,13 @@ class CardLedger(CardRegister, Protocol):
         """Initialised chips that are not held and to which nothing was ever bound, by serial."""
 
     def status_list_to_fill(
-        self, *, size: int, draw_list_id: Callable[[], bytes]
+        self, *, size: int, draw_list_id: Callable[[], bytes], marks: StatusMarkStore
     ) -> StatusListRoom:
-        """A status list of ``size`` positions that has room; a new one where none has."""
+        """A status list of ``size`` positions that has room and a mark; a new one where none has.
+
+        Raises:
+            IssuerUnavailableError, IssuerDataError: as ``StatusMarkStore``.
+        """
 
     def bind(self, card: NewCard) -> None:
         """Record the binding.

@@ -4,13 +4,13 @@ import enum
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from card_layout.atr import LifeCycle, read_life_cycle
+from card_layout.atr import read_life_cycle
 from card_layout.errors import CardDataError, NoCardError, TransportError
 from card_layout.transport.connection import CardConnection, CardReader
-from issuer.services.visit_chip import StationTask, Visit, VisitOutcome, VisitResult, Workbench
+from issuer.services.visit_chip import Visit, VisitOutcome, VisitResult, Workbench
 
 __all__ = [
     "MAX_REJECTS_IN_A_ROW",
@@ -25,11 +25,6 @@ MAX_REJECTS_IN_A_ROW = 3
 """So many chips rejected one after another on one reader are no accident: its worker stops."""
 
 _BAD_RESULTS = frozenset({VisitResult.CONDEMNED, VisitResult.HELD, VisitResult.INTERRUPTED})
-
-_FINAL_LIFE_CYCLES = {
-    StationTask.INITIALISE: LifeCycle.INITIALISED,
-    StationTask.PERSONALISE: LifeCycle.OPERATIONAL,
-}
 
 
 class StationEventKind(enum.StrEnum):
@@ -101,15 +96,22 @@ class Station:
         timing: StationTiming,
         count: int | None = None,
         on_event: Callable[[StationEvent], None] = lambda _event: None,
+        hand_in: Callable[[], bool] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``count`` ends the station after that many chips; ``on_event`` is called by one worker at a time."""
+        """``count`` ends the station after that many chips; ``on_event`` is called by one worker at a time.
+
+        ``hand_in`` tells the centre what happened, and whether it took everything; it is called beside the readers,
+        which wait for nothing.
+        """
         self._workbench = workbench
         self._readers = tuple(readers)
         self._timing = timing
         self._count = count
         self._on_event = on_event
+        self._hand_in = hand_in
+        self._something_happened = threading.Event()
         self._monotonic = monotonic
         self._sleep = sleep
         self._lock = threading.Lock()
@@ -132,16 +134,30 @@ class Station:
         ) as executor:
             futures = [executor.submit(self._work, reader) for reader in self._readers]
             try:
+                self._report_while(futures)
                 for future in futures:
                     future.result()
             finally:
                 # An interrupt, or one worker's failure, lets the others finish their chip before it is raised.
                 self.stop()
+        if self._hand_in is not None:
+            self._hand_in()
         return StationReport(
             done=self._progress.done,
             outcomes=tuple(self._progress.outcomes),
             readers_given_up=tuple(self._progress.readers_given_up),
         )
+
+    def _report_while(self, futures: Sequence[Future[None]]) -> None:
+        """Hand in after every visit, and again later where the centre did not answer, until all workers are done."""
+        if self._hand_in is None:
+            return
+        has_all = True
+        while not all(future.done() for future in futures):
+            happened = self._something_happened.wait(self._timing.retry)
+            self._something_happened.clear()
+            if happened or not has_all:
+                has_all = self._hand_in()
 
     def tell(self, reader: str, kind: StationEventKind, text: str = "") -> None:
         """Pass an event to the display."""
@@ -153,6 +169,7 @@ class Station:
             self._progress.in_progress -= 1
             self._progress.done += outcome.result is VisitResult.DONE
             self._progress.outcomes.append(outcome)
+        self._something_happened.set()
         self._show(
             StationEvent(
                 reader=reader,
@@ -211,6 +228,8 @@ class Station:
         except BaseException:
             self.stop()
             raise
+        finally:
+            self._something_happened.set()
 
 
 class _Worker:
@@ -358,7 +377,7 @@ class _Worker:
             life_cycle = read_life_cycle(connection.atr)
         except CardDataError:
             return False
-        if life_cycle is not _FINAL_LIFE_CYCLES[self._workbench.task]:
+        if life_cycle is not self._last.reached:
             return False
         self._tell_same_chip()
         return True

@@ -43,6 +43,8 @@ class StationTask(enum.StrEnum):
 
     INITIALISE = "initialise"
     PERSONALISE = "personalise"
+    RUN = "run"
+    """Whatever the chip that is put in waits for."""
 
 
 class VisitResult(enum.StrEnum):
@@ -62,12 +64,16 @@ class VisitResult(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitOutcome:
-    """The end of a visit; ``code`` and ``message`` say what stood in the way."""
+    """The end of a visit; ``code`` and ``message`` say what stood in the way.
+
+    ``reached`` is the life cycle in which a chip that was done is left.
+    """
 
     result: VisitResult
     serial: Serial | None = None
     code: str | None = None
     message: str | None = None
+    reached: LifeCycle | None = None
 
 
 def _now() -> datetime:
@@ -91,17 +97,14 @@ class Workbench:
     clock: Clock = _now
 
 
+_INITIALISING = frozenset(
+    {Action.INITIALISE, Action.RESUME_INITIALISE, Action.FINISH_INITIALISATION_RECORD}
+)
+_PERSONALISING = frozenset({Action.PERSONALISE, Action.QUALITY_CONTROL, Action.FINISH_RECORD})
 _ACTIONS_OF_TASK = {
-    StationTask.INITIALISE: frozenset(
-        {
-            Action.INITIALISE,
-            Action.RESUME_INITIALISE,
-            Action.FINISH_INITIALISATION_RECORD,
-        }
-    ),
-    StationTask.PERSONALISE: frozenset(
-        {Action.PERSONALISE, Action.QUALITY_CONTROL, Action.FINISH_RECORD}
-    ),
+    StationTask.INITIALISE: _INITIALISING,
+    StationTask.PERSONALISE: _PERSONALISING,
+    StationTask.RUN: _INITIALISING | _PERSONALISING,
 }
 """The actions that each task is for; refusing, condemning and terminating belong to both."""
 
@@ -124,6 +127,8 @@ class Visit:
         self._report = report
         self._warn = warn
         self._serial: Serial | None = None
+        self._looked_up: Serial | None = None
+        self._admitted: ChipRecord | None = None
 
     def run(self) -> VisitOutcome:
         """Find out, decide, act.
@@ -169,7 +174,9 @@ class Visit:
         )
         if opened.key_version is None:
             self._admit(opened.serial)
-        record = self._record(opened.serial)
+        record = self._admitted
+        if record is None or record.chip.serial != opened.serial:
+            record = self._record(opened.serial)
         evidence = ChipEvidence(
             life_cycle=life_cycle,
             key_version=opened.key_version,
@@ -180,7 +187,7 @@ class Visit:
         return self._act(decision, opened, record)
 
     def _visit_operational(self) -> VisitOutcome:
-        if self._bench.task is not StationTask.PERSONALISE:
+        if self._bench.task is StationTask.INITIALISE:
             raise IssuerRefusedError("the card is finished already", code="card.already-issued")
         self._report("prove lock")
         card = find_locked_card(
@@ -189,7 +196,9 @@ class Visit:
         self._serial = card.serial
         self._bench.dialect.prove_locked(self._connection)
         self._ledger.record_issued(card.reference)
-        return VisitOutcome(result=VisitResult.DONE, serial=card.serial)
+        return VisitOutcome(
+            result=VisitResult.DONE, serial=card.serial, reached=LifeCycle.OPERATIONAL
+        )
 
     def _show_tries(self, tries: WrongKeyTries) -> None:
         """Tell people before the attempt; the one that may end the chip is none for a machine."""
@@ -204,7 +213,8 @@ class Visit:
     def _admit(self, serial: Serial) -> None:
         """Let only chips of the stock in that nobody holds."""
         self._serial = serial
-        chip = self._record(serial).chip
+        self._admitted = self._record(serial)
+        chip = self._admitted.chip
         if chip.held is not None:
             raise IssuerRefusedError(
                 f"the chip is held because of {chip.held}",
@@ -213,6 +223,7 @@ class Visit:
             )
 
     def _record(self, serial: Serial) -> ChipRecord:
+        self._looked_up = serial
         record = self._ledger.find(serial)
         if record is None:
             raise IssuerRefusedError(
@@ -250,11 +261,13 @@ class Visit:
                 f"the chip waits to {decision.action.value}, this station is here to {self._bench.task}",
                 code="station.other-task",
             )
-        if self._bench.task is StationTask.INITIALISE:
+        if decision.action in _INITIALISING:
             self._initialise(decision.action, opened)
+            reached = LifeCycle.INITIALISED
         else:
             self._personalise(decision.action, opened, record)
-        return VisitOutcome(result=VisitResult.DONE, serial=opened.serial)
+            reached = LifeCycle.OPERATIONAL
+        return VisitOutcome(result=VisitResult.DONE, serial=opened.serial, reached=reached)
 
     def _initialise(self, action: Action, opened: OpenedChip) -> None:
         if action is Action.FINISH_INITIALISATION_RECORD:
@@ -344,7 +357,7 @@ class Visit:
         self._ledger.record_terminated(opened.serial)
 
     def _hold(self, error: CardError) -> VisitOutcome:
-        if self._serial is None or self._ledger.find(self._serial) is None:
+        if self._serial is None or not self._is_ours(self._serial):
             return VisitOutcome(result=VisitResult.REFUSED, code=error.code, message=str(error))
         self._ledger.hold(self._serial, code=error.code, detail=str(error))
         return VisitOutcome(
@@ -357,5 +370,13 @@ class Visit:
 
     def _note(self, kind: str, error: CardError | IssuerRefusedError) -> None:
         # Chips that are not ours leave no trace in our journal.
-        if self._serial is not None and self._ledger.find(self._serial) is not None:
+        if self._serial is not None and self._is_ours(self._serial):
             self._ledger.note(kind, serial=self._serial, code=error.code, detail=str(error))
+
+    def _is_ours(self, serial: Serial) -> bool:
+        if self._looked_up == serial:
+            return self._admitted is not None and self._admitted.chip.serial == serial
+        try:
+            return self._ledger.find(serial) is not None
+        except IssuerRefusedError:
+            return False

@@ -25,6 +25,8 @@ DEFAULT_COST: Final = 17
 MIN_COST: Final = 15
 _MAX_COST: Final = 20
 _MAGIC: Final = b"membercard-pki backup 1\n"
+"""The PKI's own backups; another product's stream has another line of the same length."""
+
 _SALT_BYTES: Final = 16
 _MAC_BYTES: Final = 32
 _HEADER_BYTES: Final = len(_MAGIC) + 1 + _SALT_BYTES
@@ -36,13 +38,23 @@ class SealedWriter:
     """Seals what is written to it; only ``finish`` makes the stream whole."""
 
     def __init__(
-        self, file: BinaryIO, *, passphrase: bytes, salt: bytes, cost: int = DEFAULT_COST
+        self,
+        file: BinaryIO,
+        *,
+        passphrase: bytes,
+        salt: bytes,
+        cost: int = DEFAULT_COST,
+        magic: bytes = _MAGIC,
     ) -> None:
         """Begin a stream; ``salt`` is 16 random bytes that were never used before."""
-        if len(salt) != _SALT_BYTES or not MIN_COST <= cost <= _MAX_COST:
+        if (
+            len(salt) != _SALT_BYTES
+            or len(magic) != len(_MAGIC)
+            or not MIN_COST <= cost <= _MAX_COST
+        ):
             raise ValueError(f"got a salt of {len(salt)} bytes and a cost of {cost}")
         self._file = file
-        self._header = _MAGIC + bytes([cost]) + salt
+        self._header = magic + bytes([cost]) + salt
         self._cipher, mac = _open_key(self._header, passphrase)
         self._number = 0
         self._waiting = bytearray()
@@ -69,7 +81,7 @@ class SealedWriter:
 class SealedReader:
     """Opens a sealed stream; every byte that it gives out is authenticated."""
 
-    def __init__(self, file: BinaryIO, *, passphrase: bytes) -> None:
+    def __init__(self, file: BinaryIO, *, passphrase: bytes, magic: bytes = _MAGIC) -> None:
         """Read the head of a stream.
 
         Raises:
@@ -79,9 +91,9 @@ class SealedReader:
         self._file = file
         self._header = file.read(_HEADER_BYTES)
         stated = file.read(_MAC_BYTES)
-        if len(stated) != _MAC_BYTES or not self._header.startswith(_MAGIC):
+        if len(stated) != _MAC_BYTES or not self._header.startswith(magic):
             raise PkiDataError(
-                "the file does not begin as a backup does, expected 'membercard-pki backup 1'",
+                f"the file does not begin as a backup does, expected {magic.decode().strip()!r}",
                 code="backup.malformed",
             )
         cost = self._header[len(_MAGIC)]

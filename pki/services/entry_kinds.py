@@ -32,6 +32,7 @@ class EntryKind(Enum):
     MASTER_LIST_ISSUED = "master-list.issued"
     STATUS_LIST_INTENDED = "status-list.intended"
     STATUS_LIST_ISSUED = "status-list.issued"
+    STATUS_JWT_INTENDED = "status-jwt.intended"
     TRUST_BUNDLE_INTENDED = "trust-bundle.intended"
     TRUST_BUNDLE_ISSUED = "trust-bundle.issued"
     SERVICE_AUTHORITY_INTENDED = "service-authority-certificate.intended"
@@ -83,6 +84,7 @@ SIGNATURE_KINDS = frozenset(
         EntryKind.STOP_LIST_INTENDED,
         EntryKind.MASTER_LIST_INTENDED,
         EntryKind.STATUS_LIST_INTENDED,
+        EntryKind.STATUS_JWT_INTENDED,
         EntryKind.TRUST_BUNDLE_INTENDED,
         EntryKind.SERVICE_AUTHORITY_INTENDED,
         EntryKind.SERVICE_INTENDED,

@@ -40,6 +40,7 @@ from pki.services.state import EntryKind
 from pki.signed.master_list import MasterList
 from pki.signed.status_list import StatusList
 from pki.signed.stop_list import StopList
+from pki.signed.token_status_list import TokenStatusList
 from pki.signed.trust_bundle import TrustBundle
 
 __all__ = ["Draft", "DraftKind", "IssuanceCycle", "Linter", "StrictProfileLinter"]
@@ -59,6 +60,7 @@ class DraftKind(Enum):
     STOP_LIST = "stop-list"
     MASTER_LIST = "master-list"
     STATUS_LIST = "status-list"
+    STATUS_JWT = "status-jwt"
     TRUST_BUNDLE = "trust-bundle"
 
 
@@ -208,6 +210,7 @@ _READERS: Mapping[DraftKind, Callable[[bytes], object]] = {
     DraftKind.STOP_LIST: StopList.read_unproven,
     DraftKind.MASTER_LIST: MasterList.read_unproven,
     DraftKind.STATUS_LIST: StatusList.read_unproven,
+    DraftKind.STATUS_JWT: TokenStatusList.read_unproven,
     DraftKind.TRUST_BUNDLE: TrustBundle.read_unproven,
 }
 """The lists that have no certificate's profile; their signature is a throw-away key's."""

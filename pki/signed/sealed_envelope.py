@@ -1,4 +1,4 @@
-"""A seal around bytes for one receiver: CMS AuthEnvelopedData with ECDH (RFC 5083, 5084, 5753; SPEC.md, 7.13).
+"""A seal around bytes for one receiver: CMS AuthEnvelopedData with ECDH (RFC 5083, 5084, 5753; SPEC.md, 7.14).
 
 One recipient, one ephemeral key, AES-256-GCM. Who made what is inside, a seal does not tell.
 """

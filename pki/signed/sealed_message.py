@@ -1,4 +1,4 @@
-"""Files between instances and stations: CMS SignedData, sealed to one receiver (RFC 5652, 5083; SPEC.md, 7.13).
+"""Files between instances and stations: CMS SignedData, sealed to one receiver (RFC 5652, 5083; SPEC.md, 7.14).
 
 Signed first, then sealed, and the signed part names the receiver: whoever opens a file cannot pass it on as one that
 was meant for somebody else. Nothing here judges: whether the signer's certificate counts is for the caller to say

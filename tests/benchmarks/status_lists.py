@@ -11,6 +11,7 @@ from pki.keys.software import SoftwareSigner
 from pki.signed.card_states import LIST_POSITIONS, CardState, CardStates
 from pki.signed.status_list import StatusList, prepare_status_list
 from pki.signed.status_list_delta import StatusListDelta
+from pki.signed.token_status_list import prepare_token, token_uri
 from pki.signed.trust_bundle import TrustBundle
 from simulators.authority import TestAuthority
 from simulators.testing import TEST_TIME
@@ -40,7 +41,7 @@ _MIX = {
 
 
 def measure_status(announce: Announce) -> Iterator[Record]:
-    """verifier.status.size, .delta and .lookup, verifier.bundle.load."""
+    """verifier.status.size, .tokens, .delta and .lookup, verifier.bundle.load."""
     announce(f"drawing the states of {_LISTS * LIST_POSITIONS:,} cards, 1 % of them not valid")
     chance = Random(56)
     now = TEST_TIME
@@ -55,6 +56,13 @@ def measure_status(announce: Announce) -> Iterator[Record]:
         baseline=math.ceil(_entropy_bytes(today)),
         unit="bytes",
         goal=1.10,
+    )
+    yield counted(
+        "verifier.status.tokens",
+        value=_bytes_of_tokens(office, first),
+        baseline=len(first.der),
+        unit="bytes",
+        goal=None,
     )
     yield counted(
         "verifier.status.delta",
@@ -99,6 +107,25 @@ def measure_status(announce: Announce) -> Iterator[Record]:
             unit="s",
             goal=1.0,
         )
+
+
+def _bytes_of_tokens(office: StatusOffice, found: StatusList) -> int:
+    """The same states as IETF Token Status Lists, one for each list."""
+    signer = SoftwareSigner(office.key)
+    return sum(
+        len(
+            prepare_token(
+                signer_certificate=office.certificate,
+                public_key=signer.public_key,
+                uri=token_uri("https://status.example/cards", list_id),
+                table=table,
+                issued_at=found.this_update,
+                expires_at=found.next_update,
+                ttl=timedelta(hours=6),
+            ).sign(signer)
+        )
+        for list_id, table in found.states.tables.items()
+    )
 
 
 def _draw(chance: Random) -> CardStates:

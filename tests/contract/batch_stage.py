@@ -5,6 +5,7 @@ import random
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -27,6 +28,7 @@ from issuer.services.batch_ports import BatchLine
 from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing, Frozen
 from issuer.services.read_batches import BatchView, ReadingOfBatches
+from issuer.storage.status_mark_files import FileStatusMarkStore
 from tests.contract.requests_stage import (
     COMMUNE,
     NEW_ISSUE,
@@ -49,17 +51,27 @@ class BatchStage:
     """Members 1, 3, 5 ... have decided requests for a new card; the clock goes on each time it is looked at."""
 
     def __init__(
-        self, database: Database, *, members: Iterable[Member] = (), first_batch: int = 1
+        self,
+        database: Database,
+        marks: Path,
+        *,
+        members: Iterable[Member] = (),
+        first_batch: int = 1,
     ) -> None:
         self.database = database
         self.register = SqlRegister(database, lambda: SEALER, lambda: CARD_SEALER)
         self.desk = BatchDesk(register=self.register, clock=self.clock)
         self._ticks = itertools.count()
         self._batch_numbers = itertools.count(first_batch)
+        self.marks = FileStatusMarkStore(marks)
         self.random_bytes = random.Random(1).randbytes
         self.filling = BatchFilling(desk=self.desk, new_batch_id=self._new_batch_id)
         self.freezing = BatchFreezing(
-            desk=self.desk, profile=PROFILE, random_bytes=self.random_bytes, list_size=64
+            desk=self.desk,
+            profile=PROFILE,
+            random_bytes=self.random_bytes,
+            marks=self.marks,
+            list_size=64,
         )
         self.reading = ReadingOfBatches(desk=self.desk)
         self.stock = SqlStockLedger(database, self.clock)

@@ -25,27 +25,25 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("template") / "issuer.sqlite"
     database = Database(f"sqlite:///{path}")
     upgrade(database)
-    BatchStage(database, members=people(4)).initialise(1, 2, 3, 4, 5, 6)
+    BatchStage(database, path.parent / "marks", members=people(4)).initialise(1, 2, 3, 4, 5, 6)
     database.close()
     return path.read_bytes()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def stage(
-    request: pytest.FixtureRequest, tmp_path: Path, template: bytes
-) -> Iterator[BatchStage]:
+def stage(request: pytest.FixtureRequest, tmp_path: Path, template: bytes) -> Iterator[BatchStage]:
     if request.param == "sqlite":
         path = tmp_path / "issuer.sqlite"
         path.write_bytes(template)
         database = Database(f"sqlite:///{path}")
-        made = BatchStage(database)
+        made = BatchStage(database, tmp_path / "marks")
         with made.register.reading() as transaction:
             (decision,) = transaction.decisions.page(limit=2)
         made.decision_id = decision.decision_id
     else:
         database = Database(request.getfixturevalue("postgresql_url"))
         upgrade(database)
-        made = BatchStage(database, members=people(4))
+        made = BatchStage(database, tmp_path / "marks", members=people(4))
         made.initialise(1, 2, 3, 4, 5, 6)
     yield made
     database.close()
@@ -238,9 +236,9 @@ def test_who_has_no_right_there_does_nothing(stage: BatchStage) -> None:
             assert code_of(lambda attempt=attempt, by=by: attempt(by)) == "right.missing"  # type: ignore[misc]  # bound early
     assert code_of(lambda: stage.reading.show(batch.batch_id, actor=elsewhere)) == "right.missing"
     assert stage.reading.page(actor=elsewhere, limit=10).batches == ()
-    assert [each.batch.batch_id for each in stage.reading.page(actor=OPERATOR, limit=10).batches] == [
-        batch.batch_id
-    ]
+    assert [
+        each.batch.batch_id for each in stage.reading.page(actor=OPERATOR, limit=10).batches
+    ] == [batch.batch_id]
 
 
 def test_pages_of_batches_and_lines_go_on_where_they_ended(stage: BatchStage) -> None:
@@ -260,13 +258,13 @@ def test_pages_of_batches_and_lines_go_on_where_they_ended(stage: BatchStage) ->
     assert (len(rest.lines), rest.end) == (1, None)
 
 
-def test_numbers_that_repeat_are_drawn_again(stage: BatchStage) -> None:
+def test_numbers_that_repeat_are_drawn_again(stage: BatchStage, tmp_path: Path) -> None:
     first = stage.open()
     held = stage.held(first)
     stage.filling.take_out(first.batch_id, held[2:], actor=OPERATOR)
     stage.freeze(first)
     # The same source once more draws the same references and document numbers first.
-    again = BatchStage(stage.database, first_batch=10)
+    again = BatchStage(stage.database, tmp_path / "marks", first_batch=10)
     again.decision_id = stage.decision_id
     second = again.filling.create(COMMUNE, stage.decision_id, actor=OPERATOR)
     again.filling.fill(second.batch_id, actor=OPERATOR)

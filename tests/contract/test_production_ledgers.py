@@ -17,6 +17,7 @@ from card_layout.profile import load_profile
 from issuer.db.base import Base, Database
 from issuer.db.card_ledger import SqlCardLedger
 from issuer.db.member_rows import MemberRow
+from issuer.db.production_tables import CardRow
 from issuer.db.register import SqlRegister
 from issuer.db.schema import upgrade
 from issuer.db.sealing import Sealer
@@ -44,6 +45,8 @@ from issuer.domain.status_allotment import StatusIndex
 from issuer.errors import ConflictError, IssuerError, IssuerRefusedError, IssuerUnavailableError
 from issuer.services.bind_cards import bind_cards
 from issuer.services.production_ports import CardLedger, NewCard, StationLedger, StockLedger
+from issuer.services.status_ports import StatusMarkStore
+from issuer.storage.status_mark_files import FileStatusMarkStore
 from tests.contract.decided_requests import decide_for, request_of
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -57,6 +60,7 @@ class Ledgers:
     cards: CardLedger
     station: StationLedger
     database: Database
+    marks: StatusMarkStore
 
     def member(self, number: int) -> MemberId:
         return MemberId(uuid.UUID(int=number))
@@ -73,7 +77,7 @@ class Ledgers:
         return serial
 
     def new_card(self, number: int, **changes: object) -> NewCard:
-        self.cards.status_list_to_fill(size=64, draw_list_id=lambda: LIST)
+        self.cards.status_list_to_fill(size=64, draw_list_id=lambda: LIST, marks=self.marks)
         return replace(
             NewCard(
                 reference=CardReference(bytes([number]) * 16),
@@ -139,6 +143,7 @@ def ledgers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledgers]
         cards=SqlCardLedger(database, _clock, sealer),
         station=SqlStationLedger(database, _clock, sealer),
         database=database,
+        marks=FileStatusMarkStore(tmp_path / "marks"),
     )
     database.close()
 
@@ -343,6 +348,7 @@ def test_drawing_goes_on_until_the_ledger_knows_none_of_the_numbers(ledgers: Led
             ledger=ledgers.cards,
             profile=load_profile("membercard-1-icao"),
             random_bytes=random.Random(seed).randbytes,
+            marks=ledgers.marks,
             limit=2,
             list_size=3,
         )
@@ -354,6 +360,63 @@ def test_drawing_goes_on_until_the_ledger_knows_none_of_the_numbers(ledgers: Led
     # All three positions are given away before another list begins.
     lists = [list_id for list_id, _ in places]
     assert sorted(lists.count(list_id) for list_id in set(lists)) == [1, 3]
+
+
+def draw(ledgers: Ledgers, *, seed: int, count: int) -> list[tuple[bytes, int]]:
+    report = bind_cards(
+        ledger=ledgers.cards,
+        profile=load_profile("membercard-1-icao"),
+        random_bytes=random.Random(seed).randbytes,
+        marks=ledgers.marks,
+        limit=count,
+        list_size=8,
+    )
+    cards = {card.reference: card.status for card in ledgers.cards.cards()}
+    return [(cards[each].list_id, cards[each].index) for each in report.bound]
+
+
+def forget_cards(ledgers: Ledgers) -> None:
+    """What an old backup of the database does."""
+    with ledgers.database.writing() as session:
+        session.execute(sa.delete(CardRow))
+
+
+def test_a_database_from_an_old_backup_draws_no_index_again_that_its_mark_knows(
+    ledgers: Ledgers,
+) -> None:
+    for number in (1, 2, 3, 4):
+        ledgers.initialise(number)
+    before = draw(ledgers, seed=1, count=4)
+    forget_cards(ledgers)
+    after = draw(ledgers, seed=1, count=4)
+    # The four positions that are left of the eight, of the same list, though the source repeats itself.
+    assert len({*before, *after}) == 8
+    assert len({list_id for list_id, _ in (*before, *after)}) == 1
+
+
+def test_a_list_whose_mark_stayed_behind_is_used_no_more(ledgers: Ledgers, tmp_path: Path) -> None:
+    for number in (1, 2):
+        ledgers.initialise(number)
+    before = draw(ledgers, seed=1, count=1)
+    restored = replace(ledgers, marks=FileStatusMarkStore(tmp_path / "restored"))
+    after = draw(restored, seed=2, count=1)
+    assert before[0][0] != after[0][0]
+
+
+def test_an_index_is_marked_before_the_card_is_bound(ledgers: Ledgers) -> None:
+    ledgers.initialise(1)
+    seen: list[frozenset[int] | None] = []
+
+    class Looking(SqlCardLedger):
+        def bind(self, card: NewCard) -> None:
+            seen.append(ledgers.marks.drawn(card.status.list_id, size=8))
+            super().bind(card)
+
+    looking = Looking(
+        ledgers.database, _clock, Sealer(encryption_key=bytes(32), digest_key=bytes(32))
+    )
+    (place,) = draw(replace(ledgers, cards=looking), seed=1, count=1)
+    assert seen == [frozenset({place[1]})]
 
 
 def test_secrets_and_contents_come_back_as_they_were_kept(ledgers: Ledgers) -> None:

@@ -43,7 +43,9 @@ from issuer.domain.requests import RequestKind
 from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.services.bind_cards import bind_cards
 from issuer.services.production_ports import StationLedger
+from issuer.services.status_ports import StatusMarkStore
 from issuer.services.visit_chip import StationTask, Visit, VisitOutcome, Workbench
+from issuer.storage.status_mark_files import FileStatusMarkStore
 from simulators.blank import blank_image, derive_card_key
 from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
@@ -94,6 +96,7 @@ class Workshop:
     station: SqlStationLedger
     sealer: Callable[[], Sealer]
     """The keys of the register."""
+    marks: StatusMarkStore
     portrait: bytes = PORTRAIT
     trust_points: Mapping[bytes, bytes] = field(default_factory=dict)
     """CVCA certificates by their reference, the newest first."""
@@ -143,7 +146,10 @@ class Workshop:
 
     def bind_and_sign(self) -> list[CardReference]:
         report = bind_cards(
-            ledger=self.cards, profile=self.profile, random_bytes=random.Random(7).randbytes
+            ledger=self.cards,
+            profile=self.profile,
+            random_bytes=random.Random(7).randbytes,
+            marks=self.marks,
         )
         for reference in report.bound:
             self.sign(reference)
@@ -280,6 +286,7 @@ def make_workshop(tmp_path: Path, template_database: Path) -> Iterator[Callable[
             cards=SqlCardLedger(database, clock, sealer),
             station=SqlStationLedger(database, clock, sealer),
             sealer=lambda: sealer,
+            marks=FileStatusMarkStore(tmp_path / "marks"),
         )
 
     yield make

@@ -366,3 +366,26 @@ def test_only_a_test_authority_signs_without_an_authorisation_and_says_so(bound:
 )  # fmt: skip
 def test_where_to_sign_is_one_of_two_ways(office: Commands, options: tuple[str, ...]) -> None:
     assert office.error("cards", "sign", "--all", *options)[0] == 64
+
+
+def test_one_command_runs_a_station_to_the_end_of_its_day(office: Commands) -> None:
+    readers = [f"--reader=sim:{office.image(number)}" for number in (1, 2)]
+    made = office.json("station", "run", *readers, "--count", 2, "--timeout", 5)
+    assert (made["done"], made["events_waiting"]) == (2, 0)
+    office.json("cards", "bind", "--all")
+    office.json("cards", "sign", "--all", "--pki", make_pki(office.directory, "--test"))
+    made = office.json("station", "run", *readers, "--count", 2, "--timeout", 5)
+    assert (made["done"], made["events_waiting"]) == (2, 0)
+    assert {each["state"] for each in office.json("cards", "list")} == {"issued"}
+    assert office.json("station", "hand-in") == {"waiting": 0, "rejected": []}
+    serial = f"{2:020X}"
+    assert office.run("station", "reject", serial, "--reason", "scratched") == 0
+    day = office.json("station", "close-day")
+    assert (day["issued"], day["condemned"], len(day["destroyed"])) == (2, 1, 2)
+    events = office.json("station", "journal")
+    assert {event["account"] for event in events} == {office.json("whoami")["account"]}
+    assert {event["is_handed_in"] for event in events} == {True}
+    codes = [event["code"] for event in events if event["code"]]
+    assert codes[-2:] == ["card.rejected-by-operator", "station.jobs-destroyed"]
+    states = {each["serial"]: each["state"] for each in office.json("cards", "list")}
+    assert states[serial] == "condemned"

@@ -16,6 +16,7 @@ NEED_NONE = {
     "database upgrade", "database show", "database check", "organisations template",
     "members template", "members mapping check", "people create-first-administrator", "login", "logout", "whoami",
     "serve", "api describe", "jobs run",
+    "backup create", "backup verify", "backup restore",
 }  # fmt: skip
 """A command that joins these is looked at by whoever reads this list."""
 

@@ -44,6 +44,15 @@ SOURCES = (
     "issuer/services/sign_batches.py",
     "issuer/services/sign_cards.py",
     "issuer/services/visit_chip.py",
+    "issuer/cli_station_day.py",
+    "issuer/db/local_job_seal.py",
+    "issuer/db/station_desk.py",
+    "issuer/domain/production_events.py",
+    "issuer/services/station_ports.py",
+    *(
+        path.relative_to(ROOT).as_posix()
+        for path in sorted((ROOT / "issuer" / "stations").glob("*.py"))
+    ),
 )
 SPACES = (
     "batch|card|chip|chip-key|profile|record|quality-control|lock|station|production|personalisation|delivery|hand-over"

@@ -140,3 +140,32 @@ def test_a_file_that_is_no_list_is_refused(run: Run, tmp_path: Path, content: by
     path.write_bytes(content)
     outcome = run("status-list", "show", path)
     assert (outcome.status, "[status-list.malformed]" in outcome.err) == (2, True)
+
+
+def test_tokens_repeat_the_newest_list_and_are_recorded_before_they_are_signed(
+    home: Path, run: Run
+) -> None:
+    refused = run("--home", home, "status-list", "tokens", "--base", "https://status.example")
+    assert (refused.status, "[token-status-list.no-list]" in refused.err) == (1, True)
+    first = issue(run, home, "revoked 1017\n")
+    assert first.status == 0, first.err
+    outcome = run(
+        *("--home", home, "status-list", "tokens", "--base", "https://status.example/cards"),
+        *("--format", "json"),
+    )
+    assert outcome.status == 0, outcome.err
+    issued = outcome.json
+    assert (issued["number"], issued["tokens"]) == (1, 1)
+    token = home / "status" / "tokens" / "0123456789abcdef"
+    shown = run("status-list", "token", token, "--index", 1017, "--format", "json").json
+    assert shown["uri"] == "https://status.example/cards/0123456789abcdef"
+    assert (shown["positions"], shown["invalid"], shown["status"]) == (1024, 1, "invalid")
+    assert shown["expires"] == issued["expires"]
+    assert run("status-list", "token", token, "--index", 1024, "--format", "json").json[
+        "status"
+    ] == ("unknown")
+    entries = [entry for entry in read_journal(home / "journal.jsonl") if "status" in entry.kind]
+    assert entries[-1].kind == "status-jwt.intended"
+    assert (entries[-1].text("list"), entries[-1].number("number")) == ("0123456789abcdef", 1)
+    wrong = run("--home", home, "status-list", "tokens", "--base", "http://status.example")
+    assert (wrong.status, "[token-status-list.uri]" in wrong.err) == (1, True)

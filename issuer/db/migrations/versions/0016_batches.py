@@ -1,14 +1,17 @@
 """Batches: which requests each holds, what happened to it, and who made and passed each card."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015_batches"
-down_revision = "0014_requests"
+revision = "0016_batches"
+down_revision = "0015_stations"
 branch_labels = None
 depends_on = None
 
-_CARD_COLUMNS = {
+_CARD_COLUMNS: Mapping[str, sa.types.TypeEngine[Any]] = {
     "batch_id": sa.Uuid(),
     "produced_by": sa.String(length=200),
     "passed_by": sa.String(length=200),
@@ -32,12 +35,10 @@ def upgrade() -> None:
             " AND (passed_by IS NULL OR (produced_by IS NOT NULL AND passed_by <> produced_by))",
         )
     op.create_index("ix_cards_batch_id_state", "cards", ["batch_id", "state"])
-    op.add_column("card_events", sa.Column("account", sa.String(length=200), nullable=True))
 
 
 def downgrade() -> None:
     """Which cards were made together, and by whom, is lost."""
-    op.drop_column("card_events", "account")
     op.drop_index("ix_cards_batch_id_state", "cards")
     with op.batch_alter_table("cards") as table:
         table.drop_constraint(op.f("ck_cards_passed"), type_="check")

@@ -1,0 +1,145 @@
+"""Puts one station together: its journal, its way to the centre, and the workers over its readers."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from card_layout.profile import CardProfile
+from card_layout.transport.readers import open_reader
+from issuer.bootstrap_production import ProductionHome, open_production_home
+from issuer.db.local_job_seal import LocalJobSeal
+from issuer.db.station_desk import SqlProductionLink
+from issuer.domain.production_events import StationName, parse_station_name
+from issuer.domain.rights import AccountName
+from issuer.errors import IssuerUnavailableError
+from issuer.personalisation.chip_keys import KeystoreThread, MasterKeyChipKeys
+from issuer.personalisation.dialects import dialect_of, quality_control_of
+from issuer.services.production_ports import ChipKeys
+from issuer.services.station import Station, StationEvent, StationTiming
+from issuer.services.station_ports import BatchId, ProductionLink
+from issuer.services.visit_chip import StationTask, Workbench
+from issuer.stations.day import StationDay
+from issuer.stations.journal import StationJournal
+from issuer.stations.journal_ledger import JournalStationLedger
+
+__all__ = ["JOURNAL_DIRECTORY", "OpenedStation", "open_journal", "open_station"]
+
+JOURNAL_DIRECTORY: Final = "stations"
+"""Where the journals of stations lie within the home directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedStation:
+    """One station, ready to work."""
+
+    production: ProductionHome
+    name: StationName
+    account: AccountName
+    journal: StationJournal
+    ledger: JournalStationLedger
+    link: ProductionLink
+
+    @property
+    def profile(self) -> CardProfile:
+        """What its cards are made to."""
+        return self.production.profile
+
+    @property
+    def keystore(self) -> KeystoreThread:
+        """The keystore of its home."""
+        return self.production.keystore
+
+    def day(self) -> StationDay:
+        """The use case that closes its day."""
+        return StationDay(journal=self.journal, ledger=self.ledger, link=self.link, clock=_now)
+
+    def station(
+        self,
+        reader_names: Sequence[str],
+        *,
+        count: int | None,
+        patience: float | None,
+        on_event: Callable[[StationEvent], None],
+        chip_keys: ChipKeys | None = None,
+    ) -> Station:
+        """The workers over readers by name; chips' keys are derived here unless ``chip_keys`` are given.
+
+        Raises:
+            NoCardError: there is no such reader (``transport.no-reader``).
+        """
+        return Station(
+            Workbench(
+                task=StationTask.RUN,
+                profile=self.profile,
+                ledger=self.ledger,
+                chip_keys=chip_keys
+                or MasterKeyChipKeys(self.keystore, lengths=self.profile.personalisation),
+                dialect=dialect_of(self.profile),
+                quality_control=quality_control_of(self.profile),
+                trust_points=self.production.trust_points(),
+                clock=_now,
+            ),
+            [open_reader(name) for name in reader_names],
+            timing=StationTiming(patience=patience),
+            count=count,
+            on_event=on_event,
+            hand_in=self.ledger.hand_in,
+        )
+
+
+@contextlib.contextmanager
+def open_station(
+    home: Path,
+    *,
+    account: AccountName,
+    name: StationName | None = None,
+    batch: BatchId | None = None,
+    on_link: Callable[[str | None], None] = lambda _code: None,
+    allow_development_cards: bool = False,
+) -> Iterator[OpenedStation]:
+    """The station of a home directory; journal, database and keystore are closed at the end.
+
+    Raises:
+        IssuerRefusedError, IssuerUnavailableError, KeystoreError, CardDataError: as ``open_production_home`` and
+            ``StationJournal.open``.
+    """
+    with open_production_home(home, allow_development_cards=allow_development_cards) as production:
+        station = name or parse_station_name(production.opened.settings.station.name)
+        seal = LocalJobSeal(sealer=production.sealer)
+        link = SqlProductionLink(
+            production.opened.database, _now, production.sealer, station=station, seal=seal
+        )
+        with contextlib.closing(open_journal(home, station, account=account)) as journal:
+            yield OpenedStation(
+                production=production,
+                name=station,
+                account=account,
+                journal=journal,
+                ledger=JournalStationLedger(journal, link, seal, batch=batch, on_link=on_link),
+                link=link,
+            )
+
+
+def open_journal(home: Path, station: StationName, *, account: AccountName) -> StationJournal:
+    """The journal of a station.
+
+    Raises:
+        IssuerRefusedError, IssuerUnavailableError: as ``StationJournal.open``.
+    """
+    directory = home / JOURNAL_DIRECTORY
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"{directory} cannot be made: {error.strerror}", code="station.journal-unavailable"
+        ) from error
+    return StationJournal.open(
+        directory / f"{station}.sqlite", station=station, account=account, clock=_now
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

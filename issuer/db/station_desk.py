@@ -1,0 +1,407 @@
+"""The centre's side of stations in the database: chips are given out, events are taken in order, days are closed."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from issuer.db.audit import SqlAuditTrail
+from issuer.db.base import Database
+from issuer.db.card_ledger import read_job
+from issuer.db.production_rows import (
+    Producer,
+    condemn_rows,
+    journal,
+    locked_card,
+    locked_chip,
+    move_card,
+    move_chip,
+    record_of,
+)
+from issuer.db.production_tables import CardRow, ChipRow
+from issuer.db.sealing import Sealer
+from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
+from issuer.domain.audit import AuditRecord, AuditSubject
+from issuer.domain.card import UNFINISHED_STATES, CardEvent, CardReference, CardState
+from issuer.domain.chip import ChipEvent, ChipState, Serial
+from issuer.domain.production_errors import TransitionError
+from issuer.domain.production_events import (
+    CHAIN_START,
+    JournalHead,
+    ProductionEvent,
+    ProductionEventKind,
+    StationName,
+    key_origin_of,
+    next_head,
+)
+from issuer.domain.rights import AccountName
+from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
+from issuer.services.production_ports import Clock
+from issuer.services.station_ports import (
+    BatchId,
+    ClaimedChip,
+    DayRecord,
+    HandInReceipt,
+    JobSeal,
+    RejectedEvent,
+)
+
+__all__ = ["SqlProductionLink"]
+
+_CARD_EVENTS = {
+    ProductionEventKind.PERSONALISATION_BEGUN: CardEvent.PERSONALISATION_BEGUN,
+    ProductionEventKind.PERSONALISED: CardEvent.PERSONALISED,
+    ProductionEventKind.LOCK_INTENDED: CardEvent.LOCK_INTENDED,
+    ProductionEventKind.ISSUED: CardEvent.ISSUED,
+}
+_OVER = frozenset(
+    {
+        ProductionEventKind.INITIALISED,
+        ProductionEventKind.ISSUED,
+        ProductionEventKind.CONDEMNED,
+        ProductionEventKind.TERMINATED,
+    }
+)
+"""After these the chip may be given to another station."""
+
+
+class SqlProductionLink:
+    """Implements ``ProductionLink`` for one station over the database; a station elsewhere reaches the same one."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        sealer: Sealer,
+        *,
+        station: StationName,
+        seal: JobSeal,
+        batch_of: Callable[[CardRow], BatchId | None] = lambda _card: None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._sealer = sealer
+        self._station = station
+        self._seal = seal
+        self._batch_of = batch_of
+
+    def claim(self, serial: Serial, *, batch: BatchId | None) -> ClaimedChip | None:
+        """See ``ProductionLink.claim``."""
+        with self._database.writing() as session:
+            self._station_row(session)
+            chip = session.get(ChipRow, serial, with_for_update=True)
+            if chip is None:
+                return None
+            card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial))
+            claim = session.get(StationClaimRow, serial)
+            if claim is not None and claim.released_at is None and claim.station != self._station:
+                raise IssuerRefusedError(
+                    f"chip {serial.hex().upper()} is in the hands of station {claim.station}",
+                    code="station.claimed-elsewhere",
+                )
+            record = record_of(chip, card)
+            own_batch = None if card is None else self._batch_of(card)
+            if not _has_work(chip, card):
+                return ClaimedChip(record=record, is_claimed=False, batch=own_batch)
+            if batch is not None and card is not None and own_batch != batch:
+                raise IssuerRefusedError(
+                    f"the card of chip {serial.hex().upper()} is of another batch",
+                    code="station.other-batch",
+                )
+            self._claim(session, claim, serial)
+            sealed = None
+            if card is not None and CardState(card.state) in UNFINISHED_STATES:
+                sealed = self._seal.seal(
+                    read_job(session, self._sealer, CardReference(card.reference))
+                )
+            return ClaimedChip(record=record, is_claimed=True, batch=own_batch, sealed_job=sealed)
+
+    def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
+        """See ``ProductionLink.hand_in``."""
+        with self._database.writing() as session:
+            station = self._station_row(session)
+            if head.sequence < station.sequence:
+                raise _journal_back(self._station, station.sequence, head.sequence)
+            new = [event for event in events if event.sequence > station.sequence]
+            reached = JournalHead(sequence=station.sequence, chain=station.chain)
+            rejected: list[RejectedEvent] = []
+            now = self._clock()
+            for event in new:
+                reached = _reach(self._station, reached, event)
+                code = self._follow(session, event, now)
+                if code is not None:
+                    rejected.append(
+                        RejectedEvent(sequence=event.sequence, serial=event.serial, code=code)
+                    )
+            if reached != head:
+                raise _journal_back(self._station, station.sequence, head.sequence)
+            station.sequence, station.chain = reached.sequence, reached.chain
+            station.heard_at = now
+            if new:
+                self._audit(
+                    session,
+                    "station.events-taken",
+                    new[-1].account,
+                    now,
+                    {
+                        "first": new[0].sequence,
+                        "last": reached.sequence,
+                        "chain": reached.chain.hex(),
+                        "rejected": len(rejected),
+                    },
+                )
+            return HandInReceipt(through=reached.sequence, rejected=tuple(rejected))
+
+    def close_day(self, record: DayRecord) -> None:
+        """See ``ProductionLink.close_day``."""
+        now = self._clock()
+        with self._database.writing() as session:
+            station = self._station_row(session)
+            if (station.sequence, station.chain) != (record.head.sequence, record.head.chain):
+                raise IssuerRefusedError(
+                    f"the centre has {station.sequence} events of station {self._station}, "
+                    f"expected {record.head.sequence}",
+                    code="station.events-missing",
+                )
+            if session.get(StationDayRow, (self._station, record.head.sequence)) is not None:
+                return
+            session.add(
+                StationDayRow(
+                    station=self._station,
+                    sequence=record.head.sequence,
+                    closed_at=now,
+                    closed_by=record.closed_by,
+                    issued=record.issued,
+                    condemned=record.condemned,
+                    destroyed=json.dumps([each.hex() for each in record.destroyed]),
+                )
+            )
+            # A day with an unfinished chip does not close, so what the station still has it never began.
+            for claim in session.scalars(
+                sa.select(StationClaimRow).where(
+                    StationClaimRow.station == self._station,
+                    StationClaimRow.released_at.is_(None),
+                )
+            ):
+                claim.released_at = now
+            self._audit(
+                session,
+                "station.day-closed",
+                record.closed_by,
+                now,
+                {
+                    "sequence": record.head.sequence,
+                    "issued": record.issued,
+                    "condemned": record.condemned,
+                    "destroyed": len(record.destroyed),
+                },
+            )
+
+    def _station_row(self, session: Session) -> StationRow:
+        row = session.get(StationRow, self._station, with_for_update=True)
+        if row is None:
+            row = StationRow(
+                name=self._station,
+                created_at=self._clock(),
+                sequence=0,
+                chain=CHAIN_START,
+                last_order=0,
+            )
+            session.add(row)
+            session.flush()
+        if row.dismissed_at is not None:
+            raise IssuerRefusedError(
+                f"station {self._station} was dismissed at {row.dismissed_at:%Y-%m-%d %H:%M:%S}Z",
+                code="station.dismissed",
+            )
+        return row
+
+    def _claim(self, session: Session, claim: StationClaimRow | None, serial: Serial) -> None:
+        now = self._clock()
+        if claim is None:
+            claim = StationClaimRow(serial=serial, station=self._station, claimed_at=now)
+            session.add(claim)
+        elif claim.released_at is None:
+            return
+        claim.station, claim.claimed_at, claim.released_at = self._station, now, None
+        journal(session, "claimed", at=now, serial=serial, by=Producer(station=self._station))
+
+    def _follow(self, session: Session, event: ProductionEvent, now: datetime) -> str | None:
+        """Do in the records what the event says; the code of why it cannot be, where it cannot."""
+        # A clock that runs ahead must not write into the future.
+        at = min(event.at, now)
+        if event.kind is ProductionEventKind.NOTED:
+            self._journal(session, event, at)
+            return None
+        serial = event.serial or Serial(b"")
+        claim = session.get(StationClaimRow, serial)
+        if claim is None or claim.station != self._station:
+            self._put_aside(session, event, at, "station.not-claimed")
+            return "station.not-claimed"
+        try:
+            self._move(session, serial, event, at)
+        except (TransitionError, ConflictError, IssuerDataError) as error:
+            self._put_aside(session, event, at, error.code)
+            return error.code
+        if event.kind in _OVER:
+            claim.released_at = now
+        return None
+
+    def _move(self, session: Session, serial: Serial, event: ProductionEvent, at: datetime) -> None:
+        if event.kind in _CARD_EVENTS:
+            self._move_card(session, serial, event, at)
+        elif event.kind is ProductionEventKind.CONDEMNED:
+            condemn_rows(
+                session,
+                serial,
+                code=event.code or "card.rejected",
+                detail=event.detail or "",
+                at=at,
+                is_chip_safe=True,
+                by=Producer(station=self._station, account=event.account),
+            )
+        elif event.kind is ProductionEventKind.HELD:
+            locked_chip(session, serial).held = event.code
+            self._journal(session, event, at)
+        elif event.kind is ProductionEventKind.TERMINATED:
+            self._journal(session, event, at)
+        else:
+            self._move_chip(session, serial, event, at)
+
+    def _move_chip(
+        self, session: Session, serial: Serial, event: ProductionEvent, at: datetime
+    ) -> None:
+        row = locked_chip(session, serial)
+        who = Producer(station=self._station, account=event.account)
+        if event.kind is ProductionEventKind.INITIALISATION_BEGUN:
+            row.key_curve = row.key_point = None
+            move_chip(session, row, ChipEvent.INITIALISATION_BEGUN, at, by=who)
+        elif event.kind is ProductionEventKind.INITIALISED:
+            if row.key_point is None:
+                raise TransitionError("the chip made no key, so it is not initialised")
+            move_chip(session, row, ChipEvent.INITIALISED, at, by=who)
+        elif event.public_key is not None:
+            other = session.scalar(
+                sa.select(ChipRow.serial).where(
+                    ChipRow.key_point == event.public_key.point, ChipRow.serial != serial
+                )
+            )
+            if other is not None:
+                raise ConflictError(
+                    f"chip {serial.hex().upper()} made the key of chip {other.hex().upper()}",
+                    code="chip.key-not-unique",
+                )
+            move_chip(
+                session, row, ChipEvent.KEY_RECORDED, at, code=key_origin_of(event).value, by=who
+            )
+            row.key_curve = event.public_key.curve.oid
+            row.key_point = event.public_key.point
+
+    def _move_card(
+        self, session: Session, serial: Serial, event: ProductionEvent, at: datetime
+    ) -> None:
+        row = session.scalar(sa.select(CardRow).where(CardRow.serial == serial))
+        if row is None or row.reference != event.reference:
+            raise TransitionError("the chip has not this card")
+        row = locked_card(session, CardReference(row.reference))
+        move_card(
+            session,
+            row,
+            _CARD_EVENTS[event.kind],
+            at,
+            by=Producer(station=self._station, account=event.account),
+        )
+        if event.kind is ProductionEventKind.ISSUED:
+            row.issued_at = at
+
+    def _put_aside(self, session: Session, event: ProductionEvent, at: datetime, code: str) -> None:
+        """Keep stations from the chip; what contradicts our records is looked at by a person."""
+        serial = event.serial or Serial(b"")
+        chip = session.get(ChipRow, serial, with_for_update=True)
+        known = chip is not None
+        if chip is not None and chip.state != ChipState.CONDEMNED.value:
+            if code == "chip.key-not-unique":
+                condemn_rows(
+                    session,
+                    serial,
+                    code=code,
+                    detail="",
+                    at=at,
+                    is_chip_safe=True,
+                    by=Producer(station=self._station, account=event.account),
+                )
+            else:
+                chip.held = code
+        journal(
+            session,
+            "event-rejected",
+            at=at,
+            serial=serial if known else None,
+            reference=event.reference if known else None,
+            code=code,
+            detail=f"event {event.sequence} of station {self._station}: {event.kind}",
+            by=Producer(station=self._station, account=event.account),
+        )
+
+    def _journal(self, session: Session, event: ProductionEvent, at: datetime) -> None:
+        journal(
+            session,
+            event.kind.value,
+            at=at,
+            serial=event.serial,
+            reference=event.reference,
+            code=event.code,
+            detail=event.detail,
+            by=Producer(station=self._station, account=event.account),
+        )
+
+    def _audit(
+        self,
+        session: Session,
+        action: str,
+        account: str,
+        now: datetime,
+        details: dict[str, str | int | None],
+    ) -> None:
+        SqlAuditTrail(session).append(
+            AuditRecord(
+                at=now,
+                account=AccountName(account),
+                action=action,
+                subject=AuditSubject.STATION,
+                subject_id=self._station,
+                details=details,
+            )
+        )
+
+
+def _has_work(chip: ChipRow, card: CardRow | None) -> bool:
+    """Whether a station may do something with the chip that it has to be alone for."""
+    if chip.held is not None:
+        return False
+    if chip.state == ChipState.CONDEMNED.value or (
+        card is not None and card.state == CardState.CONDEMNED.value
+    ):
+        # It is terminated, which the record has to learn of.
+        return True
+    if chip.state in (ChipState.RECEIVED.value, ChipState.INITIALISING.value):
+        return True
+    return card is not None and CardState(card.state) in UNFINISHED_STATES
+
+
+def _reach(station: StationName, head: JournalHead, event: ProductionEvent) -> JournalHead:
+    try:
+        return next_head(head, event)
+    except IssuerDataError as error:
+        raise _journal_back(station, head.sequence, event.sequence) from error
+
+
+def _journal_back(station: StationName, known: int, got: int) -> IssuerRefusedError:
+    return IssuerRefusedError(
+        f"the journal of station {station} stands at event {got} and does not go on from event {known}, "
+        "which the centre has",
+        code="station.journal-back",
+        hint="the journal was restored or exchanged: dismiss the station, and look at every chip it had",
+    )

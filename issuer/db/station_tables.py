@@ -1,0 +1,57 @@
+"""The tables of stations: which there are, how far each has handed in its journal, and what it has in hand."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from issuer.db.base import Base, UtcDateTime
+
+__all__ = ["StationClaimRow", "StationDayRow", "StationRow"]
+
+
+class StationRow(Base):
+    """One station; one in the same process as the database has no certificates."""
+
+    __tablename__ = "stations"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "(signing_certificate IS NULL) = (sealing_certificate IS NULL)", name="certificates"
+        ),
+    )
+
+    name: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    signing_certificate: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    sealing_certificate: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    heard_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dismissed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sequence: Mapped[int] = mapped_column(sa.BigInteger)
+    chain: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    last_order: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class StationClaimRow(Base):
+    """Which station a chip is, or was last, in the hands of; a chip is in one station's at a time."""
+
+    __tablename__ = "station_claims"
+    __table_args__ = (sa.Index("ix_station_claims_station_released_at", "station", "released_at"),)
+
+    serial: Mapped[bytes] = mapped_column(sa.ForeignKey("chips.serial"), primary_key=True)
+    station: Mapped[str] = mapped_column(sa.ForeignKey("stations.name"))
+    claimed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class StationDayRow(Base):
+    """One closed day of a station, with what was destroyed there."""
+
+    __tablename__ = "station_days"
+
+    station: Mapped[str] = mapped_column(sa.ForeignKey("stations.name"), primary_key=True)
+    sequence: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    closed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    closed_by: Mapped[str] = mapped_column(sa.String(64))
+    issued: Mapped[int] = mapped_column(sa.Integer)
+    condemned: Mapped[int] = mapped_column(sa.Integer)
+    destroyed: Mapped[str] = mapped_column(sa.Text)

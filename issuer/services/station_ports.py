@@ -1,0 +1,134 @@
+"""The one port by which a station reaches production, and what passes through it.
+
+Behind it stand the database of the same process, the HTTPS API, or files that are carried. Whatever it is, the station
+works on what lies in its own journal: a chip is claimed before the first command that changes it, and what happened is
+handed in afterwards, in order, and as often as it takes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NewType, Protocol
+
+from issuer.domain.card import CardReference
+from issuer.domain.card_job import CardJob
+from issuer.domain.chip import Serial
+from issuer.domain.production_events import JournalHead, ProductionEvent
+from issuer.domain.rights import AccountName
+from issuer.services.production_ports import ChipRecord
+
+__all__ = [
+    "BatchId",
+    "ClaimedChip",
+    "DayRecord",
+    "HandInReceipt",
+    "JobSeal",
+    "ProductionLink",
+    "RejectedEvent",
+]
+
+BatchId = NewType("BatchId", bytes)
+"""A batch's identifier: 16 random bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedChip:
+    """What the centre gives for a serial.
+
+    Attributes:
+        record: the chip, and the card bound to it.
+        is_claimed: whether the chip is this station's from now on; where there is nothing to do with it, it is not.
+        batch: the batch of the card.
+        sealed_job: what is to be written, sealed to the station; it comes with a card that is signed and unfinished.
+    """
+
+    record: ChipRecord
+    is_claimed: bool
+    batch: BatchId | None = None
+    sealed_job: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedEvent:
+    """An event that the centre's records contradict; the chip is put aside there, for the reason in ``code``."""
+
+    sequence: int
+    serial: Serial | None
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandInReceipt:
+    """How far the centre has the journal, and what of it it could not follow."""
+
+    through: int
+    rejected: tuple[RejectedEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayRecord:
+    """What a station says at the end of its day.
+
+    Attributes:
+        head: where its journal stands; everything up to there is handed in.
+        issued, condemned: how many cards and chips since the last day close.
+        destroyed: the cards whose data were destroyed at the station.
+        closed_by: who closed the day.
+    """
+
+    head: JournalHead
+    at: datetime
+    closed_by: AccountName
+    issued: int
+    condemned: int
+    destroyed: tuple[CardReference, ...]
+
+
+class JobSeal(Protocol):
+    """Seals what is written to a card so that this station opens it, card by card."""
+
+    def seal(self, job: CardJob) -> bytes:
+        """The sealed job.
+
+        Raises:
+            PkiError: the station's certificate is none.
+        """
+
+    def open(self, sealed: bytes, reference: CardReference) -> CardJob:
+        """The job of this card.
+
+        Raises:
+            IssuerUnavailableError: it cannot be opened (``production.seal-broken``), or holds another card's data.
+            KeystoreError: the station's key is not to be had.
+        """
+
+
+class ProductionLink(Protocol):
+    """The way from one station to the centre; safe to call from any thread."""
+
+    def claim(self, serial: Serial, *, batch: BatchId | None) -> ClaimedChip | None:
+        """Ask for a chip; ``None`` where the centre does not know the serial.
+
+        Asking again for what the station has already gives the same again.
+
+        Raises:
+            IssuerRefusedError: another station has it (``station.claimed-elsewhere``), it is of another batch
+                (``station.other-batch``), or was not given to this station (``station.not-in-bundle``).
+            IssuerUnavailableError: the centre does not answer now.
+        """
+
+    def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
+        """Hand in the next events, and where the journal stands after them; what the centre has already is left out.
+
+        Raises:
+            IssuerRefusedError: the journal is not the one that was handed in before (``station.journal-back``).
+            IssuerUnavailableError: the centre does not answer now.
+        """
+
+    def close_day(self, record: DayRecord) -> None:
+        """Tell the centre that the day is closed and what was destroyed.
+
+        Raises:
+            IssuerRefusedError: the centre has not all events (``station.events-missing``).
+            IssuerUnavailableError: the centre does not answer now.
+        """

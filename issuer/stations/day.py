@@ -1,0 +1,99 @@
+"""The end of a station's day: everything is handed in, everything sealed is destroyed, and a record says so."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from issuer.domain.card import CardReference
+from issuer.domain.production_events import ProductionEventKind
+from issuer.domain.rights import AccountName
+from issuer.errors import IssuerRefusedError
+from issuer.services.production_ports import Clock
+from issuer.services.station_ports import DayRecord, ProductionLink
+from issuer.stations.journal import StationJournal
+from issuer.stations.journal_ledger import JournalStationLedger
+
+__all__ = ["StationDay"]
+
+_BEGUN_AFTER: Final = "day-begun-after"
+_DESTROYING: Final = "destroying"
+_PAGE: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationDay:
+    """Closes the day of one station."""
+
+    journal: StationJournal
+    ledger: JournalStationLedger
+    link: ProductionLink
+    clock: Clock
+
+    def close(self, *, account: AccountName) -> DayRecord:
+        """Close the day; closing again after a break goes on where it stopped.
+
+        What is to be destroyed is on disk before it is destroyed, and that it was destroyed before the day is closed.
+
+        Raises:
+            IssuerRefusedError: a chip is begun and not finished (``station.unfinished``), the centre does not answer
+                (``station.link-lost``), or the clock was set back (``station.clock-back``).
+            IssuerUnavailableError: the journal is gone.
+        """
+        self.journal.require_sound_clock()
+        unfinished = self.journal.unfinished()
+        if unfinished:
+            raise IssuerRefusedError(
+                f"{len(unfinished)} chips are begun and not finished, the first is {unfinished[0].hex().upper()}",
+                code="station.unfinished",
+                hint="put each into the station once more, or reject it: membercard-issuer station reject SERIAL",
+            )
+        self._require_handed_in()
+        destroyed = self._destroy()
+        self._require_handed_in()
+        head = self.journal.head
+        issued, condemned = self._counts()
+        record = DayRecord(
+            head=head,
+            at=self.clock(),
+            closed_by=account,
+            issued=issued,
+            condemned=condemned,
+            destroyed=destroyed,
+        )
+        self.link.close_day(record)
+        self.journal.remember(_DESTROYING, "[]")
+        self.journal.remember(_BEGUN_AFTER, str(head.sequence))
+        return record
+
+    def _require_handed_in(self) -> None:
+        if not self.ledger.hand_in():
+            raise IssuerRefusedError(
+                "the centre does not answer, and has not all events of this station",
+                code="station.link-lost",
+                hint="close the day when it answers",
+            )
+
+    def _destroy(self) -> tuple[CardReference, ...]:
+        named = json.loads(self.journal.fact(_DESTROYING) or "[]")
+        held = [reference.hex() for reference in self.journal.jobs_held()]
+        named = sorted({*named, *held})
+        self.journal.remember(_DESTROYING, json.dumps(named))
+        self.journal.destroy_jobs()
+        digest = hashlib.sha256("".join(named).encode("ascii")).hexdigest()
+        self.journal.append(
+            ProductionEventKind.NOTED,
+            None,
+            code="station.jobs-destroyed",
+            detail=f"{len(named)} cards, SHA-256 of their references {digest}",
+        )
+        return tuple(CardReference(bytes.fromhex(each)) for each in named)
+
+    def _counts(self) -> tuple[int, int]:
+        issued = condemned = 0
+        after = int(self.journal.fact(_BEGUN_AFTER) or 0)
+        while events := self.journal.events(after=after, limit=_PAGE):
+            issued += sum(event.kind is ProductionEventKind.ISSUED for event in events)
+            condemned += sum(event.kind is ProductionEventKind.CONDEMNED for event in events)
+            after = events[-1].sequence
+        return issued, condemned

@@ -1,0 +1,437 @@
+"""The station's journal: what it has in hand and what happened, on disk before the next command to a chip.
+
+Plain SQLite in one file, written through (`synchronous=FULL`), so that what was acknowledged outlives a power cut. One
+process works with a journal at a time. It refuses to go on when the clock runs behind what it has written.
+"""
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Self
+
+from card_layout.curves import EcPublicKey
+from issuer.domain.card import CardReference, CardState
+from issuer.domain.chip import Chip, ChipState, Serial
+from issuer.domain.production_events import (
+    MAX_DETAIL_CHARACTERS,
+    JournalHead,
+    ProductionEvent,
+    ProductionEventKind,
+    StationName,
+    follow,
+    next_head,
+)
+from issuer.domain.rights import AccountName
+from issuer.errors import ConflictError, IssuerRefusedError, IssuerUnavailableError
+from issuer.services.production_ports import ChipRecord, Clock
+from issuer.services.station_ports import BatchId, ClaimedChip, HandInReceipt, RejectedEvent
+from issuer.stations.journal_file import (
+    connect_journal,
+    lock_journal,
+    prepare_journal,
+    translated,
+)
+from issuer.stations.journal_rows import SELECT_CHIPS, claimed_of
+from issuer.stations.record_text import (
+    card_to_text,
+    chip_to_text,
+)
+
+__all__ = ["CLOCK_TOLERANCE", "StationJournal"]
+
+CLOCK_TOLERANCE: Final = timedelta(minutes=2)
+"""So far a clock may be set back: what time servers correct."""
+
+Connect = Callable[[Path], sqlite3.Connection]
+
+
+class StationJournal:
+    """One open journal; safe to call from any thread."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        lock_file: int,
+        *,
+        account: AccountName,
+        clock: Clock,
+    ) -> None:
+        self._connection = connection
+        self._lock_file = lock_file
+        self._account = account
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._head, self._latest = self._read_head()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        station: StationName,
+        account: AccountName,
+        clock: Clock,
+        connect: Connect | None = None,
+    ) -> Self:
+        """Open a station's journal, or begin it.
+
+        Args:
+            path: the file; it is made, for its owner only, where there is none.
+            station: whose journal it is.
+            account: who works at the station now.
+            clock: tells the time.
+            connect: opens the file, where that is done in another way than SQLite's.
+
+        Raises:
+            IssuerRefusedError: it is another station's (``station.other-journal``), or in use by another process
+                (``station.journal-in-use``).
+            IssuerUnavailableError: it cannot be read or written (``station.journal-unavailable``).
+        """
+        lock_file = lock_journal(path)
+        try:
+            with translated():
+                connection = (connect or connect_journal)(path)
+                try:
+                    prepare_journal(connection, station)
+                    return cls(connection, lock_file, account=account, clock=clock)
+                except BaseException:
+                    connection.close()
+                    raise
+        except BaseException:
+            os.close(lock_file)
+            raise
+
+    @property
+    def head(self) -> JournalHead:
+        """Where it stands."""
+        return self._head
+
+    def require_sound_clock(self) -> None:
+        """Before a chip is begun: the time must not lie before what is written.
+
+        Raises:
+            IssuerRefusedError: ``station.clock-back``.
+        """
+        now = self._clock()
+        if now < self._latest - CLOCK_TOLERANCE:
+            raise IssuerRefusedError(
+                f"the clock says {now:%Y-%m-%d %H:%M:%S}Z, but the journal was written at "
+                f"{self._latest:%Y-%m-%d %H:%M:%S}Z",
+                code="station.clock-back",
+                hint="set the clock of this machine, then put the chip in again",
+            )
+
+    def chip(self, serial: Serial) -> ClaimedChip | None:
+        """What is in hand of this serial.
+
+        Raises:
+            IssuerUnavailableError: the journal cannot be read.
+        """
+        with self._lock, translated():
+            row = self._connection.execute(
+                f"{SELECT_CHIPS} WHERE serial = ?",
+                (serial,),
+            ).fetchone()
+        return None if row is None else claimed_of(row)
+
+    def locking_records(self) -> tuple[ChipRecord, ...]:
+        """The chips whose lock was intended and not yet proven."""
+        return self._records("card_state = ?", CardState.LOCKING.value)
+
+    def record_of(self, reference: CardReference) -> ChipRecord | None:
+        """The chip of a card that is in hand."""
+        with self._lock, translated():
+            row = self._connection.execute(
+                f"{SELECT_CHIPS} WHERE reference = ?",
+                (reference,),
+            ).fetchone()
+        return None if row is None else claimed_of(row).record
+
+    def job_of(self, reference: CardReference) -> bytes | None:
+        """The sealed job of a card."""
+        with self._lock, translated():
+            row = self._connection.execute(
+                "SELECT sealed_job FROM chips WHERE reference = ?", (reference,)
+            ).fetchone()
+        return None if row is None else row[0]
+
+    def take(self, claimed: Sequence[ClaimedChip]) -> None:
+        """Keep what the centre gave, instead of what was known of these chips."""
+        with self._writing():
+            for each in claimed:
+                self._store(each)
+
+    def append(
+        self,
+        kind: ProductionEventKind,
+        record: ChipRecord | None,
+        *,
+        code: str | None = None,
+        detail: str | None = None,
+        public_key: EcPublicKey | None = None,
+    ) -> ProductionEvent:
+        """Write an event, and what it makes of the chip in hand, in one transaction.
+
+        Raises:
+            TransitionError: it cannot happen now.
+            ConflictError: another chip in hand made the key (``chip.key-not-unique``).
+            IssuerUnavailableError: the journal cannot be written: nothing more may be sent to the chip.
+        """
+        with self._lock:
+            now = max(self._clock(), self._latest).astimezone(UTC)
+            card = None if record is None else record.card
+            event = ProductionEvent(
+                sequence=self._head.sequence + 1,
+                at=now,
+                kind=kind,
+                account=self._account,
+                serial=None if record is None else record.chip.serial,
+                reference=None if card is None else card.reference,
+                code=code,
+                detail=detail[:MAX_DETAIL_CHARACTERS] if detail else None,
+                public_key=public_key,
+            )
+            head = next_head(self._head, event)
+            with self._writing():
+                if record is not None:
+                    self._move(record, event)
+                self._connection.execute(
+                    "INSERT INTO events (sequence, line, chain) VALUES (?, ?, ?)",
+                    (event.sequence, event.to_line(), head.chain),
+                )
+            self._head, self._latest = head, now
+            return event
+
+    def pending(self, *, limit: int) -> tuple[tuple[ProductionEvent, ...], JournalHead]:
+        """The next events that were not handed in, and where the journal stands after them."""
+        with self._lock, translated():
+            through = int(self._fact("handed-in") or 0)
+            rows = self._connection.execute(
+                "SELECT line, chain FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                (through, limit),
+            ).fetchall()
+            if not rows:
+                return (), self._head_at(through)
+        events = tuple(ProductionEvent.from_line(line) for line, _ in rows)
+        return events, JournalHead(sequence=events[-1].sequence, chain=rows[-1][1])
+
+    def record_handed_in(self, receipt: HandInReceipt) -> None:
+        """Note how far the centre has the journal; what it rejected is not this station's to go on with."""
+        if receipt.through > self._head.sequence:
+            raise IssuerRefusedError(
+                f"the centre has {receipt.through} events of this journal, which has {self._head.sequence}",
+                code="station.journal-back",
+            )
+        with self._writing():
+            self._remember("handed-in", str(receipt.through))
+            for each in receipt.rejected:
+                self._connection.execute(
+                    "INSERT OR IGNORE INTO rejections (sequence, serial, code) VALUES (?, ?, ?)",
+                    (each.sequence, each.serial, each.code),
+                )
+                if each.serial is not None:
+                    self._connection.execute(
+                        "UPDATE chips SET is_in_hand = 0, sealed_job = NULL WHERE serial = ?",
+                        (each.serial,),
+                    )
+
+    def rejections(self) -> tuple[RejectedEvent, ...]:
+        """What the centre rejected."""
+        with self._lock, translated():
+            rows = self._connection.execute(
+                "SELECT sequence, serial, code FROM rejections ORDER BY sequence"
+            ).fetchall()
+        return tuple(
+            RejectedEvent(
+                sequence=sequence, serial=None if serial is None else Serial(serial), code=code
+            )
+            for sequence, serial, code in rows
+        )
+
+    @property
+    def handed_in(self) -> int:
+        """The number of the last event that the centre has."""
+        with self._lock, translated():
+            return int(self._fact("handed-in") or 0)
+
+    def events(self, *, after: int = 0, limit: int = 10_000) -> tuple[ProductionEvent, ...]:
+        """Events by number, their chain verified from the beginning of the page on.
+
+        Raises:
+            IssuerUnavailableError: an event was altered or is missing (``station.journal-damaged``).
+        """
+        with self._lock, translated():
+            head = self._head_at(after)
+            rows = self._connection.execute(
+                "SELECT line, chain FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                (after, limit),
+            ).fetchall()
+        found = []
+        for line, chain in rows:
+            event = ProductionEvent.from_line(line)
+            head = next_head(head, event)
+            if head.chain != chain:
+                raise IssuerUnavailableError(
+                    f"event {event.sequence} of the station's journal was altered",
+                    code="station.journal-damaged",
+                )
+            found.append(event)
+        return tuple(found)
+
+    def jobs_held(self) -> tuple[CardReference, ...]:
+        """The cards whose sealed jobs lie here."""
+        with self._lock, translated():
+            rows = self._connection.execute(
+                "SELECT reference FROM chips WHERE sealed_job IS NOT NULL ORDER BY reference"
+            ).fetchall()
+        return tuple(CardReference(row[0]) for row in rows)
+
+    def unfinished(self) -> tuple[Serial, ...]:
+        """Chips that a command may have reached and whose end is not known."""
+        begun = (CardState.PERSONALISING, CardState.PERSONALISED, CardState.LOCKING)
+        records = self._records("is_in_hand = 1")
+        return tuple(
+            record.chip.serial
+            for record in records
+            if record.chip.state is ChipState.INITIALISING
+            or (record.card is not None and record.card.state in begun)
+        )
+
+    def destroy_jobs(self) -> tuple[CardReference, ...]:
+        """Destroy every sealed job and all that is known of chips, in the file too; give back whose jobs they were."""
+        held = self.jobs_held()
+        with self._writing():
+            self._connection.execute("DELETE FROM chips")
+        with self._lock, translated():
+            # secure_delete has overwritten the rows; the log that still holds them is emptied, too.
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return held
+
+    def fact(self, name: str) -> str | None:
+        """A fact of the journal."""
+        with self._lock, translated():
+            return self._fact(name)
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a fact."""
+        with self._writing():
+            self._remember(name, value)
+
+    def close(self) -> None:
+        """Close the file; closing twice is harmless."""
+        with self._lock:
+            self._connection.close()
+            if self._lock_file >= 0:
+                os.close(self._lock_file)
+                self._lock_file = -1
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._lock, translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _move(self, record: ChipRecord, event: ProductionEvent) -> None:
+        chip, card = follow(record.chip, record.card, event)
+        row = self._connection.execute(
+            "SELECT batch, sealed_job FROM chips WHERE serial = ?", (chip.serial,)
+        ).fetchone()
+        if row is None:
+            return
+        self._require_own_key(chip)
+        is_over = (
+            event.kind is ProductionEventKind.INITIALISED
+            or event.kind is ProductionEventKind.ISSUED
+            or event.kind is ProductionEventKind.TERMINATED
+        )
+        self._store(
+            ClaimedChip(
+                record=ChipRecord(chip=chip, card=card),
+                is_claimed=not is_over,
+                batch=None if row[0] is None else BatchId(row[0]),
+                sealed_job=row[1],
+            )
+        )
+
+    def _require_own_key(self, chip: Chip) -> None:
+        if chip.public_key is None:
+            return
+        other = self._connection.execute(
+            "SELECT serial FROM chips WHERE key_point = ? AND serial <> ?",
+            (chip.public_key.point, chip.serial),
+        ).fetchone()
+        if other is not None:
+            raise ConflictError(
+                f"chip {chip.serial.hex().upper()} made the key of chip {other[0].hex().upper()}",
+                code="chip.key-not-unique",
+            )
+
+    def _records(self, condition: str, *values: str) -> tuple[ChipRecord, ...]:
+        with self._lock, translated():
+            rows = self._connection.execute(
+                f"{SELECT_CHIPS} WHERE {condition} ORDER BY serial", values
+            ).fetchall()
+        return tuple(claimed_of(row).record for row in rows)
+
+    def _store(self, claimed: ClaimedChip) -> None:
+        chip, card = claimed.record.chip, claimed.record.card
+        self._connection.execute(
+            "INSERT OR REPLACE INTO chips (serial, chip, card, card_state, reference, key_point, batch,"
+            " sealed_job, is_in_hand) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                chip.serial,
+                chip_to_text(chip),
+                None if card is None else card_to_text(card),
+                None if card is None else card.state.value,
+                None if card is None else card.reference,
+                None if chip.public_key is None else chip.public_key.point,
+                claimed.batch,
+                claimed.sealed_job,
+                int(claimed.is_claimed),
+            ),
+        )
+
+    def _fact(self, name: str) -> str | None:
+        row = self._connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _remember(self, name: str, value: str) -> None:
+        self._connection.execute(
+            "INSERT INTO facts (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, value),
+        )
+
+    def _head_at(self, sequence: int) -> JournalHead:
+        if sequence == 0:
+            return JournalHead()
+        row = self._connection.execute(
+            "SELECT chain FROM events WHERE sequence = ?", (sequence,)
+        ).fetchone()
+        if row is None:
+            raise IssuerUnavailableError(
+                f"event {sequence} of the station's journal is missing",
+                code="station.journal-damaged",
+            )
+        return JournalHead(sequence=sequence, chain=row[0])
+
+    def _read_head(self) -> tuple[JournalHead, datetime]:
+        row = self._connection.execute(
+            "SELECT line, chain FROM events ORDER BY sequence DESC LIMIT 1"
+        ).fetchone()
+        if row is None:
+            return JournalHead(), datetime.min.replace(tzinfo=UTC) + CLOCK_TOLERANCE
+        event = ProductionEvent.from_line(row[0])
+        return JournalHead(sequence=event.sequence, chain=row[1]), event.at

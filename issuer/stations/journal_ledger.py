@@ -1,0 +1,220 @@
+"""The station's ledger over its own journal: everything is written here first, and handed in when the centre answers."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from card_layout.curves import EcPublicKey
+from issuer.domain.card import Card, CardReference
+from issuer.domain.card_job import CardJob
+from issuer.domain.chip import ChipState, KeyOrigin, Serial
+from issuer.domain.production_events import ProductionEventKind
+from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+from issuer.services.production_ports import ChipRecord
+from issuer.services.station_ports import BatchId, JobSeal, ProductionLink
+from issuer.stations.journal import StationJournal
+
+__all__ = ["JournalStationLedger"]
+
+_HAND_IN_AT_ONCE: Final = 500
+
+
+class _NoAnswerError(IssuerUnavailableError):
+    """The centre does not answer, which the station can live with for a while; a lost journal it cannot."""
+
+
+class JournalStationLedger:
+    """Implements ``StationLedger``; safe to share among the workers of a station.
+
+    A chip that the station has in hand is judged by the journal alone, so that it goes on when network or database
+    are lost. Any other one is asked for at the centre.
+    """
+
+    def __init__(
+        self,
+        journal: StationJournal,
+        link: ProductionLink,
+        seal: JobSeal,
+        *,
+        batch: BatchId | None = None,
+        on_link: Callable[[str | None], None] = lambda _code: None,
+    ) -> None:
+        """``on_link`` is told ``None`` when the centre took everything, and a code when it does not answer."""
+        self._journal = journal
+        self._link = link
+        self._seal = seal
+        self._batch = batch
+        self._on_link = on_link
+        self._handing_in = threading.Lock()
+
+    def find(self, serial: Serial) -> ChipRecord | None:
+        """See ``StationLedger.find``; a chip that is not in hand is claimed.
+
+        Raises:
+            IssuerRefusedError: the centre refuses it, or does not answer (``station.link-lost``); the clock was set
+                back (``station.clock-back``).
+            IssuerUnavailableError: the journal is gone.
+        """
+        self._journal.require_sound_clock()
+        held = self._journal.chip(serial)
+        if held is not None and held.is_claimed:
+            return held.record
+        try:
+            self._hand_in()
+            with _asking():
+                claimed = self._link.claim(serial, batch=self._batch)
+        except _NoAnswerError as error:
+            self._on_link(error.code)
+            raise IssuerRefusedError(
+                f"the centre does not answer: {error}",
+                code="station.link-lost",
+                hint="go on with the cards that the station has begun; put this chip in again later",
+            ) from error
+        if claimed is None:
+            return None
+        if claimed.is_claimed:
+            self._journal.take([claimed])
+        return claimed.record
+
+    def locking_cards(self) -> tuple[Card, ...]:
+        """See ``StationLedger.locking_cards``."""
+        records = self._journal.locking_records()
+        return tuple(record.card for record in records if record.card is not None)
+
+    def load_job(self, reference: CardReference) -> CardJob:
+        """See ``StationLedger.load_job``: opened in memory, for the card in the reader."""
+        sealed = self._journal.job_of(reference)
+        if sealed is None:
+            raise IssuerRefusedError(
+                "the station was not given what is to be written to the card",
+                code="card.not-signed",
+            )
+        return self._seal.open(sealed, reference)
+
+    def begin_initialisation(self, serial: Serial) -> None:
+        """See ``StationLedger.begin_initialisation``."""
+        self._write(ProductionEventKind.INITIALISATION_BEGUN, serial)
+
+    def record_chip_key(
+        self, serial: Serial, public_key: EcPublicKey, *, origin: KeyOrigin = KeyOrigin.MADE_ON_CHIP
+    ) -> None:
+        """See ``StationLedger.record_chip_key``; the centre compares with all keys there are once it has the event."""
+        self._journal.append(
+            ProductionEventKind.KEY_RECORDED,
+            self._record(serial),
+            code=origin.value,
+            public_key=public_key,
+        )
+
+    def finish_initialisation(self, serial: Serial) -> None:
+        """See ``StationLedger.finish_initialisation``."""
+        self._write(ProductionEventKind.INITIALISED, serial)
+
+    def begin_personalisation(self, reference: CardReference) -> None:
+        """See ``StationLedger.begin_personalisation``."""
+        self._write_card(ProductionEventKind.PERSONALISATION_BEGUN, reference)
+
+    def record_personalised(self, reference: CardReference) -> None:
+        """See ``StationLedger.record_personalised``."""
+        self._write_card(ProductionEventKind.PERSONALISED, reference)
+
+    def intend_lock(self, reference: CardReference) -> None:
+        """See ``StationLedger.intend_lock``."""
+        self._write_card(ProductionEventKind.LOCK_INTENDED, reference)
+
+    def record_issued(self, reference: CardReference) -> None:
+        """See ``StationLedger.record_issued``."""
+        self._write_card(ProductionEventKind.ISSUED, reference)
+
+    def condemn(self, serial: Serial, *, code: str, detail: str = "") -> None:
+        """See ``StationLedger.condemn``."""
+        self._write(ProductionEventKind.CONDEMNED, serial, code=code, detail=detail)
+
+    def record_terminated(self, serial: Serial) -> None:
+        """See ``StationLedger.record_terminated``."""
+        self._write(ProductionEventKind.TERMINATED, serial, code="chip.terminated")
+
+    def hold(self, serial: Serial, *, code: str, detail: str = "") -> None:
+        """See ``StationLedger.hold``."""
+        self._write(ProductionEventKind.HELD, serial, code=code, detail=detail)
+
+    def note(self, kind: str, *, serial: Serial | None, code: str, detail: str = "") -> None:
+        """See ``StationLedger.note``."""
+        held = None if serial is None else self._journal.chip(serial)
+        if held is None and serial is not None:
+            # The centre knows the chip, but it is not this station's: what is noted names it all the same.
+            detail = f"chip {serial.hex().upper()}: {detail}"
+        self._journal.append(
+            ProductionEventKind.NOTED,
+            None if held is None else held.record,
+            code=code,
+            detail=f"{kind}: {detail}",
+        )
+
+    def hand_in(self) -> bool:
+        """Hand in what waits, as far as the centre answers; whether it has everything now.
+
+        Raises:
+            IssuerRefusedError: the centre refuses the journal.
+            IssuerUnavailableError: the journal is gone.
+        """
+        try:
+            self._hand_in()
+        except _NoAnswerError as error:
+            self._on_link(error.code)
+            return False
+        self._on_link(None)
+        return True
+
+    def _hand_in(self) -> None:
+        with self._handing_in:
+            while True:
+                events, head = self._journal.pending(limit=_HAND_IN_AT_ONCE)
+                if not events:
+                    return
+                with _asking():
+                    receipt = self._link.hand_in(events, head=head)
+                if receipt.through < head.sequence:
+                    raise _NoAnswerError(
+                        f"the centre took events up to {receipt.through}, expected {head.sequence}",
+                        code="station.link-lost",
+                    )
+                self._journal.record_handed_in(receipt)
+
+    def _record(self, serial: Serial) -> ChipRecord:
+        held = self._journal.chip(serial)
+        if held is None:
+            raise IssuerRefusedError(
+                f"chip {serial.hex().upper()} is not in hand", code="station.not-claimed"
+            )
+        return held.record
+
+    def _write(
+        self,
+        kind: ProductionEventKind,
+        serial: Serial,
+        *,
+        code: str | None = None,
+        detail: str = "",
+    ) -> None:
+        self._journal.append(kind, self._record(serial), code=code, detail=detail or None)
+
+    def _write_card(self, kind: ProductionEventKind, reference: CardReference) -> None:
+        record = self._journal.record_of(reference)
+        if record is None or (
+            kind is ProductionEventKind.PERSONALISATION_BEGUN
+            and record.chip.state is not ChipState.INITIALISED
+        ):
+            raise IssuerRefusedError(
+                f"card {reference.hex()} is not in hand", code="station.not-claimed"
+            )
+        self._journal.append(kind, record)
+
+
+@contextlib.contextmanager
+def _asking() -> Iterator[None]:
+    try:
+        yield
+    except IssuerUnavailableError as error:
+        raise _NoAnswerError(str(error), code=error.code, hint=error.hint) from error

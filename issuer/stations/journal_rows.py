@@ -1,0 +1,25 @@
+"""Rows of the journal's chips as values."""
+
+from typing import Final
+
+from issuer.services.production_ports import ChipRecord
+from issuer.services.station_ports import BatchId, ClaimedChip
+from issuer.stations.record_text import card_from_text, chip_from_text
+
+__all__ = ["SELECT_CHIPS", "claimed_of"]
+
+SELECT_CHIPS: Final = "SELECT chip, card, is_in_hand, batch, sealed_job FROM chips"
+"""What ``claimed_of`` reads."""
+
+
+def claimed_of(row: tuple[str, str | None, int, bytes | None, bytes | None]) -> ClaimedChip:
+    """One row; ``is_claimed`` says whether the station is at work with the chip."""
+    chip, card, is_in_hand, batch, sealed_job = row
+    return ClaimedChip(
+        record=ChipRecord(
+            chip=chip_from_text(chip), card=None if card is None else card_from_text(card)
+        ),
+        is_claimed=bool(is_in_hand),
+        batch=None if batch is None else BatchId(batch),
+        sealed_job=sealed_job,
+    )

@@ -1,0 +1,340 @@
+"""A station works on its own journal and hands in: chips go on when the centre is gone, and both agree in the end."""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from issuer.db.audit import SqlAuditTrail
+from issuer.db.local_job_seal import LocalJobSeal
+from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.station_desk import SqlProductionLink
+from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
+from issuer.domain.production_events import StationName
+from issuer.domain.rights import AccountName
+from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+from issuer.services.visit_chip import StationTask, VisitResult
+from issuer.stations.day import StationDay
+from issuer.stations.journal import StationJournal
+from issuer.stations.journal_ledger import JournalStationLedger
+from simulators.faults import Fault, FaultKind
+
+NOW = datetime(2026, 11, 21, 9, 0, 0, tzinfo=UTC)
+ANNA = AccountName("anna")
+RUN = StationTask.RUN
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class CuttableLink:
+    """A way to the centre that somebody can cut."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.is_cut = False
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._inner, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self.is_cut:
+                raise IssuerUnavailableError("the cable is cut", code="station.no-answer")
+            return method(*args, **kwargs)
+
+        return call
+
+
+@dataclass(kw_only=True)
+class StationUnderTest:
+    workshop: Any
+    journal: StationJournal
+    ledger: JournalStationLedger
+    link: CuttableLink
+    clock: Clock
+
+    def visit(self, card: Any, *faults: Fault) -> Any:
+        outcome, _ = self.workshop.visit(card, RUN, faults=faults, ledger=self.ledger)
+        return outcome
+
+    def day(self) -> StationDay:
+        return StationDay(
+            journal=self.journal, ledger=self.ledger, link=self.link, clock=self.clock
+        )
+
+    def close_day(self) -> Any:
+        return self.day().close(account=ANNA)
+
+
+Make = Callable[..., StationUnderTest]
+
+
+@pytest.fixture
+def make_station(workshop: Any, tmp_path: Path) -> Iterator[Make]:
+    with contextlib.ExitStack() as stack:
+
+        def make(name: str = "left", clock: Clock | None = None) -> StationUnderTest:
+            the_clock = clock or Clock()
+            seal = LocalJobSeal(sealer=workshop.sealer())
+            link = CuttableLink(
+                SqlProductionLink(
+                    workshop.database,
+                    the_clock,
+                    workshop.sealer(),
+                    station=StationName(name),
+                    seal=seal,
+                )
+            )
+            journal = StationJournal.open(
+                tmp_path / f"{name}.sqlite",
+                station=StationName(name),
+                account=ANNA,
+                clock=the_clock,
+            )
+            stack.callback(journal.close)
+            return StationUnderTest(
+                workshop=workshop,
+                journal=journal,
+                ledger=JournalStationLedger(journal, link, seal),
+                link=link,
+                clock=the_clock,
+            )
+
+        yield make
+
+
+def rows(workshop: Any, table: Any) -> list[Any]:
+    with workshop.database.reading() as session:
+        return list(session.scalars(sa.select(table)))
+
+
+def prepared(workshop: Any, station: StationUnderTest, count: int = 1) -> list[Any]:
+    """Chips that the station has initialised, with signed cards."""
+    workshop.add_members(count)
+    workshop.receive(*range(1, count + 1))
+    cards = [workshop.blank(number) for number in range(1, count + 1)]
+    for card in cards:
+        assert station.visit(card).result is VisitResult.DONE
+    assert station.ledger.hand_in()
+    workshop.bind_and_sign()
+    return cards
+
+
+def test_a_station_takes_a_blank_to_an_issued_card_and_both_records_agree(
+    workshop: Any, make_station: Make
+) -> None:
+    station = make_station()
+    [card] = prepared(workshop, station)
+    assert station.visit(card).result is VisitResult.DONE
+    assert rows(workshop, CardRow)[0].state == "signed"
+    assert station.ledger.hand_in()
+    [row] = rows(workshop, CardRow)
+    assert row.state == "issued"
+    assert row.issued_at == NOW
+    events = rows(workshop, CardEventRow)
+    assert [event.kind for event in events] == [
+        "chip-received",
+        "claimed",
+        "initialisation-begun",
+        "chip-key-recorded",
+        "initialised",
+        "status-list-begun",
+        "bound",
+        "signing-prepared",
+        "signed",
+        "claimed",
+        "personalisation-begun",
+        "personalised",
+        "lock-intended",
+        "issued",
+    ]
+    assert {(event.station, event.account) for event in events if event.kind == "issued"} == {
+        ("left", "anna")
+    }
+    [known] = rows(workshop, StationRow)
+    assert (known.sequence, known.chain) == (
+        station.journal.head.sequence,
+        station.journal.head.chain,
+    )
+    with workshop.database.reading() as session:
+        records = list(SqlAuditTrail(session).records())
+    assert [each.record().action for each in records][-1] == "station.events-taken"
+
+
+def test_a_card_goes_on_while_the_centre_is_gone_and_no_other_is_begun(
+    workshop: Any, make_station: Make
+) -> None:
+    station = make_station()
+    first, second = prepared(workshop, station, 2)
+    torn = station.visit(first, Fault(kind=FaultKind.TEAR_DURING, at=12))
+    assert torn.result is VisitResult.INTERRUPTED
+    station.link.is_cut = True
+    assert station.visit(first).result is VisitResult.DONE
+    other = station.visit(second)
+    assert (other.result, other.code) == (VisitResult.REFUSED, "station.link-lost")
+    assert not station.ledger.hand_in()
+    station.link.is_cut = False
+    assert station.visit(second).result is VisitResult.DONE
+    assert station.ledger.hand_in()
+    assert {row.state for row in rows(workshop, CardRow)} == {"issued"}
+
+
+def test_of_two_stations_that_claim_one_chip_one_wins(workshop: Any, make_station: Make) -> None:
+    left, right = make_station("left"), make_station("right")
+    [card] = prepared(workshop, left)
+    torn = left.visit(card, Fault(kind=FaultKind.TEAR_AFTER, at=15))
+    assert torn.result is VisitResult.INTERRUPTED
+    refused = right.visit(card)
+    assert (refused.result, refused.code) == (VisitResult.REFUSED, "station.claimed-elsewhere")
+    assert left.visit(card).result is VisitResult.DONE
+    assert left.ledger.hand_in()
+    [claim] = rows(workshop, StationClaimRow)
+    assert (claim.station, claim.released_at) == ("left", NOW)
+    finished = right.visit(card)
+    assert finished.code == "card.already-issued"
+
+
+def test_a_chip_in_a_stations_hands_is_condemned_by_nobody_else(
+    workshop: Any, make_station: Make
+) -> None:
+    station = make_station()
+    [card] = prepared(workshop, station)
+    station.visit(card, Fault(kind=FaultKind.TEAR_AFTER, at=15))
+    serial = card.image.serial
+    with pytest.raises(IssuerRefusedError) as refused:
+        workshop.stock.condemn(serial, code="card.condemned-by-person")
+    assert refused.value.code == "chip.claimed"
+    workshop.stock.condemn(serial, code="card.condemned-by-person", is_destroyed=True)
+    assert station.ledger.hand_in()
+    assert {each.code for each in station.journal.rejections()} == {"production.wrong-state"}
+
+
+def test_a_journal_that_was_put_back_is_refused(
+    workshop: Any, make_station: Make, tmp_path: Path
+) -> None:
+    station = make_station()
+    cards = prepared(workshop, station, 2)
+    station.journal.close()
+    kept = (tmp_path / "left.sqlite").read_bytes()
+    station = make_station()
+    assert station.visit(cards[0]).result is VisitResult.DONE
+    assert station.ledger.hand_in()
+    station.journal.close()
+    (tmp_path / "left.sqlite").write_bytes(kept)
+    station = make_station()
+    refused = station.visit(cards[1])
+    # Nothing waits, so the claim is given; what it writes is not what the centre goes on from.
+    assert refused.result is VisitResult.DONE
+    with pytest.raises(IssuerRefusedError) as back:
+        station.ledger.hand_in()
+    assert back.value.code == "station.journal-back"
+
+
+def test_a_clock_that_was_set_back_begins_no_chip(workshop: Any, make_station: Make) -> None:
+    station = make_station()
+    first, second = prepared(workshop, station, 2)
+    assert station.visit(first).result is VisitResult.DONE
+    station.clock.now = NOW - timedelta(minutes=3)
+    refused = station.visit(second)
+    assert (refused.result, refused.code) == (VisitResult.REFUSED, "station.clock-back")
+    station.clock.now = NOW - timedelta(minutes=1)
+    assert station.visit(second).result is VisitResult.DONE
+    times = [event.at for event in station.journal.events()]
+    assert times == sorted(times)
+
+
+def test_the_day_closes_once_everything_is_in_and_destroys_what_was_sealed(
+    workshop: Any, make_station: Make, tmp_path: Path
+) -> None:
+    station = make_station()
+    cards = prepared(workshop, station, 2)
+    station.visit(cards[0])
+    station.visit(cards[1], Fault(kind=FaultKind.TEAR_AFTER, at=15))
+    with pytest.raises(IssuerRefusedError) as unfinished:
+        station.close_day()
+    assert unfinished.value.code == "station.unfinished"
+    assert station.visit(cards[1]).result is VisitResult.DONE
+    references = {row.reference for row in rows(workshop, CardRow)}
+    sealed = [station.journal.job_of(reference) for reference in references]
+    assert all(sealed)
+    station.link.is_cut = True
+    with pytest.raises(IssuerRefusedError) as lost:
+        station.close_day()
+    assert lost.value.code == "station.link-lost"
+    station.link.is_cut = False
+    record = station.close_day()
+    assert (record.issued, record.condemned, set(record.destroyed)) == (2, 0, references)
+    station.journal.close()
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("left.sqlite*"))
+    assert not [each for each in sealed if each is not None and each[-40:] in kept]
+    [day] = rows(workshop, StationDayRow)
+    assert (day.station, day.issued, day.closed_by) == ("left", 2, "anna")
+    assert not [row for row in rows(workshop, StationClaimRow) if row.released_at is None]
+
+
+def test_a_second_process_is_kept_from_the_journal(make_station: Make) -> None:
+    make_station()
+    with pytest.raises(IssuerRefusedError) as refused:
+        make_station()
+    assert refused.value.code == "station.journal-in-use"
+
+
+def test_a_journal_of_another_station_is_refused(make_station: Make, tmp_path: Path) -> None:
+    make_station("left").journal.close()
+    (tmp_path / "left.sqlite").rename(tmp_path / "right.sqlite")
+    with pytest.raises(IssuerRefusedError) as refused:
+        make_station("right")
+    assert refused.value.code == "station.other-journal"
+
+
+def test_the_same_key_from_two_chips_is_found_by_the_centre(
+    workshop: Any, make_station: Make
+) -> None:
+    left, right = make_station("left"), make_station("right")
+    workshop.receive(1, 2)
+    left.visit(workshop.blank(1))
+    assert left.ledger.hand_in()
+    [key] = [event.public_key for event in left.journal.events() if event.public_key is not None]
+    second = workshop.blank(2)
+    claimed = right.link.claim(second.image.serial, batch=None)
+    right.journal.take([claimed])
+    right.ledger.begin_initialisation(second.image.serial)
+    right.ledger.record_chip_key(second.image.serial, key)
+    assert right.ledger.hand_in()
+    assert [each.code for each in right.journal.rejections()] == ["chip.key-not-unique"]
+    states = {row.serial[-1]: row.state for row in rows(workshop, ChipRow)}
+    assert states == {1: "initialised", 2: "condemned"}
+    # The station learns of it when the chip is put in again.
+    assert right.ledger.find(second.image.serial).chip.condemned_for == "chip.key-not-unique"
+
+
+def test_events_are_never_changed_and_an_altered_one_is_found(
+    make_station: Make, workshop: Any, tmp_path: Path
+) -> None:
+    station = make_station()
+    workshop.receive(1)
+    station.visit(workshop.blank(1))
+    station.journal.close()
+    connection = sqlite3.connect(tmp_path / "left.sqlite")
+    with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+        connection.execute("UPDATE events SET line = ''")
+    with pytest.raises(sqlite3.IntegrityError, match="never deleted"):
+        connection.execute("DELETE FROM events")
+    connection.execute("DROP TRIGGER events_stay")
+    connection.execute("UPDATE events SET line = replace(line, 'anna', 'annb') WHERE sequence = 1")
+    connection.commit()
+    connection.close()
+    with pytest.raises(IssuerUnavailableError) as damaged:
+        make_station().journal.events()
+    assert damaged.value.code == "station.journal-damaged"
