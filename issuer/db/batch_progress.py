@@ -41,6 +41,7 @@ def tallies_of(session: Session, batch_ids: Collection[BatchId]) -> dict[BatchId
     )
     found: dict[uuid.UUID | None, dict[str, int]] = {each: {} for each in batch_ids}
     is_passed = CardRow.passed_by.is_not(None)
+    has_ended = CardRow.ended_for.is_not(None)
     rows = session.execute(
         sa.select(
             CardRow.batch_id,
@@ -48,6 +49,7 @@ def tallies_of(session: Session, batch_ids: Collection[BatchId]) -> dict[BatchId
             is_passed,
             CardRow.box.is_not(None),
             CardRow.received_at.is_not(None),
+            has_ended,
             sa.func.count(),
         )
         .where(CardRow.batch_id.in_(batch_ids))
@@ -57,10 +59,11 @@ def tallies_of(session: Session, batch_ids: Collection[BatchId]) -> dict[BatchId
             is_passed,
             CardRow.box.is_not(None),
             CardRow.received_at.is_not(None),
+            has_ended,
         )
     )
-    for batch_id, state, passed, boxed, received, count in rows:
-        names = [_place_of(CardState(state), is_passed=bool(passed))]
+    for batch_id, state, passed, boxed, received, ended, count in rows:
+        names = [_place_of(CardState(state), is_passed=bool(passed), has_ended=bool(ended))]
         if names != ["condemned"]:
             names += [name for name, holds in (("boxed", boxed), ("received", received)) if holds]
         for name in names:
@@ -127,7 +130,7 @@ def _move(
     )
 
 
-def _place_of(state: CardState, *, is_passed: bool) -> str:
+def _place_of(state: CardState, *, is_passed: bool, has_ended: bool) -> str:
     if state is CardState.BOUND:
         return "bound"
     if state is CardState.CONDEMNED:
@@ -135,5 +138,7 @@ def _place_of(state: CardState, *, is_passed: bool) -> str:
     if state is CardState.HANDED_OVER:
         return "handed_over"
     if state is CardState.ISSUED:
+        if has_ended:
+            return "ended"
         return "passed" if is_passed else "issued"
     return "signed"

@@ -1,6 +1,7 @@
 """The register of cards in the database, as the office works with it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import NoReturn
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from issuer.db.base import Database
 from issuer.db.batch_progress import settle_batch
 from issuer.db.card_binding import free_chips, status_list_with_room
 from issuer.db.card_seals import document_number_digest, open_secrets, seal_secrets
-from issuer.db.hand_over import hand_over_row
+from issuer.db.card_validity import SqlCardValidity
 from issuer.db.member_rows import MemberRow
 from issuer.db.production_rows import card_of, journal, locked_card, locked_chip
 from issuer.db.production_tables import CardRow
@@ -33,6 +34,7 @@ from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.production_ports import (
     CardLine,
     Clock,
+    JobToKeep,
     MemberToBind,
     NewCard,
     SigningFacts,
@@ -79,7 +81,7 @@ class SqlCardRegister:
     def hand_over(self, reference: CardReference, *, to: str, account: AccountName) -> None:
         """See ``CardLedger.hand_over``."""
         with self._database.writing() as session:
-            hand_over_row(session, reference, to=to, account=account, at=self._clock())
+            SqlCardValidity(session).hand_over(reference, to=to, account=account, at=self._clock())
 
 
 class SqlCardLedger(SqlCardRegister):
@@ -165,9 +167,9 @@ class SqlCardLedger(SqlCardRegister):
             row = locked_card(session, reference)
             return open_secrets(self._sealer, row.sealed_secrets, row.reference)
 
-    def prepare_signing(self, job: CardJob) -> None:
+    def prepare_signing(self, job: CardJob, *, valid_until: date) -> None:
         """See ``CardLedger.prepare_signing``."""
-        if not self.prepare_several([job]):
+        if not self.prepare_several([JobToKeep(job=job, valid_until=valid_until)]):
             self._refuse(job.reference, "prepared")
 
     def prepared(self, reference: CardReference) -> CardJob | None:
@@ -206,7 +208,7 @@ class SqlCardLedger(SqlCardRegister):
             return jobs_of(session, self._sealer, references)
 
     def prepare_several(
-        self, jobs: Sequence[CardJob], *, account: AccountName | None = None
+        self, jobs: Sequence[JobToKeep], *, account: AccountName | None = None
     ) -> frozenset[CardReference]:
         """See ``CardLedger.prepare_several``."""
         with self._database.writing() as session:

@@ -3,6 +3,7 @@
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
 from issuer.db.batch_tables import BatchEventRow, BatchRequestRow, BatchRow
+from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
@@ -34,6 +35,7 @@ from issuer.db.request_tables import (
     RequestRow,
 )
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
+from issuer.db.status_tables import StatusPublicationRow
 from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "BatchEventRow",
     "BatchRequestRow",
     "BatchRow",
+    "CardChangeRow",
     "CardContentsRow",
     "CardEventRow",
     "CardRow",
@@ -78,4 +81,5 @@ __all__ = [
     "StationDayRow",
     "StationRow",
     "StatusListRow",
+    "StatusPublicationRow",
 ]

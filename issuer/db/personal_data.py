@@ -33,6 +33,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "batch_events": Holding.NOBODY,
     "batch_requests": Holding.PSEUDONYMOUS,
     "batches": Holding.NOBODY,
+    "card_changes": Holding.BLANKED,
     "card_contents": Holding.DELETED,
     "card_events": Holding.PSEUDONYMOUS,
     "cards": Holding.BLANKED,
@@ -64,6 +65,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "station_days": Holding.STAFF,
     "stations": Holding.NOBODY,
     "status_lists": Holding.NOBODY,
+    "status_publications": Holding.NOBODY,
 }
 
 KEPT_MEMBER_COLUMNS: Final = frozenset(

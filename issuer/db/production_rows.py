@@ -11,6 +11,7 @@ from card_layout.curves import EcPublicKey, NamedCurve
 from issuer.db.batch_progress import begin_production, settle_batch
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.station_tables import StationClaimRow
+from issuer.db.validity_rows import take_step
 from issuer.domain.batch import BatchId
 from issuer.domain.card import (
     Card,
@@ -20,14 +21,17 @@ from issuer.domain.card import (
     may_be_operational,
     next_card_state,
 )
+from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Chip, ChipEvent, ChipState, Serial, next_chip_state
 from issuer.domain.member import MemberId
 from issuer.domain.requests import RequestId
+from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex
 from issuer.errors import IssuerRefusedError
 from issuer.services.production_ports import ChipRecord
 
 __all__ = [
+    "BY_ITSELF",
     "NOBODY",
     "Producer",
     "card_of",
@@ -40,6 +44,9 @@ __all__ = [
     "move_chip",
     "record_of",
 ]
+
+BY_ITSELF: Final = AccountName("system")
+"""By whose word a program acts that nobody told to."""
 
 _MAX_DETAIL_CHARACTERS = 400
 
@@ -174,7 +181,7 @@ def condemn_rows(
     is_chip_safe: bool,
     by: Producer = NOBODY,
 ) -> None:
-    """Condemn a chip and the card on it, if any.
+    """Condemn a chip and the card on it, if any; a card that may have worked is revoked.
 
     ``is_chip_safe``: the chip is destroyed, or lies in front of the station that will terminate it.
 
@@ -193,7 +200,8 @@ def condemn_rows(
             hint="reject it at the station; where that cannot be, destroy it and say so",
         )
     if card is not None:
-        if may_be_operational(CardState(card.state)) and not is_chip_safe:
+        was_working = may_be_operational(CardState(card.state))
+        if was_working and not is_chip_safe:
             raise IssuerRefusedError(
                 f"the card is {card.state}, so it may work already",
                 code="card.may-be-operational",
@@ -201,6 +209,13 @@ def condemn_rows(
             )
         card.state = next_card_state(CardState(card.state), CardEvent.CONDEMNED).value
         card.condemned_for = code
+        if was_working:
+            end = ValidityStep(
+                event=ValidityEvent.ENDED,
+                account=BY_ITSELF if by.account is None else AccountName(by.account),
+                reason=EndReason.CONDEMNED,
+            )
+            take_step(session, card, end, at=at)
     chip.state = next_chip_state(ChipState(chip.state), ChipEvent.CONDEMNED).value
     chip.condemned_for = code
     chip.held = None

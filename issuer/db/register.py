@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
 from issuer.db.batches import SqlBatchRepository
+from issuer.db.card_validity import SqlCardValidity
 from issuer.db.decisions import SqlDecisionRepository
 from issuer.db.directory import SqlMemberDirectory
 from issuer.db.import_seals import ImportSeals
@@ -24,6 +25,7 @@ from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.batch_ports import BatchRepository
+from issuer.services.card_validity_ports import CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
 from issuer.services.number_ports import NumberRepository
@@ -79,6 +81,7 @@ class SqlRegisterTransaction:
         self.requests: RequestRepository = SqlRequestRepository(session)
         self.decisions: DecisionRepository = SqlDecisionRepository(session)
         self.batches: BatchRepository = SqlBatchRepository(session, card_sealer)
+        self.cards: CardValidityRepository = SqlCardValidity(session)
         self.numbers: NumberRepository = SqlNumberRepository(session, seals)
         self.audit: AuditTrail = SqlAuditTrail(session, is_writing=is_writing)
 

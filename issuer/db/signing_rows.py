@@ -16,7 +16,7 @@ from issuer.db.sealing import Sealer
 from issuer.domain.card import CardEvent, CardReference, CardState, next_card_state
 from issuer.domain.card_job import CardJob
 from issuer.domain.chip import Serial
-from issuer.services.production_ports import SigningFacts
+from issuer.services.production_ports import JobToKeep, SigningFacts
 
 __all__ = ["jobs_of", "keep_prepared", "keep_signed", "signing_facts"]
 
@@ -58,11 +58,22 @@ def jobs_of(
 
 
 def keep_prepared(
-    session: Session, sealer: Sealer, jobs: Sequence[CardJob], *, account: str | None, at: datetime
+    session: Session,
+    sealer: Sealer,
+    jobs: Sequence[JobToKeep],
+    *,
+    account: str | None,
+    at: datetime,
 ) -> frozenset[CardReference]:
     """Keep the files of those of these cards that are *bound*; which they are."""
-    bound = _in_state(session, [job.reference for job in jobs], CardState.BOUND)
-    kept = [job for job in jobs if job.reference in bound]
+    bound = _in_state(session, [each.job.reference for each in jobs], CardState.BOUND)
+    days = {each.job.reference: each.valid_until for each in jobs}
+    kept = [each.job for each in jobs if each.job.reference in bound]
+    for day in sorted(set(days.values())):
+        for part in _parts([job.reference for job in kept if days[job.reference] == day]):
+            session.connection().execute(
+                sa.update(CardRow).where(CardRow.reference.in_(part)).values(valid_until=day)
+            )
     bulk_insert(
         session,
         CardContentsRow,

@@ -224,7 +224,8 @@ class BatchTally:
 
     ``requests`` are those that it holds; what was condemned and went into a later batch is not among them. The others
     count cards that are not condemned: those still *bound*, on their way through a station (*signed* and behind it),
-    *issued* and not yet passed, *passed* by quality control, among these in boxes, *received*, and *handed over*.
+    *issued* and not yet passed, *passed* by quality control, *ended* before they were handed over (their member died, they
+    were stolen), and *handed over*; whichever of them lie in boxes, and were received.
     """
 
     requests: int = 0
@@ -232,6 +233,7 @@ class BatchTally:
     signed: int = 0
     issued: int = 0
     passed: int = 0
+    ended: int = 0
     boxed: int = 0
     received: int = 0
     handed_over: int = 0
@@ -240,19 +242,20 @@ class BatchTally:
     @property
     def good(self) -> int:
         """Cards that are issued and not condemned."""
-        return self.issued + self.passed + self.handed_over
+        return self.issued + self.passed + self.ended + self.handed_over
 
     def next_event(self, state: BatchState) -> BatchEventKind | None:
         """What has come about by itself, in this state, through what happened to the cards."""
         unfinished = self.bound + self.signed + self.issued
-        all_controlled = not unfinished and self.passed + self.handed_over + self.condemned > 0
+        finished = self.passed + self.ended + self.handed_over + self.condemned
+        all_controlled = not unfinished and finished > 0
         if state in (BatchState.FROZEN, BatchState.SIGNED) and all_controlled:
             return BatchEventKind.CONTROLLED
         if state is BatchState.FROZEN and not self.bound:
             return BatchEventKind.SIGNED
         if state is BatchState.PRODUCING and all_controlled:
             return BatchEventKind.CONTROLLED
-        if state is BatchState.RECEIVED and not self.passed and self.handed_over:
+        if state is BatchState.RECEIVED and not self.passed:
             return BatchEventKind.HANDED_OVER
         return None
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 
 from card_layout.errors import CardDataError
 from card_layout.profile import CardProfile
@@ -16,7 +15,7 @@ from issuer.domain.requests import CardRequest, RequestId, RequestState
 from issuer.errors import IssuerRefusedError
 from issuer.services.batch_ports import BatchRepository
 from issuer.services.committee_names import CommitteeNames, NamesOnCard
-from issuer.services.production_ports import CardLedger, Clock, SigningFacts
+from issuer.services.production_ports import CardLedger, Clock, JobToKeep, SigningFacts
 from issuer.services.register_ports import PortraitStore, Register
 from pki.errors import PkiDataError, PkiRefusedError
 
@@ -57,7 +56,7 @@ class CardBuilding:
     clock: Clock
     names: CommitteeNames = field(default_factory=CommitteeNames)
 
-    def build(self, cards: Sequence[Card]) -> Iterator[tuple[Card, CardJob | BuildRefusal]]:
+    def build(self, cards: Sequence[Card]) -> Iterator[tuple[Card, JobToKeep | BuildRefusal]]:
         """Each card with what will be written to it, or with the reason why it cannot be made."""
         facts = self.cards.signing_facts([card.reference for card in cards])
         people = self._people(cards)
@@ -93,7 +92,7 @@ class CardBuilding:
                 if card.member_id in members and card.request_id in requests
             }
 
-    def _build(self, card: Card, facts: SigningFacts | None, person: _Person | None) -> CardJob:
+    def _build(self, card: Card, facts: SigningFacts | None, person: _Person | None) -> JobToKeep:
         if card.profile != self.profile.name:
             raise IssuerRefusedError(
                 f"the card is for profile {card.profile}, got {self.profile.name}",
@@ -105,6 +104,7 @@ class CardBuilding:
             raise IssuerRefusedError("the member is not in the register", code="member.unknown")
         line = _require_entitled(card, person)
         now = self.clock().replace(microsecond=0)
+        valid_until = add_years(now.date(), self.policy.validity_years)
         data = build_card_data(
             self.profile,
             CardFacts(
@@ -118,13 +118,13 @@ class CardBuilding:
                 secrets=facts.secrets,
                 chip_key=facts.chip_key,
                 valid_from=now.date(),
-                valid_until=self._valid_until(now.date()),
+                valid_until=valid_until,
                 personalised_at=now,
                 personalisation_system=self.policy.personalisation_system,
                 trust_points=self.policy.trust_points,
             ),
         )
-        return CardJob(
+        job = CardJob(
             reference=card.reference,
             serial=card.serial,
             profile=card.profile,
@@ -133,9 +133,7 @@ class CardBuilding:
             contents=data.contents,
             chip_key=facts.chip_key,
         )
-
-    def _valid_until(self, day: date) -> date:
-        return add_years(day, self.policy.validity_years)
+        return JobToKeep(job=job, valid_until=valid_until)
 
 
 def _line_digests(batches: BatchRepository, cards: Sequence[Card]) -> dict[RequestId, bytes]:
@@ -153,7 +151,7 @@ def _require_entitled(card: Card, person: _Person) -> ProofLine:
     """The card as it is going to be: by a decided request, of a member who may have one, and as two people froze it.
 
     Raises:
-        IssuerRefusedError: ``request.wrong-state``, ``card.standing-lost``, ``card.differs-from-proof``.
+        IssuerRefusedError: ``request.wrong-state``, ``card.member-not-entitled``, ``card.differs-from-proof``.
     """
     request, member = person.request, person.member
     if request.state is not RequestState.DECIDED or request.card_number is None:
@@ -164,7 +162,7 @@ def _require_entitled(card: Card, person: _Person) -> ProofLine:
     if member.statement.standing not in STANDINGS_WITH_CARD:
         raise IssuerRefusedError(
             f"the member is {member.statement.standing} since the freeze, so no card is made",
-            code="card.standing-lost",
+            code="card.member-not-entitled",
             hint="membercard-issuer stock condemn SERIAL --reason ...",
         )
     line = ProofLine(

@@ -6,7 +6,7 @@ the caller sends the next command to a chip.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from card_layout.atr import LifeCycle
@@ -35,6 +35,7 @@ __all__ = [
     "ChipRecord",
     "ChipSighting",
     "Clock",
+    "JobToKeep",
     "JournalEvent",
     "MemberToBind",
     "NewCard",
@@ -110,6 +111,14 @@ class SigningFacts:
     chip_key: EcPublicKey | None = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobToKeep:
+    """What is kept of a card before the signer is asked: what will be written, and its last day."""
+
+    job: CardJob
+    valid_until: date
+
+
 class StockLedger(Protocol):
     """The stock of chips, for the office."""
 
@@ -157,10 +166,10 @@ class CardRegister(Protocol):
         """The same cards with their numbers."""
 
     def hand_over(self, reference: CardReference, *, to: str, account: AccountName) -> None:
-        """Record that the card went to its receiver, by whose word; its request is fulfilled.
+        """Record that the card went to its member, by whose word, as ``CardValidityRepository.hand_over``.
 
         Raises:
-            IssuerRefusedError: there is no such card (``card.unknown``).
+            IssuerRefusedError: there is no such card (``card.unknown``); something holds it (``card.held``).
             TransitionError: the card is not *issued*.
         """
 
@@ -202,8 +211,8 @@ class CardLedger(CardRegister, Protocol):
             IssuerRefusedError: there is no such card (``card.unknown``).
         """
 
-    def prepare_signing(self, job: CardJob) -> None:
-        """Keep what will be signed: the card's files without EF.SOD, before the signer is asked.
+    def prepare_signing(self, job: CardJob, *, valid_until: date) -> None:
+        """Keep what will be signed, and the card's last day: its files without EF.SOD, before the signer is asked.
 
         Raises:
             TransitionError: the card is not *bound*.
@@ -226,7 +235,7 @@ class CardLedger(CardRegister, Protocol):
         """What was kept of these cards, as far as they were prepared."""
 
     def prepare_several(
-        self, jobs: Sequence[CardJob], *, account: AccountName | None = None
+        self, jobs: Sequence[JobToKeep], *, account: AccountName | None = None
     ) -> frozenset[CardReference]:
         """As ``prepare_signing`` for those of these cards that are *bound*; which they are."""
 

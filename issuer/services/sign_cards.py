@@ -19,7 +19,7 @@ from issuer.domain.production_errors import TransitionError
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError
 from issuer.services.build_jobs import BuildRefusal, CardBuilding, CardPolicy
-from issuer.services.production_ports import CardLedger, Clock
+from issuer.services.production_ports import CardLedger, Clock, JobToKeep
 from issuer.services.register_ports import PortraitStore, Register
 from pki.errors import PkiDataError, PkiRefusedError
 from pki.services.document_signer import DocumentSigner, SigningRequest
@@ -126,12 +126,12 @@ class CardSigning:
 
     def _prepare(self, cards: Sequence[Card], account: AccountName | None) -> _Chunk:
         known = self._cards.prepared_several([card.reference for card in cards])
-        built: dict[CardReference, CardJob] = {}
+        built: dict[CardReference, JobToKeep] = {}
         refused: list[SigningOutcome] = []
         for card, found in self._building.build(
             [card for card in cards if card.reference not in known]
         ):
-            if isinstance(found, CardJob):
+            if isinstance(found, JobToKeep):
                 built[card.reference] = found
             else:
                 refused.append(_refused(card, found))
@@ -143,7 +143,8 @@ class CardSigning:
             if job is not None:
                 prepared.append(_Prepared(card=card, job=job, was_prepared=True))
             elif card.reference in kept:
-                prepared.append(_Prepared(card=card, job=built[card.reference], was_prepared=False))
+                new = built[card.reference].job
+                prepared.append(_Prepared(card=card, job=new, was_prepared=False))
             elif card.reference in built:
                 refused.append(_refused(card, _not_bound()))
         return _Chunk(prepared=tuple(prepared), refused=tuple(refused))

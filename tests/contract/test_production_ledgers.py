@@ -51,6 +51,7 @@ from tests.contract.decided_requests import decide_for, request_of
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 LIST = bytes(8)
+LAST_DAY = date(2036, 11, 21)
 KEYS = [ec.derive_private_key(number, ec.SECP256R1()) for number in range(2, 8)]
 
 
@@ -98,7 +99,7 @@ class Ledgers:
         self.initialise(number)
         card = self.new_card(number)
         self.cards.bind(card)
-        self.cards.prepare_signing(job(card))
+        self.cards.prepare_signing(job(card), valid_until=LAST_DAY)
         self.cards.record_signed(card.reference, b"\x77\x00")
         return card.reference
 
@@ -233,7 +234,8 @@ def test_a_card_in_the_members_hand_fulfils_its_request(ledgers: Ledgers) -> Non
             transaction.requests.time_lines([request_id])[request_id][-1].account == "storekeeper"
         )
         assert [each.record().action for each in transaction.audit.records()] == [
-            "request.fulfilled"
+            "card.handed-over",
+            "request.fulfilled",
         ]
         candidate = transaction.requests.candidates([ledgers.member(1)])[ledgers.member(1)]
     # The member holds the number of the decision now, and the next card is their second.
@@ -474,7 +476,7 @@ def test_what_is_not_signed_cannot_be_loaded_by_a_station(ledgers: Ledgers) -> N
     assert ledgers.cards.prepared(card.reference) is None
     with pytest.raises(TransitionError):
         ledgers.cards.record_signed(card.reference, b"\x77\x00")
-    ledgers.cards.prepare_signing(job(card))
+    ledgers.cards.prepare_signing(job(card), valid_until=LAST_DAY)
     assert ledgers.cards.prepared(card.reference) == job(card)
     assert code_of(lambda: ledgers.station.load_job(card.reference)) == "card.not-signed"
 

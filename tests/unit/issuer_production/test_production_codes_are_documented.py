@@ -10,7 +10,6 @@ SOURCES = (
     "issuer/db/card_binding.py",
     "issuer/db/card_contents.py",
     "issuer/db/card_ledger.py",
-    "issuer/db/hand_over.py",
     "issuer/db/production_rows.py",
     "issuer/db/register.py",
     "issuer/db/sealing.py",

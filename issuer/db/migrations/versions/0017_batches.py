@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016_batches"
-down_revision = "0015_stations"
+revision = "0017_batches"
+down_revision = "0016_card_validity"
 branch_labels = None
 depends_on = None
 
