@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from card_layout.profile import load_profile
 from issuer.bootstrap import RegisterHome
 from issuer.services.batch_desk import BatchDesk
+from issuer.services.control_batches import BatchControl
+from issuer.services.deliver_batches import BatchDelivery
 from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing
 from issuer.services.read_batches import ReadingOfBatches
+from issuer.services.write_batch_papers import BatchPapers
 from issuer.storage.status_mark_files import FileStatusMarkStore
 
 __all__ = ["BatchOffice", "batches_of"]
@@ -23,6 +26,9 @@ class BatchOffice:
     filling: BatchFilling
     freezing: BatchFreezing
     reading: ReadingOfBatches
+    control: BatchControl
+    delivery: BatchDelivery
+    papers: BatchPapers
 
 
 def batches_of(opened: RegisterHome) -> BatchOffice:
@@ -42,6 +48,9 @@ def batches_of(opened: RegisterHome) -> BatchOffice:
             marks=FileStatusMarkStore(opened.settings.status_marks_in(opened.home)),
         ),
         reading=ReadingOfBatches(desk=desk),
+        control=BatchControl(desk=desk),
+        delivery=BatchDelivery(desk=desk),
+        papers=BatchPapers(desk=desk),
     )
 
 

@@ -8,6 +8,7 @@ import typer
 
 from issuer.bootstrap import RegisterHome, open_register_home
 from issuer.bootstrap_batches import BatchOffice, batches_of
+from issuer.cli_batch_delivery import delivery_app
 from issuer.cli_batch_output import (
     BatchArgument,
     batch_as_json,
@@ -49,6 +50,7 @@ freeze_app = typer.Typer(
     rich_markup_mode=None,
 )
 batches_app.add_typer(freeze_app, name="freeze")
+batches_app.add_typer(delivery_app)
 batches_app.command(
     "sign",
     epilog="""\b

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from issuer.db.base import Base, UtcDateTime
 
-__all__ = ["BatchEventRow", "BatchRequestRow", "BatchRow"]
+__all__ = ["AcknowledgementRow", "BatchEventRow", "BatchRequestRow", "BatchRow"]
 
 _SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """SQLite numbers rows by itself only where the primary key is called INTEGER."""
@@ -96,3 +96,19 @@ class BatchEventRow(Base):
     account: Mapped[str] = mapped_column(sa.String(200))
     kind: Mapped[str] = mapped_column(sa.String(24))
     count: Mapped[int | None] = mapped_column(sa.Integer)
+
+
+class AcknowledgementRow(Base):
+    """Who signed for a card, and the digest of the signed minutes; the database refuses to change or delete it."""
+
+    __tablename__ = "card_acknowledgements"
+    __table_args__ = (
+        sa.CheckConstraint("kind IN ('member', 'representative')", name="kind"),
+        sa.CheckConstraint("minutes IS NULL OR length(minutes) = 32", name="minutes"),
+    )
+
+    reference: Mapped[bytes] = mapped_column(sa.ForeignKey("cards.reference"), primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    minutes: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+    account: Mapped[str] = mapped_column(sa.String(200))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,14 +1,30 @@
 """Batches in the database."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.base import DATABASE_FAILURES, database_error, insert_rows
-from issuer.db.batch_progress import tallies_of
+from issuer.db.batch_delivery import (
+    acknowledged,
+    good_cards,
+    keep_acknowledgement,
+    keep_passed,
+    keep_received,
+    put_in_boxes,
+    under_control,
+)
+from issuer.db.batch_filling import (
+    MAY_HAVE_CARD,
+    count_waiting,
+    drop_ineligible,
+    fill_batch,
+    take_out,
+)
+from issuer.db.batch_progress import settle_batch, tallies_of
 from issuer.db.batch_rows import (
     SELECT_BATCHES,
     SELECT_LINES,
@@ -18,22 +34,19 @@ from issuer.db.batch_rows import (
     line_of,
 )
 from issuer.db.batch_tables import BatchEventRow, BatchRequestRow, BatchRow
-from issuer.db.bulk import bulk_insert
 from issuer.db.card_binding import bind_rows, free_chips, status_list_with_room
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below
 from issuer.db.organisation_rows import OrganisationRow
-from issuer.db.production_tables import CardRow
-from issuer.db.request_tables import DecisionRequestRow, RequestRow
+from issuer.db.request_tables import RequestRow
 from issuer.db.sealing import Sealer
-from issuer.domain.batch import Batch, BatchEvent, BatchId, BatchTally
-from issuer.domain.card import CardState
+from issuer.domain.batch import Acknowledgement, Batch, BatchEvent, BatchId, BatchTally
+from issuer.domain.card import CardReference
 from issuer.domain.card_number import CardNumber
 from issuer.domain.chip import Serial
-from issuer.domain.eligibility import STANDINGS_WITH_CARD
 from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
-from issuer.domain.requests import RequestId, RequestKind, RequestState
+from issuer.domain.requests import RequestId, RequestKind
 from issuer.domain.status_allotment import StatusListRoom
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.batch_ports import (
@@ -41,6 +54,7 @@ from issuer.services.batch_ports import (
     BatchPage,
     BatchPosition,
     BatchQuestion,
+    CardUnderControl,
     DueRequest,
 )
 from issuer.services.production_ports import NewCard
@@ -50,13 +64,6 @@ __all__ = ["SqlBatchRepository"]
 
 _LOOKUP_SIZE = 500
 """How many identifiers stand in one IN (...): far below the parameter limits of both databases."""
-
-_STANDINGS = sorted(each.value for each in STANDINGS_WITH_CARD)
-_MAY_HAVE_CARD = (
-    (RequestRow.state == RequestState.DECIDED.value)
-    & MemberRow.standing.in_(_STANDINGS)
-    & MemberRow.erased_at.is_(None)
-)
 
 
 class SqlBatchRepository:
@@ -165,66 +172,19 @@ class SqlBatchRepository:
 
     def fill(self, batch: Batch, *, limit: int) -> int:
         """See ``BatchRepository.fill``."""
-        self._let_go_of_condemned(batch)
-        found = self._session.scalars(
-            self._waiting(batch).order_by(MemberRow.sort_key, MemberRow.id).limit(limit)
-        ).all()
-        last = self._session.scalar(
-            sa.select(sa.func.max(BatchRequestRow.position)).where(
-                BatchRequestRow.batch_id == batch.batch_id
-            )
-        )
-        first = 1 if last is None else last + 1
-        try:
-            bulk_insert(
-                self._session,
-                BatchRequestRow,
-                [
-                    {
-                        "batch_id": batch.batch_id,
-                        "request_id": request_id,
-                        "position": position,
-                        "is_live": True,
-                    }
-                    for position, request_id in enumerate(found, start=first)
-                ],
-            )
-        except ConflictError as error:
-            raise ConflictError(
-                "another batch took a request meanwhile", code="batch.changed-meanwhile"
-            ) from error
-        return len(found)
+        return fill_batch(self._session, batch, limit=limit)
 
     def waiting(self, batch: Batch) -> int:
         """See ``BatchRepository.waiting``."""
-        counted = sa.select(sa.func.count()).select_from(self._waiting(batch).subquery())
-        return self._session.scalar(counted) or 0
+        return count_waiting(self._session, batch)
 
     def take_out(self, batch_id: BatchId, request_ids: Collection[RequestId] | None = None) -> int:
         """See ``BatchRepository.take_out``."""
-        taken = 0
-        parts: Iterable[Sequence[uuid.UUID] | None] = (
-            [None] if request_ids is None else _parts(sorted(set(request_ids)))
-        )
-        for part in parts:
-            statement = sa.delete(BatchRequestRow).where(BatchRequestRow.batch_id == batch_id)
-            if part is not None:
-                statement = statement.where(BatchRequestRow.request_id.in_(part))
-            taken += self._session.connection().execute(statement).rowcount
-        return taken
+        return take_out(self._session, batch_id, request_ids)
 
     def drop_ineligible(self, batch_id: BatchId) -> tuple[RequestId, ...]:
         """See ``BatchRepository.drop_ineligible``."""
-        found = self._session.scalars(
-            sa.select(BatchRequestRow.request_id)
-            .join(RequestRow, RequestRow.id == BatchRequestRow.request_id)
-            .join(MemberRow, MemberRow.id == RequestRow.member_id)
-            .where(BatchRequestRow.batch_id == batch_id, ~_MAY_HAVE_CARD)
-            .order_by(BatchRequestRow.position)
-        ).all()
-        dropped = tuple(RequestId(each) for each in found)
-        self.take_out(batch_id, dropped)
-        return dropped
+        return drop_ineligible(self._session, batch_id)
 
     def due(self, batch_id: BatchId) -> tuple[DueRequest, ...]:
         """See ``BatchRepository.due``."""
@@ -238,7 +198,7 @@ class SqlBatchRepository:
             )
             .join(BatchRequestRow, BatchRequestRow.request_id == RequestRow.id)
             .join(MemberRow, MemberRow.id == RequestRow.member_id)
-            .where(BatchRequestRow.batch_id == batch_id, _MAY_HAVE_CARD)
+            .where(BatchRequestRow.batch_id == batch_id, MAY_HAVE_CARD)
             .order_by(MemberRow.sort_key, MemberRow.id)
             .with_for_update(of=RequestRow)
         )
@@ -335,47 +295,52 @@ class SqlBatchRepository:
             query = query.where(OrganisationRow.id.in_(below([below_organisation])))
         return tuple(line_of(found) for found in self._session.execute(query))
 
-    def _waiting(self, batch: Batch) -> sa.Select[uuid.UUID]:
-        """The requests that could be put into a batch."""
-        is_held = sa.exists().where(
-            BatchRequestRow.request_id == RequestRow.id, BatchRequestRow.is_live
-        )
-        has_card = sa.exists().where(
-            CardRow.request_id == RequestRow.id, CardRow.state != CardState.CONDEMNED.value
-        )
-        return (
-            sa.select(RequestRow.id)
-            .join(DecisionRequestRow, DecisionRequestRow.request_id == RequestRow.id)
-            .join(MemberRow, MemberRow.id == RequestRow.member_id)
-            .where(
-                DecisionRequestRow.decision_id == batch.decision_id,
-                _MAY_HAVE_CARD,
-                MemberRow.organisation_id.in_(below([batch.receiver])),
-                ~is_held,
-                ~has_card,
-            )
-        )
+    def under_control(
+        self, batch_id: BatchId, serials: Collection[Serial]
+    ) -> Mapping[Serial, CardUnderControl]:
+        """See ``BatchRepository.under_control``."""
+        return under_control(self._session, batch_id, serials)
 
-    def _let_go_of_condemned(self, batch: Batch) -> None:
-        """A batch does not hold a request any longer whose card there was condemned."""
-        condemned = sa.exists().where(
-            CardRow.request_id == BatchRequestRow.request_id,
-            CardRow.batch_id == BatchRequestRow.batch_id,
-            CardRow.state == CardState.CONDEMNED.value,
-        )
-        of_decision = sa.select(DecisionRequestRow.request_id).where(
-            DecisionRequestRow.decision_id == batch.decision_id
-        )
-        self._session.connection().execute(
-            sa.update(BatchRequestRow)
-            .where(
-                BatchRequestRow.is_live,
-                BatchRequestRow.batch_id != batch.batch_id,
-                BatchRequestRow.request_id.in_(of_decision),
-                condemned,
-            )
-            .values(is_live=False)
-        )
+    def pass_cards(
+        self, references: Collection[CardReference], *, account: str, at: datetime
+    ) -> None:
+        """See ``BatchRepository.pass_cards``."""
+        keep_passed(self._session, references, account=account, at=at)
+
+    def good_cards(self, batch_id: BatchId, *, lock: bool = False) -> tuple[BatchLine, ...]:
+        """See ``BatchRepository.good_cards``."""
+        return good_cards(self._session, batch_id, lock=lock)
+
+    def put_in_boxes(
+        self, cards: Sequence[tuple[BatchLine, int]], *, account: str, at: datetime
+    ) -> None:
+        """See ``BatchRepository.put_in_boxes``."""
+        put_in_boxes(self._session, cards, account=account, at=at)
+
+    def record_received(self, lines: Sequence[BatchLine], *, account: str, at: datetime) -> None:
+        """See ``BatchRepository.record_received``."""
+        keep_received(self._session, lines, account=account, at=at)
+
+    def acknowledge(
+        self,
+        reference: CardReference,
+        acknowledgement: Acknowledgement,
+        *,
+        account: str,
+        at: datetime,
+    ) -> None:
+        """See ``BatchRepository.acknowledge``."""
+        keep_acknowledgement(self._session, reference, acknowledgement, account=account, at=at)
+
+    def acknowledgements(
+        self, references: Collection[CardReference]
+    ) -> Mapping[CardReference, Acknowledgement]:
+        """See ``BatchRepository.acknowledgements``."""
+        return acknowledged(self._session, references)
+
+    def settle(self, batch_id: BatchId, *, account: str, at: datetime) -> None:
+        """See ``BatchRepository.settle``."""
+        settle_batch(self._session, batch_id, account=account, at=at)
 
     def _keep_event(self, batch_id: BatchId, event: BatchEvent) -> None:
         insert_rows(

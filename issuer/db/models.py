@@ -2,7 +2,7 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
-from issuer.db.batch_tables import BatchEventRow, BatchRequestRow, BatchRow
+from issuer.db.batch_tables import AcknowledgementRow, BatchEventRow, BatchRequestRow, BatchRow
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
@@ -40,6 +40,7 @@ from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow
 
 __all__ = [
     "AccountRow",
+    "AcknowledgementRow",
     "AllottedNumberRow",
     "AssignmentRow",
     "AuditHeadRow",

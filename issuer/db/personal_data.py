@@ -33,6 +33,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "batch_events": Holding.NOBODY,
     "batch_requests": Holding.PSEUDONYMOUS,
     "batches": Holding.NOBODY,
+    "card_acknowledgements": Holding.PSEUDONYMOUS,
     "card_changes": Holding.BLANKED,
     "card_contents": Holding.DELETED,
     "card_events": Holding.PSEUDONYMOUS,

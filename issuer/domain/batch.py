@@ -18,12 +18,15 @@ from typing import Final, NewType
 from issuer.domain.decisions import DecisionId
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName, two_different_people
+from issuer.domain.vietnamese_text import clean_text
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 
 __all__ = [
     "BATCH_TRANSITIONS",
     "MAX_CARDS_OF_BATCH",
     "PROOF_BYTES",
+    "Acknowledgement",
+    "AcknowledgementKind",
     "Batch",
     "BatchEvent",
     "BatchEventKind",
@@ -33,6 +36,7 @@ __all__ = [
     "FreezeProposal",
     "check_proof_text",
     "parse_batch_id",
+    "parse_carrier",
 ]
 
 BatchId = NewType("BatchId", uuid.UUID)
@@ -42,6 +46,8 @@ MAX_CARDS_OF_BATCH: Final = 10_000
 """More than any commune has members, and few enough to be frozen in one transaction."""
 
 PROOF_BYTES: Final = 32
+MINUTES_DIGEST_BYTES: Final = 32
+MAX_CARRIER_BYTES: Final = 200
 
 _LEAST_PROOF_DIGITS: Final = 16
 """So much of a proof's digest is typed at least: whoever types it holds the sheet in their hands."""
@@ -180,6 +186,14 @@ class Batch:
             raise IssuerRefusedError("the batch holds no request", code="batch.empty")
         return replace(after, proposal=proposal)
 
+    def dispatched(self, carrier: str) -> "Batch":
+        """The batch on its way, in the hands of ``carrier``.
+
+        Raises:
+            IssuerRefusedError: ``batch.wrong-state``.
+        """
+        return replace(self.after(BatchEventKind.DISPATCHED), carrier=carrier)
+
     def taken_back(self) -> "Batch":
         """The batch as it was before the freeze was proposed.
 
@@ -216,6 +230,34 @@ class BatchEvent:
     account: AccountName
     kind: BatchEventKind
     count: int | None = None
+
+
+class AcknowledgementKind(enum.StrEnum):
+    """Who signed for a card."""
+
+    MEMBER = "member"
+    REPRESENTATIVE = "representative"
+    """Somebody whom the member, or who keeps the card for them, sent: a mission abroad, the family."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """That a card came into its member's hands.
+
+    Attributes:
+        kind: who signed.
+        minutes: the SHA-256 of the signed minutes as they were scanned; ``None`` where they lie on paper only.
+    """
+
+    kind: AcknowledgementKind
+    minutes: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if self.minutes is not None and len(self.minutes) != MINUTES_DIGEST_BYTES:
+            raise IssuerDataError(
+                f"the digest of the minutes has {len(self.minutes)} bytes, expected {MINUTES_DIGEST_BYTES}",
+                code="batch.minutes-malformed",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +324,18 @@ def check_proof_text(text: str, proof: bytes) -> None:
             code="batch.other-proof",
             hint="compare the newest proof sheet: membercard-issuer batches proof",
         )
+
+
+def parse_carrier(text: str) -> str:
+    """Who carries a batch, as people write it.
+
+    Raises:
+        IssuerDataError: it is empty, too long or holds what is no text (``batch.carrier``).
+    """
+    try:
+        return clean_text(text, max_bytes=MAX_CARRIER_BYTES)
+    except IssuerDataError as error:
+        raise IssuerDataError(f"the carrier: {error}", code="batch.carrier") from error
 
 
 def parse_batch_id(text: str) -> BatchId:

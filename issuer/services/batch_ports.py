@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from issuer.domain.batch import Batch, BatchEvent, BatchId, BatchState, BatchTally
+from issuer.domain.batch import (
+    Acknowledgement,
+    Batch,
+    BatchEvent,
+    BatchId,
+    BatchState,
+    BatchTally,
+)
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_number import CardNumber
 from issuer.domain.chip import Serial
@@ -23,6 +30,7 @@ __all__ = [
     "BatchPosition",
     "BatchQuestion",
     "BatchRepository",
+    "CardUnderControl",
     "DueRequest",
 ]
 
@@ -104,6 +112,18 @@ class BatchLine:
     received_at: datetime | None = None
     handed_over_at: datetime | None = None
     handed_over_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardUnderControl:
+    """A card that quality control looks at; ``hands`` are the accounts by which something was done to it or its chip."""
+
+    reference: CardReference
+    serial: Serial
+    state: CardState
+    produced_by: str | None
+    passed_by: str | None
+    hands: frozenset[str]
 
 
 class BatchRepository(Protocol):
@@ -203,3 +223,49 @@ class BatchRepository(Protocol):
         below_organisation: OrganisationCode | None = None,
     ) -> tuple[BatchLine, ...]:
         """The requests of a batch with their cards, by position; of members of a part of the tree only, if wished."""
+
+    def under_control(
+        self, batch_id: BatchId, serials: Collection[Serial]
+    ) -> Mapping[Serial, CardUnderControl]:
+        """Those of the batch's cards that are on these chips, as they stay until this transaction changes them."""
+
+    def pass_cards(
+        self, references: Collection[CardReference], *, account: str, at: datetime
+    ) -> None:
+        """Say of these cards that quality control passed them.
+
+        Raises:
+            ConflictError: whoever made one passes it (the database sees to it).
+        """
+
+    def good_cards(self, batch_id: BatchId, *, lock: bool = False) -> tuple[BatchLine, ...]:
+        """The lines whose card is issued and passed and may still be handed over, by organisation and position.
+
+        A card that has ended, or was reported lost or stolen, is none of them.
+        """
+
+    def put_in_boxes(
+        self, cards: Sequence[tuple[BatchLine, int]], *, account: str, at: datetime
+    ) -> None:
+        """Say in which box each card lies."""
+
+    def record_received(self, lines: Sequence[BatchLine], *, account: str, at: datetime) -> None:
+        """Say of these cards that their receiver has them."""
+
+    def acknowledge(
+        self,
+        reference: CardReference,
+        acknowledgement: Acknowledgement,
+        *,
+        account: str,
+        at: datetime,
+    ) -> None:
+        """Keep who signed for a card."""
+
+    def acknowledgements(
+        self, references: Collection[CardReference]
+    ) -> Mapping[CardReference, Acknowledgement]:
+        """Who signed for these cards, as far as they were handed over."""
+
+    def settle(self, batch_id: BatchId, *, account: str, at: datetime) -> None:
+        """Let the batch go on where its cards have come so far."""

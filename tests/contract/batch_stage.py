@@ -12,11 +12,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from card_layout.curves import EcPublicKey
 from issuer.db.base import Database
 from issuer.db.card_ledger import SqlCardLedger
+from issuer.db.production_rows import Producer, locked_card, move_card
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
 from issuer.db.station_ledger import SqlStationLedger
 from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.batch import Batch, BatchEvent, BatchId
+from issuer.domain.card import CardEvent
+from issuer.domain.card_number import CardNumber
 from issuer.domain.chip import Serial
 from issuer.domain.decisions import DecisionId
 from issuer.domain.member import Member
@@ -25,12 +28,16 @@ from issuer.domain.requests import RequestId
 from issuer.domain.rights import Actor, Role
 from issuer.services.batch_desk import BatchDesk
 from issuer.services.batch_ports import BatchLine
+from issuer.services.control_batches import BatchControl
+from issuer.services.deliver_batches import BatchDelivery
 from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing, Frozen
 from issuer.services.read_batches import BatchView, ReadingOfBatches
+from issuer.services.write_batch_papers import BatchPapers
 from issuer.storage.status_mark_files import FileStatusMarkStore
 from tests.contract.requests_stage import (
     COMMUNE,
+    FIRST,
     NEW_ISSUE,
     NOW,
     SEALER,
@@ -45,6 +52,14 @@ CONTROLLER = actor("controller", Role.QUALITY_CONTROLLER)
 STOREKEEPER = actor("storekeeper", Role.STOREKEEPER)
 CLERK_OF_COMMUNE = actor("commune clerk", Role.CLERK, at=COMMUNE)
 PROFILE = "membercard-1-icao"
+
+
+_AT_STATION = (
+    CardEvent.PERSONALISATION_BEGUN,
+    CardEvent.PERSONALISED,
+    CardEvent.LOCK_INTENDED,
+    CardEvent.ISSUED,
+)
 
 
 class BatchStage:
@@ -74,6 +89,9 @@ class BatchStage:
             list_size=64,
         )
         self.reading = ReadingOfBatches(desk=self.desk)
+        self.control = BatchControl(desk=self.desk)
+        self.delivery = BatchDelivery(desk=self.desk)
+        self.papers = BatchPapers(desk=self.desk)
         self.stock = SqlStockLedger(database, self.clock)
         self.cards = SqlCardLedger(database, self.clock, CARD_SEALER)
         self.station = SqlStationLedger(database, self.clock, CARD_SEALER)
@@ -123,6 +141,43 @@ class BatchStage:
     def freeze(self, batch: Batch) -> Frozen:
         """Frozen by two."""
         return self.freezing.confirm(batch.batch_id, self.propose(batch), actor=CONTROLLER)
+
+    def sign(self, batch: Batch) -> None:
+        """Every bound card signed, as far as the records say."""
+        with self.database.writing() as session:
+            for card in self.cards.bound(batch_id=batch.batch_id):
+                move_card(
+                    session, locked_card(session, card.reference), CardEvent.SIGNED, self.clock()
+                )
+        self.cards.settle(batch.batch_id, account=FIRST.account)
+
+    def produce(self, batch: Batch, *places: int, by: Actor = OPERATOR) -> list[Serial]:
+        """Cards at these places of the batch, or all, made at a station; their chips."""
+        lines = [line for line in self.lines(batch) if not places or line.position in places]
+        for line in lines:
+            if line.reference is None:
+                continue
+            with self.database.writing() as session:
+                row = locked_card(session, line.reference)
+                for event in _AT_STATION:
+                    made_by = Producer(station="S1", account=by.account)
+                    move_card(session, row, event, self.clock(), by=made_by)
+        return [line.serial for line in lines if line.serial is not None]
+
+    def received(self, *, people_of: OrganisationCode = COMMUNE) -> Batch:
+        """A batch that its receiver has counted in."""
+        batch = self.open(receiver=people_of)
+        self.freeze(batch)
+        self.sign(batch)
+        self.control.pass_cards(batch.batch_id, self.produce(batch), actor=CONTROLLER)
+        self.delivery.pack(batch.batch_id, cards_of_box=3, actor=STOREKEEPER)
+        self.delivery.dispatch(batch.batch_id, carrier="courier 7", actor=STOREKEEPER)
+        self.delivery.receive(batch.batch_id, self.numbers(batch), actor=CLERK_OF_COMMUNE)
+        return self.view(batch).batch
+
+    def numbers(self, batch: Batch) -> list[CardNumber]:
+        """The card numbers of a batch, by position."""
+        return [line.card_number for line in self.lines(batch)]
 
     def view(self, batch: Batch) -> BatchView:
         return self.reading.show(batch.batch_id, actor=OPERATOR)
