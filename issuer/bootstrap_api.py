@@ -1,6 +1,7 @@
 """The composition root of the HTTP API and the console."""
 
 import contextlib
+import functools
 import json
 import socket
 import threading
@@ -20,7 +21,10 @@ from issuer.api.ports import ApiServices, Readiness
 from issuer.api.request_log import log_as_json
 from issuer.api.serving import serve_api
 from issuer.bootstrap import RegisterHome, open_register_home
-from issuer.bootstrap_keys import derive_cursor_key, open_issuer_keystore
+from issuer.bootstrap_keys import (
+    derive_cursor_key,
+    open_issuer_keystore,
+)
 from issuer.bootstrap_operations import (
     jobs_of_operations,
     operation_desk,
@@ -28,8 +32,10 @@ from issuer.bootstrap_operations import (
     uploads_of,
 )
 from issuer.bootstrap_people import log_in_of, password_hasher, people_of
+from issuer.bootstrap_reports import report_file, reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
+from issuer.bootstrap_station_desk import DeskKeys, installed_desk
 from issuer.bootstrap_web_people import oidc_login_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
@@ -78,7 +84,9 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             )
         # A PKCS#11 library stands one thread: whatever opens the keystore does it in this one.
         cursor_key = keys.submit(_take_cursor_key, opened).result()
-        probe = _Probe(opened=opened, keys=keys)
+        desk_keys = DeskKeys(opened=opened, keys=keys)
+        stack.callback(desk_keys.close)
+        probe = _Probe(opened=opened, keys=keys, desk_keys=desk_keys)
         browsing = SqlBrowsing(opened.database)
         jobs = jobs_of_operations(opened)
         stack.enter_context(running(jobs))
@@ -89,6 +97,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         log_in = log_in_of(opened.register, people, passwords=passwords)
         requests = requests_of(opened)
         idempotency = SqlIdempotencyLedger(opened.database)
+        reports = reports_of(opened)
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
             log_in=log_in,
@@ -116,7 +125,10 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             audit=AuditOffice(register=opened.register, clock=_now),
             finding_in_vietnamese=in_vietnamese,
             uploads=uploads,
+            stations=installed_desk(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
+            reports=reports,
+            report_file=functools.partial(report_file, reports),
             idempotency=idempotency,
             cursors=Cursors(cursor_key),
             metrics=Metrics(),
@@ -174,6 +186,7 @@ class _Probe:
 
     opened: RegisterHome
     keys: ThreadPoolExecutor
+    desk_keys: DeskKeys
     _looked_at: datetime | None = None
     _keystore: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -192,7 +205,10 @@ class _Probe:
             now = _now()
             if self._looked_at is None or now - self._looked_at > _KEYSTORE_LOOK:
                 try:
-                    self.keys.submit(_take_cursor_key, self.opened).result()
+                    if self.desk_keys.is_open:
+                        self.desk_keys.call(derive_cursor_key)
+                    else:
+                        self.keys.submit(_take_cursor_key, self.opened).result()
                     self._keystore = None
                 except (IssuerError, PkiError) as error:
                     self._keystore = error.code

@@ -105,6 +105,16 @@ _COMMANDS: Final = {
         attribute="numbers_app",
         help="The card numbers: grant blocks, list them.",
     ),
+    "instances": GuardedCommands(
+        module="issuer.cli_instances",
+        attribute="instances_app",
+        help="Other offices' registers, with which bundles are exchanged.",
+    ),
+    "bundle": GuardedCommands(
+        module="issuer.cli_bundles",
+        attribute="bundles_app",
+        help="Bundles between registers: signed, sealed files.",
+    ),
     "keys": GuardedCommands(
         module="issuer.cli_production",
         attribute="keys_app",
@@ -124,6 +134,11 @@ _COMMANDS: Final = {
         module="issuer.cli_cards",
         attribute="cards_app",
         help="The cards: bind, sign, list, hand over.",
+    ),
+    "stations": GuardedCommands(
+        module="issuer.cli_stations",
+        attribute="stations_app",
+        help="Stations elsewhere, at the centre: know them, give them chips, take their reports.",
     ),
     "station": GuardedCommands(
         module="issuer.cli_station",
@@ -149,6 +164,11 @@ _COMMANDS: Final = {
         module="issuer.cli_jobs",
         attribute="jobs_app",
         help="Long work that was asked for: run it.",
+    ),
+    "reports": GuardedCommands(
+        module="issuer.cli_reports",
+        attribute="reports_app",
+        help="How right, complete, clean and live the register is, by organisation.",
     ),
     "backup": GuardedCommands(
         module="issuer.cli_backup",

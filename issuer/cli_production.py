@@ -23,6 +23,7 @@ from issuer.cli_context import (
     standard_error,
     standard_output,
 )
+from issuer.cli_exchange_keys import exchange_keys_app
 from issuer.cli_rights import needs
 from issuer.domain.chip import parse_serial
 from issuer.domain.rights import Right
@@ -35,6 +36,7 @@ __all__ = ["keys_app", "stock_app"]
 _CONDEMNED_BY_PERSON = "card.condemned-by-person"
 
 keys_app = typer.Typer(help="The issuer's master keys.", rich_markup_mode=None)
+keys_app.add_typer(exchange_keys_app)
 stock_app = typer.Typer(help="The stock of chips.", rich_markup_mode=None)
 
 SerialArgument = Annotated[

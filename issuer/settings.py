@@ -24,6 +24,7 @@ from issuer.errors import IssuerUnavailableError
 
 __all__ = [
     "SETTINGS_FILE",
+    "ExchangeSettings",
     "IssuerSettings",
     "KeystoreSettings",
     "OidcSettings",
@@ -84,6 +85,15 @@ class RequestSettings(BaseModel):
     re_issue_number: Literal["keep", "new"] = "keep"
 
 
+class ExchangeSettings(BaseModel):
+    """How other instances know this one (docs/bundles.md); ``instances request`` sets both."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = None
+    organisation: str | None = None
+
+
 class OidcSettings(BaseModel):
     """Another service that says who somebody is (OpenID Connect); none unless all four are set."""
 
@@ -125,11 +135,21 @@ class StatusSettings(BaseModel):
 
 
 class StationSettings(BaseModel):
-    """What the station of this home is called."""
+    """What the station of this home is called, and how it reaches production (docs/stations.md)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(min_length=1, max_length=40)] = "local"
+    # The database of this home, the centre's HTTPS API, or files that are carried.
+    link: Literal["process", "api", "bundle"] = "process"
+    api_url: str | None = None
+    api_authorities: Path | None = None
+
+    @model_validator(mode="after")
+    def _address_of_api(self) -> Self:
+        if (self.link == "api") != (self.api_url is not None):
+            raise ValueError("api_url belongs to link api, and only to it")
+        return self
 
 
 class IssuerSettings(BaseSettings):
@@ -156,6 +176,7 @@ class IssuerSettings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     rates: RateSettings = RateSettings()
     status: StatusSettings = StatusSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
     station: StationSettings = StationSettings()
 
     def database_url_in(self, home: Path) -> str:
@@ -181,6 +202,10 @@ class IssuerSettings(BaseSettings):
     def status_marks_in(self, home: Path) -> Path:
         """The folder of the marks of status indices, beside the mark of card numbers and for the same processes."""
         return self.number_mark_in(home) / "status-indices"
+
+    def exchange_in(self, home: Path) -> Path:
+        """The folder of our certificates for bundles, and of the sealed bundles that were made here."""
+        return home / "exchange"
 
 
 def load_settings(home: Path) -> IssuerSettings:

@@ -27,6 +27,7 @@ _STANDINGS = sorted(each.value for each in STANDINGS_WITH_CARD)
 
 MAY_HAVE_CARD = (
     (RequestRow.state == RequestState.DECIDED.value)
+    & RequestRow.held_by.is_(None)
     & MemberRow.standing.in_(_STANDINGS)
     & MemberRow.erased_at.is_(None)
 )

@@ -102,6 +102,8 @@ class SqlCardLedger(SqlCardRegister):
                 .join(RequestRow, RequestRow.member_id == MemberRow.id)
                 .where(
                     RequestRow.state == RequestState.DECIDED.value,
+                    # Another instance has it made where it was handed over.
+                    RequestRow.held_by.is_(None),
                     MemberRow.standing.in_(_STANDINGS),
                     MemberRow.erased_at.is_(None),
                     ~has_card,
@@ -240,6 +242,7 @@ class SqlCardLedger(SqlCardRegister):
             or member is None
             or request.member_id != card.member_id
             or request.state != RequestState.DECIDED.value
+            or request.held_by is not None
             or member.standing not in _STANDINGS
             or member.erased_at is not None
         ):

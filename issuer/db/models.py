@@ -3,6 +3,13 @@
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
 from issuer.db.batch_tables import AcknowledgementRow, BatchEventRow, BatchRequestRow, BatchRow
+from issuer.db.bundle_tables import (
+    BundleConflictRow,
+    BundleRow,
+    InstanceRow,
+    LinkedMemberRow,
+    LinkedRequestRow,
+)
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
@@ -24,6 +31,7 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
+from issuer.db.reports import ReportLineRow
 from issuer.db.request_tables import (
     AllottedNumberRow,
     BatchAuthorisationRow,
@@ -50,6 +58,8 @@ __all__ = [
     "BatchEventRow",
     "BatchRequestRow",
     "BatchRow",
+    "BundleConflictRow",
+    "BundleRow",
     "CardChangeRow",
     "CardContentsRow",
     "CardEventRow",
@@ -63,7 +73,10 @@ __all__ = [
     "ImportChunkRow",
     "ImportRow",
     "ImportRowRow",
+    "InstanceRow",
     "KeptRequestRow",
+    "LinkedMemberRow",
+    "LinkedRequestRow",
     "LoginAttemptRow",
     "MemberChangeRow",
     "MemberRow",
@@ -73,6 +86,7 @@ __all__ = [
     "OrganisationRow",
     "OrganisationVersionRow",
     "RegisterKeyRow",
+    "ReportLineRow",
     "RequestEventRow",
     "RequestRow",
     "RetiredNumberRow",

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
 from issuer.db.batches import SqlBatchRepository
+from issuer.db.bundle_conflicts import SqlExchange
+from issuer.db.bundle_seals import BundleSeals
 from issuer.db.card_validity import SqlCardValidity
 from issuer.db.decisions import SqlDecisionRepository
 from issuer.db.directory import SqlMemberDirectory
@@ -25,6 +27,7 @@ from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.batch_ports import BatchRepository
+from issuer.services.bundle_ports import ExchangeRepository
 from issuer.services.card_validity_ports import CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
@@ -83,6 +86,9 @@ class SqlRegisterTransaction:
         self.batches: BatchRepository = SqlBatchRepository(session, card_sealer)
         self.cards: CardValidityRepository = SqlCardValidity(session)
         self.numbers: NumberRepository = SqlNumberRepository(session, seals)
+        self.exchange: ExchangeRepository = SqlExchange(
+            session, lambda: BundleSeals(keys.open(session, is_writing=is_writing).sealer)
+        )
         self.audit: AuditTrail = SqlAuditTrail(session, is_writing=is_writing)
 
 

@@ -83,6 +83,7 @@ class RequestRow(Base):
     version: Mapped[int] = mapped_column(sa.Integer)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     card_number: Mapped[str | None] = mapped_column(sa.String(8))
+    held_by: Mapped[str | None] = mapped_column(sa.String(40))
 
 
 class RequestEventRow(Base):

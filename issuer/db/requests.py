@@ -224,7 +224,11 @@ class SqlRequestRepository:
             .where(
                 DecisionRequestRow.decision_id == decision_id,
                 RequestRow.state == RequestState.TABLED.value,
-                RequestEventRow.account == account,
+                sa.or_(
+                    RequestEventRow.account == account,
+                    # Somebody of another instance whose account has the same name may be the same person.
+                    RequestEventRow.account.endswith(f":{account}", autoescape=True),
+                ),
                 RequestEventRow.kind.in_([each.value for each in kinds]),
             )
             .limit(1)
@@ -385,6 +389,7 @@ def _request(row: RequestRow, code: str) -> CardRequest:
         version=row.version,
         created_at=row.created_at,
         card_number=None if row.card_number is None else CardNumber(row.card_number),
+        held_by=row.held_by,
     )
 
 
@@ -400,6 +405,7 @@ def _values(request: CardRequest, organisation_id: uuid.UUID) -> dict[str, objec
         "version": request.version,
         "created_at": request.created_at,
         "card_number": request.card_number,
+        "held_by": request.held_by,
     }
 
 

@@ -16,6 +16,7 @@ from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.batch_ports import BatchRepository
+from issuer.services.bundle_ports import ExchangeRepository
 from issuer.services.card_validity_ports import CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
@@ -212,6 +213,10 @@ class RegisterTransaction(Protocol):
     @property
     def audit(self) -> AuditTrail:
         """The audit trail; what is appended is stored with the rest of the transaction."""
+
+    @property
+    def exchange(self) -> ExchangeRepository:
+        """Other instances, bundles, and conflicts with what they state."""
 
     @property
     def imports(self) -> ImportLedger:

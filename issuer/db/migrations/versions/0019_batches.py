@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017_batches"
-down_revision = "0016_card_validity"
+revision = "0019_batches"
+down_revision = "0018_bundles"
 branch_labels = None
 depends_on = None
 
@@ -25,6 +25,8 @@ def upgrade() -> None:
     """Cards that were made before belong to no batch."""
     _create_batches()
     _create_events()
+    _create_acknowledgements()
+    _guard()
     with op.batch_alter_table("cards") as table:
         for name, kind in _CARD_COLUMNS.items():
             table.add_column(sa.Column(name, kind, nullable=True))
@@ -45,9 +47,10 @@ def downgrade() -> None:
         table.drop_constraint("fk_cards_batch_id_batches", type_="foreignkey")
         for name in _CARD_COLUMNS:
             table.drop_column(name)
-    op.drop_table("batch_events")
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("DROP FUNCTION batch_events_append_only()")
+    for name in reversed(_TABLES):
+        op.drop_table(name)
+        if op.get_bind().dialect.name == "postgresql":
+            op.execute(f"DROP FUNCTION {name}_append_only()")
     op.drop_table("batch_requests")
     op.drop_table("batches")
 
@@ -131,6 +134,27 @@ def _create_batches() -> None:
     )
 
 
+def _create_acknowledgements() -> None:
+    op.create_table(
+        "card_acknowledgements",
+        sa.Column("reference", sa.LargeBinary(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("minutes", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("account", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('member', 'representative')", name=op.f("ck_card_acknowledgements_kind")
+        ),
+        sa.CheckConstraint(
+            "minutes IS NULL OR length(minutes) = 32", name=op.f("ck_card_acknowledgements_minutes")
+        ),
+        sa.ForeignKeyConstraint(
+            ["reference"], ["cards.reference"], name="fk_card_acknowledgements_reference_cards"
+        ),
+        sa.PrimaryKeyConstraint("reference", name="pk_card_acknowledgements"),
+    )
+
+
 def _create_events() -> None:
     op.create_table(
         "batch_events",
@@ -152,20 +176,34 @@ def _create_events() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_batch_events_batch_id_sequence", "batch_events", ["batch_id", "sequence"])
-    for statement in (
-        _SQLITE_GUARDS if op.get_bind().dialect.name == "sqlite" else _POSTGRESQL_GUARDS
-    ):
-        op.execute(statement)
 
 
-_SQLITE_GUARDS = tuple(
-    f"CREATE TRIGGER batch_events_no_{verb.lower()} BEFORE {verb} ON batch_events"
-    " BEGIN SELECT RAISE(ABORT, 'batch_events is append-only'); END"
-    for verb in ("UPDATE", "DELETE")
-)
-_POSTGRESQL_GUARDS = (
-    """CREATE FUNCTION batch_events_append_only() RETURNS trigger LANGUAGE plpgsql AS
-       $$ BEGIN RAISE EXCEPTION 'batch_events is append-only'; END $$""",
-    """CREATE TRIGGER batch_events_append_only BEFORE DELETE OR TRUNCATE OR UPDATE ON batch_events
-       FOR EACH STATEMENT EXECUTE FUNCTION batch_events_append_only()""",
-)
+_TABLES = ("batch_events", "card_acknowledgements")
+"""Tables whose rows stay as they are."""
+
+
+def _guard() -> None:
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    for table in _TABLES:
+        for statement in _sqlite_guards(table) if is_sqlite else _postgresql_guards(table):
+            op.execute(statement)
+
+
+def _sqlite_guards(table: str) -> tuple[str, ...]:
+    return tuple(
+        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
+        f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    )
+
+
+def _postgresql_guards(table: str) -> tuple[str, ...]:
+    function = (
+        f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
+    )
+    trigger = (
+        f"CREATE TRIGGER {table}_append_only BEFORE DELETE OR TRUNCATE OR UPDATE ON {table}"
+        f" FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()"
+    )
+    return function, trigger
