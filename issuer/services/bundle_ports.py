@@ -186,15 +186,21 @@ class ExchangeRepository(Protocol):
         """One."""
 
     def settle_conflict(self, conflict: Conflict) -> None:
-        """Keep how it was settled; what they stated is forgotten."""
+        """Keep how it was settled; what they stated is forgotten, unless ``content`` still has to be told back."""
+
+    def conflicts_with(self, instance: InstanceName) -> tuple[Conflict, ...]:
+        """The open ones with an instance, the oldest first."""
+
+    def refusals_to_tell(self, instance: InstanceName) -> tuple[Conflict, ...]:
+        """The refused requests of an instance that it has not been told of."""
+
+    def refusals_told(self, conflict_ids: Collection[ConflictId]) -> None:
+        """They have been told now: what they stated is forgotten."""
 
     def conflicts(
         self, *, below: Collection[OrganisationCode] | None, limit: int
     ) -> tuple[Conflict, ...]:
         """The open ones of these organisations and all below them (or all), the oldest first."""
-
-    def open_conflict_subjects(self, instance: InstanceName) -> frozenset[tuple[ConflictKind, str]]:
-        """What the open conflicts with an instance are about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from issuer.domain.bundle import (
     BundleEvent,
     BundleMember,
     BundleRequest,
+    ConflictId,
 )
 from issuer.domain.decisions import Decision, DecisionId
 from issuer.domain.instances import Instance, InstanceName, Side, plain_account
@@ -38,10 +39,11 @@ from issuer.domain.requests import (
 )
 from issuer.domain.rights import AccountName, Actor, Right
 from issuer.errors import IssuerRefusedError
-from issuer.exchange.bundle_file import bundle_to_bytes
+from issuer.exchange.bundle_file import bundle_to_bytes, request_from_bytes
 from issuer.services.bundle_ports import (
     BundleRecord,
     BundleStore,
+    Conflict,
     Direction,
     ExchangeKeys,
     OwnInstance,
@@ -161,6 +163,7 @@ class BundleExport:
         exchange = transaction.exchange
         exchange.hand_over(collected.handed_over, instance.name)
         exchange.report_requests(instance.name, collected.versions)
+        exchange.refusals_told(collected.refusals)
         exchange.store_instance(
             replace(instance, sent=record.sequence, lost_since=None, version=instance.version + 1)
         )
@@ -201,6 +204,7 @@ class _Collected:
     bundle: Bundle
     versions: Mapping[RequestId, int]
     handed_over: tuple[RequestId, ...]
+    refusals: tuple[ConflictId, ...]
     member_ids: tuple[MemberId, ...]
     has_more: bool
 
@@ -250,6 +254,9 @@ class _Collecting:
             versions[request.request_id] = request.version
             if is_handed_over:
                 handed_over.append(request.request_id)
+        refusals = self._transaction.exchange.refusals_to_tell(self._instance.name)
+        refusals = refusals[: self._export.most_requests - len(requests)]
+        requests += [self._refused(each) for each in refusals]
         bundle = Bundle(
             sender=self._export.own.name,
             receiver=self._instance.name,
@@ -266,6 +273,7 @@ class _Collecting:
             bundle=bundle,
             versions=versions,
             handed_over=tuple(handed_over),
+            refusals=tuple(each.conflict_id for each in refusals),
             member_ids=tuple(self._members),
             has_more=len(requests) < len(wanted),
         )
@@ -402,6 +410,17 @@ class _Collecting:
                 self._step(each.kind, each.account, each.at, each.remark) for each in events
             ),
         )
+
+    def _refused(self, conflict: Conflict) -> BundleRequest:
+        """A request that was not taken goes back, as one that was sent back."""
+        stated = request_from_bytes(conflict.content)
+        sent_back = self._step(
+            RequestEventKind.SENT_BACK,
+            conflict.settled_by or AccountName("system"),
+            conflict.settled_at or self._now,
+            conflict.reason,
+        )
+        return replace(stated, is_handed_over=True, events=(*stated.events, sent_back))
 
     def _step(
         self, kind: RequestEventKind, account: AccountName, at: datetime, remark: str = ""

@@ -10,6 +10,7 @@ Nobody new is recorded who may be somebody known: that is for a person to say, t
 """
 
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -54,6 +55,18 @@ class ReadMember:
     def cells(self) -> dict[str, str]:
         """What they state, as we write it."""
         return member_cells(self.statement)
+
+    @classmethod
+    def stated_in(cls, content: bytes) -> BundleMember:
+        """What was kept, as if it had come in a bundle; its portrait is here already."""
+        found = json.loads(content)
+        return BundleMember(
+            member_id=MemberId(uuid.UUID(hex=found["id"])),
+            version=found["version"],
+            cells=found["cells"],
+            portrait=bytes.fromhex(found["portrait"]),
+            portrait_source=bytes.fromhex(found["portrait_source"]),
+        )
 
     def content(self) -> bytes:
         """All of it, to be decided on later."""

@@ -4,7 +4,6 @@ A request is somebody's at any time: only who holds it takes steps with it, and 
 is taken in here can only lengthen a time line that nobody else lengthens; where two did, a person is told.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,6 +26,7 @@ from issuer.domain.requests import (
 from issuer.domain.rights import AccountName, two_different_people
 from issuer.domain.time_line import check_hands, new_events, state_after
 from issuer.errors import IssuerError, IssuerRefusedError
+from issuer.exchange.bundle_file import request_to_bytes
 from issuer.services.bundle_ports import OwnInstance
 from issuer.services.move_requests import require_eligible
 from issuer.services.places import Places
@@ -78,12 +78,23 @@ class RequestTaking:
                 f"instance {self.instance.name} states a request of {stated.organisation_code}",
                 code="bundle.not-theirs",
             )
-        state = state_after(self._events(stated))
+        state = state_after(self.events_of(stated))
         if (stated.card_number is None) == (state in NUMBERED_STATES):
             raise IssuerRefusedError(
                 f"a request is {state} and has {'no' if stated.card_number is None else 'a'} card number",
                 code="bundle.time-line",
             )
+
+    def take_settled(self, stated: BundleRequest, member_id: MemberId) -> TakenRequest:
+        """Take in a request on which a person has decided; its decision was taken with its bundle.
+
+        Raises:
+            IssuerError: it cannot be taken in even so.
+        """
+        decisions: dict[DecisionId, Decision] = {}
+        if stated.decision_id is not None:
+            decisions[stated.decision_id] = self.transaction.decisions.get(stated.decision_id)
+        return self._take(stated, member_id, decisions)
 
     def take(
         self,
@@ -109,7 +120,7 @@ class RequestTaking:
                     organisation=stated.organisation_code,
                     code=error.code,
                     sentence=str(error),
-                    content=json.dumps({"request": stated.request_id.hex}).encode(),
+                    content=request_to_bytes(stated),
                 ),
             )
 
@@ -166,7 +177,7 @@ class RequestTaking:
         member_id: MemberId,
         decisions: Mapping[DecisionId, Decision],
     ) -> TakenRequest:
-        events = self._events(stated)
+        events = self.events_of(stated)
         known = self.transaction.requests.locked([stated.request_id]).get(stated.request_id)
         state = state_after(events)
         if known is None:
@@ -311,7 +322,8 @@ class RequestTaking:
                 code="bundle.number-not-theirs",
             )
 
-    def _events(self, stated: BundleRequest) -> tuple[RequestEvent, ...]:
+    def events_of(self, stated: BundleRequest) -> tuple[RequestEvent, ...]:
+        """The stated time line, with accounts as records here call them."""
         return tuple(self._event(each) for each in stated.events)
 
     def _event(self, event: BundleEvent) -> RequestEvent:
