@@ -40,6 +40,7 @@ check: setup         ## format, lint, types, import contracts, migrations
 	$(BIN)/membercard-issuer database check
 	$(BIN)/membercard-pki database check
 	$(BIN)/membercard-verifier journal check-migrations
+	$(BIN)/membercard-verifier centre check-migrations
 
 format: setup        ## let ruff format and mend what it can
 	$(BIN)/ruff format .

@@ -28,6 +28,7 @@ from issuer.bootstrap_operations import (
     uploads_of,
 )
 from issuer.bootstrap_people import log_in_of, password_hasher, people_of
+from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_web_people import oidc_login_of
 from issuer.db.browsing import SqlBrowsing
@@ -37,9 +38,11 @@ from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableErro
 from issuer.imports.finding_texts import in_vietnamese
 from issuer.imports.template import ListFormat, member_template
 from issuer.services.audit_office import AuditOffice
+from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.overviews import Overviews
+from issuer.services.request_operations import RequestOperations
 from pki.errors import PkiError
 
 __all__ = ["api_description", "open_api_services", "serve"]
@@ -84,6 +87,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         people = opened.settings.people
         passwords = password_hasher(people)
         log_in = log_in_of(opened.register, people, passwords=passwords)
+        requests = requests_of(opened)
         idempotency = SqlIdempotencyLedger(opened.database)
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
@@ -97,10 +101,17 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             portraits=opened.portraits,
             organisations=LookingAtOrganisations(register=opened.register, browsing=browsing),
             scheme=opened.scheme,
-            overview=Overviews(browsing=browsing, clock=_now),
+            overview=Overviews(browsing=browsing, requests=requests.reading, clock=_now),
             operations=operations,
             imports=Imports(register=opened.register, uploads=uploads, operations=operations),
             doubts=opened.doubts(),
+            requests=requests,
+            request_operations=RequestOperations(operations=operations),
+            decision_operations=DecisionOperations(
+                operations=operations,
+                preparing=requests.preparing,
+                confirming=requests.confirming,
+            ),
             people=people_of(opened.register, people, passwords=passwords),
             audit=AuditOffice(register=opened.register, clock=_now),
             finding_in_vietnamese=in_vietnamese,

@@ -9,15 +9,18 @@ from typing import Final
 from issuer.audit_checkpoints import CheckpointFolder
 from issuer.bootstrap import RegisterHome, open_member_import
 from issuer.bootstrap_jobs import Jobs, jobs_of
+from issuer.bootstrap_requests import requests_of
 from issuer.db.operations import SqlOperationLedger
 from issuer.domain.member_list import MemberColumn
 from issuer.imports.open_table import open_laid_out
 from issuer.imports.table import TemplateLayout
 from issuer.services.audit_office import AuditOffice
 from issuer.services.audit_verification import AuditVerification
+from issuer.services.decision_operations import ConfirmWork, DropWork, TableWork
 from issuer.services.import_uploads import ImportWork
 from issuer.services.operation_ports import OperationKind
 from issuer.services.operations import OPERATIONS, OperationDesk, OperationWork, Work
+from issuer.services.request_operations import DraftWork, StepWork
 from issuer.uploads.folder_uploads import FolderUploads
 
 __all__ = ["CHECKPOINTS", "jobs_of_operations", "operation_desk", "running", "uploads_of"]
@@ -30,12 +33,31 @@ CHECKPOINTS: Final = "audit"
 def jobs_of_operations(opened: RegisterHome) -> Jobs:
     """The queue of a home's operations, with its runner."""
     layout = TemplateLayout(columns=tuple(MemberColumn))
+    requests = requests_of(opened)
     works: Mapping[OperationKind, Work] = {
         OperationKind.IMPORT_MEMBERS: ImportWork(
             register=opened.register,
             uploads=uploads_of(opened),
             open_list=lambda path: open_laid_out(path, layout),
             open_import=lambda directory: open_member_import(opened, directory),
+        ),
+        OperationKind.DRAFT_REQUESTS: DraftWork(
+            register=opened.register, drafting=requests.drafting
+        ),
+        OperationKind.MOVE_REQUESTS: StepWork(
+            register=opened.register, reading=requests.reading, steps=requests.steps
+        ),
+        OperationKind.TABLE_REQUESTS: TableWork(
+            register=opened.register,
+            reading=requests.reading,
+            preparing=requests.preparing,
+            clock=_now,
+        ),
+        OperationKind.CONFIRM_DECISION: ConfirmWork(
+            register=opened.register, confirming=requests.confirming
+        ),
+        OperationKind.DROP_DECISION: DropWork(
+            register=opened.register, preparing=requests.preparing
         ),
         OperationKind.VERIFY_AUDIT: AuditVerification(
             register=opened.register,

@@ -2,10 +2,10 @@
 
 import secrets
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from issuer.bootstrap import RegisterHome
+from issuer.domain.card_number import CardNumberScheme
 from issuer.domain.decisions import DecisionId
 from issuer.domain.number_blocks import BlockId
 from issuer.domain.request_policy import HandsRule, NumberRule, RequestPolicy
@@ -16,27 +16,18 @@ from issuer.services.confirm_decisions import DecisionConfirmation
 from issuer.services.decision_desk import DecisionDesk
 from issuer.services.draft_requests import RequestDrafting
 from issuer.services.move_requests import RequestSteps
+from issuer.services.number_ports import NumberMarkStore
 from issuer.services.prepare_decisions import DecisionPreparation
+from issuer.services.read_decisions import ReadingOfDecisions
+from issuer.services.read_requests import ReadingOfRequests
+from issuer.services.register_ports import PortraitStore, Register
+from issuer.services.request_office import RequestOffice
 from issuer.services.request_ports import DocumentStore
 from issuer.settings import RequestSettings
 from issuer.storage.document_folder import FolderDocumentStore
 from issuer.storage.number_mark_file import FileNumberMarkStore
 
-__all__ = ["RequestOffice", "request_policy", "requests_of"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestOffice:
-    """Every use case of requests, decisions and card numbers."""
-
-    policy: RequestPolicy
-    documents: DocumentStore
-    drafting: RequestDrafting
-    steps: RequestSteps
-    preparing: DecisionPreparation
-    confirming: DecisionConfirmation
-    authorising: DecisionAuthorisation
-    numbers: NumberOffice
+__all__ = ["office_of_requests", "request_policy", "requests_of"]
 
 
 def request_policy(settings: RequestSettings) -> RequestPolicy:
@@ -51,28 +42,43 @@ def request_policy(settings: RequestSettings) -> RequestPolicy:
 
 def requests_of(opened: RegisterHome) -> RequestOffice:
     """The use cases over the register of a home."""
-    policy = request_policy(opened.settings.requests)
-    documents = FolderDocumentStore(opened.settings.documents_in(opened.home))
-    marks = FileNumberMarkStore(opened.settings.number_mark_in(opened.home))
-    desk = DecisionDesk(register=opened.register, documents=documents, policy=policy, clock=_now)
+    return office_of_requests(
+        opened.register,
+        portraits=opened.portraits,
+        documents=FolderDocumentStore(opened.settings.documents_in(opened.home)),
+        marks=FileNumberMarkStore(opened.settings.number_mark_in(opened.home)),
+        scheme=opened.scheme,
+        policy=request_policy(opened.settings.requests),
+    )
+
+
+def office_of_requests(
+    register: Register,
+    *,
+    portraits: PortraitStore,
+    documents: DocumentStore,
+    marks: NumberMarkStore,
+    scheme: CardNumberScheme,
+    policy: RequestPolicy,
+) -> RequestOffice:
+    """The use cases over these stores."""
+    desk = DecisionDesk(register=register, documents=documents, policy=policy, clock=_now)
     return RequestOffice(
         policy=policy,
         documents=documents,
+        reading=ReadingOfRequests(register=register, policy=policy, clock=_now),
+        reading_decisions=ReadingOfDecisions(desk=desk),
         drafting=RequestDrafting(
-            register=opened.register,
-            clock=_now,
-            new_request_id=lambda: RequestId(uuid.uuid4()),
+            register=register, clock=_now, new_request_id=lambda: RequestId(uuid.uuid4())
         ),
-        steps=RequestSteps(
-            register=opened.register, portraits=opened.portraits, policy=policy, clock=_now
-        ),
+        steps=RequestSteps(register=register, portraits=portraits, policy=policy, clock=_now),
         preparing=DecisionPreparation(desk=desk, new_decision_id=lambda: DecisionId(uuid.uuid4())),
         confirming=DecisionConfirmation(desk=desk, allotment=NumberAllotment(marks=marks)),
         authorising=DecisionAuthorisation(desk=desk, random_bytes=secrets.token_bytes),
         numbers=NumberOffice(
-            register=opened.register,
+            register=register,
             marks=marks,
-            scheme=opened.scheme,
+            scheme=scheme,
             clock=_now,
             new_block_id=lambda: BlockId(uuid.uuid4()),
             random_bytes=secrets.token_bytes,

@@ -135,6 +135,11 @@ _COMMANDS: Final = {
         attribute="station_app",
         help="Work with chips: initialise blank ones, make cards of them.",
     ),
+    "status": GuardedCommands(
+        module="issuer.cli_status",
+        attribute="status_app",
+        help="The status list: what every card counts as, said to the world.",
+    ),
     "people": GuardedCommands(
         module="issuer.cli_people",
         attribute="people_app",

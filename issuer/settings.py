@@ -31,6 +31,7 @@ __all__ = [
     "PeopleSettings",
     "RateSettings",
     "StationSettings",
+    "StatusSettings",
     "load_settings",
     "portable_settings",
     "remember",
@@ -123,6 +124,16 @@ class RateSettings(BaseModel):
     per_session: Annotated[int, Field(ge=1, le=1_000_000)] = 600
 
 
+class StatusSettings(BaseModel):
+    """Who signs status lists, where terminals get them, and for how long each is current."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    signer_socket: Path | None = None
+    trust_directory: Path | None = None
+    days: Annotated[int, Field(ge=1, le=90)] = 7
+
+
 class StationSettings(BaseModel):
     """What the station of this home is called."""
 
@@ -155,6 +166,7 @@ class IssuerSettings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     rates: RateSettings = RateSettings()
     exchange: ExchangeSettings = ExchangeSettings()
+    status: StatusSettings = StatusSettings()
     station: StationSettings = StationSettings()
 
     def database_url_in(self, home: Path) -> str:

@@ -12,7 +12,8 @@ import typer
 from card_layout.errors import CardError
 from card_layout.transport.readers import list_readers
 from verifier.bootstrap import DEFAULT_PROFILE, Verifier, card_change, open_verifier
-from verifier.cli_bundle import bundle_app
+from verifier.cli_bundle_network import bundle_app
+from verifier.cli_centre import SERVE_EXAMPLES, centre_app, serve
 from verifier.cli_journal import journal_app
 from verifier.cli_replay import REPLAY_EXAMPLES, replay, write_evidence, write_transcript
 from verifier.cli_terminal import terminal_app
@@ -63,6 +64,7 @@ app.add_typer(reader_app, name="reader")
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(terminal_app, name="terminal")
 app.add_typer(journal_app, name="journal")
+app.add_typer(centre_app, name="centre")
 
 
 _INSPECT_EXAMPLES = """\b
@@ -273,6 +275,7 @@ def explain(
 
 
 app.command(epilog=REPLAY_EXAMPLES)(replay)
+app.command(epilog=SERVE_EXAMPLES)(serve)
 
 
 @reader_app.command("list", epilog=_READER_EXAMPLES)

@@ -23,7 +23,15 @@ from verifier.trust.bundle_install import (
     verify_bundle,
 )
 
-__all__ = ["bundle_app"]
+__all__ = [
+    "ApprovalOption",
+    "BundleArgument",
+    "TrustOption",
+    "bundle_app",
+    "print_bundle_document",
+    "read_approvals",
+    "report_document",
+]
 
 bundle_app = typer.Typer(
     help="Trust bundles: what a terminal trusts, in one signed file.", rich_markup_mode=None
@@ -70,7 +78,7 @@ def bundle_build(
     files = assemble_bundle(trust, card_verifiable=cv, checkpoint=checkpoint)
     draft = write_bundle_draft(files)
     _write(output, draft)
-    _print(
+    print_bundle_document(
         {"files": sorted(files), "bytes": len(draft)},
         output_format,
     )
@@ -89,7 +97,7 @@ def bundle_show(file: BundleArgument, *, output_format: FormatOption = OutputFor
         bundle = TrustBundle.from_bytes(read_bundle_file(file))
     except PkiError as error:
         raise TrustError(str(error), code=error.code) from error
-    _print({**_document(bundle), "files": list(bundle.files)}, output_format)
+    print_bundle_document({**_document(bundle), "files": list(bundle.files)}, output_format)
 
 
 @bundle_app.command(
@@ -108,7 +116,9 @@ def bundle_verify(
 ) -> None:
     """Find out whether this terminal would install a bundle, and change nothing that counts."""
     bundle = read_bundle(read_bundle_file(file), trust)
-    _print(_report(verify_bundle(bundle, trust, _approvals(approval))), output_format)
+    print_bundle_document(
+        report_document(verify_bundle(bundle, trust, read_approvals(approval))), output_format
+    )
 
 
 @bundle_app.command(
@@ -128,7 +138,9 @@ def bundle_install(
 ) -> None:
     """Install a bundle: whole or not at all, and only one that is newer and vouched for."""
     bundle = read_bundle(read_bundle_file(file), trust)
-    _print(_report(install_bundle(bundle, trust, _approvals(approval))), output_format)
+    print_bundle_document(
+        report_document(install_bundle(bundle, trust, read_approvals(approval))), output_format
+    )
 
 
 @bundle_app.command(
@@ -157,7 +169,9 @@ def bundle_approve(
         stated=statement(bundle.fingerprint, new),
     )
     _write(output, approval.to_bytes())
-    _print({**_document(bundle), "new_anchors": list(new), "approved_by": name}, output_format)
+    print_bundle_document(
+        {**_document(bundle), "new_anchors": list(new), "approved_by": name}, output_format
+    )
 
 
 @bundle_app.command(
@@ -181,14 +195,20 @@ def bundle_approver(
         create_file(key, content)
     except OSError as error:
         raise _unwritable(key, error) from error
-    _print({"name": name, "key": public_key}, output_format)
+    print_bundle_document({"name": name, "key": public_key}, output_format)
 
 
-def _approvals(paths: list[Path] | None) -> list[Approval]:
+def read_approvals(paths: list[Path] | None) -> list[Approval]:
+    """What approvers wrote.
+
+    Raises:
+        TrustError: ``bundle.approval-invalid``.
+    """
     return [Approval.from_bytes(_key_file(path)) for path in paths or ()]
 
 
-def _report(report: BundleReport) -> dict[str, object]:
+def report_document(report: BundleReport) -> dict[str, object]:
+    """What a bundle changed, or would change."""
     return {
         **_document(report.bundle),
         "before": None if report.before is None else report.before.number,
@@ -208,7 +228,8 @@ def _document(bundle: TrustBundle) -> dict[str, object]:
     }
 
 
-def _print(document: dict[str, object], output_format: OutputFormat) -> None:
+def print_bundle_document(document: dict[str, object], output_format: OutputFormat) -> None:
+    """Print it, lists item by item."""
     if output_format is OutputFormat.JSON:
         print_json(document)
         return

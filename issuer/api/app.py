@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from issuer.api.answering_errors import install_error_handlers
 from issuer.api.boundary import Boundary
+from issuer.api.decision_routes import decision_router
 from issuer.api.gate import check_routes
 from issuer.api.history_routes import history_router
 from issuer.api.import_routes import import_router
@@ -15,6 +16,7 @@ from issuer.api.operation_routes import operation_router
 from issuer.api.organisation_routes import organisation_router
 from issuer.api.overview_routes import overview_router
 from issuer.api.pages.audit_pages import audit_page_router
+from issuer.api.pages.decision_pages import decision_page_router
 from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_pages import member_page_router
 from issuer.api.pages.oidc_pages import oidc_router
@@ -22,10 +24,12 @@ from issuer.api.pages.organisation_pages import organisation_page_router
 from issuer.api.pages.overview_pages import overview_page_router
 from issuer.api.pages.people_pages import people_page_router
 from issuer.api.pages.questionable_pages import questionable_router
+from issuer.api.pages.request_pages import request_page_router
 from issuer.api.pages.security_key_pages import security_key_router
 from issuer.api.pages.shell_pages import shell_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
+from issuer.api.request_routes import request_router
 from issuer.api.service_routes import service_router
 from issuer.api.session_routes import session_router
 
@@ -44,6 +48,8 @@ _ROUTERS: Final = (
     history_router,
     organisation_router,
     import_router,
+    request_router,
+    decision_router,
     operation_router,
     service_router,
     shell_router,
@@ -52,12 +58,14 @@ _ROUTERS: Final = (
     overview_page_router,
     member_page_router,
     organisation_page_router,
+    decision_page_router,
+    request_page_router,
     import_page_router,
     questionable_router,
     people_page_router,
     audit_page_router,
 )
-_UPLOAD_PATHS: Final = frozenset({"/v1/imports", "/imports"})
+_UPLOAD_PATHS: Final = frozenset({"/v1/imports", "/imports", "/v1/decisions", "/decisions/prepare"})
 
 
 def create_app(services: ApiServices) -> FastAPI:

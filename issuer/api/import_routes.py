@@ -10,15 +10,14 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException
 from starlette.responses import StreamingResponse
 
-from issuer.api.boundary import media_type_of
 from issuer.api.gate import Caller, Demand, Services
 from issuer.api.once import KeyHeader, Receipt, answer_of, carry_out_once, mark_of
 from issuer.api.operation_routes import OperationDocument
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError
+from issuer.api.upload_forms import form_of
 from issuer.domain.rights import Right
 from issuer.services.import_outcome import RowOutcome, RowResult
 from issuer.services.import_ports import ImportNumber, ImportRecord
@@ -70,22 +69,8 @@ async def upload_of(request: Request) -> AsyncIterator[_Upload]:
     Raises:
         ApiError: ``api.media-type``, ``api.body-malformed``, ``api.request-invalid``.
     """
-    given = media_type_of(request.headers.get("content-type", ""))
-    if given != _FILES:
-        raise ApiError(f"content type is {given[:60]!r}, expected {_FILES}", code="api.media-type")
-    try:
-        form = await request.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS)
-    except (MultiPartException, ValueError) as error:
-        raise ApiError("the files cannot be read", code="api.body-malformed") from error
-    except Exception as error:
-        # FastAPI's own reading tells the same fault as an HTTP error of its own.
-        if getattr(error, "status_code", None) != 400:
-            raise
-        raise ApiError("the files cannot be read", code="api.body-malformed") from error
-    try:
+    async with form_of(request, max_files=_MAX_FILES, max_fields=_MAX_FIELDS) as form:
         yield _sorted_out(form)
-    finally:
-        await form.close()
 
 
 def _sorted_out(form: FormData) -> _Upload:

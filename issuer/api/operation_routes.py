@@ -16,6 +16,7 @@ from issuer.api.gate import AnySession, Caller, Services
 from issuer.api.pages_of_lists import ListQuery
 from issuer.api.ports import ApiServices
 from issuer.domain.rights import AccountName
+from issuer.services.decision_operations import DECISION
 from issuer.services.operation_ports import (
     Operation,
     OperationId,
@@ -52,6 +53,11 @@ class OperationDocument(BaseModel):
     counts: dict[str, int] = Field(
         default_factory=dict, examples=[{"taken": 298, "already-present": 0, "refused": 2}]
     )
+    about: str | None = Field(
+        default=None,
+        description="The address of what it works on.",
+        examples=["/v1/decisions/6b0f1c5e-9d3a-4c0e-8f3e-1b2a3c4d5e6f"],
+    )
     code: str | None = Field(default=None, description="Why it failed.")
     detail: str | None = None
     created_at: datetime
@@ -60,8 +66,10 @@ class OperationDocument(BaseModel):
     @classmethod
     def of(cls, operation: Operation) -> "OperationDocument":
         """The document of an operation."""
+        decision = operation.inputs.get(DECISION)
         return cls(
             id=str(operation.operation_id),
+            about=None if decision is None else f"/v1/decisions/{decision}",
             kind=operation.kind,
             state=operation.state,
             done=operation.done,

@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field
 from issuer.api.gate import AnySession, Caller, Services
 from issuer.api.languages import message
 from issuer.api.ports import ApiServices
+from issuer.domain.requests import RequestEventKind
+from issuer.services.overviews import DECISIONS
 
 __all__ = ["FigureDocument", "OverviewDocument", "TaskDocument", "overview_of", "overview_router"]
 
@@ -20,8 +22,20 @@ _FIGURES: Final = {
     "elsewhere": message("Abroad or being transferred"),
     "organisations": message("Organisations"),
 }
-_TASKS: Final[Mapping[str, str]] = {}
-_HREFS: Final[Mapping[str, str]] = {}
+_TASKS: Final[Mapping[str, str]] = {
+    RequestEventKind.PROPOSED: message("Requests to propose"),
+    RequestEventKind.ENDORSED: message("Requests to endorse"),
+    RequestEventKind.COMPILED: message("Requests to compile"),
+    RequestEventKind.TABLED: message("Requests to put into a decision"),
+    DECISIONS: message("Decisions to confirm"),
+}
+_HREFS: Final[Mapping[str, str]] = {
+    RequestEventKind.PROPOSED: "/requests?waiting=propose",
+    RequestEventKind.ENDORSED: "/requests?waiting=endorse",
+    RequestEventKind.COMPILED: "/requests?waiting=compile",
+    RequestEventKind.TABLED: "/requests?waiting=decide",
+    DECISIONS: "/decisions?waiting=confirm",
+}
 
 overview_router = APIRouter(prefix="/v1/overview", tags=["overview"])
 

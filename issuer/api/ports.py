@@ -10,6 +10,7 @@ from issuer.domain.card_number import CardNumberScheme
 from issuer.services.audit_office import AuditOffice
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.decide_doubts import DoubtDesk
+from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.log_in import LogIn
 from issuer.services.look_at_organisations import LookingAtOrganisations
@@ -20,6 +21,8 @@ from issuer.services.overviews import Overviews
 from issuer.services.people import People
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import PortraitStore
+from issuer.services.request_office import RequestOffice
+from issuer.services.request_operations import RequestOperations
 from issuer.services.second_factors import SecondFactors
 from issuer.services.upload_ports import Uploads
 
@@ -60,6 +63,9 @@ class ApiServices:
     operations: OperationDesk
     imports: Imports
     doubts: DoubtDesk
+    requests: RequestOffice
+    request_operations: RequestOperations
+    decision_operations: DecisionOperations
     people: People
     audit: AuditOffice
     finding_in_vietnamese: Callable[[str], str]

@@ -51,6 +51,29 @@ REMEDIES: Final[Mapping[str, str]] = {
     "questionable.unknown": message("Go back to the list of rows; somebody may have decided."),
     "questionable.decided": message("Go back to the list of rows; somebody may have decided."),
     "right.same-person": message("Four eyes: ask a colleague to do this step."),
+    "decision.number-used": message(
+        "Look at the decision of this number and date, or check what you typed."
+    ),
+    "decision.number-malformed": message(
+        "Type the number as the document bears it: letters, digits and . / -"
+    ),
+    "decision.changed-meanwhile": message("Look at the list of its requests again, then confirm."),
+    "decision.empty": message("Put requests into it first."),
+    "decision.wrong-state": message("Look at the decision again: it was confirmed or given up."),
+    "decision.other-preparer": message(
+        "Whoever prepared it puts requests into it; prepare one of your own."
+    ),
+    "decision.unknown": message("Go back to the list of decisions."),
+    "document.no-pdf": message("Bring the decision as a PDF file."),
+    "document.too-large": message("Bring a PDF file of at most 16 MB."),
+    "date.malformed": message("Write the date as day/month/year."),
+    "date.impossible": message("There is no such day: check the date."),
+    "request.none-chosen": message("Pick the requests first, then press the button."),
+    "request.remark": message("Say why in one line."),
+    "request.reason": message(
+        "Say why a card is made once more, with a re-issue and with nothing else."
+    ),
+    "request.unknown": message("Go back to the list of requests."),
     "organisation.unknown": message("Check the organisation's code, or find it in the tree."),
     "member.unknown": message("Go back to the list and look the member up again."),
     "operation.unknown": message("Look at your imports; somebody else's are not shown."),

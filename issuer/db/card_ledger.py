@@ -7,11 +7,11 @@ from sqlalchemy.orm import Session
 
 from issuer.db.base import Database
 from issuer.db.card_contents import CardContents
+from issuer.db.card_validity import SqlCardValidity
 from issuer.db.member_rows import MemberRow
 from issuer.db.production_rows import card_of, chip_of, journal, locked_card, locked_chip, move_card
 from issuer.db.production_tables import CardContentsRow, CardRow, ChipRow, StatusListRow
 from issuer.db.request_tables import RequestRow
-from issuer.db.requests import fulfil_request
 from issuer.db.sealing import Sealer
 from issuer.domain.card import Card, CardEvent, CardReference, CardState
 from issuer.domain.card_job import CardJob
@@ -70,13 +70,8 @@ class SqlCardRegister:
 
     def hand_over(self, reference: CardReference, *, to: str, account: AccountName) -> None:
         """See ``CardLedger.hand_over``."""
-        now = self._clock()
         with self._database.writing() as session:
-            card = locked_card(session, reference)
-            move_card(session, card, CardEvent.HANDED_OVER, now)
-            card.handed_over_at = now
-            card.handed_over_to = to
-            fulfil_request(session, RequestId(card.request_id), account=account, at=now)
+            SqlCardValidity(session).hand_over(reference, to=to, account=account, at=self._clock())
 
 
 class SqlCardLedger(SqlCardRegister):

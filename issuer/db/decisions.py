@@ -131,6 +131,7 @@ class SqlDecisionRepository:
         behind: DecisionId | None = None,
         state: DecisionState | None = None,
         committees: Collection[OrganisationCode] | None = None,
+        not_prepared_by: AccountName | None = None,
     ) -> tuple[Decision, ...]:
         """See ``DecisionRepository.page``."""
         query = _SELECT.order_by(DecisionRow.prepared_at.desc(), DecisionRow.id.desc()).limit(limit)
@@ -138,6 +139,8 @@ class SqlDecisionRepository:
             query = query.where(DecisionRow.state == state.value)
         if committees is not None:
             query = query.where(DecisionRow.committee_id.in_(below(committees)))
+        if not_prepared_by is not None:
+            query = query.where(DecisionRow.prepared_by != not_prepared_by)
         if behind is not None:
             last = (
                 sa.select(DecisionRow.prepared_at, DecisionRow.id)

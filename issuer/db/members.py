@@ -242,6 +242,16 @@ class SqlMemberRepository:
             for column in (MemberRow.organisation_id, MemberRow.served_in_id)
         )
 
+    def recorded_in(self, code: OrganisationCode) -> Sequence[MemberId]:
+        """See ``MemberRepository.recorded_in``."""
+        found = self._session.scalars(
+            sa.select(MemberRow.id)
+            .join(OrganisationRow, OrganisationRow.id == MemberRow.organisation_id)
+            .where(OrganisationRow.code == code, MemberRow.erased_at.is_(None))
+            .order_by(MemberRow.id)
+        )
+        return [MemberId(each) for each in found]
+
     def move_all(
         self, code: OrganisationCode, to: OrganisationCode, *, on: date, act: OrganisationAct
     ) -> int:

@@ -9,6 +9,7 @@ from issuer.db.bundle_tables import (
     LinkedMemberRow,
     LinkedRequestRow,
 )
+from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
@@ -40,6 +41,7 @@ from issuer.db.request_tables import (
     RequestRow,
 )
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
+from issuer.db.status_tables import StatusPublicationRow
 from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "BatchAuthorisationRow",
     "BundleConflictRow",
     "BundleRow",
+    "CardChangeRow",
     "CardContentsRow",
     "CardEventRow",
     "CardRow",
@@ -86,4 +89,5 @@ __all__ = [
     "StationDayRow",
     "StationRow",
     "StatusListRow",
+    "StatusPublicationRow",
 ]

@@ -32,6 +32,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "batch_authorisations": Holding.NOBODY,
     "bundle_conflicts": Holding.BLANKED,
     "bundles": Holding.NOBODY,
+    "card_changes": Holding.BLANKED,
     "card_contents": Holding.DELETED,
     "card_events": Holding.PSEUDONYMOUS,
     "cards": Holding.BLANKED,
@@ -66,6 +67,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "station_days": Holding.STAFF,
     "stations": Holding.NOBODY,
     "status_lists": Holding.NOBODY,
+    "status_publications": Holding.NOBODY,
 }
 
 KEPT_MEMBER_COLUMNS: Final = frozenset(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from card_layout.curves import EcPublicKey, NamedCurve
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.station_tables import StationClaimRow
+from issuer.db.validity_rows import take_step
 from issuer.domain.card import (
     Card,
     CardEvent,
@@ -18,14 +19,17 @@ from issuer.domain.card import (
     may_be_operational,
     next_card_state,
 )
+from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Chip, ChipEvent, ChipState, Serial, next_chip_state
 from issuer.domain.member import MemberId
 from issuer.domain.requests import RequestId
+from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex
 from issuer.errors import IssuerRefusedError
 from issuer.services.production_ports import ChipRecord
 
 __all__ = [
+    "BY_ITSELF",
     "NOBODY",
     "Producer",
     "card_of",
@@ -38,6 +42,9 @@ __all__ = [
     "move_chip",
     "record_of",
 ]
+
+BY_ITSELF: Final = AccountName("system")
+"""By whose word a program acts that nobody told to."""
 
 _MAX_DETAIL_CHARACTERS = 400
 
@@ -162,7 +169,7 @@ def condemn_rows(
     is_chip_safe: bool,
     by: Producer = NOBODY,
 ) -> None:
-    """Condemn a chip and the card on it, if any.
+    """Condemn a chip and the card on it, if any; a card that may have worked is revoked.
 
     ``is_chip_safe``: the chip is destroyed, or lies in front of the station that will terminate it.
 
@@ -181,7 +188,8 @@ def condemn_rows(
             hint="reject it at the station; where that cannot be, destroy it and say so",
         )
     if card is not None:
-        if may_be_operational(CardState(card.state)) and not is_chip_safe:
+        was_working = may_be_operational(CardState(card.state))
+        if was_working and not is_chip_safe:
             raise IssuerRefusedError(
                 f"the card is {card.state}, so it may work already",
                 code="card.may-be-operational",
@@ -189,6 +197,13 @@ def condemn_rows(
             )
         card.state = next_card_state(CardState(card.state), CardEvent.CONDEMNED).value
         card.condemned_for = code
+        if was_working:
+            end = ValidityStep(
+                event=ValidityEvent.ENDED,
+                account=BY_ITSELF if by.account is None else AccountName(by.account),
+                reason=EndReason.CONDEMNED,
+            )
+            take_step(session, card, end, at=at)
     chip.state = next_chip_state(ChipState(chip.state), ChipEvent.CONDEMNED).value
     chip.condemned_for = code
     chip.held = None

@@ -1,7 +1,7 @@
 """The tables of card production: chips, cards, their sealed contents, status lists, and the journal."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -68,7 +68,18 @@ class CardRow(Base):
             sqlite_where=sa.text("state <> 'condemned'"),
             postgresql_where=sa.text("state <> 'condemned'"),
         ),
+        sa.CheckConstraint(
+            "counts_as BETWEEN 0 AND 6 AND published_as BETWEEN 0 AND 6", name="validity"
+        ),
+        sa.CheckConstraint("(report IS NULL) = (reported_by IS NULL)", name="report"),
         sa.Index("ix_cards_member_id", "member_id"),
+        sa.Index(
+            "ix_cards_unpublished",
+            "status_list",
+            "status_index",
+            sqlite_where=sa.text("counts_as <> published_as"),
+            postgresql_where=sa.text("counts_as <> published_as"),
+        ),
         sa.Index("ix_cards_state_bound_at_reference", "state", "bound_at", "reference"),
     )
 
@@ -88,6 +99,17 @@ class CardRow(Base):
     handed_over_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     handed_over_to: Mapped[str | None] = mapped_column(sa.String(200))
     condemned_for: Mapped[str | None] = mapped_column(sa.String(80))
+    # What it counts as, by the numbers of pki.signed.card_states; what status lists say of it so far; and why.
+    counts_as: Mapped[int] = mapped_column(sa.SmallInteger, server_default="1")
+    published_as: Mapped[int] = mapped_column(sa.SmallInteger, server_default="1")
+    ended_for: Mapped[str | None] = mapped_column(sa.String(24))
+    report: Mapped[str | None] = mapped_column(sa.String(24))
+    reported_by: Mapped[str | None] = mapped_column(sa.String(200))
+    is_suspended: Mapped[bool] = mapped_column(server_default=sa.false())
+    is_member_barred: Mapped[bool] = mapped_column(server_default=sa.false())
+    is_collected: Mapped[bool] = mapped_column(server_default=sa.false())
+    is_stale: Mapped[bool] = mapped_column(server_default=sa.false())
+    valid_until: Mapped[date | None]
 
 
 class CardContentsRow(Base):

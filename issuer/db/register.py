@@ -9,6 +9,7 @@ from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
 from issuer.db.bundle_conflicts import SqlExchange
 from issuer.db.bundle_seals import BundleSeals
+from issuer.db.card_validity import SqlCardValidity
 from issuer.db.decisions import SqlDecisionRepository
 from issuer.db.directory import SqlMemberDirectory
 from issuer.db.import_seals import ImportSeals
@@ -25,6 +26,7 @@ from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.bundle_ports import ExchangeRepository
+from issuer.services.card_validity_ports import CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
 from issuer.services.number_ports import NumberRepository
@@ -65,6 +67,7 @@ class SqlRegisterTransaction:
         self.sessions: SessionRepository = SqlSessionRepository(session)
         self.requests: RequestRepository = SqlRequestRepository(session)
         self.decisions: DecisionRepository = SqlDecisionRepository(session)
+        self.cards: CardValidityRepository = SqlCardValidity(session)
         self.numbers: NumberRepository = SqlNumberRepository(session, seals)
         self.exchange: ExchangeRepository = SqlExchange(
             session, lambda: BundleSeals(keys.open(session, is_writing=is_writing).sealer)

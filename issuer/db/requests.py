@@ -201,6 +201,11 @@ class SqlRequestRepository:
         )
         return {RequestState(state): count for state, count in self._session.execute(query)}
 
+    def count_up_to(self, question: RequestQuestion, most: int) -> int:
+        """See ``RequestRepository.count_up_to``."""
+        found = _narrowed(sa.select(RequestRow.id), question).limit(most).subquery()
+        return self._session.scalar(sa.select(sa.func.count()).select_from(found)) or 0
+
     def count_by_kind(self, question: RequestQuestion) -> Mapping[RequestKind, int]:
         """See ``RequestRepository.count_by_kind``."""
         query = _narrowed(
@@ -342,6 +347,14 @@ def _narrowed(query: _Query, question: RequestQuestion) -> _Query:
                 sa.select(DecisionRequestRow.request_id).where(
                     DecisionRequestRow.decision_id == question.decision_id
                 )
+            )
+        )
+    if question.untouched is not None:
+        query = query.where(
+            ~sa.exists().where(
+                RequestEventRow.request_id == RequestRow.id,
+                RequestEventRow.account == question.untouched.account,
+                RequestEventRow.kind.in_(sorted(each.value for each in question.untouched.steps)),
             )
         )
     return query

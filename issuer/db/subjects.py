@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.bundle_tables import BundleConflictRow, LinkedMemberRow
+from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
@@ -171,6 +172,11 @@ class SqlSubjectRepository:
             sa.delete(CardContentsRow)
             .where(CardContentsRow.reference.in_(references))
             .execution_options(synchronize_session=False)
+        )
+        self._update(
+            sa.update(CardChangeRow)
+            .where(CardChangeRow.reference.in_(references))
+            .values(remark="")
         )
         self._update(
             sa.update(CardRow)

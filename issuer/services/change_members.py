@@ -26,6 +26,7 @@ from issuer.domain.organisation import OrganisationCode, OrganisationTree
 from issuer.domain.rights import Actor, Right
 from issuer.domain.vietnamese_text import clean_text
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
+from issuer.services.follow_members import follow_member
 from issuer.services.register_ports import (
     EvidenceStore,
     HistoryPage,
@@ -271,6 +272,14 @@ class ChangeOfMembers:
             now_so = replace(member, statement=changed, version=version + 1)
             transaction.members.change(now_so, [_line(now_so, each, act) for each in changes])
             transaction.audit.append(_audit_record(now_so, changes, act))
+            follow_member(
+                transaction.cards,
+                member_id,
+                changed.standing,
+                {each.column for each in changes},
+                account=act.actor.account,
+                at=act.at,
+            )
             return now_so
 
     def _demand(self, act: _Act, tree: OrganisationTree, code: OrganisationCode) -> None:

@@ -22,6 +22,7 @@ from issuer.domain.rights import Actor, Right
 from issuer.domain.vietnamese_text import clean_text
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.services.change_members import Justification
+from issuer.services.follow_members import mark_stale
 from issuer.services.register_ports import EvidenceStore, Register, RegisterTransaction
 
 __all__ = ["ChangeOfOrganisations", "ClosureReport"]
@@ -179,6 +180,12 @@ class ChangeOfOrganisations:
                     on=on,
                     act=act,
                 )
+            mark_stale(
+                transaction.cards,
+                transaction.members.recorded_in(code),
+                account=act.account,
+                at=act.at,
+            )
             moved = transaction.members.move_all(code, into, on=on, act=act)
             closed = _begin(
                 transaction,

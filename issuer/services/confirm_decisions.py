@@ -21,7 +21,7 @@ from issuer.domain.requests import (
     RequestId,
     RequestState,
 )
-from issuer.domain.rights import Actor, two_different_people
+from issuer.domain.rights import AccountName, Actor, two_different_people
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.allot_numbers import NumberAllotment
 from issuer.services.decision_desk import DecisionDesk, decision_record, demand_right, tabled_in
@@ -78,10 +78,22 @@ class DecisionConfirmation:
                 transaction.audit.append(
                     decision_record(confirmed, "confirmed", actor, now, requests=decision.requests)
                 )
-        return self._decide(decision_id, decision.committee, actor)
+        return self._decide(decision_id, decision.committee, actor.account)
+
+    def carry_on(self, decision_id: DecisionId) -> Iterator[RequestOutcome]:
+        """Decide what is still tabled of a confirmed decision, on the word of whoever confirmed it.
+
+        Raises:
+            IssuerRefusedError: ``decision.unknown``; nobody has confirmed it (``decision.wrong-state``).
+        """
+        with self.desk.register.reading() as transaction:
+            decision = transaction.decisions.get(decision_id)
+        if decision.confirmed_by is None:
+            raise IssuerRefusedError("the decision is not confirmed", code="decision.wrong-state")
+        return self._decide(decision_id, decision.committee, decision.confirmed_by)
 
     def _decide(
-        self, decision_id: DecisionId, committee: OrganisationCode, actor: Actor
+        self, decision_id: DecisionId, committee: OrganisationCode, account: AccountName
     ) -> Iterator[RequestOutcome]:
         behind: RequestPosition | None = None
         while True:
@@ -94,7 +106,7 @@ class DecisionConfirmation:
                     decision_id,
                     committee,
                     [each.request_id for each in page.requests],
-                    actor,
+                    account,
                 )
             yield from outcomes
             if page.end is None:
@@ -107,7 +119,7 @@ class DecisionConfirmation:
         decision_id: DecisionId,
         committee: OrganisationCode,
         request_ids: list[RequestId],
-        actor: Actor,
+        account: AccountName,
     ) -> list[RequestOutcome]:
         now = self.desk.clock()
         # Whoever reads "confirmed" here reads what two people did: nothing leads back from it.
@@ -128,7 +140,7 @@ class DecisionConfirmation:
             except IssuerRefusedError as error:
                 event = RequestEvent(
                     at=now,
-                    account=actor.account,
+                    account=account,
                     kind=RequestEventKind.UNTABLED,
                     remark=str(error),
                 )
@@ -138,7 +150,7 @@ class DecisionConfirmation:
             else:
                 eligible.append(request)
         numbers = self._numbers(
-            transaction, committee, eligible, candidates=candidates, actor=actor, now=now
+            transaction, committee, eligible, candidates=candidates, account=account, now=now
         )
         for request in eligible:
             number = numbers.get(request.request_id)
@@ -146,7 +158,7 @@ class DecisionConfirmation:
                 outcomes[request.request_id] = refused(request, _exhausted(committee))
                 continue
             after = replace(request.after(RequestEventKind.DECIDED), card_number=number)
-            event = RequestEvent(at=now, account=actor.account, kind=RequestEventKind.DECIDED)
+            event = RequestEvent(at=now, account=account, kind=RequestEventKind.DECIDED)
             steps.append(RequestStep(request=after, event=event))
             outcomes[request.request_id] = taken(after)
         transaction.requests.store(steps)
@@ -161,7 +173,7 @@ class DecisionConfirmation:
         requests: list[CardRequest],
         *,
         candidates: Mapping[MemberId, Candidate],
-        actor: Actor,
+        account: AccountName,
         now: datetime,
     ) -> dict[RequestId, CardNumber]:
         """The numbers that the cards will show: new ones, and those that members keep."""
@@ -183,7 +195,7 @@ class DecisionConfirmation:
             transaction.audit.append(
                 AuditRecord(
                     at=now,
-                    account=actor.account,
+                    account=account,
                     action="numbers.passed-over",
                     subject=AuditSubject.SERVICE,
                     subject_id="numbers",

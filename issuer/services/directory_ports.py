@@ -1,6 +1,6 @@
 """Port of the directory: members in lists and by search, without what is sealed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
@@ -67,6 +67,9 @@ class MemberDirectory(Protocol):
         self, selection: MemberSelection, *, limit: int, behind: DirectoryPosition | None = None
     ) -> DirectoryPage:
         """Members behind a position."""
+
+    def several(self, member_ids: Collection[MemberId]) -> Mapping[MemberId, MemberLine]:
+        """These members; those whose record was deleted are left out."""
 
     def numbered(self, question: SearchQuestion) -> tuple[MemberLine, ...]:
         """Who has the number that is asked for; nobody where a name is."""

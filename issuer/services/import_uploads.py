@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from issuer.domain.rights import AccountName, Actor, Right
+from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerRefusedError
 from issuer.services.import_members import ImportProgress, MemberImport, MemberListSource
 from issuer.services.import_outcome import RowOutcome, RowResult
 from issuer.services.import_ports import ImportNumber, ImportRecord
+from issuer.services.operation_actor import actor_of_today
 from issuer.services.operation_ports import Operation, OperationKind
 from issuer.services.operations import OperationDesk, Progress
 from issuer.services.register_ports import Register
@@ -97,7 +98,7 @@ class ImportWork:
     def __call__(self, operation: Operation, progress: Progress) -> Mapping[str, int]:
         """Import the list, or go on where an earlier attempt broke off; the files are taken away at the end."""
         upload_id = UploadId(operation.inputs[_UPLOAD])
-        actor = self._actor(operation.account)
+        actor = actor_of_today(self.register, operation.account)
 
         def tell(come: ImportProgress) -> None:
             progress(done=come.rows_done, total=come.row_count)
@@ -120,11 +121,3 @@ class ImportWork:
             RowResult.REFUSED.value: summary.refused,
             RowResult.QUESTIONABLE.value: summary.questionable,
         }
-
-    def _actor(self, name: AccountName) -> Actor:
-        """Whoever asked, with the roles that they have now."""
-        with self.register.reading() as transaction:
-            account = transaction.people.get(name)
-        if not account.is_active:
-            raise IssuerRefusedError(f"account {name} was disabled", code="right.missing")
-        return Actor(account=name, assignments=account.assignments)

@@ -34,7 +34,14 @@ from issuer.services.request_outcome import (
 )
 from issuer.services.request_ports import RequestStep
 
-__all__ = ["STEPS", "RequestSteps", "require_eligible", "require_right", "require_version"]
+__all__ = [
+    "STEPS",
+    "RequestSteps",
+    "is_taken_by_deciding_committee",
+    "require_eligible",
+    "require_right",
+    "require_version",
+]
 
 STEPS: Final = frozenset(
     {
@@ -219,6 +226,11 @@ class _Chunk:
         return outcomes
 
 
+def is_taken_by_deciding_committee(state: RequestState, step: RequestEventKind) -> bool:
+    """Whether the step from this state belongs to the deciding committee's people, and not to those below it."""
+    return (state, step) in _AT_DECIDING_COMMITTEE
+
+
 def require_right(
     actor: Actor,
     request: CardRequest,
@@ -233,7 +245,7 @@ def require_right(
     Raises:
         IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``request.wrong-state``.
     """
-    if (request.state, step) in _AT_DECIDING_COMMITTEE:
+    if is_taken_by_deciding_committee(request.state, step):
         committee = policy.deciding_committee(place)
         place = tuple(place)[: list(place).index(committee) + 1]
     actor.demand(right_for(request.state, step), place=place, now=now)

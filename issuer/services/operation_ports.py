@@ -31,6 +31,11 @@ class OperationKind(enum.StrEnum):
     IMPORT_MEMBERS = "import-members"
     IMPORT_ORGANISATIONS = "import-organisations"
     VERIFY_AUDIT = "verify-audit"
+    DRAFT_REQUESTS = "draft-requests"
+    MOVE_REQUESTS = "move-requests"
+    TABLE_REQUESTS = "table-requests"
+    CONFIRM_DECISION = "confirm-decision"
+    DROP_DECISION = "drop-decision"
 
 
 class OperationState(enum.StrEnum):

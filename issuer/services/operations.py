@@ -173,7 +173,7 @@ class _Reporter:
     def __call__(self, *, done: int, total: int | None) -> None:
         now = self._clock()
         known = self._operation
-        is_first = known.total is None
+        is_first = known.total is None and total is not None
         if not is_first and now - known.changed_at < _SIGN_OF_LIFE:
             return
         self._save(dataclasses.replace(known, done=done, total=total, changed_at=now))

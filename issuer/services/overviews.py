@@ -9,8 +9,13 @@ from typing import Final
 from issuer.domain.member import Standing
 from issuer.domain.rights import Actor, Right
 from issuer.services.browse_ports import Browsing, Roots
+from issuer.services.read_requests import ReadingOfRequests
 
-__all__ = ["Figure", "Overview", "Overviews"]
+__all__ = ["DECISIONS", "Figure", "Overview", "Overviews"]
+
+DECISIONS: Final = "decisions"
+"""The name of the figure that counts decisions which wait for somebody's confirmation; those of requests are named
+by the step that they wait for."""
 
 _KEPT: Final = timedelta(seconds=60)
 """Counting a million rows takes longer than anybody waits for a page: figures are as old as they say."""
@@ -44,6 +49,7 @@ class Overviews:
     """Counts, and keeps what it counted for a minute; ``clock`` gives aware UTC."""
 
     browsing: Browsing
+    requests: ReadingOfRequests
     clock: Callable[[], datetime]
     _kept: dict[_Key, _Counted] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -60,8 +66,17 @@ class Overviews:
             counted.append(self._recent("organisations", roots, now, self._count_organisations))
         return Overview(
             as_of=min((at for at, _ in counted), default=now),
-            waiting=(),
+            waiting=self._waiting(actor),
             figures=tuple(figure for _, figures in counted for figure in figures),
+        )
+
+    def _waiting(self, actor: Actor) -> tuple[Figure, ...]:
+        """What waits is counted as it is asked for: whoever has just done it sees it gone."""
+        steps = self.requests.waiting(actor)
+        decisions = self.requests.decisions_waiting(actor)
+        return (
+            *(Figure(name=step.value, count=count) for step, count in steps.items()),
+            *((Figure(name=DECISIONS, count=decisions),) if decisions else ()),
         )
 
     def _recent(

@@ -22,7 +22,7 @@ from issuer.domain.requests import (
     RequestState,
     steps_taken_by,
 )
-from issuer.domain.rights import Actor
+from issuer.domain.rights import AccountName, Actor
 from issuer.domain.signed_document import inspect_document
 from issuer.errors import ConflictError, IssuerError, IssuerRefusedError
 from issuer.services.decision_desk import DecisionDesk, decision_record, demand_right, tabled_in
@@ -123,7 +123,54 @@ class DecisionPreparation:
                 dropped = decision.dropped(actor.account)
                 transaction.decisions.store(dropped)
                 transaction.audit.append(decision_record(dropped, "dropped", actor, now))
-        return self._untable(decision_id, actor)
+        return self._untable(decision_id, actor.account)
+
+    def carry_on_dropping(self, decision_id: DecisionId) -> Iterator[RequestOutcome]:
+        """Take out what is still tabled of a dropped decision, on the word of whoever dropped it.
+
+        Raises:
+            IssuerRefusedError: ``decision.unknown``; nobody has dropped it (``decision.wrong-state``).
+        """
+        with self.desk.register.reading() as transaction:
+            decision = transaction.decisions.get(decision_id)
+        if decision.dropped_by is None:
+            raise IssuerRefusedError(
+                f"the decision is {decision.state}, expected a dropped one",
+                code="decision.wrong-state",
+            )
+        return self._untable(decision_id, decision.dropped_by)
+
+    def add(
+        self, decision_id: DecisionId, request_ids: Iterable[RequestId], *, actor: Actor
+    ) -> Iterator[RequestOutcome]:
+        """Put more compiled requests into a decision that the actor prepared; outcomes as ``prepare``.
+
+        Raises:
+            IssuerRefusedError: as ``check_may_add``.
+        """
+        self.check_may_add(decision_id, actor=actor)
+        return self._table(decision_id, request_ids, actor)
+
+    def check_may_add(self, decision_id: DecisionId, *, actor: Actor) -> None:
+        """Let pass whoever prepared the decision: what another person put in, they would confirm alone.
+
+        Raises:
+            IssuerRefusedError: ``right.*``, ``decision.unknown``, ``decision.other-preparer``,
+                ``decision.wrong-state``.
+        """
+        with self.desk.register.reading() as transaction:
+            decision = transaction.decisions.get(decision_id)
+            demand_right(self.desk, transaction, actor, decision.committee)
+        if decision.prepared_by != actor.account:
+            raise IssuerRefusedError(
+                f"the decision was prepared by {decision.prepared_by}, who alone puts requests into it",
+                code="decision.other-preparer",
+            )
+        if decision.state is not DecisionState.PREPARED:
+            raise IssuerRefusedError(
+                f"the decision is {decision.state}, so it cannot be changed",
+                code="decision.wrong-state",
+            )
 
     def _table(
         self, decision_id: DecisionId, request_ids: Iterable[RequestId], actor: Actor
@@ -193,7 +240,7 @@ class DecisionPreparation:
             transaction.audit.append(request_record(step, decision=decision_id.hex))
         return outcomes
 
-    def _untable(self, decision_id: DecisionId, actor: Actor) -> Iterator[RequestOutcome]:
+    def _untable(self, decision_id: DecisionId, account: AccountName) -> Iterator[RequestOutcome]:
         while True:
             now = self.desk.clock()
             with self.desk.register.writing() as transaction:
@@ -202,9 +249,7 @@ class DecisionPreparation:
                 steps = [
                     RequestStep(
                         request=request.after(RequestEventKind.UNTABLED),
-                        event=RequestEvent(
-                            at=now, account=actor.account, kind=RequestEventKind.UNTABLED
-                        ),
+                        event=RequestEvent(at=now, account=account, kind=RequestEventKind.UNTABLED),
                     )
                     for request in locked.values()
                     if request.state is RequestState.TABLED

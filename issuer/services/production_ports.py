@@ -146,10 +146,10 @@ class CardRegister(Protocol):
         """The same cards with their numbers."""
 
     def hand_over(self, reference: CardReference, *, to: str, account: AccountName) -> None:
-        """Record that the card went to its receiver, by whose word; its request is fulfilled.
+        """Record that the card went to its member, by whose word, as ``CardValidityRepository.hand_over``.
 
         Raises:
-            IssuerRefusedError: there is no such card (``card.unknown``).
+            IssuerRefusedError: there is no such card (``card.unknown``); something holds it (``card.held``).
             TransitionError: the card is not *issued*.
         """
 

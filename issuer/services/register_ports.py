@@ -16,6 +16,7 @@ from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.bundle_ports import ExchangeRepository
+from issuer.services.card_validity_ports import CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
 from issuer.services.number_ports import NumberRepository
@@ -144,6 +145,9 @@ class MemberRepository(Protocol):
     def count_in(self, code: OrganisationCode) -> int:
         """How many members are recorded in this organisation, or served there."""
 
+    def recorded_in(self, code: OrganisationCode) -> Sequence[MemberId]:
+        """The members who are recorded in this organisation itself."""
+
     def move_all(
         self, code: OrganisationCode, to: OrganisationCode, *, on: date, act: OrganisationAct
     ) -> int:
@@ -188,6 +192,10 @@ class RegisterTransaction(Protocol):
     @property
     def decisions(self) -> DecisionRepository:
         """The decisions on them."""
+
+    @property
+    def cards(self) -> CardValidityRepository:
+        """The cards, and what they count as."""
 
     @property
     def numbers(self) -> NumberRepository:

@@ -28,6 +28,7 @@ __all__ = [
     "RequestQuestion",
     "RequestRepository",
     "RequestStep",
+    "Untouched",
 ]
 
 
@@ -40,6 +41,14 @@ class RequestStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Untouched:
+    """Of whose hands a request is free: this person took none of these steps of it."""
+
+    account: AccountName
+    steps: frozenset[RequestEventKind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestQuestion:
     """Which requests are asked for; what is ``None`` does not narrow.
 
@@ -49,6 +58,7 @@ class RequestQuestion:
         member_id: for this member.
         below: of one of these organisations or of any below them.
         decision_id: standing in this decision.
+        untouched: without those of which somebody took some steps.
     """
 
     states: Collection[RequestState] | None = None
@@ -56,6 +66,7 @@ class RequestQuestion:
     member_id: MemberId | None = None
     below: Collection[OrganisationCode] | None = None
     decision_id: DecisionId | None = None
+    untouched: Untouched | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +136,9 @@ class RequestRepository(Protocol):
     def count(self, question: RequestQuestion) -> Mapping[RequestState, int]:
         """How many there are in each state; states without any are left out."""
 
+    def count_up_to(self, question: RequestQuestion, most: int) -> int:
+        """How many there are; ``most`` where there are more, so that nobody waits for a million."""
+
     def count_by_kind(self, question: RequestQuestion) -> Mapping[RequestKind, int]:
         """How many there are of each kind; kinds without any are left out."""
 
@@ -190,6 +204,7 @@ class DecisionRepository(Protocol):
         behind: DecisionId | None = None,
         state: DecisionState | None = None,
         committees: Collection[OrganisationCode] | None = None,
+        not_prepared_by: AccountName | None = None,
     ) -> tuple[Decision, ...]:
         """Decisions, the newest first; ``behind`` is the last one of the page before."""
 

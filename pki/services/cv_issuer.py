@@ -20,11 +20,11 @@ from pki.keys.algorithms import HashAlgorithm
 from pki.keys.keystore import Keystore
 from pki.keys.signer import Signer
 from pki.services.card_verifiable_state import CardVerifiableState, CvRecord
-from pki.services.key_room import KeyRoom
+from pki.services.key_room import KeyRoom, SigningKeys
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
 
-__all__ = ["CvIssuer", "CvPublication", "SigningKeys", "cv_key_id", "next_reference", "publish_all"]
+__all__ = ["CvIssuer", "CvPublication", "cv_key_id", "next_reference", "publish_all"]
 
 _PLAIN_MNEMONIC: Final = re.compile(r"[A-Z0-9]{1,9}")
 _FIRST_SEQUENCE: Final = "00001"
@@ -35,17 +35,6 @@ class CvPublication(Protocol):
 
     def publish_cv_certificate(self, name: str, content: bytes) -> None:
         """Publish a certificate under a plain name."""
-
-
-class SigningKeys(Protocol):
-    """Keys that exist already."""
-
-    def signer(self, key_id: str) -> Signer:
-        """The key to sign with.
-
-        Raises:
-            KeystoreError: ``keystore.key-unknown``.
-        """
 
 
 class CvIssuer:

@@ -1,5 +1,7 @@
 """Making and destroying keys, each with its wish recorded before (architecture: one signer)."""
 
+from typing import Protocol
+
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from card_layout.curves import NamedCurve
@@ -11,7 +13,7 @@ from pki.services.known_keys import check_key_is_new
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
 
-__all__ = ["LOG_KEY_ID", "KeyRoom"]
+__all__ = ["LOG_KEY_ID", "KeyRoom", "SigningKeys", "matching_signer"]
 
 LOG_KEY_ID = "transparency-log-1"
 """The key of the transparency log; no document signer may have its name."""
@@ -63,12 +65,7 @@ class KeyRoom:
             PkiRefusedError: ``signing.key-mismatch``.
             KeystoreError: there is no such key.
         """
-        signer = self._keystore.signer(key_id)
-        if signer.public_key != public_key:
-            raise PkiRefusedError(
-                f"key {key_id} is not the one in its certificate", code="signing.key-mismatch"
-            )
-        return signer
+        return matching_signer(self._keystore, key_id, public_key)
 
     def destroy(self, key_id: str) -> None:
         """Destroy a key for good; one that a crash has destroyed already is recorded as such.
@@ -80,3 +77,29 @@ class KeyRoom:
         if key_id in self._keystore.key_ids():
             self._keystore.destroy(key_id)
         self._recorder.record(EntryKind.KEY_DESTROYED, key=key_id)
+
+
+class SigningKeys(Protocol):
+    """Keys that exist already."""
+
+    def signer(self, key_id: str) -> Signer:
+        """The key to sign with.
+
+        Raises:
+            KeystoreError: ``keystore.key-unknown``.
+        """
+
+
+def matching_signer(keys: SigningKeys, key_id: str, public_key: PublicKey) -> Signer:
+    """The key to sign with, once it is known to be the one in its certificate.
+
+    Raises:
+        PkiRefusedError: ``signing.key-mismatch``.
+        KeystoreError: there is no such key.
+    """
+    signer = keys.signer(key_id)
+    if signer.public_key != public_key:
+        raise PkiRefusedError(
+            f"key {key_id} is not the one in its certificate", code="signing.key-mismatch"
+        )
+    return signer

@@ -20,8 +20,7 @@ from pki.keys.keystore import Keystore
 from pki.keys.signer import Signer
 from pki.record.transparency_note import Checkpoint, NoteKey, NoteVerifier, SignedNote, sign_note
 from pki.record.transparency_tree import HashLevels, tree_root
-from pki.services.cv_issuer import SigningKeys
-from pki.services.key_room import LOG_KEY_ID, KeyRoom
+from pki.services.key_room import LOG_KEY_ID, KeyRoom, SigningKeys
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind, PkiState
 

@@ -6,16 +6,28 @@ from typing import Final, Protocol
 
 from pki.certificates.profile import ProfileKind
 from pki.errors import PkiRefusedError
-from pki.keys.algorithms import HashAlgorithm
-from pki.services.authority import AUTHORITY_KEY_ID, AuthorityService
-from pki.services.issuance import DraftKind
+from pki.keys.algorithms import HashAlgorithm, PublicKey
+from pki.keys.signer import Signer
+from pki.services.authority import AUTHORITY_KEY_ID
+from pki.services.issuance import DraftKind, IssuanceCycle
+from pki.services.key_room import SigningKeys, matching_signer
 from pki.services.list_signers import newest_signer
+from pki.services.recorder import Recorder
 from pki.services.state import STATUS_LIST_SERIES, EntryKind
 from pki.signed.card_states import CardStates, check_transitions
 from pki.signed.status_list import StatusList, prepare_status_list
 from pki.signed.status_list_delta import StatusListDelta
 
-__all__ = ["DEFAULT_LIFETIME", "IssuedStatusList", "StatusListService", "StatusListShelf"]
+__all__ = [
+    "DEFAULT_LIFETIME",
+    "IssuedStatusList",
+    "ListAuthority",
+    "ServedAuthority",
+    "ServedKeys",
+    "SignerKeys",
+    "StatusListService",
+    "StatusListShelf",
+]
 
 DEFAULT_LIFETIME: Final = timedelta(days=30)
 
@@ -36,6 +48,49 @@ class StatusListShelf(Protocol):
         """Publish what leads from the list before to the list of this number."""
 
 
+class SignerKeys(Protocol):
+    """The keys of signers, each checked against its certificate."""
+
+    def signer(self, key_id: str, public_key: PublicKey) -> Signer:
+        """As ``KeyRoom.signer``."""
+
+
+class ListAuthority(Protocol):
+    """What of an authority a list needs: it makes no key and no certificate."""
+
+    @property
+    def recorder(self) -> Recorder:
+        """Journal, state and clock."""
+
+    @property
+    def keys(self) -> SignerKeys:
+        """The keys."""
+
+    @property
+    def cycle(self) -> IssuanceCycle:
+        """The one way to sign."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedKeys:
+    """The keys of another process, as ``SignerKeys``."""
+
+    keys: SigningKeys
+
+    def signer(self, key_id: str, public_key: PublicKey) -> Signer:
+        """See ``SignerKeys.signer``."""
+        return matching_signer(self.keys, key_id, public_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedAuthority:
+    """An authority whose keys another process holds, as ``ListAuthority``."""
+
+    recorder: Recorder
+    keys: ServedKeys
+    cycle: IssuanceCycle
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedStatusList:
     """A list that was issued, how many cards changed, and what leads to it from the one before."""
@@ -48,7 +103,7 @@ class IssuedStatusList:
 class StatusListService:
     """What an issuer's states become, on top of the authority that certified the list's signer."""
 
-    def __init__(self, authority: AuthorityService, shelf: StatusListShelf) -> None:
+    def __init__(self, authority: ListAuthority, shelf: StatusListShelf) -> None:
         self._authority = authority
         self._recorder = authority.recorder
         self._shelf = shelf
@@ -83,7 +138,7 @@ class StatusListService:
                 code="status-list.not-newer",
                 hint="look at the clock; one list a second is signed",
             )
-        found = newest_signer(self._authority.state, ProfileKind.STATUS_LIST_SIGNER, moment)
+        found = newest_signer(self._recorder.state, ProfileKind.STATUS_LIST_SIGNER, moment)
         if found is None:
             raise PkiRefusedError(
                 "there is no status-list signer that may sign now",
@@ -124,7 +179,7 @@ class StatusListService:
 
     def _previous(self, given: bytes | None) -> StatusList | None:
         """The list before, which must be the one that the journal knows."""
-        last = self._authority.state.status_list
+        last = self._recorder.state.status_list
         if last is None:
             return None
         der = given if given is not None else self._shelf.kept_status_list(last.number)

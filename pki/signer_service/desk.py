@@ -8,6 +8,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final, Protocol
 
 from pki.errors import KeystoreError, PkiDataError, PkiError, PkiRefusedError
@@ -18,9 +19,11 @@ from pki.services.journal_head_state import NotedHead
 from pki.services.journal_heads import JournalHeadService
 from pki.services.recorder import Recorder
 from pki.services.state import EntryKind
+from pki.services.status_lists import StatusListService
 from pki.services.terminals import TerminalService
 from pki.services.wrapping import PreparedWrapping, WrappingTally, prepare_wrapping
 from pki.signed.authorisation import BatchAuthorisation
+from pki.signed.card_states import CardStates
 from pki.signer_service.protocol import AuthorisedAnswer, SignRequest, WrapRequest
 
 __all__ = ["Desk", "KeyProcess", "Order"]
@@ -90,9 +93,11 @@ class Desk:
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
         terminals: TerminalService | None = None,
         heads: JournalHeadService | None = None,
+        status_lists: StatusListService | None = None,
     ) -> None:
         self._terminals = terminals
         self._heads = heads
+        self._status_lists = status_lists
         self._random_bytes = random_bytes
         self._recorder = recorder
         self._signers = signers
@@ -157,6 +162,20 @@ class Desk:
         if self._heads is None:
             raise PkiRefusedError("this process notes no heads", code="log.not-started")
         return self._heads.note(head).to_bytes()
+
+    def issue_status(self, states: CardStates, *, days: int) -> bytes:
+        """The next status list, published at home; only while the desk is not working, as ``renew``.
+
+        Raises:
+            PkiRefusedError: as ``StatusListService.issue``.
+            RecordError: it is unfinished, or not begun; its number stays used.
+            KeystoreError: ``keystore.process-failed``; ``keystore.key-unknown``.
+        """
+        if self._status_lists is None:
+            raise PkiRefusedError(
+                "this process signs no status lists", code="status-list.no-signer"
+            )
+        return self._status_lists.issue(states, lifetime=timedelta(days=days)).status_list.der
 
     def record(self, orders: Sequence[Order]) -> None:
         """Judge each order by itself, then record all that are good with one write.

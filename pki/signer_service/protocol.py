@@ -30,6 +30,12 @@ from pki.signer_service.frames import (
     read_text,
     require_members,
 )
+from pki.signer_service.status_protocol import (
+    MEMBERS,
+    OPERATION,
+    IssueStatusRequest,
+    read_issue_status,
+)
 
 __all__ = [
     "MAX_ANSWER_BYTES",
@@ -205,7 +211,14 @@ class AuthorisedAnswer:
 
 def read_request(
     content: bytes,
-) -> AuthoriseRequest | SignRequest | RenewRequest | WrapRequest | NoteHeadRequest:
+) -> (
+    AuthoriseRequest
+    | SignRequest
+    | RenewRequest
+    | WrapRequest
+    | NoteHeadRequest
+    | IssueStatusRequest
+):
     """Read what a client sent.
 
     Raises:
@@ -246,8 +259,11 @@ def read_request(
                 digest=read_octets(found["head"], "head", 32),
             )
         )
+    if operation == OPERATION:
+        require_members(found, set(MEMBERS))
+        return read_issue_status(found)
     raise ProtocolError(
-        "operation is not known, expected authorise, sign, renew, wrap or note-head",
+        "operation is not known, expected authorise, sign, renew, wrap, note-head or issue-status",
         code="protocol.unknown-operation",
     )
 

@@ -28,6 +28,7 @@ from pki.signer_service.protocol import (
     write_signed,
     write_wrapped,
 )
+from pki.signer_service.status_protocol import IssueStatusRequest, write_issued_status
 
 __all__ = ["ServerLimits", "SignerServer"]
 
@@ -49,9 +50,12 @@ class ServerLimits:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Errand:
-    """What is done alone, between the cards: a terminal's renewal, a journal's head; and the answer once there is one."""
+    """What is done alone, between the cards, and the answer once there is one.
 
-    request: RenewRequest | NoteHeadRequest = field(repr=False)
+    A terminal's renewal, a journal's head, a status list.
+    """
+
+    request: RenewRequest | NoteHeadRequest | IssueStatusRequest = field(repr=False)
     answer: bytes | None = field(default=None, repr=False)
 
 
@@ -239,7 +243,7 @@ class SignerServer:
             except (PkiRefusedError, PkiDataError) as error:
                 client.under_way.append(write_error(error))
             return
-        if isinstance(request, RenewRequest | NoteHeadRequest):
+        if isinstance(request, RenewRequest | NoteHeadRequest | IssueStatusRequest):
             errand = _Errand(request=request)
             client.under_way.append(errand)
             self._errands.append((client, errand))
@@ -276,17 +280,20 @@ class SignerServer:
                 # Nobody waits for it any more, and nothing of it is on record.
                 continue
             try:
-                errand.answer = (
-                    write_renewed(self._desk.renew(errand.request.request))
-                    if isinstance(errand.request, RenewRequest)
-                    else write_noted(self._desk.note_head(errand.request.head))
-                )
+                errand.answer = self._run(errand.request)
             except (PkiRefusedError, PkiDataError, KeystoreError) as error:
                 errand.answer = write_error(error)
                 if error.code == "keystore.process-failed":
                     raise
             client.since = self._monotonic()
             self._advance(client)
+
+    def _run(self, request: RenewRequest | NoteHeadRequest | IssueStatusRequest) -> bytes:
+        if isinstance(request, RenewRequest):
+            return write_renewed(self._desk.renew(request.request))
+        if isinstance(request, NoteHeadRequest):
+            return write_noted(self._desk.note_head(request.head))
+        return write_issued_status(self._desk.issue_status(request.states, days=request.days))
 
     def _collect(self) -> None:
         self._answered(self._desk.collect())

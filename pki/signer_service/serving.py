@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import socket
 import stat
 import time
@@ -17,10 +18,13 @@ from pki.home import Home
 from pki.keys.token_process import TokenProcess
 from pki.services.cv_issuer import CvIssuer
 from pki.services.document_signer import InProcessDocumentSigner, SigningLimits
+from pki.services.issuance import IssuanceCycle
 from pki.services.journal_heads import JournalHeadService
 from pki.services.log_keeper import LogKeeper
 from pki.services.open_record import OpenRecord, open_record
 from pki.services.recorder import Recorder
+from pki.services.rule_linter import RuleLinter
+from pki.services.status_lists import ServedAuthority, ServedKeys, StatusListService
 from pki.services.terminals import TerminalService
 from pki.signer_service.desk import Desk
 from pki.signer_service.server import ServerLimits, SignerServer
@@ -105,6 +109,18 @@ def serve_signer(
                 keys=keys,
                 terminals=TerminalService(issuer) if verifiers else None,
                 heads=JournalHeadService(recorder=recorder, keeper=keeper, log=journal.log),
+                status_lists=StatusListService(
+                    ServedAuthority(
+                        recorder=recorder,
+                        keys=ServedKeys(keys=keys),
+                        cycle=IssuanceCycle(
+                            recorder=recorder,
+                            random_bytes=secrets.token_bytes,
+                            linter=RuleLinter(),
+                        ),
+                    ),
+                    home,
+                ),
             ),
             keys_descriptor=keys.fileno(),
             allowed_uids=allowed_uids,

@@ -233,7 +233,8 @@ def test_a_card_in_the_members_hand_fulfils_its_request(ledgers: Ledgers) -> Non
             transaction.requests.time_lines([request_id])[request_id][-1].account == "storekeeper"
         )
         assert [each.record().action for each in transaction.audit.records()] == [
-            "request.fulfilled"
+            "card.handed-over",
+            "request.fulfilled",
         ]
         candidate = transaction.requests.candidates([ledgers.member(1)])[ledgers.member(1)]
     # The member holds the number of the decision now, and the next card is their second.

@@ -19,7 +19,9 @@ from issuer.db.personal_data import KEPT_MEMBER_COLUMNS, TABLES, Holding, blank_
 from issuer.db.production_tables import CardContentsRow, CardRow, ChipRow, StatusListRow
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
+from issuer.domain.card import CardReference
 from issuer.domain.card_number import CardNumber
+from issuer.domain.card_validity import ValidityEvent, ValidityStep
 from issuer.domain.data_subjects import (
     DeletionGround,
     Disclosure,
@@ -260,7 +262,17 @@ def test_what_was_made_for_a_card_is_destroyed_and_the_card_register_stays(
 ) -> None:
     reference = add_card(database, 1)
     other = add_card(database, 2)
+    with register.writing() as transaction:
+        transaction.cards.take(
+            CardReference(reference),
+            ValidityStep(event=ValidityEvent.SUSPENDED, account=AccountName("clerk")),
+            at=NOW,
+            remark="một lý do",
+        )
     erase(register, 1)
+    with register.reading() as transaction:
+        [change] = transaction.cards.changes(CardReference(reference))
+        assert (change.event, change.remark) == (ValidityEvent.SUSPENDED, "")
     with database.reading() as session:
         card = session.get(CardRow, reference)
         assert card is not None

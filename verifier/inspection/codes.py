@@ -10,6 +10,7 @@ from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import Final
 
+from verifier.inspection.centre_codes import CENTRE_ROWS
 from verifier.inspection.terminal_codes import TERMINAL_ROWS
 
 __all__ = ["CODES", "FALLBACK", "CodeExplanation", "Severity", "explain", "to_markdown"]
@@ -193,7 +194,7 @@ _ROWS: Final = (
     ("input.malformed", Severity.ERROR, "Something typed or piped in (a card access number, a machine-readable zone, a time, a list) means nothing.", "The error says what was expected.", "5.1"),
     ("output.failed", Severity.ERROR, "A result could not be written where it was asked for.", "Check that the directory exists, may be written to and has room.", "9"),
     ("portrait.unreadable", Severity.ERROR, "The picture on the card could not be decoded within its bounds; the verdict does not depend on it.", "Compare the holder with the picture printed on the card, and report the card to its issuer.", "3.7"),
-    *((code, Severity.ERROR, cause, remedy, "9") for code, cause, remedy in TERMINAL_ROWS),
+    *((code, Severity.ERROR, cause, remedy, "9") for code, cause, remedy in (*TERMINAL_ROWS, *CENTRE_ROWS)),
     ("card.error", Severity.ERROR, "Something went wrong between the reader and the card that no other code describes.", _AGAIN, "4"),
     ("verifier.error", Severity.ERROR, "The verifier could not do something that no other code describes.", "The error says what; report it if it stays.", "9"),
 )

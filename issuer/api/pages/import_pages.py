@@ -98,6 +98,10 @@ def operation_page_of_one(
         is_final=found.state.is_final,
         number=number,
         findings=findings,
+        reasons=sorted(
+            ((name, count) for name, count in operation.counts.items() if "." in name),
+            key=lambda pair: (-pair[1], pair[0]),
+        ),
         first=here if after else None,
         next=None if findings is None or findings.next is None else f"{here}?after={findings.next}",
         remedy=None if operation.code is None else remedy_of(operation.code, 409),

@@ -21,6 +21,8 @@ from issuer.api.member_routes import (
 from issuer.api.pages import words
 from issuer.api.pages.rendering import render
 from issuer.api.pages_of_lists import ListQuery
+from issuer.api.request_documents import RequestListQuery
+from issuer.api.request_routes import eligibilities, request_page
 from issuer.domain.organisation import Organisation
 from issuer.domain.rights import Right
 from issuer.errors import IssuerDataError
@@ -31,6 +33,7 @@ member_page_router = APIRouter(include_in_schema=False)
 
 _LIST: Final = "/members"
 _CHANGES: Final = 30
+_REQUESTS: Final = 20
 
 
 class _Chosen(BaseModel):
@@ -96,6 +99,8 @@ def one_member_page(
     path: tuple[Organisation, ...] = ()
     if caller.actor.may_somewhere(Right.READ_ORGANISATIONS):
         path = services.organisations.path(code, actor=caller.actor)
+    may_read_requests = caller.actor.may_somewhere(Right.READ_REQUESTS)
+    findings = eligibilities(services, caller, member.member_id) if may_read_requests else {}
     return render(
         request,
         "member.html",
@@ -103,6 +108,14 @@ def one_member_page(
         member=MemberDocument.of(member, scheme=services.scheme),
         history=history_of(caller, services, member.member_id, ListQuery(limit=_CHANGES)).changes,
         way=path,
+        requests=request_page(
+            caller, services, RequestListQuery(member=member_id, limit=_REQUESTS)
+        ).requests
+        if may_read_requests
+        else None,
+        offers=[kind.value for kind, found in findings.items() if not found],
+        reasons=min(findings.values(), key=len, default=()),
+        may_draft=caller.actor.may_somewhere(Right.PROPOSE),
         words=words,
     )
 

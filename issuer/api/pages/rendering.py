@@ -57,6 +57,20 @@ NAVIGATION: Final = (
         right=Right.READ_MEMBERS,
     ),
     Entry(
+        path="/requests",
+        label=message("Requests"),
+        icon="requests",
+        key="r",
+        right=Right.READ_REQUESTS,
+    ),
+    Entry(
+        path="/decisions",
+        label=message("Decisions"),
+        icon="decisions",
+        key="c",
+        right=Right.READ_REQUESTS,
+    ),
+    Entry(
         path="/imports",
         label=message("Import"),
         icon="import",

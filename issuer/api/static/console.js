@@ -2,7 +2,8 @@
 
 // Keys: one letter each, nothing while somebody writes.
 const writes = (element) =>
-  element.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(element.tagName);
+  element.isContentEditable || ["SELECT", "TEXTAREA"].includes(element.tagName) ||
+  (element.tagName === "INPUT" && element.type !== "checkbox");
 
 let isGoing = false;
 
@@ -34,6 +35,10 @@ document.addEventListener("keydown", (event) => {
     j: () => step(1),
     k: () => step(-1),
     n: () => document.querySelector('a[rel="next"]')?.click(),
+    x: () => {
+      const box = document.activeElement?.closest("tr")?.querySelector(".pick input");
+      if (box) { box.checked = !box.checked; count(); }
+    },
     "/": () => document.querySelector("[data-search]")?.focus(),
     "?": () => { if (document.querySelector(".side")) location.href = "/keyboard"; },
   };
@@ -43,6 +48,32 @@ document.addEventListener("keydown", (event) => {
     act();
   }
 });
+
+// Picking from a list: how many, and nothing is sent while nothing is picked.
+const picks = () => [...document.querySelectorAll("td.pick input")];
+const pickAll = document.querySelector("[data-pick-all]");
+
+function count() {
+  const all = picks();
+  if (all.length === 0) return;
+  const picked = all.filter((box) => box.checked).length;
+  for (const button of document.querySelectorAll("[data-needs-pick]")) button.disabled = picked === 0;
+  for (const place of document.querySelectorAll("[data-picked]")) place.textContent = picked ? `(${picked})` : "";
+  pickAll.checked = picked === all.length;
+  pickAll.indeterminate = picked > 0 && picked < all.length;
+}
+
+if (pickAll) {
+  pickAll.addEventListener("change", () => {
+    for (const box of picks()) box.checked = pickAll.checked;
+    count();
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.closest("td.pick")) count();
+  });
+  window.addEventListener("pageshow", count);
+  count();
+}
 
 // Progress: the server says how far it is; when it has ended, the page is asked for anew.
 for (const panel of document.querySelectorAll("[data-events]")) {

@@ -19,6 +19,7 @@ from issuer.api.gate import SESSION_COOKIE
 from issuer.api.metrics import Metrics
 from issuer.api.ports import ApiServices, Readiness
 from issuer.bootstrap_people import log_in_of
+from issuer.bootstrap_requests import office_of_requests
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.db.base import Database
 from issuer.db.browsing import SqlBrowsing
@@ -39,6 +40,7 @@ from issuer.domain.member import (
 )
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.record_number import CitizenNumber, RecordNumber
+from issuer.domain.request_policy import RequestPolicy
 from issuer.domain.rights import AccountName, Assignment, Role
 from issuer.domain.session import Face, LoginMethod
 from issuer.evidence.folder_store import FolderEvidenceStore
@@ -49,13 +51,18 @@ from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.services.audit_office import AuditOffice
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.decide_doubts import DoubtDesk
+from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.operations import OPERATIONS, OperationDesk
 from issuer.services.overviews import Overviews
 from issuer.services.people import People
 from issuer.services.read_members import ReadingOfMembers
+from issuer.services.request_office import RequestOffice
+from issuer.services.request_operations import RequestOperations
 from issuer.settings import PeopleSettings
+from issuer.storage.document_folder import FolderDocumentStore
+from issuer.storage.number_mark_file import FileNumberMarkStore
 from issuer.uploads.folder_uploads import FolderUploads
 
 ORIGIN = "https://console.example"
@@ -149,6 +156,20 @@ class Office:
             transaction.organisations.add([Organisation(code=OrganisationCode("X"), name=name)])
         return "X"
 
+    def add_person(self, name: str, role: Role, organisation: str | None = None) -> str:
+        """One more account that logs in without a password."""
+        code = None if organisation is None else OrganisationCode(organisation)
+        with self.register.writing() as transaction:
+            transaction.people.add(
+                Account(
+                    account_id=AccountId(uuid.uuid4()),
+                    name=AccountName(name),
+                    assignments=(Assignment(role=role, organisation=code),),
+                    created_at=MADE_AT,
+                )
+            )
+        return name
+
     def trail(self) -> list[AuditRecord]:
         with self.register.reading() as transaction:
             return [each.record() for each in transaction.audit.records()]
@@ -225,6 +246,20 @@ def console_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def request_office(
+    register: SqlRegister, portraits: FolderPortraitStore, directory: Path
+) -> RequestOffice:
+    """Requests as the settings have them, with documents and the mark of numbers under a directory."""
+    return office_of_requests(
+        register,
+        portraits=portraits,
+        documents=FolderDocumentStore(directory / "documents"),
+        marks=FileNumberMarkStore(directory / "numbers"),
+        scheme=SCHEME,
+        policy=RequestPolicy(),
+    )
+
+
 @pytest.fixture
 def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
     path = tmp_path / "issuer.sqlite"
@@ -240,6 +275,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         jobs=InProcessJobs({OPERATIONS: NoWork()}),
         clock=now,
     )
+    requests = request_office(register, portraits, tmp_path)
     people = PeopleSettings(console_origin=ORIGIN)
     log_in = log_in_of(register, people, passwords=HASHER)
     services = ApiServices(
@@ -255,7 +291,14 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         ),
         portraits=portraits,
         organisations=LookingAtOrganisations(register=register, browsing=browsing),
-        overview=Overviews(browsing=browsing, clock=now),
+        requests=requests,
+        request_operations=RequestOperations(operations=operations),
+        decision_operations=DecisionOperations(
+            operations=operations,
+            preparing=requests.preparing,
+            confirming=requests.confirming,
+        ),
+        overview=Overviews(browsing=browsing, requests=requests.reading, clock=now),
         scheme=SCHEME,
         operations=operations,
         imports=Imports(register=register, uploads=uploads, operations=operations),

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016_bundles"
-down_revision = "0015_stations"
+revision = "0017_bundles"
+down_revision = "0016_card_validity"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,169 @@
+"""The validity of cards in the database: the one way in which it moves."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from issuer.db.card_change_tables import CardChangeRow
+from issuer.db.member_rows import MemberRow
+from issuer.db.organisation_rows import OrganisationRow
+from issuer.db.production_rows import card_of, locked_card, move_card
+from issuer.db.production_tables import CardContentsRow, CardRow
+from issuer.db.requests import fulfil_request
+from issuer.db.validity_rows import take_step, validity_of
+from issuer.domain.card import CardEvent, CardReference, CardState, next_card_state
+from issuer.domain.card_validity import (
+    EndReason,
+    ValidityEvent,
+    ValidityStep,
+)
+from issuer.domain.chip import Serial
+from issuer.domain.eligibility import STANDINGS_WITH_CARD
+from issuer.domain.member import MemberId, Standing
+from issuer.domain.organisation import OrganisationCode
+from issuer.domain.requests import RequestId
+from issuer.domain.rights import AccountName
+from issuer.errors import IssuerRefusedError
+from issuer.services.card_validity_ports import CardChange, CardRecord
+from pki.signed.card_states import CardState as ListedState
+
+__all__ = ["SqlCardValidity"]
+
+
+class SqlCardValidity:
+    """Implements ``CardValidityRepository`` within one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, reference: CardReference) -> CardRecord:
+        """See ``CardValidityRepository.get``."""
+        return self._one(CardRow.reference == reference, f"card {reference.hex()}")
+
+    def on_chip(self, serial: Serial) -> CardRecord:
+        """See ``CardValidityRepository.on_chip``."""
+        return self._one(CardRow.serial == serial, f"a card on chip {serial.hex().upper()}")
+
+    def of_member(self, member_id: MemberId, *, lock: bool = False) -> Sequence[CardRecord]:
+        """See ``CardValidityRepository.of_member``."""
+        if lock:
+            self._lock(member_id)
+        rows = self._session.execute(
+            _RECORDS.where(CardRow.member_id == member_id).order_by(
+                CardRow.bound_at, CardRow.reference
+            )
+        )
+        return tuple(_record(each) for each in rows)
+
+    def take(
+        self, reference: CardReference, step: ValidityStep, *, at: datetime, remark: str = ""
+    ) -> CardRecord:
+        """See ``CardValidityRepository.take``."""
+        take_step(self._session, locked_card(self._session, reference), step, at=at, remark=remark)
+        self._session.flush()
+        return self.get(reference)
+
+    def hand_over(
+        self, reference: CardReference, *, to: str, account: AccountName, at: datetime
+    ) -> CardRecord:
+        """See ``CardValidityRepository.hand_over``."""
+        member_id = self.get(reference).card.member_id
+        cards = self._lock(member_id)
+        [card] = [each for each in cards if each.reference == reference]
+        self._require_entitled(card)
+        older = [
+            each
+            for each in cards
+            if each.state == CardState.HANDED_OVER.value and each.reference != reference
+        ]
+        if any((each.bound_at, each.reference) > (card.bound_at, reference) for each in older):
+            raise IssuerRefusedError(
+                "a later card of the member was handed over", code="card.superseded"
+            )
+        # Judged before anything moves: what the record says of the card is a part of what validity is judged by.
+        next_card_state(CardState(card.state), CardEvent.HANDED_OVER)
+        validity = ValidityStep(event=ValidityEvent.HANDED_OVER, account=account)
+        take_step(self._session, card, validity, at=at)
+        move_card(self._session, card, CardEvent.HANDED_OVER, at)
+        card.handed_over_at = at
+        card.handed_over_to = to
+        fulfil_request(self._session, RequestId(card.request_id), account=account, at=at)
+        end = ValidityStep(event=ValidityEvent.ENDED, account=account, reason=EndReason.REPLACED)
+        for each in older:
+            if each.ended_for is None:
+                take_step(self._session, each, end, at=at)
+        self._session.flush()
+        return self.get(reference)
+
+    def changes(self, reference: CardReference) -> Sequence[CardChange]:
+        """See ``CardValidityRepository.changes``."""
+        rows = self._session.scalars(
+            sa.select(CardChangeRow)
+            .where(CardChangeRow.reference == reference)
+            .order_by(CardChangeRow.sequence)
+        )
+        return tuple(
+            CardChange(
+                at=row.at,
+                account=AccountName(row.account),
+                event=ValidityEvent(row.event),
+                reason=None if row.reason is None else EndReason(row.reason),
+                before=ListedState(row.before),
+                after=ListedState(row.after),
+                remark=row.remark,
+            )
+            for row in rows
+        )
+
+    def _lock(self, member_id: MemberId) -> Sequence[CardRow]:
+        """All of a member's cards, in one order of locking for everybody: nobody waits in a circle."""
+        return self._session.scalars(
+            sa.select(CardRow)
+            .where(CardRow.member_id == member_id)
+            .order_by(CardRow.reference)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
+
+    def _require_entitled(self, card: CardRow) -> None:
+        """A card may have been bound while its member's standing changed, so the standing itself is looked at."""
+        standing = self._session.scalars(
+            sa.select(MemberRow.standing).where(MemberRow.id == card.member_id)
+        ).one()
+        if Standing(standing) not in STANDINGS_WITH_CARD:
+            raise IssuerRefusedError(
+                f"the member is {standing}, and gets no card", code="card.member-not-entitled"
+            )
+
+    def _one(self, condition: sa.ColumnElement[bool], what: str) -> CardRecord:
+        found = self._session.execute(_RECORDS.where(condition)).one_or_none()
+        if found is None:
+            raise IssuerRefusedError(f"{what} is not in the register", code="card.unknown")
+        return _record(found)
+
+
+_RECORDS = (
+    sa.select(
+        CardRow,
+        OrganisationRow.code,
+        sa.exists()
+        .where(CardContentsRow.reference == CardRow.reference)
+        .correlate(CardRow)
+        .label("bears_data"),
+    )
+    .join(MemberRow, MemberRow.id == CardRow.member_id)
+    .join(OrganisationRow, OrganisationRow.id == MemberRow.organisation_id)
+)
+
+
+def _record(found: sa.Row[CardRow, str, bool]) -> CardRecord:
+    row, code, bears_data = found
+    return CardRecord(
+        card=card_of(row),
+        organisation=OrganisationCode(code),
+        validity=validity_of(row),
+        bears_data=bears_data,
+        valid_until=row.valid_until,
+    )

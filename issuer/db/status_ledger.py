@@ -1,0 +1,189 @@
+"""What cards count as, read and marked in parts: millions of positions pass through, and none stays."""
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from issuer.db.audit import SqlAuditTrail
+from issuer.db.base import DATABASE_FAILURES, Database, database_error
+from issuer.db.production_tables import CardRow, StatusListRow
+from issuer.db.status_tables import StatusPublicationRow
+from issuer.domain.audit import AuditRecord
+from issuer.domain.rights import AccountName
+from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+from issuer.services.publication_ports import ListedPosition, Publication
+from pki.errors import RecordError
+from pki.record.lock import lock_exclusively
+from pki.signed.card_states import CardState
+
+__all__ = ["SqlStatusLedger"]
+
+_PART: Final = 10_000
+"""Rows that are in memory at a time."""
+
+_LOCK: Final = 0x6D63_7374_6174_7573
+"""PostgreSQL knows locks of applications by a number."""
+
+
+class SqlStatusLedger:
+    """Implements ``StatusLedger``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextlib.contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """See ``StatusLedger.exclusively``."""
+        with self._file_lock() if self._database.is_sqlite else self._server_lock():
+            yield
+
+    def lists(self) -> tuple[int, tuple[bytes, ...]]:
+        """See ``StatusLedger.lists``."""
+        with self._database.reading() as session:
+            rows = session.execute(
+                sa.select(StatusListRow.list_id, StatusListRow.size).order_by(StatusListRow.list_id)
+            ).all()
+        sizes = {row.size for row in rows}
+        if len(sizes) > 1:
+            raise IssuerRefusedError(
+                f"status lists have {sorted(sizes)} positions, expected one size",
+                code="status.list-sizes",
+            )
+        return (next(iter(sizes), 0), tuple(row.list_id for row in rows))
+
+    def activated(self) -> Iterator[ListedPosition]:
+        """See ``StatusLedger.activated``."""
+        return self._positions(CardRow.counts_as != CardState.NOT_HANDED_OVER.value)
+
+    def unpublished(self) -> Iterator[ListedPosition]:
+        """See ``StatusLedger.unpublished``."""
+        return self._positions(CardRow.counts_as != CardRow.published_as)
+
+    def counts(self) -> tuple[dict[CardState, int], int]:
+        """See ``StatusLedger.counts``."""
+        with self._database.reading() as session:
+            rows = session.execute(
+                sa.select(CardRow.counts_as, sa.func.count()).group_by(CardRow.counts_as)
+            )
+            found = {CardState(state): count for state, count in rows}
+            waiting = session.scalars(
+                sa.select(sa.func.count()).where(CardRow.counts_as != CardRow.published_as)
+            ).one()
+        return found, waiting
+
+    def mark(self, positions: Iterable[ListedPosition]) -> None:
+        """See ``StatusLedger.mark``."""
+        iterator = iter(positions)
+        while part := list(itertools.islice(iterator, _PART)):
+            with self._database.writing() as session:
+                session.connection().execute(
+                    _MARK,
+                    [
+                        {"b_list": each.list_id, "b_index": each.index, "b_state": each.state.value}
+                        for each in part
+                    ],
+                )
+
+    def newest(self) -> Publication | None:
+        """See ``StatusLedger.newest``."""
+        with self._database.reading() as session:
+            row = session.scalars(
+                sa.select(StatusPublicationRow)
+                .order_by(StatusPublicationRow.number.desc())
+                .limit(1)
+            ).one_or_none()
+        if row is None:
+            return None
+        return Publication(
+            number=row.number,
+            this_update=row.this_update,
+            next_update=row.next_update,
+            digest=row.digest,
+            changes=row.changes,
+            account=AccountName(row.account),
+            at=row.at,
+        )
+
+    def add(self, publication: Publication, record: AuditRecord) -> None:
+        """See ``StatusLedger.add``."""
+        with self._database.writing() as session:
+            session.add(
+                StatusPublicationRow(
+                    number=publication.number,
+                    this_update=publication.this_update,
+                    next_update=publication.next_update,
+                    digest=publication.digest,
+                    changes=publication.changes,
+                    account=publication.account,
+                    at=publication.at,
+                )
+            )
+            SqlAuditTrail(session).append(record)
+
+    def _positions(self, condition: sa.ColumnElement[bool]) -> Iterator[ListedPosition]:
+        """One after the other, out of one reading of the database."""
+        statement = (
+            sa.select(CardRow.status_list, CardRow.status_index, CardRow.counts_as)
+            .where(condition)
+            .execution_options(yield_per=_PART)
+        )
+        with self._database.reading() as session:
+            for list_id, index, state in session.execute(statement):
+                yield ListedPosition(list_id=list_id, index=index, state=CardState(state))
+
+    @contextlib.contextmanager
+    def _file_lock(self) -> Iterator[None]:
+        path = Path(f"{self._database.url.database}.status-lock")
+        try:
+            with path.open("ab") as file:
+                try:
+                    lock_exclusively(file, name=path.name)
+                except RecordError as error:
+                    raise _busy() from error
+                yield
+        except OSError as error:
+            raise IssuerUnavailableError(
+                f"{path} cannot be opened: {error.strerror}", code="status.lock-unavailable"
+            ) from error
+
+    @contextlib.contextmanager
+    def _server_lock(self) -> Iterator[None]:
+        """On a connection of its own: the lock goes with it, however that ends."""
+        with self._database.engine.connect() as connection:
+            try:
+                taken = connection.execute(
+                    sa.select(sa.func.pg_try_advisory_lock(_LOCK))
+                ).scalar_one()
+                connection.commit()
+            except DATABASE_FAILURES as error:
+                raise database_error(error) from error
+            if not taken:
+                raise _busy()
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(_LOCK)))
+                connection.commit()
+
+
+_CARDS: Final = CardRow.metadata.tables[CardRow.__tablename__]
+_MARK: Final = (
+    sa.update(_CARDS)
+    .where(
+        _CARDS.c.status_list == sa.bindparam("b_list"),
+        _CARDS.c.status_index == sa.bindparam("b_index"),
+    )
+    .values(published_as=sa.bindparam("b_state"))
+)
+
+
+def _busy() -> IssuerRefusedError:
+    return IssuerRefusedError(
+        "another process is publishing the status list",
+        code="status.publishing",
+        hint="wait for it, then publish again",
+    )

@@ -1,0 +1,212 @@
+"""What happens to a member happens to their cards in the same transaction; on both databases."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from issuer.db.base import Database
+from issuer.db.production_tables import CardContentsRow
+from issuer.db.schema import upgrade
+from issuer.domain.card import CardReference
+from issuer.domain.card_number import CommitteeBlockScheme
+from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
+from issuer.domain.member import Standing
+from issuer.domain.member_change import EvidenceDigest
+from issuer.domain.member_rules import MemberColumn
+from issuer.domain.rights import AccountName, Role
+from issuer.errors import IssuerRefusedError
+from issuer.services.change_members import ChangeOfMembers, Justification
+from issuer.services.change_organisations import ChangeOfOrganisations
+from pki.signed.card_states import CardState
+from tests.contract.cards_stage import CELL, NOW, OTHER_CELL, CardsStage, person
+
+CLERK = person("clerk", Role.CLERK)
+WHY = Justification(reason="một lý do")
+TODAY = date(2026, 11, 23)
+
+
+class NoEvidence:
+    """Nobody brings a document here."""
+
+    def put(self, document: bytes) -> EvidenceDigest:
+        raise AssertionError(document)
+
+    def remove(self, digest: EvidenceDigest) -> None:
+        raise AssertionError(digest)
+
+    def get(self, digest: EvidenceDigest) -> bytes:
+        raise AssertionError(digest)
+
+
+class World:
+    def __init__(self, stage: CardsStage) -> None:
+        self.stage = stage
+        self.member_id = stage.add_member(1)
+        self.card = self.made(1)
+        self.changes = ChangeOfMembers(
+            register=stage.register,
+            evidence=NoEvidence(),
+            scheme=CommitteeBlockScheme(),
+            clock=stage.clock,
+        )
+
+    def made(self, number: int) -> CardReference:
+        """A card in its member's hand, with the files that it bears."""
+        reference = self.stage.hand_over(number, self.member_id)
+        with self.stage.database.writing() as session:
+            session.add(CardContentsRow(reference=reference, sealed=b"", prepared_at=NOW))
+        return reference
+
+    def version(self) -> int:
+        with self.stage.register.reading() as transaction:
+            return transaction.members.get(self.member_id).version
+
+    def stand(self, standing: Standing) -> None:
+        self.stage.now += timedelta(days=1)
+        self.changes.change_standing(
+            self.member_id,
+            standing,
+            since=self.stage.now.date(),
+            actor=CLERK,
+            version=self.version(),
+            why=WHY,
+        )
+
+    def state(self, reference: CardReference | None = None) -> CardState:
+        with self.stage.register.reading() as transaction:
+            return transaction.cards.get(reference or self.card).validity.state
+
+    def judge(self, event: ValidityEvent, account: str) -> None:
+        step = ValidityStep(event=event, account=AccountName(account))
+        with self.stage.register.writing() as transaction:
+            transaction.cards.take(self.card, step, at=self.stage.now)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    database = Database(
+        f"sqlite:///{tmp_path / 'issuer.sqlite'}"
+        if request.param == "sqlite"
+        else request.getfixturevalue("postgresql_url")
+    )
+    upgrade(database)
+    yield World(CardsStage(database))
+    database.close()
+
+
+def test_a_suspended_member_s_card_comes_back_with_them(world: World) -> None:
+    world.stand(Standing.SUSPENDED)
+    assert world.state() is CardState.SUSPENDED
+    world.stand(Standing.OFFICIAL)
+    assert world.state() is CardState.VALID
+
+
+@pytest.mark.parametrize("standing", [Standing.EXEMPT, Standing.ABROAD])
+def test_other_standings_leave_the_card_as_it_is(world: World, standing: Standing) -> None:
+    world.stand(standing)
+    assert world.state() is CardState.VALID
+
+
+@pytest.mark.parametrize(
+    ("standing", "reason"),
+    [
+        (Standing.DECEASED, EndReason.MEMBER_DECEASED),
+        (Standing.EXPELLED, EndReason.MEMBER_EXPELLED),
+        (Standing.STRUCK_OFF, EndReason.MEMBER_STRUCK_OFF),
+    ],
+)
+def test_who_leaves_for_good_loses_the_card_at_once_and_a_second_person_makes_it_final(
+    world: World, standing: Standing, reason: EndReason
+) -> None:
+    world.stand(standing)
+    assert world.state() is CardState.SUSPENDED
+    with world.stage.register.reading() as transaction:
+        validity = transaction.cards.get(world.card).validity
+    assert (validity.report, validity.reported_by) == (reason, CLERK.account)
+    with pytest.raises(IssuerRefusedError) as caught:
+        world.judge(ValidityEvent.CONFIRMED, "clerk")
+    assert caught.value.code == "right.same-person"
+    world.judge(ValidityEvent.CONFIRMED, "decider")
+    assert world.state() is CardState.REVOKED
+
+
+def test_rejecting_the_report_does_not_revive_the_card_of_somebody_who_left(world: World) -> None:
+    world.stand(Standing.EXPELLED)
+    world.judge(ValidityEvent.REJECTED, "decider")
+    assert world.state() is CardState.SUSPENDED
+
+
+def test_a_loss_that_was_reported_before_stays_the_report(world: World) -> None:
+    step = ValidityStep(
+        event=ValidityEvent.REPORTED, account=AccountName("cell"), reason=EndReason.LOST
+    )
+    with world.stage.register.writing() as transaction:
+        transaction.cards.take(world.card, step, at=NOW)
+    world.stand(Standing.DECEASED)
+    world.judge(ValidityEvent.CONFIRMED, "decider")
+    assert world.state() is CardState.LOST
+
+
+def test_a_transfer_and_a_correction_make_the_data_stale_and_a_new_phone_does_not(
+    world: World,
+) -> None:
+    world.changes.correct(
+        world.member_id,
+        {MemberColumn.PHONE: "0912345678"},
+        actor=CLERK,
+        version=world.version(),
+        why=WHY,
+    )
+    assert world.state() is CardState.VALID
+    world.changes.transfer(
+        world.member_id, OTHER_CELL, on=TODAY, actor=CLERK, version=world.version(), why=WHY
+    )
+    assert world.state() is CardState.DATA_STALE
+    newer = world.made(2)
+    assert (world.state(), world.state(newer)) == (CardState.REPLACED, CardState.VALID)
+    world.changes.correct(
+        world.member_id,
+        {MemberColumn.HOME_TOWN: "Vinh"},
+        actor=CLERK,
+        version=world.version(),
+        why=WHY,
+    )
+    assert (world.state(), world.state(newer)) == (CardState.REPLACED, CardState.DATA_STALE)
+
+
+def test_a_card_whose_files_are_not_made_yet_says_what_the_register_says(world: World) -> None:
+    other = world.stage.add_card(7, world.stage.add_member(7))
+    with world.stage.register.reading() as transaction:
+        member_id = transaction.cards.get(other).card.member_id
+        version = transaction.members.get(member_id).version
+    world.changes.transfer(member_id, OTHER_CELL, on=TODAY, actor=CLERK, version=version, why=WHY)
+    with world.stage.register.reading() as transaction:
+        assert not transaction.cards.get(other).validity.is_stale
+
+
+def test_nobody_who_left_is_given_a_card(world: World) -> None:
+    member_id = world.stage.add_member(5)
+    card = world.stage.add_card(5, member_id)
+    with world.stage.register.reading() as transaction:
+        version = transaction.members.get(member_id).version
+    world.changes.change_standing(
+        member_id, Standing.DECEASED, since=TODAY, actor=CLERK, version=version, why=WHY
+    )
+    with world.stage.register.writing() as transaction, pytest.raises(IssuerRefusedError) as caught:
+        transaction.cards.hand_over(card, to="m", account=AccountName("a"), at=NOW)
+    assert caught.value.code == "card.member-not-entitled"
+
+
+def test_members_of_an_organisation_that_is_merged_into_another_have_stale_cards(
+    world: World,
+) -> None:
+    organisations = ChangeOfOrganisations(
+        register=world.stage.register, evidence=NoEvidence(), clock=world.stage.clock
+    )
+    report = organisations.merge(
+        CELL, OTHER_CELL, on=TODAY, actor=person("admin", Role.ADMINISTRATOR), why=WHY
+    )
+    assert report.moved_members == 1
+    assert world.state() is CardState.DATA_STALE

@@ -1,0 +1,149 @@
+"""Errors as problem documents (RFC 9457): one table from our codes to HTTP, here and nowhere else."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from verifier.errors import SnapshotError, TrustError, VerifierError
+
+__all__ = [
+    "PROBLEM_MEDIA_TYPE",
+    "EdgeError",
+    "Problem",
+    "install_problem_handlers",
+    "problem_response",
+]
+
+PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+
+_STATUSES: Final[Mapping[str, HTTPStatus]] = {
+    "centre.body-malformed": HTTPStatus.BAD_REQUEST,
+    "centre.body-too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "centre.body-timeout": HTTPStatus.REQUEST_TIMEOUT,
+    "centre.request-malformed": HTTPStatus.BAD_REQUEST,
+    "centre.request-invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "centre.media-type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "centre.not-found": HTTPStatus.NOT_FOUND,
+    "centre.method": HTTPStatus.METHOD_NOT_ALLOWED,
+    "centre.range": HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    "centre.signature-missing": HTTPStatus.UNAUTHORIZED,
+    "centre.signature-malformed": HTTPStatus.UNAUTHORIZED,
+    "centre.signature-invalid": HTTPStatus.UNAUTHORIZED,
+    "centre.request-stale": HTTPStatus.UNAUTHORIZED,
+    "centre.terminal-unknown": HTTPStatus.FORBIDDEN,
+    "centre.terminal-blocked": HTTPStatus.FORBIDDEN,
+    "centre.reading-old": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "centre.busy": HTTPStatus.CONFLICT,
+    "centre.refused": HTTPStatus.CONFLICT,
+    "policy.unknown-purpose": HTTPStatus.UNPROCESSABLE_ENTITY,
+}  # fmt: skip
+_HTTP_CODES: Final[Mapping[int, str]] = {
+    HTTPStatus.NOT_FOUND: "centre.not-found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "centre.method",
+}
+
+
+class EdgeError(VerifierError):
+    """Something that only HTTP knows."""
+
+    default_code = "centre.request-malformed"
+
+
+class Problem(BaseModel):
+    """A problem document; ``code`` is stable (docs/codes.md), ``detail`` is for people."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "about:blank",
+                    "title": "Forbidden",
+                    "status": 403,
+                    "detail": "terminal VNGATE1 was blocked",
+                    "code": "centre.terminal-blocked",
+                }
+            ]
+        }
+    )
+
+    type: str = "about:blank"
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str
+    code: str
+    hint: str | None = None
+
+
+def problem_response(
+    status: int, *, code: str, detail: str, hint: str | None = None
+) -> JSONResponse:
+    """The answer that tells a problem; it is never stored."""
+    headers = {"Cache-Control": "no-store"}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "5"
+    if status == HTTPStatus.UNAUTHORIZED:
+        # RFC 9110, 15.5.2 wants a challenge; message signatures (RFC 9421, 5) have a header of their own beside it.
+        headers["WWW-Authenticate"] = "Signature"
+    problem = Problem(
+        title=HTTPStatus(status).phrase, status=status, detail=detail, code=code, hint=hint
+    )
+    return JSONResponse(
+        problem.model_dump(exclude_none=True),
+        status_code=status,
+        media_type=PROBLEM_MEDIA_TYPE,
+        headers=headers,
+    )
+
+
+def status_of(error: VerifierError) -> HTTPStatus:
+    """The status of one of our errors."""
+    if error.code in _STATUSES:
+        return _STATUSES[error.code]
+    if isinstance(error, SnapshotError):
+        return HTTPStatus.UNPROCESSABLE_ENTITY
+    if isinstance(error, TrustError) or error.code.startswith("centre.database"):
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def error_response(error: VerifierError) -> JSONResponse:
+    """The answer to one of our errors."""
+    status = status_of(error)
+    # What is broken here is for the log, not for callers: it may name files.
+    is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    detail = "the service cannot answer now" if is_ours else str(error)
+    return problem_response(
+        status, code=error.code, detail=detail, hint=None if is_ours else error.hint
+    )
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Have every error of the application told as a problem."""
+
+    @app.exception_handler(VerifierError)
+    def _ours(_request: Request, error: VerifierError) -> JSONResponse:
+        return error_response(error)
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])[:100]
+        return problem_response(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            code="centre.request-invalid",
+            detail=f"{where}: {str(first['msg'])[:200]}",
+        )
+
+    @app.exception_handler(HTTPException)
+    def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        code = _HTTP_CODES.get(error.status_code, "centre.request-invalid")
+        response = problem_response(error.status_code, code=code, detail=str(error.detail))
+        for name, value in (error.headers or {}).items():
+            response.headers[name] = value
+        return response
