@@ -22,6 +22,7 @@ from issuer.exchange.instance_keys import RECEIVING_KEY_ID, SIGNING_KEY_ID, Cert
 from issuer.portraits.normalising import PortraitBounds
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.bundle_ports import OwnInstance
+from issuer.services.collect_bundle import BundleMaterial
 from issuer.services.enrol_instances import InstanceOffice
 from issuer.services.export_bundle import BundleExport
 from issuer.services.import_bundle import BundleImport
@@ -164,13 +165,15 @@ def exchange_of(opened: RegisterHome) -> ExchangeOffice:
         ),
         exporting=BundleExport(
             register=opened.register,
-            own=own,
+            material=BundleMaterial(
+                own=own,
+                documents=office.documents,
+                portraits=opened.portraits,
+                policy=office.policy,
+            ),
             keys=keys,
             files=FolderBundleStore(opened.settings.exchange_in(opened.home) / "outbox"),
             marks=marks,
-            documents=office.documents,
-            portraits=opened.portraits,
-            policy=office.policy,
             clock=_now,
         ),
     )

@@ -30,7 +30,7 @@ from issuer.domain.rights import AccountName
 from issuer.domain.vietnamese_text import likeness
 from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.services.bundle_ports import LinkedMember
-from issuer.services.export_bundle import member_cells
+from issuer.services.collect_bundle import member_cells
 from issuer.services.places import Places
 from issuer.services.register_ports import Likeness, MemberNumbers, RegisterTransaction
 

@@ -22,6 +22,7 @@ from issuer.domain.rights import Actor, Role
 from issuer.errors import IssuerRefusedError
 from issuer.exchange.instance_keys import RECEIVING_KEY_ID, SIGNING_KEY_ID, CertifiedInstanceKeys
 from issuer.services.bundle_ports import OwnInstance, SequenceMark
+from issuer.services.collect_bundle import BundleMaterial
 from issuer.services.enrol_instances import InstanceOffice
 from issuer.services.export_bundle import BundleExport, ExportedBundle
 from issuer.services.import_bundle import BundleImport, ImportReport
@@ -137,13 +138,15 @@ class Office(Stage):
         )
         self.exporting = BundleExport(
             register=self.register,
-            own=self.own,
+            material=BundleMaterial(
+                own=self.own,
+                documents=Documents(self.stores.documents),
+                portraits=Portraits(self.stores.portraits),
+                policy=self.policy,
+            ),
             keys=self.keys,
             files=self.bundles,
             marks=self.bundles,
-            documents=Documents(self.stores.documents),
-            portraits=Portraits(self.stores.portraits),
-            policy=self.policy,
             clock=self.clock,
         )
         self.importing = BundleImport(
