@@ -49,6 +49,7 @@ class InstanceRow(Base):
     received: Mapped[int] = mapped_column(sa.BigInteger)
     acknowledged: Mapped[int] = mapped_column(sa.BigInteger)
     lost_since: Mapped[int | None] = mapped_column(sa.BigInteger)
+    has_lost: Mapped[bool]
     version: Mapped[int] = mapped_column(sa.Integer)
 
 

@@ -264,6 +264,8 @@ class RequestTaking:
 
     def _require_foreign(self, added: tuple[RequestEvent, ...]) -> None:
         """What happened here stands in our time line; nobody else adds to it in our people's names."""
+        if self.instance.side is Side.ABOVE and self.instance.has_lost:
+            return
         for event in added:
             if ":" not in event.account:
                 raise IssuerRefusedError(

@@ -26,6 +26,7 @@ from issuer.services.collect_bundle import BundleMaterial
 from issuer.services.enrol_instances import InstanceOffice
 from issuer.services.export_bundle import BundleExport, ExportedBundle
 from issuer.services.import_bundle import BundleImport, ImportReport
+from issuer.services.settle_conflicts import ConflictChoice, ConflictDesk, Settled
 from pki.keys.keystore import AgreementKeystore
 from tests.contract.requests_stage import (
     CLERK,
@@ -115,7 +116,7 @@ class Office(Stage):
         bundles: MemoryBundles | None = None,
     ) -> None:
         super().__init__(database, policy=policy, first_id=first_id)
-        self.party = party
+        self.party, self._root, self._first_id = party, root, first_id
         self.bundles = MemoryBundles() if bundles is None else bundles
         self.own = OwnInstance(name=InstanceName(party.name), organisation=organisation)
         drawn = map(lambda number: uuid.UUID(int=number), itertools.count(first_id * 1000))  # noqa: C417 - endless
@@ -163,6 +164,24 @@ class Office(Stage):
             new_member_id=lambda: MemberId(next(drawn)),
         )
 
+        self.conflicts = ConflictDesk(
+            register=self.register,
+            own=self.own,
+            policy=self.policy,
+            scheme=CommitteeBlockScheme(),
+            clock=self.clock,
+            new_member_id=lambda: MemberId(next(drawn)),
+        )
+
+    def restored(self, database: Database) -> "Office":
+        """The same office over another database; what lies outside the database is still there."""
+        made = Office(
+            database, self.party, self._root, organisation=self.own.organisation,
+            policy=self.policy, first_id=self._first_id + 500_000, bundles=self.bundles,
+        )  # fmt: skip
+        made.stores.__dict__.update(self.stores.__dict__)
+        return made
+
     def enrol(self, other: "Office", side: Side) -> None:
         self.instances.propose(
             other.own.name,
@@ -186,6 +205,18 @@ class Office(Stage):
         for kind, by in ((RequestEventKind.PROPOSED, CLERK), (RequestEventKind.ENDORSED, ENDORSER)):
             assert codes(self.take(kind, requests, by=by)) == [None] * len(requests)
         return requests
+
+    def settle(
+        self, code: str, choice: ConflictChoice, *, by: Actor, reason: str = "looked at it"
+    ) -> Settled:
+        """The one open conflict with this code."""
+        (found,) = [
+            each for each in self.conflicts.waiting(actor=by, limit=99) if each.code == code
+        ]
+        return self.conflicts.settle(found.conflict_id, choice, reason=reason, actor=by)
+
+    def open_conflicts(self) -> list[str]:
+        return [each.code for each in self.conflicts.waiting(actor=PROVINCE_CLERK, limit=99)]
 
     def members_held(self) -> int:
         with self.register.reading() as transaction:

@@ -52,6 +52,7 @@ def _create_instances() -> None:
         sa.Column("received", sa.BigInteger(), nullable=False),
         sa.Column("acknowledged", sa.BigInteger(), nullable=False),
         sa.Column("lost_since", sa.BigInteger(), nullable=True),
+        sa.Column("has_lost", sa.Boolean(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint("side IN ('above', 'below')", name=op.f("ck_instances_side")),
         sa.CheckConstraint(
