@@ -115,6 +115,11 @@ _COMMANDS: Final = {
         attribute="bundles_app",
         help="Bundles between registers: signed, sealed files.",
     ),
+    "conflicts": GuardedCommands(
+        module="issuer.cli_conflicts",
+        attribute="conflicts_app",
+        help="What other instances state and this register does not: list, settle.",
+    ),
     "keys": GuardedCommands(
         module="issuer.cli_production",
         attribute="keys_app",
@@ -154,6 +159,11 @@ _COMMANDS: Final = {
         module="issuer.cli_jobs",
         attribute="jobs_app",
         help="Long work that was asked for: run it.",
+    ),
+    "reports": GuardedCommands(
+        module="issuer.cli_reports",
+        attribute="reports_app",
+        help="How right, complete, clean and live the register is, by organisation.",
     ),
     "backup": GuardedCommands(
         module="issuer.cli_backup",

@@ -165,8 +165,8 @@ class IssuerSettings(BaseSettings):
     requests: RequestSettings = RequestSettings()
     oidc: OidcSettings = OidcSettings()
     rates: RateSettings = RateSettings()
-    exchange: ExchangeSettings = ExchangeSettings()
     status: StatusSettings = StatusSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
     station: StationSettings = StationSettings()
 
     def database_url_in(self, home: Path) -> str:

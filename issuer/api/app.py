@@ -24,11 +24,13 @@ from issuer.api.pages.organisation_pages import organisation_page_router
 from issuer.api.pages.overview_pages import overview_page_router
 from issuer.api.pages.people_pages import people_page_router
 from issuer.api.pages.questionable_pages import questionable_router
+from issuer.api.pages.report_pages import report_page_router
 from issuer.api.pages.request_pages import request_page_router
 from issuer.api.pages.security_key_pages import security_key_router
 from issuer.api.pages.shell_pages import shell_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
+from issuer.api.report_routes import report_router
 from issuer.api.request_routes import request_router
 from issuer.api.service_routes import service_router
 from issuer.api.session_routes import session_router
@@ -51,6 +53,7 @@ _ROUTERS: Final = (
     request_router,
     decision_router,
     operation_router,
+    report_router,
     service_router,
     shell_router,
     security_key_router,
@@ -64,6 +67,7 @@ _ROUTERS: Final = (
     questionable_router,
     people_page_router,
     audit_page_router,
+    report_page_router,
 )
 _UPLOAD_PATHS: Final = frozenset({"/v1/imports", "/imports", "/v1/decisions", "/decisions/prepare"})
 

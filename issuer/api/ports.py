@@ -21,6 +21,7 @@ from issuer.services.overviews import Overviews
 from issuer.services.people import People
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import PortraitStore
+from issuer.services.reports import Reports
 from issuer.services.request_office import RequestOffice
 from issuer.services.request_operations import RequestOperations
 from issuer.services.second_factors import SecondFactors
@@ -71,6 +72,8 @@ class ApiServices:
     finding_in_vietnamese: Callable[[str], str]
     uploads: Uploads
     member_template: Callable[[], bytes]
+    reports: Reports
+    report_file: Callable[..., bytes]
     idempotency: IdempotencyLedger
     cursors: Cursors
     metrics: Metrics

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from issuer.db.bundle_seals import BundleSeals
 from issuer.db.bundle_tables import BundleConflictRow
 from issuer.db.bundles import SqlExchangeRepository, organisation_id_of
+from issuer.db.handed_down import SqlHandedDown
 from issuer.db.organisation_queries import below as part_of_tree
 from issuer.db.organisations import OrganisationRow
 from issuer.domain.bundle import ConflictId, ConflictKind, ConflictState
@@ -20,11 +21,12 @@ from issuer.services.bundle_ports import Conflict
 __all__ = ["SqlExchange"]
 
 
-class SqlExchange(SqlExchangeRepository):
+class SqlExchange(SqlExchangeRepository, SqlHandedDown):
     """Implements ``ExchangeRepository`` whole, within one session."""
 
     def __init__(self, session: Session, seals: Callable[[], BundleSeals]) -> None:
-        super().__init__(session, seals)
+        SqlExchangeRepository.__init__(self, session, seals)
+        SqlHandedDown.__init__(self, session)
         self._rows = session
         self._opened = seals
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from issuer.db.base import Database
 from issuer.db.card_contents import CardContents
 from issuer.db.card_validity import SqlCardValidity
+from issuer.db.handed_down import given_lists
 from issuer.db.member_rows import MemberRow
 from issuer.db.production_rows import card_of, chip_of, journal, locked_card, locked_chip, move_card
 from issuer.db.production_tables import CardContentsRow, CardRow, ChipRow, StatusListRow
@@ -129,25 +130,34 @@ class SqlCardLedger(SqlCardRegister):
     ) -> StatusListRoom:
         """See ``CardLedger.status_list_to_fill``."""
         with self._database.writing() as session:
-            newest = session.scalars(
+            given = given_lists(session)
+            newest = (
                 sa.select(StatusListRow)
-                .where(StatusListRow.size == size)
+                .where(StatusListRow.size == size, StatusListRow.is_shared.is_(False))
                 .order_by(StatusListRow.created_at.desc(), StatusListRow.list_id)
-                .limit(1)
-            ).one_or_none()
-            # A list without its mark was begun before the database was restored: nobody knows what was drawn since.
-            drawn = None if newest is None else marks.drawn(newest.list_id, size=size)
-            if newest is not None and drawn is not None:
+            )
+            query = newest.where(StatusListRow.list_id.in_(given)) if given else newest.limit(1)
+            for each in session.scalars(query).all():
+                # A list without its mark was begun before the database was restored: nobody knows what was drawn since.
+                drawn = marks.drawn(each.list_id, size=size)
+                if drawn is None:
+                    continue
                 taken = session.scalars(
-                    sa.select(CardRow.status_index).where(CardRow.status_list == newest.list_id)
+                    sa.select(CardRow.status_index).where(CardRow.status_list == each.list_id)
                 )
-                found = StatusListRoom(list_id=newest.list_id, size=size, taken=drawn.union(taken))
+                found = StatusListRoom(list_id=each.list_id, size=size, taken=drawn.union(taken))
                 if found.room:
                     return found
+            if given:
+                raise IssuerRefusedError(
+                    "the sets of status indices that were handed to this register are used up",
+                    code="status.sets-used-up",
+                    hint="ask the instance above for another set: bundle",
+                )
             list_id = draw_list_id()
             now = self._clock()
             marks.begin(list_id, size=size)
-            session.add(StatusListRow(list_id=list_id, size=size, created_at=now))
+            session.add(StatusListRow(list_id=list_id, size=size, created_at=now, is_shared=False))
             journal(session, "status-list-begun", at=now, detail=list_id.hex())
             return StatusListRoom(list_id=list_id, size=size)
 

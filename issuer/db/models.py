@@ -8,6 +8,7 @@ from issuer.db.bundle_tables import (
     InstanceRow,
     LinkedMemberRow,
     LinkedRequestRow,
+    StatusIndexSetRow,
 )
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
@@ -30,6 +31,7 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
+from issuer.db.reports import ReportLineRow
 from issuer.db.request_tables import (
     AllottedNumberRow,
     BatchAuthorisationRow,
@@ -80,6 +82,7 @@ __all__ = [
     "OrganisationRow",
     "OrganisationVersionRow",
     "RegisterKeyRow",
+    "ReportLineRow",
     "RequestEventRow",
     "RequestRow",
     "RetiredNumberRow",
@@ -88,6 +91,7 @@ __all__ = [
     "StationClaimRow",
     "StationDayRow",
     "StationRow",
+    "StatusIndexSetRow",
     "StatusListRow",
     "StatusPublicationRow",
 ]

@@ -11,7 +11,9 @@ from issuer.domain.bundle import (
     Bundle,
     BundleDecision,
     BundleEvent,
+    BundleIndexSet,
     BundleMember,
+    BundleNumberBlock,
     BundleRequest,
     ConflictId,
 )
@@ -129,6 +131,8 @@ class _Collecting:
             members=tuple(self._members.values()),
             requests=tuple(requests),
             decisions=tuple(self._decisions.values()),
+            blocks=self._blocks(),
+            index_sets=self._index_sets(),
             attachments=self._attachments,
         )
         return BundleContents(
@@ -138,6 +142,22 @@ class _Collecting:
             refusals=tuple(each.conflict_id for each in refusals),
             member_ids=tuple(self._members),
             has_more=len(requests) < len(wanted),
+        )
+
+    def _blocks(self) -> tuple[BundleNumberBlock, ...]:
+        return tuple(
+            BundleNumberBlock(
+                block_id=each.block_id, committee=each.committee, first=each.first, last=each.last
+            )
+            for each in self._transaction.exchange.numbers_to_tell(self._instance.name)
+        )
+
+    def _index_sets(self) -> tuple[BundleIndexSet, ...]:
+        return tuple(
+            BundleIndexSet(
+                set_id=each.set_id, list_id=each.list_id, size=each.size, indices=each.indices
+            )
+            for each in self._transaction.exchange.sets_to_tell(self._instance.name)
         )
 
     def _wanted(self) -> list[tuple[CardRequest, bool]]:

@@ -144,6 +144,10 @@ class BundleExport:
         exchange.hand_over(collected.handed_over, instance.name)
         exchange.report_requests(instance.name, collected.versions)
         exchange.refusals_told(collected.refusals)
+        exchange.told(
+            [each.block_id for each in collected.bundle.blocks]
+            + [each.set_id for each in collected.bundle.index_sets]
+        )
         exchange.store_instance(
             replace(instance, sent=record.sequence, lost_since=None, version=instance.version + 1)
         )

@@ -3,10 +3,12 @@
 import contextlib
 import hashlib
 import itertools
+import secrets
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 from issuer.db.base import Database
@@ -25,8 +27,10 @@ from issuer.services.bundle_ports import OwnInstance, SequenceMark
 from issuer.services.collect_bundle import BundleMaterial
 from issuer.services.enrol_instances import InstanceOffice
 from issuer.services.export_bundle import BundleExport, ExportedBundle
+from issuer.services.hand_down import HandingDown
 from issuer.services.import_bundle import BundleImport, ImportReport
 from issuer.services.settle_conflicts import ConflictChoice, ConflictDesk, Settled
+from issuer.storage.status_mark_files import FileStatusMarkStore
 from pki.keys.keystore import AgreementKeystore
 from tests.contract.requests_stage import (
     CLERK,
@@ -113,11 +117,14 @@ class Office(Stage):
         organisation: OrganisationCode,
         policy: RequestPolicy | None = None,
         first_id: int,
+        marks_folder: Path,
         bundles: MemoryBundles | None = None,
     ) -> None:
         super().__init__(database, policy=policy, first_id=first_id)
         self.party, self._root, self._first_id = party, root, first_id
         self.bundles = MemoryBundles() if bundles is None else bundles
+        self.statuses = FileStatusMarkStore(marks_folder)
+        self._marks_folder = marks_folder
         self.own = OwnInstance(name=InstanceName(party.name), organisation=organisation)
         drawn = map(lambda number: uuid.UUID(int=number), itertools.count(first_id * 1000))  # noqa: C417 - endless
 
@@ -159,11 +166,24 @@ class Office(Stage):
             normaliser=_Normaliser(),
             policy=self.policy,
             scheme=CommitteeBlockScheme(),
+            numbers=self.marks,
+            statuses=self.statuses,
+            random_bytes=secrets.token_bytes,
             clock=self.clock,
             new_conflict_id=lambda: ConflictId(next(drawn)),
             new_member_id=lambda: MemberId(next(drawn)),
         )
 
+        self.handing = HandingDown(
+            register=self.register,
+            own=self.own,
+            numbers=self.marks,
+            statuses=self.statuses,
+            scheme=CommitteeBlockScheme(),
+            clock=self.clock,
+            random_bytes=secrets.token_bytes,
+            new_id=lambda: next(drawn),
+        )
         self.conflicts = ConflictDesk(
             register=self.register,
             own=self.own,
@@ -178,6 +198,7 @@ class Office(Stage):
         made = Office(
             database, self.party, self._root, organisation=self.own.organisation,
             policy=self.policy, first_id=self._first_id + 500_000, bundles=self.bundles,
+            marks_folder=self._marks_folder,
         )  # fmt: skip
         made.stores.__dict__.update(self.stores.__dict__)
         return made
@@ -236,6 +257,7 @@ class Exchange:
         province: Database,
         commune: Database,
         *,
+        folder: Path,
         policy: RequestPolicy | None = None,
         pki: ExchangeOffice | None = None,
     ) -> "Exchange":
@@ -243,11 +265,11 @@ class Exchange:
         made = cls(
             province=Office(
                 province, office.party("tinh-uy"), office.root,
-                organisation=PROVINCE, policy=policy, first_id=1_000_000,
+                organisation=PROVINCE, policy=policy, first_id=1_000_000, marks_folder=folder / "province",
             ),
             commune=Office(
                 commune, office.party("xa-mau"), office.root,
-                organisation=COMMUNE, policy=policy, first_id=2_000_000,
+                organisation=COMMUNE, policy=policy, first_id=2_000_000, marks_folder=folder / "commune",
             ),
         )  # fmt: skip
         with made.province.register.writing() as transaction:

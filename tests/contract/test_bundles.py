@@ -56,7 +56,7 @@ def exchange(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Exchang
     province, commune = Database(url), Database(f"sqlite:///{tmp_path / 'commune.sqlite'}")
     for each in (province, commune):
         schema.upgrade(each)
-    made = Exchange.between(province, commune)
+    made = Exchange.between(province, commune, folder=tmp_path)
     made.commune.fill([person(number) for number in range(1, 11)])
     made.enrol()
     yield made

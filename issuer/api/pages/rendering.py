@@ -86,6 +86,13 @@ NAVIGATION: Final = (
         right=Right.READ_ORGANISATIONS,
     ),
     Entry(
+        path="/reports",
+        label=message("Reports"),
+        icon="reports",
+        key="q",
+        right=Right.READ_REPORTS,
+    ),
+    Entry(
         path="/people", label=message("People"), icon="account", key="p", right=Right.MANAGE_PEOPLE
     ),
     Entry(path="/audit", label=message("Audit"), icon="audit", key="a", right=Right.READ_AUDIT),
@@ -185,6 +192,7 @@ def _environment(language: Language) -> Environment:
     environment.filters["day"] = words.date
     environment.filters["moment"] = words.time
     environment.filters["figure"] = words.number
+    environment.filters["share"] = words.share
     environment.filters["machine_time"] = datetime.isoformat
     environment.globals["static"] = static_url
     environment.globals["new_key"] = new_key

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017_bundles"
-down_revision = "0016_card_validity"
+revision = "0018_bundles"
+down_revision = "0017_report_lines"
 branch_labels = None
 depends_on = None
 
@@ -52,7 +52,6 @@ def _create_instances() -> None:
         sa.Column("received", sa.BigInteger(), nullable=False),
         sa.Column("acknowledged", sa.BigInteger(), nullable=False),
         sa.Column("lost_since", sa.BigInteger(), nullable=True),
-        sa.Column("has_lost", sa.Boolean(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint("side IN ('above', 'below')", name=op.f("ck_instances_side")),
         sa.CheckConstraint(
