@@ -31,8 +31,10 @@ from issuer.domain.vietnamese_text import likeness
 from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.services.bundle_ports import LinkedMember
 from issuer.services.collect_bundle import member_cells
+from issuer.services.follow_members import follow_member
+from issuer.services.import_ports import Likeness
 from issuer.services.places import Places
-from issuer.services.register_ports import Likeness, MemberNumbers, RegisterTransaction
+from issuer.services.register_ports import MemberNumbers, RegisterTransaction
 
 __all__ = ["Disagreement", "MemberTaking", "ReadMember", "TakenMember"]
 
@@ -315,6 +317,14 @@ class MemberTaking:
         ]
         self.transaction.members.change(after, lines)
         self._audit(after, "member.corrected", ",".join(each.column.value for each in changes))
+        follow_member(
+            self.transaction.cards,
+            after.member_id,
+            after.statement.standing,
+            {each.column for each in changes},
+            account=self.account,
+            at=self.now,
+        )
 
     def _link(self, read: ReadMember, member_id: MemberId) -> None:
         self.transaction.exchange.link_member(

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019_handed_down"
-down_revision = "0018_bundles"
+revision = "0021_handed_down"
+down_revision = "0020_operator_keys"
 branch_labels = None
 depends_on = None
 
