@@ -26,6 +26,7 @@ from verifier.services.inspect_card import (
     InspectionRules,
     PortraitTrial,
     inspect_card,
+    log_evidence_of,
 )
 from verifier.trust.clock_mark import ROLLED_BACK, GuardedClock
 from verifier.trust.credentials import CredentialsSource, open_credentials
@@ -251,10 +252,18 @@ def judge_stored(
     """
     trust = load_trust(trust_directory)
     moment = snapshot.read_at if at is None else at
-    rules = InspectionRules(anchors=trust.anchors, policy=trust.policy, purpose=purpose, at=moment)
+    rules = _rules(trust, trust_directory, purpose=purpose, at=moment, inclusion_proof=None)
+    log_evidence = log_evidence_of(snapshot, rules)
     clock = SystemClock()
     begin = clock.monotonic()
-    report = judge(snapshot, trust=trust.anchors, policy=trust.policy, now=moment, purpose=purpose)
+    report = judge(
+        snapshot,
+        trust=trust.anchors,
+        policy=trust.policy,
+        now=moment,
+        purpose=purpose,
+        log_evidence=log_evidence,
+    )
     seconds = max(0.0, clock.monotonic() - begin)
     return Inspection(snapshot=snapshot, report=report, judge_seconds=seconds), rules
 

@@ -151,6 +151,13 @@ def run(
             envvar="MEMBERCARD_VERIFIER_TERMINAL_PIN_FILE",
         ),
     ] = None,
+    keep_refused: Annotated[
+        Path | None,
+        typer.Option(
+            help="Certificate of the inspection office: what was read of refused cards is kept, sealed to it.",
+            envvar="MEMBERCARD_VERIFIER_KEEP_REFUSED",
+        ),
+    ] = None,
     home: HomeOption = None,
     page_file: PageFileOption = None,
     open_page: Annotated[
@@ -175,6 +182,7 @@ def run(
         profile_name=profile,
         purpose=purpose,
         credentials=credentials_of(terminal, terminal_pin_file),
+        keep_refused=keep_refused,
         home=home_of(home),
         page_file=page_file,
         host=host,
