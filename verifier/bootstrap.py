@@ -29,7 +29,7 @@ from verifier.services.inspect_card import (
     log_evidence_of,
 )
 from verifier.trust.clock_mark import ROLLED_BACK, GuardedClock
-from verifier.trust.credentials import CredentialsSource, open_credentials
+from verifier.trust.credentials import CredentialsSource, CurrentCredentials
 from verifier.trust.directory import Trust, load_trust
 from verifier.trust.proofs import proof_in_file, proofs_in
 
@@ -204,7 +204,11 @@ def open_verifier(
     rules = _rules(trust, trust_directory, purpose=purpose, at=at, inclusion_proof=inclusion_proof)
     needed = rules.policy.protected_files(purpose)
     with ExitStack() as opened:
-        shown = None if credentials is None else opened.enter_context(open_credentials(credentials))
+        shown = (
+            None
+            if credentials is None
+            else opened.enter_context(closing(CurrentCredentials(credentials)))
+        )
         decoder = opened.enter_context(closing(PortraitDecoder()))
         yield Verifier(
             profile=load_profile(profile_name),

@@ -17,7 +17,7 @@ from verifier.cli_centre import SERVE_EXAMPLES, centre_app, serve
 from verifier.cli_journal import journal_app
 from verifier.cli_office import office_app
 from verifier.cli_replay import REPLAY_EXAMPLES, replay, write_evidence, write_transcript
-from verifier.cli_terminal import terminal_app
+from verifier.cli_terminal_network import terminal_app
 from verifier.errors import UsageError, VerifierError
 from verifier.inspection.codes import CODES, to_markdown
 from verifier.inspection.messages import Language

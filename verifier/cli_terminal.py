@@ -293,6 +293,13 @@ def install(
     terminal_pin_file: Annotated[
         Path | None, typer.Option(help="File with the PIN of the terminal's key.")
     ] = None,
+    centre: Annotated[
+        str | None,
+        typer.Option(help="The central service: a timer fetches bundles and uploads the journal."),
+    ] = None,
+    pki: Annotated[
+        str | None, typer.Option(help="The authority's service: the timer renews the certificate.")
+    ] = None,
     root: Annotated[
         Path, typer.Option(help="Write below this directory, for an image or to look at it first.")
     ] = Path("/"),
@@ -311,6 +318,8 @@ def install(
         purpose=purpose,
         credentials=None if credentials is None else PurePosixPath(credentials.directory),
         pin_file=None if credentials is None else PurePosixPath(credentials.pin_file),
+        centre=centre,
+        pki=pki,
     )
     for file in service.files():
         path = root / file.path.relative_to("/")
@@ -325,6 +334,8 @@ def install(
             ) from error
         sys.stdout.write(f"wrote {printable(str(path))}\n")
     sys.stdout.write(_NEXT_STEPS.format(group=page_group))
+    if centre is not None:
+        sys.stdout.write("  systemctl enable --now membercard-terminal-sync.timer\n")
     return 0
 
 
