@@ -121,7 +121,7 @@ _COMMANDS: Final = {
         help="The issuer's master keys.",
     ),
     "stock": GuardedCommands(
-        module="issuer.cli_production",
+        module="issuer.cli_stock",
         attribute="stock_app",
         help="The stock of chips.",
     ),
@@ -129,6 +129,11 @@ _COMMANDS: Final = {
         module="issuer.cli_cards",
         attribute="cards_app",
         help="The cards: bind, sign, list, hand over.",
+    ),
+    "stations": GuardedCommands(
+        module="issuer.cli_stations",
+        attribute="stations_app",
+        help="Stations elsewhere, at the centre: know them, give them chips, take their reports.",
     ),
     "station": GuardedCommands(
         module="issuer.cli_station",

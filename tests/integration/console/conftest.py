@@ -318,6 +318,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         audit=AuditOffice(register=register, clock=now),
         finding_in_vietnamese=in_vietnamese,
         uploads=uploads,
+        stations=None,
         member_template=lambda: b"PK template",
         reports=reports,
         report_file=functools.partial(report_file, reports),
