@@ -48,6 +48,12 @@ class TerminalService:
                 raise UsageError(
                     f"{text[:60]!r} cannot stand in a unit: it holds a quote, a backslash or a control character"
                 )
+        self._check_services()
+        for path in (self.program, self.trust, self.credentials, self.pin_file):
+            if path is not None and not path.is_absolute():
+                raise UsageError(f"{str(path)!r} is no absolute path, which a service needs")
+
+    def _check_services(self) -> None:
         for address in (self.centre, self.pki):
             if address is not None and _ADDRESS.fullmatch(address) is None:
                 raise UsageError(
@@ -57,9 +63,6 @@ class TerminalService:
             raise UsageError("--centre needs --terminal: a terminal signs what it sends")
         if self.pki is not None and self.centre is None:
             raise UsageError("--pki needs --centre: one timer does both")
-        for path in (self.program, self.trust, self.credentials, self.pin_file):
-            if path is not None and not path.is_absolute():
-                raise UsageError(f"{str(path)!r} is no absolute path, which a service needs")
 
     def files(self) -> tuple[ServiceFile, ...]:
         """All files, the unit first."""
