@@ -15,8 +15,9 @@ from verifier.bootstrap import DEFAULT_PROFILE, Verifier, card_change, open_veri
 from verifier.cli_bundle_network import bundle_app
 from verifier.cli_centre import SERVE_EXAMPLES, centre_app, serve
 from verifier.cli_journal import journal_app
+from verifier.cli_office import office_app
 from verifier.cli_replay import REPLAY_EXAMPLES, replay, write_evidence, write_transcript
-from verifier.cli_terminal import terminal_app
+from verifier.cli_terminal_network import terminal_app
 from verifier.cli_trust import trust_app
 from verifier.cli_watch import WATCH_EXAMPLES, watch
 from verifier.errors import UsageError, VerifierError
@@ -68,6 +69,7 @@ app.add_typer(bundle_app, name="bundle")
 app.add_typer(terminal_app, name="terminal")
 app.add_typer(journal_app, name="journal")
 app.add_typer(centre_app, name="centre")
+app.add_typer(office_app, name="office")
 
 
 _INSPECT_EXAMPLES = """\b
