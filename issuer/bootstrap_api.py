@@ -32,6 +32,7 @@ from issuer.bootstrap_people import log_in_of, password_hasher, people_of
 from issuer.bootstrap_reports import report_file, reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
+from issuer.bootstrap_stock import stock_of
 from issuer.bootstrap_web_people import oidc_login_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
@@ -120,6 +121,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             finding_in_vietnamese=in_vietnamese,
             uploads=uploads,
             member_template=lambda: member_template(ListFormat.XLSX),
+            stock=stock_of(opened.register),
             reports=reports,
             report_file=functools.partial(report_file, reports),
             idempotency=idempotency,

@@ -28,12 +28,15 @@ from issuer.api.pages.report_pages import report_page_router
 from issuer.api.pages.request_pages import request_page_router
 from issuer.api.pages.security_key_pages import security_key_router
 from issuer.api.pages.shell_pages import shell_router
+from issuer.api.pages.stock_end_pages import stock_end_page_router
+from issuer.api.pages.stock_pages import stock_page_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
 from issuer.api.report_routes import report_router
 from issuer.api.request_routes import request_router
 from issuer.api.service_routes import service_router
 from issuer.api.session_routes import session_router
+from issuer.api.stock_routes import stock_router
 
 __all__ = ["bounded", "create_app", "describe"]
 
@@ -54,6 +57,7 @@ _ROUTERS: Final = (
     decision_router,
     operation_router,
     report_router,
+    stock_router,
     service_router,
     shell_router,
     security_key_router,
@@ -68,8 +72,12 @@ _ROUTERS: Final = (
     people_page_router,
     audit_page_router,
     report_page_router,
+    stock_page_router,
+    stock_end_page_router,
 )
-_UPLOAD_PATHS: Final = frozenset({"/v1/imports", "/imports", "/v1/decisions", "/decisions/prepare"})
+_UPLOAD_PATHS: Final = frozenset(
+    {"/v1/imports", "/imports", "/v1/decisions", "/decisions/prepare", "/stock/receive"}
+)
 
 
 def create_app(services: ApiServices) -> FastAPI:
