@@ -21,7 +21,10 @@ from issuer.api.ports import ApiServices, Readiness
 from issuer.api.request_log import log_as_json
 from issuer.api.serving import serve_api
 from issuer.bootstrap import RegisterHome, open_register_home
-from issuer.bootstrap_keys import derive_cursor_key, open_issuer_keystore
+from issuer.bootstrap_keys import (
+    derive_cursor_key,
+    open_issuer_keystore,
+)
 from issuer.bootstrap_operations import (
     jobs_of_operations,
     operation_desk,
@@ -32,6 +35,7 @@ from issuer.bootstrap_people import log_in_of, password_hasher, people_of
 from issuer.bootstrap_reports import report_file, reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
+from issuer.bootstrap_station_desk import DeskKeys, installed_desk
 from issuer.bootstrap_stock import stock_of
 from issuer.bootstrap_web_people import oidc_login_of
 from issuer.db.browsing import SqlBrowsing
@@ -81,7 +85,9 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             )
         # A PKCS#11 library stands one thread: whatever opens the keystore does it in this one.
         cursor_key = keys.submit(_take_cursor_key, opened).result()
-        probe = _Probe(opened=opened, keys=keys)
+        desk_keys = DeskKeys(opened=opened, keys=keys)
+        stack.callback(desk_keys.close)
+        probe = _Probe(opened=opened, keys=keys, desk_keys=desk_keys)
         browsing = SqlBrowsing(opened.database)
         jobs = jobs_of_operations(opened)
         stack.enter_context(running(jobs))
@@ -120,6 +126,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             audit=AuditOffice(register=opened.register, clock=_now),
             finding_in_vietnamese=in_vietnamese,
             uploads=uploads,
+            stations=installed_desk(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
             stock=stock_of(opened.register),
             reports=reports,
@@ -181,6 +188,7 @@ class _Probe:
 
     opened: RegisterHome
     keys: ThreadPoolExecutor
+    desk_keys: DeskKeys
     _looked_at: datetime | None = None
     _keystore: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -199,7 +207,10 @@ class _Probe:
             now = _now()
             if self._looked_at is None or now - self._looked_at > _KEYSTORE_LOOK:
                 try:
-                    self.keys.submit(_take_cursor_key, self.opened).result()
+                    if self.desk_keys.is_open:
+                        self.desk_keys.call(derive_cursor_key)
+                    else:
+                        self.keys.submit(_take_cursor_key, self.opened).result()
                     self._keystore = None
                 except (IssuerError, PkiError) as error:
                     self._keystore = error.code

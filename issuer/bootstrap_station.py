@@ -10,20 +10,24 @@ from typing import Final
 from card_layout.profile import CardProfile
 from card_layout.transport.readers import open_reader
 from issuer.bootstrap_production import ProductionHome, open_production_home
+from issuer.bootstrap_station_exchange import ExchangeRole, centre_of, exchange_keys_of
 from issuer.db.local_job_seal import LocalJobSeal
 from issuer.db.station_desk import SqlProductionLink
 from issuer.domain.production_events import StationName, parse_station_name
 from issuer.domain.rights import AccountName
-from issuer.errors import IssuerUnavailableError
+from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.personalisation.chip_keys import KeystoreThread, MasterKeyChipKeys
 from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.services.production_ports import ChipKeys
 from issuer.services.station import Station, StationEvent, StationTiming
-from issuer.services.station_ports import BatchId, ProductionLink
+from issuer.services.station_ports import BatchId, JobSeal, ProductionLink
 from issuer.services.visit_chip import StationTask, Workbench
+from issuer.stations.bundles import BundleProductionLink, StationBundles
 from issuer.stations.day import StationDay
+from issuer.stations.https_transport import https_transport
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
+from issuer.stations.remote_link import RemoteProductionLink
 
 __all__ = ["JOURNAL_DIRECTORY", "OpenedStation", "open_journal", "open_station"]
 
@@ -51,6 +55,28 @@ class OpenedStation:
     def keystore(self) -> KeystoreThread:
         """The keystore of its home."""
         return self.production.keystore
+
+    def bundles(self) -> StationBundles:
+        """The use case of a station whose messages are carried.
+
+        Raises:
+            IssuerRefusedError: it reaches production in another way (``station.not-offline``).
+            PkiError: the centre's certificates cannot be read.
+        """
+        if self.link.answers_at_once:
+            raise IssuerRefusedError(
+                "this station reaches production directly",
+                code="station.not-offline",
+                hint='settings.toml, [station]: link = "bundle"',
+            )
+        home = self.production.opened.home
+        return StationBundles(
+            station=self.name,
+            journal=self.journal,
+            keys=exchange_keys_of(home, self.keystore, ExchangeRole.STATION),
+            centre=centre_of(home),
+            clock=_now,
+        )
 
     def day(self) -> StationDay:
         """The use case that closes its day."""
@@ -108,11 +134,8 @@ def open_station(
     """
     with open_production_home(home, allow_development_cards=allow_development_cards) as production:
         station = name or parse_station_name(production.opened.settings.station.name)
-        seal = LocalJobSeal(sealer=production.sealer)
-        link = SqlProductionLink(
-            production.opened.database, _now, production.sealer, station=station, seal=seal
-        )
         with contextlib.closing(open_journal(home, station, account=account)) as journal:
+            link, seal = _link(production, station, journal)
             yield OpenedStation(
                 production=production,
                 name=station,
@@ -121,6 +144,45 @@ def open_station(
                 ledger=JournalStationLedger(journal, link, seal, batch=batch, on_link=on_link),
                 link=link,
             )
+
+
+def _link(
+    production: ProductionHome, station: StationName, journal: StationJournal
+) -> tuple[ProductionLink, JobSeal]:
+    """The way to the centre that the settings name; only the first one touches the home's database."""
+    settings = production.opened.settings.station
+    home = production.opened.home
+    if settings.link == "process":
+        seal = LocalJobSeal(sealer=production.sealer)
+        return (
+            SqlProductionLink(
+                production.opened.database, _now, production.sealer, station=station, seal=seal
+            ),
+            seal,
+        )
+    keys = exchange_keys_of(home, production.keystore, ExchangeRole.STATION)
+    _require_own_name(keys.own.name, station)
+    envelope = keys.job_seal(keys.own)
+    if settings.link == "bundle" or settings.api_url is None:
+        return BundleProductionLink(journal=journal), envelope
+    return (
+        RemoteProductionLink(
+            station=station,
+            keys=keys,
+            centre=centre_of(home),
+            transport=https_transport(settings.api_url, authorities=settings.api_authorities),
+            clock=_now,
+        ),
+        envelope,
+    )
+
+
+def _require_own_name(certified: str, station: StationName) -> None:
+    if certified != station:
+        raise IssuerRefusedError(
+            f"the station's certificates are of {certified!r}, and the settings call it {station}",
+            code="station.other-name",
+        )
 
 
 def open_journal(home: Path, station: StationName, *, account: AccountName) -> StationJournal:

@@ -130,6 +130,11 @@ _COMMANDS: Final = {
         attribute="cards_app",
         help="The cards: bind, sign, list, hand over.",
     ),
+    "stations": GuardedCommands(
+        module="issuer.cli_stations",
+        attribute="stations_app",
+        help="Stations elsewhere, at the centre: know them, give them chips, take their reports.",
+    ),
     "station": GuardedCommands(
         module="issuer.cli_station",
         attribute="station_app",

@@ -20,6 +20,7 @@ from issuer.cli_context import (
     standard_error,
     standard_output,
 )
+from issuer.cli_exchange_keys import exchange_keys_app
 from issuer.cli_rights import needs
 from issuer.domain.rights import Right
 from pki.keys.open import KeystoreKind
@@ -27,6 +28,7 @@ from pki.keys.open import KeystoreKind
 __all__ = ["keys_app"]
 
 keys_app = typer.Typer(help="The issuer's master keys.", rich_markup_mode=None)
+keys_app.add_typer(exchange_keys_app)
 
 
 @keys_app.command(

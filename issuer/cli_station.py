@@ -17,6 +17,7 @@ from issuer.cli_context import (
 )
 from issuer.cli_production_home import opened_production
 from issuer.cli_rights import needs
+from issuer.cli_station_bundle import bundle_app
 from issuer.cli_station_day import station_day_app
 from issuer.cli_station_home import opened_station
 from issuer.domain.rights import Right
@@ -34,6 +35,7 @@ station_app = typer.Typer(
     help="Work with chips: initialise blank ones, make cards of them.", rich_markup_mode=None
 )
 station_app.add_typer(station_day_app)
+station_app.add_typer(bundle_app, name="bundle")
 
 ReaderOption = Annotated[
     list[str],

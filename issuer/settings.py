@@ -135,11 +135,21 @@ class StatusSettings(BaseModel):
 
 
 class StationSettings(BaseModel):
-    """What the station of this home is called."""
+    """What the station of this home is called, and how it reaches production (docs/stations.md)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(min_length=1, max_length=40)] = "local"
+    # The database of this home, the centre's HTTPS API, or files that are carried.
+    link: Literal["process", "api", "bundle"] = "process"
+    api_url: str | None = None
+    api_authorities: Path | None = None
+
+    @model_validator(mode="after")
+    def _address_of_api(self) -> Self:
+        if (self.link == "api") != (self.api_url is not None):
+            raise ValueError("api_url belongs to link api, and only to it")
+        return self
 
 
 class IssuerSettings(BaseSettings):

@@ -27,6 +27,7 @@ from issuer.services.request_operations import RequestOperations
 from issuer.services.second_factors import SecondFactors
 from issuer.services.stock_services import StockServices
 from issuer.services.upload_ports import Uploads
+from issuer.stations.desk import StationDesk
 
 __all__ = ["ApiServices", "Readiness"]
 
@@ -50,7 +51,8 @@ class ApiServices:
     """Everything that a route reaches.
 
     ``now`` is the clock, ``readiness`` looks anew at each call; ``second_factors`` is ``None`` where the settings do not
-    say where browsers find the console, ``oidc`` where they name no other service that says who somebody is.
+    say where browsers find the console, ``oidc`` where they name no other service that says who somebody is; ``stations`` where no certificates of the exchange
+    with stations are installed.
     """
 
     log_in: LogIn
@@ -72,6 +74,7 @@ class ApiServices:
     audit: AuditOffice
     finding_in_vietnamese: Callable[[str], str]
     uploads: Uploads
+    stations: StationDesk | None
     member_template: Callable[[], bytes]
     stock: StockServices
     reports: Reports

@@ -64,7 +64,7 @@ class SqlRegisterTransaction:
         self.subjects: SubjectRepository = SqlSubjectRepository(session, seals)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
         self.imports: ImportLedger = SqlImportLedger(
-            session, lambda: ImportSeals(keys.open(session, is_writing=is_writing).sealer)
+            session, lambda: ImportSeals(keys.open(session, is_writing=is_writing).sealer), seals
         )
         self.people: AccountRepository = SqlAccountRepository(session)
         self.sessions: SessionRepository = SqlSessionRepository(session)

@@ -56,6 +56,7 @@ _CARD_EVENTS = {
     ProductionEventKind.LOCK_INTENDED: CardEvent.LOCK_INTENDED,
     ProductionEventKind.ISSUED: CardEvent.ISSUED,
 }
+_EVENTS_AT_ONCE = 500
 _OVER = frozenset(
     {
         ProductionEventKind.INITIALISED,
@@ -79,13 +80,26 @@ class SqlProductionLink:
         station: StationName,
         seal: JobSeal,
         batch_of: Callable[[CardRow], BatchId | None] = lambda _card: None,
+        is_elsewhere: bool = False,
     ) -> None:
+        """``is_elsewhere``: the station signs what it says, and is known by its certificates."""
         self._database = database
         self._clock = clock
         self._sealer = sealer
         self._station = station
         self._seal = seal
         self._batch_of = batch_of
+        self._is_elsewhere = is_elsewhere
+
+    @property
+    def answers_at_once(self) -> bool:
+        """See ``ProductionLink.answers_at_once``."""
+        return True
+
+    @property
+    def events_at_once(self) -> int:
+        """See ``ProductionLink.events_at_once``."""
+        return _EVENTS_AT_ONCE
 
     def claim(self, serial: Serial, *, batch: BatchId | None) -> ClaimedChip | None:
         """See ``ProductionLink.claim``."""
@@ -159,14 +173,14 @@ class SqlProductionLink:
         now = self._clock()
         with self._database.writing() as session:
             station = self._station_row(session)
-            if (station.sequence, station.chain) != (record.head.sequence, record.head.chain):
+            if session.get(StationDayRow, (self._station, record.head.sequence)) is not None:
+                return
+            if station.sequence < record.head.sequence:
                 raise IssuerRefusedError(
                     f"the centre has {station.sequence} events of station {self._station}, "
                     f"expected {record.head.sequence}",
                     code="station.events-missing",
                 )
-            if session.get(StationDayRow, (self._station, record.head.sequence)) is not None:
-                return
             session.add(
                 StationDayRow(
                     station=self._station,
@@ -211,6 +225,12 @@ class SqlProductionLink:
             )
             session.add(row)
             session.flush()
+        if (row.signing_certificate is not None) != self._is_elsewhere:
+            raise IssuerRefusedError(
+                f"station {self._station} is {'here' if self._is_elsewhere else 'elsewhere'}",
+                code="station.name-taken",
+                hint="call this station something else",
+            )
         if row.dismissed_at is not None:
             raise IssuerRefusedError(
                 f"station {self._station} was dismissed at {row.dismissed_at:%Y-%m-%d %H:%M:%S}Z",

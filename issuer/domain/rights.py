@@ -72,6 +72,7 @@ class Right(enum.StrEnum):
     PRODUCE_CARDS = "cards.produce"
     CONTROL_QUALITY = "cards.control-quality"
     HAND_OVER_CARDS = "cards.hand-over"
+    REPORT_CARDS = "cards.report"
     REVOKE_CARDS = "cards.revoke"
     DESTROY_CARDS = "cards.destroy"
     READ_STOCK = "stock.read"
@@ -110,11 +111,18 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
         Right.PROPOSE,
         Right.READ_CARDS,
         Right.HAND_OVER_CARDS,
+        Right.REPORT_CARDS,
         Right.EXCHANGE_BUNDLES,
     },
-    Role.ENDORSER: _LOOKING | {Right.ENDORSE, Right.COMPILE, Right.READ_CARDS},
+    Role.ENDORSER: _LOOKING | {Right.ENDORSE, Right.COMPILE, Right.READ_CARDS, Right.REPORT_CARDS},
     Role.DECIDER: _LOOKING
-    | {Right.DECIDE, Right.SIGN_BATCHES, Right.READ_CARDS, Right.REVOKE_CARDS},
+    | {
+        Right.DECIDE,
+        Right.SIGN_BATCHES,
+        Right.READ_CARDS,
+        Right.REPORT_CARDS,
+        Right.REVOKE_CARDS,
+    },
     Role.PRODUCTION_OPERATOR: frozenset(
         {
             Right.READ_ORGANISATIONS,
@@ -144,6 +152,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
             Right.CLOSE_DAYS,
             Right.DESTROY_CARDS,
             Right.HAND_OVER_CARDS,
+            Right.REPORT_CARDS,
         }
     ),
     # An auditor sees that something was done, by whom, to what: the trail holds digests, not names.

@@ -18,7 +18,7 @@ from issuer.services.audit_ports import AuditTrail
 from issuer.services.bundle_ports import ExchangeRepository
 from issuer.services.card_validity_ports import CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
-from issuer.services.import_ports import ImportLedger
+from issuer.services.import_ports import ImportLedger, Likeness
 from issuer.services.number_ports import NumberRepository
 from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
@@ -30,7 +30,6 @@ __all__ = [
     "EvidenceStore",
     "HistoryPage",
     "HistoryPosition",
-    "Likeness",
     "MemberNumbers",
     "MemberPage",
     "MemberRepository",
@@ -51,14 +50,6 @@ class MemberNumbers:
     record_number: RecordNumber = field(repr=False)
     citizen_number: CitizenNumber = field(repr=False)
     earlier_card_number: CardNumber | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Likeness:
-    """By what two records of one person are likely to be alike."""
-
-    full_name: str = field(repr=False)
-    birth_date: date = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

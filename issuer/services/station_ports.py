@@ -106,6 +106,14 @@ class JobSeal(Protocol):
 class ProductionLink(Protocol):
     """The way from one station to the centre; safe to call from any thread."""
 
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether there is somebody to ask; else everything goes by files that are carried."""
+
+    @property
+    def events_at_once(self) -> int:
+        """How many events one handing-in may hold."""
+
     def claim(self, serial: Serial, *, batch: BatchId | None) -> ClaimedChip | None:
         """Ask for a chip; ``None`` where the centre does not know the serial.
 

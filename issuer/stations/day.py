@@ -67,7 +67,7 @@ class StationDay:
         return record
 
     def _require_handed_in(self) -> None:
-        if not self.ledger.hand_in():
+        if self.link.answers_at_once and not self.ledger.hand_in():
             raise IssuerRefusedError(
                 "the centre does not answer, and has not all events of this station",
                 code="station.link-lost",

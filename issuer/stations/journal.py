@@ -219,6 +219,11 @@ class StationJournal:
         events = tuple(ProductionEvent.from_line(line) for line, _ in rows)
         return events, JournalHead(sequence=events[-1].sequence, chain=rows[-1][1])
 
+    def pending_serials(self) -> frozenset[Serial]:
+        """The chips of which the centre does not know everything."""
+        events, _ = self.pending(limit=-1)
+        return frozenset(event.serial for event in events if event.serial is not None)
+
     def record_handed_in(self, receipt: HandInReceipt) -> None:
         """Note how far the centre has the journal; what it rejected is not this station's to go on with."""
         if receipt.through > self._head.sequence:

@@ -3,7 +3,6 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final
 
 from card_layout.curves import EcPublicKey
 from issuer.domain.card import Card, CardReference
@@ -16,8 +15,6 @@ from issuer.services.station_ports import BatchId, JobSeal, ProductionLink
 from issuer.stations.journal import StationJournal
 
 __all__ = ["JournalStationLedger"]
-
-_HAND_IN_AT_ONCE: Final = 500
 
 
 class _NoAnswerError(IssuerUnavailableError):
@@ -61,7 +58,9 @@ class JournalStationLedger:
         if held is not None and held.is_claimed:
             return held.record
         try:
-            self._hand_in()
+            # What the centre does not know yet of this very chip, it has to learn before it is asked.
+            if self._link.answers_at_once:
+                self._hand_in()
             with _asking():
                 claimed = self._link.claim(serial, batch=self._batch)
         except _NoAnswerError as error:
@@ -162,7 +161,8 @@ class JournalStationLedger:
         try:
             self._hand_in()
         except _NoAnswerError as error:
-            self._on_link(error.code)
+            if self._link.answers_at_once:
+                self._on_link(error.code)
             return False
         self._on_link(None)
         return True
@@ -170,7 +170,7 @@ class JournalStationLedger:
     def _hand_in(self) -> None:
         with self._handing_in:
             while True:
-                events, head = self._journal.pending(limit=_HAND_IN_AT_ONCE)
+                events, head = self._journal.pending(limit=self._link.events_at_once)
                 if not events:
                     return
                 with _asking():

@@ -319,6 +319,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         audit=AuditOffice(register=register, clock=now),
         finding_in_vietnamese=in_vietnamese,
         uploads=uploads,
+        stations=None,
         member_template=lambda: b"PK template",
         stock=stock_of(register, clock=now),
         reports=reports,

@@ -37,7 +37,13 @@ def test_every_operation_has_a_summary_and_names_its_problems() -> None:
 
 
 def test_every_post_that_makes_something_carries_a_key() -> None:
-    posts = [path["post"] for path in describe()["paths"].values() if "post" in path]
+    paths = describe()["paths"]
+    # Stations' events are numbered, and a chip that is asked for again is given again: the message needs no key.
+    posts = [
+        path["post"]
+        for name, path in paths.items()
+        if "post" in path and name != "/v1/stations/messages"
+    ]
     assert posts
     for each in posts:
         names = {parameter["name"] for parameter in each["parameters"] if parameter["required"]}

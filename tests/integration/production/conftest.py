@@ -1,5 +1,6 @@
 """A workshop: one database, one drawer of virtual chips, and everything that makes cards of them."""
 
+import contextlib
 import hashlib
 import io
 import itertools
@@ -51,6 +52,7 @@ from simulators.connection import SimulatedReader
 from simulators.faults import Fault
 from tests.contract.decided_requests import decide_for
 from tests.contract.stock_stage import OfficeStock
+from tests.integration.production.station_stage import Stations
 
 TRANSPORT_KEY = bytes(range(32))
 PERSONALISATION_KEY = bytes(range(32, 64))
@@ -297,3 +299,9 @@ def make_workshop(tmp_path: Path, template_database: Path) -> Iterator[Callable[
 @pytest.fixture
 def workshop(make_workshop: Callable[..., Workshop]) -> Workshop:
     return make_workshop()
+
+
+@pytest.fixture
+def stations(workshop: Workshop, tmp_path: Path) -> Iterator[Stations]:
+    with contextlib.ExitStack() as stack:
+        yield Stations(workshop, tmp_path, stack)

@@ -1,134 +1,33 @@
 """A station works on its own journal and hands in: chips go on when the centre is gone, and both agree in the end."""
 
-import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from issuer.db.audit import SqlAuditTrail
-from issuer.db.local_job_seal import LocalJobSeal
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
-from issuer.db.station_desk import SqlProductionLink
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
-from issuer.domain.production_events import StationName
-from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
-from issuer.services.visit_chip import StationTask, VisitResult
-from issuer.stations.day import StationDay
-from issuer.stations.journal import StationJournal
-from issuer.stations.journal_ledger import JournalStationLedger
+from issuer.services.visit_chip import VisitResult
 from simulators.faults import Fault, FaultKind
-
-NOW = datetime(2026, 11, 21, 9, 0, 0, tzinfo=UTC)
-ANNA = AccountName("anna")
-RUN = StationTask.RUN
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class CuttableLink:
-    """A way to the centre that somebody can cut."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-        self.is_cut = False
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._inner, name)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if self.is_cut:
-                raise IssuerUnavailableError("the cable is cut", code="station.no-answer")
-            return method(*args, **kwargs)
-
-        return call
-
-
-@dataclass(kw_only=True)
-class StationUnderTest:
-    workshop: Any
-    journal: StationJournal
-    ledger: JournalStationLedger
-    link: CuttableLink
-    clock: Clock
-
-    def visit(self, card: Any, *faults: Fault) -> Any:
-        outcome, _ = self.workshop.visit(card, RUN, faults=faults, ledger=self.ledger)
-        return outcome
-
-    def day(self) -> StationDay:
-        return StationDay(
-            journal=self.journal, ledger=self.ledger, link=self.link, clock=self.clock
-        )
-
-    def close_day(self) -> Any:
-        return self.day().close(account=ANNA)
-
+from tests.integration.production.station_stage import (
+    NOW,
+    Stations,
+    StationUnderTest,
+    prepared,
+    rows,
+)
 
 Make = Callable[..., StationUnderTest]
 
 
 @pytest.fixture
-def make_station(workshop: Any, tmp_path: Path) -> Iterator[Make]:
-    with contextlib.ExitStack() as stack:
-
-        def make(name: str = "left", clock: Clock | None = None) -> StationUnderTest:
-            the_clock = clock or Clock()
-            seal = LocalJobSeal(sealer=workshop.sealer())
-            link = CuttableLink(
-                SqlProductionLink(
-                    workshop.database,
-                    the_clock,
-                    workshop.sealer(),
-                    station=StationName(name),
-                    seal=seal,
-                )
-            )
-            journal = StationJournal.open(
-                tmp_path / f"{name}.sqlite",
-                station=StationName(name),
-                account=ANNA,
-                clock=the_clock,
-            )
-            stack.callback(journal.close)
-            return StationUnderTest(
-                workshop=workshop,
-                journal=journal,
-                ledger=JournalStationLedger(journal, link, seal),
-                link=link,
-                clock=the_clock,
-            )
-
-        yield make
-
-
-def rows(workshop: Any, table: Any) -> list[Any]:
-    with workshop.database.reading() as session:
-        return list(session.scalars(sa.select(table)))
-
-
-def prepared(workshop: Any, station: StationUnderTest, count: int = 1) -> list[Any]:
-    """Chips that the station has initialised, with signed cards."""
-    workshop.add_members(count)
-    workshop.receive(*range(1, count + 1))
-    cards = [workshop.blank(number) for number in range(1, count + 1)]
-    for card in cards:
-        assert station.visit(card).result is VisitResult.DONE
-    assert station.ledger.hand_in()
-    workshop.bind_and_sign()
-    return cards
+def make_station(stations: Stations) -> Make:
+    return stations.here
 
 
 def test_a_station_takes_a_blank_to_an_issued_card_and_both_records_agree(
@@ -215,7 +114,7 @@ def test_a_chip_in_a_stations_hands_is_condemned_by_nobody_else(
     with pytest.raises(IssuerRefusedError) as refused:
         workshop.stock.condemn(serial, code="card.condemned-by-person")
     assert refused.value.code == "chip.claimed"
-    workshop.stock.condemn(serial, code="card.condemned-by-person", is_destroyed=True)
+    workshop.stock.condemn(serial, code="card.condemned-by-person", is_safe=True)
     assert station.ledger.hand_in()
     assert {each.code for each in station.journal.rejections()} == {"production.wrong-state"}
 

@@ -44,7 +44,10 @@ SOURCES = (
     "issuer/services/visit_chip.py",
     "issuer/cli_station_day.py",
     "issuer/db/local_job_seal.py",
+    "issuer/bootstrap_station.py",
+    "issuer/cli_stations.py",
     "issuer/db/station_desk.py",
+    "issuer/db/stations.py",
     "issuer/domain/production_events.py",
     "issuer/services/station_ports.py",
     *(

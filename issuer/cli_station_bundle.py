@@ -1,0 +1,87 @@
+"""Commands of a station that is on no network: ``station bundle``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from issuer.cli_context import FormatOption, OutputFormat, print_json, standard_output
+from issuer.cli_rights import needs
+from issuer.cli_station_home import opened_station
+from issuer.domain.rights import Right
+from issuer.errors import IssuerUnavailableError
+from pki.bounded_files import read_bounded
+from pki.durable import replace_file
+from pki.signed.sealed_envelope import MAX_SEALED_BYTES
+
+__all__ = ["bundle_app"]
+
+bundle_app = typer.Typer(
+    help="A station on no network: reports go out as files, orders come in.", rich_markup_mode=None
+)
+
+
+@bundle_app.command(
+    "out",
+    epilog="""\b
+Examples:
+  membercard-issuer --home station-2 station bundle out report-17.p7m
+""",
+)
+@needs(Right.PRODUCE_CARDS)
+def out_command(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="REPORT", help="Where to write the report.")],
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Write what the centre does not know yet, signed by this station and sealed to the centre.
+
+    It may be made and carried as often as one likes: the centre takes every event once.
+    """
+    with opened_station(context) as opened:
+        sealed, events = opened.bundles().report()
+    try:
+        replace_file(file, sealed)
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"{file} cannot be written: {error.strerror}", code="file.unavailable"
+        ) from error
+    if output_format is OutputFormat.JSON:
+        print_json({"events": events, "file": str(file)})
+    else:
+        standard_output().print(f"{events} events: {file}.")
+
+
+@bundle_app.command(
+    "in",
+    epilog="""\b
+Examples:
+  membercard-issuer --home station-2 station bundle in order-3.p7m
+""",
+)
+@needs(Right.PRODUCE_CARDS)
+def in_command(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="ORDER", help="What the centre wrote.")],
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Take an order of the centre, once: chips to work on, with what is to be written to them."""
+    sealed = read_bounded(file, MAX_SEALED_BYTES)
+    with opened_station(context) as opened:
+        taken = opened.bundles().take(sealed)
+    if output_format is OutputFormat.JSON:
+        print_json(
+            {
+                "order": taken.number,
+                "chips": taken.chips,
+                "jobs": taken.jobs,
+                "left_alone": taken.left_alone,
+                "through": taken.through,
+                "rejected": taken.rejected,
+            }
+        )
+        return
+    standard_output().print(
+        f"Order {taken.number}: {taken.chips} chips, {taken.jobs} with a card to write; "
+        f"the centre has events up to {taken.through}."
+    )

@@ -1,0 +1,193 @@
+"""A station that is on no network: its report goes out as a file, an order comes in as one."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from issuer.domain.card import CardReference
+from issuer.domain.chip import Serial
+from issuer.domain.production_events import JournalHead, ProductionEvent, StationName
+from issuer.domain.rights import AccountName
+from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+from issuer.services.production_ports import Clock
+from issuer.services.station_ports import (
+    BatchId,
+    ClaimedChip,
+    DayRecord,
+    HandInReceipt,
+)
+from issuer.stations.exchange_keys import ExchangeKeys, Peer
+from issuer.stations.journal import StationJournal
+from issuer.stations.messages import StationOrder, StationReport
+from issuer.stations.remote_link import open_order
+from pki.signed.sealed_message import MessagePurpose
+
+__all__ = ["BundleProductionLink", "StationBundles", "TakenOrder"]
+
+_DAY: Final = "closed-day"
+_LAST_ORDER: Final = "last-order"
+_MAX_EVENTS: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleProductionLink:
+    """Implements ``ProductionLink``: what the station may work on came with an order, what happened goes with a report."""
+
+    journal: StationJournal
+
+    @property
+    def answers_at_once(self) -> bool:
+        """See ``ProductionLink.answers_at_once``."""
+        return False
+
+    @property
+    def events_at_once(self) -> int:
+        """See ``ProductionLink.events_at_once``."""
+        return 1
+
+    def claim(self, serial: Serial, *, batch: BatchId | None) -> ClaimedChip | None:
+        """See ``ProductionLink.claim``: there is nobody to ask.
+
+        Raises:
+            IssuerRefusedError: ``station.not-in-bundle``.
+        """
+        del batch
+        raise IssuerRefusedError(
+            f"chip {serial.hex().upper()} is in no order that this station was given",
+            code="station.not-in-bundle",
+            hint="membercard-issuer station bundle in ORDER",
+        )
+
+    def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
+        """See ``ProductionLink.hand_in``: events wait for the next report.
+
+        Raises:
+            IssuerUnavailableError: ``station.offline``.
+        """
+        del events, head
+        raise IssuerUnavailableError(
+            "the station hands in by files",
+            code="station.offline",
+            hint="membercard-issuer station bundle out REPORT",
+        )
+
+    def close_day(self, record: DayRecord) -> None:
+        """See ``ProductionLink.close_day``: the record goes with the next report."""
+        self.journal.remember(
+            _DAY,
+            json.dumps(
+                {
+                    "sequence": record.head.sequence,
+                    "chain": record.head.chain.hex(),
+                    "at": record.at.isoformat(),
+                    "closed_by": record.closed_by,
+                    "issued": record.issued,
+                    "condemned": record.condemned,
+                    "destroyed": [each.hex() for each in record.destroyed],
+                }
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOrder:
+    """What an order brought: chips with and without something to write, and how far the centre has the journal."""
+
+    number: int
+    chips: int
+    jobs: int
+    left_alone: int
+    through: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationBundles:
+    """Writes reports and takes orders for one station."""
+
+    station: StationName
+    journal: StationJournal
+    keys: ExchangeKeys
+    centre: Peer
+    clock: Clock
+
+    def report(self) -> tuple[bytes, int]:
+        """The sealed report, and how many events are in it; it may be made and carried as often as one likes.
+
+        Raises:
+            PkiError: a key or certificate cannot be used.
+        """
+        events, head = self.journal.pending(limit=_MAX_EVENTS)
+        day = self._closed_day()
+        if day is not None and day.head.sequence > head.sequence:
+            # The day goes with the report that holds its last event.
+            day = None
+        report = StationReport(
+            station=self.station, at=self.clock(), events=events, head=head, day=day
+        )
+        sealed = self.keys.seal(
+            report.to_bytes(), purpose=MessagePurpose.RESULT_BUNDLE, peer=self.centre
+        )
+        return sealed, len(events)
+
+    def take(self, sealed: bytes) -> TakenOrder:
+        """Take an order, once and in its order.
+
+        A chip that the station has in hand, or of which the centre does not know everything, is left as it is here: the
+        station knows better.
+
+        Raises:
+            PkiError, IssuerDataError: it is no order of the centre for this station.
+            IssuerRefusedError: it was taken already, or a later one was (``station.order-repeated``); the clock was set
+                back (``station.clock-back``).
+        """
+        self.journal.require_sound_clock()
+        order = open_order(sealed, keys=self.keys, centre=self.centre, station=self.station)
+        last = int(self.journal.fact(_LAST_ORDER) or 0)
+        if order.number <= last:
+            raise IssuerRefusedError(
+                f"the order has number {order.number}, and {last} was taken already",
+                code="station.order-repeated",
+            )
+        receipt = order.receipt or HandInReceipt(through=0)
+        if receipt.through >= self.journal.handed_in:
+            self.journal.record_handed_in(receipt)
+        pending = self.journal.pending_serials()
+        fresh = [each for each in order.chips if self._is_fresh(each, pending)]
+        self.journal.take(fresh)
+        self.journal.remember(_LAST_ORDER, str(order.number))
+        return _taken(order, fresh, receipt)
+
+    def _is_fresh(self, claimed: ClaimedChip, pending: Collection[Serial]) -> bool:
+        serial = claimed.record.chip.serial
+        held = self.journal.chip(serial)
+        return (
+            claimed.is_claimed and serial not in pending and (held is None or not held.is_claimed)
+        )
+
+    def _closed_day(self) -> DayRecord | None:
+        text = self.journal.fact(_DAY)
+        if text is None:
+            return None
+        found = json.loads(text)
+        return DayRecord(
+            head=JournalHead(sequence=found["sequence"], chain=bytes.fromhex(found["chain"])),
+            at=datetime.fromisoformat(found["at"]),
+            closed_by=AccountName(found["closed_by"]),
+            issued=found["issued"],
+            condemned=found["condemned"],
+            destroyed=tuple(CardReference(bytes.fromhex(each)) for each in found["destroyed"]),
+        )
+
+
+def _taken(order: StationOrder, fresh: Sequence[ClaimedChip], receipt: HandInReceipt) -> TakenOrder:
+    return TakenOrder(
+        number=order.number,
+        chips=len(fresh),
+        jobs=sum(each.sealed_job is not None for each in fresh),
+        left_alone=len(order.chips) - len(fresh),
+        through=receipt.through,
+        rejected=len(receipt.rejected),
+    )

@@ -1,0 +1,187 @@
+"""The centre's desk for stations elsewhere: their reports are opened, judged and followed, and answered with orders."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from issuer.domain.chip import Serial
+from issuer.domain.production_events import JournalHead, StationName
+from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError
+from issuer.services.production_ports import Clock
+from issuer.services.station_ports import (
+    BatchId,
+    ClaimedChip,
+    HandInReceipt,
+    JobSeal,
+    ProductionLink,
+)
+from issuer.stations.exchange_keys import ExchangeKeys, Peer
+from issuer.stations.messages import Refusal, StationOrder, StationReport, message_digest
+from pki.signed.sealed_message import MessagePurpose
+
+__all__ = ["EnrolledStation", "StationBook", "StationDesk"]
+
+CLOCK_LEEWAY: Final = timedelta(minutes=10)
+"""So far the clock of a station that asks over the network may be from the centre's."""
+
+_MAX_TEXT: Final = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolledStation:
+    """A station elsewhere, as the centre knows it."""
+
+    name: StationName
+    peer: Peer
+    head: JournalHead
+    created_at: datetime
+    heard_at: datetime | None = None
+    dismissed_at: datetime | None = None
+
+
+class StationBook(Protocol):
+    """The stations that the centre knows."""
+
+    def by_signer(self, certificate: bytes) -> EnrolledStation | None:
+        """The station that signs with this certificate."""
+
+    def get(self, name: StationName) -> EnrolledStation:
+        """The station of this name.
+
+        Raises:
+            IssuerRefusedError: there is none elsewhere (``station.unknown``).
+        """
+
+    def next_order(self, name: StationName) -> int:
+        """The number of the next order that is carried to it; it is given once."""
+
+
+LinkOf = Callable[[StationName, JobSeal], ProductionLink]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationDesk:
+    """Answers stations; ``link_of`` is the way into production for one of them."""
+
+    keys: ExchangeKeys
+    book: StationBook
+    link_of: LinkOf
+    clock: Clock
+
+    def answer(self, sealed: bytes) -> bytes:
+        """Follow a report that came over the network, and seal the answer to whoever signed it.
+
+        Raises:
+            PkiError: it is no sealed message, or its signature or certificate does not hold.
+            IssuerDataError: it is in no form of a report.
+            IssuerRefusedError: nobody known signed it (``station.unknown``), the station is dismissed
+                (``station.dismissed``), or its clock is wrong (``station.clock-wrong``).
+        """
+        station, report = self._open(sealed)
+        now = self.clock()
+        if abs(report.at - now) > CLOCK_LEEWAY:
+            raise IssuerRefusedError(
+                f"the report says {report.at:%Y-%m-%d %H:%M:%S}Z, and here it is {now:%Y-%m-%d %H:%M:%S}Z",
+                code="station.clock-wrong",
+                hint="set the clock of the station",
+            )
+        receipt: HandInReceipt | None = None
+        chips: tuple[ClaimedChip, ...] = ()
+        refusal: Refusal | None = None
+        try:
+            receipt = self._follow(station, report)
+            chips = self._claim(station, report)
+        except (IssuerRefusedError, IssuerDataError) as error:
+            refusal = _refusal_of(error)
+        order = StationOrder(
+            station=station.name,
+            at=now,
+            answers=message_digest(sealed),
+            receipt=receipt,
+            chips=chips,
+            refusal=refusal,
+        )
+        return self._seal(station, order)
+
+    def accept(self, sealed: bytes) -> tuple[EnrolledStation, HandInReceipt | None]:
+        """Follow a report that was carried; taking the same again changes nothing.
+
+        Raises:
+            PkiError, IssuerDataError, IssuerRefusedError: as ``answer``, and what the centre refuses of it.
+        """
+        station, report = self._open(sealed)
+        return station, self._follow(station, report)
+
+    def order(
+        self, name: StationName, serials: Sequence[Serial], *, batch: BatchId | None
+    ) -> tuple[bytes, tuple[ClaimedChip, ...]]:
+        """Give chips to a station that is not on the network: the sealed order, and what is in it.
+
+        A chip with which there is nothing to do is left out.
+
+        Raises:
+            IssuerRefusedError: the station is unknown or dismissed, or another one has a chip
+                (``station.claimed-elsewhere``).
+        """
+        station = self.book.get(name)
+        link = self.link_of(name, self.keys.job_seal(station.peer))
+        claimed = tuple(
+            each
+            for serial in serials
+            if (each := link.claim(serial, batch=batch)) is not None and each.is_claimed
+        )
+        order = StationOrder(
+            station=name,
+            at=self.clock(),
+            number=self.book.next_order(name),
+            receipt=HandInReceipt(through=station.head.sequence),
+            chips=claimed,
+        )
+        return self._seal(station, order), claimed
+
+    def _open(self, sealed: bytes) -> tuple[EnrolledStation, StationReport]:
+        opened = self.keys.open(sealed, purpose=MessagePurpose.RESULT_BUNDLE)
+        station = self.book.by_signer(opened.signer_certificate)
+        if station is None:
+            raise IssuerRefusedError(
+                "the message is signed by no station that is known here", code="station.unknown"
+            )
+        if station.dismissed_at is not None:
+            raise IssuerRefusedError(
+                f"station {station.name} was dismissed at {station.dismissed_at:%Y-%m-%d %H:%M:%S}Z",
+                code="station.dismissed",
+            )
+        self.keys.require_signed_by(opened, station.peer, is_station=True)
+        report = StationReport.from_bytes(opened.content)
+        if report.station != station.name:
+            raise IssuerRefusedError(
+                f"the report is of station {report.station}, but {station.name} signed it",
+                code="station.other-signer",
+            )
+        return station, report
+
+    def _follow(self, station: EnrolledStation, report: StationReport) -> HandInReceipt | None:
+        link = self.link_of(station.name, self.keys.job_seal(station.peer))
+        receipt = None
+        if report.events:
+            receipt = link.hand_in(report.events, head=report.head)
+        if report.day is not None:
+            link.close_day(report.day)
+        return receipt
+
+    def _claim(self, station: EnrolledStation, report: StationReport) -> tuple[ClaimedChip, ...]:
+        if report.wanted is None:
+            return ()
+        link = self.link_of(station.name, self.keys.job_seal(station.peer))
+        claimed = link.claim(report.wanted, batch=report.batch)
+        return () if claimed is None else (claimed,)
+
+    def _seal(self, station: EnrolledStation, order: StationOrder) -> bytes:
+        return self.keys.seal(
+            order.to_bytes(), purpose=MessagePurpose.JOB_BUNDLE, peer=station.peer
+        )
+
+
+def _refusal_of(error: IssuerError) -> Refusal:
+    return Refusal(code=error.code, text=str(error)[:_MAX_TEXT])

@@ -1,0 +1,128 @@
+"""A station on no network by commands: keys, certificates, orders and reports, from blank chips to a closed day."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from issuer.settings import remember
+from pki.cli import main as pki
+from simulators.image import CardImage
+from tests.integration.everybody import log_in_everybody
+from tests.integration.production.test_production_commands import (
+    TRANSPORT,
+    Commands,
+    commands,
+    make_pki,
+    office,
+)
+
+__all__ = ["commands", "office"]
+
+
+class StationHome(Commands):
+    """The home of a station with a database of its own, for its operators' accounts."""
+
+    def __init__(self, office: Commands) -> None:
+        super().__init__(office.directory, office._capsys)
+        self.home = office.directory / "station-2"
+        assert self.run("database", "upgrade") == 0
+        log_in_everybody(self.home)
+        pin = self.directory / "station.pin"
+        assert self.run("keys", "create", "--keystore", "file", "--pin-file", pin) == 0
+        # No signer wraps keys here, so the station derives them from master keys of its own.
+        key = self.write("transport-again.key", TRANSPORT.hex())
+        assert self.run("keys", "import-transport", key) == 0
+
+
+def certify(office: Commands, station: StationHome, authority: Path) -> None:
+    """Both sides make keys, the service authority certifies them, and they know each other."""
+    folder = office.directory / "certificates"
+    folder.mkdir()
+    for home, options, name in (
+        (office, [], "centre"),
+        (station, ["--station"], "station-2"),
+    ):
+        assert home.run("keys", "request-exchange", *options, "--name", name, "--out", folder) == 0
+    assert pki(["--home", str(authority), "service", "create-root"]) == 0
+    for request, kind, name in (
+        ("instance", "--instance", "centre"),
+        ("instance-signer", "--instance-signer", "centre"),
+        ("station", "--station", "station-2"),
+        ("station-signer", "--instance-signer", "station-2"),
+    ):
+        issue = [kind, "--id", request, "--name", name, "--request", f"{folder / request}.csr"]
+        out = ["--out", f"{folder / request}.cer"]
+        assert pki(["--home", str(authority), "service", "issue", *issue, *out]) == 0
+    [root] = authority.glob("**/service-root-1.cer")
+    (folder / "service-root.cer").write_bytes(root.read_bytes())
+    for copy in ("", "-signer"):
+        source = folder / f"instance{copy}.cer"
+        (folder / f"centre{copy}.cer").write_bytes(source.read_bytes())
+    assert office.run("keys", "install-exchange", folder) == 0
+    assert station.run("keys", "install-exchange", "--station", folder) == 0
+    enrol = ["--signer", folder / "station-signer.cer", "--certificate", folder / "station.cer"]
+    assert office.run("stations", "enrol", "station-2", *enrol) == 0
+
+
+def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
+    station = StationHome(office)
+    authority = make_pki(office.directory, "--test")
+    certify(office, station, authority)
+    remember(station.home, {"station": {"name": "station-2", "link": "bundle"}})
+    cvca = office.directory / "cvca" / "card-verifiable" / "VNMEMBER00001.cvcert"
+    assert station.run("keys", "import-trust-point", cvca) == 0
+    readers = [f"--reader=sim:{office.image(number)}" for number in (1, 2)]
+    order, report = office.directory / "order.p7m", office.directory / "report.p7m"
+
+    given = office.json("stations", "order", "station-2", "--blanks", 2, "--out", order)
+    assert (given["chips"], given["jobs"]) == (2, 0)
+    assert station.json("station", "bundle", "in", order)["chips"] == 2
+    made = station.json("station", "run", *readers, "--count", 2, "--timeout", 5)
+    assert (made["done"], made["events_waiting"] > 0) == (2, True)
+    assert station.json("station", "bundle", "out", report)["events"] == made["events_waiting"]
+    assert office.json("stations", "accept", report)["rejected"] == []
+
+    office.json("cards", "bind", "--all")
+    office.json("cards", "sign", "--all", "--pki", authority)
+    given = office.json("stations", "order", "station-2", "--signed", "--out", order)
+    assert (given["chips"], given["jobs"]) == (2, 2)
+    assert station.json("station", "bundle", "in", order)["jobs"] == 2
+    assert station.json("station", "run", *readers, "--count", 2, "--timeout", 5)["done"] == 2
+    day = station.json("station", "close-day")
+    assert (day["issued"], len(day["destroyed"])) == (2, 2)
+    station.json("station", "bundle", "out", report)
+    assert office.json("stations", "accept", report)["rejected"] == []
+    assert {each["state"] for each in office.json("cards", "list")} == {"issued"}
+    [known] = office.json("stations", "list")
+    assert (known["name"], known["is_elsewhere"]) == ("station-2", True)
+    # Nothing of a card can be read on the station's disk, nor in what was carried.
+    secrets = [CardImage.load(office.image(number)).secrets for number in (1, 2)]
+    carried = order.read_bytes() + report.read_bytes()
+    kept = b"".join(path.read_bytes() for path in (station.home / "stations").iterdir())
+    for each in secrets:
+        assert each.mrz_information is not None
+        assert each.mrz_information.encode() not in kept + carried
+
+    assert office.run("stations", "dismiss", "station-2") == 0
+    status, error = office.error("stations", "accept", report)
+    assert (status, "[station.dismissed]" in error) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["bundle", "out", "report.p7m"], "station.not-offline"),
+        (["reject", "0" * 20, "--reason", "none"], "station.not-claimed"),
+    ],
+)
+def test_what_a_station_of_this_home_refuses(office: Commands, words: list[Any], code: str) -> None:
+    status, error = office.error("station", *words)
+    assert (status, f"[{code}]" in error) == (1, True), error
+
+
+def test_a_station_without_certificates_says_what_to_do(office: Commands) -> None:
+    remember(office.home, {"station": {"link": "bundle"}})
+    status, error = office.error("station", "journal")
+    assert (status, "[exchange.not-installed]" in error) == (1, True), error
+    assert office.json("stations", "list") == []

@@ -1,0 +1,225 @@
+"""Stations over the network and on none: the same journal, the same chips, everything signed and sealed."""
+
+import base64
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.station_tables import StationClaimRow, StationDayRow
+from issuer.domain.chip import Serial
+from issuer.domain.production_events import StationName
+from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
+from issuer.services.visit_chip import VisitResult
+from issuer.stations.messages import StationOrder, StationReport
+from pki.errors import PkiError
+from pki.signed.sealed_message import MessagePurpose
+from simulators.faults import Fault, FaultKind
+from tests.integration.production.station_stage import ANNA, NOW, Stations, peer_of, prepared, rows
+
+FAR = StationName("far")
+
+
+def serials(cards: list[Any]) -> list[Serial]:
+    return [Serial(card.image.serial) for card in cards]
+
+
+def test_a_station_over_the_network_makes_cards_without_the_database(
+    workshop: Any, stations: Stations
+) -> None:
+    station = stations.over_the_network("far", stations.enrol("far"))
+    cards = prepared(workshop, station, 2)
+    assert [station.visit(card).result for card in cards] == [VisitResult.DONE] * 2
+    assert station.ledger.hand_in()
+    assert {row.state for row in rows(workshop, CardRow)} == {"issued"}
+    assert {event.station for event in rows(workshop, CardEventRow) if event.kind == "issued"} == {
+        "far"
+    }
+    record = station.close_day()
+    assert (record.issued, len(record.destroyed)) == (2, 2)
+    [day] = rows(workshop, StationDayRow)
+    assert (day.station, day.issued) == ("far", 2)
+
+
+def test_an_offline_station_makes_cards_from_orders_and_reports(
+    workshop: Any, stations: Stations
+) -> None:
+    station, bundles = stations.offline("far", stations.enrol("far"))
+    workshop.add_members(2)
+    workshop.receive(1, 2)
+    cards = [workshop.blank(number) for number in (1, 2)]
+    unknown = station.visit(cards[0])
+    assert (unknown.result, unknown.code) == (VisitResult.REFUSED, "station.not-in-bundle")
+
+    order, given = stations.desk.order(FAR, serials(cards), batch=None)
+    assert len(given) == 2
+    taken = bundles.take(order)
+    assert (taken.number, taken.chips, taken.jobs) == (1, 2, 0)
+    with pytest.raises(IssuerRefusedError) as again:
+        bundles.take(order)
+    assert again.value.code == "station.order-repeated"
+    assert [station.visit(card).result for card in cards] == [VisitResult.DONE] * 2
+    assert {row.state for row in rows(workshop, ChipRow)} == {"received"}
+
+    # The initialised serials travel up first.
+    report, count = bundles.report()
+    assert count == station.journal.head.sequence
+    for _ in range(2):
+        stations.desk.accept(report)
+    assert {row.state for row in rows(workshop, ChipRow)} == {"initialised"}
+    workshop.bind_and_sign()
+    order, given = stations.desk.order(FAR, serials(cards), batch=None)
+    taken = bundles.take(order)
+    assert (taken.chips, taken.jobs, taken.through) == (2, 2, count)
+
+    torn = station.visit(cards[0], Fault(kind=FaultKind.TEAR_DURING, at=20))
+    assert torn.result is VisitResult.INTERRUPTED
+    assert [station.visit(card).result for card in cards] == [VisitResult.DONE] * 2
+    record = station.close_day()
+    assert (record.issued, len(record.destroyed)) == (2, 2)
+    assert station.journal.jobs_held() == ()
+    report, _ = bundles.report()
+    for _ in range(2):
+        stations.desk.accept(report)
+    assert {row.state for row in rows(workshop, CardRow)} == {"issued"}
+    [day] = rows(workshop, StationDayRow)
+    assert (day.station, day.issued) == ("far", 2)
+    assert not [row for row in rows(workshop, StationClaimRow) if row.released_at is None]
+
+
+def test_an_order_does_not_put_back_what_the_station_has_done(
+    workshop: Any, stations: Stations
+) -> None:
+    station, bundles = stations.offline("far", stations.enrol("far"))
+    workshop.receive(1, 2)
+    cards = [workshop.blank(number) for number in (1, 2)]
+    bundles.take(stations.desk.order(FAR, serials(cards), batch=None)[0])
+    assert station.visit(cards[0]).result is VisitResult.DONE
+    torn = station.visit(cards[1], Fault(kind=FaultKind.TEAR_AFTER, at=12))
+    assert torn.result is VisitResult.INTERRUPTED
+    taken = bundles.take(stations.desk.order(FAR, serials(cards), batch=None)[0])
+    assert (taken.chips, taken.left_alone) == (0, 2)
+    assert station.visit(cards[1]).result is VisitResult.DONE
+
+
+def test_what_an_offline_station_has_nobody_else_gets(workshop: Any, stations: Stations) -> None:
+    station = stations.over_the_network("near", stations.enrol("near"))
+    stations.enrol("far")
+    workshop.receive(1)
+    card = workshop.blank(1)
+    stations.desk.order(FAR, serials([card]), batch=None)
+    refused = station.visit(card)
+    assert (refused.result, refused.code) == (VisitResult.REFUSED, "station.claimed-elsewhere")
+    stations.book.release(Serial(card.image.serial), account=ANNA)
+    [chip] = rows(workshop, ChipRow)
+    assert chip.held == "station.claim-released"
+    assert station.visit(card).code == "chip.held"
+
+
+def test_a_dismissed_station_is_heard_no_more_and_its_chips_are_held(
+    workshop: Any, stations: Stations
+) -> None:
+    station, bundles = stations.offline("far", stations.enrol("far"))
+    workshop.receive(1)
+    card = workshop.blank(1)
+    bundles.take(stations.desk.order(FAR, serials([card]), batch=None)[0])
+    station.visit(card)
+    report, _ = bundles.report()
+    assert stations.book.dismiss(FAR, account=ANNA) == (card.image.serial,)
+    with pytest.raises(IssuerRefusedError) as refused:
+        stations.desk.accept(report)
+    assert refused.value.code == "station.dismissed"
+    [chip] = rows(workshop, ChipRow)
+    assert (chip.state, chip.held) == ("received", "station.claim-released")
+
+
+def test_a_message_counts_only_as_its_signers_and_its_receivers(
+    stations: Stations,
+) -> None:
+    far = stations.enrol("far")
+    near = stations.office.party("near", sealed_as="station")
+    report = StationReport(station=FAR, at=NOW)
+    centre = peer_of(stations.centre)
+    by_a_stranger = stations.keys_of(near).seal(
+        report.to_bytes(), purpose=MessagePurpose.RESULT_BUNDLE, peer=centre
+    )
+    with pytest.raises(IssuerRefusedError) as refused:
+        stations.desk.accept(by_a_stranger)
+    assert refused.value.code == "station.unknown"
+    stations.book.enrol(StationName("near"), peer_of(near), account=ANNA)
+    with pytest.raises(IssuerRefusedError) as refused:
+        stations.desk.accept(by_a_stranger)
+    assert refused.value.code == "station.other-signer"
+    order_for_far, _ = stations.desk.order(FAR, [], batch=None)
+    _, bundles_of_near = stations.offline("near", near)
+    with pytest.raises(PkiError) as sealed:
+        bundles_of_near.take(order_for_far)
+    assert sealed.value.code == "sealed-message.other-receiver"
+    another_centre = stations.office.party("another")
+    forged = stations.keys_of(another_centre).seal(
+        StationOrder(station=FAR, at=NOW, number=7).to_bytes(),
+        purpose=MessagePurpose.JOB_BUNDLE,
+        peer=peer_of(far),
+    )
+    _, bundles = stations.offline("far", far)
+    with pytest.raises(IssuerRefusedError) as refused:
+        bundles.take(forged)
+    assert refused.value.code == "station.other-signer"
+    with pytest.raises(PkiError):
+        stations.desk.accept(order_for_far)
+
+
+def test_an_answer_that_was_kept_or_made_up_is_no_answer(workshop: Any, stations: Stations) -> None:
+    answers: list[bytes] = []
+    lie: list[bytes] = []
+
+    def transport(message: bytes) -> bytes:
+        answer = lie[0] if lie else stations.desk.answer(message)
+        answers.append(answer)
+        return answer
+
+    station = stations.over_the_network("far", stations.enrol("far"), transport)
+    [card] = prepared(workshop, station)
+    for rubbish in (answers[0], b"", b"0" * 100, base64.b64encode(answers[-1])):
+        lie[:] = [rubbish]
+        refused = station.visit(card)
+        assert (refused.result, refused.code) == (VisitResult.REFUSED, "station.link-lost")
+    lie.clear()
+    assert station.visit(card).result is VisitResult.DONE
+
+
+def test_a_station_whose_clock_is_wrong_is_not_answered(stations: Stations) -> None:
+    station = stations.over_the_network("far", stations.enrol("far"))
+    message: list[bytes] = []
+    keep = stations.over_the_network("far2", stations.enrol("far2"), message.append)
+    with pytest.raises((IssuerUnavailableError, TypeError)):
+        keep.link.claim(Serial(bytes(10)), batch=None)
+    stations.clock.now = NOW + timedelta(minutes=11)
+    with pytest.raises(IssuerRefusedError) as refused:
+        stations.desk.answer(message[0])
+    assert refused.value.code == "station.clock-wrong"
+    assert station.link.claim(Serial(bytes(10)), batch=None) is None
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40])
+def test_messages_have_one_form(cut: int) -> None:
+    report = StationReport(station=FAR, at=NOW).to_bytes()
+    order = StationOrder(station=FAR, at=NOW).to_bytes()
+    assert StationReport.from_bytes(report).to_bytes() == report
+    assert StationOrder.from_bytes(order).to_bytes() == order
+    for kind, content in ((StationReport, report), (StationOrder, order)):
+        for damaged in (content[:cut], content + b" ", content.replace(b"1", b"2", 1), b"[]"):
+            with pytest.raises(IssuerDataError):
+                kind.from_bytes(damaged)
+
+
+def test_a_station_of_this_process_and_one_elsewhere_have_different_names(
+    stations: Stations, workshop: Any
+) -> None:
+    workshop.receive(1)
+    stations.enrol("far")
+    here = stations.here("far")
+    with pytest.raises(IssuerRefusedError) as refused:
+        here.link.claim(Serial((1).to_bytes(10, "big")), batch=None)
+    assert refused.value.code == "station.name-taken"
