@@ -130,6 +130,11 @@ _COMMANDS: Final = {
         attribute="stock_app",
         help="The stock of chips.",
     ),
+    "batches": GuardedCommands(
+        module="issuer.cli_batches",
+        attribute="batches_app",
+        help="Batches of cards: open, freeze by two, sign, control, pack, hand over.",
+    ),
     "cards": GuardedCommands(
         module="issuer.cli_cards",
         attribute="cards_app",

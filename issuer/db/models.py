@@ -2,6 +2,7 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.batch_tables import AcknowledgementRow, BatchEventRow, BatchRequestRow, BatchRow
 from issuer.db.bundle_tables import (
     BundleConflictRow,
     BundleRow,
@@ -56,12 +57,16 @@ from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow
 
 __all__ = [
     "AccountRow",
+    "AcknowledgementRow",
     "AllottedNumberRow",
     "AssignmentRow",
     "AuditHeadRow",
     "AuditRecordRow",
     "Base",
     "BatchAuthorisationRow",
+    "BatchEventRow",
+    "BatchRequestRow",
+    "BatchRow",
     "BundleConflictRow",
     "BundleRow",
     "CardChangeRow",

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0021_handed_down"
-down_revision = "0020_operator_keys"
+revision = "0022_handed_down"
+down_revision = "0021_batches"
 branch_labels = None
 depends_on = None
 
