@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022_synchronisation"
-down_revision = "0021_handed_down"
+revision = "0023_synchronisation"
+down_revision = "0022_handed_down"
 branch_labels = None
 depends_on = None
 
