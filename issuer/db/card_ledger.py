@@ -282,7 +282,16 @@ class SqlCardLedger(SqlCardRegister):
 
 
 def read_secrets(sealer: Sealer, row: CardRow) -> CardSecrets:
-    """The secrets of a card's row."""
+    """The secrets of a card's row.
+
+    Raises:
+        IssuerRefusedError: ``card.secrets-destroyed``: it was handed over.
+    """
+    if not row.sealed_secrets:
+        raise IssuerRefusedError(
+            "the card was handed over, and its secrets were destroyed",
+            code="card.secrets-destroyed",
+        )
     return CardSecrets.from_bytes(
         sealer.open(row.sealed_secrets, purpose=_SECRETS, row=row.reference)
     )
@@ -304,6 +313,7 @@ def read_job(session: Session, sealer: Sealer, reference: CardReference) -> Card
     chip_key = None if chip_row is None else chip_of(chip_row).public_key
     if stored is None or chip_key is None:
         raise IssuerRefusedError("the card is not signed", code="card.not-signed")
+    secrets = read_secrets(sealer, card)
     contents = CardContents.from_bytes(sealer.open(stored.sealed, purpose=_CONTENTS, row=reference))
     files = dict(contents.files)
     if stored.security_object_file is not None:
@@ -312,7 +322,7 @@ def read_job(session: Session, sealer: Sealer, reference: CardReference) -> Card
         reference=reference,
         serial=Serial(card.serial),
         profile=card.profile,
-        secrets=read_secrets(sealer, card),
+        secrets=secrets,
         mrz_information=contents.mrz_information,
         contents=files,
         chip_key=chip_key,

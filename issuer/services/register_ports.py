@@ -23,6 +23,7 @@ from issuer.services.number_ports import NumberRepository
 from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.request_ports import DecisionRepository, RequestRepository
+from issuer.services.stock_ports import StockActRepository, StockRepository
 from issuer.services.subject_ports import SubjectRepository
 
 __all__ = [
@@ -191,6 +192,14 @@ class RegisterTransaction(Protocol):
     @property
     def numbers(self) -> NumberRepository:
         """The card numbers."""
+
+    @property
+    def stock(self) -> StockRepository:
+        """The stock of chips: sites and movements."""
+
+    @property
+    def stock_acts(self) -> StockActRepository:
+        """Closes of days, destructions, and the stop list."""
 
     @property
     def subjects(self) -> SubjectRepository:

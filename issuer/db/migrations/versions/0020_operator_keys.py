@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019_operator_keys"
-down_revision = "0018_bundles"
+revision = "0020_operator_keys"
+down_revision = "0019_stock"
 branch_labels = None
 depends_on = None
 
