@@ -14,7 +14,9 @@ from issuer.db.import_tables import ImportRowRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below
 from issuer.db.organisations import OrganisationRow
+from issuer.db.production_tables import CardRow
 from issuer.db.request_tables import DecisionRequestRow, DecisionRow, RequestEventRow, RequestRow
+from issuer.domain.card import CardState
 from issuer.domain.card_number import CardNumber
 from issuer.domain.decisions import DecisionId, DecisionState
 from issuer.domain.eligibility import Candidate
@@ -219,6 +221,18 @@ class SqlRequestRepository:
             sa.select(RequestRow.kind, sa.func.count()).group_by(RequestRow.kind), question
         )
         return {RequestKind(kind): count for kind, count in self._session.execute(query)}
+
+    def with_cards(self, request_ids: Collection[RequestId]) -> frozenset[RequestId]:
+        """See ``RequestRepository.with_cards``."""
+        found: set[RequestId] = set()
+        for part in _parts(sorted(set(request_ids))):
+            rows = self._session.scalars(
+                sa.select(CardRow.request_id).where(
+                    CardRow.request_id.in_(part), CardRow.state != CardState.CONDEMNED.value
+                )
+            )
+            found.update(RequestId(each) for each in rows)
+        return frozenset(found)
 
     def someone_took(
         self, account: AccountName, kinds: Collection[RequestEventKind], decision_id: DecisionId
