@@ -26,6 +26,7 @@ from issuer.bootstrap_keys import (
     open_issuer_keystore,
 )
 from issuer.bootstrap_operations import (
+    corrections_of,
     jobs_of_operations,
     operation_desk,
     running,
@@ -36,6 +37,7 @@ from issuer.bootstrap_reports import report_file, reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_station_desk import DeskKeys, installed_desk
+from issuer.bootstrap_stock import stock_of
 from issuer.bootstrap_web_people import oidc_login_of, request_rates_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
@@ -113,7 +115,13 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             scheme=opened.scheme,
             overview=Overviews(browsing=browsing, requests=requests.reading, clock=_now),
             operations=operations,
-            imports=Imports(register=opened.register, uploads=uploads, operations=operations),
+            imports=Imports(
+                register=opened.register,
+                uploads=uploads,
+                operations=operations,
+                corrections=corrections_of(opened),
+                clock=_now,
+            ),
             doubts=opened.doubts(),
             requests=requests,
             request_operations=RequestOperations(operations=operations),
@@ -128,6 +136,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             uploads=uploads,
             stations=installed_desk(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
+            stock=stock_of(opened.register),
             reports=reports,
             report_file=functools.partial(report_file, reports),
             idempotency=idempotency,

@@ -26,6 +26,7 @@ from issuer.services.request_office import RequestOffice
 from issuer.services.request_operations import RequestOperations
 from issuer.services.request_rates import RequestRates
 from issuer.services.second_factors import SecondFactors
+from issuer.services.stock_services import StockServices
 from issuer.services.upload_ports import Uploads
 from issuer.stations.desk import StationDesk
 
@@ -77,6 +78,7 @@ class ApiServices:
     uploads: Uploads
     stations: StationDesk | None
     member_template: Callable[[], bytes]
+    stock: StockServices
     reports: Reports
     report_file: Callable[..., bytes]
     idempotency: IdempotencyLedger

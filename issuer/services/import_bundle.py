@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from issuer.domain.bundle import Bundle, ConflictId
+from issuer.domain.bundle import Bundle, ConflictId, ConflictKind
 from issuer.domain.card_number import CardNumberScheme
 from issuer.domain.decisions import Decision, DecisionId
 from issuer.domain.instances import Instance, Side
@@ -33,6 +33,7 @@ from issuer.services.bundle_ports import (
     OwnInstance,
 )
 from issuer.services.enrol_instances import instance_record
+from issuer.services.number_ports import NumberMarkStore
 from issuer.services.places import Places
 from issuer.services.register_ports import (
     PortraitNormaliser,
@@ -41,6 +42,8 @@ from issuer.services.register_ports import (
     RegisterTransaction,
 )
 from issuer.services.request_ports import DocumentStore
+from issuer.services.status_ports import StatusMarkStore
+from issuer.services.take_handed_down import HandedDownTaking
 from issuer.services.take_members import Disagreement, MemberTaking
 from issuer.services.take_requests import RequestTaking
 
@@ -82,6 +85,9 @@ class BundleImport:
     normaliser: PortraitNormaliser
     policy: RequestPolicy
     scheme: CardNumberScheme
+    numbers: NumberMarkStore
+    statuses: StatusMarkStore
+    random_bytes: Callable[[int], bytes]
     clock: Callable[[], datetime]
     new_conflict_id: Callable[[], ConflictId]
     new_member_id: Callable[[], MemberId]
@@ -128,7 +134,8 @@ class BundleImport:
     def _demand(
         self, transaction: RegisterTransaction, instance: Instance, actor: Actor, now: datetime
     ) -> None:
-        code = instance.organisation if instance.side is Side.BELOW else self.own.organisation
+        is_above = instance.side is Side.ABOVE
+        code = self.own.organisation if is_above else instance.organisation
         place = Places(transaction.organisations).of(code)
         actor.demand(Right.EXCHANGE_BUNDLES, place=place, now=now)
 
@@ -157,7 +164,7 @@ class BundleImport:
             self.documents.put(document)
         pictures: dict[bytes, PortraitDigest] = {}
         for member in bundle.members:
-            if member.portrait not in pictures:
+            if member.portrait is not None and member.portrait not in pictures:
                 made = self.normaliser.normalise(bundle.attachments[member.portrait])
                 pictures[member.portrait] = self.portraits.put(made.image)
         return pictures
@@ -190,6 +197,8 @@ class _Taking:
         if self._bundle.lost_since is not None:
             # They were restored from a backup: all that they share with us is told again.
             self._transaction.exchange.forget_reports(self._instance.name)
+            self._transaction.exchange.forget_told(self._instance.name)
+        self._take_handed_down()
         self._take_requests(self._take_members(pictures), self._take_decisions())
         for each in self._disagreements:
             self._transaction.exchange.add_conflict(self._conflict(each))
@@ -231,6 +240,22 @@ class _Taking:
             ),
         )
 
+    def _take_handed_down(self) -> None:
+        taking = HandedDownTaking(
+            transaction=self._transaction,
+            instance=self._instance,
+            own=self._importing.own,
+            scheme=self._importing.scheme,
+            numbers=self._importing.numbers,
+            statuses=self._importing.statuses,
+            random_bytes=self._importing.random_bytes,
+            now=self._now,
+        )
+        for block in self._bundle.blocks:
+            self._note("blocks", taking.take_block(block), None)
+        for index_set in self._bundle.index_sets:
+            self._note("index-sets", taking.take_index_set(index_set), None)
+
     def _take_members(self, pictures: Mapping[bytes, PortraitDigest]) -> dict[MemberId, MemberId]:
         """Who the members are here, as far as that is settled."""
         if self._instance.side is Side.ABOVE:
@@ -251,6 +276,11 @@ class _Taking:
         known = self._transaction.exchange.linked_members(
             self._instance.name, [each.member_id for each in self._bundle.members]
         )
+        if self._instance.side is Side.SOURCE and (self._bundle.requests or self._bundle.decisions):
+            raise IssuerRefusedError(
+                f"instance {self._instance.name} is a member database, and states requests",
+                code="bundle.not-theirs",
+            )
         settled: dict[MemberId, MemberId] = {}
         for stated in self._bundle.members:
             taken = taking.take(
@@ -259,7 +289,32 @@ class _Taking:
             self._note("members", taken.outcome, taken.disagreement)
             if taken.member_id is not None:
                 settled[stated.member_id] = taken.member_id
+        self._look_for_gone()
         return settled
+
+    def _look_for_gone(self) -> None:
+        """Who was in no part of a full statement is no member there any more: a person says what became of them."""
+        exchange, name = self._transaction.exchange, self._instance.name
+        exchange.saw_members(
+            name, [each.member_id for each in self._bundle.members], self._bundle.sequence
+        )
+        if not self._bundle.is_full_end or self._bundle.full_since is None:
+            return
+        for link in exchange.unseen_members(name, since=self._bundle.full_since):
+            ours = self._transaction.members.get(link.member_id)
+            self._note(
+                "members",
+                "gone",
+                Disagreement(
+                    kind=ConflictKind.MEMBER,
+                    subject_id=link.remote_id.hex,
+                    member_id=link.member_id,
+                    organisation=ours.statement.organisation_code,
+                    code="bundle.gone",
+                    sentence=f"{name} states all its members, and the member is none of them",
+                    content=b"",
+                ),
+            )
 
     def _take_decisions(self) -> dict[DecisionId, Decision]:
         taking = self._requests()

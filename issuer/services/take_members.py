@@ -10,6 +10,7 @@ Nobody new is recorded who may be somebody known: that is for a person to say, t
 """
 
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,7 +30,8 @@ from issuer.domain.rights import AccountName
 from issuer.domain.vietnamese_text import likeness
 from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.services.bundle_ports import LinkedMember
-from issuer.services.export_bundle import member_cells
+from issuer.services.collect_bundle import member_cells
+from issuer.services.follow_members import follow_member
 from issuer.services.import_ports import Likeness
 from issuer.services.places import Places
 from issuer.services.register_ports import MemberNumbers, RegisterTransaction
@@ -48,13 +50,25 @@ class ReadMember:
     remote_id: MemberId
     version: int
     statement: MemberStatement
-    portrait: PortraitDigest
+    portrait: PortraitDigest | None
     portrait_source: PortraitDigest
 
     @property
     def cells(self) -> dict[str, str]:
         """What they state, as we write it."""
         return member_cells(self.statement)
+
+    @classmethod
+    def stated_in(cls, content: bytes) -> BundleMember:
+        """What was kept, as if it had come in a bundle; its portrait is here already."""
+        found = json.loads(content)
+        return BundleMember(
+            member_id=MemberId(uuid.UUID(hex=found["id"])),
+            version=found["version"],
+            cells=found["cells"],
+            portrait=None if found["portrait"] is None else bytes.fromhex(found["portrait"]),
+            portrait_source=bytes.fromhex(found["portrait_source"]),
+        )
 
     def content(self) -> bytes:
         """All of it, to be decided on later."""
@@ -63,7 +77,7 @@ class ReadMember:
                 "id": self.remote_id.hex,
                 "version": self.version,
                 "cells": self.cells,
-                "portrait": self.portrait.hex(),
+                "portrait": None if self.portrait is None else self.portrait.hex(),
                 "portrait_source": self.portrait_source.hex(),
             },
             sort_keys=True,
@@ -134,7 +148,7 @@ class MemberTaking:
             remote_id=stated.member_id,
             version=stated.version,
             statement=judged.statement,
-            portrait=portraits[stated.portrait],
+            portrait=None if stated.portrait is None else portraits[stated.portrait],
             portrait_source=PortraitDigest(stated.portrait_source),
         )
 
@@ -239,6 +253,12 @@ class MemberTaking:
         return self.instance.is_believed_for(place)
 
     def _record(self, read: ReadMember) -> MemberId:
+        if read.portrait is None:
+            raise IssuerRefusedError(
+                "the member is not known here, and comes without a picture",
+                code="bundle.no-portrait",
+                hint="membercard-issuer members import",
+            )
         known = self.transaction.members.several([read.remote_id])
         member = Member(
             member_id=self.new_member_id() if known else read.remote_id,
@@ -275,12 +295,16 @@ class MemberTaking:
             for column in (_Column.ORGANISATION_CODE, _Column.SERVED_IN)
             if column.value in cells
         }
-        return judge_member_row(
+        judged = judge_member_row(
             ListRow(number=1, cells=row),
             organisations=self.transaction.organisations.around(codes),
             scheme=self.scheme,
             today=self.now.date(),
         )
+        if isinstance(judged, tuple) or _Column.STANDING_SINCE.value in cells:
+            return judged
+        # A list for cards may leave this day out and mean another one; a register that states none means none.
+        return replace(judged, statement=replace(judged.statement, standing_since=None))
 
     def _change(self, ours: Member, read: ReadMember) -> None:
         changes = differences(ours.statement, read.statement)
@@ -303,6 +327,14 @@ class MemberTaking:
         ]
         self.transaction.members.change(after, lines)
         self._audit(after, "member.corrected", ",".join(each.column.value for each in changes))
+        follow_member(
+            self.transaction.cards,
+            after.member_id,
+            after.statement.standing,
+            {each.column for each in changes},
+            account=self.account,
+            at=self.now,
+        )
 
     def _link(self, read: ReadMember, member_id: MemberId) -> None:
         self.transaction.exchange.link_member(

@@ -23,6 +23,7 @@ from issuer.bootstrap_people import log_in_of
 from issuer.bootstrap_reports import report_file
 from issuer.bootstrap_requests import office_of_requests
 from issuer.bootstrap_second_factors import second_factors_of
+from issuer.bootstrap_stock import stock_of
 from issuer.db.base import Database
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger, SqlOperationLedger
@@ -70,6 +71,7 @@ from issuer.settings import PeopleSettings
 from issuer.storage.document_folder import FolderDocumentStore
 from issuer.storage.number_mark_file import FileNumberMarkStore
 from issuer.uploads.folder_uploads import FolderUploads
+from issuer.uploads.sealed_corrections import SealedCorrections
 
 ORIGIN = "https://console.example"
 PASSWORD = "mật khẩu của cô Lan"
@@ -309,7 +311,13 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         overview=Overviews(browsing=browsing, requests=requests.reading, clock=now),
         scheme=SCHEME,
         operations=operations,
-        imports=Imports(register=register, uploads=uploads, operations=operations),
+        imports=Imports(
+            register=register,
+            uploads=uploads,
+            operations=operations,
+            corrections=SealedCorrections(tmp_path / "corrections", lambda: SEALER, now),
+            clock=now,
+        ),
         doubts=DoubtDesk(
             register=register,
             store=portraits,
@@ -323,6 +331,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         uploads=uploads,
         stations=None,
         member_template=lambda: b"PK template",
+        stock=stock_of(register, clock=now),
         reports=reports,
         report_file=functools.partial(report_file, reports),
         idempotency=SqlIdempotencyLedger(database),

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0021_import_row_persons"
-down_revision = "0020_operator_keys"
+revision = "0024_import_row_persons"
+down_revision = "0023_synchronisation"
 branch_labels = None
 depends_on = None
 
