@@ -27,6 +27,7 @@ from issuer.db.operations import SqlOperationLedger
 from issuer.domain.audit_chain import ChainHead, first_head
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import Member, MemberId, MemberName, MemberStatement, PortraitDigest, Sex
+from issuer.domain.member_list import MemberColumn
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.identity.session_file import default_session_file, read_session
@@ -37,10 +38,6 @@ from simulators.population.appearance import draw_appearance
 from simulators.population.portrait import draw_portrait, encode_portrait
 from tests.integration.everybody import EVERYBODY, log_in_everybody
 
-COLUMNS = (
-    "earlier_card_number", "record_number", "citizen_number", "full_name", "birth_date", "sex", "place_of_birth",
-    "home_town", "ethnic_group", "admission_date", "recognition_date", "organisation_code", "standing", "portrait",
-)  # fmt: skip
 _QUICK = (
     "import issuer.services.operations as o, datetime; o.SILENCE = datetime.timedelta(seconds=1); "
 )
@@ -180,7 +177,7 @@ def imports_are_killed(home: Home, draw: Random, *, cycles: int) -> None:
         path = home.folder / f"{cycle}.csv"
         numbers = range(100 + cycle * 20, 100 + cycle * 20 + 20)
         path.write_text(
-            "\n".join([",".join(COLUMNS), *(person(number) for number in numbers)]), "utf-8"
+            "\n".join([",".join(MemberColumn), *(person(number) for number in numbers)]), "utf-8"
         )
         words = ("members", "import", path, "--portraits", portraits, "--format", "json")
         process = home.command(*words)
@@ -206,7 +203,7 @@ def person(number: int) -> str:
         "admission_date": "2015-02-03", "recognition_date": "2016-02-03", "organisation_code": "P", "standing": "official",
         "portrait": "portrait.jpg",
     }  # fmt: skip
-    return ",".join(cells[each] for each in COLUMNS)
+    return ",".join(cells.get(each, "") for each in MemberColumn)
 
 
 class Served:
@@ -258,6 +255,7 @@ def the_service_is_killed(home: Home, draw: Random, *, cycles: int) -> None:
         finally:
             kill(served.process)
         asking.join(60)
+        served.client.close()
         known = served.acknowledged
         home.check()
 
@@ -322,12 +320,14 @@ def test_a_killed_service_loses_nothing_acknowledged_and_is_ready_again(home: Ho
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_many_kills_lose_nothing_acknowledged(home: Home, kind: Callable[..., None]) -> None:
     kind(home, Random(3), cycles=25)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_many_kills_of_jobs_lose_no_operation(
     tmp_path: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
