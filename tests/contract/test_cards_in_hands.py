@@ -5,15 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from issuer.db.base import Database
-from issuer.db.schema import upgrade
 from issuer.domain.card import CardReference
 from issuer.domain.card_validity import EndReason
 from issuer.domain.rights import Actor, Role
 from issuer.errors import IssuerError
 from issuer.services.card_lifecycle import CardLifecycle
 from pki.signed.card_states import CardState
-from tests.contract.cards_stage import CELL, OTHER_CELL, CardsStage, person
+from tests.contract.cards_stage import CELL, OTHER_CELL, CardsStage, fresh_sqlite, person
 
 CLERK = person("clerk", Role.CLERK, at=CELL)
 STRANGER = person("stranger", Role.CLERK, Role.DECIDER, at=OTHER_CELL)
@@ -35,20 +33,9 @@ class World:
         self.lifecycle.report(self.card, reason, actor=actor, remark="mất ở chợ")
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("template") / "issuer.sqlite"
-    database = Database(f"sqlite:///{path}")
-    upgrade(database)
-    database.close()
-    return path.read_bytes()
-
-
 @pytest.fixture
-def world(tmp_path: Path, template: bytes) -> Iterator[World]:
-    path = tmp_path / "issuer.sqlite"
-    path.write_bytes(template)
-    database = Database(f"sqlite:///{path}")
+def world(tmp_path: Path) -> Iterator[World]:
+    database = fresh_sqlite(tmp_path)
     yield World(CardsStage(database))
     database.close()
 

@@ -23,7 +23,7 @@ from pki.signed.card_states import CardState, CardStates, check_transitions
 from pki.signed.status_list import StatusList, prepare_status_list
 from pki.signed.status_list_delta import StatusListDelta
 from simulators.authority import TestAuthority
-from tests.contract.cards_stage import LIST, NOW, CardsStage, person
+from tests.contract.cards_stage import LIST, NOW, CardsStage, fresh_sqlite, person
 from tests.unit.verifier.status_office import StatusOffice
 
 ADMINISTRATOR = person("administrator", Role.ADMINISTRATOR)
@@ -108,12 +108,11 @@ class Office:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
-    database = Database(
-        f"sqlite:///{tmp_path / 'issuer.sqlite'}"
-        if request.param == "sqlite"
-        else request.getfixturevalue("postgresql_url")
-    )
-    upgrade(database)
+    if request.param == "sqlite":
+        database = fresh_sqlite(tmp_path)
+    else:
+        database = Database(request.getfixturevalue("postgresql_url"))
+        upgrade(database)
     authority = TestAuthority.create(now=NOW - timedelta(days=2))
     yield Office(
         stage=CardsStage(database),
