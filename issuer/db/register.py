@@ -9,6 +9,7 @@ from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
 from issuer.db.bundle_conflicts import SqlExchange
 from issuer.db.bundle_seals import BundleSeals
+from issuer.db.card_dossiers import SqlCardDossiers
 from issuer.db.card_validity import SqlCardValidity
 from issuer.db.decisions import SqlDecisionRepository
 from issuer.db.directory import SqlMemberDirectory
@@ -26,7 +27,7 @@ from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.bundle_ports import ExchangeRepository
-from issuer.services.card_validity_ports import CardValidityRepository
+from issuer.services.card_validity_ports import CardDossiers, CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
 from issuer.services.number_ports import NumberRepository
@@ -68,6 +69,7 @@ class SqlRegisterTransaction:
         self.requests: RequestRepository = SqlRequestRepository(session)
         self.decisions: DecisionRepository = SqlDecisionRepository(session)
         self.cards: CardValidityRepository = SqlCardValidity(session)
+        self.card_dossiers: CardDossiers = SqlCardDossiers(session)
         self.numbers: NumberRepository = SqlNumberRepository(session, seals)
         self.exchange: ExchangeRepository = SqlExchange(
             session, lambda: BundleSeals(keys.open(session, is_writing=is_writing).sealer)
