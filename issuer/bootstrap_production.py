@@ -308,7 +308,7 @@ def open_production_office(home: Path) -> Iterator[ProductionOffice]:
     with open_register_home(home) as opened:
         yield ProductionOffice(
             scheme=opened.scheme,
-            stock=SqlStockLedger(opened.database, _now),
+            stock=SqlStockLedger(opened.database),
             cards=SqlCardRegister(opened.database, _now),
         )
 

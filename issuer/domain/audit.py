@@ -20,6 +20,7 @@ class AuditSubject(enum.StrEnum):
     ACCOUNT = "account"
     BUNDLE = "bundle"
     CARD = "card"
+    CHIP = "chip"
     DECISION = "decision"
     IMPORT = "import"
     MEMBER = "member"
@@ -27,6 +28,7 @@ class AuditSubject(enum.StrEnum):
     ORGANISATION = "organisation"
     REQUEST = "request"
     SERVICE = "service"
+    STOCK = "stock"
     STATION = "station"
 
 

@@ -77,6 +77,7 @@ class Right(enum.StrEnum):
     DESTROY_CARDS = "cards.destroy"
     READ_STOCK = "stock.read"
     WRITE_STOCK = "stock.write"
+    CLOSE_DAYS = "stock.close-days"
     EXCHANGE_BUNDLES = "bundles.exchange"
     READ_REPORTS = "reports.read"
     READ_AUDIT = "audit.read"
@@ -138,6 +139,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
             Right.READ_STOCK,
             Right.FREEZE_BATCHES,
             Right.CONTROL_QUALITY,
+            Right.CLOSE_DAYS,
             Right.DESTROY_CARDS,
         }
     ),
@@ -147,6 +149,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
             Right.READ_CARDS,
             Right.READ_STOCK,
             Right.WRITE_STOCK,
+            Right.CLOSE_DAYS,
             Right.DESTROY_CARDS,
             Right.HAND_OVER_CARDS,
             Right.REPORT_CARDS,
