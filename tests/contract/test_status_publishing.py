@@ -258,6 +258,30 @@ def test_a_card_that_changes_while_the_list_is_signed_is_in_the_next_one(office:
     assert (office.listed(1), office.waiting()) == (CardState.VALID, 0)
 
 
+def test_a_list_that_changed_in_many_places_is_marked_as_a_whole(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("issuer.services.publish_status._MANY", 1)
+    stage = office.stage
+    cards = [stage.hand_over(number, stage.add_member(number)) for number in range(1, 5)]
+    issue = office.signer.issue
+
+    def meanwhile(states: CardStates, *, days: int) -> bytes:
+        office.take(cards[0], ValidityEvent.SUSPENDED)
+        return issue(states, days=days)
+
+    office.signer.issue = meanwhile  # type: ignore[method-assign]  # for one list
+    assert office.publish().publication.changes == 4
+    # What the list says is marked, and not what has become of the card since.
+    assert (office.listed(1), office.waiting()) == (CardState.VALID, 1)
+    office.signer.issue = issue  # type: ignore[method-assign]  # as it was
+    for card in cards[1:]:
+        office.take(card, ValidityEvent.DATA_CHANGED)
+    assert office.publish().publication.changes == 4
+    assert (office.listed(1), office.listed(4)) == (CardState.SUSPENDED, CardState.DATA_STALE)
+    assert office.waiting() == 0
+
+
 def test_two_never_publish_at_once_and_a_signer_that_signs_something_else_is_found_out(
     office: Office,
 ) -> None:
