@@ -95,9 +95,13 @@ class CardValidityRepository(Protocol):
 
         Raises:
             IssuerRefusedError: ``card.unknown``; as ``apply``; a later card of the member was handed over
-                (``card.superseded``).
+                (``card.superseded``); its last day has passed (``card.expired``); the member gets no card
+                (``card.member-not-entitled``).
             TransitionError: the card is not *issued*.
         """
+
+    def expired(self, *, on: date) -> Sequence[CardReference]:
+        """The cards in their members' hands whose last day was before this one, and which have not ended."""
 
     def changes(self, reference: CardReference) -> Sequence[CardChange]:
         """What happened to a card's validity, in order."""

@@ -1,6 +1,7 @@
 """What people say of cards after the hand-over: rights, places, second persons, remarks."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from issuer.domain.card_validity import EndReason
 from issuer.domain.rights import Actor, Role
 from issuer.errors import IssuerError
 from issuer.services.card_lifecycle import CardLifecycle
+from issuer.services.expire_cards import CardExpiry
 from pki.signed.card_states import CardState
 from tests.contract.cards_stage import CELL, OTHER_CELL, CardsStage, fresh_sqlite, person
 
@@ -145,3 +147,33 @@ def test_a_card_that_nobody_knows_is_refused(world: World) -> None:
         code_of(lambda: world.lifecycle.report(unknown, EndReason.LOST, actor=CLERK, remark=""))
         == "card.unknown"
     )
+
+
+def test_the_calendar_ends_a_card_behind_its_last_day_and_hands_none_over(world: World) -> None:
+    stage = world.stage
+    last_day = stage.now.date()
+    first, second = (stage.add_member(number) for number in (5, 6))
+    card = stage.add_card(5, first, valid_until=last_day)
+    with stage.register.writing() as transaction:
+        transaction.cards.hand_over(card, to="m", account=CLERK.account, at=stage.now)
+    late = stage.add_card(6, second, valid_until=last_day)
+    expiry = CardExpiry(register=stage.register, clock=stage.clock, chunk_rows=1)
+    administrator = person("administrator", Role.ADMINISTRATOR)
+    assert expiry.run(actor=administrator) == 0
+    stage.now += timedelta(days=1)
+    with stage.register.writing() as transaction:
+        assert (
+            code_of(
+                lambda: transaction.cards.hand_over(
+                    late, to="m", account=CLERK.account, at=stage.now
+                )
+            )
+            == "card.expired"
+        )
+    assert expiry.run(actor=administrator) == 1
+    assert expiry.run(actor=administrator) == 0
+    with stage.register.reading() as transaction:
+        assert transaction.cards.get(card).validity.end is EndReason.EXPIRED
+        assert transaction.cards.get(late).validity.state is CardState.NOT_HANDED_OVER
+    assert world.state() is CardState.VALID
+    assert code_of(lambda: expiry.run(actor=CLERK)) == "right.missing"
