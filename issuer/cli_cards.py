@@ -18,6 +18,7 @@ from issuer.bootstrap_production import (
     open_production_office,
     read_authorisation,
 )
+from issuer.cli_card_dossier import card_dossier_app
 from issuer.cli_card_validity import card_validity_app
 from issuer.cli_context import (
     FormatOption,
@@ -54,6 +55,7 @@ cards_app = typer.Typer(help="The cards: bind, sign, list, hand over.", rich_mar
 
 # Without a name of their own, these become commands of the same object.
 cards_app.add_typer(card_validity_app)
+cards_app.add_typer(card_dossier_app)
 
 AllOption = Annotated[bool, typer.Option("--all", help="All that are due.")]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many.")]
