@@ -18,6 +18,8 @@ from verifier.cli_journal import journal_app
 from verifier.cli_office import office_app
 from verifier.cli_replay import REPLAY_EXAMPLES, replay, write_evidence, write_transcript
 from verifier.cli_terminal_network import terminal_app
+from verifier.cli_trust import trust_app
+from verifier.cli_watch import WATCH_EXAMPLES, watch
 from verifier.errors import UsageError, VerifierError
 from verifier.inspection.codes import CODES, to_markdown
 from verifier.inspection.messages import Language
@@ -62,6 +64,7 @@ app = typer.Typer(
 )
 reader_app = typer.Typer(help="The card readers of this computer.", rich_markup_mode=None)
 app.add_typer(reader_app, name="reader")
+app.add_typer(trust_app, name="trust")
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(terminal_app, name="terminal")
 app.add_typer(journal_app, name="journal")
@@ -276,6 +279,7 @@ def explain(
     return EXIT_DONE
 
 
+app.command(epilog=WATCH_EXAMPLES)(watch)
 app.command(epilog=REPLAY_EXAMPLES)(replay)
 app.command(epilog=SERVE_EXAMPLES)(serve)
 
