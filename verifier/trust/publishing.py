@@ -7,6 +7,7 @@ NUMBER-DIGEST.bundle          a whole bundle; the name has 16 digits of its SHA-
 FROM-TO-DIGEST.delta          what leads from one bundle to a later one
 """
 
+import re
 from pathlib import Path
 from typing import Final
 
