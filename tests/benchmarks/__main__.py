@@ -11,6 +11,7 @@ from rich.table import Table
 from tests.benchmarks.conversing import measure_conversing
 from tests.benchmarks.importing import measure_importing
 from tests.benchmarks.inspecting import measure_inspecting
+from tests.benchmarks.judging_service import measure_judging_service
 from tests.benchmarks.measure import Announce, Record
 from tests.benchmarks.personalising import measure_personalising
 from tests.benchmarks.publishing_status import measure_publishing
@@ -33,6 +34,7 @@ MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
     measure_signing_service,
     measure_importing,
     measure_terminal,
+    measure_judging_service,
 )
 
 
