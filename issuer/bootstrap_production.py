@@ -1,7 +1,6 @@
 """Puts card production together: keystore, ledgers, dialect and readers behind the ports."""
 
 import contextlib
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -126,7 +125,7 @@ class ProductionHome:
         return bind_cards(
             ledger=self.cards,
             profile=self.profile,
-            random_bytes=secrets.token_bytes,
+            random_bytes=self.keystore.random_bytes,
             marks=FileStatusMarkStore(self.opened.settings.status_marks_in(self.opened.home)),
             limit=limit,
         )
@@ -307,7 +306,7 @@ def open_production_office(home: Path) -> Iterator[ProductionOffice]:
     with open_register_home(home) as opened:
         yield ProductionOffice(
             scheme=opened.scheme,
-            stock=SqlStockLedger(opened.database, _now),
+            stock=SqlStockLedger(opened.database),
             cards=SqlCardRegister(opened.database, _now),
         )
 

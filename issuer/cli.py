@@ -121,7 +121,7 @@ _COMMANDS: Final = {
         help="The issuer's master keys.",
     ),
     "stock": GuardedCommands(
-        module="issuer.cli_production",
+        module="issuer.cli_stock",
         attribute="stock_app",
         help="The stock of chips.",
     ),

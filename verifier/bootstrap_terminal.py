@@ -19,7 +19,7 @@ from verifier.inspection.report import Verdict
 from verifier.inspection.snapshot import Phase
 from verifier.reading.awaited_reader import AwaitedReader
 from verifier.reading.watched_conversation import WatchedConversation
-from verifier.services.card_identity import card_identity
+from verifier.services.card_identity import card_identity, chip_identity
 from verifier.services.card_password import CardPassword
 from verifier.services.terminal import Terminal
 from verifier.services.terminal_ports import Examined, ProgressListener
@@ -185,6 +185,7 @@ class _Examination:
             explanation=explanation,
             purpose=self._purpose,
             card=card_identity(inspection.snapshot),
+            chip=chip_identity(inspection.snapshot),
             portrait=pictures[0] if pictures and report.verdict is Verdict.ACCEPTED else None,
         )
 

@@ -20,7 +20,14 @@ from verifier.services.terminal_service import TerminalService
 from verifier.trust.terminal_home import TerminalHome, read_page_address
 from verifier.typed_input import credentials_of
 
-__all__ = ["DEFAULT_LISTEN", "HomeOption", "home_of", "terminal_app"]
+__all__ = [
+    "DEFAULT_LISTEN",
+    "HomeOption",
+    "TerminalOption",
+    "TerminalPinFileOption",
+    "home_of",
+    "terminal_app",
+]
 
 DEFAULT_LISTEN: Final = "127.0.0.1:24831"
 _DEFAULT_HOME: Final = Path(".local/state/membercard-terminal")
@@ -37,6 +44,20 @@ HomeOption = Annotated[
         help="The terminal's own directory: its journal and what it is paired with. "
         "By default ~/.local/state/membercard-terminal.",
         envvar=["MEMBERCARD_VERIFIER_HOME", "STATE_DIRECTORY"],
+    ),
+]
+TerminalOption = Annotated[
+    Path,
+    typer.Option(
+        help="Directory with the terminal's certificates and key.",
+        envvar="MEMBERCARD_VERIFIER_TERMINAL",
+    ),
+]
+TerminalPinFileOption = Annotated[
+    Path,
+    typer.Option(
+        help="File with the PIN of the terminal's key.",
+        envvar="MEMBERCARD_VERIFIER_TERMINAL_PIN_FILE",
     ),
 ]
 PageFileOption = Annotated[

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from issuer.api.answering_errors import install_error_handlers
+from issuer.api.authorisation_routes import authorisation_router
 from issuer.api.boundary import Boundary
 from issuer.api.decision_routes import decision_router
 from issuer.api.gate import check_routes
@@ -16,6 +17,7 @@ from issuer.api.operation_routes import operation_router
 from issuer.api.organisation_routes import organisation_router
 from issuer.api.overview_routes import overview_router
 from issuer.api.pages.audit_pages import audit_page_router
+from issuer.api.pages.authorisation_pages import authorisation_page_router
 from issuer.api.pages.decision_pages import decision_page_router
 from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_pages import member_page_router
@@ -53,6 +55,7 @@ _ROUTERS: Final = (
     import_router,
     request_router,
     decision_router,
+    authorisation_router,
     operation_router,
     report_router,
     station_router,
@@ -64,6 +67,7 @@ _ROUTERS: Final = (
     member_page_router,
     organisation_page_router,
     decision_page_router,
+    authorisation_page_router,
     request_page_router,
     import_page_router,
     questionable_router,
@@ -71,7 +75,9 @@ _ROUTERS: Final = (
     audit_page_router,
     report_page_router,
 )
-_UPLOAD_PATHS: Final = frozenset({"/v1/imports", "/imports", "/v1/decisions", "/decisions/prepare"})
+_UPLOAD_PATHS: Final = frozenset(
+    {"/v1/imports", "/imports", "/v1/decisions", "/decisions/prepare", "/security-keys/certificate"}
+)
 
 
 def create_app(services: ApiServices) -> FastAPI:

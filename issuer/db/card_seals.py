@@ -5,6 +5,7 @@ from typing import Final
 from issuer.db.sealing import Sealer
 from issuer.domain.card import CardReference
 from issuer.domain.card_secrets import CardSecrets
+from issuer.errors import IssuerRefusedError
 
 __all__ = ["CONTENTS_PURPOSE", "document_number_digest", "open_secrets", "seal_secrets"]
 
@@ -22,8 +23,14 @@ def open_secrets(sealer: Sealer, sealed: bytes, reference: bytes) -> CardSecrets
     """The secrets of a card's row.
 
     Raises:
+        IssuerRefusedError: ``card.secrets-destroyed``: it was handed over.
         IssuerUnavailableError: ``production.seal-broken``.
     """
+    if not sealed:
+        raise IssuerRefusedError(
+            "the card was handed over, and its secrets were destroyed",
+            code="card.secrets-destroyed",
+        )
     return CardSecrets.from_bytes(
         sealer.open(sealed, purpose=_SECRETS, row=CardReference(reference))
     )

@@ -44,6 +44,14 @@ from issuer.db.request_tables import (
 )
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
 from issuer.db.status_tables import StatusPublicationRow
+from issuer.db.stock_tables import (
+    DayCloseRow,
+    DestructionChipRow,
+    DestructionRow,
+    StockMovementRow,
+    StockSiteRow,
+    StockStopRow,
+)
 from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
@@ -65,8 +73,11 @@ __all__ = [
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "DayCloseRow",
     "DecisionRequestRow",
     "DecisionRow",
+    "DestructionChipRow",
+    "DestructionRow",
     "DisclosureRow",
     "ErasureRow",
     "FileToDestroyRow",
@@ -97,4 +108,7 @@ __all__ = [
     "StationRow",
     "StatusListRow",
     "StatusPublicationRow",
+    "StockMovementRow",
+    "StockSiteRow",
+    "StockStopRow",
 ]

@@ -72,6 +72,12 @@ TABLES: Final[Mapping[str, Holding]] = {
     "station_days": Holding.STAFF,
     "stations": Holding.NOBODY,
     "status_lists": Holding.NOBODY,
+    "stock_day_closes": Holding.STAFF,
+    "stock_destruction_chips": Holding.NOBODY,
+    "stock_destructions": Holding.STAFF,
+    "stock_movements": Holding.STAFF,
+    "stock_sites": Holding.NOBODY,
+    "stock_stops": Holding.STAFF,
     "status_publications": Holding.NOBODY,
 }
 

@@ -209,7 +209,8 @@ def condemn_rows(
             )
         card.state = next_card_state(CardState(card.state), CardEvent.CONDEMNED).value
         card.condemned_for = code
-        if was_working:
+        if was_working and card.ended_for is None:
+            # One that has ended otherwise never counts again anyway.
             end = ValidityStep(
                 event=ValidityEvent.ENDED,
                 account=BY_ITSELF if by.account is None else AccountName(by.account),

@@ -27,6 +27,8 @@ class ChipRow(Base):
             name="key",
         ),
         sa.CheckConstraint("(state = 'condemned') = (condemned_for IS NOT NULL)", name="condemned"),
+        sa.CheckConstraint("NOT is_stolen OR state = 'condemned'", name="stolen"),
+        sa.Index("ix_chips_site_state", "site", "state"),
     )
 
     serial: Mapped[bytes] = mapped_column(sa.LargeBinary(10), primary_key=True)
@@ -37,6 +39,10 @@ class ChipRow(Base):
     condemned_for: Mapped[str | None] = mapped_column(sa.String(80))
     delivery: Mapped[str] = mapped_column(sa.String(200))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    site: Mapped[str] = mapped_column(sa.ForeignKey("stock_sites.code"))
+    sampled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    destroyed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    is_stolen: Mapped[bool] = mapped_column(server_default=sa.false())
 
 
 class StatusListRow(Base):

@@ -23,6 +23,8 @@ from issuer.db.organisations import SqlOrganisationRepository
 from issuer.db.people import SqlAccountRepository
 from issuer.db.requests import SqlRequestRepository
 from issuer.db.sealing import Sealer
+from issuer.db.stock_accounts import SqlStockRepository
+from issuer.db.stock_acts import SqlStockActRepository
 from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
@@ -39,6 +41,7 @@ from issuer.services.register_ports import (
     RegisterTransaction,
 )
 from issuer.services.request_ports import DecisionRepository, RequestRepository
+from issuer.services.stock_ports import StockActRepository, StockRepository
 from issuer.services.subject_ports import SubjectRepository
 
 __all__ = ["SqlRegister"]
@@ -77,7 +80,7 @@ class SqlRegisterTransaction:
         self.subjects: SubjectRepository = SqlSubjectRepository(session, seals)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)
         self.imports: ImportLedger = SqlImportLedger(
-            session, lambda: ImportSeals(keys.open(session, is_writing=is_writing).sealer)
+            session, lambda: ImportSeals(keys.open(session, is_writing=is_writing).sealer), seals
         )
         self.people: AccountRepository = SqlAccountRepository(session)
         self.sessions: SessionRepository = SqlSessionRepository(session)
@@ -86,6 +89,8 @@ class SqlRegisterTransaction:
         self.batches: BatchRepository = SqlBatchRepository(session, card_sealer)
         self.cards: CardValidityRepository = SqlCardValidity(session)
         self.numbers: NumberRepository = SqlNumberRepository(session, seals)
+        self.stock: StockRepository = SqlStockRepository(session)
+        self.stock_acts: StockActRepository = SqlStockActRepository(session)
         self.exchange: ExchangeRepository = SqlExchange(
             session, lambda: BundleSeals(keys.open(session, is_writing=is_writing).sealer)
         )

@@ -62,6 +62,7 @@ class RequestRow(Base):
             postgresql_where=sa.text(_NUMBERED),
         ),
         sa.Index("ix_requests_member_id", "member_id"),
+        sa.Index("ix_requests_card_number", "card_number"),
         sa.Index("ix_requests_created_at_id", "created_at", "id"),
         sa.Index("ix_requests_state_created_at_id", "state", "created_at", "id"),
         sa.Index(

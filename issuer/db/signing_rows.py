@@ -172,6 +172,7 @@ def _journal(
 
 
 def _job(sealer: Sealer, card: CardRow, stored: CardContentsRow, chip: ChipRow) -> CardJob:
+    secrets = open_secrets(sealer, card.sealed_secrets, card.reference)
     contents = CardContents.from_bytes(
         sealer.open(stored.sealed, purpose=CONTENTS_PURPOSE, row=card.reference)
     )
@@ -185,7 +186,7 @@ def _job(sealer: Sealer, card: CardRow, stored: CardContentsRow, chip: ChipRow) 
         reference=CardReference(card.reference),
         serial=Serial(card.serial),
         profile=card.profile,
-        secrets=open_secrets(sealer, card.sealed_secrets, card.reference),
+        secrets=secrets,
         mrz_information=contents.mrz_information,
         contents=files,
         chip_key=chip_key,

@@ -21,6 +21,7 @@ class AuditSubject(enum.StrEnum):
     BATCH = "batch"
     BUNDLE = "bundle"
     CARD = "card"
+    CHIP = "chip"
     DECISION = "decision"
     IMPORT = "import"
     MEMBER = "member"
@@ -28,6 +29,7 @@ class AuditSubject(enum.StrEnum):
     ORGANISATION = "organisation"
     REQUEST = "request"
     SERVICE = "service"
+    STOCK = "stock"
     STATION = "station"
 
 

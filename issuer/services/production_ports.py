@@ -120,40 +120,13 @@ class JobToKeep:
 
 
 class StockLedger(Protocol):
-    """The stock of chips, for the office."""
-
-    def receive(self, serials: Sequence[Serial], *, delivery: str) -> int:
-        """Take chips into the stock, all or none; how many were new.
-
-        A serial that is in the stock already is left as it is, so a delivery list can be taken twice.
-        """
+    """The stock of chips, to look at."""
 
     def chips(self) -> tuple[ChipRecord, ...]:
         """The whole stock, by serial."""
 
     def journal(self, *, serial: Serial | None = None) -> tuple[JournalEvent, ...]:
         """All that ever happened, or all that happened to one chip, in order."""
-
-    def release(self, serial: Serial) -> None:
-        """Let stations take a held chip again.
-
-        Raises:
-            IssuerRefusedError: the chip is unknown (``chip.not-in-stock``) or not held (``chip.not-held``).
-        """
-
-    def condemn(
-        self, serial: Serial, *, code: str, detail: str = "", is_destroyed: bool = False
-    ) -> None:
-        """Take a chip, and the card bound to it, out of production for good.
-
-        A card whose lock was intended may work already, and its member gets another one: so it must be known
-        to be destroyed.
-
-        Raises:
-            IssuerRefusedError: the chip is unknown (``chip.not-in-stock``), or may work and is not destroyed
-                (``card.may-be-operational``).
-            TransitionError: it is condemned already, or its card was handed over.
-        """
 
 
 class CardRegister(Protocol):

@@ -19,18 +19,18 @@ from issuer.services.batch_ports import BatchRepository
 from issuer.services.bundle_ports import ExchangeRepository
 from issuer.services.card_validity_ports import CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
-from issuer.services.import_ports import ImportLedger
+from issuer.services.import_ports import ImportLedger, Likeness
 from issuer.services.number_ports import NumberRepository
 from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.request_ports import DecisionRepository, RequestRepository
+from issuer.services.stock_ports import StockActRepository, StockRepository
 from issuer.services.subject_ports import SubjectRepository
 
 __all__ = [
     "EvidenceStore",
     "HistoryPage",
     "HistoryPosition",
-    "Likeness",
     "MemberNumbers",
     "MemberPage",
     "MemberRepository",
@@ -51,14 +51,6 @@ class MemberNumbers:
     record_number: RecordNumber = field(repr=False)
     citizen_number: CitizenNumber = field(repr=False)
     earlier_card_number: CardNumber | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Likeness:
-    """By what two records of one person are likely to be alike."""
-
-    full_name: str = field(repr=False)
-    birth_date: date = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +197,14 @@ class RegisterTransaction(Protocol):
     @property
     def numbers(self) -> NumberRepository:
         """The card numbers."""
+
+    @property
+    def stock(self) -> StockRepository:
+        """The stock of chips: sites and movements."""
+
+    @property
+    def stock_acts(self) -> StockActRepository:
+        """Closes of days, destructions, and the stop list."""
 
     @property
     def subjects(self) -> SubjectRepository:

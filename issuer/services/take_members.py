@@ -30,8 +30,9 @@ from issuer.domain.vietnamese_text import likeness
 from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.services.bundle_ports import LinkedMember
 from issuer.services.export_bundle import member_cells
+from issuer.services.import_ports import Likeness
 from issuer.services.places import Places
-from issuer.services.register_ports import Likeness, MemberNumbers, RegisterTransaction
+from issuer.services.register_ports import MemberNumbers, RegisterTransaction
 
 __all__ = ["Disagreement", "MemberTaking", "ReadMember", "TakenMember"]
 

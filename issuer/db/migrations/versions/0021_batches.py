@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019_batches"
-down_revision = "0018_bundles"
+revision = "0021_batches"
+down_revision = "0020_operator_keys"
 branch_labels = None
 depends_on = None
 
