@@ -94,20 +94,8 @@ def open_batch(
 ) -> DemoBatch:
     """A batch with the requests of a decision, or a few of them."""
     begin_work(demo, home, "controller", quiet=quiet)
-    made = json.loads(
-        demo.run(
-            *acting(home, "operator"),
-            "batches",
-            "create",
-            "--receiver",
-            _RECEIVER,
-            "--decision",
-            decision,
-            "--format",
-            "json",
-            quiet=True,
-        )  # fmt: skip
-    )
+    words = ("--receiver", _RECEIVER, "--decision", decision, "--format", "json")
+    made = json.loads(demo.run(*acting(home, "operator"), "batches", "create", *words, quiet=True))
     batch = DemoBatch(demo=demo, home=home, batch_id=made["batch_id"], decision=decision)
     some = () if limit is None else ("--limit", str(limit))
     batch.run("operator", "fill", *some, quiet=quiet)
