@@ -17,11 +17,13 @@ from issuer.bootstrap_keys import (
     open_issuer_keystore,
 )
 from issuer.db.card_ledger import SqlCardLedger, SqlCardRegister
+from issuer.db.production_rows import Producer
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
 from issuer.db.station_ledger import SqlStationLedger
 from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card_number import CardNumberScheme
+from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.personalisation.chip_keys import (
     CARD_DATA_KEY_ID,
@@ -66,6 +68,8 @@ __all__ = [
 
 _TRUST_POINTS_DIRECTORY = "trust-points"
 _MAX_KEY_FILE_BYTES = 1024
+_IN_PROCESS = "in-process"
+"""The station of commands that work over the database itself, without a journal of their own."""
 _TRANSPORT_KEY_CHARACTERS = 64
 
 
@@ -94,6 +98,7 @@ class ProductionHome:
     profile: CardProfile
     cards: CardLedger
     station_ledger: SqlStationLedger
+    card_sealer: Sealer = field(repr=False)
     keystore: KeystoreThread
     sealer: Sealer = field(repr=False)
 
@@ -186,6 +191,7 @@ class ProductionHome:
         count: int | None,
         patience: float | None,
         on_event: Callable[[StationEvent], None],
+        account: AccountName,
         chip_keys: ChipKeys | None = None,
     ) -> Station:
         """A station over readers by name; the chips' keys are derived here unless ``chip_keys`` are given.
@@ -197,7 +203,12 @@ class ProductionHome:
             Workbench(
                 task=task,
                 profile=self.profile,
-                ledger=self.station_ledger,
+                ledger=SqlStationLedger(
+                    self.opened.database,
+                    _now,
+                    self.card_sealer,
+                    by=Producer(station=_IN_PROCESS, account=account),
+                ),
                 chip_keys=chip_keys
                 or MasterKeyChipKeys(self.keystore, lengths=self.profile.personalisation),
                 dialect=dialect_of(self.profile),
@@ -337,6 +348,7 @@ def open_production_home(
                 profile=profile,
                 cards=SqlCardLedger(opened.database, _now, sealer),
                 station_ledger=SqlStationLedger(opened.database, _now, sealer),
+                card_sealer=sealer,
                 keystore=keystore,
                 sealer=sealer,
             )
