@@ -36,6 +36,7 @@ from issuer.bootstrap_reports import report_file, reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_station_desk import DeskKeys, installed_desk
+from issuer.bootstrap_stock import stock_of
 from issuer.bootstrap_web_people import oidc_login_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
@@ -127,6 +128,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             uploads=uploads,
             stations=installed_desk(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
+            stock=stock_of(opened.register),
             reports=reports,
             report_file=functools.partial(report_file, reports),
             idempotency=idempotency,

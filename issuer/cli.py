@@ -115,6 +115,11 @@ _COMMANDS: Final = {
         attribute="bundles_app",
         help="Bundles between registers: signed, sealed files.",
     ),
+    "conflicts": GuardedCommands(
+        module="issuer.cli_conflicts",
+        attribute="conflicts_app",
+        help="What other instances state and this register does not: list, settle.",
+    ),
     "keys": GuardedCommands(
         module="issuer.cli_production",
         attribute="keys_app",

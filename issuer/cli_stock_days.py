@@ -122,7 +122,7 @@ def close_command(
         actor = command_context(context).actor
         closed = stock.days.close(DayCloseId(count), actor=actor)
         if protocol is not None:
-            site = stock.room.account(closed.site, actor=actor).site
+            site = stock.room.site(closed.site, actor=actor)
             write_paper(protocol, day_close_pdf(closed, site))
     standard_output().print(
         f"Site {closed.site} has closed {closed.day.isoformat()}.", markup=False
@@ -148,7 +148,7 @@ def protocol_command(
         stock = stock_of(opened.register)
         actor = command_context(context).actor
         close = stock.days.show(DayCloseId(count), actor=actor)
-        site = stock.room.account(close.site, actor=actor).site
+        site = stock.room.site(close.site, actor=actor)
     write_paper(out, day_close_pdf(close, site))
     standard_output().print(f"The protocol is in {out}.", markup=False)
 

@@ -93,7 +93,7 @@ def confirm_command(
         actor = command_context(context).actor
         made = stock.destructions.confirm(DestructionId(destruction), chips=chips, actor=actor)
         if protocol is not None:
-            site = stock.room.account(made.destruction.site, actor=actor).site
+            site = stock.room.site(made.destruction.site, actor=actor)
             write_paper(protocol, destruction_pdf(made, site))
     standard_output().print(f"{made.destruction.chips} chips are destroyed.")
 
@@ -134,7 +134,7 @@ def protocol_command(
         stock = stock_of(opened.register)
         actor = command_context(context).actor
         made = stock.destructions.show(DestructionId(destruction), actor=actor)
-        site = stock.room.account(made.destruction.site, actor=actor).site
+        site = stock.room.site(made.destruction.site, actor=actor)
     write_paper(out, destruction_pdf(made, site))
     standard_output().print(f"The protocol is in {out}.", markup=False)
 

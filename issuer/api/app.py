@@ -30,6 +30,8 @@ from issuer.api.pages.report_pages import report_page_router
 from issuer.api.pages.request_pages import request_page_router
 from issuer.api.pages.security_key_pages import security_key_router
 from issuer.api.pages.shell_pages import shell_router
+from issuer.api.pages.stock_end_pages import stock_end_page_router
+from issuer.api.pages.stock_pages import stock_page_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
 from issuer.api.report_routes import report_router
@@ -37,6 +39,7 @@ from issuer.api.request_routes import request_router
 from issuer.api.service_routes import service_router
 from issuer.api.session_routes import session_router
 from issuer.api.station_routes import station_router
+from issuer.api.stock_routes import stock_router
 
 __all__ = ["bounded", "create_app", "describe"]
 
@@ -58,6 +61,7 @@ _ROUTERS: Final = (
     authorisation_router,
     operation_router,
     report_router,
+    stock_router,
     station_router,
     service_router,
     shell_router,
@@ -74,9 +78,18 @@ _ROUTERS: Final = (
     people_page_router,
     audit_page_router,
     report_page_router,
+    stock_page_router,
+    stock_end_page_router,
 )
 _UPLOAD_PATHS: Final = frozenset(
-    {"/v1/imports", "/imports", "/v1/decisions", "/decisions/prepare", "/security-keys/certificate"}
+    {
+        "/v1/imports",
+        "/imports",
+        "/v1/decisions",
+        "/decisions/prepare",
+        "/security-keys/certificate",
+        "/stock/receive",
+    }
 )
 
 

@@ -9,13 +9,14 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from issuer.db.bulk import bulk_insert
 from issuer.db.card_seals import document_number_digest, seal_secrets
+from issuer.db.handed_down import given_lists
 from issuer.db.production_rows import journal
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow, StatusListRow
 from issuer.db.sealing import Sealer
 from issuer.domain.card import CardEvent, CardState
 from issuer.domain.chip import ChipState, Serial
 from issuer.domain.status_allotment import StatusListRoom
-from issuer.errors import ConflictError
+from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.production_ports import NewCard
 from issuer.services.status_ports import StatusMarkStore
 
@@ -51,26 +52,41 @@ def status_list_with_room(
     marks: StatusMarkStore,
     at: datetime,
 ) -> StatusListRoom:
-    """A list of ``size`` positions that is not used up, locked; a new one where there is none."""
-    newest = session.scalars(
+    """A list of ``size`` positions that is not used up, locked; a new one where there is none.
+
+    A register that was handed sets of indices draws from these alone.
+
+    Raises:
+        IssuerRefusedError: the sets are used up (``status.sets-used-up``).
+    """
+    given = given_lists(session)
+    newest = (
         sa.select(StatusListRow)
-        .where(StatusListRow.size == size)
+        .where(StatusListRow.size == size, StatusListRow.is_shared.is_(False))
         .order_by(StatusListRow.created_at.desc(), StatusListRow.list_id)
-        .limit(1)
         .with_for_update()
-    ).one_or_none()
-    # A list without its mark was begun before the database was restored: nobody knows what was drawn since.
-    drawn = None if newest is None else marks.drawn(newest.list_id, size=size)
-    if newest is not None and drawn is not None:
+    )
+    query = newest.where(StatusListRow.list_id.in_(given)) if given else newest.limit(1)
+    for each in session.scalars(query).all():
+        # A list without its mark was begun before the database was restored: nobody knows what was drawn since.
+        drawn = marks.drawn(each.list_id, size=size)
+        if drawn is None:
+            continue
         taken = session.scalars(
-            sa.select(CardRow.status_index).where(CardRow.status_list == newest.list_id)
+            sa.select(CardRow.status_index).where(CardRow.status_list == each.list_id)
         )
-        found = StatusListRoom(list_id=newest.list_id, size=size, taken=drawn.union(taken))
+        found = StatusListRoom(list_id=each.list_id, size=size, taken=drawn.union(taken))
         if found.room:
             return found
+    if given:
+        raise IssuerRefusedError(
+            "the sets of status indices that were handed to this register are used up",
+            code="status.sets-used-up",
+            hint="the instance above gives another one: membercard-issuer instances give-indices",
+        )
     list_id = draw_list_id()
     marks.begin(list_id, size=size)
-    session.add(StatusListRow(list_id=list_id, size=size, created_at=at))
+    session.add(StatusListRow(list_id=list_id, size=size, created_at=at, is_shared=False))
     journal(session, "status-list-begun", at=at, detail=list_id.hex())
     session.flush()
     return StatusListRoom(list_id=list_id, size=size)

@@ -23,7 +23,7 @@ def open_secrets(sealer: Sealer, sealed: bytes, reference: bytes) -> CardSecrets
     """The secrets of a card's row.
 
     Raises:
-        IssuerRefusedError: ``card.secrets-destroyed``: it was handed over.
+        IssuerRefusedError: the card was handed over (``card.secrets-destroyed``).
         IssuerUnavailableError: ``production.seal-broken``.
     """
     if not sealed:

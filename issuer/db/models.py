@@ -9,6 +9,7 @@ from issuer.db.bundle_tables import (
     InstanceRow,
     LinkedMemberRow,
     LinkedRequestRow,
+    StatusIndexSetRow,
 )
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
@@ -106,6 +107,7 @@ __all__ = [
     "StationClaimRow",
     "StationDayRow",
     "StationRow",
+    "StatusIndexSetRow",
     "StatusListRow",
     "StatusPublicationRow",
     "StockMovementRow",

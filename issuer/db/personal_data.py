@@ -71,6 +71,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "station_claims": Holding.NOBODY,
     "station_days": Holding.STAFF,
     "stations": Holding.NOBODY,
+    "status_index_sets": Holding.NOBODY,
     "status_lists": Holding.NOBODY,
     "stock_day_closes": Holding.STAFF,
     "stock_destruction_chips": Holding.NOBODY,

@@ -53,6 +53,8 @@ class StatusListRow(Base):
     list_id: Mapped[bytes] = mapped_column(sa.LargeBinary(8), primary_key=True)
     size: Mapped[int] = mapped_column(sa.Integer)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    is_shared: Mapped[bool]
+    """Other instances have sets of it, and no card is bound to it here."""
 
 
 class CardRow(Base):

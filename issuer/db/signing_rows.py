@@ -172,6 +172,7 @@ def _journal(
 
 
 def _job(sealer: Sealer, card: CardRow, stored: CardContentsRow, chip: ChipRow) -> CardJob:
+    # First of all: where the secrets were destroyed, the contents were, too.
     secrets = open_secrets(sealer, card.sealed_secrets, card.reference)
     contents = CardContents.from_bytes(
         sealer.open(stored.sealed, purpose=CONTENTS_PURPOSE, row=card.reference)

@@ -112,6 +112,11 @@ class SiteAccount:
         """How many chips stand in a class."""
         return self.classes.get(stock_class, 0)
 
+    @property
+    def figures(self) -> tuple[int, ...]:
+        """Good, spoiled, samples and left, in this order."""
+        return tuple(self.total(each) for each in StockClass)
+
     def to_count(self) -> "StockCount":
         """What a person must find at the site."""
         return StockCount(**{_FIELDS[each]: self.in_hand.get(each, 0) for each in StockClass})

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.chip import Serial
@@ -31,10 +31,11 @@ CONDEMNED_BY_PERSON = "card.condemned-by-person"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteView:
-    """One site with its account."""
+    """One site with its account; ``owes_since`` is the first day that it has not closed, where that is over."""
 
     site: Site
     account: SiteAccount
+    owes_since: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,11 +206,23 @@ class StockRoom:
             transaction.stock.release(serial, account=actor.account, at=now)
             transaction.audit.append(chip_record("released", serial, site, actor=actor, at=now))
 
+    def site(self, code: SiteCode, *, actor: Actor) -> Site:
+        """One site.
+
+        Raises:
+            IssuerDataError: ``stock.site-unknown``.
+            IssuerRefusedError: ``right.missing``.
+        """
+        with self.desk.register.reading() as transaction:
+            found = transaction.stock.site(code)
+            self.desk.demand(transaction, actor, Right.READ_STOCK, found)
+            return found
+
     def accounts(self, *, actor: Actor) -> tuple[SiteView, ...]:
         """The accounts of all sites that the actor sees."""
         with self.desk.register.reading() as transaction:
             return tuple(
-                SiteView(site=each, account=transaction.stock.account(each.code))
+                self._view(transaction, each)
                 for each in transaction.stock.sites()
                 if self.desk.may_read(transaction, actor, each)
             )
@@ -224,7 +237,7 @@ class StockRoom:
         with self.desk.register.reading() as transaction:
             found = transaction.stock.site(site)
             self.desk.demand(transaction, actor, Right.READ_STOCK, found)
-            return SiteView(site=found, account=transaction.stock.account(site))
+            return self._view(transaction, found)
 
     def movements(
         self, site: SiteCode, *, actor: Actor, limit: int, before: int | None = None
@@ -278,6 +291,15 @@ class StockRoom:
                 )
             )
         return len(chosen)
+
+    def _view(self, transaction: RegisterTransaction, site: Site) -> SiteView:
+        oldest = transaction.stock.oldest_unclosed(site.code)
+        is_over = oldest is not None and day_of(oldest) < day_of(self.desk.clock())
+        return SiteView(
+            site=site,
+            account=transaction.stock.account(site.code),
+            owes_since=day_of(oldest) if oldest is not None and is_over else None,
+        )
 
     @staticmethod
     def _site_of(transaction: RegisterTransaction, serial: Serial) -> Site:

@@ -3,19 +3,15 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from issuer.bootstrap_stock import StockServices
+from issuer.bootstrap_stock import stock_of
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
 from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.chip import Serial
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
 from issuer.domain.stock_account import FIRST_STORE
-from issuer.services.close_days import ClosingOfDays
-from issuer.services.destroy_chips import DestructionOfChips
 from issuer.services.production_ports import Clock
-from issuer.services.stock_desk import StockDesk
-from issuer.services.stock_room import StockRoom
-from issuer.services.stop_chips import StopList
+from issuer.services.stock_services import StockServices
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 
@@ -45,13 +41,7 @@ def delivery_of(*numbers: int) -> bytes:
 
 def stock_services(database: Database, clock: Clock) -> StockServices:
     """All use cases, at a clock of one's own."""
-    desk = StockDesk(register=SqlRegister(database), clock=clock)
-    return StockServices(
-        room=StockRoom(desk=desk),
-        days=ClosingOfDays(desk=desk),
-        destructions=DestructionOfChips(desk=desk),
-        stops=StopList(desk=desk),
-    )
+    return stock_of(SqlRegister(database), clock=clock)
 
 
 class OfficeStock(SqlStockLedger):

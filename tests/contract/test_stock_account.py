@@ -10,7 +10,6 @@ import pypdfium2
 import pytest
 import sqlalchemy as sa
 
-from issuer.bootstrap_stock import StockServices
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
 from issuer.db.schema import upgrade
@@ -28,6 +27,7 @@ from issuer.domain.stock_account import (
 from issuer.domain.stock_acts import DayCloseState, DestructionState, StopReason, StopState
 from issuer.errors import ConflictError, IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.papers.stock_pdf import day_close_pdf, destruction_pdf
+from issuer.services.stock_services import StockServices
 from tests.contract.stock_stage import (
     CONTROLLER,
     EVERYBODY,

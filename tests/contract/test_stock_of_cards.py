@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from issuer.bootstrap_stock import StockServices
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
 from issuer.db.schema import upgrade
@@ -28,6 +27,7 @@ from issuer.domain.stock_account import (
 )
 from issuer.domain.stock_acts import DayCloseState, StopReason
 from issuer.errors import IssuerError, IssuerRefusedError
+from issuer.services.stock_services import StockServices
 from pki.signed.card_states import CardState as ListedState
 from tests.contract.cards_stage import NOW, SEALER, CardsStage
 from tests.contract.one_person import explore

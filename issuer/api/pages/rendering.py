@@ -71,6 +71,13 @@ NAVIGATION: Final = (
         right=Right.READ_REQUESTS,
     ),
     Entry(
+        path="/stock",
+        label=message("Stock"),
+        icon="stock",
+        key="s",
+        right=Right.READ_STOCK,
+    ),
+    Entry(
         path="/imports",
         label=message("Import"),
         icon="import",

@@ -23,6 +23,7 @@ from issuer.bootstrap_people import log_in_of
 from issuer.bootstrap_reports import report_file
 from issuer.bootstrap_requests import office_of_requests
 from issuer.bootstrap_second_factors import second_factors_of
+from issuer.bootstrap_stock import stock_of
 from issuer.db.base import Database
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger, SqlOperationLedger
@@ -320,6 +321,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         uploads=uploads,
         stations=None,
         member_template=lambda: b"PK template",
+        stock=stock_of(register, clock=now),
         reports=reports,
         report_file=functools.partial(report_file, reports),
         idempotency=SqlIdempotencyLedger(database),
