@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.batches import measure_batches
 from tests.benchmarks.conversing import measure_conversing
 from tests.benchmarks.importing import measure_importing
 from tests.benchmarks.inspecting import measure_inspecting
@@ -32,6 +33,7 @@ MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
     measure_publishing,
     measure_transport,
     measure_signing_service,
+    measure_batches,
     measure_importing,
     measure_terminal,
     measure_judging_service,
