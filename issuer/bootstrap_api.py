@@ -1,6 +1,7 @@
 """The composition root of the HTTP API and the console."""
 
 import contextlib
+import functools
 import json
 import socket
 import threading
@@ -31,9 +32,11 @@ from issuer.bootstrap_operations import (
     uploads_of,
 )
 from issuer.bootstrap_people import log_in_of, password_hasher, people_of
+from issuer.bootstrap_reports import report_file, reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_station_desk import DeskKeys, installed_desk
+from issuer.bootstrap_stock import stock_of
 from issuer.bootstrap_web_people import oidc_login_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
@@ -95,6 +98,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         log_in = log_in_of(opened.register, people, passwords=passwords)
         requests = requests_of(opened)
         idempotency = SqlIdempotencyLedger(opened.database)
+        reports = reports_of(opened)
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
             log_in=log_in,
@@ -124,6 +128,9 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             uploads=uploads,
             stations=installed_desk(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
+            stock=stock_of(opened.register),
+            reports=reports,
+            report_file=functools.partial(report_file, reports),
             idempotency=idempotency,
             cursors=Cursors(cursor_key),
             metrics=Metrics(),

@@ -51,7 +51,7 @@ _DATABASE: Final = {
     DatabaseKind.SQLITE: "database/issuer.sqlite",
     DatabaseKind.POSTGRESQL: "database/issuer.dump",
 }
-_FOLDERS: Final = ("portraits", "evidence", "documents", "uploads", "trust-points")
+_FOLDERS: Final = ("portraits", "evidence", "documents", "uploads", "trust-points", "exchange")
 _HOME_DATABASE: Final = "issuer.sqlite"
 _OWN_PLACES: Final = (
     "database_url", "portraits_directory", "evidence_directory", "documents_directory", "number_mark_directory",

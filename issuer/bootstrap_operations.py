@@ -9,6 +9,7 @@ from typing import Final
 from issuer.audit_checkpoints import CheckpointFolder
 from issuer.bootstrap import RegisterHome, open_member_import
 from issuer.bootstrap_jobs import Jobs, jobs_of
+from issuer.bootstrap_reports import reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.db.operations import SqlOperationLedger
 from issuer.domain.member_list import MemberColumn
@@ -20,6 +21,7 @@ from issuer.services.decision_operations import ConfirmWork, DropWork, TableWork
 from issuer.services.import_uploads import ImportWork
 from issuer.services.operation_ports import OperationKind
 from issuer.services.operations import OPERATIONS, OperationDesk, OperationWork, Work
+from issuer.services.reports import ReportCounting
 from issuer.services.request_operations import DraftWork, StepWork
 from issuer.uploads.folder_uploads import FolderUploads
 
@@ -66,6 +68,7 @@ def jobs_of_operations(opened: RegisterHome) -> Jobs:
                 each.head for each in CheckpointFolder(opened.home / CHECKPOINTS).all()
             ],
         ),
+        OperationKind.COUNT_REPORTS: ReportCounting(reports=reports_of(opened)),
     }
     work_list = OperationWork(ledger=SqlOperationLedger(opened.database), works=works, clock=_now)
     return jobs_of(opened.database, {OPERATIONS: work_list})

@@ -105,15 +105,35 @@ _COMMANDS: Final = {
         attribute="numbers_app",
         help="The card numbers: grant blocks, list them.",
     ),
+    "instances": GuardedCommands(
+        module="issuer.cli_instances",
+        attribute="instances_app",
+        help="Other offices' registers, with which bundles are exchanged.",
+    ),
+    "bundle": GuardedCommands(
+        module="issuer.cli_bundles",
+        attribute="bundles_app",
+        help="Bundles between registers: signed, sealed files.",
+    ),
+    "conflicts": GuardedCommands(
+        module="issuer.cli_conflicts",
+        attribute="conflicts_app",
+        help="What other instances state and this register does not: list, settle.",
+    ),
     "keys": GuardedCommands(
         module="issuer.cli_production",
         attribute="keys_app",
         help="The issuer's master keys.",
     ),
     "stock": GuardedCommands(
-        module="issuer.cli_production",
+        module="issuer.cli_stock",
         attribute="stock_app",
         help="The stock of chips.",
+    ),
+    "batches": GuardedCommands(
+        module="issuer.cli_batches",
+        attribute="batches_app",
+        help="Batches of cards: open, freeze by two, sign, control, pack, hand over.",
     ),
     "cards": GuardedCommands(
         module="issuer.cli_cards",
@@ -149,6 +169,11 @@ _COMMANDS: Final = {
         module="issuer.cli_jobs",
         attribute="jobs_app",
         help="Long work that was asked for: run it.",
+    ),
+    "reports": GuardedCommands(
+        module="issuer.cli_reports",
+        attribute="reports_app",
+        help="How right, complete, clean and live the register is, by organisation.",
     ),
     "backup": GuardedCommands(
         module="issuer.cli_backup",

@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,9 @@ from card_layout.files.data_group_1 import DataGroup1
 from issuer.bootstrap_production import (
     ProductionHome,
     open_production_office,
+    read_authorisation,
 )
+from issuer.cli_card_validity import card_validity_app
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -29,6 +31,7 @@ from issuer.cli_context import (
 )
 from issuer.cli_production_home import opened_production
 from issuer.cli_rights import needs
+from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.card import CardState
 from issuer.domain.chip import parse_serial
 from issuer.domain.rights import Right
@@ -42,10 +45,15 @@ _REFUSED = 1
 _PRINT_DATA_COLUMNS = ("classification", "serial", "card_number", "can", "mrz")
 _CLASSIFICATION = "SECRET"
 _PRINTABLE_STATES = tuple(
-    state for state in CardState if state not in (CardState.BOUND, CardState.CONDEMNED)
+    state
+    for state in CardState
+    if state not in (CardState.BOUND, CardState.CONDEMNED, CardState.HANDED_OVER)
 )
 
 cards_app = typer.Typer(help="The cards: bind, sign, list, hand over.", rich_markup_mode=None)
+
+# Without a name of their own, these become commands of the same object.
+cards_app.add_typer(card_validity_app)
 
 AllOption = Annotated[bool, typer.Option("--all", help="All that are due.")]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="At most so many.")]
@@ -241,6 +249,17 @@ def print_data_command(
     """
     with opened_production(context) as home:
         count = _write_privately(out, _print_data(home))
+        with home.opened.register.writing() as transaction:
+            transaction.audit.append(
+                AuditRecord(
+                    at=datetime.now(UTC),
+                    account=command_context(context).actor.account,
+                    action="card.secrets-shown",
+                    subject=AuditSubject.SERVICE,
+                    subject_id="print-data",
+                    details={"cards": count},
+                )
+            )
     if output_format is OutputFormat.JSON:
         print_json({"cards": count, "file": str(out)})
     else:
@@ -313,7 +332,7 @@ def _signing(
         )
         return home.signing(pki=pki, pin_file=pin_file, signer_id=signer_id)
     if pki is None and pin_file is None and signer_id is None and socket and authorisation:
-        return home.signing_through(socket, authorisation=authorisation)
+        return home.signing_through(socket, authorisation=read_authorisation(authorisation))
     raise typer.BadParameter(
         "give --signer-socket with --authorisation, or --pki (with --signer, --pki-pin-file)"
     )

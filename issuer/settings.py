@@ -24,6 +24,7 @@ from issuer.errors import IssuerUnavailableError
 
 __all__ = [
     "SETTINGS_FILE",
+    "ExchangeSettings",
     "IssuerSettings",
     "KeystoreSettings",
     "OidcSettings",
@@ -82,6 +83,15 @@ class RequestSettings(BaseModel):
     hands: Literal["every-level", "decision", "four-eyes"] = "every-level"
     exchange_number: Literal["keep", "new"] = "keep"
     re_issue_number: Literal["keep", "new"] = "keep"
+
+
+class ExchangeSettings(BaseModel):
+    """How other instances know this one (docs/bundles.md); ``instances request`` sets both."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = None
+    organisation: str | None = None
 
 
 class OidcSettings(BaseModel):
@@ -175,6 +185,7 @@ class IssuerSettings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     rates: RateSettings = RateSettings()
     status: StatusSettings = StatusSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
     station: StationSettings = StationSettings()
 
     def database_url_in(self, home: Path) -> str:
@@ -200,6 +211,10 @@ class IssuerSettings(BaseSettings):
     def status_marks_in(self, home: Path) -> Path:
         """The folder of the marks of status indices, beside the mark of card numbers and for the same processes."""
         return self.number_mark_in(home) / "status-indices"
+
+    def exchange_in(self, home: Path) -> Path:
+        """The folder of our certificates for bundles, and of the sealed bundles that were made here."""
+        return home / "exchange"
 
 
 def load_settings(home: Path) -> IssuerSettings:

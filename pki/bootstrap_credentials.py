@@ -40,15 +40,27 @@ def configure_page(home: Home, *, origin: str, rp_id: str | None) -> OperatorPag
 
 
 def make_challenge(
-    home: Home, operator: str, *, out: Path, pin_file: Path | None
+    home: Home,
+    operator: str,
+    *,
+    out: Path,
+    pin_file: Path | None,
+    elsewhere: OperatorPage | None = None,
 ) -> CredentialChallenge:
     """Make a challenge and write its file, over no other one.
+
+    Args:
+        home: the home.
+        operator: for whom.
+        out: the file.
+        pin_file: the home's PIN.
+        elsewhere: the page on which the credential will sign, where it is not the home's own.
 
     Raises:
         PkiRefusedError: ``webauthn.not-configured``, and as ``OperatorCredentials.challenge``.
         RecordError: ``webauthn.unwritable``; it is not recorded.
     """
-    page = home.settings().operator_page
+    page = elsewhere or home.settings().operator_page
     if page is None:
         raise PkiRefusedError(
             "this home does not know where the page for operators is",

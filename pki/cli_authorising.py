@@ -23,7 +23,8 @@ from pki.bootstrap_operators import (
 from pki.certificates.operator_roles import OperatorRole
 from pki.cli_context import PinFileOption, command_context
 from pki.cli_credentials import credential_app, operator_document
-from pki.errors import PkiError, PkiRefusedError
+from pki.durable import create_file
+from pki.errors import PkiError, PkiRefusedError, RecordError
 from pki.keys.process_protection import protect_memory
 from pki.presentation import FormatOption, OutputFormat, print_document, print_json
 from pki.services.authorisation_state import AuthorisationState
@@ -186,6 +187,35 @@ def operator_list(
         return
     for document in documents:
         print_document(document, output_format)
+
+
+@operator_app.command(
+    "certificate",
+    epilog="""\b
+Examples:
+  membercard-pki --home pki operator certificate lan --out lan.cer
+""",
+)
+def operator_certificate(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The operator's name.")],
+    *,
+    out: Annotated[Path, typer.Option(help="The file; it must not be there yet.")],
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Write an operator's certificate to a file (DER): the issuer's console names it in what is signed there."""
+    record = read_state(command_context(context).home).authorisations.operators.get(name)
+    if record is None or record.certificate is None:
+        raise PkiRefusedError(
+            f"there is no operator {name[:80]!r} with a certificate", code="operator.unknown"
+        )
+    try:
+        create_file(out, record.certificate, mode=0o644)
+    except OSError as error:
+        raise RecordError(
+            f"certificate {out} cannot be written: {error.strerror}", code="operator.unwritable"
+        ) from error
+    print_document(operator_document(record), output_format)
 
 
 @authorisation_app.command(

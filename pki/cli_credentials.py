@@ -12,6 +12,7 @@ from pki.errors import PkiRefusedError
 from pki.presentation import FormatOption, OutputFormat, print_document, print_json
 from pki.services.authorisation_state import OperatorRecord
 from pki.services.credential_state import CredentialRecord
+from pki.services.operator_page import OperatorPage
 
 __all__ = ["credential_app", "operator_document"]
 
@@ -53,6 +54,7 @@ def credential_configure(
     epilog="""\b
 Examples:
   membercard-pki --home pki operator credential challenge lan --out lan-challenge.json
+  membercard-pki --home pki operator credential challenge lan --origin https://console.example --out lan-challenge.json
 """,
 )
 def credential_challenge(
@@ -60,13 +62,27 @@ def credential_challenge(
     name: NameArgument,
     *,
     out: Annotated[Path, typer.Option(help="The file for the page; it must not be there yet.")],
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the credential will sign, if that is not the page for operators: the issuer's console."
+        ),
+    ] = None,
+    rp_id: Annotated[
+        str | None, typer.Option(help="With --origin: the relying party; the host if absent.")
+    ] = None,
     pin_file: PinFileOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Make a challenge for a new credential: it is recorded, and holds once, for an hour."""
     from pki.bootstrap_credentials import make_challenge  # noqa: PLC0415 - it loads the library
 
-    made = make_challenge(command_context(context).home, name, out=out, pin_file=pin_file)
+    if origin is None and rp_id is not None:
+        raise typer.BadParameter("give it with --origin", param_hint="--rp-id")
+    elsewhere = None if origin is None else OperatorPage.checked(origin=origin, rp_id=rp_id)
+    made = make_challenge(
+        command_context(context).home, name, out=out, pin_file=pin_file, elsewhere=elsewhere
+    )
     print_document(
         {
             "operator": made.operator,

@@ -12,11 +12,16 @@ from starlette.types import ASGIApp
 
 from verifier.centre.errors import CentreError
 from verifier.centre.inspections import InspectionDesk
+from verifier.centre.journals import JournalDesk
+from verifier.centre.period_keys import PeriodKeys
+from verifier.centre.reports import Reports
 from verifier.centre.terminals import TerminalGate, TerminalRegister
 from verifier.centre_api.app import bounded_app, description_text
 from verifier.centre_api.ports import CentreServices
 from verifier.centre_api.serving import listen_on_address, listen_on_socket, serve_centre
 from verifier.centre_db.base import CentreDatabase
+from verifier.centre_db.journals import SqlJournalStore
+from verifier.centre_db.reports import SqlReports
 from verifier.centre_db.schema import check_migrations, require_current, upgrade
 from verifier.centre_db.terminals import SqlTerminalRegister
 from verifier.inspection.holder import read_portrait
@@ -41,11 +46,12 @@ _DECODER_WAIT_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CentrePlaces:
-    """Where the service's things are: its database's URL, trust and published files; and its own address."""
+    """Where the service's things are: its database's URL, trust, published files, keys of periods; and its own address."""
 
     database_url: str
     trust: Path
     files: Path
+    keys: Path
     address: str
 
 
@@ -55,6 +61,7 @@ class OpenCentre:
 
     database: CentreDatabase
     register: TerminalRegister
+    reports: Reports
 
 
 @contextmanager
@@ -66,7 +73,11 @@ def open_centre(database_url: str) -> Iterator[OpenCentre]:
     """
     with closing(CentreDatabase(database_url)) as database:
         require_current(database)
-        yield OpenCentre(database=database, register=SqlTerminalRegister(database))
+        yield OpenCentre(
+            database=database,
+            register=SqlTerminalRegister(database),
+            reports=SqlReports(database),
+        )
 
 
 def upgrade_centre(database_url: str) -> None:
@@ -124,6 +135,12 @@ def centre_app(
             ),
             register=centre.register,
             desk=InspectionDesk(trust=trust.get, try_portrait=try_portrait, now=clock),
+            journals=JournalDesk(
+                store=SqlJournalStore(centre.database),
+                keys=PeriodKeys(places.keys),
+                keep_days=lambda: trust.get().trust.policy.journal_days,
+                now=clock,
+            ),
             trust=trust.get,
             files=places.files,
             check=lambda: require_current(centre.database),

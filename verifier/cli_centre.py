@@ -1,18 +1,23 @@
 """`membercard-verifier serve` and `membercard-verifier centre`: the central service, and what is done at it."""
 
 import ipaddress
+import json
 import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 
+from verifier.centre.reports import CountedBy, to_csv
 from verifier.errors import UsageError, VerifierError
 from verifier.output import FormatOption, OutputFormat, print_json
 from verifier.presentation import printable, standard_output
+from verifier.typed_input import parse_time
 
 __all__ = [
     "SERVE_EXAMPLES",
@@ -26,6 +31,13 @@ __all__ = [
 centre_app = typer.Typer(
     help="The central service: its terminals, and what they reported.", rich_markup_mode=None
 )
+
+
+class _ReportFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
 
 _MAX_URL_CHARACTERS: Final = 2048
 _HOLDER: Final = re.compile(r"[A-Z]{2}[0-9A-Z]{1,9}")
@@ -53,8 +65,8 @@ HolderArgument = Annotated[
 
 SERVE_EXAMPLES: Final = """\b
 Examples:
-  membercard-verifier serve --database sqlite:///centre.sqlite --trust trust --files public --address https://centre.example
-  membercard-verifier serve --database-file centre.url --trust trust --files public --address https://centre.example \\
+  membercard-verifier serve --database sqlite:///centre.sqlite --trust trust --files public --keys keys --address https://centre.example
+  membercard-verifier serve --database-file centre.url --trust trust --files public --keys keys --address https://centre.example \\
     --listen /run/membercard-centre/http.sock"""
 
 
@@ -65,6 +77,12 @@ def serve(
     ],
     files: Annotated[
         Path, typer.Option(help="Directory that `bundle publish` fills: bundles, deltas, index.")
+    ],
+    keys: Annotated[
+        Path,
+        typer.Option(
+            help="Directory of the periods' keys, which no backup may hold; made where it is missing."
+        ),
     ],
     address: Annotated[
         str, typer.Option(help="What terminals call this service by, as https://centre.example.")
@@ -93,6 +111,7 @@ def serve(
             database_url=database_url(database, database_file),
             trust=trust,
             files=files,
+            keys=keys,
             address=address,
         ),
         listen=_listen(listen),
@@ -199,12 +218,81 @@ def terminals(
         print_json(documents)
         return 0
     columns = ("holder", "organisation", "standing", "seen_at", "bundle_number", "version")
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for document in documents:
-        table.add_row(*(printable(str(document[column] or "-")) for column in columns))
-    standard_output().print(table)
+    _print_table(columns, [tuple(document[column] for column in columns) for document in documents])
+    return 0
+
+
+@centre_app.command(
+    epilog="""\b
+Examples:
+  membercard-verifier centre report --by organisation --database sqlite:///centre.sqlite
+  membercard-verifier centre report --by code --since 2026-11-01T00:00:00Z --format csv --database sqlite:///centre.sqlite"""
+)
+def report(
+    *,
+    by: Annotated[CountedBy, typer.Option(help="What is counted by.")],
+    since: Annotated[str | None, typer.Option(help="From this time on (RFC 3339).")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this time (RFC 3339).")] = None,
+    database: DatabaseOption = None,
+    database_file: DatabaseFileOption = None,
+    output_format: Annotated[
+        _ReportFormat, typer.Option("--format", help="For people, programs or spreadsheets.")
+    ] = _ReportFormat.TEXT,
+) -> int:
+    """Count the inspections that terminals have uploaded."""
+    from verifier.bootstrap_centre import open_centre  # noqa: PLC0415 - loads the database
+
+    begin = None if since is None else parse_time(since)
+    end = None if until is None else parse_time(until)
+    with open_centre(database_url(database, database_file)) as centre:
+        lines = centre.reports.counts(by, begin=begin, end=end)
+    if output_format is _ReportFormat.JSON:
+        print_json([line.to_document() for line in lines])
+    elif output_format is _ReportFormat.CSV:
+        sys.stdout.write(to_csv(by, lines))
+    else:
+        _print_table(
+            [by.value, "inspections", "accepted", "refused", "unreadable"],
+            [tuple(line.to_document().values()) for line in lines],
+        )
+    return 0
+
+
+@centre_app.command(
+    epilog="""\b
+Examples:
+  membercard-verifier centre alarms --database sqlite:///centre.sqlite
+  membercard-verifier centre alarms --behind 17 --format json --database sqlite:///centre.sqlite"""
+)
+def alarms(
+    *,
+    behind: Annotated[int, typer.Option(min=0, help="Only alarms behind this number.")] = 0,
+    database: DatabaseOption = None,
+    database_file: DatabaseFileOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> int:
+    """List the alarms; `membercard-verifier explain CODE` says what each means and what to do."""
+    from verifier.bootstrap_centre import open_centre  # noqa: PLC0415 - loads the database
+
+    with open_centre(database_url(database, database_file)) as centre:
+        found = centre.reports.alarms(behind=behind, limit=_MAX_LISTED)
+    if output_format is OutputFormat.JSON:
+        print_json([line.to_document() for line in found])
+        return 0
+    _print_table(
+        ["no.", "code", "time", "terminal", "organisation", "details"],
+        [
+            (
+                line.number,
+                line.code,
+                f"{line.at:%Y-%m-%d %H:%M:%S}",
+                line.holder,
+                line.organisation,
+                json.dumps(line.details, ensure_ascii=False),
+            )
+            for line in found
+        ],
+    )
     return 0
 
 
@@ -235,6 +323,15 @@ def check() -> int:
     check_centre_database()
     sys.stdout.write("the migrations make the tables in code\n")
     return 0
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(printable(str("-" if cell is None else cell)) for cell in row))
+    standard_output().print(table)
 
 
 def database_url(url: str | None, file: Path | None) -> str:

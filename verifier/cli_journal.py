@@ -3,16 +3,18 @@
 import json
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
 
-from verifier.cli_terminal import HomeOption, home_of
+from verifier.cli_terminal import HomeOption, TerminalOption, TerminalPinFileOption, home_of
 from verifier.output import FormatOption, OutputFormat, print_json
 from verifier.presentation import printable, standard_output
 from verifier.result_files import write_private
+from verifier.trust.credentials import CredentialsSource
 
 __all__ = ["journal_app"]
 
@@ -35,6 +37,10 @@ _EXPORT_EXAMPLES = """\b
 Examples:
   membercard-verifier journal export --out inspections.jsonl
   membercard-verifier journal export --behind 1200 --out - | gzip > new.jsonl.gz"""
+
+_UPLOAD_EXAMPLES = """\b
+Examples:
+  membercard-verifier journal upload --centre https://centre.example --terminal gate --terminal-pin-file gate.pin"""
 
 _CHECK_EXAMPLES = """\b
 Examples:
@@ -100,6 +106,36 @@ def export(
         sys.stdout.write(content)
     else:
         write_private(out, content.encode())
+    return 0
+
+
+@journal_app.command(epilog=_UPLOAD_EXAMPLES)
+def upload(
+    *,
+    centre: Annotated[str, typer.Option(help="The central service, as https://centre.example.")],
+    terminal: TerminalOption,
+    terminal_pin_file: TerminalPinFileOption,
+    home: HomeOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> int:
+    """Send the records that the centre does not have; what it took before is not taken twice."""
+    from verifier.bootstrap_terminal import open_journal  # noqa: PLC0415 - loads the database
+    from verifier.network.bounded_http import HttpClient, ServerAddress  # noqa: PLC0415 - loads TLS
+    from verifier.network.centre_client import centre_client, upload_journal  # noqa: PLC0415
+
+    client = HttpClient(ServerAddress.from_text(centre, needs_tls=True))
+    source = CredentialsSource(directory=terminal, pin_file=terminal_pin_file)
+    with (
+        open_journal(home_of(home)) as journal,
+        centre_client(client, source, now=lambda: datetime.now(UTC)) as asking,
+    ):
+        uploaded = upload_journal(asking, journal)
+    if output_format is OutputFormat.JSON:
+        print_json({"sequence": uploaded.sequence, "taken": uploaded.taken})
+    else:
+        sys.stdout.write(
+            f"{uploaded.taken} new records; the centre has all up to {uploaded.sequence}\n"
+        )
     return 0
 
 

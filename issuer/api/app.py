@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from issuer.api.answering_errors import install_error_handlers
+from issuer.api.authorisation_routes import authorisation_router
 from issuer.api.boundary import Boundary
 from issuer.api.decision_routes import decision_router
 from issuer.api.gate import check_routes
@@ -16,6 +17,7 @@ from issuer.api.operation_routes import operation_router
 from issuer.api.organisation_routes import organisation_router
 from issuer.api.overview_routes import overview_router
 from issuer.api.pages.audit_pages import audit_page_router
+from issuer.api.pages.authorisation_pages import authorisation_page_router
 from issuer.api.pages.decision_pages import decision_page_router
 from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_pages import member_page_router
@@ -24,15 +26,20 @@ from issuer.api.pages.organisation_pages import organisation_page_router
 from issuer.api.pages.overview_pages import overview_page_router
 from issuer.api.pages.people_pages import people_page_router
 from issuer.api.pages.questionable_pages import questionable_router
+from issuer.api.pages.report_pages import report_page_router
 from issuer.api.pages.request_pages import request_page_router
 from issuer.api.pages.security_key_pages import security_key_router
 from issuer.api.pages.shell_pages import shell_router
+from issuer.api.pages.stock_end_pages import stock_end_page_router
+from issuer.api.pages.stock_pages import stock_page_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
+from issuer.api.report_routes import report_router
 from issuer.api.request_routes import request_router
 from issuer.api.service_routes import service_router
 from issuer.api.session_routes import session_router
 from issuer.api.station_routes import station_router
+from issuer.api.stock_routes import stock_router
 
 __all__ = ["bounded", "create_app", "describe"]
 
@@ -51,7 +58,10 @@ _ROUTERS: Final = (
     import_router,
     request_router,
     decision_router,
+    authorisation_router,
     operation_router,
+    report_router,
+    stock_router,
     station_router,
     service_router,
     shell_router,
@@ -61,13 +71,26 @@ _ROUTERS: Final = (
     member_page_router,
     organisation_page_router,
     decision_page_router,
+    authorisation_page_router,
     request_page_router,
     import_page_router,
     questionable_router,
     people_page_router,
     audit_page_router,
+    report_page_router,
+    stock_page_router,
+    stock_end_page_router,
 )
-_UPLOAD_PATHS: Final = frozenset({"/v1/imports", "/imports", "/v1/decisions", "/decisions/prepare"})
+_UPLOAD_PATHS: Final = frozenset(
+    {
+        "/v1/imports",
+        "/imports",
+        "/v1/decisions",
+        "/decisions/prepare",
+        "/security-keys/certificate",
+        "/stock/receive",
+    }
+)
 
 
 def create_app(services: ApiServices) -> FastAPI:

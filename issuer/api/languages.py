@@ -70,6 +70,11 @@ class Wording:
         """A figure with its thousands apart."""
         return format_decimal(Decimal(value), locale=self.language.value)
 
+    def share(self, per_mille: int) -> str:
+        """A share that is given in thousandths, in per cent with one place."""
+        share = format_decimal(Decimal(per_mille) / 10, format="0.0", locale=self.language.value)
+        return f"{share} %"
+
 
 @functools.cache
 def wording(language: Language) -> Wording:

@@ -21,9 +21,11 @@ from issuer.services.overviews import Overviews
 from issuer.services.people import People
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import PortraitStore
+from issuer.services.reports import Reports
 from issuer.services.request_office import RequestOffice
 from issuer.services.request_operations import RequestOperations
 from issuer.services.second_factors import SecondFactors
+from issuer.services.stock_services import StockServices
 from issuer.services.upload_ports import Uploads
 from issuer.stations.desk import StationDesk
 
@@ -74,6 +76,9 @@ class ApiServices:
     uploads: Uploads
     stations: StationDesk | None
     member_template: Callable[[], bytes]
+    stock: StockServices
+    reports: Reports
+    report_file: Callable[..., bytes]
     idempotency: IdempotencyLedger
     cursors: Cursors
     metrics: Metrics

@@ -72,6 +72,8 @@ CODE_STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "request.unknown": HTTPStatus.NOT_FOUND,
     "request.same-hands": HTTPStatus.FORBIDDEN,
     "decision.unknown": HTTPStatus.NOT_FOUND,
+    "authorisation.malformed": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "authorisation.none-written": HTTPStatus.NOT_FOUND,
     "operation.unknown": HTTPStatus.NOT_FOUND,
     "idempotency.key-reused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "idempotency.outcome-unknown": HTTPStatus.CONFLICT,

@@ -38,6 +38,33 @@ REMEDIES: Final[Mapping[str, str]] = {
     "second-factor.log-in-again": message("Log out, log in, and register it within five minutes."),
     "second-factor.missing": message("Register a security key first."),
     "second-factor.no-origin": message("Tell whoever runs this service, with the number below."),
+    "second-factor.no-operator-key": message(
+        "Register a security key for the PKI first, on the page of your security keys."
+    ),
+    "second-factor.no-such-operator": message(
+        "The certificate is another operator's, or the key was not registered for the PKI."
+    ),
+    "operator.certificate-invalid": message(
+        "Bring the operator's certificate as the PKI wrote it."
+    ),
+    "webauthn.challenge-malformed": message("Choose the file that the PKI wrote as the challenge."),
+    "webauthn.origin-differs": message(
+        "Have the PKI make the challenge for this console's address."
+    ),
+    "webauthn.challenge-expired": message(
+        "Have the PKI make a new challenge: one holds for an hour."
+    ),
+    "authorisation.signed-already": message("Another person signs, too."),
+    "authorisation.still-valid": message(
+        "Use the one that two people have signed, or wait until it ends."
+    ),
+    "authorisation.other-terms": message(
+        "Somebody wrote another authorisation down: look at it again."
+    ),
+    "authorisation.ended": message("Write a new authorisation down."),
+    "authorisation.malformed": message(
+        "Check the signer's name, the hours and the number of chips."
+    ),
     "webauthn.challenge-missing": message("It took too long. Try again."),
     "webauthn.credential-exists": message("This security key is registered already: use another."),
     "webauthn.counter-back": message(

@@ -6,14 +6,17 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.batch_progress import settle_batch
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_rows import OrganisationRow
-from issuer.db.production_rows import card_of, locked_card, move_card
+from issuer.db.production_rows import Producer, card_of, locked_card, move_card
 from issuer.db.production_tables import CardContentsRow, CardRow
+from issuer.db.request_tables import RequestRow
 from issuer.db.requests import fulfil_request
 from issuer.db.validity_rows import take_step, validity_of
 from issuer.domain.card import CardEvent, CardReference, CardState, next_card_state
+from issuer.domain.card_number import CardNumber
 from issuer.domain.card_validity import (
     EndReason,
     ValidityEvent,
@@ -46,6 +49,19 @@ class SqlCardValidity:
         """See ``CardValidityRepository.on_chip``."""
         return self._one(CardRow.serial == serial, f"a card on chip {serial.hex().upper()}")
 
+    def with_number(self, number: CardNumber) -> CardRecord:
+        """See ``CardValidityRepository.with_number``."""
+        is_held = CardRow.state == CardState.HANDED_OVER.value
+        found = self._session.execute(
+            _RECORDS.join(RequestRow, RequestRow.id == CardRow.request_id)
+            .where(RequestRow.card_number == number)
+            .order_by(is_held.desc(), CardRow.bound_at.desc(), CardRow.reference)
+            .limit(1)
+        ).one_or_none()
+        if found is None:
+            raise IssuerRefusedError("no card bears this number", code="card.unknown")
+        return _record(found)
+
     def of_member(self, member_id: MemberId, *, lock: bool = False) -> Sequence[CardRecord]:
         """See ``CardValidityRepository.of_member``."""
         if lock:
@@ -73,6 +89,10 @@ class SqlCardValidity:
         cards = self._lock(member_id)
         [card] = [each for each in cards if each.reference == reference]
         self._require_entitled(card)
+        if card.batch_id is not None and card.passed_by is None:
+            raise IssuerRefusedError(
+                f"card {reference.hex()} was not passed by quality control", code="card.not-passed"
+            )
         older = [
             each
             for each in cards
@@ -86,15 +106,18 @@ class SqlCardValidity:
         next_card_state(CardState(card.state), CardEvent.HANDED_OVER)
         validity = ValidityStep(event=ValidityEvent.HANDED_OVER, account=account)
         take_step(self._session, card, validity, at=at)
-        move_card(self._session, card, CardEvent.HANDED_OVER, at)
+        move_card(self._session, card, CardEvent.HANDED_OVER, at, by=Producer(account=account))
         card.handed_over_at = at
         card.handed_over_to = to
+        self._destroy_secrets(card)
         fulfil_request(self._session, RequestId(card.request_id), account=account, at=at)
         end = ValidityStep(event=ValidityEvent.ENDED, account=account, reason=EndReason.REPLACED)
         for each in older:
             if each.ended_for is None:
                 take_step(self._session, each, end, at=at)
         self._session.flush()
+        if card.batch_id is not None:
+            settle_batch(self._session, card.batch_id, account=account, at=at)
         return self.get(reference)
 
     def changes(self, reference: CardReference) -> Sequence[CardChange]:
@@ -115,6 +138,19 @@ class SqlCardValidity:
                 remark=row.remark,
             )
             for row in rows
+        )
+
+    def _destroy_secrets(self, card: CardRow) -> None:
+        """From now on the card itself says them to whoever holds it, and nobody else has a use for them.
+
+        The keyed digest of the document number stays, against its repetition, and what the signer signed.
+        """
+        card.sealed_secrets = b""
+        self._session.execute(
+            sa.update(CardContentsRow)
+            .where(CardContentsRow.reference == card.reference)
+            .values(sealed=b"")
+            .execution_options(synchronize_session="fetch")
         )
 
     def _lock(self, member_id: MemberId) -> Sequence[CardRow]:

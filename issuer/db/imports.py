@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from issuer.db.base import DATABASE_FAILURES, database_error
 from issuer.db.import_seals import ImportSeals
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
+from issuer.db.member_seals import MemberSeals
 from issuer.domain.list_row import Finding
 from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
@@ -46,10 +47,16 @@ _EMPTY_ROW = b"."
 class SqlImportLedger:
     """The imports within one session."""
 
-    def __init__(self, session: Session, seals: Callable[[], ImportSeals]) -> None:
-        """``seals`` is asked when the first content is sealed or opened, and not before."""
+    def __init__(
+        self,
+        session: Session,
+        seals: Callable[[], ImportSeals],
+        members: Callable[[], MemberSeals],
+    ) -> None:
+        """``seals`` and ``members`` are asked when the first content is sealed or opened, and not before."""
         self._session = session
         self._seals = seals
+        self._members = members
 
     def unfinished(self, list_digest: bytes) -> ImportRecord | None:
         """The import of this list that has begun and not ended."""
@@ -255,6 +262,7 @@ class SqlImportLedger:
             .values(
                 state=decision.state.value,
                 content=None,
+                likeness_digest=None,
                 decided_by=decision.by,
                 decided_at=decision.at,
                 reason=decision.reason,
@@ -300,8 +308,11 @@ class SqlImportLedger:
             content = chunk.contents.get(outcome.row)
             if not outcome.findings:
                 continue
-            digest = sealed = None
+            digest = sealed = likeness = None
             if content is not None:
+                alike = chunk.likenesses.get(outcome.row)
+                if alike is not None:
+                    likeness = self._members().likeness_digest(alike.full_name, alike.birth_date)
                 digest = self._seals().digest(content)
                 sealed = self._seals().seal(RowReference(number, outcome.row), content)
                 digests.append(digest)
@@ -314,6 +325,7 @@ class SqlImportLedger:
                     "organisation_code": chunk.organisations.get(outcome.row),
                     "content": sealed,
                     "content_digest": digest,
+                    "likeness_digest": likeness,
                 }
             )
         for part in _in_parts(digests):
@@ -323,7 +335,7 @@ class SqlImportLedger:
                     ImportRowRow.content_digest.in_(part),
                     ImportRowRow.state == DoubtState.WAITING.value,
                 )
-                .values(state=DoubtState.REPLACED.value, content=None)
+                .values(state=DoubtState.REPLACED.value, content=None, likeness_digest=None)
                 .execution_options(synchronize_session=False)
             )
         if values:

@@ -25,10 +25,10 @@ from issuer.domain.organisation import OrganisationCode
 from issuer.domain.organisation_history import OrganisationAct
 from issuer.domain.requests import NUMBERED_STATES
 from issuer.errors import ConflictError, IssuerRefusedError
+from issuer.services.import_ports import Likeness
 from issuer.services.register_ports import (
     HistoryPage,
     HistoryPosition,
-    Likeness,
     MemberNumbers,
     MemberPage,
     PagePosition,

@@ -2,6 +2,15 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.batch_tables import AcknowledgementRow, BatchEventRow, BatchRequestRow, BatchRow
+from issuer.db.bundle_tables import (
+    BundleConflictRow,
+    BundleRow,
+    InstanceRow,
+    LinkedMemberRow,
+    LinkedRequestRow,
+    StatusIndexSetRow,
+)
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
@@ -23,6 +32,7 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
+from issuer.db.reports import ReportLineRow
 from issuer.db.request_tables import (
     AllottedNumberRow,
     BatchAuthorisationRow,
@@ -35,30 +45,50 @@ from issuer.db.request_tables import (
 )
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
 from issuer.db.status_tables import StatusPublicationRow
+from issuer.db.stock_tables import (
+    DayCloseRow,
+    DestructionChipRow,
+    DestructionRow,
+    StockMovementRow,
+    StockSiteRow,
+    StockStopRow,
+)
 from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
 
 __all__ = [
     "AccountRow",
+    "AcknowledgementRow",
     "AllottedNumberRow",
     "AssignmentRow",
     "AuditHeadRow",
     "AuditRecordRow",
     "Base",
     "BatchAuthorisationRow",
+    "BatchEventRow",
+    "BatchRequestRow",
+    "BatchRow",
+    "BundleConflictRow",
+    "BundleRow",
     "CardChangeRow",
     "CardContentsRow",
     "CardEventRow",
     "CardRow",
     "ChipRow",
+    "DayCloseRow",
     "DecisionRequestRow",
     "DecisionRow",
+    "DestructionChipRow",
+    "DestructionRow",
     "DisclosureRow",
     "ErasureRow",
     "FileToDestroyRow",
     "ImportChunkRow",
     "ImportRow",
     "ImportRowRow",
+    "InstanceRow",
     "KeptRequestRow",
+    "LinkedMemberRow",
+    "LinkedRequestRow",
     "LoginAttemptRow",
     "MemberChangeRow",
     "MemberRow",
@@ -68,6 +98,7 @@ __all__ = [
     "OrganisationRow",
     "OrganisationVersionRow",
     "RegisterKeyRow",
+    "ReportLineRow",
     "RequestEventRow",
     "RequestRow",
     "RetiredNumberRow",
@@ -76,6 +107,10 @@ __all__ = [
     "StationClaimRow",
     "StationDayRow",
     "StationRow",
+    "StatusIndexSetRow",
     "StatusListRow",
     "StatusPublicationRow",
+    "StockMovementRow",
+    "StockSiteRow",
+    "StockStopRow",
 ]

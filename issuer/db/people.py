@@ -12,7 +12,7 @@ from issuer.db.people_tables import AccountRow, AssignmentRow, SecondFactorRow
 from issuer.domain.account import Account, AccountId, AccountState, PasswordHash
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName, Assignment, Role
-from issuer.domain.second_factor import SecondFactor
+from issuer.domain.second_factor import OperatorKey, SecondFactor
 from issuer.errors import IssuerRefusedError
 from pki.keys.webauthn_keys import CoseAlgorithm
 
@@ -105,6 +105,7 @@ class SqlAccountRepository:
                 public_key=row.public_key,
                 counter=row.counter,
                 created_at=row.created_at,
+                operator_key=_operator_key(row),
             )
             for row in rows
         )
@@ -117,6 +118,7 @@ class SqlAccountRepository:
 
     def add_second_factor(self, factor: SecondFactor) -> None:
         """See ``AccountRepository``."""
+        key = factor.operator_key
         self._write(
             sa.insert(SecondFactorRow).values(
                 credential_id=factor.credential_id,
@@ -126,6 +128,9 @@ class SqlAccountRepository:
                 public_key=factor.public_key,
                 counter=factor.counter,
                 created_at=factor.created_at,
+                operator=None if key is None else key.operator,
+                operator_registration=None if key is None else key.registration,
+                operator_certificate=None if key is None else key.certificate,
             )
         )
 
@@ -135,6 +140,14 @@ class SqlAccountRepository:
             sa.update(SecondFactorRow)
             .where(SecondFactorRow.credential_id == credential_id)
             .values(counter=counter)
+        )
+
+    def certify_second_factor(self, credential_id: bytes, *, certificate: bytes) -> None:
+        """See ``AccountRepository``."""
+        self._write(
+            sa.update(SecondFactorRow)
+            .where(SecondFactorRow.credential_id == credential_id)
+            .values(operator_certificate=certificate)
         )
 
     def remove_second_factor(self, account_id: AccountId, credential_id: bytes) -> bool:
@@ -187,6 +200,16 @@ def accounts_of(session: Session, rows: Collection[AccountRow]) -> tuple[Account
             Assignment(role=Role(each.role), organisation=organisation)
         )
     return tuple(_account(row, assignments.get(row.id, [])) for row in rows)
+
+
+def _operator_key(row: SecondFactorRow) -> OperatorKey | None:
+    if row.operator is None or row.operator_registration is None:
+        return None
+    return OperatorKey(
+        operator=row.operator,
+        registration=row.operator_registration,
+        certificate=row.operator_certificate,
+    )
 
 
 def _account(row: AccountRow, assignments: Collection[Assignment]) -> Account:

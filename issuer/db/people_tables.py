@@ -59,7 +59,14 @@ class SecondFactorRow(Base):
     """One WebAuthn credential of an account."""
 
     __tablename__ = "second_factors"
-    __table_args__ = (sa.Index("ix_second_factors_account_id", "account_id"),)
+    __table_args__ = (
+        sa.CheckConstraint(
+            "(operator IS NULL) = (operator_registration IS NULL)"
+            " AND (operator IS NOT NULL OR operator_certificate IS NULL)",
+            name="operator",
+        ),
+        sa.Index("ix_second_factors_account_id", "account_id"),
+    )
 
     credential_id: Mapped[bytes] = mapped_column(sa.LargeBinary(1023), primary_key=True)
     account_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("accounts.id"))
@@ -68,6 +75,9 @@ class SecondFactorRow(Base):
     public_key: Mapped[bytes] = mapped_column(sa.LargeBinary(1024))
     counter: Mapped[int] = mapped_column(sa.BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    operator: Mapped[str | None] = mapped_column(sa.String(64))
+    operator_registration: Mapped[bytes | None] = mapped_column(sa.LargeBinary(16384))
+    operator_certificate: Mapped[bytes | None] = mapped_column(sa.LargeBinary(2048))
 
 
 class SessionRow(Base):

@@ -62,6 +62,7 @@ class RequestRow(Base):
             postgresql_where=sa.text(_NUMBERED),
         ),
         sa.Index("ix_requests_member_id", "member_id"),
+        sa.Index("ix_requests_card_number", "card_number"),
         sa.Index("ix_requests_created_at_id", "created_at", "id"),
         sa.Index("ix_requests_state_created_at_id", "state", "created_at", "id"),
         sa.Index(
@@ -83,6 +84,7 @@ class RequestRow(Base):
     version: Mapped[int] = mapped_column(sa.Integer)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     card_number: Mapped[str | None] = mapped_column(sa.String(8))
+    held_by: Mapped[str | None] = mapped_column(sa.String(40))
 
 
 class RequestEventRow(Base):
@@ -200,6 +202,8 @@ class NumberBlockRow(Base):
     next: Mapped[int] = mapped_column(sa.Integer)
     granted_at: Mapped[datetime] = mapped_column(UtcDateTime)
     granted_by: Mapped[str] = mapped_column(sa.String(200))
+    held_by: Mapped[str | None] = mapped_column(sa.String(40))
+    is_told: Mapped[bool]
 
 
 class AllottedNumberRow(Base):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import DATABASE_FAILURES, database_error
+from issuer.db.import_tables import ImportRowRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below
 from issuer.db.organisations import OrganisationRow
@@ -31,6 +32,7 @@ from issuer.domain.requests import (
 )
 from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerRefusedError
+from issuer.services.import_ports import DoubtState
 from issuer.services.request_outcome import request_record
 from issuer.services.request_ports import (
     RequestPage,
@@ -71,9 +73,14 @@ class SqlRequestRepository:
             rows = self._session.execute(query).all()
             live = self._live_requests(part)
             earlier = self._earlier_cards(part)
+            doubts = self._open_doubts(part)
             for row, code in rows:
                 found[MemberId(row.id)] = _candidate(
-                    row, code, live.get(row.id), earlier.get(row.id, ())
+                    row,
+                    code,
+                    live=live.get(row.id),
+                    earlier=earlier.get(row.id, ()),
+                    open_doubts=doubts.get(row.id, 0),
                 )
         return found
 
@@ -224,7 +231,11 @@ class SqlRequestRepository:
             .where(
                 DecisionRequestRow.decision_id == decision_id,
                 RequestRow.state == RequestState.TABLED.value,
-                RequestEventRow.account == account,
+                sa.or_(
+                    RequestEventRow.account == account,
+                    # Somebody of another instance whose account has the same name may be the same person.
+                    RequestEventRow.account.endswith(f":{account}", autoescape=True),
+                ),
                 RequestEventRow.kind.in_([each.value for each in kinds]),
             )
             .limit(1)
@@ -265,6 +276,20 @@ class SqlRequestRepository:
                     RequestRow.member_id.in_(member_ids),
                     RequestRow.state.in_([state.value for state in LIVE_STATES]),
                 )
+            ).all()
+        )
+
+    def _open_doubts(self, member_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+        """How many rows of lists wait for a person because they resemble a member."""
+        return dict(
+            self._session.execute(
+                sa.select(MemberRow.id, sa.func.count())
+                .join(ImportRowRow, ImportRowRow.likeness_digest == MemberRow.likeness_digest)
+                .where(
+                    MemberRow.id.in_(member_ids),
+                    ImportRowRow.state == DoubtState.WAITING.value,
+                )
+                .group_by(MemberRow.id)
             ).all()
         )
 
@@ -357,7 +382,12 @@ def _narrowed(query: _Query, question: RequestQuestion) -> _Query:
 
 
 def _candidate(
-    row: MemberRow, code: str, live: uuid.UUID | None, earlier: Sequence[str]
+    row: MemberRow,
+    code: str,
+    *,
+    live: uuid.UUID | None,
+    earlier: Sequence[str],
+    open_doubts: int,
 ) -> Candidate:
     # The cards of decisions here are younger than the one that the member held when they were recorded.
     numbers = [*earlier, *([row.earlier_card_number] if row.earlier_card_number else [])]
@@ -369,6 +399,7 @@ def _candidate(
         portrait=PortraitDigest(row.portrait),
         held_card_number=CardNumber(numbers[0]) if numbers else None,
         cards_before=len(numbers),
+        open_doubts=open_doubts,
         live_request=None if live is None else RequestId(live),
     )
 
@@ -385,6 +416,7 @@ def _request(row: RequestRow, code: str) -> CardRequest:
         version=row.version,
         created_at=row.created_at,
         card_number=None if row.card_number is None else CardNumber(row.card_number),
+        held_by=row.held_by,
     )
 
 
@@ -400,6 +432,7 @@ def _values(request: CardRequest, organisation_id: uuid.UUID) -> dict[str, objec
         "version": request.version,
         "created_at": request.created_at,
         "card_number": request.card_number,
+        "held_by": request.held_by,
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.bundle_tables import BundleConflictRow, LinkedMemberRow
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
@@ -138,6 +139,17 @@ class SqlSubjectRepository:
             sa.update(RequestEventRow)
             .where(RequestEventRow.request_id.in_(requests))
             .values(remark="")
+        )
+        # What other instances stated of the person.
+        self._update(
+            sa.update(BundleConflictRow)
+            .where(BundleConflictRow.member_id == erasure.member_id)
+            .values(sealed=b"", reason="")
+        )
+        self._update(
+            sa.update(LinkedMemberRow)
+            .where(LinkedMemberRow.member_id == erasure.member_id)
+            .values(sealed=b"")
         )
         seals = self._seals()
         for each in numbers:

@@ -18,8 +18,10 @@ class AuditSubject(enum.StrEnum):
     """What kind of thing an act was about."""
 
     ACCOUNT = "account"
+    BATCH = "batch"
     BUNDLE = "bundle"
     CARD = "card"
+    CHIP = "chip"
     DECISION = "decision"
     IMPORT = "import"
     MEMBER = "member"
@@ -27,6 +29,7 @@ class AuditSubject(enum.StrEnum):
     ORGANISATION = "organisation"
     REQUEST = "request"
     SERVICE = "service"
+    STOCK = "stock"
     STATION = "station"
 
 

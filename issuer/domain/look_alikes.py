@@ -10,17 +10,20 @@ In a list that was typed for a TCVN3 (ABC) font, "Nguyễn Văn An" reads "Nguy�
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from issuer.domain.list_row import Finding, ListRow
 
-__all__ = ["TextReading", "read_letters", "with_letters_read"]
+__all__ = ["LOOK_ALIKES", "TextReading", "read_letters", "with_letters_read"]
 
-_MEANT = {"\u00d0": "Đ", "\u0189": "Đ", "\u00f0": "đ", "\u0256": "đ"}
+LOOK_ALIKES: Final = {"\u00d0": "Đ", "\u0189": "Đ", "\u00f0": "đ", "\u0256": "đ"}
+"""The letters, each with the one that it looks like."""
+
 _AT_WORD_BEGIN = re.compile("(?<![^\\W_])[\u00d0\u0189\u00f0\u0256](?=[^\\W\\d_])")
 _OLD_FONT = re.compile("[¡¢§£¤¥¦¨©ª«¬®µ¶·¸¹»¼½¾×÷]|[a-zà-ỹ][À-ÖØ-Þ]")
 _FOREIGN = re.compile("[ÄÅÆÇËÎÏÖØÛÜÞßäåæçëîïöøûüþÿ]")
 _SUSPICIOUS = re.compile(
-    f"[{''.join(_MEANT)}]|{_OLD_FONT.pattern}|{_FOREIGN.pattern}",
+    f"[{''.join(LOOK_ALIKES)}]|{_OLD_FONT.pattern}|{_FOREIGN.pattern}",
 )
 
 
@@ -50,7 +53,7 @@ def read_letters(text: str, *, subject: str) -> TextReading | None:
                 "the letters are those of a font from before Unicode (TCVN3); convert the list to Unicode",
             ),
         )
-    meant, count = _AT_WORD_BEGIN.subn(lambda match: _MEANT[match[0]], text)
+    meant, count = _AT_WORD_BEGIN.subn(lambda match: LOOK_ALIKES[match[0]], text)
     if count:
         return TextReading(
             text=meant,

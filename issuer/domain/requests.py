@@ -20,7 +20,7 @@ from typing import Final, NewType
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
-from issuer.domain.rights import AccountName, Right
+from issuer.domain.rights import AccountName, Right, same_person
 from issuer.domain.vietnamese_text import clean_text
 from issuer.errors import IssuerDataError, IssuerRefusedError
 
@@ -179,6 +179,7 @@ class CardRequest:
         version: counts its steps from 1; whoever changes it says which one they saw.
         created_at: when it was drafted (aware UTC).
         card_number: what the card will show; ``None`` until it is decided.
+        held_by: the instance to which it was handed over, which alone goes on with it; ``None`` where that is us.
     """
 
     request_id: RequestId
@@ -191,6 +192,7 @@ class CardRequest:
     version: int = 1
     created_at: datetime
     card_number: CardNumber | None = field(default=None, repr=False)
+    held_by: str | None = None
 
     def __post_init__(self) -> None:
         check_reason(self.kind, self.reason)
@@ -209,8 +211,14 @@ class CardRequest:
         """The request one step later.
 
         Raises:
-            IssuerRefusedError: the step cannot happen in this state (``request.wrong-state``).
+            IssuerRefusedError: the step cannot happen in this state (``request.wrong-state``), or not here
+                (``request.elsewhere``).
         """
+        if self.held_by is not None:
+            raise IssuerRefusedError(
+                f"the request was handed over to instance {self.held_by}, so it cannot be {kind} here",
+                code="request.elsewhere",
+            )
         return replace(self, state=next_request_state(self.state, kind), version=self.version + 1)
 
 
@@ -290,4 +298,4 @@ def steps_taken_by(
     account: AccountName, time_line: Sequence[RequestEvent]
 ) -> frozenset[RequestEventKind]:
     """Which steps of a request this person took, in any of its rounds."""
-    return frozenset(each.kind for each in time_line if each.account == account)
+    return frozenset(each.kind for each in time_line if same_person(each.account, account))

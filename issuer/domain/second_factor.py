@@ -13,6 +13,7 @@ __all__ = [
     "CHALLENGE_LIFETIME",
     "MAX_SECOND_FACTORS",
     "Challenge",
+    "OperatorKey",
     "SecondFactor",
     "check_label",
 ]
@@ -23,6 +24,21 @@ MAX_SECOND_FACTORS: Final = 8
 """How many an account may have; two are wise, one of them in a safe."""
 
 _MAX_LABEL_CHARACTERS: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorKey:
+    """That a credential signs for the PKI as well, by the name of one of its operators.
+
+    Attributes:
+        operator: for whom the PKI made the challenge that it answers.
+        registration: what the browser said, for the PKI to enrol (JSON).
+        certificate: the operator's (DER), once the PKI has issued it; whose it is the signer judges.
+    """
+
+    operator: str
+    registration: bytes = field(repr=False)
+    certificate: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +53,7 @@ class SecondFactor:
         public_key: DER SubjectPublicKeyInfo.
         counter: the highest count that it said; 0 where it does not count.
         created_at: when it was registered (aware UTC).
+        operator_key: what makes it one of the PKI's, too; ``None`` where it is not.
     """
 
     credential_id: bytes
@@ -46,6 +63,7 @@ class SecondFactor:
     public_key: bytes = field(repr=False)
     counter: int
     created_at: datetime
+    operator_key: OperatorKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from issuer.domain.chip import (
     ChipState,
     is_personalisation_version,
 )
+from issuer.domain.stock_account import HELD_AS_SAMPLE, HELD_AS_STOLEN
 
 __all__ = ["Action", "ChipEvidence", "Decision", "decide"]
 
@@ -79,6 +80,23 @@ def decide(evidence: ChipEvidence, chip: Chip | None, card: Card | None) -> Deci
         return _refuse("chip.terminated", "the chip is terminated")
     if chip is None:
         return _refuse("chip.not-in-stock", "the chip is not in the stock ledger")
+    withheld = _decide_withheld(evidence, chip, card)
+    if withheld is not None:
+        return withheld
+    if card is not None and chip.state is not ChipState.INITIALISED:
+        return _refuse(
+            "record.contradictory", f"a card is bound to the chip, but the record says {chip.state}"
+        )
+    return _decide_by_life_cycle(evidence, chip, card)
+
+
+def _decide_withheld(evidence: ChipEvidence, chip: Chip, card: Card | None) -> Decision | None:
+    """What the record keeps from every station."""
+    if HELD_AS_STOLEN in (chip.held, chip.condemned_for):
+        # It is not terminated either: it may have to be shown to the police.
+        return _refuse(HELD_AS_STOLEN, "the chip is on the stop list: keep it apart and say so")
+    if chip.held == HELD_AS_SAMPLE:
+        return _refuse(HELD_AS_SAMPLE, "the chip was taken out as a sample")
     if chip.state is ChipState.CONDEMNED or (
         card is not None and card.state is CardState.CONDEMNED
     ):
@@ -87,11 +105,7 @@ def decide(evidence: ChipEvidence, chip: Chip | None, card: Card | None) -> Deci
         return _refuse(
             "chip.held", f"the chip is held because of {chip.held}; a person must look at it"
         )
-    if card is not None and chip.state is not ChipState.INITIALISED:
-        return _refuse(
-            "record.contradictory", f"a card is bound to the chip, but the record says {chip.state}"
-        )
-    return _decide_by_life_cycle(evidence, chip, card)
+    return None
 
 
 def _decide_by_life_cycle(evidence: ChipEvidence, chip: Chip, card: Card | None) -> Decision:

@@ -62,6 +62,10 @@ class KeystoreThread:
         """The result of ``work`` on the keystore; what it raises is raised here."""
         return self._executor.submit(work, self._keystore).result()
 
+    def random_bytes(self, count: int) -> bytes:
+        """From the keystore's generator: what is drawn for a card is drawn where its keys are."""
+        return self.call(lambda keystore: keystore.random_bytes(count))
+
     def close(self) -> None:
         """Close keystore and thread; closing twice is harmless."""
         with self._closing:

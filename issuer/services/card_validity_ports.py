@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from issuer.domain.card import Card, CardReference
+from issuer.domain.card_number import CardNumber
 from issuer.domain.card_validity import CardValidity, EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Serial
 from issuer.domain.member import MemberId
@@ -60,6 +61,13 @@ class CardValidityRepository(Protocol):
 
     def on_chip(self, serial: Serial) -> CardRecord:
         """The card on this chip.
+
+        Raises:
+            IssuerRefusedError: there is none (``card.unknown``).
+        """
+
+    def with_number(self, number: CardNumber) -> CardRecord:
+        """The newest card that bears this number, one in its member's hand before all others.
 
         Raises:
             IssuerRefusedError: there is none (``card.unknown``).

@@ -12,7 +12,8 @@ from issuer.domain.organisation import OrganisationCode, OrganisationTree
 from issuer.domain.rights import Actor, Right
 from issuer.domain.vietnamese_text import likeness, spelling
 from issuer.services.import_outcome import RowOutcome, RowResult
-from issuer.services.register_ports import Likeness, MemberNumbers, RegisterTransaction
+from issuer.services.import_ports import Likeness
+from issuer.services.register_ports import MemberNumbers, RegisterTransaction
 
 __all__ = [
     "Candidate",

@@ -89,6 +89,7 @@ def conclude(
                 candidate.row.number: candidate.row.statement.organisation_code
                 for candidate in doubtful
             },
+            likenesses={candidate.row.number: candidate.likeness for candidate in doubtful},
             has_checked_faces=settled.has_checked_faces,
         ),
         taken,

@@ -17,7 +17,7 @@ from issuer.domain.requests import (
     check_reason,
     right_for,
 )
-from issuer.domain.rights import Actor
+from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerError, IssuerRefusedError
 from issuer.services.places import Places
 from issuer.services.register_ports import Register, RegisterTransaction
@@ -72,6 +72,25 @@ class RequestDrafting:
         check_reason(wish.kind, wish.reason)
         return self._draft(member_ids, wish, actor)
 
+    def draft_within(
+        self,
+        transaction: RegisterTransaction,
+        member_ids: Iterable[MemberId],
+        wish: Wish,
+        *,
+        actor: Actor,
+        right: Right,
+    ) -> list[RequestOutcome]:
+        """The same within a transaction, for another use case whose right brings drafts with it.
+
+        Raises:
+            IssuerDataError: as ``draft``.
+        """
+        check_reason(wish.kind, wish.reason)
+        return _draft_chunk(
+            self, transaction, list(dict.fromkeys(member_ids)), wish, actor, right=right
+        )
+
     def _draft(
         self, member_ids: Iterable[MemberId], wish: Wish, actor: Actor
     ) -> Iterator[RequestOutcome]:
@@ -87,8 +106,11 @@ def _draft_chunk(
     member_ids: list[MemberId],
     wish: Wish,
     actor: Actor,
+    *,
+    right: Right | None = None,
 ) -> list[RequestOutcome]:
     now = drafting.clock()
+    needed = right or right_for(RequestState.DRAFT, RequestEventKind.DRAFTED)
     places = Places(transaction.organisations)
     candidates = transaction.requests.candidates(member_ids, lock=True)
     outcomes: list[RequestOutcome] = []
@@ -96,11 +118,7 @@ def _draft_chunk(
     for member_id in member_ids:
         try:
             candidate = _candidate(candidates.get(member_id), member_id)
-            actor.demand(
-                right_for(RequestState.DRAFT, RequestEventKind.DRAFTED),
-                place=places.of(candidate.organisation_code),
-                now=now,
-            )
+            actor.demand(needed, place=places.of(candidate.organisation_code), now=now)
             if (known := _same_draft(transaction, candidate, wish)) is not None:
                 outcomes.append(unchanged(known))
                 continue

@@ -7,7 +7,7 @@ until a person has decided; then its content goes.
 import enum
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import NewType, Protocol
 
 from issuer.domain.list_row import Cell, Finding
@@ -24,6 +24,7 @@ __all__ = [
     "ImportLedger",
     "ImportNumber",
     "ImportRecord",
+    "Likeness",
     "QuestionableContent",
     "QuestionableRow",
     "RowReference",
@@ -76,6 +77,14 @@ class QuestionableContent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """By what two records of one person are likely to be alike."""
+
+    full_name: str = field(repr=False)
+    birth_date: date = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportChunk:
     """Rows that end together, in one transaction with what they change.
 
@@ -84,12 +93,14 @@ class ImportChunk:
         holding: those rows whose numbers no later row of the list may have.
         contents: what the questionable ones state, by row.
         organisations: to which organisation each questionable one belongs.
+        likenesses: by what each questionable one resembles a member of the register.
     """
 
     outcomes: Sequence[RowOutcome]
     holding: frozenset[int]
     contents: Mapping[int, QuestionableContent] = field(default_factory=dict, repr=False)
     organisations: Mapping[int, OrganisationCode] = field(default_factory=dict)
+    likenesses: Mapping[int, Likeness] = field(default_factory=dict, repr=False)
     has_checked_faces: bool = True
 
 

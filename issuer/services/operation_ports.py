@@ -36,6 +36,7 @@ class OperationKind(enum.StrEnum):
     TABLE_REQUESTS = "table-requests"
     CONFIRM_DECISION = "confirm-decision"
     DROP_DECISION = "drop-decision"
+    COUNT_REPORTS = "count-reports"
 
 
 class OperationState(enum.StrEnum):

@@ -82,6 +82,9 @@ class AccountRepository(Protocol):
     def count_second_factor(self, credential_id: bytes, *, counter: int) -> None:
         """Store how far an authenticator has counted."""
 
+    def certify_second_factor(self, credential_id: bytes, *, certificate: bytes) -> None:
+        """Keep the certificate (DER) of the operator by whose name the PKI enrolled this credential."""
+
     def remove_second_factor(self, account_id: AccountId, credential_id: bytes) -> bool:
         """Forget a second factor; ``False`` where the account has none such."""
 

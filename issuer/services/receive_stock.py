@@ -1,4 +1,4 @@
-"""Receive chips into the stock: the chip maker's delivery list."""
+"""The chip maker's delivery list, and every other list of serials."""
 
 import csv
 import io
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from issuer.domain.chip import Serial, parse_serial
 from issuer.errors import IssuerDataError
-from issuer.services.production_ports import StockLedger
 
-__all__ = ["MAX_DELIVERY_BYTES", "MAX_DELIVERY_ROWS", "Receipt", "read_delivery", "receive_stock"]
+__all__ = ["MAX_DELIVERY_BYTES", "MAX_DELIVERY_ROWS", "Receipt", "read_delivery"]
 
 MAX_DELIVERY_BYTES = 16 * 1024 * 1024
 MAX_DELIVERY_ROWS = 200_000
@@ -22,16 +21,6 @@ class Receipt:
 
     listed: int
     new: int
-
-
-def receive_stock(content: bytes, *, delivery: str, ledger: StockLedger) -> Receipt:
-    """Take in all chips of a delivery list or, where a row is wrong, none.
-
-    Raises:
-        IssuerDataError: as ``read_delivery``.
-    """
-    serials = read_delivery(content)
-    return Receipt(listed=len(serials), new=ledger.receive(serials, delivery=delivery))
 
 
 def read_delivery(content: bytes) -> tuple[Serial, ...]:

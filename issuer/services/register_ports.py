@@ -15,20 +15,22 @@ from issuer.domain.organisation_history import OrganisationAct
 from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.batch_ports import BatchRepository
+from issuer.services.bundle_ports import ExchangeRepository
 from issuer.services.card_validity_ports import CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
-from issuer.services.import_ports import ImportLedger
+from issuer.services.import_ports import ImportLedger, Likeness
 from issuer.services.number_ports import NumberRepository
 from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.request_ports import DecisionRepository, RequestRepository
+from issuer.services.stock_ports import StockActRepository, StockRepository
 from issuer.services.subject_ports import SubjectRepository
 
 __all__ = [
     "EvidenceStore",
     "HistoryPage",
     "HistoryPosition",
-    "Likeness",
     "MemberNumbers",
     "MemberPage",
     "MemberRepository",
@@ -49,14 +51,6 @@ class MemberNumbers:
     record_number: RecordNumber = field(repr=False)
     citizen_number: CitizenNumber = field(repr=False)
     earlier_card_number: CardNumber | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Likeness:
-    """By what two records of one person are likely to be alike."""
-
-    full_name: str = field(repr=False)
-    birth_date: date = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +187,10 @@ class RegisterTransaction(Protocol):
         """The decisions on them."""
 
     @property
+    def batches(self) -> BatchRepository:
+        """The batches of cards."""
+
+    @property
     def cards(self) -> CardValidityRepository:
         """The cards, and what they count as."""
 
@@ -201,12 +199,24 @@ class RegisterTransaction(Protocol):
         """The card numbers."""
 
     @property
+    def stock(self) -> StockRepository:
+        """The stock of chips: sites and movements."""
+
+    @property
+    def stock_acts(self) -> StockActRepository:
+        """Closes of days, destructions, and the stop list."""
+
+    @property
     def subjects(self) -> SubjectRepository:
         """What is held about people beyond their record."""
 
     @property
     def audit(self) -> AuditTrail:
         """The audit trail; what is appended is stored with the rest of the transaction."""
+
+    @property
+    def exchange(self) -> ExchangeRepository:
+        """Other instances, bundles, and conflicts with what they state."""
 
     @property
     def imports(self) -> ImportLedger:

@@ -17,6 +17,7 @@ from issuer.domain.second_factor import (
     CHALLENGE_LIFETIME,
     MAX_SECOND_FACTORS,
     Challenge,
+    OperatorKey,
     SecondFactor,
     check_label,
 )
@@ -24,9 +25,11 @@ from issuer.domain.session import SESSION_TOKEN_BYTES, Face, Restriction, Sessio
 from issuer.errors import IssuerRefusedError
 from issuer.services.account_records import record_act_on
 from issuer.services.log_in import LogIn, OpenedSession
+from issuer.services.operator_keys import check_asked_for_us, check_operator, operator_of
 from issuer.services.register_ports import Register
 from issuer.services.second_factor_ports import AssertionParts, RelyingParty, WebauthnJudge
 from pki.keys.webauthn_keys import CoseAlgorithm
+from pki.signed.credential_challenge import CredentialChallenge
 
 __all__ = [
     "AssertionOptions",
@@ -36,6 +39,9 @@ __all__ = [
 ]
 
 _DIGEST_BYTES: Final = 32
+_FOR_DIGEST: Final = b"digest:"
+_FOR_PKI: Final = b"registration:"
+"""A challenge that somebody else chose is kept with what it is for: an old answer to it opens nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +51,7 @@ class RegistrationOptions:
     challenge: bytes
     relying_party: RelyingParty
     user: bytes
-    name: AccountName
+    name: str
     algorithms: tuple[CoseAlgorithm, ...]
     exclude: tuple[bytes, ...]
 
@@ -83,34 +89,59 @@ class SecondFactors:
     clock: Callable[[], datetime]
     random_bytes: Callable[[int], bytes]
 
-    def begin_registration(self, token: SessionToken) -> RegistrationOptions:
+    def begin_registration(
+        self, token: SessionToken, *, challenge_of_pki: CredentialChallenge | None = None
+    ) -> RegistrationOptions:
         """A challenge for a new credential of one's own.
+
+        Args:
+            token: the session's.
+            challenge_of_pki: what the PKI asks, so that it enrols the same credential for one of its operators.
 
         Raises:
             IssuerRefusedError: ``session.ended``, ``session.restricted``, ``second-factor.too-many``; there is one
                 already and it was not shown lately (``right.step-up-needed``), or there is none and the log-in lies
-                too far back (``second-factor.log-in-again``).
+                too far back (``second-factor.log-in-again``); the PKI's challenge is for another page
+                (``webauthn.origin-differs``) or too old (``webauthn.challenge-expired``).
         """
         session, account = self._present(token)
         now = self.clock()
+        asked = challenge_of_pki
+        if asked is not None:
+            check_asked_for_us(asked, self.judge.relying_party, now)
         with self.register.writing() as transaction:
             factors = transaction.people.second_factors(account.account_id)
             _check_addition(session, factors, now)
-            challenge = self._challenge(now, None)
-            transaction.sessions.challenge(token.digest, challenge)
+            challenge = self.random_bytes(CHALLENGE_BYTES) if asked is None else asked.challenge
+            purpose = b"" if asked is None else _FOR_PKI
+            transaction.sessions.challenge(token.digest, _kept(purpose + challenge, now))
         return RegistrationOptions(
-            challenge=challenge.value,
+            challenge=challenge,
             relying_party=self.judge.relying_party,
-            user=account.account_id.bytes,
-            name=account.name,
+            user=account.account_id.bytes if asked is None else asked.user,
+            name=account.name if asked is None else asked.operator,
             algorithms=tuple(CoseAlgorithm),
-            exclude=tuple(each.credential_id for each in factors),
+            exclude=(
+                *(each.credential_id for each in factors),
+                *(() if asked is None else asked.exclude),
+            ),
         )
 
     def finish_registration(
-        self, token: SessionToken, response: bytes, *, label: str
+        self,
+        token: SessionToken,
+        response: bytes,
+        *,
+        label: str,
+        operator: str | None = None,
     ) -> SecondFactor:
         """Keep the credential that answers the session's challenge.
+
+        Args:
+            token: the session's.
+            response: what the browser said.
+            label: what its owner calls it.
+            operator: for whom the PKI made the challenge; the response is then kept for the PKI to enrol.
 
         Raises:
             IssuerRefusedError: as ``begin_registration``; ``webauthn.challenge-missing``,
@@ -118,8 +149,11 @@ class SecondFactors:
             IssuerDataError: ``second-factor.label-malformed``, ``webauthn.malformed``.
         """
         label = check_label(label)
+        key = None
+        if operator is not None:
+            key = OperatorKey(operator=check_operator(operator), registration=response)
         session, account = self._present(token)
-        challenge = self._take_challenge(token)
+        challenge = self._take_challenge(token, b"" if operator is None else _FOR_PKI)
         found = self.judge.judge_registration(response, challenge=challenge)
         now = self.clock()
         factor = SecondFactor(
@@ -130,6 +164,7 @@ class SecondFactors:
             public_key=found.public_key,
             counter=found.counter,
             created_at=now,
+            operator_key=key,
         )
         with self.register.writing() as transaction:
             transaction.people.lock()
@@ -164,10 +199,13 @@ class SecondFactors:
                 raise IssuerRefusedError(
                     f"account {account.name} has no second factor", code="second-factor.missing"
                 )
-            challenge = self._challenge(now, digest)
-            transaction.sessions.challenge(token.digest, challenge)
+            challenge = (
+                self.random_bytes(CHALLENGE_BYTES) if digest is None else _checked_digest(digest)
+            )
+            purpose = b"" if digest is None else _FOR_DIGEST
+            transaction.sessions.challenge(token.digest, _kept(purpose + challenge, now))
         return AssertionOptions(
-            challenge=challenge.value,
+            challenge=challenge,
             relying_party=self.judge.relying_party,
             allow=tuple(each.credential_id for each in factors),
         )
@@ -225,6 +263,40 @@ class SecondFactors:
                 credential=_said(credential_id),
             )
 
+    def certify(self, token: SessionToken, certificate: bytes) -> SecondFactor:
+        """Keep the operator's certificate with the credentials of one's own that were registered for this operator.
+
+        Raises:
+            IssuerRefusedError: ``session.ended``, ``session.restricted``, ``right.step-up-needed``; none of one's
+                credentials was registered for the operator whom it names (``second-factor.no-such-operator``).
+            IssuerDataError: it is no operator's certificate (``operator.certificate-invalid``).
+        """
+        operator = operator_of(certificate)
+        session, account = self._present(token)
+        now = self.clock()
+        with self.register.writing() as transaction:
+            _check_stepped_up(session, now)
+            factors = transaction.people.second_factors(account.account_id)
+            wanted = [
+                each
+                for each in factors
+                if each.operator_key is not None and each.operator_key.operator == operator
+            ]
+            if not wanted:
+                raise IssuerRefusedError(
+                    f"account {account.name} has no security key that was registered for operator {operator}",
+                    code="second-factor.no-such-operator",
+                )
+            for each in wanted:
+                transaction.people.certify_second_factor(
+                    each.credential_id, certificate=certificate
+                )
+            record_act_on(
+                account, "second-factor.certified", transaction=transaction, by=account.name, at=now,
+                operator=operator, certificate=hashlib.sha256(certificate).hexdigest(),
+            )  # fmt: skip
+        return wanted[0]
+
     def _present(self, token: SessionToken, *, may_be_due: bool = False) -> tuple[Session, Account]:
         present = self.log_in.authenticate(token, face=Face.CONSOLE)
         allowed = {None, Restriction.SECOND_FACTOR_DUE} if may_be_due else {None}
@@ -235,13 +307,7 @@ class SecondFactors:
         with self.register.reading() as transaction:
             return present.session, transaction.people.get(present.actor.account)
 
-    def _challenge(self, now: datetime, digest: bytes | None) -> Challenge:
-        if digest is not None and len(digest) != _DIGEST_BYTES:
-            raise ValueError(f"got a digest of {len(digest)} bytes, expected {_DIGEST_BYTES}")
-        value = self.random_bytes(CHALLENGE_BYTES) if digest is None else digest
-        return Challenge(value=value, expires_at=now + CHALLENGE_LIFETIME)
-
-    def _take_challenge(self, token: SessionToken) -> bytes:
+    def _take_challenge(self, token: SessionToken, purpose: bytes) -> bytes:
         # It is forgotten in a transaction of its own: a response that fails has used it up as well.
         with self.register.writing() as transaction:
             challenge = transaction.sessions.take_challenge(token.digest)
@@ -250,13 +316,19 @@ class SecondFactors:
                 "the session has no challenge that holds: ask for a new one",
                 code="webauthn.challenge-missing",
             )
-        return challenge.value
+        value = challenge.value[len(purpose) :]
+        if not challenge.value.startswith(purpose) or len(value) != CHALLENGE_BYTES:
+            raise IssuerRefusedError(
+                "the session's challenge was made for something else",
+                code="webauthn.challenge-missing",
+            )
+        return value
 
     def _show(
         self, token: SessionToken, response: bytes, *, digest: bytes | None
     ) -> tuple[AssertionParts, OpenedSession]:
         _, account = self._present(token, may_be_due=True)
-        challenge = self._take_challenge(token)
+        challenge = self._take_challenge(token, b"" if digest is None else _FOR_DIGEST)
         if digest is not None and challenge != digest:
             raise IssuerRefusedError(
                 "the session's challenge is another one than what is to be signed",
@@ -288,6 +360,16 @@ class SecondFactors:
                 digest=None if digest is None else digest.hex(),
             )  # fmt: skip
         return assertion, OpenedSession(token=fresh, session=session, account=account.name)
+
+
+def _kept(value: bytes, now: datetime) -> Challenge:
+    return Challenge(value=value, expires_at=now + CHALLENGE_LIFETIME)
+
+
+def _checked_digest(digest: bytes) -> bytes:
+    if len(digest) != _DIGEST_BYTES:
+        raise ValueError(f"got a digest of {len(digest)} bytes, expected {_DIGEST_BYTES}")
+    return digest
 
 
 def _check_addition(session: Session, factors: tuple[SecondFactor, ...], now: datetime) -> None:

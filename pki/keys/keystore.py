@@ -126,6 +126,13 @@ class AgreementKeystore(Keystore, Protocol):
             KeystoreError: ``keystore.key-unknown``, ``keystore.key-invalid`` for a key on another curve.
         """
 
+    def random_bytes(self, count: int) -> bytes:
+        """So many bytes of the generator that also draws the keys.
+
+        Raises:
+            KeystoreError: the token failed (``keystore.token-failed``).
+        """
+
 
 def master_key_check_value(value: bytes) -> bytes:
     """The first five bytes of AES-CMAC over sixteen zero bytes (ANSI X9.24-1), for a key that is at hand.

@@ -221,6 +221,11 @@ class SoftwareKeystore:
         private_key = ec.generate_private_key(curve.to_cryptography())
         self._store(key_id, _Kind.SIGNING, _encode(private_key))
 
+    def random_bytes(self, count: int) -> bytes:
+        """From the operating system, as its keys are."""
+        self._require_open()
+        return secrets.token_bytes(count)
+
     def agree(self, key_id: str, public_key: ec.EllipticCurvePublicKey) -> bytes:
         """ECDH in memory."""
         private_key = self.signer(key_id).private_key

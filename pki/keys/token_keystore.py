@@ -65,6 +65,17 @@ class TokenKeystore(Pkcs11Keystore):
                 raise
         self._make_durable()
 
+    def random_bytes(self, count: int) -> bytes:
+        """From the token's own generator (PKCS#11, C_GenerateRandom)."""
+        with self._use() as session:
+            drawn = bytes(session.generate_random(8 * count))
+        if len(drawn) != count:
+            raise KeystoreError(
+                f"the token gave {len(drawn)} random bytes, expected {count}",
+                code="keystore.token-failed",
+            )
+        return drawn
+
     def agree(self, key_id: str, public_key: ec.EllipticCurvePublicKey) -> bytes:
         """ECDH in the token (PKCS#11, CKM_ECDH1_DERIVE without a derivation function); only the result leaves it."""
         own = self.signer(key_id).public_key

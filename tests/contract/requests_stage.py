@@ -122,7 +122,7 @@ class MemoryStores:
         self.mark = mark
 
 
-class _Portraits:
+class Portraits:
     def __init__(self, kept: dict[bytes, bytes]) -> None:
         self._kept = kept
 
@@ -137,7 +137,7 @@ class _Portraits:
         return self._kept[digest]
 
 
-class _Documents:
+class Documents:
     def __init__(self, kept: dict[bytes, bytes]) -> None:
         self._kept = kept
 
@@ -180,14 +180,14 @@ class Stage:
         )
         self.steps = RequestSteps(
             register=self.register,
-            portraits=_Portraits(self.stores.portraits),
+            portraits=Portraits(self.stores.portraits),
             policy=self.policy,
             clock=self.clock,
             chunk_rows=chunk_rows,
         )
         desk = DecisionDesk(
             register=self.register,
-            documents=_Documents(self.stores.documents),
+            documents=Documents(self.stores.documents),
             policy=self.policy,
             clock=self.clock,
             chunk_rows=chunk_rows,
@@ -214,7 +214,7 @@ class Stage:
         with self.register.writing() as transaction:
             transaction.organisations.add(ORGANISATIONS)
             transaction.members.add(list(members))
-        _Portraits(self.stores.portraits).put(b"portrait")
+        Portraits(self.stores.portraits).put(b"portrait")
 
     def grant(self, first: int = 1, last: int = 999) -> NumberBlock:
         return self.numbers.grant(

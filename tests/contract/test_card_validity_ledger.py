@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from issuer.db.base import Database
 from issuer.db.schema import upgrade
-from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Serial
@@ -18,6 +17,7 @@ from issuer.errors import ConflictError, IssuerError, IssuerUnavailableError
 from issuer.services.card_validity_ports import CardRecord
 from pki.signed.card_states import CardState as ListedState
 from tests.contract.cards_stage import CELL, NOW, CardsStage
+from tests.contract.stock_stage import OfficeStock
 
 ONE, OTHER = AccountName("one"), AccountName("other")
 
@@ -136,9 +136,9 @@ def test_a_step_that_is_refused_or_changes_nothing_leaves_no_trace(stage: CardsS
 def test_a_condemned_card_that_may_work_is_revoked_and_another_is_not(stage: CardsStage) -> None:
     working = stage.add_card(1, stage.add_member(1), state=CardState.LOCKING)
     unfinished = stage.add_card(2, stage.add_member(2), state=CardState.SIGNED)
-    stock = SqlStockLedger(stage.database, stage.clock)
+    stock = OfficeStock(stage.database, stage.clock)
     for number in (1, 2):
-        stock.condemn(Serial(number.to_bytes(10, "big")), code="test", is_destroyed=True)
+        stock.condemn(Serial(number.to_bytes(10, "big")), code="test", is_safe=True)
     assert state_of(stage, working) is ListedState.REVOKED
     assert state_of(stage, unfinished) is ListedState.NOT_HANDED_OVER
 

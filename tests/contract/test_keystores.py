@@ -178,6 +178,16 @@ def test_a_label_with_a_zero_byte_is_refused(keystore: Keystore) -> None:
     )
 
 
+def test_random_bytes_are_as_many_as_were_asked_for_and_never_the_same(
+    keystore: AgreementKeystore,
+) -> None:
+    for count in (1, 16, 333):
+        assert len(keystore.random_bytes(count)) == count
+    assert len({keystore.random_bytes(16) for _ in range(50)}) == 50
+    keystore.close()
+    assert code_of(lambda: keystore.random_bytes(16)) == "keystore.closed"
+
+
 def test_an_identifier_is_given_once(keystore: Keystore) -> None:
     keystore.create_signing_key(key_id="x", curve=NamedCurve.SECP256R1)
     for action in (

@@ -22,7 +22,6 @@ from issuer.db.register import SqlRegister
 from issuer.db.schema import upgrade
 from issuer.db.sealing import Sealer
 from issuer.db.station_ledger import SqlStationLedger
-from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.card_secrets import CardSecrets
@@ -44,19 +43,21 @@ from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex
 from issuer.errors import ConflictError, IssuerError, IssuerRefusedError, IssuerUnavailableError
 from issuer.services.bind_cards import bind_cards
-from issuer.services.production_ports import CardLedger, NewCard, StationLedger, StockLedger
+from issuer.services.production_ports import CardLedger, NewCard, StationLedger
 from issuer.services.status_ports import StatusMarkStore
 from issuer.storage.status_mark_files import FileStatusMarkStore
 from tests.contract.decided_requests import decide_for, request_of
+from tests.contract.stock_stage import OfficeStock
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 LIST = bytes(8)
+LAST_DAY = date(2036, 11, 21)
 KEYS = [ec.derive_private_key(number, ec.SECP256R1()) for number in range(2, 8)]
 
 
 @dataclass
 class Ledgers:
-    stock: StockLedger
+    stock: OfficeStock
     cards: CardLedger
     station: StationLedger
     database: Database
@@ -98,7 +99,7 @@ class Ledgers:
         self.initialise(number)
         card = self.new_card(number)
         self.cards.bind(card)
-        self.cards.prepare_signing(job(card))
+        self.cards.prepare_signing(job(card), valid_until=LAST_DAY)
         self.cards.record_signed(card.reference, b"\x77\x00")
         return card.reference
 
@@ -139,7 +140,7 @@ def ledgers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledgers]
             at=NOW,
         )
     yield Ledgers(
-        stock=SqlStockLedger(database, _clock),
+        stock=OfficeStock(database, _clock),
         cards=SqlCardLedger(database, _clock, sealer),
         station=SqlStationLedger(database, _clock, sealer),
         database=database,
@@ -475,7 +476,7 @@ def test_what_is_not_signed_cannot_be_loaded_by_a_station(ledgers: Ledgers) -> N
     assert ledgers.cards.prepared(card.reference) is None
     with pytest.raises(TransitionError):
         ledgers.cards.record_signed(card.reference, b"\x77\x00")
-    ledgers.cards.prepare_signing(job(card))
+    ledgers.cards.prepare_signing(job(card), valid_until=LAST_DAY)
     assert ledgers.cards.prepared(card.reference) == job(card)
     assert code_of(lambda: ledgers.station.load_job(card.reference)) == "card.not-signed"
 

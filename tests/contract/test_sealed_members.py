@@ -31,7 +31,7 @@ from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.phone_number import PhoneNumber
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.errors import ConflictError, IssuerUnavailableError
-from issuer.services.register_ports import Likeness
+from issuer.services.import_ports import Likeness
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 SEALER = Sealer(encryption_key=bytes(range(32)), digest_key=bytes(range(32, 64)))

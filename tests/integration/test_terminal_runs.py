@@ -207,4 +207,4 @@ def test_the_records_of_a_terminal_say_which_one_it_is(
         (line,) = opened.journal.lines()
         name = json.loads((tmp_path / "home" / "terminal.json").read_text())["name"]
         assert line.fields["terminal"] == opened.name == name
-        assert len(line.fields["card"]) == 32
+        assert len(line.fields["card"]) == 64

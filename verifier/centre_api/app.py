@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from verifier.centre_api.boundary import Boundary
 from verifier.centre_api.file_routes import file_router
+from verifier.centre_api.journal_routes import journal_router
 from verifier.centre_api.ports import CentreServices
 from verifier.centre_api.problems import PROBLEM_MEDIA_TYPE, Problem, install_problem_handlers
 from verifier.centre_api.terminal_routes import terminal_router
@@ -58,7 +59,7 @@ def _build() -> FastAPI:
             "5XX": _problem("The service cannot answer now."),
         },
     )
-    for router in (terminal_router, file_router):
+    for router in (terminal_router, journal_router, file_router):
         app.include_router(router)
     install_problem_handlers(app)
     return app

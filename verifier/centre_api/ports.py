@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from verifier.centre.inspections import InspectionDesk
+from verifier.centre.journals import JournalDesk
 from verifier.centre.terminals import TerminalGate, TerminalRegister
 from verifier.trust.current import LoadedTrust
 
@@ -24,6 +25,7 @@ class CentreServices:
     gate: TerminalGate
     register: TerminalRegister
     desk: InspectionDesk
+    journals: JournalDesk
     trust: Callable[[], LoadedTrust]
     files: Path
     check: Callable[[], None]

@@ -39,6 +39,12 @@ _STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "centre.terminal-unknown": HTTPStatus.FORBIDDEN,
     "centre.terminal-blocked": HTTPStatus.FORBIDDEN,
     "centre.reading-old": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "centre.journal-gap": HTTPStatus.CONFLICT,
+    "centre.journal-edited": HTTPStatus.CONFLICT,
+    "centre.journal-other-terminal": HTTPStatus.CONFLICT,
+    "centre.journal-malformed": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "journal.damaged": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "journal.pseudonym-malformed": HTTPStatus.UNPROCESSABLE_ENTITY,
     "centre.busy": HTTPStatus.CONFLICT,
     "centre.refused": HTTPStatus.CONFLICT,
     "policy.unknown-purpose": HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -107,7 +113,7 @@ def status_of(error: VerifierError) -> HTTPStatus:
         return _STATUSES[error.code]
     if isinstance(error, SnapshotError):
         return HTTPStatus.UNPROCESSABLE_ENTITY
-    if isinstance(error, TrustError) or error.code.startswith("centre.database"):
+    if isinstance(error, TrustError) or error.code.startswith(("centre.database", "centre.keys")):
         return HTTPStatus.SERVICE_UNAVAILABLE
     return HTTPStatus.INTERNAL_SERVER_ERROR
 

@@ -1,9 +1,7 @@
 """The journal of inspections in the terminal's database; implements ``InspectionJournal``."""
 
-import hmac
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -13,8 +11,8 @@ from sqlalchemy.engine import Connection
 from verifier.db.base import Database
 from verifier.db.schema import upgrade
 from verifier.db.tables import HEAD_ID, JOURNAL_HEAD, JOURNAL_RECORDS
+from verifier.services.card_pseudonym import PseudonymKey
 from verifier.services.journal_chain import (
-    PSEUDONYM_BYTES,
     JournalError,
     JournalHead,
     JournalLine,
@@ -37,7 +35,7 @@ class SqlInspectionJournal:
     def __init__(self, database: Database, *, terminal: str, key: bytes) -> None:
         self._database = database
         self._terminal = terminal
-        self._key = key
+        self._key = PseudonymKey.from_secret(key)
         self._keep_days: int | None = None
         self._dropped_on: date | None = None
 
@@ -120,6 +118,23 @@ class SqlInspectionJournal:
                 return
             position = found[-1].sequence
 
+    @property
+    def begin(self) -> JournalHead:
+        """Behind which record the journal begins: what was before was let go of."""
+        with self._database.writing() as connection:
+            row = _head(connection)
+        return JournalHead(sequence=row.dropped, digest=row.dropped_digest)
+
+    @property
+    def release(self) -> bytes:
+        """What takes this terminal's key off its pseudonyms, for the centre (verifier.services.card_pseudonym)."""
+        return self._key.release
+
+    @property
+    def terminal(self) -> str:
+        """Whose journal it is."""
+        return self._terminal
+
     def newest(self, limit: int) -> tuple[JournalLine, ...]:
         """The last records, the newest first."""
         with self._database.writing() as connection:
@@ -191,11 +206,9 @@ class SqlInspectionJournal:
             assurance=record.assurance,
             codes=record.codes,
             notes=record.notes,
-            card=None if record.card is None else self._pseudonym(record.card),
+            card=None if record.card is None else self._key.pseudonym(record.card),
+            chip=None if record.chip is None else self._key.pseudonym(record.chip),
         )
-
-    def _pseudonym(self, card: bytes) -> bytes:
-        return hmac.digest(self._key, card, sha256)[:PSEUDONYM_BYTES]
 
 
 def _head(connection: Connection) -> sa.Row[Any]:

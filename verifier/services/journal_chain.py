@@ -27,7 +27,6 @@ __all__ = [
     "verify_chain",
 ]
 
-PSEUDONYM_BYTES: Final = 16
 _START: Final = b"membercard inspection journal v1\x00"
 _TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 _MAX_BODY_BYTES: Final = 8192
@@ -51,6 +50,8 @@ class StoredInspection:
     codes: tuple[str, ...]
     notes: tuple[str, ...]
     card: bytes | None
+    chip: bytes | None = None
+    """The pseudonym of the key that the chip has proven."""
 
     def to_json(self) -> dict[str, object]:
         """As it is chained and exported."""
@@ -64,6 +65,7 @@ class StoredInspection:
             "codes": list(self.codes),
             "notes": list(self.notes),
             "card": None if self.card is None else self.card.hex(),
+            "chip": None if self.chip is None else self.chip.hex(),
         }
 
 

@@ -220,6 +220,7 @@ class Terminal:
                 codes=report.codes,
                 notes=report.notes,
                 card=examined.card,
+                chip=examined.chip,
             )
         )
         return Outcome(

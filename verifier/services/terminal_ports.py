@@ -31,6 +31,8 @@ class Examined:
     purpose: str
     card: bytes | None = field(repr=False)
     """What tells cards apart, the same at every terminal; the journal keeps a keyed digest of it only."""
+    chip: bytes | None = field(default=None, repr=False)
+    """The key that the chip has proven, in the same way."""
     portrait: bytes | None = None
     """PNG; only of an accepted card."""
 
@@ -55,6 +57,8 @@ class InspectionRecord:
     notes: tuple[str, ...]
     card: bytes | None = field(repr=False)
     """As in ``Examined``; it is replaced by its pseudonym before anything is stored."""
+    chip: bytes | None = field(default=None, repr=False)
+    """The same of the chip's key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,18 +20,18 @@ from issuer.api.decision_routes import (
     drop_once,
     prepare_once,
     prepared_form,
-    shown_decision,
 )
 from issuer.api.form_fields import FormFields
 from issuer.api.gate import Caller, Services
 from issuer.api.pages import words
+from issuer.api.pages.decision_view import ASKED_AGAIN, show_decision_page
 from issuer.api.pages.form_keys import form_key, problem_words
 from issuer.api.pages.rendering import render
 from issuer.api.pages.request_outcome_page import outcomes_page
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, status_of
-from issuer.api.request_documents import OutcomesDocument, RequestListQuery
-from issuer.api.request_routes import RequestReader, request_page
+from issuer.api.request_documents import OutcomesDocument
+from issuer.api.request_routes import RequestReader
 from issuer.domain.rights import Right
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.operation_ports import KeptAnswer
@@ -42,10 +42,8 @@ decision_page_router = APIRouter(include_in_schema=False)
 
 _LIST: Final = "/decisions"
 _PAGE: Final = 40
-_SHOWN_REQUESTS: Final = 20
 _PICKED: Final = "request-"
 _Told = IssuerDataError | IssuerRefusedError | ConflictError
-_ASKED_AGAIN: Final = frozenset({"right.step-up-needed", "session.ended"})
 
 
 @decision_page_router.get(_LIST, response_model=None)
@@ -95,7 +93,7 @@ async def prepare(request: Request, services: Services, caller: Decider) -> Resp
             )
             is_for_all = form.more.get("all") == "all"
     except (IssuerDataError, IssuerRefusedError, ConflictError) as error:
-        if error.code in _ASKED_AGAIN:
+        if error.code in ASKED_AGAIN:
             raise
         return _prepare_form(request, caller, error=error)
     decision = DecisionDocument.model_validate_json(kept.body)
@@ -110,7 +108,7 @@ def one_decision_page(
     decision_id: DecisionIdPath, request: Request, services: Services, caller: RequestReader
 ) -> Response:
     """One decision with its requests."""
-    return _show(request, services, caller, decision_id)
+    return show_decision_page(request, services, caller, decision_id)
 
 
 @decision_page_router.get(_LIST + "/{decision_id}/document", response_model=None)
@@ -133,9 +131,9 @@ def act_on_decision(
     try:
         kept = _act(services, caller, decision_id, fields)
     except (IssuerDataError, IssuerRefusedError, ConflictError) as error:
-        if error.code in _ASKED_AGAIN:
+        if error.code in ASKED_AGAIN:
             raise
-        return _show(request, services, caller, decision_id, error=error)
+        return show_decision_page(request, services, caller, decision_id, error=error)
     return RedirectResponse((kept.location or "/").removeprefix("/v1"), status_code=303)
 
 
@@ -183,28 +181,6 @@ def _fill(
     services: ApiServices, caller: Caller, decision: DecisionDocument, key: str
 ) -> KeptAnswer:
     return add_all_once(services, caller, uuid.UUID(decision.id), None, key=f"{key[:60]}-all")
-
-
-def _show(
-    request: Request,
-    services: ApiServices,
-    caller: Caller,
-    decision_id: DecisionIdPath,
-    *,
-    error: _Told | None = None,
-) -> Response:
-    decision = shown_decision(caller, services, decision_id)
-    query = RequestListQuery(decision=decision_id, limit=_SHOWN_REQUESTS)
-    return render(
-        request,
-        "decision.html",
-        caller=caller,
-        status=200 if error is None else int(status_of(error)),
-        decision=decision,
-        requests=request_page(caller, services, query),
-        words=words,
-        **problem_words(error),
-    )
 
 
 def _prepare_form(

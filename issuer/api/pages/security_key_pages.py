@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 
 from issuer.api.form_fields import FormFields, local_path
 from issuer.api.gate import AnySession, Caller, Services
@@ -17,16 +19,20 @@ from issuer.api.pages.session_cookie import set_session_cookie
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, status_of
 from issuer.api.remedies import remedy_of
+from issuer.api.upload_forms import form_of
+from issuer.domain.rights import Right
 from issuer.domain.session import Restriction
 from issuer.errors import IssuerDataError, IssuerRefusedError
-from issuer.services.second_factors import SecondFactors
-from pki.signed.webauthn import encode_base64url
+from issuer.services.second_factors import RegistrationOptions, SecondFactors
+from pki.signed.credential_challenge import CredentialChallenge
+from pki.signed.webauthn import WebauthnError, encode_base64url
 
 __all__ = ["security_key_router"]
 
 security_key_router = APIRouter(include_in_schema=False)
 
 _NAME: Final = "membercard"
+_MAX_CERTIFICATE_BYTES: Final = 4096
 _CREDENTIAL: Final = re.compile(r"(?:[0-9a-f]{2}){1,1023}", re.ASCII)
 _PASSED_ON: Final = frozenset({"session.ended", "session.token-malformed", "session.restricted"})
 
@@ -99,24 +105,22 @@ def security_keys_page(
 @security_key_router.post("/v1/session/registration-options", response_model=None)
 def registration_options(services: Services, caller: OwnKeys) -> dict[str, object]:
     """What ``navigator.credentials.create`` is asked."""
-    options = _factors(services).begin_registration(caller.token)
-    return {
-        "challenge": encode_base64url(options.challenge),
-        "rp": {"id": options.relying_party.rp_id, "name": _NAME},
-        "user": {
-            "id": encode_base64url(options.user),
-            "name": options.name,
-            "displayName": options.name,
-        },
-        "pubKeyCredParams": [
-            {"type": "public-key", "alg": int(each)} for each in options.algorithms
-        ],
-        "excludeCredentials": [
-            {"type": "public-key", "id": encode_base64url(each)} for each in options.exclude
-        ],
-        "authenticatorSelection": {"residentKey": "discouraged", "userVerification": "required"},
-        "attestation": "none",
-    }
+    return _creation(_factors(services).begin_registration(caller.token))
+
+
+@security_key_router.post("/v1/session/operator-registration-options", response_model=None)
+async def operator_registration_options(
+    request: Request, services: Services, caller: OwnKeys
+) -> dict[str, object]:
+    """The same, where the PKI has made the challenge: its file is the body."""
+    try:
+        challenge = CredentialChallenge.from_bytes(await request.body())
+    except WebauthnError as error:
+        raise IssuerDataError(str(error), code="webauthn.challenge-malformed") from error
+    options = await run_in_threadpool(
+        _factors(services).begin_registration, caller.token, challenge_of_pki=challenge
+    )
+    return _creation(options)
 
 
 @security_key_router.post("/security-keys", response_model=None)
@@ -127,7 +131,10 @@ def register_security_key(
     target = local_path(fields.get("next", "/security-keys"))
     try:
         _factors(services).finish_registration(
-            caller.token, fields.get("response", "").encode(), label=fields.get("label", "").strip()
+            caller.token,
+            fields.get("response", "").encode(),
+            label=fields.get("label", "").strip(),
+            operator=fields.get("operator") or None,
         )
     except (IssuerRefusedError, IssuerDataError) as error:
         if error.code in _PASSED_ON or error.code == "right.step-up-needed":
@@ -151,6 +158,57 @@ def remove_security_key(
             raise
         return _keys_form(request, services, caller, target="/security-keys", error=error)
     return RedirectResponse("/security-keys", status_code=303)
+
+
+@security_key_router.get("/security-keys/registration/{credential}", response_model=None)
+def registration_of_key(credential: str, services: Services, caller: OwnKeys) -> Response:
+    """What the browser said of one of one's own keys, for the PKI to enrol."""
+    for each in _factors(services).list(caller.token):
+        if each.operator_key is not None and each.credential_id.hex() == credential:
+            name = f"{each.operator_key.operator}-registration.json"
+            return Response(
+                each.operator_key.registration,
+                media_type="application/json",
+                headers={"Content-Disposition": f'attachment; filename="{name}"'},
+            )
+    raise ApiError("there is no such key", code="api.not-found")
+
+
+@security_key_router.post("/security-keys/certificate", response_model=None)
+async def certify_security_key(request: Request, services: Services, caller: OwnKeys) -> Response:
+    """Keep the operator's certificate that the PKI has issued."""
+    try:
+        async with form_of(request, max_files=1, max_fields=1) as form:
+            files = [each for each in form.getlist("certificate") if isinstance(each, UploadFile)]
+            if len(files) != 1:
+                raise ApiError("the form has no certificate", code="api.request-invalid")
+            content = await files[0].read(_MAX_CERTIFICATE_BYTES)
+        await run_in_threadpool(_factors(services).certify, caller.token, content)
+    except (IssuerRefusedError, IssuerDataError) as error:
+        if error.code in _PASSED_ON or error.code == "right.step-up-needed":
+            raise
+        return _keys_form(request, services, caller, target="/security-keys", error=error)
+    return RedirectResponse("/security-keys", status_code=303)
+
+
+def _creation(options: RegistrationOptions) -> dict[str, object]:
+    return {
+        "challenge": encode_base64url(options.challenge),
+        "rp": {"id": options.relying_party.rp_id, "name": _NAME},
+        "user": {
+            "id": encode_base64url(options.user),
+            "name": options.name,
+            "displayName": options.name,
+        },
+        "pubKeyCredParams": [
+            {"type": "public-key", "alg": int(each)} for each in options.algorithms
+        ],
+        "excludeCredentials": [
+            {"type": "public-key", "id": encode_base64url(each)} for each in options.exclude
+        ],
+        "authenticatorSelection": {"residentKey": "discouraged", "userVerification": "required"},
+        "attestation": "none",
+    }
 
 
 def _show_form(
@@ -188,6 +246,7 @@ def _keys_form(
         status=status,
         target=target,
         keys=_factors(services).list(caller.token),
+        may_sign=caller.actor.may_somewhere(Right.SIGN_BATCHES),
         **problem,
     )
 

@@ -45,6 +45,7 @@ OPERATION_KINDS: Final = {
     "confirm-decision": message("Deciding of requests"),
     "drop-decision": message("Giving up of a decision"),
     "move-requests": message("A step with all requests that wait for it"),
+    "count-reports": message("Count for reports"),
 }
 OPERATION_PLACES: Final = {
     "import-members": ("/imports", message("Import")),
@@ -55,6 +56,7 @@ OPERATION_PLACES: Final = {
     "confirm-decision": ("/decisions", message("Decisions")),
     "drop-decision": ("/decisions", message("Decisions")),
     "move-requests": ("/requests", message("Requests")),
+    "count-reports": ("/reports", message("Reports")),
 }
 """To which page an operation belongs."""
 

@@ -54,7 +54,13 @@ for (const form of document.querySelectorAll("form[data-security-key]")) {
     event.preventDefault();
     problem.hidden = true;
     try {
-      const asked = await fetch(form.dataset.options, { method: "POST", headers: { Accept: "application/json" } });
+      // Where the PKI makes the challenge, its file goes along as it is.
+      const file = form.querySelector("input[type=file]");
+      const asked = await fetch(form.dataset.options, {
+        method: "POST",
+        headers: { Accept: "application/json", ...(file && { "Content-Type": "application/json" }) },
+        body: file ? await file.files[0].arrayBuffer() : undefined,
+      });
       const options = await asked.json();
       if (asked.status === 401) {
         location.reload();
@@ -70,6 +76,7 @@ for (const form of document.querySelectorAll("form[data-security-key]")) {
       }
       const [made, response] = await acts[form.dataset.securityKey](options);
       form.elements.response.value = JSON.stringify({ id: made.id, rawId: toText(made.rawId), type: made.type, response });
+      if (file) form.elements.operator.value = options.user.name;
       form.submit();
     } catch (error) {
       tell(error.name);

@@ -58,6 +58,7 @@ def test_a_bundle_goes_from_the_centre_to_a_terminal(tmp_path: Path, run: Run) -
         [
             Path(sys.executable).with_name("membercard-verifier"),
             *("serve", *map(str, words)),
+            *("--keys", str(tmp_path / "keys")),
             *("--address", "https://centre.example", "--listen", "127.0.0.1:0"),
         ],
         stdout=subprocess.PIPE,
@@ -94,5 +95,5 @@ def test_what_serve_cannot_mean_is_refused(
     tmp_path: Path, run: Run, words: tuple[str, ...], said: str
 ) -> None:
     address = "nonsense" if "https" in said else "https://centre.example"
-    given = ("--trust", tmp_path, "--files", tmp_path, "--address", address)
+    given = ("--keys", tmp_path, "--trust", tmp_path, "--files", tmp_path, "--address", address)
     assert said in run("serve", *words, *given, status=64)

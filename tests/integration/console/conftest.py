@@ -1,6 +1,7 @@
 """A register with a small tree and the console over it, for people whom the tests name."""
 
 import asyncio
+import functools
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +20,15 @@ from issuer.api.gate import SESSION_COOKIE
 from issuer.api.metrics import Metrics
 from issuer.api.ports import ApiServices, Readiness
 from issuer.bootstrap_people import log_in_of
+from issuer.bootstrap_reports import report_file
 from issuer.bootstrap_requests import office_of_requests
 from issuer.bootstrap_second_factors import second_factors_of
+from issuer.bootstrap_stock import stock_of
 from issuer.db.base import Database
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger, SqlOperationLedger
 from issuer.db.register import SqlRegister
+from issuer.db.reports import SqlReportFigures
 from issuer.db.schema import upgrade
 from issuer.db.sealing import Sealer
 from issuer.domain.account import Account, AccountId, PasswordHash
@@ -58,6 +62,7 @@ from issuer.services.operations import OPERATIONS, OperationDesk
 from issuer.services.overviews import Overviews
 from issuer.services.people import People
 from issuer.services.read_members import ReadingOfMembers
+from issuer.services.reports import Reports
 from issuer.services.request_office import RequestOffice
 from issuer.services.request_operations import RequestOperations
 from issuer.settings import PeopleSettings
@@ -278,6 +283,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
     requests = request_office(register, portraits, tmp_path)
     people = PeopleSettings(console_origin=ORIGIN)
     log_in = log_in_of(register, people, passwords=HASHER)
+    reports = Reports(register=register, figures=SqlReportFigures(database), clock=now)
     services = ApiServices(
         log_in=log_in,
         second_factors=second_factors_of(register, people, log_in=log_in),
@@ -315,6 +321,9 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         uploads=uploads,
         stations=None,
         member_template=lambda: b"PK template",
+        stock=stock_of(register, clock=now),
+        reports=reports,
+        report_file=functools.partial(report_file, reports),
         idempotency=SqlIdempotencyLedger(database),
         cursors=Cursors(bytes(32)),
         metrics=Metrics(),

@@ -23,7 +23,6 @@ from issuer.db.register import SqlRegister
 from issuer.db.schema import upgrade
 from issuer.db.sealing import Sealer
 from issuer.db.station_ledger import SqlStationLedger
-from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card import CardReference
 from issuer.domain.card_files import CardFacts, build_card_data
 from issuer.domain.card_job import CardJob
@@ -52,6 +51,7 @@ from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
 from simulators.faults import Fault
 from tests.contract.decided_requests import decide_for
+from tests.contract.stock_stage import OfficeStock
 from tests.integration.production.station_stage import Stations
 
 TRANSPORT_KEY = bytes(range(32))
@@ -93,7 +93,7 @@ class DerivedKeys:
 class Workshop:
     database: Database
     profile: CardProfile
-    stock: SqlStockLedger
+    stock: OfficeStock
     cards: SqlCardLedger
     station: SqlStationLedger
     sealer: Callable[[], Sealer]
@@ -194,7 +194,8 @@ class Workshop:
                 mrz_information=data.mrz_information,
                 contents=data.contents,
                 chip_key=chip_key,
-            )
+            ),
+            valid_until=date(2036, 11, 21),
         )
         digest = hashlib.sha256(b"".join(data.data_groups.values())).digest()
         self.cards.record_signed(
@@ -284,7 +285,7 @@ def make_workshop(tmp_path: Path, template_database: Path) -> Iterator[Callable[
         return Workshop(
             database=database,
             profile=profile or _small_profile(),
-            stock=SqlStockLedger(database, clock),
+            stock=OfficeStock(database, clock),
             cards=SqlCardLedger(database, clock, sealer),
             station=SqlStationLedger(database, clock, sealer),
             sealer=lambda: sealer,

@@ -273,7 +273,7 @@ def test_a_card_that_may_work_is_condemned_by_a_person_only_once_it_is_destroyed
     with pytest.raises(IssuerRefusedError) as caught:
         workshop.stock.condemn(FIRST, code="card.condemned-by-person")
     assert caught.value.code == "card.may-be-operational"
-    workshop.stock.condemn(FIRST, code="card.condemned-by-person", is_destroyed=True)
+    workshop.stock.condemn(FIRST, code="card.condemned-by-person", is_safe=True)
     # Even when it turns up again, it is not finished.
     outcome, _ = workshop.visit(signed, PERSONALISE)
     assert outcome.result is VisitResult.REFUSED

@@ -114,7 +114,7 @@ def test_a_chip_in_a_stations_hands_is_condemned_by_nobody_else(
     with pytest.raises(IssuerRefusedError) as refused:
         workshop.stock.condemn(serial, code="card.condemned-by-person")
     assert refused.value.code == "chip.claimed"
-    workshop.stock.condemn(serial, code="card.condemned-by-person", is_destroyed=True)
+    workshop.stock.condemn(serial, code="card.condemned-by-person", is_safe=True)
     assert station.ledger.hand_in()
     assert {each.code for each in station.journal.rejections()} == {"production.wrong-state"}
 

@@ -1,4 +1,4 @@
-"""Every code of backups and marks is explained on its page, and every step after restoring."""
+"""Every code of backups, marks and reports is explained on its page, and every step after restoring."""
 
 import re
 from pathlib import Path
@@ -6,12 +6,14 @@ from pathlib import Path
 from issuer.bootstrap_backup import RestoreStep
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = (ROOT / "docs" / "backup.md").read_text(encoding="utf-8")
+PAGE = "".join(
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("backup.md", "reports.md")
+)
 MODULES = [
     "backup/archive.py", "backup/manifest.py", "bootstrap_backup.py", "cli_backup.py", "db/database_copies.py",
-    "storage/status_mark_files.py",
+    "storage/status_mark_files.py", "services/reports.py", "papers/report_files.py", "cli_reports.py",
 ]  # fmt: skip
-CODE = re.compile(r'code="((?:backup|status)\.[a-z-]+)"')
+CODE = re.compile(r'code="((?:backup|status|report)\.[a-z-]+)"')
 
 
 def test_every_code_is_explained() -> None:

@@ -30,11 +30,16 @@ from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.import_members import ImportProgress, MemberImport
 from issuer.services.import_organisations import import_organisations
 from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
-from issuer.services.import_ports import DoubtState, ImportChunk, ImportNumber, ImportRecord
+from issuer.services.import_ports import (
+    DoubtState,
+    ImportChunk,
+    ImportNumber,
+    ImportRecord,
+    Likeness,
+)
 from issuer.services.register_ports import (
     HistoryPage,
     HistoryPosition,
-    Likeness,
     MemberNumbers,
     MemberPage,
     PagePosition,

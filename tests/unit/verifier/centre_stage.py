@@ -138,7 +138,13 @@ def open_stage(
     url = database_url or f"sqlite:///{directory / 'centre.sqlite'}"
     files = directory / "public"
     files.mkdir()
-    places = CentrePlaces(database_url=url, trust=directory / "trust", files=files, address=ADDRESS)
+    places = CentrePlaces(
+        database_url=url,
+        trust=directory / "trust",
+        files=files,
+        keys=directory / "keys",
+        address=ADDRESS,
+    )
     upgrade_centre(url)
     clock = SetClock(now)
     chain = (hierarchy.office(), hierarchy.terminal())

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sqlite_where=unpublished,
         postgresql_where=unpublished,
     )
+    op.create_index("ix_requests_card_number", "requests", ["card_number"])
     op.create_table(
         "card_changes",
         sa.Column(
@@ -94,6 +95,7 @@ def downgrade() -> None:
     op.drop_table("card_changes")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION card_changes_append_only()")
+    op.drop_index("ix_requests_card_number", "requests")
     op.drop_index("ix_cards_unpublished", "cards")
     with op.batch_alter_table("cards") as table:
         for name in ("validity", "report"):

@@ -1,0 +1,40 @@
+"""Puts reports together: their figures in the database, and the files that are made of them."""
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from issuer.bootstrap import RegisterHome
+from issuer.db.reports import SqlReportFigures
+from issuer.domain.organisation import OrganisationCode
+from issuer.domain.rights import Actor
+from issuer.papers.report_files import report_paper, write_report_workbook
+from issuer.services.reports import ReportForm, Reports
+
+__all__ = ["report_file", "reports_of"]
+
+
+def reports_of(opened: RegisterHome) -> Reports:
+    """Reports over the register of a home."""
+    return Reports(register=opened.register, figures=SqlReportFigures(opened.database), clock=_now)
+
+
+def report_file(
+    reports: Reports, form: ReportForm, *, above: OrganisationCode | None, actor: Actor
+) -> bytes:
+    """A report as a file.
+
+    Raises:
+        IssuerRefusedError, IssuerDataError: as ``Reports.export``; ``report.too-long``.
+    """
+    counted_at, lines = reports.export(actor=actor, above=above, form=form)
+    if form is ReportForm.PDF:
+        return report_paper(lines, counted_at=counted_at)
+    with tempfile.TemporaryDirectory(prefix="membercard-") as directory:
+        path = Path(directory) / "report.xlsx"
+        write_report_workbook(path, lines, counted_at=counted_at)
+        return path.read_bytes()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,355 @@
+"""Use cases of the stock: take chips in, issue them to stations and take them back, samples, and what must go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from issuer.domain.audit import AuditRecord, AuditSubject
+from issuer.domain.chip import Serial
+from issuer.domain.organisation import OrganisationCode
+from issuer.domain.rights import Actor, Right
+from issuer.domain.stock_account import (
+    FIRST_STORE,
+    Site,
+    SiteAccount,
+    SiteCode,
+    SiteKind,
+    StockClass,
+    day_of,
+    parse_site_name,
+)
+from issuer.domain.stock_acts import Movement, MovementKind, parse_remark
+from issuer.errors import IssuerRefusedError
+from issuer.services.receive_stock import Receipt, read_delivery
+from issuer.services.register_ports import RegisterTransaction
+from issuer.services.stock_desk import StockDesk, digest_of, distinct, in_hand_at, site_record
+
+__all__ = ["CONDEMNED_BY_PERSON", "SiteView", "StockRoom"]
+
+CONDEMNED_BY_PERSON = "card.condemned-by-person"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteView:
+    """One site with its account; ``owes_since`` is the first day that it has not closed, where that is over."""
+
+    site: Site
+    account: SiteAccount
+    owes_since: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockRoom:
+    """All that is done with blanks but counting, destroying and stopping them."""
+
+    desk: StockDesk
+
+    def open_site(
+        self,
+        code: SiteCode,
+        *,
+        kind: SiteKind,
+        name: str,
+        organisation: OrganisationCode | None,
+        actor: Actor,
+    ) -> Site:
+        """Begin a store or a station.
+
+        Raises:
+            IssuerDataError: ``stock.site-malformed``, ``organisation.unknown``.
+            IssuerRefusedError: ``right.missing``.
+            ConflictError: ``stock.site-exists``.
+        """
+        now = self.desk.clock()
+        site = Site(
+            code=code,
+            kind=kind,
+            name=parse_site_name(name),
+            organisation=organisation,
+            opened_at=now,
+        )
+        with self.desk.register.writing() as transaction:
+            self.desk.demand(transaction, actor, Right.WRITE_STOCK, site)
+            transaction.stock.add_site(site)
+            transaction.audit.append(
+                site_record("site-opened", site, actor=actor, at=now, details={"kind": kind.value})
+            )
+        return site
+
+    def receive(
+        self,
+        content: bytes,
+        *,
+        delivery: str,
+        actor: Actor,
+        site: SiteCode = FIRST_STORE,
+    ) -> Receipt:
+        """Take in all chips of a delivery list or, where a row is wrong, none; the same list again changes nothing.
+
+        Raises:
+            IssuerDataError: as ``read_delivery``; ``stock.site-unknown``.
+            IssuerRefusedError: ``right.missing``; ``chip.stolen``: one of them is on the stop list.
+        """
+        serials = read_delivery(content)
+        remark = parse_remark(delivery, what="the name of the delivery")
+        now = self.desk.clock()
+        with self.desk.register.writing() as transaction:
+            place = transaction.stock.locked_sites([site])[site]
+            self.desk.demand(transaction, actor, Right.WRITE_STOCK, place)
+            new = transaction.stock.receive(
+                serials, site=site, delivery=remark, account=actor.account, at=now
+            )
+            transaction.audit.append(
+                site_record(
+                    "received",
+                    place,
+                    actor=actor,
+                    at=now,
+                    details={
+                        "listed": len(serials),
+                        "new": new,
+                        "serials": digest_of(serials).hex(),
+                    },
+                )
+            )
+        return Receipt(listed=len(serials), new=new)
+
+    def issue(
+        self, serials: Sequence[Serial], *, source: SiteCode, target: SiteCode, actor: Actor
+    ) -> int:
+        """Give chips out of a store, to a station or another store; all or none.
+
+        Raises:
+            IssuerDataError: ``stock.serials-malformed``, ``stock.site-unknown``.
+            IssuerRefusedError: as ``in_hand_at``; ``right.missing``; ``stock.way``: out of a station;
+                ``stock.not-blank``: spoiled or finished ones, and samples, are not given out;
+                ``stock.day-not-closed``: one of the two sites owes the close of a day before this one.
+        """
+        return self._move(serials, MovementKind.ISSUED, source, target, actor)
+
+    def take_back(
+        self, serials: Sequence[Serial], *, source: SiteCode, target: SiteCode, actor: Actor
+    ) -> int:
+        """Bring what lies at a station back to a store: blanks, spoiled chips, samples and finished cards.
+
+        Raises:
+            IssuerDataError: ``stock.serials-malformed``, ``stock.site-unknown``.
+            IssuerRefusedError: as ``in_hand_at``; ``right.missing``; ``stock.way``: not from a station to a store.
+        """
+        return self._move(serials, MovementKind.RETURNED, source, target, actor)
+
+    def take_samples(
+        self, serials: Sequence[Serial], *, site: SiteCode, remark: str, actor: Actor
+    ) -> int:
+        """Take blanks out as samples, for good: they never become cards.
+
+        Raises:
+            IssuerDataError: ``stock.serials-malformed``, ``stock.remark-malformed``, ``stock.site-unknown``.
+            IssuerRefusedError: as ``in_hand_at``; ``right.missing``; ``stock.not-blank``: a card is bound to it,
+                or it is spoiled.
+        """
+        chosen = distinct(serials)
+        text = parse_remark(remark, what="the purpose of the samples")
+        now = self.desk.clock()
+        with self.desk.register.writing() as transaction:
+            place = transaction.stock.locked_sites([site])[site]
+            self.desk.demand(transaction, actor, Right.WRITE_STOCK, place)
+            for standing in in_hand_at(transaction, chosen, site).values():
+                if standing.stock_class is not StockClass.LEFT or standing.card is not None:
+                    raise _not_blank(standing.serial, "only a blank without a card is a sample")
+            transaction.stock.sample(chosen, remark=text, account=actor.account, at=now)
+            transaction.audit.append(
+                site_record(
+                    "sampled",
+                    place,
+                    actor=actor,
+                    at=now,
+                    details={"chips": len(chosen), "serials": digest_of(chosen).hex()},
+                )
+            )
+        return len(chosen)
+
+    def condemn(self, serial: Serial, *, reason: str, actor: Actor) -> None:
+        """Take a chip, and the card on it, out of production for good; a card that may work is destroyed instead.
+
+        Raises:
+            IssuerDataError: ``stock.remark-malformed``.
+            IssuerRefusedError: ``right.*``, ``chip.not-in-stock``, ``card.may-be-operational``.
+            TransitionError: it is condemned already, or its card was handed over.
+        """
+        text = parse_remark(reason, what="the reason")
+        now = self.desk.clock()
+        with self.desk.register.writing() as transaction:
+            site = self._site_of(transaction, serial)
+            self.desk.demand(transaction, actor, Right.DESTROY_CARDS, site)
+            transaction.stock.condemn(
+                serial,
+                code=CONDEMNED_BY_PERSON,
+                detail=text,
+                account=actor.account,
+                at=now,
+                is_safe=False,
+            )
+            transaction.audit.append(chip_record("condemned", serial, site, actor=actor, at=now))
+
+    def release(self, serial: Serial, *, actor: Actor) -> None:
+        """Let stations take a held chip again, once a person has looked at it.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``chip.not-in-stock``, ``chip.not-held``, ``chip.sample``,
+                ``chip.stolen``.
+        """
+        now = self.desk.clock()
+        with self.desk.register.writing() as transaction:
+            site = self._site_of(transaction, serial)
+            self.desk.demand(transaction, actor, Right.CONTROL_QUALITY, site)
+            transaction.stock.release(serial, account=actor.account, at=now)
+            transaction.audit.append(chip_record("released", serial, site, actor=actor, at=now))
+
+    def site(self, code: SiteCode, *, actor: Actor) -> Site:
+        """One site.
+
+        Raises:
+            IssuerDataError: ``stock.site-unknown``.
+            IssuerRefusedError: ``right.missing``.
+        """
+        with self.desk.register.reading() as transaction:
+            found = transaction.stock.site(code)
+            self.desk.demand(transaction, actor, Right.READ_STOCK, found)
+            return found
+
+    def accounts(self, *, actor: Actor) -> tuple[SiteView, ...]:
+        """The accounts of all sites that the actor sees."""
+        with self.desk.register.reading() as transaction:
+            return tuple(
+                self._view(transaction, each)
+                for each in transaction.stock.sites()
+                if self.desk.may_read(transaction, actor, each)
+            )
+
+    def account(self, site: SiteCode, *, actor: Actor) -> SiteView:
+        """One site's account.
+
+        Raises:
+            IssuerDataError: ``stock.site-unknown``.
+            IssuerRefusedError: ``right.missing``.
+        """
+        with self.desk.register.reading() as transaction:
+            found = transaction.stock.site(site)
+            self.desk.demand(transaction, actor, Right.READ_STOCK, found)
+            return self._view(transaction, found)
+
+    def movements(
+        self, site: SiteCode, *, actor: Actor, limit: int, before: int | None = None
+    ) -> tuple[Movement, ...]:
+        """The newest movements of one site.
+
+        Raises:
+            IssuerDataError: ``stock.site-unknown``.
+            IssuerRefusedError: ``right.missing``.
+        """
+        with self.desk.register.reading() as transaction:
+            self.desk.demand(transaction, actor, Right.READ_STOCK, transaction.stock.site(site))
+            return transaction.stock.movements(site, limit=limit, before=before)
+
+    def _move(
+        self,
+        serials: Sequence[Serial],
+        kind: MovementKind,
+        source: SiteCode,
+        target: SiteCode,
+        actor: Actor,
+    ) -> int:
+        chosen = distinct(serials)
+        now = self.desk.clock()
+        with self.desk.register.writing() as transaction:
+            sites = transaction.stock.locked_sites({source, target})
+            for site in sites.values():
+                self.desk.demand(transaction, actor, Right.WRITE_STOCK, site)
+            _require_way(kind, sites[source], sites[target])
+            standings = in_hand_at(transaction, chosen, source)
+            if kind is MovementKind.ISSUED:
+                for standing in standings.values():
+                    if standing.stock_class is not StockClass.LEFT:
+                        raise _not_blank(standing.serial, "only blanks are given out")
+                for site in sites.values():
+                    _require_days_closed(transaction, site, now)
+            transaction.stock.move(
+                chosen, kind, source=source, target=target, account=actor.account, at=now
+            )
+            transaction.audit.append(
+                site_record(
+                    kind.value,
+                    sites[source],
+                    actor=actor,
+                    at=now,
+                    details={
+                        "to": target,
+                        "chips": len(chosen),
+                        "serials": digest_of(chosen).hex(),
+                    },
+                )
+            )
+        return len(chosen)
+
+    def _view(self, transaction: RegisterTransaction, site: Site) -> SiteView:
+        oldest = transaction.stock.oldest_unclosed(site.code)
+        is_over = oldest is not None and day_of(oldest) < day_of(self.desk.clock())
+        return SiteView(
+            site=site,
+            account=transaction.stock.account(site.code),
+            owes_since=day_of(oldest) if oldest is not None and is_over else None,
+        )
+
+    @staticmethod
+    def _site_of(transaction: RegisterTransaction, serial: Serial) -> Site:
+        standing = transaction.stock.standings([serial]).get(serial)
+        if standing is None:
+            raise IssuerRefusedError(
+                f"chip {serial.hex().upper()} is not in the stock ledger", code="chip.not-in-stock"
+            )
+        return transaction.stock.site(standing.site)
+
+
+def chip_record(
+    action: str, serial: Serial, site: Site | None, *, actor: Actor, at: datetime
+) -> AuditRecord:
+    """What the audit trail holds of an act on one chip."""
+    return AuditRecord(
+        at=at,
+        account=actor.account,
+        action=f"chip.{action}",
+        subject=AuditSubject.CHIP,
+        subject_id=serial.hex().upper(),
+        organisation=None if site is None else site.organisation,
+        details={"site": None if site is None else site.code},
+    )
+
+
+def _require_way(kind: MovementKind, source: Site, target: Site) -> None:
+    is_out_of_store = source.kind is SiteKind.STORE
+    is_back = source.kind is SiteKind.STATION and target.kind is SiteKind.STORE
+    if source.code == target.code or not (
+        is_out_of_store if kind is MovementKind.ISSUED else is_back
+    ):
+        raise IssuerRefusedError(
+            f"chips are not {kind.value} from {source.kind} {source.code} to {target.kind} {target.code}",
+            code="stock.way",
+            hint="issue out of a store, take back from a station to a store",
+        )
+
+
+def _require_days_closed(transaction: RegisterTransaction, site: Site, now: datetime) -> None:
+    oldest = transaction.stock.oldest_unclosed(site.code)
+    if oldest is not None and day_of(oldest) < day_of(now):
+        raise IssuerRefusedError(
+            f"site {site.code} has not closed {day_of(oldest).isoformat()}, so it issues and gets nothing",
+            code="stock.day-not-closed",
+            hint="stock day count, then stock day close by another person",
+        )
+
+
+def _not_blank(serial: Serial, why: str) -> IssuerRefusedError:
+    return IssuerRefusedError(
+        f"chip {serial.hex().upper()} is not blank: {why}", code="stock.not-blank"
+    )

@@ -1,0 +1,191 @@
+"""Use case: the stop list, on which chips stand that were stolen or are missing.
+
+One person reports a chip, and no station takes it from then on; another one confirms the report, which is final, or
+lifts it because the chip was found.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from issuer.domain.card import CardState, may_be_operational
+from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
+from issuer.domain.chip import Serial
+from issuer.domain.rights import AccountName, Actor, Right
+from issuer.domain.stock_account import FIRST_STORE, Site
+from issuer.domain.stock_acts import Stop, StopReason, StopState
+from issuer.errors import ConflictError, IssuerRefusedError
+from issuer.services.register_ports import RegisterTransaction
+from issuer.services.stock_desk import StockDesk, distinct
+from issuer.services.stock_ports import ChipStanding
+from issuer.services.stock_room import chip_record
+
+__all__ = ["StopList"]
+
+_END_REASONS: Final = {StopReason.STOLEN: EndReason.STOLEN, StopReason.MISSING: EndReason.LOST}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopList:
+    """Reports, confirms, lifts."""
+
+    desk: StockDesk
+
+    def report(
+        self, serials: Sequence[Serial], *, reason: StopReason, actor: Actor
+    ) -> tuple[Stop, ...]:
+        """Put chips on the stop list, all or none; also such as never came to the stock.
+
+        Raises:
+            IssuerDataError: ``stock.serials-malformed``.
+            IssuerRefusedError: ``right.missing``; ``stop.not-in-hand``: the chip was destroyed, or is a card in its
+                member's hand, whose loss is reported as such.
+            ConflictError: ``stop.repeated``.
+        """
+        chosen = distinct(serials)
+        now = self.desk.clock()
+        stops: list[Stop] = []
+        with self.desk.register.writing() as transaction:
+            standings = transaction.stock.standings(chosen)
+            listed = transaction.stock_acts.stopped(chosen)
+            for serial in chosen:
+                standing = standings.get(serial)
+                site = self._site(transaction, standing)
+                # A chip that never came belongs to no site: then whoever watches over the first store reports it.
+                self.desk.demand(
+                    transaction,
+                    actor,
+                    Right.WRITE_STOCK,
+                    site or transaction.stock.site(FIRST_STORE),
+                )
+                if serial in listed:
+                    raise ConflictError(
+                        f"chip {serial.hex().upper()} is on the stop list", code="stop.repeated"
+                    )
+                if standing is not None:
+                    _require_in_reach(standing)
+                stop = Stop(
+                    serial=serial,
+                    reason=reason,
+                    state=StopState.REPORTED,
+                    site=None if standing is None else standing.site,
+                    reported_by=actor.account,
+                    reported_at=now,
+                )
+                transaction.stock_acts.store_stop(stop)
+                if standing is not None:
+                    _report_card(transaction, standing, stop)
+                transaction.audit.append(
+                    chip_record("stop-reported", serial, site, actor=actor, at=now)
+                )
+                stops.append(stop)
+        return tuple(stops)
+
+    def confirm(self, serials: Sequence[Serial], *, actor: Actor) -> tuple[Stop, ...]:
+        """As another person, confirm that the chips are gone: they, and the cards on them, are condemned for good.
+
+        Raises:
+            IssuerDataError: ``stop.unknown``.
+            IssuerRefusedError: ``right.*``.
+            ConflictError: ``stop.concluded``.
+        """
+        return self._conclude(serials, StopState.CONFIRMED, actor)
+
+    def lift(self, serials: Sequence[Serial], *, actor: Actor) -> tuple[Stop, ...]:
+        """As another person, say that the chips were found where they belong.
+
+        Raises:
+            IssuerDataError: ``stop.unknown``.
+            IssuerRefusedError: ``right.*``.
+            ConflictError: ``stop.concluded``: what was confirmed never comes back.
+        """
+        return self._conclude(serials, StopState.LIFTED, actor)
+
+    def newest(
+        self, *, actor: Actor, limit: int, states: Sequence[StopState] = ()
+    ) -> tuple[Stop, ...]:
+        """The newest lines of the sites that the actor sees, and of chips that never came."""
+        with self.desk.register.reading() as transaction:
+            seen = {
+                each.code
+                for each in transaction.stock.sites()
+                if self.desk.may_read(transaction, actor, each)
+            }
+            found = transaction.stock_acts.stops(states=states, limit=limit)
+            return tuple(each for each in found if (each.site or FIRST_STORE) in seen)
+
+    def _conclude(
+        self, serials: Sequence[Serial], state: StopState, actor: Actor
+    ) -> tuple[Stop, ...]:
+        chosen = distinct(serials)
+        now = self.desk.clock()
+        stops: list[Stop] = []
+        with self.desk.register.writing() as transaction:
+            for serial in chosen:
+                stop = transaction.stock_acts.stop(serial)
+                site = transaction.stock.locked_sites([stop.site or FIRST_STORE])[
+                    stop.site or FIRST_STORE
+                ]
+                self.desk.demand(transaction, actor, Right.DESTROY_CARDS, site)
+                concluded = stop.concluded(state, actor.account, now)
+                card = transaction.stock.standings([serial]).get(serial)
+                transaction.stock_acts.store_stop(concluded)
+                if card is not None:
+                    _conclude_card(transaction, card, concluded, actor.account)
+                transaction.audit.append(
+                    chip_record(
+                        f"stop-{state.value}",
+                        serial,
+                        None if stop.site is None else site,
+                        actor=actor,
+                        at=now,
+                    )
+                )
+                stops.append(concluded)
+        return tuple(stops)
+
+    @staticmethod
+    def _site(transaction: RegisterTransaction, standing: ChipStanding | None) -> Site | None:
+        return None if standing is None else transaction.stock.site(standing.site)
+
+
+def _report_card(transaction: RegisterTransaction, standing: ChipStanding, stop: Stop) -> None:
+    """A card that may work is suspended at once: whoever has it must find it worthless."""
+    if not _may_work(standing) or standing.card is None:
+        return
+    validity = transaction.cards.get(standing.card).validity
+    if validity.report is None and validity.end is None:
+        step = ValidityStep(
+            event=ValidityEvent.REPORTED,
+            account=stop.reported_by,
+            reason=_END_REASONS[stop.reason],
+        )
+        transaction.cards.take(standing.card, step, at=stop.reported_at)
+
+
+def _conclude_card(
+    transaction: RegisterTransaction, standing: ChipStanding, stop: Stop, account: AccountName
+) -> None:
+    """The report of the card is judged with that of its chip; somebody may have judged it alone before."""
+    if not _may_work(standing) or standing.card is None or stop.concluded_at is None:
+        return
+    reported_by = transaction.cards.get(standing.card).validity.reported_by
+    if reported_by is not None and reported_by != account:
+        event = (
+            ValidityEvent.CONFIRMED if stop.state is StopState.CONFIRMED else ValidityEvent.REJECTED
+        )
+        step = ValidityStep(event=event, account=account)
+        transaction.cards.take(standing.card, step, at=stop.concluded_at)
+
+
+def _may_work(standing: ChipStanding) -> bool:
+    return standing.card_state is not None and may_be_operational(standing.card_state)
+
+
+def _require_in_reach(standing: ChipStanding) -> None:
+    if standing.is_destroyed or standing.card_state is CardState.HANDED_OVER:
+        raise IssuerRefusedError(
+            f"chip {standing.serial.hex().upper()} is not in our hands any more",
+            code="stop.not-in-hand",
+            hint="the loss of a member's card is reported by: cards report",
+        )
