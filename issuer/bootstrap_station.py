@@ -13,6 +13,7 @@ from issuer.bootstrap_production import ProductionHome, open_production_home
 from issuer.bootstrap_station_exchange import ExchangeRole, centre_of, exchange_keys_of
 from issuer.db.local_job_seal import LocalJobSeal
 from issuer.db.station_desk import SqlProductionLink
+from issuer.domain.batch import BatchId
 from issuer.domain.production_events import StationName, parse_station_name
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
@@ -21,7 +22,7 @@ from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.services.print_ports import PrintQueue
 from issuer.services.production_ports import ChipKeys
 from issuer.services.station import Station, StationEvent, StationTiming
-from issuer.services.station_ports import BatchId, JobSeal, ProductionLink
+from issuer.services.station_ports import JobSeal, ProductionLink
 from issuer.services.visit_chip import StationTask, Workbench
 from issuer.stations.bundles import BundleProductionLink, StationBundles
 from issuer.stations.controls import StationControls
@@ -104,6 +105,10 @@ class OpenedStation:
             clock=_now,
         )
 
+    def waiting(self) -> int:
+        """How many events the centre has not."""
+        return self.journal.head.sequence - self.journal.handed_in
+
     def day(self) -> StationDay:
         """The use case that closes its day."""
         return StationDay(journal=self.journal, ledger=self.ledger, link=self.link, clock=_now)
@@ -150,7 +155,6 @@ def open_station(
     account: AccountName,
     name: StationName | None = None,
     batch: BatchId | None = None,
-    on_link: Callable[[str | None], None] = lambda _code: None,
     allow_development_cards: bool = False,
 ) -> Iterator[OpenedStation]:
     """The station of a home directory; journal, database and keystore are closed at the end.
@@ -168,7 +172,7 @@ def open_station(
                 name=station,
                 account=account,
                 journal=journal,
-                ledger=JournalStationLedger(journal, link, seal, batch=batch, on_link=on_link),
+                ledger=JournalStationLedger(journal, link, seal, batch=batch),
                 link=link,
             )
 

@@ -78,7 +78,7 @@ def hand_in_command(
     """Tell the centre what it does not know yet."""
     with opened_station(context) as opened:
         has_all = opened.ledger.hand_in()
-        waiting = opened.journal.head.sequence - opened.journal.handed_in
+        waiting = opened.waiting()
         rejections = opened.journal.rejections()
     if output_format is OutputFormat.JSON:
         print_json(

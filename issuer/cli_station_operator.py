@@ -21,10 +21,14 @@ _REASON = "rejected at the station"
 
 @dataclass(slots=True, kw_only=True)
 class OperatorDesk:
-    """Screen and keyboard of one station; ``station`` is set once its workers are there."""
+    """Screen and keyboard of one station; ``station`` is set once its workers are there.
+
+    ``waiting`` says how many events the centre has not.
+    """
 
     controls: StationControls
     names: tuple[str, ...]
+    waiting: Callable[[], int]
     station: Station | None = None
     _said: str = ""
     _keys: KeyLine = field(init=False)
@@ -54,7 +58,14 @@ class OperatorDesk:
     def footer(self) -> str:
         """What the last key did, and what the next may be."""
         suspended = self.station is not None and self.station.is_suspended
-        return f"{'SUSPENDED   ' if suspended else ''}{self._said}   {self._keys.prompt}"
+        waiting = self.waiting()
+        parts = (
+            "SUSPENDED" if suspended else "",
+            f"{waiting} events wait for the centre" if waiting else "",
+            self._said,
+            self._keys.prompt,
+        )
+        return "   ".join(part for part in parts if part)
 
     def press(self, key: str) -> None:
         """Take one key, and do what is complete with it; what is refused is said on the screen."""

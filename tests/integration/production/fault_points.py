@@ -105,7 +105,6 @@ class Issuance:
         outcomes = list(
             CardSigning(
                 cards=self.workshop.cards,
-                chips=self.workshop.station,
                 register=SqlRegister(self.workshop.database, self.workshop.sealer),
                 portraits=OnePortrait(self.portrait),
                 signer=self.signer,
@@ -131,9 +130,6 @@ class Issuance:
             while not ledger.hand_in():
                 # The station tries again until the centre answers; before that nobody can bind what it made.
                 pass
-            last = outcomes[-1]
-            if last.result is VisitResult.HELD:
-                self.workshop.stock.release(self.card.image.serial)
 
     def close_day(self) -> None:
         with self.station() as (journal, ledger, link):

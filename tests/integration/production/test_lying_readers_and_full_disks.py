@@ -136,16 +136,12 @@ def test_a_lying_reader_makes_no_card_and_the_chip_goes_on_in_an_honest_one(
     assert lied.result is not VisitResult.DONE
     assert lied.code
     assert second.image.state is not LifeCycle.OPERATIONAL
+    assert station.ledger.hand_in()
+    # What a station held, a person looks at and releases at the centre.
     for record in workshop.stock.chips():
         if record.chip.held is not None:
             workshop.stock.release(record.chip.serial)
     last = station.visit(second)
-    if last.code == "chip.held":
-        # The station held it; the centre learns of that, and a person releases it there.
-        assert station.ledger.hand_in()
-        workshop.stock.release(second.image.serial)
-        station.journal.take([station.link.claim(second.image.serial, batch=None)])
-        last = station.visit(second)
     assert last.result is VisitResult.DONE, last
     assert station.ledger.hand_in()
     assert {row.state for row in rows(workshop, CardRow)} == {"issued"}

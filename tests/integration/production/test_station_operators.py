@@ -103,7 +103,7 @@ def test_keys_of_the_operator_do_what_they_say(
     station = stations.here()
     [card] = prepared(workshop, station)
     controls = StationControls(journal=station.journal, ledger=station.ledger, prints=printer.queue)
-    desk = OperatorDesk(controls=controls, names=("sim:",))
+    desk = OperatorDesk(controls=controls, names=("sim:",), waiting=lambda: 3)
     running = Station(
         workshop.bench(StationTask.RUN, station.ledger),
         [SimulatedReader(card, sleep=lambda _seconds: None)],
@@ -113,6 +113,7 @@ def test_keys_of_the_operator_do_what_they_say(
     )
     desk.press(" ")
     desk.station = running
+    assert "3 events wait" in desk.footer()
     for keys, said in (("x1y", "no card was made"), (" ", "begins no chip"), (" ", "goes on")):
         for key in keys:
             desk.press(key)
