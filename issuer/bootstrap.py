@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from card_layout.profile import load_profile
-from issuer.bootstrap_keys import take_register_sealer
+from issuer.bootstrap_keys import IssuerSealers, take_sealers
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
@@ -99,15 +99,18 @@ def open_register_home(home: Path, *, create: bool = False) -> Iterator[Register
     database = Database(settings.database_url_in(home))
 
     @functools.cache
+    def sealers() -> IssuerSealers:
+        return take_sealers(home, settings)
+
     def sealer() -> Sealer:
-        return take_register_sealer(home, settings)
+        return sealers().register
 
     try:
         yield RegisterHome(
             home=home,
             settings=settings,
             database=database,
-            register=SqlRegister(database, sealer),
+            register=SqlRegister(database, sealer, lambda: sealers().cards),
             portraits=FolderPortraitStore(settings.portraits_in(home)),
             evidence=FolderEvidenceStore(settings.evidence_in(home), sealer),
             scheme=scheme,

@@ -1,6 +1,7 @@
 """Puts bundles together: our keys and certificates, the store of sealed files, and every use case over a home."""
 
 import contextlib
+import secrets
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,13 +23,18 @@ from issuer.exchange.instance_keys import RECEIVING_KEY_ID, SIGNING_KEY_ID, Cert
 from issuer.portraits.normalising import PortraitBounds
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.bundle_ports import OwnInstance
+from issuer.services.collect_bundle import BundleMaterial
 from issuer.services.enrol_instances import InstanceOffice
 from issuer.services.export_bundle import BundleExport
+from issuer.services.hand_down import HandingDown
 from issuer.services.import_bundle import BundleImport
+from issuer.services.settle_conflicts import ConflictDesk
 from issuer.settings import IssuerSettings, remember
 from issuer.storage.bundle_folder import FolderBundleStore
 from issuer.storage.durable import write_durably
+from issuer.storage.number_mark_file import FileNumberMarkStore
 from issuer.storage.sequence_mark_file import FileSequenceMarkStore
+from issuer.storage.status_mark_files import FileStatusMarkStore
 from pki.keys.keystore import AgreementKeystore
 from pki.signed.certification_request import encode_certification_request
 
@@ -56,6 +62,8 @@ class ExchangeOffice:
     keys: CertifiedInstanceKeys
     instances: InstanceOffice
     exporting: BundleExport
+    handing: HandingDown
+    conflicts: ConflictDesk
 
 
 def request_certificates(
@@ -164,14 +172,34 @@ def exchange_of(opened: RegisterHome) -> ExchangeOffice:
         ),
         exporting=BundleExport(
             register=opened.register,
-            own=own,
+            material=BundleMaterial(
+                own=own,
+                documents=office.documents,
+                portraits=opened.portraits,
+                policy=office.policy,
+            ),
             keys=keys,
             files=FolderBundleStore(opened.settings.exchange_in(opened.home) / "outbox"),
             marks=marks,
-            documents=office.documents,
-            portraits=opened.portraits,
-            policy=office.policy,
             clock=_now,
+        ),
+        handing=HandingDown(
+            register=opened.register,
+            own=own,
+            numbers=FileNumberMarkStore(opened.settings.number_mark_in(opened.home)),
+            statuses=FileStatusMarkStore(opened.settings.status_marks_in(opened.home)),
+            scheme=opened.scheme,
+            clock=_now,
+            random_bytes=secrets.token_bytes,
+            new_id=uuid.uuid4,
+        ),
+        conflicts=ConflictDesk(
+            register=opened.register,
+            own=own,
+            policy=office.policy,
+            scheme=opened.scheme,
+            clock=_now,
+            new_member_id=lambda: MemberId(uuid.uuid4()),
         ),
     )
 
@@ -199,6 +227,9 @@ def open_bundle_import(opened: RegisterHome) -> Iterator[BundleImport]:
             normaliser=normaliser,
             policy=office.policy,
             scheme=opened.scheme,
+            numbers=FileNumberMarkStore(opened.settings.number_mark_in(opened.home)),
+            statuses=FileStatusMarkStore(opened.settings.status_marks_in(opened.home)),
+            random_bytes=secrets.token_bytes,
             clock=_now,
             new_conflict_id=lambda: ConflictId(uuid.uuid4()),
             new_member_id=lambda: MemberId(uuid.uuid4()),

@@ -1,6 +1,7 @@
 """The issuer's keystore, and the keys that seal what its database must not show."""
 
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from issuer.db.sealing import SEALING_KEY_BYTES, Sealer
@@ -12,15 +13,25 @@ from pki.keys.open import open_keystore, read_pin_file
 
 __all__ = [
     "KEYSTORE_DIRECTORY",
+    "IssuerSealers",
     "derive_card_sealer",
     "derive_cursor_key",
     "derive_register_sealer",
     "open_issuer_keystore",
     "take_register_sealer",
+    "take_sealers",
 ]
 
 KEYSTORE_DIRECTORY = "keystore"
 """Where the keystore lies within the home directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerSealers:
+    """What seals the register, and what seals the cards."""
+
+    register: Sealer
+    cards: Sealer
 
 
 def open_issuer_keystore(home: Path, settings: IssuerSettings) -> AgreementKeystore:
@@ -63,6 +74,18 @@ def take_register_sealer(home: Path, settings: IssuerSettings) -> Sealer:
     """
     with contextlib.closing(open_issuer_keystore(home, settings)) as keystore:
         return derive_register_sealer(keystore)
+
+
+def take_sealers(home: Path, settings: IssuerSettings) -> IssuerSealers:
+    """Open the keystore, derive the keys of register and production, and close it again.
+
+    Raises:
+        IssuerRefusedError, KeystoreError: as ``open_issuer_keystore``.
+    """
+    with contextlib.closing(open_issuer_keystore(home, settings)) as keystore:
+        return IssuerSealers(
+            register=derive_register_sealer(keystore), cards=derive_card_sealer(keystore)
+        )
 
 
 def _derive_sealer(keystore: AgreementKeystore, *, encryption: bytes, digests: bytes) -> Sealer:

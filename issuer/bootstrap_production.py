@@ -64,6 +64,7 @@ __all__ = [
     "import_trust_points",
     "open_production_home",
     "open_production_office",
+    "read_authorisation",
     "request_station",
 ]
 
@@ -151,11 +152,11 @@ class ProductionHome:
             yield self._signing_with(signer)
 
     @contextlib.contextmanager
-    def signing_through(self, socket: Path, *, authorisation: Path) -> Iterator[CardSigning]:
-        """The use case that signs cards through the signer process, under an authorisation.
+    def signing_through(self, socket: Path, *, authorisation: bytes) -> Iterator[CardSigning]:
+        """The use case that signs cards through the signer process, under an authorisation: the bytes of its file.
 
         Raises:
-            IssuerUnavailableError: ``authorisation.unavailable``: the file cannot be read.
+            IssuerRefusedError: ``profile.development``.
             PkiError: the signer cannot be reached, or refuses.
         """
         if self.profile.is_development:
@@ -165,15 +166,12 @@ class ProductionHome:
                 hint="cards sign --pki TEST-PKI",
             )
         self.keystore.close()
-        with SocketDocumentSigner(
-            socket, authorisation=_read_authorisation(authorisation)
-        ) as signer:
+        with SocketDocumentSigner(socket, authorisation=authorisation) as signer:
             yield self._signing_with(signer)
 
     def _signing_with(self, signer: DocumentSigner) -> CardSigning:
         return CardSigning(
             cards=self.cards,
-            chips=self.station_ledger,
             register=self.opened.register,
             portraits=self.opened.portraits,
             signer=signer,
@@ -339,7 +337,8 @@ def open_production_home(
             yield ProductionHome(
                 # A PKCS#11 library stands one session: the register takes its keys through this one.
                 opened=replace(
-                    opened, register=SqlRegister(opened.database, lambda: register_sealer)
+                    opened,
+                    register=SqlRegister(opened.database, lambda: register_sealer, lambda: sealer),
                 ),
                 profile=profile,
                 cards=SqlCardLedger(opened.database, _now, sealer),
@@ -381,7 +380,12 @@ def _read_transport_key(path: Path) -> bytes:
     )
 
 
-def _read_authorisation(path: Path) -> bytes:
+def read_authorisation(path: Path) -> bytes:
+    """The bytes of an authorisation's file.
+
+    Raises:
+        IssuerUnavailableError: ``authorisation.unavailable``: the file cannot be read.
+    """
     return _read_bounded(
         path, MAX_AUTHORISATION_BYTES, what="authorisation", code="authorisation.unavailable"
     )

@@ -115,6 +115,11 @@ _COMMANDS: Final = {
         attribute="bundles_app",
         help="Bundles between registers: signed, sealed files.",
     ),
+    "conflicts": GuardedCommands(
+        module="issuer.cli_conflicts",
+        attribute="conflicts_app",
+        help="What other instances state and this register does not: list, settle.",
+    ),
     "keys": GuardedCommands(
         module="issuer.cli_production",
         attribute="keys_app",
@@ -124,6 +129,11 @@ _COMMANDS: Final = {
         module="issuer.cli_stock",
         attribute="stock_app",
         help="The stock of chips.",
+    ),
+    "batches": GuardedCommands(
+        module="issuer.cli_batches",
+        attribute="batches_app",
+        help="Batches of cards: open, freeze by two, sign, control, pack, hand over.",
     ),
     "cards": GuardedCommands(
         module="issuer.cli_cards",

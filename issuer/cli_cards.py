@@ -16,6 +16,7 @@ from card_layout.files.data_group_1 import DataGroup1
 from issuer.bootstrap_production import (
     ProductionHome,
     open_production_office,
+    read_authorisation,
 )
 from issuer.cli_card_validity import card_validity_app
 from issuer.cli_context import (
@@ -331,7 +332,7 @@ def _signing(
         )
         return home.signing(pki=pki, pin_file=pin_file, signer_id=signer_id)
     if pki is None and pin_file is None and signer_id is None and socket and authorisation:
-        return home.signing_through(socket, authorisation=authorisation)
+        return home.signing_through(socket, authorisation=read_authorisation(authorisation))
     raise typer.BadParameter(
         "give --signer-socket with --authorisation, or --pki (with --signer, --pki-pin-file)"
     )

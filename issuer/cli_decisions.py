@@ -1,6 +1,5 @@
 """Commands of decisions: create, confirm, drop, list, show, and the authorisation for the signer."""
 
-import uuid
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -21,12 +20,17 @@ from issuer.cli_context import (
 from issuer.cli_request_output import conclude, walk_requests
 from issuer.cli_rights import needs
 from issuer.domain.calendar_date import parse_date
-from issuer.domain.decisions import Decision, DecisionId, parse_decision_number
+from issuer.domain.decisions import (
+    Decision,
+    DecisionId,
+    parse_decision_id,
+    parse_decision_number,
+)
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.requests import RequestState, parse_request_id
 from issuer.domain.rights import Right
 from issuer.domain.signed_document import MAX_DOCUMENT_BYTES
-from issuer.errors import IssuerDataError, IssuerUnavailableError
+from issuer.errors import IssuerUnavailableError
 from issuer.services.authorise_batch import AuthorisationTerms
 from issuer.services.decision_desk import demand_right
 from issuer.services.prepare_decisions import DecisionDraft
@@ -122,7 +126,7 @@ def confirm_command(
     actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened:
         outcomes = requests_of(opened).confirming.confirm(
-            _decision_id(decision), actor=actor, requests=requests
+            parse_decision_id(decision), actor=actor, requests=requests
         )
         conclude(outcomes, output_format, what="decided")
 
@@ -143,7 +147,7 @@ def drop_command(
     """Give up a decision that nobody has confirmed; its requests can stand in another one."""
     actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened:
-        outcomes = requests_of(opened).preparing.drop(_decision_id(decision), actor=actor)
+        outcomes = requests_of(opened).preparing.drop(parse_decision_id(decision), actor=actor)
         conclude(outcomes, output_format, what="taken out of the decision")
 
 
@@ -213,7 +217,7 @@ def show_decision_command(
 ) -> None:
     """Show a decision: who prepared and confirmed it, its document, and how its requests stand."""
     actor = command_context(context).actor
-    decision_id = _decision_id(decision)
+    decision_id = parse_decision_id(decision)
     with open_register_home(command_context(context).home) as opened:
         office = requests_of(opened)
         with opened.register.reading() as transaction:
@@ -261,7 +265,7 @@ def create_authorisation_command(
     actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened:
         made = requests_of(opened).authorising.create(
-            _decision_id(decision),
+            parse_decision_id(decision),
             AuthorisationTerms(signer_id=signer, until=_moment(until), chips=chips),
             actor=actor,
         )
@@ -287,7 +291,9 @@ def attach_signature_command(
     actor = command_context(context).actor
     content = _read(file, MAX_AUTHORISATION_BYTES + 1)
     with open_register_home(command_context(context).home) as opened:
-        known = requests_of(opened).authorising.attach(_decision_id(decision), content, actor=actor)
+        known = requests_of(opened).authorising.attach(
+            parse_decision_id(decision), content, actor=actor
+        )
     _tell(known, output_format)
 
 
@@ -312,7 +318,7 @@ def show_authorisation_command(
     """Show the newest authorisation of a decision, and how many signatures it has."""
     actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened:
-        known = requests_of(opened).authorising.newest(_decision_id(decision), actor=actor)
+        known = requests_of(opened).authorising.newest(parse_decision_id(decision), actor=actor)
     if out is not None:
         _write(out, known.to_bytes())
     _tell(known, output_format)
@@ -352,16 +358,6 @@ def _as_json(decision: Decision) -> dict[str, object]:
         "confirmed_at": None if confirmed_at is None else confirmed_at.isoformat(),
         "dropped_by": decision.dropped_by,
     }
-
-
-def _decision_id(text: str) -> DecisionId:
-    try:
-        return DecisionId(uuid.UUID(text))
-    except ValueError as error:
-        raise IssuerDataError(
-            f"decision identifier of {len(text)} characters, expected a UUID",
-            code="decision.id-malformed",
-        ) from error
 
 
 def _day(text: str) -> date:

@@ -206,6 +206,61 @@ def recover_command(
 
 
 @instances_app.command(
+    "give-numbers",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office instances give-numbers xa-mau P-01 --from 98.000001 --to 98.003000
+""",
+)
+@needs(Right.ALLOT_NUMBERS, by_use_case=True)
+def give_numbers_command(
+    context: typer.Context,
+    name: NameArgument,
+    committee: Annotated[str, typer.Argument(help="The committee there that decides.")],
+    *,
+    first: Annotated[str, typer.Option("--from", help="The lowest number of the block.")],
+    last: Annotated[str, typer.Option("--to", help="The highest number of the block.")],
+) -> None:
+    """Hand a block of new card numbers to an instance, which alone gives them out; the next bundle tells it."""
+    actor = command_context(context).actor
+    with open_register_home(command_context(context).home) as opened:
+        block = exchange_of(opened).handing.hand_numbers(
+            parse_instance_name(name),
+            parse_organisation_code(committee),
+            first=opened.scheme.parse(first),
+            last=opened.scheme.parse(last),
+            actor=actor,
+        )
+    count = block.span.end - block.span.first
+    standard_output().print(f"{count} numbers go to {name} with the next bundle.", markup=False)
+
+
+@instances_app.command(
+    "give-indices",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office instances give-indices xa-mau 3000
+""",
+)
+@needs(Right.ALLOT_NUMBERS, by_use_case=True)
+def give_indices_command(
+    context: typer.Context,
+    name: NameArgument,
+    count: Annotated[int, typer.Argument(min=1, help="How many: as many cards as it will make.")],
+) -> None:
+    """Hand status indices, drawn at random, to an instance that makes cards; the next bundle tells it."""
+    actor = command_context(context).actor
+    with open_register_home(command_context(context).home) as opened:
+        given = exchange_of(opened).handing.hand_indices(
+            parse_instance_name(name), count, actor=actor
+        )
+    standard_output().print(
+        f"{count} indices of list {given.list_id.hex()} go to {name} with the next bundle.",
+        markup=False,
+    )
+
+
+@instances_app.command(
     "list",
     epilog="""\b
 Examples:

@@ -26,9 +26,10 @@ from verifier.services.inspect_card import (
     InspectionRules,
     PortraitTrial,
     inspect_card,
+    log_evidence_of,
 )
 from verifier.trust.clock_mark import ROLLED_BACK, GuardedClock
-from verifier.trust.credentials import CredentialsSource, open_credentials
+from verifier.trust.credentials import CredentialsSource, CurrentCredentials
 from verifier.trust.directory import Trust, load_trust
 from verifier.trust.proofs import proof_in_file, proofs_in
 
@@ -203,7 +204,11 @@ def open_verifier(
     rules = _rules(trust, trust_directory, purpose=purpose, at=at, inclusion_proof=inclusion_proof)
     needed = rules.policy.protected_files(purpose)
     with ExitStack() as opened:
-        shown = None if credentials is None else opened.enter_context(open_credentials(credentials))
+        shown = (
+            None
+            if credentials is None
+            else opened.enter_context(closing(CurrentCredentials(credentials)))
+        )
         decoder = opened.enter_context(closing(PortraitDecoder()))
         yield Verifier(
             profile=load_profile(profile_name),
@@ -251,10 +256,18 @@ def judge_stored(
     """
     trust = load_trust(trust_directory)
     moment = snapshot.read_at if at is None else at
-    rules = InspectionRules(anchors=trust.anchors, policy=trust.policy, purpose=purpose, at=moment)
+    rules = _rules(trust, trust_directory, purpose=purpose, at=moment, inclusion_proof=None)
+    log_evidence = log_evidence_of(snapshot, rules)
     clock = SystemClock()
     begin = clock.monotonic()
-    report = judge(snapshot, trust=trust.anchors, policy=trust.policy, now=moment, purpose=purpose)
+    report = judge(
+        snapshot,
+        trust=trust.anchors,
+        policy=trust.policy,
+        now=moment,
+        purpose=purpose,
+        log_evidence=log_evidence,
+    )
     seconds = max(0.0, clock.monotonic() - begin)
     return Inspection(snapshot=snapshot, report=report, judge_seconds=seconds), rules
 

@@ -32,6 +32,7 @@ def run_terminal(
     profile_name: str,
     purpose: str | None,
     credentials: CredentialsSource | None,
+    keep_refused: Path | None,
     home: TerminalHome,
     page_file: Path | None,
     host: str,
@@ -50,6 +51,7 @@ def run_terminal(
         profile_name=profile_name,
         purpose=purpose,
         credentials=credentials,
+        keep_refused=keep_refused,
     ) as opened:
         listener = listen_on_loopback(host, port)
         with listener:

@@ -21,11 +21,14 @@ from verifier.reading.awaited_reader import AwaitedReader
 from verifier.reading.watched_conversation import WatchedConversation
 from verifier.services.card_identity import card_identity, chip_identity
 from verifier.services.card_password import CardPassword
+from verifier.services.inspect_card import Inspection
 from verifier.services.terminal import Terminal
 from verifier.services.terminal_ports import Examined, ProgressListener
 from verifier.services.terminal_state import Progress, ReadingStep
 from verifier.trust.changes import fingerprint_of
 from verifier.trust.credentials import CredentialsSource
+from verifier.trust.installed import installed
+from verifier.trust.refused_cards import RefusedCard, RefusedCards
 from verifier.trust.terminal_home import TerminalHome
 
 __all__ = ["OpenTerminal", "check_database", "open_journal", "open_terminal", "reader_names"]
@@ -58,10 +61,12 @@ def open_terminal(
     profile_name: str = DEFAULT_PROFILE,
     purpose: str | None = None,
     credentials: CredentialsSource | None = None,
+    keep_refused: Path | None = None,
     find_reader: Callable[[str], CardReader] = open_reader,
 ) -> Iterator[OpenTerminal]:
     """Load what is trusted, open the journal, and watch for a reader of that name, there now or later.
 
+    ``keep_refused`` is the certificate of the office to which snapshots of refused cards are sealed, below the home.
     ``find_reader`` finds it by its name, as often as it was gone.
 
     Raises:
@@ -69,6 +74,7 @@ def open_terminal(
         VerifierError: the home or its journal cannot be used.
     """
     home.prepare()
+    refused = None if keep_refused is None else RefusedCards.open(home.refused, keep_refused)
     with (
         open_verifier(
             reader_name=reader_name,
@@ -83,6 +89,8 @@ def open_terminal(
 
         def keep_for(days: int) -> None:
             journal.keep_for(days, now=verifier.clock.now())
+            if refused is not None:
+                refused.drop_older_than(days, now=verifier.clock.now())
 
         keep_for(verifier.rules.policy.journal_days)
         # The first picture's decoder is ready before the first card.
@@ -91,7 +99,9 @@ def open_terminal(
         yield OpenTerminal(
             terminal=Terminal(
                 reader=verifier.reader,
-                examine=_Examination(verifier, trust_directory, chosen, keep_for),
+                examine=_Examination(
+                    verifier, trust_directory, chosen, keep_for=keep_for, refused=refused
+                ),
                 journal=journal,
                 clock=verifier.clock,
             ),
@@ -142,8 +152,11 @@ class _Examination:
         verifier: Verifier,
         trust_directory: Path,
         purpose: str,
+        *,
         keep_for: Callable[[int], None],
+        refused: RefusedCards | None,
     ) -> None:
+        self._refused = refused
         self._keep_for = keep_for
         self._verifier = verifier
         self._reader = verifier.reader
@@ -171,6 +184,7 @@ class _Examination:
             try_portrait=try_portrait,
         )
         report, rules = inspection.report, self._verifier.rules
+        self._keep_refused(inspection)
         explanation = explain_inspection(
             Material(
                 snapshot=inspection.snapshot,
@@ -187,6 +201,22 @@ class _Examination:
             card=card_identity(inspection.snapshot),
             chip=chip_identity(inspection.snapshot),
             portrait=pictures[0] if pictures and report.verdict is Verdict.ACCEPTED else None,
+        )
+
+    def _keep_refused(self, inspection: Inspection) -> None:
+        """As with the journal: nothing is shown of a refused card that should have been kept and was not."""
+        report = inspection.report
+        if self._refused is None or report.verdict is not Verdict.REFUSED:
+            return
+        bundle = installed(self._trust_directory)
+        self._refused.keep(
+            RefusedCard(
+                judged_at=report.judged_at,
+                purpose=self._verifier.rules.purpose,
+                bundle=None if bundle is None else bundle.sha256,
+                report=report.to_json(show_unverified=True),
+                snapshot=inspection.snapshot,
+            )
         )
 
     def _renew_trust(self) -> None:

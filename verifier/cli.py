@@ -15,8 +15,11 @@ from verifier.bootstrap import DEFAULT_PROFILE, Verifier, card_change, open_veri
 from verifier.cli_bundle_network import bundle_app
 from verifier.cli_centre import SERVE_EXAMPLES, centre_app, serve
 from verifier.cli_journal import journal_app
+from verifier.cli_office import office_app
 from verifier.cli_replay import REPLAY_EXAMPLES, replay, write_evidence, write_transcript
-from verifier.cli_terminal import terminal_app
+from verifier.cli_terminal_network import terminal_app
+from verifier.cli_trust import trust_app
+from verifier.cli_watch import WATCH_EXAMPLES, watch
 from verifier.errors import UsageError, VerifierError
 from verifier.inspection.codes import CODES, to_markdown
 from verifier.inspection.messages import Language
@@ -61,10 +64,12 @@ app = typer.Typer(
 )
 reader_app = typer.Typer(help="The card readers of this computer.", rich_markup_mode=None)
 app.add_typer(reader_app, name="reader")
+app.add_typer(trust_app, name="trust")
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(terminal_app, name="terminal")
 app.add_typer(journal_app, name="journal")
 app.add_typer(centre_app, name="centre")
+app.add_typer(office_app, name="office")
 
 
 _INSPECT_EXAMPLES = """\b
@@ -274,6 +279,7 @@ def explain(
     return EXIT_DONE
 
 
+app.command(epilog=WATCH_EXAMPLES)(watch)
 app.command(epilog=REPLAY_EXAMPLES)(replay)
 app.command(epilog=SERVE_EXAMPLES)(serve)
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from card_layout.profile import load_profile
 from verifier.bootstrap import Verifier, judge_stored
+from verifier.cli_office import office_pin
 from verifier.errors import UsageError, VerifierError
 from verifier.inspection.messages import Language
 from verifier.inspection.report import Verdict
@@ -21,6 +22,8 @@ from verifier.reading.transcript_file import MAX_TRANSCRIPT_CHARACTERS, Transcri
 from verifier.result_files import write_private
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_card import Inspection
+from verifier.trust.installed import installed
+from verifier.trust.refused_cards import InspectionOffice, RefusedCard, is_sealed
 from verifier.typed_input import parse_time
 
 __all__ = ["REPLAY_EXAMPLES", "replay", "write_evidence", "write_transcript"]
@@ -29,11 +32,14 @@ REPLAY_EXAMPLES: Final = """\b
 Examples:
   membercard-verifier replay bug.jsonl
   membercard-verifier replay evidence.json --trust trust --explain
+  membercard-verifier replay card.refused --trust trust --office-key office.key --office-certificate office.cer \\
+    --office-pin-file office.pin
 
 \b
 A transcript (`inspect --transcript`) holds no password, no key and nobody's data: replaying it reads again, without
 the card, and says where this program would do something else. Evidence (`inspect --evidence`) holds everything that
-was read: replaying it judges the card again."""
+was read: replaying it judges the card again. What a terminal sealed of a refused card is judged as it was then, for
+the same purpose; where the report is another one, the differences are told, and the exit status is 2."""
 
 _EXITS: Final = {Verdict.ACCEPTED: 0, Verdict.REFUSED: 1, Verdict.UNREADABLE: 2}
 
@@ -55,6 +61,15 @@ def replay(
         str | None,
         typer.Option(help="For evidence: judge as of this time, not of when the card was read."),
     ] = None,
+    office_key: Annotated[
+        Path | None, typer.Option(help="For a refused card: the key of the inspection office.")
+    ] = None,
+    office_certificate: Annotated[
+        Path | None, typer.Option(help="For a refused card: the office's certificate.")
+    ] = None,
+    office_pin_file: Annotated[
+        Path | None, typer.Option(help="For a refused card: file with the key's PIN.")
+    ] = None,
     profile: Annotated[
         str | None, typer.Option(help="For a transcript: the card profile, where it is a file.")
     ] = None,
@@ -71,7 +86,11 @@ def replay(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> int:
     """Read or judge again what was recorded, without the card."""
-    text = _read(file)
+    data = _read(file)
+    if is_sealed(data):
+        card = _opened(data, office_key, office_certificate, office_pin_file)
+        return _replay_refused(card, trust, output_format)
+    text = _text(data, file)
     if _is_transcript(text):
         transcript = Transcript.from_text(text)
         snapshot = transcript.replay(load_profile(profile or transcript.settings.profile))
@@ -122,16 +141,58 @@ def write_evidence(inspection: Inspection, path: Path) -> None:
     )
 
 
-def _read(path: Path) -> str:
-    """A file of bounded size, as text."""
+def _opened(
+    data: bytes, key: Path | None, certificate: Path | None, pin_file: Path | None
+) -> RefusedCard:
+    if key is None or certificate is None or pin_file is None:
+        raise UsageError(
+            "a refused card is opened with --office-key, --office-certificate and --office-pin-file"
+        )
+    return InspectionOffice.read(key, certificate, pin=office_pin(pin_file)).open(data)
+
+
+def _replay_refused(card: RefusedCard, trust: Path | None, output_format: OutputFormat) -> int:
+    """Judge it as it was then, and compare."""
+    if trust is None:
+        raise UsageError("a refused card is judged against --trust, got none")
+    inspection, _ = judge_stored(
+        card.snapshot, trust_directory=trust, purpose=card.purpose, at=card.judged_at
+    )
+    report = json.loads(json.dumps(inspection.report.to_json(show_unverified=True)))
+    differences = card.differences_to(report)
+    if output_format is OutputFormat.JSON:
+        print_json({**report, "differences": list(differences), "bundle_then": card.bundle})
+    else:
+        print_one(inspection, output_format, show_unverified=True)
+    if not differences:
+        standard_error().print("the same report as then")
+        return _EXITS[inspection.report.verdict]
+    for difference in differences:
+        standard_error().print(printable(difference))
+    found = installed(trust)
+    raise VerifierError(
+        "the report is another one than then",
+        code="refused-card.other-report",
+        hint=None
+        if found is not None and found.sha256 == card.bundle
+        else f"it was judged by bundle {card.bundle or 'none'}: give --trust with that one",
+    )
+
+
+def _read(path: Path) -> bytes:
+    """A file of bounded size."""
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_TRANSCRIPT_CHARACTERS + 1)
-        return data.decode()
+            return file.read(MAX_TRANSCRIPT_CHARACTERS + 1)
     except OSError as error:
         raise VerifierError(
             f"{str(path)!r} cannot be read ({error.strerror})", code="input.malformed"
         ) from error
+
+
+def _text(data: bytes, path: Path) -> str:
+    try:
+        return data.decode()
     except UnicodeDecodeError as error:
         raise VerifierError(f"{str(path)!r} is not text", code="input.malformed") from error
 

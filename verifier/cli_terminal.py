@@ -151,6 +151,13 @@ def run(
             envvar="MEMBERCARD_VERIFIER_TERMINAL_PIN_FILE",
         ),
     ] = None,
+    keep_refused: Annotated[
+        Path | None,
+        typer.Option(
+            help="Certificate of the inspection office: what was read of refused cards is kept, sealed to it.",
+            envvar="MEMBERCARD_VERIFIER_KEEP_REFUSED",
+        ),
+    ] = None,
     home: HomeOption = None,
     page_file: PageFileOption = None,
     open_page: Annotated[
@@ -175,6 +182,7 @@ def run(
         profile_name=profile,
         purpose=purpose,
         credentials=credentials_of(terminal, terminal_pin_file),
+        keep_refused=keep_refused,
         home=home_of(home),
         page_file=page_file,
         host=host,
@@ -285,6 +293,13 @@ def install(
     terminal_pin_file: Annotated[
         Path | None, typer.Option(help="File with the PIN of the terminal's key.")
     ] = None,
+    centre: Annotated[
+        str | None,
+        typer.Option(help="The central service: a timer fetches bundles and uploads the journal."),
+    ] = None,
+    pki: Annotated[
+        str | None, typer.Option(help="The authority's service: the timer renews the certificate.")
+    ] = None,
     root: Annotated[
         Path, typer.Option(help="Write below this directory, for an image or to look at it first.")
     ] = Path("/"),
@@ -303,6 +318,8 @@ def install(
         purpose=purpose,
         credentials=None if credentials is None else PurePosixPath(credentials.directory),
         pin_file=None if credentials is None else PurePosixPath(credentials.pin_file),
+        centre=centre,
+        pki=pki,
     )
     for file in service.files():
         path = root / file.path.relative_to("/")
@@ -317,6 +334,8 @@ def install(
             ) from error
         sys.stdout.write(f"wrote {printable(str(path))}\n")
     sys.stdout.write(_NEXT_STEPS.format(group=page_group))
+    if centre is not None:
+        sys.stdout.write("  systemctl enable --now membercard-terminal-sync.timer\n")
     return 0
 
 

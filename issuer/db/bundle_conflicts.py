@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from issuer.db.bundle_seals import BundleSeals
 from issuer.db.bundle_tables import BundleConflictRow
 from issuer.db.bundles import SqlExchangeRepository, organisation_id_of
+from issuer.db.handed_down import SqlHandedDown
 from issuer.db.organisation_queries import below as part_of_tree
 from issuer.db.organisations import OrganisationRow
 from issuer.domain.bundle import ConflictId, ConflictKind, ConflictState
@@ -20,11 +21,12 @@ from issuer.services.bundle_ports import Conflict
 __all__ = ["SqlExchange"]
 
 
-class SqlExchange(SqlExchangeRepository):
+class SqlExchange(SqlExchangeRepository, SqlHandedDown):
     """Implements ``ExchangeRepository`` whole, within one session."""
 
     def __init__(self, session: Session, seals: Callable[[], BundleSeals]) -> None:
-        super().__init__(session, seals)
+        SqlExchangeRepository.__init__(self, session, seals)
+        SqlHandedDown.__init__(self, session)
         self._rows = session
         self._opened = seals
 
@@ -76,7 +78,11 @@ class SqlExchange(SqlExchangeRepository):
             sa.update(BundleConflictRow)
             .where(BundleConflictRow.id == conflict.conflict_id)
             .values(
-                sealed=b"",
+                sealed=(
+                    self._opened().seal_content(conflict.conflict_id, conflict.content)
+                    if conflict.content
+                    else b""
+                ),
                 state=conflict.state.value,
                 settled_by=conflict.settled_by,
                 settled_at=conflict.settled_at,
@@ -98,15 +104,32 @@ class SqlExchange(SqlExchangeRepository):
             query = query.where(BundleConflictRow.organisation_id.in_(part_of_tree(below)))
         return tuple(self._conflict(row, code) for row, code in self._rows.execute(query))
 
-    def open_conflict_subjects(self, instance: InstanceName) -> frozenset[tuple[ConflictKind, str]]:
-        """See ``ExchangeRepository.open_conflict_subjects``."""
-        rows = self._rows.execute(
-            sa.select(BundleConflictRow.kind, BundleConflictRow.subject_id).where(
-                BundleConflictRow.instance == instance,
-                BundleConflictRow.state == ConflictState.OPEN.value,
-            )
+    def conflicts_with(self, instance: InstanceName) -> tuple[Conflict, ...]:
+        """See ``ExchangeRepository.conflicts_with``."""
+        query = _SELECT.where(
+            BundleConflictRow.instance == instance,
+            BundleConflictRow.state == ConflictState.OPEN.value,
+        ).order_by(BundleConflictRow.found_at, BundleConflictRow.id)
+        return tuple(self._conflict(row, code) for row, code in self._rows.execute(query))
+
+    def refusals_to_tell(self, instance: InstanceName) -> tuple[Conflict, ...]:
+        """See ``ExchangeRepository.refusals_to_tell``."""
+        query = _SELECT.where(
+            BundleConflictRow.instance == instance,
+            BundleConflictRow.kind == ConflictKind.REQUEST.value,
+            BundleConflictRow.state == ConflictState.REFUSED.value,
+            BundleConflictRow.sealed != b"",
+        ).order_by(BundleConflictRow.found_at, BundleConflictRow.id)
+        return tuple(self._conflict(row, code) for row, code in self._rows.execute(query))
+
+    def refusals_told(self, conflict_ids: Collection[ConflictId]) -> None:
+        """See ``ExchangeRepository.refusals_told``."""
+        self._rows.execute(
+            sa.update(BundleConflictRow)
+            .where(BundleConflictRow.id.in_(list(conflict_ids)))
+            .values(sealed=b"")
+            .execution_options(synchronize_session=False)
         )
-        return frozenset((ConflictKind(kind), subject_id) for kind, subject_id in rows)
 
     def _conflict(self, row: BundleConflictRow, code: str) -> Conflict:
         conflict_id = ConflictId(row.id)

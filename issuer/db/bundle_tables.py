@@ -14,6 +14,7 @@ __all__ = [
     "InstanceRow",
     "LinkedMemberRow",
     "LinkedRequestRow",
+    "StatusIndexSetRow",
 ]
 
 _NAME = sa.String(40)
@@ -49,6 +50,7 @@ class InstanceRow(Base):
     received: Mapped[int] = mapped_column(sa.BigInteger)
     acknowledged: Mapped[int] = mapped_column(sa.BigInteger)
     lost_since: Mapped[int | None] = mapped_column(sa.BigInteger)
+    has_lost: Mapped[bool]
     version: Mapped[int] = mapped_column(sa.Integer)
 
 
@@ -95,6 +97,22 @@ class LinkedRequestRow(Base):
     instance: Mapped[str] = mapped_column(sa.ForeignKey("instances.name"), primary_key=True)
     request_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("requests.id"), primary_key=True)
     reported_version: Mapped[int] = mapped_column(sa.Integer)
+
+
+class StatusIndexSetRow(Base):
+    """A set of positions of one status list: given to an instance, or received from one; one a list and instance."""
+
+    __tablename__ = "status_index_sets"
+    __table_args__ = (sa.UniqueConstraint("list_id", "instance"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    list_id: Mapped[bytes] = mapped_column(sa.ForeignKey("status_lists.list_id"))
+    instance: Mapped[str] = mapped_column(sa.ForeignKey("instances.name"))
+    is_received: Mapped[bool]
+    is_told: Mapped[bool]
+    indices: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    account: Mapped[str] = mapped_column(sa.String(200))
 
 
 class BundleConflictRow(Base):

@@ -276,6 +276,7 @@ def _changing(instance: Instance) -> dict[str, object]:
         "received": instance.received,
         "acknowledged": instance.acknowledged,
         "lost_since": instance.lost_since,
+        "has_lost": instance.has_lost,
         "version": instance.version,
     }
 
@@ -297,6 +298,7 @@ def _instance(row: InstanceRow, code: str) -> Instance:
         received=row.received,
         acknowledged=row.acknowledged,
         lost_since=row.lost_since,
+        has_lost=row.has_lost,
         version=row.version,
     )
 

@@ -1,18 +1,24 @@
 """The register of cards in the database, as the office works with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import NoReturn
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.base import Database
-from issuer.db.card_contents import CardContents
+from issuer.db.batch_progress import settle_batch
+from issuer.db.card_binding import free_chips, status_list_with_room
+from issuer.db.card_seals import document_number_digest, open_secrets, seal_secrets
 from issuer.db.card_validity import SqlCardValidity
 from issuer.db.member_rows import MemberRow
-from issuer.db.production_rows import card_of, chip_of, journal, locked_card, locked_chip, move_card
-from issuer.db.production_tables import CardContentsRow, CardRow, ChipRow, StatusListRow
+from issuer.db.production_rows import card_of, journal, locked_card, locked_chip
+from issuer.db.production_tables import CardRow
 from issuer.db.request_tables import RequestRow
 from issuer.db.sealing import Sealer
+from issuer.db.signing_rows import jobs_of, keep_prepared, keep_signed, signing_facts
+from issuer.domain.batch import BatchId
 from issuer.domain.card import Card, CardEvent, CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.card_number import CardNumber
@@ -25,15 +31,19 @@ from issuer.domain.requests import RequestId, RequestState
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusListRoom
 from issuer.errors import ConflictError, IssuerRefusedError
-from issuer.services.production_ports import CardLine, Clock, MemberToBind, NewCard
+from issuer.services.production_ports import (
+    CardLine,
+    Clock,
+    JobToKeep,
+    MemberToBind,
+    NewCard,
+    SigningFacts,
+)
 from issuer.services.status_ports import StatusMarkStore
 
-__all__ = ["SqlCardLedger", "SqlCardRegister", "read_job", "read_secrets"]
+__all__ = ["SqlCardLedger", "SqlCardRegister", "read_job"]
 
 _STANDINGS = sorted(each.value for each in STANDINGS_WITH_CARD)
-_SECRETS = "card secrets"
-_CONTENTS = "card contents"
-_DOCUMENT_NUMBER = "document number"
 
 
 class SqlCardRegister:
@@ -109,52 +119,22 @@ class SqlCardLedger(SqlCardRegister):
 
     def chips_to_bind(self) -> tuple[Serial, ...]:
         """See ``CardLedger.chips_to_bind``."""
-        has_card = sa.exists().where(CardRow.serial == ChipRow.serial)
         with self._database.reading() as session:
-            return tuple(
-                Serial(serial)
-                for serial in session.scalars(
-                    sa.select(ChipRow.serial)
-                    .where(
-                        ChipRow.state == ChipState.INITIALISED.value,
-                        ChipRow.held.is_(None),
-                        ~has_card,
-                    )
-                    .order_by(ChipRow.serial)
-                )
-            )
+            return free_chips(session, None)
 
     def status_list_to_fill(
         self, *, size: int, draw_list_id: Callable[[], bytes], marks: StatusMarkStore
     ) -> StatusListRoom:
         """See ``CardLedger.status_list_to_fill``."""
         with self._database.writing() as session:
-            newest = session.scalars(
-                sa.select(StatusListRow)
-                .where(StatusListRow.size == size)
-                .order_by(StatusListRow.created_at.desc(), StatusListRow.list_id)
-                .limit(1)
-            ).one_or_none()
-            # A list without its mark was begun before the database was restored: nobody knows what was drawn since.
-            drawn = None if newest is None else marks.drawn(newest.list_id, size=size)
-            if newest is not None and drawn is not None:
-                taken = session.scalars(
-                    sa.select(CardRow.status_index).where(CardRow.status_list == newest.list_id)
-                )
-                found = StatusListRoom(list_id=newest.list_id, size=size, taken=drawn.union(taken))
-                if found.room:
-                    return found
-            list_id = draw_list_id()
-            now = self._clock()
-            marks.begin(list_id, size=size)
-            session.add(StatusListRow(list_id=list_id, size=size, created_at=now))
-            journal(session, "status-list-begun", at=now, detail=list_id.hex())
-            return StatusListRoom(list_id=list_id, size=size)
+            return status_list_with_room(
+                session, size=size, draw_list_id=draw_list_id, marks=marks, at=self._clock()
+            )
 
     def bind(self, card: NewCard) -> None:
         """See ``CardLedger.bind``."""
         now = self._clock()
-        digest = self._sealer.digest(card.secrets.document_number, purpose=_DOCUMENT_NUMBER)
+        digest = document_number_digest(self._sealer, card.secrets)
         with self._database.writing() as session:
             self._require_free(session, card)
             self._require_new(session, card, digest)
@@ -170,10 +150,9 @@ class SqlCardLedger(SqlCardRegister):
                     status_list=card.status.list_id,
                     status_index=card.status.index,
                     document_number_digest=digest,
-                    sealed_secrets=self._sealer.seal(
-                        card.secrets.to_bytes(), purpose=_SECRETS, row=card.reference
-                    ),
+                    sealed_secrets=seal_secrets(self._sealer, card.secrets, card.reference),
                     bound_at=now,
+                    batch_id=card.batch_id,
                 )
             )
             journal(
@@ -187,45 +166,72 @@ class SqlCardLedger(SqlCardRegister):
     def secrets(self, reference: CardReference) -> CardSecrets:
         """See ``CardLedger.secrets``."""
         with self._database.reading() as session:
-            return read_secrets(self._sealer, locked_card(session, reference))
+            row = locked_card(session, reference)
+            return open_secrets(self._sealer, row.sealed_secrets, row.reference)
 
-    def prepare_signing(self, job: CardJob) -> None:
+    def prepare_signing(self, job: CardJob, *, valid_until: date) -> None:
         """See ``CardLedger.prepare_signing``."""
-        now = self._clock()
-        contents = CardContents(mrz_information=job.mrz_information, files=job.contents)
-        with self._database.writing() as session:
-            card = locked_card(session, job.reference)
-            if card.state != CardState.BOUND.value:
-                raise TransitionError(f"the card is {card.state}, so it cannot be prepared")
-            session.add(
-                CardContentsRow(
-                    reference=job.reference,
-                    sealed=self._sealer.seal(
-                        contents.to_bytes(), purpose=_CONTENTS, row=job.reference
-                    ),
-                    prepared_at=now,
-                )
-            )
-            journal(
-                session, "signing-prepared", at=now, serial=card.serial, reference=card.reference
-            )
+        if not self.prepare_several([JobToKeep(job=job, valid_until=valid_until)]):
+            self._refuse(job.reference, "prepared")
 
     def prepared(self, reference: CardReference) -> CardJob | None:
         """See ``CardLedger.prepared``."""
-        with self._database.reading() as session:
-            if session.get(CardContentsRow, reference) is None:
-                return None
-            return read_job(session, self._sealer, reference)
+        return self.prepared_several([reference]).get(reference)
 
     def record_signed(self, reference: CardReference, security_object_file: bytes) -> None:
         """See ``CardLedger.record_signed``."""
+        if not self.record_signed_several({reference: security_object_file}):
+            self._refuse(reference, "signed")
+
+    def bound(self, *, batch_id: BatchId | None = None) -> tuple[Card, ...]:
+        """See ``CardLedger.bound``."""
+        statement = (
+            sa.select(CardRow)
+            .where(CardRow.state == CardState.BOUND.value)
+            .order_by(CardRow.bound_at, CardRow.reference)
+        )
+        if batch_id is not None:
+            statement = statement.where(CardRow.batch_id == batch_id)
+        with self._database.reading() as session:
+            return tuple(card_of(row) for row in session.scalars(statement))
+
+    def signing_facts(
+        self, references: Sequence[CardReference]
+    ) -> Mapping[CardReference, SigningFacts]:
+        """See ``CardLedger.signing_facts``."""
+        with self._database.reading() as session:
+            return signing_facts(session, self._sealer, references)
+
+    def prepared_several(
+        self, references: Sequence[CardReference]
+    ) -> Mapping[CardReference, CardJob]:
+        """See ``CardLedger.prepared_several``."""
+        with self._database.reading() as session:
+            return jobs_of(session, self._sealer, references)
+
+    def prepare_several(
+        self, jobs: Sequence[JobToKeep], *, account: AccountName | None = None
+    ) -> frozenset[CardReference]:
+        """See ``CardLedger.prepare_several``."""
         with self._database.writing() as session:
-            card = locked_card(session, reference)
-            contents = session.get(CardContentsRow, reference)
-            if contents is None:
-                raise TransitionError("the card was not prepared for signing")
-            contents.security_object_file = security_object_file
-            move_card(session, card, CardEvent.SIGNED, self._clock())
+            return keep_prepared(session, self._sealer, jobs, account=account, at=self._clock())
+
+    def record_signed_several(
+        self, files: Mapping[CardReference, bytes], *, account: AccountName | None = None
+    ) -> frozenset[CardReference]:
+        """See ``CardLedger.record_signed_several``."""
+        with self._database.writing() as session:
+            return keep_signed(session, files, account=account, at=self._clock())
+
+    def settle(self, batch_id: BatchId, *, account: AccountName) -> None:
+        """See ``CardLedger.settle``."""
+        with self._database.writing() as session:
+            settle_batch(session, batch_id, account=account, at=self._clock())
+
+    def _refuse(self, reference: CardReference, wish: str) -> NoReturn:
+        with self._database.reading() as session:
+            state = locked_card(session, reference).state
+        raise TransitionError(f"the card is {state}, so it cannot be {wish}")
 
     @staticmethod
     def _require_free(session: Session, card: NewCard) -> None:
@@ -281,49 +287,14 @@ class SqlCardLedger(SqlCardRegister):
             raise ConflictError("a number that was drawn is taken", code="card.draw-repeated")
 
 
-def read_secrets(sealer: Sealer, row: CardRow) -> CardSecrets:
-    """The secrets of a card's row.
-
-    Raises:
-        IssuerRefusedError: ``card.secrets-destroyed``: it was handed over.
-    """
-    if not row.sealed_secrets:
-        raise IssuerRefusedError(
-            "the card was handed over, and its secrets were destroyed",
-            code="card.secrets-destroyed",
-        )
-    return CardSecrets.from_bytes(
-        sealer.open(row.sealed_secrets, purpose=_SECRETS, row=row.reference)
-    )
-
-
 def read_job(session: Session, sealer: Sealer, reference: CardReference) -> CardJob:
     """Everything about a prepared card; EF.SOD is among the files once it is signed.
 
     Raises:
         IssuerRefusedError: the card is unknown (``card.unknown``) or not prepared (``card.not-signed``).
     """
-    card = session.get(CardRow, reference)
-    stored = session.get(CardContentsRow, reference)
-    if card is None:
-        raise IssuerRefusedError(
-            f"card {reference.hex()} is not in the register", code="card.unknown"
-        )
-    chip_row = session.get(ChipRow, card.serial)
-    chip_key = None if chip_row is None else chip_of(chip_row).public_key
-    if stored is None or chip_key is None:
+    found = jobs_of(session, sealer, [reference])
+    if reference not in found:
+        locked_card(session, reference)
         raise IssuerRefusedError("the card is not signed", code="card.not-signed")
-    secrets = read_secrets(sealer, card)
-    contents = CardContents.from_bytes(sealer.open(stored.sealed, purpose=_CONTENTS, row=reference))
-    files = dict(contents.files)
-    if stored.security_object_file is not None:
-        files["EF.SOD"] = stored.security_object_file
-    return CardJob(
-        reference=reference,
-        serial=Serial(card.serial),
-        profile=card.profile,
-        secrets=secrets,
-        mrz_information=contents.mrz_information,
-        contents=files,
-        chip_key=chip_key,
-    )
+    return found[reference]

@@ -6,10 +6,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.batch_progress import settle_batch
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_rows import OrganisationRow
-from issuer.db.production_rows import card_of, locked_card, move_card
+from issuer.db.production_rows import Producer, card_of, locked_card, move_card
 from issuer.db.production_tables import CardContentsRow, CardRow
 from issuer.db.request_tables import RequestRow
 from issuer.db.requests import fulfil_request
@@ -88,6 +89,10 @@ class SqlCardValidity:
         cards = self._lock(member_id)
         [card] = [each for each in cards if each.reference == reference]
         self._require_entitled(card)
+        if card.batch_id is not None and card.passed_by is None:
+            raise IssuerRefusedError(
+                f"card {reference.hex()} was not passed by quality control", code="card.not-passed"
+            )
         older = [
             each
             for each in cards
@@ -101,7 +106,7 @@ class SqlCardValidity:
         next_card_state(CardState(card.state), CardEvent.HANDED_OVER)
         validity = ValidityStep(event=ValidityEvent.HANDED_OVER, account=account)
         take_step(self._session, card, validity, at=at)
-        move_card(self._session, card, CardEvent.HANDED_OVER, at)
+        move_card(self._session, card, CardEvent.HANDED_OVER, at, by=Producer(account=account))
         card.handed_over_at = at
         card.handed_over_to = to
         self._destroy_secrets(card)
@@ -111,6 +116,8 @@ class SqlCardValidity:
             if each.ended_for is None:
                 take_step(self._session, each, end, at=at)
         self._session.flush()
+        if card.batch_id is not None:
+            settle_batch(self._session, card.batch_id, account=account, at=at)
         return self.get(reference)
 
     def changes(self, reference: CardReference) -> Sequence[CardChange]:

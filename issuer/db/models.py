@@ -2,12 +2,14 @@
 
 from issuer.db.audit import AuditHeadRow, AuditRecordRow
 from issuer.db.base import Base
+from issuer.db.batch_tables import AcknowledgementRow, BatchEventRow, BatchRequestRow, BatchRow
 from issuer.db.bundle_tables import (
     BundleConflictRow,
     BundleRow,
     InstanceRow,
     LinkedMemberRow,
     LinkedRequestRow,
+    StatusIndexSetRow,
 )
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
@@ -55,12 +57,16 @@ from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow
 
 __all__ = [
     "AccountRow",
+    "AcknowledgementRow",
     "AllottedNumberRow",
     "AssignmentRow",
     "AuditHeadRow",
     "AuditRecordRow",
     "Base",
     "BatchAuthorisationRow",
+    "BatchEventRow",
+    "BatchRequestRow",
+    "BatchRow",
     "BundleConflictRow",
     "BundleRow",
     "CardChangeRow",
@@ -101,6 +107,7 @@ __all__ = [
     "StationClaimRow",
     "StationDayRow",
     "StationRow",
+    "StatusIndexSetRow",
     "StatusListRow",
     "StatusPublicationRow",
     "StockMovementRow",

@@ -19,7 +19,7 @@ from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerDataError
 from issuer.services.number_ports import AllottedNumber, NumberState
 
-__all__ = ["SqlNumberRepository"]
+__all__ = ["SqlNumberRepository", "block_of_row"]
 
 _STATE_ID = 1
 _LOOKUP_SIZE = 500
@@ -60,7 +60,7 @@ class SqlNumberRepository:
         )
         if committee is not None:
             query = query.where(OrganisationRow.code == committee)
-        return tuple(_block(row, code) for row, code in self._session.execute(query))
+        return tuple(block_of_row(row, code) for row, code in self._session.execute(query))
 
     def grant(self, block: NumberBlock) -> None:
         """See ``NumberRepository.grant``."""
@@ -91,6 +91,8 @@ class SqlNumberRepository:
                 next=block.next,
                 granted_at=block.granted_at,
                 granted_by=block.granted_by,
+                held_by=block.held_by,
+                is_told=False,
             )
         )
         self._flush()
@@ -183,7 +185,8 @@ class SqlNumberRepository:
             raise database_error(error) from error
 
 
-def _block(row: NumberBlockRow, committee: str) -> NumberBlock:
+def block_of_row(row: NumberBlockRow, committee: str) -> NumberBlock:
+    """The row as a value."""
     return NumberBlock(
         block_id=BlockId(row.id),
         committee=OrganisationCode(committee),
@@ -192,4 +195,5 @@ def _block(row: NumberBlockRow, committee: str) -> NumberBlock:
         next=row.next,
         granted_at=row.granted_at,
         granted_by=AccountName(row.granted_by),
+        held_by=row.held_by,
     )

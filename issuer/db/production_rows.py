@@ -8,9 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from card_layout.curves import EcPublicKey, NamedCurve
+from issuer.db.batch_progress import begin_production, settle_batch
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.station_tables import StationClaimRow
 from issuer.db.validity_rows import take_step
+from issuer.domain.batch import BatchId
 from issuer.domain.card import (
     Card,
     CardEvent,
@@ -57,6 +59,9 @@ class Producer:
     account: str | None = None
 
 
+_SYSTEM: Final = "system"
+"""What the audit trail says where a program acted and nobody told it for whom."""
+
 NOBODY: Final = Producer()
 """Where no station did it."""
 
@@ -93,6 +98,9 @@ def card_of(row: CardRow) -> Card:
         handed_over_at=row.handed_over_at,
         handed_over_to=row.handed_over_to,
         condemned_for=row.condemned_for,
+        batch_id=None if row.batch_id is None else BatchId(row.batch_id),
+        produced_by=row.produced_by,
+        passed_by=row.passed_by,
     )
 
 
@@ -150,13 +158,17 @@ def move_chip(
 def move_card(
     session: Session, row: CardRow, event: CardEvent, at: datetime, *, by: Producer = NOBODY
 ) -> None:
-    """Move a card's state, with its line in the journal.
+    """Move a card's state, with its line in the journal; the first card of a batch begins its production.
 
     Raises:
         TransitionError: the event cannot happen now.
     """
     row.state = next_card_state(CardState(row.state), event).value
     journal(session, event.value, at=at, serial=row.serial, reference=row.reference, by=by)
+    if event is CardEvent.ISSUED:
+        row.produced_by = by.account
+    if event is CardEvent.PERSONALISATION_BEGUN and row.batch_id is not None:
+        begin_production(session, row.batch_id, account=by.account or _SYSTEM, at=at)
 
 
 def condemn_rows(
@@ -218,6 +230,8 @@ def condemn_rows(
         detail=detail,
         by=by,
     )
+    if card is not None and card.batch_id is not None:
+        settle_batch(session, card.batch_id, account=by.account or _SYSTEM, at=at)
 
 
 def journal(

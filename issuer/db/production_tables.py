@@ -53,6 +53,8 @@ class StatusListRow(Base):
     list_id: Mapped[bytes] = mapped_column(sa.LargeBinary(8), primary_key=True)
     size: Mapped[int] = mapped_column(sa.Integer)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    is_shared: Mapped[bool]
+    """Other instances have sets of it, and no card is bound to it here."""
 
 
 class CardRow(Base):
@@ -66,6 +68,11 @@ class CardRow(Base):
             name="state",
         ),
         sa.CheckConstraint("(state = 'condemned') = (condemned_for IS NOT NULL)", name="condemned"),
+        sa.CheckConstraint(
+            "(passed_by IS NULL) = (passed_at IS NULL)"
+            " AND (passed_by IS NULL OR (produced_by IS NOT NULL AND passed_by <> produced_by))",
+            name="passed",
+        ),
         sa.UniqueConstraint("status_list", "status_index"),
         sa.Index(
             "uq_cards_request_id_live",
@@ -87,6 +94,7 @@ class CardRow(Base):
             postgresql_where=sa.text("counts_as <> published_as"),
         ),
         sa.Index("ix_cards_state_bound_at_reference", "state", "bound_at", "reference"),
+        sa.Index("ix_cards_batch_id_state", "batch_id", "state"),
     )
 
     reference: Mapped[bytes] = mapped_column(sa.LargeBinary(16), primary_key=True)
@@ -105,6 +113,12 @@ class CardRow(Base):
     handed_over_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     handed_over_to: Mapped[str | None] = mapped_column(sa.String(200))
     condemned_for: Mapped[str | None] = mapped_column(sa.String(80))
+    batch_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("batches.id"))
+    produced_by: Mapped[str | None] = mapped_column(sa.String(200))
+    passed_by: Mapped[str | None] = mapped_column(sa.String(200))
+    passed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    box: Mapped[int | None] = mapped_column(sa.Integer)
+    received_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # What it counts as, by the numbers of pki.signed.card_states; what status lists say of it so far; and why.
     counts_as: Mapped[int] = mapped_column(sa.SmallInteger, server_default="1")
     published_as: Mapped[int] = mapped_column(sa.SmallInteger, server_default="1")

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
+from issuer.db.batches import SqlBatchRepository
 from issuer.db.bundle_conflicts import SqlExchange
 from issuer.db.bundle_seals import BundleSeals
 from issuer.db.card_validity import SqlCardValidity
@@ -27,6 +28,7 @@ from issuer.db.stock_acts import SqlStockActRepository
 from issuer.db.subjects import SqlSubjectRepository
 from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.batch_ports import BatchRepository
 from issuer.services.bundle_ports import ExchangeRepository
 from issuer.services.card_validity_ports import CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
@@ -52,10 +54,24 @@ def _no_keys() -> Sealer:
     )
 
 
+def _no_card_keys() -> Sealer:
+    raise IssuerUnavailableError(
+        "the register was opened without the keys of production, so no card can be bound",
+        code="production.without-keys",
+    )
+
+
 class SqlRegisterTransaction:
     """The repositories over one session."""
 
-    def __init__(self, session: Session, keys: RegisterKeys, *, is_writing: bool) -> None:
+    def __init__(
+        self,
+        session: Session,
+        keys: RegisterKeys,
+        *,
+        is_writing: bool,
+        card_sealer: Callable[[], Sealer] = _no_card_keys,
+    ) -> None:
         def seals() -> MemberSeals:
             return keys.open(session, is_writing=is_writing)
 
@@ -70,6 +86,7 @@ class SqlRegisterTransaction:
         self.sessions: SessionRepository = SqlSessionRepository(session)
         self.requests: RequestRepository = SqlRequestRepository(session)
         self.decisions: DecisionRepository = SqlDecisionRepository(session)
+        self.batches: BatchRepository = SqlBatchRepository(session, card_sealer)
         self.cards: CardValidityRepository = SqlCardValidity(session)
         self.numbers: NumberRepository = SqlNumberRepository(session, seals)
         self.stock: StockRepository = SqlStockRepository(session)
@@ -83,22 +100,33 @@ class SqlRegisterTransaction:
 class SqlRegister:
     """The register in one database."""
 
-    def __init__(self, database: Database, sealer: Callable[[], Sealer] = _no_keys) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sealer: Callable[[], Sealer] = _no_keys,
+        card_sealer: Callable[[], Sealer] = _no_card_keys,
+    ) -> None:
         """``sealer`` gives the register's keys; it is asked once, when the first member is read or written.
 
-        What concerns organisations or the audit trail alone needs no key.
+        ``card_sealer`` gives the keys of production, asked for when cards are bound. What concerns organisations or
+        the audit trail alone needs no key.
         """
         self._database = database
+        self._card_sealer = card_sealer
         self._keys = RegisterKeys(sealer)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[RegisterTransaction]:
         """One transaction: committed when the block ends, dropped when it raises."""
         with self._database.writing() as session:
-            yield SqlRegisterTransaction(session, self._keys, is_writing=True)
+            yield SqlRegisterTransaction(
+                session, self._keys, is_writing=True, card_sealer=self._card_sealer
+            )
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[RegisterTransaction]:
         """One transaction that only reads."""
         with self._database.reading() as session:
-            yield SqlRegisterTransaction(session, self._keys, is_writing=False)
+            yield SqlRegisterTransaction(
+                session, self._keys, is_writing=False, card_sealer=self._card_sealer
+            )

@@ -202,6 +202,8 @@ class NumberBlockRow(Base):
     next: Mapped[int] = mapped_column(sa.Integer)
     granted_at: Mapped[datetime] = mapped_column(UtcDateTime)
     granted_by: Mapped[str] = mapped_column(sa.String(200))
+    held_by: Mapped[str | None] = mapped_column(sa.String(40))
+    is_told: Mapped[bool]
 
 
 class AllottedNumberRow(Base):

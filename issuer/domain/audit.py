@@ -18,6 +18,7 @@ class AuditSubject(enum.StrEnum):
     """What kind of thing an act was about."""
 
     ACCOUNT = "account"
+    BATCH = "batch"
     BUNDLE = "bundle"
     CARD = "card"
     CHIP = "chip"

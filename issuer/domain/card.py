@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
+from issuer.domain.batch import BatchId
 from issuer.domain.chip import Serial
 from issuer.domain.member import MemberId
 from issuer.domain.production_errors import TransitionError
@@ -105,6 +106,9 @@ class Card:
     handed_over_at: datetime | None = None
     handed_over_to: str | None = None
     condemned_for: str | None = None
+    batch_id: BatchId | None = None
+    produced_by: str | None = None
+    passed_by: str | None = None
 
 
 def next_card_state(state: CardState, event: CardEvent) -> CardState:

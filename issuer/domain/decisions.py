@@ -25,6 +25,7 @@ __all__ = [
     "DecisionState",
     "DocumentDigest",
     "DocumentSignature",
+    "parse_decision_id",
     "parse_decision_number",
 ]
 
@@ -150,6 +151,21 @@ class Decision:
             raise IssuerRefusedError(
                 f"the decision is {self.state}, so it cannot be {wish}", code="decision.wrong-state"
             )
+
+
+def parse_decision_id(text: str) -> DecisionId:
+    """An identifier as people and programs write it.
+
+    Raises:
+        IssuerDataError: ``decision.id-malformed``.
+    """
+    try:
+        return DecisionId(uuid.UUID(text))
+    except ValueError as error:
+        raise IssuerDataError(
+            f"decision identifier of {len(text)} characters, expected a UUID",
+            code="decision.id-malformed",
+        ) from error
 
 
 def parse_decision_number(text: str) -> str:

@@ -77,6 +77,7 @@ class Instance:
         received: the sequence of the last bundle from it.
         acknowledged: the last of ours that it says it has.
         lost_since: we were restored from a backup, and know nothing of what we sent behind this sequence.
+        has_lost: our register was restored once, so it believes the one above about steps that were taken here.
         version: counts its changes from 1.
     """
 
@@ -93,6 +94,7 @@ class Instance:
     received: int = 0
     acknowledged: int = 0
     lost_since: int | None = None
+    has_lost: bool = False
     version: int = 1
 
     def confirmed(self, account: AccountName) -> "Instance":

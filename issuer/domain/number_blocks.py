@@ -83,6 +83,7 @@ class NumberBlock:
         first, last: its lowest and highest number.
         next: the lowest number that may be free; beyond ``last`` where nothing is.
         granted_at, granted_by: when and by whom (aware UTC).
+        held_by: the instance that gives its numbers out; ``None`` where that is us.
     """
 
     block_id: BlockId
@@ -92,6 +93,7 @@ class NumberBlock:
     next: int
     granted_at: datetime
     granted_by: AccountName
+    held_by: str | None = None
 
     @property
     def span(self) -> Span:
@@ -108,6 +110,8 @@ def supply_of(blocks: Iterable[NumberBlock]) -> BlockSupply:
     """How much is left of blocks."""
     left = granted = 0
     for block in blocks:
+        if block.held_by is not None:
+            continue
         left += block.left
         granted += block.span.end - block.span.first
     if not left:

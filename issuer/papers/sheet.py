@@ -5,6 +5,7 @@ Every paper says its words in Vietnamese first and in English beside them; its b
 
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
@@ -15,7 +16,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-__all__ = ["Sheet"]
+__all__ = ["MAX_LINES_OF_PERSON", "PersonEntry", "Sheet"]
 
 _FONT: Final = "membercard-text"
 _BOLD: Final = "membercard-bold"
@@ -28,18 +29,33 @@ _LABEL_WIDTH: Final = 62 * mm
 _GAP: Final = 3 * mm
 _PORTRAIT_WIDTH: Final = 30 * mm
 _SIGNATURE_HEIGHT: Final = 24 * mm
+_SMALL_PORTRAIT_WIDTH: Final = 18 * mm
+_SMALL_SIZE: Final = 7.5
+_SMALL_LEADING: Final = 9.5
+
+MAX_LINES_OF_PERSON: Final = 9
+"""As many lines have room beside a small portrait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonEntry:
+    """One person on a sheet: the portrait, JPEG or PNG, and at most ``MAX_LINES_OF_PERSON`` lines; the first is bold."""
+
+    portrait: bytes | None
+    lines: Sequence[str]
 
 
 class Sheet:
     """One paper, written from top to bottom; ``content`` ends it."""
 
-    def __init__(self, title: str) -> None:
-        """``title`` stands on top and in the properties of the file."""
+    def __init__(self, title: str, *, foot: str = "") -> None:
+        """``title`` stands on top and in the properties of the file, ``foot`` on every page beside its number."""
         _register_fonts()
         self._buffer = io.BytesIO()
         self._canvas = Canvas(self._buffer, pagesize=A4, invariant=True)
         self._canvas.setTitle(title)
         self._page = 1
+        self._foot = foot
         self._top: float = A4[1] - _MARGIN
         self._write(_MARGIN, title, _BOLD, 13.0)
         self._down(2 * _LEADING)
@@ -64,6 +80,40 @@ class Sheet:
             preserveAspectRatio=True,
         )
         self._down(height + 1.5 * _LEADING)
+
+    def people(self, entries: Iterable[PersonEntry]) -> None:
+        """Portraits with lines beside them, two people side by side."""
+        width = _WIDTH / 2
+        height = max(_SMALL_PORTRAIT_WIDTH * 4 / 3, _SMALL_LEADING * MAX_LINES_OF_PERSON) + _GAP
+        for position, entry in enumerate(entries):
+            is_left = position % 2 == 0
+            if is_left:
+                if position:
+                    self._top -= height
+                self._require(height)
+            left = _MARGIN + (0 if is_left else width)
+            self._person(entry, left, width)
+        self._down(height)
+
+    def _person(self, entry: PersonEntry, left: float, width: float) -> None:
+        if entry.portrait is not None:
+            tall = _SMALL_PORTRAIT_WIDTH * 4 / 3
+            self._canvas.drawImage(
+                ImageReader(io.BytesIO(entry.portrait)),
+                left,
+                self._top - tall,
+                width=_SMALL_PORTRAIT_WIDTH,
+                height=tall,
+                preserveAspectRatio=True,
+            )
+        beside = left + _SMALL_PORTRAIT_WIDTH + _GAP
+        room = width - _SMALL_PORTRAIT_WIDTH - 2 * _GAP
+        line_top = self._top - _SMALL_LEADING
+        for number, text in enumerate(entry.lines[:MAX_LINES_OF_PERSON]):
+            font = _BOLD if number == 0 else _FONT
+            self._canvas.setFont(font, _SMALL_SIZE)
+            self._canvas.drawString(beside, line_top, _fitting(text, room, font))
+            line_top -= _SMALL_LEADING
 
     def pair(self, label: str, value: str) -> None:
         """A word and what it says, beside each other."""
@@ -162,6 +212,8 @@ class Sheet:
     def _number(self) -> None:
         self._canvas.setFont(_FONT, _SIZE)
         self._canvas.drawCentredString(A4[0] / 2, _MARGIN / 2, str(self._page))
+        if self._foot:
+            self._canvas.drawString(_MARGIN, _MARGIN / 2 + _LEADING, self._foot)
 
 
 def _register_fonts() -> None:
@@ -169,6 +221,15 @@ def _register_fonts() -> None:
         if name not in pdfmetrics.getRegisteredFontNames():
             content = files("pki.ceremony").joinpath("fonts", file).read_bytes()
             pdfmetrics.registerFont(TTFont(name, io.BytesIO(content)))
+
+
+def _fitting(text: str, room: float, font: str) -> str:
+    """The text, cut where it has no room; what was cut shows."""
+    if pdfmetrics.stringWidth(text, font, _SMALL_SIZE) <= room:
+        return text
+    while text and pdfmetrics.stringWidth(text + "…", font, _SMALL_SIZE) > room:
+        text = text[:-1]
+    return text + "…"
 
 
 def _wrapped(text: str, room: float, font: str = _FONT) -> Sequence[str]:

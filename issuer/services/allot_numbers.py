@@ -38,9 +38,17 @@ from issuer.services.number_ports import (
     NumberState,
 )
 from issuer.services.places import Places
-from issuer.services.register_ports import Register
+from issuer.services.register_ports import Register, RegisterTransaction
 
-__all__ = ["MarkComparison", "NumberAllotment", "NumberOffice", "NumbersAllotted", "compare_mark"]
+__all__ = [
+    "MarkComparison",
+    "NumberAllotment",
+    "NumberOffice",
+    "NumbersAllotted",
+    "check_block",
+    "compare_mark",
+    "current_mark",
+]
 
 _WINDOW_SLACK = 100
 """How many more numbers than wanted are looked at together: some may be held already."""
@@ -130,23 +138,69 @@ class NumberAllotment:
         )
 
     def _mark_of(self, state: NumberState) -> NumberMark:
-        mark = self.marks.read()
-        match compare_mark(state, mark):
-            case MarkComparison.MISSING:
-                raise IssuerRefusedError(
-                    f"the mark of card numbers is missing, after {state.allotments} allotments",
-                    code="numbers.mark-missing",
-                    hint=_MARK_HINT,
-                )
-            case MarkComparison.BEHIND:
-                raise IssuerRefusedError(
-                    "the mark of card numbers is behind the register: it knows "
-                    f"{0 if mark is None else mark.allotments} allotments, expected at least {state.allotments}",
-                    code="numbers.mark-behind",
-                    hint=_MARK_HINT,
-                )
-            case MarkComparison.IN_STEP | MarkComparison.AHEAD:
-                return mark or NumberMark(register_id=state.register_id)
+        return current_mark(self.marks, state)
+
+
+def current_mark(marks: NumberMarkStore, state: NumberState) -> NumberMark:
+    """The mark, once it is known to be that of the register, and not behind it.
+
+    Raises:
+        IssuerRefusedError: ``numbers.mark-missing``, ``numbers.mark-behind``, ``numbers.mark-of-other-register``.
+        IssuerDataError, IssuerUnavailableError: it cannot be read.
+    """
+    mark = marks.read()
+    match compare_mark(state, mark):
+        case MarkComparison.MISSING:
+            raise IssuerRefusedError(
+                f"the mark of card numbers is missing, after {state.allotments} allotments",
+                code="numbers.mark-missing",
+                hint=_MARK_HINT,
+            )
+        case MarkComparison.BEHIND:
+            raise IssuerRefusedError(
+                "the mark of card numbers is behind the register: it knows "
+                f"{0 if mark is None else mark.allotments} allotments, expected at least {state.allotments}",
+                code="numbers.mark-behind",
+                hint=_MARK_HINT,
+            )
+        case MarkComparison.IN_STEP | MarkComparison.AHEAD:
+            return mark or NumberMark(register_id=state.register_id)
+
+
+def check_block(
+    transaction: RegisterTransaction,
+    scheme: CardNumberScheme,
+    committee: OrganisationCode,
+    *,
+    first: CardNumber,
+    last: CardNumber,
+) -> None:
+    """Whether a committee may have the numbers from ``first`` to ``last``.
+
+    Raises:
+        IssuerRefusedError: they begin with another committee's digits (``numbers.other-committee``).
+        IssuerDataError: ``numbers.range``, ``organisation.unknown``.
+    """
+    if scheme.committee_number(first) != scheme.committee_number(last) or first > last:
+        raise IssuerDataError(
+            f"the block goes from {scheme.display(first)} to {scheme.display(last)}, "
+            "expected numbers of one committee, the lower first",
+            code="numbers.range",
+        )
+    place = Places(transaction.organisations).of(committee)
+    expected = next(
+        (
+            number
+            for code in reversed(place)
+            if (number := transaction.organisations.get(code).committee_number) is not None
+        ),
+        None,
+    )
+    if expected != scheme.committee_number(first):
+        raise IssuerRefusedError(
+            f"numbers of committee {committee} begin with {expected}, got {scheme.display(first)}",
+            code="numbers.other-committee",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,33 +225,11 @@ class NumberOffice:
             IssuerDataError: ``numbers.range``, ``organisation.unknown``.
             ConflictError: ``numbers.block-overlaps``.
         """
-        if (
-            self.scheme.committee_number(first) != self.scheme.committee_number(last)
-            or first > last
-        ):
-            raise IssuerDataError(
-                f"the block goes from {self.scheme.display(first)} to {self.scheme.display(last)}, "
-                "expected numbers of one committee, the lower first",
-                code="numbers.range",
-            )
         now = self.clock()
         with self.register.writing() as transaction:
             place = Places(transaction.organisations).of(committee)
             actor.demand(Right.ALLOT_NUMBERS, place=place, now=now)
-            expected = next(
-                (
-                    number
-                    for code in reversed(place)
-                    if (number := transaction.organisations.get(code).committee_number) is not None
-                ),
-                None,
-            )
-            if expected != self.scheme.committee_number(first):
-                raise IssuerRefusedError(
-                    f"numbers of committee {committee} begin with {expected}, "
-                    f"got {self.scheme.display(first)}",
-                    code="numbers.other-committee",
-                )
+            check_block(transaction, self.scheme, committee, first=first, last=last)
             if transaction.numbers.lock() is None:
                 # A mark without a register is one whose database was made anew: its numbers stay spent.
                 mark = self.marks.read()

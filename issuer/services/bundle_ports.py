@@ -1,14 +1,17 @@
 """Ports of bundles: what is kept of other instances, of bundles sent and taken, and of what they disagree about."""
 
 import enum
+import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from issuer.domain.bundle import ConflictId, ConflictKind, ConflictState
+from issuer.domain.card_number import CardNumber
 from issuer.domain.instances import Instance, InstanceName
 from issuer.domain.member import MemberId
+from issuer.domain.number_blocks import BlockId, NumberBlock
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import CardRequest, RequestEvent, RequestId
 from issuer.domain.rights import AccountName
@@ -20,6 +23,7 @@ __all__ = [
     "Direction",
     "ExchangeKeys",
     "ExchangeRepository",
+    "IndexSet",
     "LinkedMember",
     "OpenedBundle",
     "OwnInstance",
@@ -82,6 +86,20 @@ class LinkedMember:
     member_id: MemberId
     version: int
     cells: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSet:
+    """Positions of one status list, drawn at random, that one instance gives out; ``is_received``: it is ours."""
+
+    set_id: uuid.UUID
+    list_id: bytes
+    size: int
+    instance: InstanceName
+    is_received: bool
+    indices: tuple[int, ...] = field(repr=False)
+    at: datetime
+    account: AccountName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +197,40 @@ class ExchangeRepository(Protocol):
     def take_in(self, request: CardRequest, events: Sequence[RequestEvent]) -> None:
         """Keep a request that came from elsewhere, new or further on, with what is new in its time line."""
 
+    def numbers_to_tell(self, instance: InstanceName) -> tuple[NumberBlock, ...]:
+        """The blocks of an instance that it was not told of."""
+
+    def sets_to_tell(self, instance: InstanceName) -> tuple[IndexSet, ...]:
+        """The sets of an instance that it was not told of."""
+
+    def shared_lists(self, *, size: int) -> Mapping[bytes, frozenset[int]]:
+        """The status lists of which instances have sets, locked, each with what they have of it."""
+
+    def lists_given_to(self, instance: InstanceName) -> frozenset[bytes]:
+        """The status lists of which an instance has a set."""
+
+    def told(self, ids: Collection[uuid.UUID]) -> None:
+        """These blocks and sets go with a bundle now."""
+
+    def forget_told(self, instance: InstanceName) -> None:
+        """The instance has lost what it was told of blocks and sets: they are told again."""
+
+    def number_block(self, block_id: BlockId) -> NumberBlock | None:
+        """One block."""
+
+    def block_of(self, number: CardNumber) -> NumberBlock | None:
+        """The block that a number is from."""
+
+    def find_set(self, set_id: uuid.UUID) -> IndexSet | None:
+        """One set."""
+
+    def add_set(self, index_set: IndexSet) -> None:
+        """Keep a set; its list is begun where it is not known.
+
+        Raises:
+            ConflictError: the instance has, or gave us, a set of this list already.
+        """
+
     def add_conflict(self, conflict: Conflict) -> None:
         """Keep a conflict; an open one of the same instance about the same thing is replaced."""
 
@@ -186,15 +238,21 @@ class ExchangeRepository(Protocol):
         """One."""
 
     def settle_conflict(self, conflict: Conflict) -> None:
-        """Keep how it was settled; what they stated is forgotten."""
+        """Keep how it was settled; what they stated is forgotten, unless ``content`` still has to be told back."""
+
+    def conflicts_with(self, instance: InstanceName) -> tuple[Conflict, ...]:
+        """The open ones with an instance, the oldest first."""
+
+    def refusals_to_tell(self, instance: InstanceName) -> tuple[Conflict, ...]:
+        """The refused requests of an instance that it has not been told of."""
+
+    def refusals_told(self, conflict_ids: Collection[ConflictId]) -> None:
+        """They have been told now: what they stated is forgotten."""
 
     def conflicts(
         self, *, below: Collection[OrganisationCode] | None, limit: int
     ) -> tuple[Conflict, ...]:
         """The open ones of these organisations and all below them (or all), the oldest first."""
-
-    def open_conflict_subjects(self, instance: InstanceName) -> frozenset[tuple[ConflictKind, str]]:
-        """What the open conflicts with an instance are about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,9 @@ class InstanceOffice:
                     code="bundle.nothing-lost",
                 )
             since = known.sent if known.lost_since is None else known.lost_since
-            return replace(known, sent=reached, lost_since=since, version=known.version + 1)
+            return replace(
+                known, sent=reached, lost_since=since, has_lost=True, version=known.version + 1
+            )
 
         return self._change(name, "recovered", actor, recovered)
 

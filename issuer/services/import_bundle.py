@@ -33,6 +33,7 @@ from issuer.services.bundle_ports import (
     OwnInstance,
 )
 from issuer.services.enrol_instances import instance_record
+from issuer.services.number_ports import NumberMarkStore
 from issuer.services.places import Places
 from issuer.services.register_ports import (
     PortraitNormaliser,
@@ -41,6 +42,8 @@ from issuer.services.register_ports import (
     RegisterTransaction,
 )
 from issuer.services.request_ports import DocumentStore
+from issuer.services.status_ports import StatusMarkStore
+from issuer.services.take_handed_down import HandedDownTaking
 from issuer.services.take_members import Disagreement, MemberTaking
 from issuer.services.take_requests import RequestTaking
 
@@ -82,6 +85,9 @@ class BundleImport:
     normaliser: PortraitNormaliser
     policy: RequestPolicy
     scheme: CardNumberScheme
+    numbers: NumberMarkStore
+    statuses: StatusMarkStore
+    random_bytes: Callable[[int], bytes]
     clock: Callable[[], datetime]
     new_conflict_id: Callable[[], ConflictId]
     new_member_id: Callable[[], MemberId]
@@ -190,6 +196,8 @@ class _Taking:
         if self._bundle.lost_since is not None:
             # They were restored from a backup: all that they share with us is told again.
             self._transaction.exchange.forget_reports(self._instance.name)
+            self._transaction.exchange.forget_told(self._instance.name)
+        self._take_handed_down()
         self._take_requests(self._take_members(pictures), self._take_decisions())
         for each in self._disagreements:
             self._transaction.exchange.add_conflict(self._conflict(each))
@@ -230,6 +238,22 @@ class _Taking:
                 for each in self._disagreements
             ),
         )
+
+    def _take_handed_down(self) -> None:
+        taking = HandedDownTaking(
+            transaction=self._transaction,
+            instance=self._instance,
+            own=self._importing.own,
+            scheme=self._importing.scheme,
+            numbers=self._importing.numbers,
+            statuses=self._importing.statuses,
+            random_bytes=self._importing.random_bytes,
+            now=self._now,
+        )
+        for block in self._bundle.blocks:
+            self._note("blocks", taking.take_block(block), None)
+        for index_set in self._bundle.index_sets:
+            self._note("index-sets", taking.take_index_set(index_set), None)
 
     def _take_members(self, pictures: Mapping[bytes, PortraitDigest]) -> dict[MemberId, MemberId]:
         """Who the members are here, as far as that is settled."""

@@ -4,14 +4,15 @@ Every method of a ledger is one transaction, committed before it returns: what i
 the caller sends the next command to a chip.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from card_layout.atr import LifeCycle
 from card_layout.curves import EcPublicKey
 from card_layout.transport.connection import CardConnection
+from issuer.domain.batch import BatchId
 from issuer.domain.card import Card, CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.card_number import CardNumber
@@ -34,11 +35,13 @@ __all__ = [
     "ChipRecord",
     "ChipSighting",
     "Clock",
+    "JobToKeep",
     "JournalEvent",
     "MemberToBind",
     "NewCard",
     "OpenedChip",
     "QualityControl",
+    "SigningFacts",
     "StationLedger",
     "StockLedger",
 ]
@@ -97,6 +100,23 @@ class NewCard:
     profile: str
     status: StatusIndex
     secrets: CardSecrets = field(repr=False)
+    batch_id: BatchId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningFacts:
+    """What of a card itself goes into its files; ``chip_key`` is ``None`` where the chip made none."""
+
+    secrets: CardSecrets = field(repr=False)
+    chip_key: EcPublicKey | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobToKeep:
+    """What is kept of a card before the signer is asked: what will be written, and its last day."""
+
+    job: CardJob
+    valid_until: date
 
 
 class StockLedger(Protocol):
@@ -164,8 +184,8 @@ class CardLedger(CardRegister, Protocol):
             IssuerRefusedError: there is no such card (``card.unknown``).
         """
 
-    def prepare_signing(self, job: CardJob) -> None:
-        """Keep what will be signed: the card's files without EF.SOD, before the signer is asked.
+    def prepare_signing(self, job: CardJob, *, valid_until: date) -> None:
+        """Keep what will be signed, and the card's last day: its files without EF.SOD, before the signer is asked.
 
         Raises:
             TransitionError: the card is not *bound*.
@@ -173,6 +193,32 @@ class CardLedger(CardRegister, Protocol):
 
     def prepared(self, reference: CardReference) -> CardJob | None:
         """What was kept for signing, where the signer may have been asked already."""
+
+    def bound(self, *, batch_id: BatchId | None = None) -> tuple[Card, ...]:
+        """The cards that wait for their signature, in the order in which they were bound; of one batch, if wished."""
+
+    def signing_facts(
+        self, references: Sequence[CardReference]
+    ) -> Mapping[CardReference, SigningFacts]:
+        """Secrets and chip key of each of these cards."""
+
+    def prepared_several(
+        self, references: Sequence[CardReference]
+    ) -> Mapping[CardReference, CardJob]:
+        """What was kept of these cards, as far as they were prepared."""
+
+    def prepare_several(
+        self, jobs: Sequence[JobToKeep], *, account: AccountName | None = None
+    ) -> frozenset[CardReference]:
+        """As ``prepare_signing`` for those of these cards that are *bound*; which they are."""
+
+    def record_signed_several(
+        self, files: Mapping[CardReference, bytes], *, account: AccountName | None = None
+    ) -> frozenset[CardReference]:
+        """As ``record_signed`` for those of these cards that are *bound* and prepared; which they are."""
+
+    def settle(self, batch_id: BatchId, *, account: AccountName) -> None:
+        """Let the batch be *signed* once all of its cards are."""
 
     def record_signed(self, reference: CardReference, security_object_file: bytes) -> None:
         """Keep EF.SOD; the card can be made.

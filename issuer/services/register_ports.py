@@ -15,6 +15,7 @@ from issuer.domain.organisation_history import OrganisationAct
 from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
+from issuer.services.batch_ports import BatchRepository
 from issuer.services.bundle_ports import ExchangeRepository
 from issuer.services.card_validity_ports import CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
@@ -184,6 +185,10 @@ class RegisterTransaction(Protocol):
     @property
     def decisions(self) -> DecisionRepository:
         """The decisions on them."""
+
+    @property
+    def batches(self) -> BatchRepository:
+        """The batches of cards."""
 
     @property
     def cards(self) -> CardValidityRepository:

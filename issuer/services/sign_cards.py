@@ -1,17 +1,25 @@
-"""Sign bound cards: build every data group, keep what will be signed, have it signed once, keep EF.SOD."""
+"""Sign bound cards: build every data group, keep what will be signed, have it signed once, keep EF.SOD.
 
-from collections.abc import Iterator, Sequence
+While the signer works on one request, the cards of the next are built in a thread beside it.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Final
 
 from card_layout.errors import CardDataError
 from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.profile import CardProfile
-from issuer.domain.card import Card, CardReference, CardState
-from issuer.domain.card_files import CardFacts, add_years, build_card_data
+from issuer.domain.batch import BatchId
+from issuer.domain.card import Card, CardReference
 from issuer.domain.card_job import CardJob
-from issuer.domain.organisation import OrganisationCode
+from issuer.domain.production_errors import TransitionError
+from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError
-from issuer.services.production_ports import CardLedger, Clock, StationLedger
+from issuer.services.build_jobs import BuildRefusal, CardBuilding, CardPolicy
+from issuer.services.production_ports import CardLedger, Clock, JobToKeep
 from issuer.services.register_ports import PortraitStore, Register
 from pki.errors import PkiDataError, PkiRefusedError
 from pki.services.document_signer import DocumentSigner, SigningRequest
@@ -19,20 +27,11 @@ from pki.signed.security_object import SecurityObject, StatusReference
 
 __all__ = ["CARDS_IN_REQUEST", "CardPolicy", "CardSigning", "SigningOutcome"]
 
-CARDS_IN_REQUEST = 100
+CARDS_IN_REQUEST: Final = 250
 """How many cards the signer is asked for at once."""
 
 _REFUSALS = (IssuerRefusedError, PkiRefusedError, CardDataError, PkiDataError)
 _LOST = "the issuer was cut off before it kept the first security object"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardPolicy:
-    """What is decided for all cards alike."""
-
-    validity_years: int
-    personalisation_system: str
-    trust_points: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +44,6 @@ class SigningOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Committees:
-    organisation_name: str
-    issuing_committee: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
     """A card whose files are kept; ``was_prepared`` where they were before, so that the signer may know it."""
 
@@ -59,14 +52,21 @@ class _Prepared:
     was_prepared: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chunk:
+    """Cards that go to the signer together, and those that cannot be made."""
+
+    prepared: tuple[_Prepared, ...]
+    refused: tuple[SigningOutcome, ...]
+
+
 class CardSigning:
-    """The use case; the signer is asked for many cards at once, each is kept in transactions of its own."""
+    """The use case; the signer is asked for many cards at once, and what it gave is kept together."""
 
     def __init__(
         self,
         *,
         cards: CardLedger,
-        chips: StationLedger,
         register: Register,
         portraits: PortraitStore,
         signer: DocumentSigner,
@@ -75,51 +75,83 @@ class CardSigning:
         clock: Clock,
     ) -> None:
         self._cards = cards
-        self._chips = chips
-        self._register = register
-        self._portraits = portraits
         self._signer = signer
         self._profile = profile
-        self._policy = policy
         self._clock = clock
-        self._committees: dict[OrganisationCode, _Committees] = {}
+        self._building = CardBuilding(
+            cards=cards,
+            register=register,
+            portraits=portraits,
+            profile=profile,
+            policy=policy,
+            clock=clock,
+        )
+        # Two threads that wait for one lock of a database wait longer than they need to.
+        self._writing = threading.Lock()
 
-    def sign_all(self, *, limit: int | None = None) -> Iterator[SigningOutcome]:
-        """Every bound card, in the order of binding; a refusal of one does not stop the next.
+    def sign_all(
+        self,
+        *,
+        limit: int | None = None,
+        batch_id: BatchId | None = None,
+        account: AccountName | None = None,
+    ) -> Iterator[SigningOutcome]:
+        """Every bound card, or those of one batch, in the order of binding; a refusal of one does not stop the next.
 
-        Many cards go to the signer in one request. It takes all of them or none: after a refusal each of them is
-        asked for by itself, so that only those are left out that are the reason.
+        1. The files of each card are built, unless they were kept before: what the signer may have been asked to
+           sign must never change.
+        2. They are kept, sealed, before the signer is asked.
+        3. The signer records, and signs. It takes all cards of a request or none: after a refusal each of them is
+           asked for by itself, so that only those are left out that are the reason.
+        4. What comes back is read as a verifier reads it, and only then kept.
 
         Raises:
             IssuerUnavailableError, KeystoreError, RecordError: nothing can be signed any more.
         """
-        cards = self._cards.cards(states=[CardState.BOUND])[:limit]
-        for start in range(0, len(cards), CARDS_IN_REQUEST):
-            prepared: list[_Prepared] = []
-            for card in cards[start : start + CARDS_IN_REQUEST]:
-                try:
-                    prepared.append(self._prepare(card))
-                except _REFUSALS as error:
-                    yield _refused(card, error)
-            yield from self._sign_together(prepared)
+        cards = self._cards.bound(batch_id=batch_id)[:limit]
+        parts = [
+            cards[start : start + CARDS_IN_REQUEST]
+            for start in range(0, len(cards), CARDS_IN_REQUEST)
+        ]
+        if not parts:
+            return
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="build") as beside:
+            following = beside.submit(self._prepare, parts[0], account)
+            for number in range(len(parts)):
+                chunk = following.result()
+                if number + 1 < len(parts):
+                    following = beside.submit(self._prepare, parts[number + 1], account)
+                yield from chunk.refused
+                yield from self._sign(chunk.prepared, account)
 
-    def sign(self, card: Card) -> None:
-        """One card.
+    def _prepare(self, cards: Sequence[Card], account: AccountName | None) -> _Chunk:
+        known = self._cards.prepared_several([card.reference for card in cards])
+        built: dict[CardReference, JobToKeep] = {}
+        refused: list[SigningOutcome] = []
+        for card, found in self._building.build(
+            [card for card in cards if card.reference not in known]
+        ):
+            if isinstance(found, JobToKeep):
+                built[card.reference] = found
+            else:
+                refused.append(_refused(card, found))
+        with self._writing:
+            kept = self._cards.prepare_several(list(built.values()), account=account)
+        prepared: list[_Prepared] = []
+        for card in cards:
+            job = known.get(card.reference)
+            if job is not None:
+                prepared.append(_Prepared(card=card, job=job, was_prepared=True))
+            elif card.reference in kept:
+                new = built[card.reference].job
+                prepared.append(_Prepared(card=card, job=new, was_prepared=False))
+            elif card.reference in built:
+                refused.append(_refused(card, _not_bound()))
+        return _Chunk(prepared=tuple(prepared), refused=tuple(refused))
 
-        1. Its files are built, unless they were kept before: what the signer may have been asked to sign must
-           never change.
-        2. They are kept, sealed, before the signer is asked.
-        3. The signer records, and signs.
-        4. What comes back is read as a verifier reads it, and only then kept.
-
-        Raises:
-            IssuerRefusedError, CardDataError: the card's data cannot be made.
-            PkiRefusedError: the signer refuses.
-            PkiDataError: the signer's answer is not what was asked for.
-        """
-        self._sign_alone(self._prepare(card))
-
-    def _sign_together(self, prepared: Sequence[_Prepared]) -> Iterator[SigningOutcome]:
+    def _sign(
+        self, prepared: Sequence[_Prepared], account: AccountName | None
+    ) -> Iterator[SigningOutcome]:
         if not prepared:
             return
         requests = [self._request(each) for each in prepared]
@@ -127,36 +159,34 @@ class CardSigning:
             signed: Sequence[bytes | None] = self._signer.sign_many(requests)
         except PkiRefusedError:
             signed = [None] * len(prepared)
+        files: dict[CardReference, bytes] = {}
+        outcomes: list[SigningOutcome] = []
         for each, request, content_info in zip(prepared, requests, signed, strict=True):
             try:
-                if content_info is None:
-                    self._sign_alone(each)
-                else:
-                    self._keep(request, content_info)
+                files[each.card.reference] = self._file(
+                    request,
+                    self._sign_alone(each, request) if content_info is None else content_info,
+                )
             except _REFUSALS as error:
-                yield _refused(each.card, error)
-            else:
+                outcomes.append(_refused(each.card, error))
+        with self._writing:
+            kept = self._cards.record_signed_several(files, account=account)
+        yield from outcomes
+        for each in prepared:
+            if each.card.reference in kept:
                 yield SigningOutcome(reference=each.card.reference)
+            elif each.card.reference in files:
+                yield _refused(each.card, _not_bound())
 
-    def _sign_alone(self, prepared: _Prepared) -> None:
-        request = self._request(prepared)
+    def _sign_alone(self, prepared: _Prepared, request: SigningRequest) -> bytes:
         try:
-            content_info = self._signer.sign(request)
+            return self._signer.sign(request)
         except PkiRefusedError as error:
             if error.code != "signing.reference-used" or not prepared.was_prepared:
                 raise
             # We were cut off between the signature and our commit. The files are the ones that were kept then,
             # so this is the same card once more, and the signer records that it is.
-            content_info = self._signer.sign(replace(request, re_signing_of=_LOST))
-        self._keep(request, content_info)
-
-    def _prepare(self, card: Card) -> _Prepared:
-        job = self._cards.prepared(card.reference)
-        was_prepared = job is not None
-        if job is None:
-            job = self._build(card)
-            self._cards.prepare_signing(job)
-        return _Prepared(card=card, job=job, was_prepared=was_prepared)
+            return self._signer.sign(replace(request, re_signing_of=_LOST))
 
     def _request(self, prepared: _Prepared) -> SigningRequest:
         status = prepared.card.status
@@ -167,7 +197,8 @@ class CardSigning:
             signing_time=self._clock().replace(microsecond=0),
         )
 
-    def _keep(self, request: SigningRequest, content_info: bytes) -> None:
+    def _file(self, request: SigningRequest, content_info: bytes) -> bytes:
+        """EF.SOD, once it is certain that it is what was asked for, and that it fits."""
         _require_signed(content_info, request)
         security_object_file = SecurityObjectFile(content_info=content_info).to_bytes()
         capacity = self._profile.file("EF.SOD").capacity
@@ -176,63 +207,9 @@ class CardSigning:
                 f"EF.SOD has {len(security_object_file)} bytes, expected at most {capacity}",
                 code="personalisation.file-size",
             )
-        self._cards.record_signed(CardReference(request.reference), security_object_file)
+        return security_object_file
 
-    def _build(self, card: Card) -> CardJob:
-        if card.profile != self._profile.name:
-            raise IssuerRefusedError(
-                f"the card is for profile {card.profile}, got {self._profile.name}",
-                code="card.other-profile",
-            )
-        record = self._chips.find(card.serial)
-        if record is None or record.chip.public_key is None:
-            raise IssuerRefusedError("the chip's key is not known", code="chip.key-unknown")
-        with self._register.reading() as transaction:
-            member = transaction.members.get(card.member_id)
-            request = transaction.requests.get(card.request_id)
-            code = member.statement.organisation_code
-            if code not in self._committees:
-                self._committees[code] = _Committees(
-                    organisation_name=transaction.organisations.get(code).name,
-                    issuing_committee=transaction.organisations.issuing_committee(code).name,
-                )
-        if request.card_number is None:
-            raise IssuerRefusedError(
-                f"request {request.request_id} is {request.state}, expected a decided one",
-                code="request.wrong-state",
-            )
-        now = self._clock().replace(microsecond=0)
-        secrets = self._cards.secrets(card.reference)
-        data = build_card_data(
-            self._profile,
-            CardFacts(
-                statement=member.statement,
-                kind=request.kind,
-                ordinal=request.ordinal,
-                card_number=request.card_number,
-                organisation_name=self._committees[code].organisation_name,
-                issuing_committee=self._committees[code].issuing_committee,
-                portrait=self._portraits.get(member.portrait),
-                secrets=secrets,
-                chip_key=record.chip.public_key,
-                valid_from=now.date(),
-                valid_until=add_years(now.date(), self._policy.validity_years),
-                personalised_at=now,
-                personalisation_system=self._policy.personalisation_system,
-                trust_points=self._policy.trust_points,
-            ),
-        )
-        return CardJob(
-            reference=card.reference,
-            serial=card.serial,
-            profile=card.profile,
-            secrets=secrets,
-            mrz_information=data.mrz_information,
-            contents=data.contents,
-            chip_key=record.chip.public_key,
-        )
-
-    def _hashes(self, job: CardJob) -> dict[int, bytes]:
+    def _hashes(self, job: CardJob) -> Mapping[int, bytes]:
         return {
             file.data_group: self._signer.hash_algorithm.digest(job.contents[file.name])
             for file in self._profile.application_files
@@ -240,9 +217,11 @@ class CardSigning:
         }
 
 
-def _refused(
-    card: Card, error: IssuerRefusedError | PkiRefusedError | CardDataError | PkiDataError
-) -> SigningOutcome:
+def _not_bound() -> TransitionError:
+    return TransitionError("the card is not bound any more, so it cannot be signed")
+
+
+def _refused(card: Card, error: BuildRefusal) -> SigningOutcome:
     return SigningOutcome(reference=card.reference, code=error.code, message=str(error))
 
 

@@ -10,6 +10,7 @@ Nobody new is recorded who may be somebody known: that is for a person to say, t
 """
 
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,7 +30,8 @@ from issuer.domain.rights import AccountName
 from issuer.domain.vietnamese_text import likeness
 from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.services.bundle_ports import LinkedMember
-from issuer.services.export_bundle import member_cells
+from issuer.services.collect_bundle import member_cells
+from issuer.services.follow_members import follow_member
 from issuer.services.import_ports import Likeness
 from issuer.services.places import Places
 from issuer.services.register_ports import MemberNumbers, RegisterTransaction
@@ -55,6 +57,18 @@ class ReadMember:
     def cells(self) -> dict[str, str]:
         """What they state, as we write it."""
         return member_cells(self.statement)
+
+    @classmethod
+    def stated_in(cls, content: bytes) -> BundleMember:
+        """What was kept, as if it had come in a bundle; its portrait is here already."""
+        found = json.loads(content)
+        return BundleMember(
+            member_id=MemberId(uuid.UUID(hex=found["id"])),
+            version=found["version"],
+            cells=found["cells"],
+            portrait=bytes.fromhex(found["portrait"]),
+            portrait_source=bytes.fromhex(found["portrait_source"]),
+        )
 
     def content(self) -> bytes:
         """All of it, to be decided on later."""
@@ -303,6 +317,14 @@ class MemberTaking:
         ]
         self.transaction.members.change(after, lines)
         self._audit(after, "member.corrected", ",".join(each.column.value for each in changes))
+        follow_member(
+            self.transaction.cards,
+            after.member_id,
+            after.statement.standing,
+            {each.column for each in changes},
+            account=self.account,
+            at=self.now,
+        )
 
     def _link(self, read: ReadMember, member_id: MemberId) -> None:
         self.transaction.exchange.link_member(

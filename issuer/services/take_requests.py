@@ -4,7 +4,6 @@ A request is somebody's at any time: only who holds it takes steps with it, and 
 is taken in here can only lengthen a time line that nobody else lengthens; where two did, a person is told.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +13,7 @@ from issuer.domain.card_number import CardNumber
 from issuer.domain.decisions import AttachedDocument, Decision, DecisionId, DocumentDigest
 from issuer.domain.instances import Instance, InstanceName, Side, foreign_account
 from issuer.domain.member import MemberId
+from issuer.domain.number_blocks import BlockId
 from issuer.domain.request_policy import RequestPolicy
 from issuer.domain.requests import (
     LIVE_STATES,
@@ -27,8 +27,10 @@ from issuer.domain.requests import (
 from issuer.domain.rights import AccountName, two_different_people
 from issuer.domain.time_line import check_hands, new_events, state_after
 from issuer.errors import IssuerError, IssuerRefusedError
+from issuer.exchange.bundle_file import request_to_bytes
 from issuer.services.bundle_ports import OwnInstance
 from issuer.services.move_requests import require_eligible
+from issuer.services.number_ports import AllottedNumber
 from issuer.services.places import Places
 from issuer.services.register_ports import RegisterTransaction
 from issuer.services.request_outcome import request_record
@@ -78,12 +80,23 @@ class RequestTaking:
                 f"instance {self.instance.name} states a request of {stated.organisation_code}",
                 code="bundle.not-theirs",
             )
-        state = state_after(self._events(stated))
+        state = state_after(self.events_of(stated))
         if (stated.card_number is None) == (state in NUMBERED_STATES):
             raise IssuerRefusedError(
                 f"a request is {state} and has {'no' if stated.card_number is None else 'a'} card number",
                 code="bundle.time-line",
             )
+
+    def take_settled(self, stated: BundleRequest, member_id: MemberId) -> TakenRequest:
+        """Take in a request on which a person has decided; its decision was taken with its bundle.
+
+        Raises:
+            IssuerError: it cannot be taken in even so.
+        """
+        decisions: dict[DecisionId, Decision] = {}
+        if stated.decision_id is not None:
+            decisions[stated.decision_id] = self.transaction.decisions.get(stated.decision_id)
+        return self._take(stated, member_id, decisions)
 
     def take(
         self,
@@ -109,7 +122,7 @@ class RequestTaking:
                     organisation=stated.organisation_code,
                     code=error.code,
                     sentence=str(error),
-                    content=json.dumps({"request": stated.request_id.hex}).encode(),
+                    content=request_to_bytes(stated),
                 ),
             )
 
@@ -166,7 +179,7 @@ class RequestTaking:
         member_id: MemberId,
         decisions: Mapping[DecisionId, Decision],
     ) -> TakenRequest:
-        events = self._events(stated)
+        events = self.events_of(stated)
         known = self.transaction.requests.locked([stated.request_id]).get(stated.request_id)
         state = state_after(events)
         if known is None:
@@ -192,10 +205,22 @@ class RequestTaking:
             card_number=None if stated.card_number is None else CardNumber(stated.card_number),
             held_by=None if stated.is_handed_over else self.instance.name,
         )
-        decision = self._require_decision(stated, request, decisions, added)
+        decision = self._require_decision(stated, request, decisions)
         if self.instance.side is Side.BELOW and stated.is_handed_over:
             self._require_ready(request, events)
+        block_id = None
+        if self.instance.side is Side.BELOW and decision is not None and added:
+            block_id = self._require_number(request)
         self.transaction.exchange.take_in(request, added)
+        if block_id is not None and request.card_number is not None:
+            number = AllottedNumber(
+                number=request.card_number,
+                block_id=block_id,
+                request_id=request.request_id,
+                member_id=member_id,
+                at=self.now,
+            )
+            self.transaction.numbers.keep([number])
         if decision is not None and added:
             self.transaction.decisions.put_on(decision.decision_id, [request.request_id])
         for event in added:
@@ -253,6 +278,8 @@ class RequestTaking:
 
     def _require_foreign(self, added: tuple[RequestEvent, ...]) -> None:
         """What happened here stands in our time line; nobody else adds to it in our people's names."""
+        if self.instance.side is Side.ABOVE and self.instance.has_lost:
+            return
         for event in added:
             if ":" not in event.account:
                 raise IssuerRefusedError(
@@ -282,7 +309,6 @@ class RequestTaking:
         stated: BundleRequest,
         request: CardRequest,
         decisions: Mapping[DecisionId, Decision],
-        added: tuple[RequestEvent, ...],
     ) -> Decision | None:
         if request.state not in NUMBERED_STATES:
             return None
@@ -297,21 +323,26 @@ class RequestTaking:
                 f"committee {committee} decides on the request, got a decision of {decision.committee}",
                 code="decision.other-committee",
             )
-        if self.instance.side is Side.BELOW and added:
-            self._require_number(request)
         return decision
 
-    def _require_number(self, request: CardRequest) -> None:
-        """The number is one that they were given, or that the member keeps."""
-        candidate = self.transaction.requests.candidates([request.member_id]).get(request.member_id)
-        held = None if candidate is None else candidate.held_card_number
-        if self.policy.needs_number(request.kind) or held != request.card_number:
-            raise IssuerRefusedError(
-                "the card number is none that the instance was given",
-                code="bundle.number-not-theirs",
-            )
+    def _require_number(self, request: CardRequest) -> BlockId | None:
+        """The number is of a block that they were given, or one that the member keeps: then there is no block."""
+        number = request.card_number
+        if number is not None and self.policy.needs_number(request.kind):
+            block = self.transaction.exchange.block_of(number)
+            if block is not None and block.held_by == self.instance.name:
+                return block.block_id
+        else:
+            candidates = self.transaction.requests.candidates([request.member_id])
+            candidate = candidates.get(request.member_id)
+            if candidate is not None and candidate.held_card_number == number:
+                return None
+        raise IssuerRefusedError(
+            "the card number is none that the instance was given", code="bundle.number-not-theirs"
+        )
 
-    def _events(self, stated: BundleRequest) -> tuple[RequestEvent, ...]:
+    def events_of(self, stated: BundleRequest) -> tuple[RequestEvent, ...]:
+        """The stated time line, with accounts as records here call them."""
         return tuple(self._event(each) for each in stated.events)
 
     def _event(self, event: BundleEvent) -> RequestEvent:

@@ -5,7 +5,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pki.services.look_up import CertificateView, CheckpointView, ListView, TerminalView
+from pki.services.look_up import (
+    CertificateView,
+    CheckpointView,
+    ListView,
+    TerminalAuthorityView,
+    TerminalView,
+)
 from pki.services.operator_requests import Decision, OperatorRequest, RequestState
 from pki.services.request_contents import RequestKind
 
@@ -22,6 +28,8 @@ __all__ = [
     "Readiness",
     "RequestDocument",
     "RequestPage",
+    "TerminalAuthorityDocument",
+    "TerminalAuthorityList",
     "TerminalDocument",
     "TerminalPage",
 ]
@@ -171,6 +179,33 @@ class TerminalDocument(BaseModel):
             blocked_at=view.blocked_at,
             reason=view.reason,
         )
+
+
+class TerminalAuthorityDocument(BaseModel):
+    """A CVCA's certificate, a link, or a document verifier's; the file is at /v1/files/{digest}."""
+
+    reference: str = Field(examples=["VNOFFICE00001"])
+    authority: str = Field(examples=["VNMEMBER00001"])
+    digest: str
+    effective: date
+    expires: date
+
+    @classmethod
+    def of(cls, view: TerminalAuthorityView) -> "TerminalAuthorityDocument":
+        """The document of a certificate."""
+        return cls(
+            reference=view.reference,
+            authority=view.authority,
+            digest=view.digest.hex(),
+            effective=view.effective,
+            expires=view.expires,
+        )
+
+
+class TerminalAuthorityList(BaseModel):
+    """What stands above terminals now, the newest first."""
+
+    authorities: list[TerminalAuthorityDocument]
 
 
 class TerminalPage(BaseModel):

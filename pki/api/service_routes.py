@@ -1,12 +1,21 @@
 """The transparency log's files, terminals' renewals, and how the service is."""
 
+from datetime import UTC
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from pki.api.caller import Auditor, Reader, Services
-from pki.api.documents import CheckpointDocument, CheckpointPage, Health, PageQuery, Readiness
+from pki.api.documents import (
+    CheckpointDocument,
+    CheckpointPage,
+    Health,
+    PageQuery,
+    Readiness,
+    TerminalAuthorityDocument,
+    TerminalAuthorityList,
+)
 from pki.api.file_routes import BINARY_ANSWER, cacheable
 from pki.api.problems import ApiError
 
@@ -17,6 +26,7 @@ service_router = APIRouter(prefix="/v1")
 _TEXT: Final = "text/plain"
 _OCTETS: Final = "application/octet-stream"
 _MAX_REQUEST_BYTES: Final = 8192
+_MAX_AUTHORITIES: Final = 60
 _TEXT_ANSWER: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The file.", "content": {_TEXT: {"schema": {"type": "string"}}}},
 }
@@ -131,6 +141,20 @@ def growth_proof(
 ) -> Response:
     """The older checkpoint goes in as it was kept; the proof comes in the form of c2sp.org/tlog-witness."""
     return Response(services.prove_growth(body), media_type=f"{_TEXT}; charset=utf-8")
+
+
+@service_router.get(
+    "/terminal-authorities",
+    summary="The certificates above those of terminals",
+    tags=["terminals"],
+)
+def list_terminal_authorities(services: Services) -> TerminalAuthorityList:
+    """For every terminal: the CVCA's certificates and links, and the document verifiers' that have not ended."""
+    services.catch_up()
+    found = services.look_up.terminal_authorities(
+        today=services.now().astimezone(UTC).date(), limit=_MAX_AUTHORITIES
+    )
+    return TerminalAuthorityList(authorities=[TerminalAuthorityDocument.of(each) for each in found])
 
 
 @service_router.post(

@@ -28,6 +28,7 @@ from pki.services.look_up import (
     CredentialView,
     ListView,
     LogView,
+    TerminalAuthorityView,
     TerminalView,
 )
 from pki.services.projection import (
@@ -133,6 +134,27 @@ class SqlProjection:
         query = sa.select(CvCertificateRow.content).where(CvCertificateRow.digest == digest)
         with self._database.reading() as session:
             return session.scalar(query)
+
+    def terminal_authorities(self, *, today: date, limit: int) -> list[TerminalAuthorityView]:
+        """See ``LookUp.terminal_authorities``."""
+        row = CvCertificateRow
+        query = (
+            sa.select(row)
+            .where(row.role != "TERMINAL", sa.or_(row.role == "CVCA", row.expires >= today))
+            .order_by(row.position.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return [
+                TerminalAuthorityView(
+                    reference=found.holder_reference,
+                    authority=found.authority_reference,
+                    digest=found.digest,
+                    effective=found.effective,
+                    expires=found.expires,
+                )
+                for found in session.scalars(query)
+            ]
 
     def terminals(self, *, after: int | None, limit: int, today: date) -> list[TerminalView]:
         """See ``LookUp.terminals``."""

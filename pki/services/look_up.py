@@ -12,6 +12,7 @@ __all__ = [
     "ListView",
     "LogView",
     "LookUp",
+    "TerminalAuthorityView",
     "TerminalView",
 ]
 
@@ -58,6 +59,17 @@ class TerminalView:
     is_in_good_standing: bool
     blocked_at: datetime | None
     reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalAuthorityView:
+    """A certificate above those of terminals: a CVCA's, a link, or a document verifier's."""
+
+    reference: str
+    authority: str
+    digest: bytes
+    effective: date
+    expires: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +131,9 @@ class LookUp(Protocol):
 
     def terminals(self, *, after: int | None, limit: int, today: date) -> list[TerminalView]:
         """Terminals with their newest certificates, by position."""
+
+    def terminal_authorities(self, *, today: date, limit: int) -> list[TerminalAuthorityView]:
+        """The CVCA's certificates and links, and the document verifiers' that have not ended; newest first."""
 
     def newest_list(self, series: str) -> ListView | None:
         """The newest list of a series."""

@@ -3,10 +3,12 @@
 import contextlib
 import hashlib
 import itertools
+import secrets
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 from issuer.db.base import Database
@@ -22,9 +24,13 @@ from issuer.domain.rights import Actor, Role
 from issuer.errors import IssuerRefusedError
 from issuer.exchange.instance_keys import RECEIVING_KEY_ID, SIGNING_KEY_ID, CertifiedInstanceKeys
 from issuer.services.bundle_ports import OwnInstance, SequenceMark
+from issuer.services.collect_bundle import BundleMaterial
 from issuer.services.enrol_instances import InstanceOffice
 from issuer.services.export_bundle import BundleExport, ExportedBundle
+from issuer.services.hand_down import HandingDown
 from issuer.services.import_bundle import BundleImport, ImportReport
+from issuer.services.settle_conflicts import ConflictChoice, ConflictDesk, Settled
+from issuer.storage.status_mark_files import FileStatusMarkStore
 from pki.keys.keystore import AgreementKeystore
 from tests.contract.requests_stage import (
     CLERK,
@@ -111,11 +117,14 @@ class Office(Stage):
         organisation: OrganisationCode,
         policy: RequestPolicy | None = None,
         first_id: int,
+        marks_folder: Path,
         bundles: MemoryBundles | None = None,
     ) -> None:
         super().__init__(database, policy=policy, first_id=first_id)
-        self.party = party
+        self.party, self._root, self._first_id = party, root, first_id
         self.bundles = MemoryBundles() if bundles is None else bundles
+        self.statuses = FileStatusMarkStore(marks_folder)
+        self._marks_folder = marks_folder
         self.own = OwnInstance(name=InstanceName(party.name), organisation=organisation)
         drawn = map(lambda number: uuid.UUID(int=number), itertools.count(first_id * 1000))  # noqa: C417 - endless
 
@@ -137,13 +146,15 @@ class Office(Stage):
         )
         self.exporting = BundleExport(
             register=self.register,
-            own=self.own,
+            material=BundleMaterial(
+                own=self.own,
+                documents=Documents(self.stores.documents),
+                portraits=Portraits(self.stores.portraits),
+                policy=self.policy,
+            ),
             keys=self.keys,
             files=self.bundles,
             marks=self.bundles,
-            documents=Documents(self.stores.documents),
-            portraits=Portraits(self.stores.portraits),
-            policy=self.policy,
             clock=self.clock,
         )
         self.importing = BundleImport(
@@ -155,10 +166,42 @@ class Office(Stage):
             normaliser=_Normaliser(),
             policy=self.policy,
             scheme=CommitteeBlockScheme(),
+            numbers=self.marks,
+            statuses=self.statuses,
+            random_bytes=secrets.token_bytes,
             clock=self.clock,
             new_conflict_id=lambda: ConflictId(next(drawn)),
             new_member_id=lambda: MemberId(next(drawn)),
         )
+
+        self.handing = HandingDown(
+            register=self.register,
+            own=self.own,
+            numbers=self.marks,
+            statuses=self.statuses,
+            scheme=CommitteeBlockScheme(),
+            clock=self.clock,
+            random_bytes=secrets.token_bytes,
+            new_id=lambda: next(drawn),
+        )
+        self.conflicts = ConflictDesk(
+            register=self.register,
+            own=self.own,
+            policy=self.policy,
+            scheme=CommitteeBlockScheme(),
+            clock=self.clock,
+            new_member_id=lambda: MemberId(next(drawn)),
+        )
+
+    def restored(self, database: Database) -> "Office":
+        """The same office over another database; what lies outside the database is still there."""
+        made = Office(
+            database, self.party, self._root, organisation=self.own.organisation,
+            policy=self.policy, first_id=self._first_id + 500_000, bundles=self.bundles,
+            marks_folder=self._marks_folder,
+        )  # fmt: skip
+        made.stores.__dict__.update(self.stores.__dict__)
+        return made
 
     def enrol(self, other: "Office", side: Side) -> None:
         self.instances.propose(
@@ -184,6 +227,18 @@ class Office(Stage):
             assert codes(self.take(kind, requests, by=by)) == [None] * len(requests)
         return requests
 
+    def settle(
+        self, code: str, choice: ConflictChoice, *, by: Actor, reason: str = "looked at it"
+    ) -> Settled:
+        """The one open conflict with this code."""
+        (found,) = [
+            each for each in self.conflicts.waiting(actor=by, limit=99) if each.code == code
+        ]
+        return self.conflicts.settle(found.conflict_id, choice, reason=reason, actor=by)
+
+    def open_conflicts(self) -> list[str]:
+        return [each.code for each in self.conflicts.waiting(actor=PROVINCE_CLERK, limit=99)]
+
     def members_held(self) -> int:
         with self.register.reading() as transaction:
             return transaction.members.count()
@@ -202,6 +257,7 @@ class Exchange:
         province: Database,
         commune: Database,
         *,
+        folder: Path,
         policy: RequestPolicy | None = None,
         pki: ExchangeOffice | None = None,
     ) -> "Exchange":
@@ -209,11 +265,11 @@ class Exchange:
         made = cls(
             province=Office(
                 province, office.party("tinh-uy"), office.root,
-                organisation=PROVINCE, policy=policy, first_id=1_000_000,
+                organisation=PROVINCE, policy=policy, first_id=1_000_000, marks_folder=folder / "province",
             ),
             commune=Office(
                 commune, office.party("xa-mau"), office.root,
-                organisation=COMMUNE, policy=policy, first_id=2_000_000,
+                organisation=COMMUNE, policy=policy, first_id=2_000_000, marks_folder=folder / "commune",
             ),
         )  # fmt: skip
         with made.province.register.writing() as transaction:

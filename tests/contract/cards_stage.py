@@ -68,7 +68,7 @@ class CardsStage:
                 ]
             )
         with self.database.writing() as session:
-            session.add(StatusListRow(list_id=LIST, size=64, created_at=self.now))
+            session.add(StatusListRow(list_id=LIST, size=64, created_at=self.now, is_shared=False))
 
     def clock(self) -> datetime:
         return self.now

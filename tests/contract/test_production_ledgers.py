@@ -51,6 +51,7 @@ from tests.contract.stock_stage import OfficeStock
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 LIST = bytes(8)
+LAST_DAY = date(2036, 11, 21)
 KEYS = [ec.derive_private_key(number, ec.SECP256R1()) for number in range(2, 8)]
 
 
@@ -98,7 +99,7 @@ class Ledgers:
         self.initialise(number)
         card = self.new_card(number)
         self.cards.bind(card)
-        self.cards.prepare_signing(job(card))
+        self.cards.prepare_signing(job(card), valid_until=LAST_DAY)
         self.cards.record_signed(card.reference, b"\x77\x00")
         return card.reference
 
@@ -475,7 +476,7 @@ def test_what_is_not_signed_cannot_be_loaded_by_a_station(ledgers: Ledgers) -> N
     assert ledgers.cards.prepared(card.reference) is None
     with pytest.raises(TransitionError):
         ledgers.cards.record_signed(card.reference, b"\x77\x00")
-    ledgers.cards.prepare_signing(job(card))
+    ledgers.cards.prepare_signing(job(card), valid_until=LAST_DAY)
     assert ledgers.cards.prepared(card.reference) == job(card)
     assert code_of(lambda: ledgers.station.load_job(card.reference)) == "card.not-signed"
 

@@ -186,7 +186,7 @@ def test_a_list_that_is_begun_later_comes_into_the_next_one(office: Office) -> N
     office.stage.hand_over(1, office.stage.add_member(1))
     office.publish()
     with office.stage.database.writing() as session:
-        session.add(StatusListRow(list_id=b"another.", size=64, created_at=NOW))
+        session.add(StatusListRow(list_id=b"another.", size=64, created_at=NOW, is_shared=False))
     office.publish()
     assert office.listed(5, b"another.") is CardState.NOT_HANDED_OVER
     assert office.listed(1) is CardState.VALID
@@ -194,7 +194,7 @@ def test_a_list_that_is_begun_later_comes_into_the_next_one(office: Office) -> N
 
 def test_lists_of_two_sizes_and_no_list_at_all_are_refused(office: Office) -> None:
     with office.stage.database.writing() as session:
-        session.add(StatusListRow(list_id=b"another.", size=128, created_at=NOW))
+        session.add(StatusListRow(list_id=b"another.", size=128, created_at=NOW, is_shared=False))
     assert code_of(office.publish) == "status.list-sizes"
     with office.stage.database.writing() as session:
         for row in session.query(StatusListRow):

@@ -132,7 +132,7 @@ def add_card(database: Database, number: int, *, state: str = "handed-over") -> 
     reference = number.to_bytes(16, "big")
     with database.writing() as session:
         if session.get(StatusListRow, bytes(8)) is None:
-            session.add(StatusListRow(list_id=bytes(8), size=100, created_at=NOW))
+            session.add(StatusListRow(list_id=bytes(8), size=100, created_at=NOW, is_shared=False))
         session.add(
             ChipRow(
                 serial=number.to_bytes(10, "big"), site="store",

@@ -50,6 +50,26 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path, program: Path
     ANALYZE is None and os.environ.get("CI") != "true", reason="there is no systemd-analyze"
 )
 @pytest.mark.usefixtures("program")
+def test_systemd_finds_nothing_wrong_with_the_timer_and_what_it_starts(tmp_path: Path) -> None:
+    words = ("--terminal", "/var/lib/gate", "--terminal-pin-file", "/etc/membercard/gate.pin")
+    assert install(tmp_path, *words, "--centre", "https://centre.example", "--pki", "https://pki.example") == 0  # fmt: skip
+    units = [UNIT.with_name(f"membercard-terminal-sync.{kind}") for kind in ("service", "timer")]
+    result = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / unit) for unit in units)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    unit = (tmp_path / units[0]).read_text()
+    assert "sync --centre https://centre.example --pki https://pki.example --trust" in unit
+    assert "ReadWritePaths=-/etc/membercard/trust -/var/lib/gate" in unit
+
+
+@pytest.mark.skipif(
+    ANALYZE is None and os.environ.get("CI") != "true", reason="there is no systemd-analyze"
+)
+@pytest.mark.usefixtures("program")
 def test_systemd_counts_the_unit_as_hardened(tmp_path: Path) -> None:
     assert install(tmp_path) == 0
     result = subprocess.run(
@@ -82,6 +102,10 @@ def test_the_unit_runs_the_terminal_with_words_that_mean_themselves(tmp_path: Pa
         ("--listen", "0.0.0.0:80"),
         ("--purpose", 'a"\nExecStartPre=/bin/sh'),
         ("--terminal", "/etc/x"),
+        ("--centre", "https://centre.example"),
+        ("--pki", "https://pki.example"),
+        ("--terminal", "/x", "--terminal-pin-file", "/y", "--centre", "http://centre.example"),
+        ("--terminal", "/x", "--terminal-pin-file", "/y", "--centre", 'https://a" x'),
     ],
 )
 def test_what_would_change_the_units_meaning_is_refused(

@@ -19,7 +19,7 @@ from verifier.services.journal_page import MAX_PAGE_RECORDS, JournalPage
 from verifier.services.request_signing import sign_request
 from verifier.trust.credentials import CredentialsSource, open_credentials
 
-__all__ = ["CentreClient", "CentreRefusedError", "Uploaded", "UploadedJournal", "centre_client", "upload_journal"]  # fmt: skip
+__all__ = ["CentreClient", "CentreRefusedError", "Uploaded", "UploadedJournal", "centre_client", "report_health", "upload_journal"]  # fmt: skip
 
 _MAX_ANSWER_BYTES: Final = 1 << 20
 _JSON: Final = "application/json"
@@ -135,6 +135,24 @@ def centre_client(
                 hint="renew it: membercard-verifier terminal renew",
             ) from error
         yield CentreClient(client, credentials=credentials, chain=chain.certificates, now=now)
+
+
+def report_health(
+    centre: CentreClient, *, version: str, bundle_number: int | None, journal_sequence: int
+) -> int | None:
+    """Say how this terminal is; gives the number of the centre's own bundle.
+
+    Raises:
+        CentreRefusedError, NetworkError, KeystoreError: it was not heard.
+    """
+    document = {
+        "version": version,
+        "bundle_number": bundle_number,
+        "journal_sequence": journal_sequence,
+    }
+    answer = centre.ask("POST", "/v1/terminals/self/health", json.dumps(document).encode())
+    number = answer.get("newest_bundle")
+    return number if isinstance(number, int) else None
 
 
 def upload_journal(centre: CentreClient, journal: UploadedJournal) -> Uploaded:

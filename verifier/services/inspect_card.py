@@ -23,6 +23,7 @@ __all__ = [
     "PortraitTrial",
     "ProofSource",
     "inspect_card",
+    "log_evidence_of",
 ]
 
 CardReading = Callable[[CardReader, CardPassword], CardSnapshot]
@@ -78,7 +79,7 @@ def inspect_card(
     # A wrong purpose is found out before anybody has to put a card in.
     rules.policy.required_checks(rules.purpose)
     snapshot = read(reader, password)
-    log_evidence = _log_evidence(snapshot, rules)
+    log_evidence = log_evidence_of(snapshot, rules)
     begin = clock.monotonic()
     image = read_portrait(snapshot)
     if image is not None:
@@ -96,7 +97,7 @@ def inspect_card(
     )
 
 
-def _log_evidence(snapshot: CardSnapshot, rules: InspectionRules) -> LogEvidence:
+def log_evidence_of(snapshot: CardSnapshot, rules: InspectionRules) -> LogEvidence:
     """What lies ready about this card's signature; nothing is looked for that policy does not ask for."""
     digest = digest_of_signature(snapshot) if rules.policy.allow_signed_before_compromise else None
     return LogEvidence(

@@ -10,6 +10,7 @@ from verifier.errors import UsageError
 __all__ = ["ServiceFile", "TerminalService"]
 
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_-]{0,30}", re.ASCII)
+_ADDRESS: Final = re.compile(r"https://[A-Za-z0-9.\[\]:/_-]{1,200}")
 _UNIT: Final = "membercard-terminal.service"
 
 
@@ -34,6 +35,9 @@ class TerminalService:
     purpose: str | None = None
     credentials: PurePosixPath | None = None
     pin_file: PurePosixPath | None = None
+    centre: str | None = None
+    """The central service: with it, a timer does what a network is for; with ``pki``, it renews the certificate, too."""
+    pki: str | None = None
 
     def __post_init__(self) -> None:
         for what, name in (("user", self.user), ("group", self.page_group)):
@@ -44,12 +48,27 @@ class TerminalService:
                 raise UsageError(
                     f"{text[:60]!r} cannot stand in a unit: it holds a quote, a backslash or a control character"
                 )
+        self._check_services()
         for path in (self.program, self.trust, self.credentials, self.pin_file):
             if path is not None and not path.is_absolute():
                 raise UsageError(f"{str(path)!r} is no absolute path, which a service needs")
 
+    def _check_services(self) -> None:
+        for address in (self.centre, self.pki):
+            if address is not None and _ADDRESS.fullmatch(address) is None:
+                raise UsageError(
+                    f"got address {address[:60]!r}, expected one as https://centre.example"
+                )
+        if self.centre is not None and self.credentials is None:
+            raise UsageError("--centre needs --terminal: a terminal signs what it sends")
+        if self.pki is not None and self.centre is None:
+            raise UsageError("--pki needs --centre: one timer does both")
+
     def files(self) -> tuple[ServiceFile, ...]:
         """All files, the unit first."""
+        return (*self._terminal_files(), *self._sync_files())
+
+    def _terminal_files(self) -> tuple[ServiceFile, ...]:
         return (
             ServiceFile(path=PurePosixPath("/etc/systemd/system", _UNIT), content=self._unit()),
             ServiceFile(
@@ -61,6 +80,25 @@ class TerminalService:
                 path=PurePosixPath("/etc/polkit-1/rules.d/50-membercard-terminal.rules"),
                 content=_POLKIT.replace("USER", self.user),
             ),
+        )
+
+    def _sync_files(self) -> tuple[ServiceFile, ...]:
+        """A service of its own, which alone has a network, and the timer that starts it."""
+        if self.centre is None:
+            return ()
+        words = [str(self.program), "terminal", "sync", "--centre", self.centre]
+        words += [] if self.pki is None else ["--pki", self.pki]
+        words += ["--trust", str(self.trust), "--terminal", str(self.credentials)]
+        words += ["--terminal-pin-file", str(self.pin_file)]
+        unit = (
+            _SYNC.replace("COMMAND", " ".join(_quoted(word) for word in words))
+            .replace("WRITABLE", f"-{self.trust} -{self.credentials}")
+            .replace("USER", self.user)
+        )
+        folder = PurePosixPath("/etc/systemd/system")
+        return (
+            ServiceFile(path=folder / "membercard-terminal-sync.service", content=unit),
+            ServiceFile(path=folder / "membercard-terminal-sync.timer", content=_TIMER),
         )
 
     def _unit(self) -> str:
@@ -78,6 +116,7 @@ class TerminalService:
         command = " ".join(_quoted(word) for word in words)
         return (
             _SERVICE.replace("COMMAND", command)
+            .replace("WRITABLE", f"-{self.trust}")
             .replace("USER", self.user)
             .replace("GROUP", self.page_group)
         )
@@ -108,6 +147,7 @@ StateDirectory=membercard-terminal
 StateDirectoryMode=0700
 RuntimeDirectory=membercard-terminal
 RuntimeDirectoryMode=0750
+ReadWritePaths=WRITABLE
 Environment=MEMBERCARD_VERIFIER_PAGE_FILE=/run/membercard-terminal/page
 UMask=0027
 
@@ -147,6 +187,68 @@ TasksMax=128
 
 [Install]
 WantedBy=multi-user.target
+"""
+
+_SYNC: Final = """\
+# Written by `membercard-verifier terminal install`; changes belong into a drop-in (systemctl edit).
+[Unit]
+Description=Bundle, certificate and journal of the terminal that inspects membership cards
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart=COMMAND
+User=USER
+StateDirectory=membercard-terminal
+StateDirectoryMode=0700
+ReadWritePaths=WRITABLE
+UMask=0027
+
+# It talks to two services over the network, writes what it is given, and touches no reader.
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+RemoveIPC=yes
+KeyringMode=private
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @mount @debug
+SystemCallErrorNumber=EPERM
+LimitCORE=0
+MemoryMax=256M
+TasksMax=64
+"""
+
+_TIMER: Final = """\
+# Written by `membercard-verifier terminal install`; changes belong into a drop-in (systemctl edit).
+[Unit]
+Description=What a terminal does when there is a network, every quarter of an hour
+
+[Timer]
+OnBootSec=2min
+OnUnitActiveSec=15min
+RandomizedDelaySec=5min
+
+[Install]
+WantedBy=timers.target
 """
 
 _POLKIT: Final = """\

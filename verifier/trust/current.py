@@ -11,7 +11,7 @@ from pki.card_verifiable.certificate import CvCertificate
 from pki.errors import PkiError
 from pki.services.terminal_export import read_certificates
 from verifier.errors import TrustError
-from verifier.trust.directory import Trust, load_layout
+from verifier.trust.directory import Trust, load_trust
 from verifier.trust.installed import InstalledBundle, current_layout, installed
 
 __all__ = ["CurrentTrust", "LoadedTrust"]
@@ -71,7 +71,7 @@ def _load(directory: Path) -> LoadedTrust:
     except PkiError as error:
         raise TrustError(f"{layout}: {error}", code="trust.malformed") from error
     return LoadedTrust(
-        trust=load_layout(layout),
+        trust=load_trust(directory),
         bundle=bundle,
         terminal_roots=tuple(item for item in certificates if item.body.is_self_signed),
     )

@@ -11,6 +11,7 @@ there is not trusted: an empty directory refuses every card.
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +24,10 @@ from pki.record.transparency_policy import MAX_POLICY_BYTES as MAX_LOG_POLICY_BY
 from pki.record.transparency_policy import LogPolicy
 from pki.signed.status_list import MAX_STATUS_LIST_BYTES
 from pki.signed.stop_list import MAX_STOP_LIST_BYTES
+from pki.signed.trust_bundle import MAX_TRUST_BUNDLE_BYTES, TrustBundle
 from verifier.errors import TrustError
 from verifier.inspection.policy import MAX_POLICY_BYTES, Policy
-from verifier.trust.installed import current_layout
+from verifier.trust.installed import BUNDLE_FILE, InstalledBundle, current_layout, installed
 
 __all__ = ["Trust", "load_layout", "load_trust", "read_layout_file"]
 
@@ -59,7 +61,33 @@ def load_trust(directory: Path) -> Trust:
             code="trust.missing",
             hint="give --trust the directory that `membercard-pki trust export` wrote",
         )
-    return load_layout(current_layout(directory))
+    layout = current_layout(directory)
+    found = installed(directory)
+    if found is not None:
+        _require_unaltered(layout, found)
+    return load_layout(layout)
+
+
+def _require_unaltered(layout: Path, found: InstalledBundle) -> None:
+    """What is trusted and demanded is what was signed, file for file: nobody edits a policy at the terminal.
+
+    The bundle's signature was verified when it was installed; that it is still that bundle, its digest says.
+    """
+    path = layout / BUNDLE_FILE
+    data = read_layout_file(path, MAX_TRUST_BUNDLE_BYTES)
+    if sha256(data).hexdigest() != found.sha256:
+        raise _malformed(path, "is not the bundle that was installed")
+    try:
+        signed = TrustBundle.read_unproven(data).files
+    except PkiError as error:
+        raise _malformed(path, str(error)) from error
+    for name, content in signed.items():
+        if read_layout_file(layout / name) != content:
+            raise _malformed(layout / name, "is not the file that was signed")
+    there = {file.relative_to(layout).as_posix() for file in layout.rglob("*") if file.is_file()}
+    strange = sorted(there - signed.keys() - {BUNDLE_FILE})
+    if strange:
+        raise _malformed(layout / strange[0], "is not of the bundle that was signed")
 
 
 def load_layout(directory: Path) -> Trust:

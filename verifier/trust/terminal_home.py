@@ -4,6 +4,7 @@ terminal.json   the terminal's own name in its journal, drawn once
 journal.key     32 bytes, which make the pseudonyms of cards
 journal.sqlite  the journal of inspections (verifier.db)
 programs.json   the programs that may use the local interface: digests of their tokens
+refused/        what was read of refused cards, sealed to the inspection office (verifier.trust.refused_cards)
 page            the address that opens the page once; replaced when it was used
 """
 
@@ -63,6 +64,11 @@ class TerminalHome:
     def journal(self) -> Path:
         """The journal's file."""
         return self.directory / "journal.sqlite"
+
+    @property
+    def refused(self) -> Path:
+        """Where sealed snapshots of refused cards are kept."""
+        return self.directory / "refused"
 
     def prepare(self) -> None:
         """Make the directory, readable for its owner alone.

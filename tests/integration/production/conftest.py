@@ -194,7 +194,8 @@ class Workshop:
                 mrz_information=data.mrz_information,
                 contents=data.contents,
                 chip_key=chip_key,
-            )
+            ),
+            valid_until=date(2036, 11, 21),
         )
         digest = hashlib.sha256(b"".join(data.data_groups.values())).digest()
         self.cards.record_signed(

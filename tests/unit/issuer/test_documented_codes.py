@@ -5,7 +5,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = "".join(
-    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("member-list.md", "register.md")
+    (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for name in ("member-list.md", "register.md", "bundles.md")
 )
 MODULES = [
     ROOT / "issuer" / name

@@ -6,14 +6,18 @@ SOURCES = (
     "issuer/bootstrap_production.py",
     "issuer/cli_cards.py",
     "issuer/cli_production.py",
+    "issuer/db/batches.py",
+    "issuer/db/card_binding.py",
     "issuer/db/card_contents.py",
     "issuer/db/card_ledger.py",
     "issuer/db/production_rows.py",
+    "issuer/db/register.py",
     "issuer/db/sealing.py",
     "issuer/db/station_ledger.py",
     "issuer/db/stock_accounts.py",
     "issuer/db/stock_acts.py",
     "issuer/db/stock_ledger.py",
+    "issuer/domain/batch.py",
     "issuer/domain/card_files.py",
     "issuer/domain/chip.py",
     "issuer/domain/chip_keys.py",
@@ -30,11 +34,19 @@ SOURCES = (
     "issuer/personalisation/chip_keys.py",
     "issuer/personalisation/quality_control.py",
     "issuer/personalisation/sealed_keys.py",
+    "issuer/services/batch_desk.py",
     "issuer/services/bind_cards.py",
+    "issuer/services/build_jobs.py",
+    "issuer/services/control_batches.py",
+    "issuer/services/deliver_batches.py",
+    "issuer/services/fill_batches.py",
+    "issuer/services/freeze_batches.py",
     "issuer/services/hand_over.py",
     "issuer/services/lock_card.py",
     "issuer/services/personalise_card.py",
     "issuer/services/receive_stock.py",
+    "issuer/services/read_batches.py",
+    "issuer/services/sign_batches.py",
     "issuer/services/sign_cards.py",
     "issuer/services/close_days.py",
     "issuer/services/destroy_chips.py",
@@ -42,6 +54,7 @@ SOURCES = (
     "issuer/services/stock_room.py",
     "issuer/services/stop_chips.py",
     "issuer/services/visit_chip.py",
+    "issuer/services/write_batch_papers.py",
     "issuer/cli_station_day.py",
     "issuer/db/local_job_seal.py",
     "issuer/bootstrap_station.py",
@@ -56,7 +69,7 @@ SOURCES = (
     ),
 )
 SPACES = (
-    "card|chip|chip-key|profile|record|quality-control|lock|station|production|personalisation|delivery|hand-over"
+    "batch|card|chip|chip-key|profile|record|quality-control|lock|station|production|personalisation|delivery|hand-over"
     "|stock|stop|print-data|transport-key|portrait|keystore|security-object"
 )
 CODE = re.compile(rf'"((?:{SPACES})\.[a-z-]+)"')

@@ -16,6 +16,7 @@ from pki.signed.trust_bundle_delta import TrustBundleDelta
 from simulators.authority import TestAuthority
 from simulators.trust_directory import write_trust_directory
 from tests.unit.verifier.bundle_office import BundleOffice, layout_files
+from tests.unit.verifier.centre_stage import trust_from
 from verifier.errors import TrustError
 from verifier.trust.approvals import Approval, create_approver_key, statement
 from verifier.trust.bundle_assembly import assemble_bundle
@@ -354,3 +355,27 @@ def test_a_kill_at_every_step_leaves_the_old_bundle_or_the_new_one(
             break
     assert seen == {1, 2}
     assert step > 40
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("policy.toml", lambda path: path.write_text(path.read_text() + "\n# more rights\n")),
+        ("policy.toml", lambda path: path.unlink()),
+        ("crl/csca-1.crl", lambda path: path.unlink()),
+        ("trust.bundle", lambda path: path.write_bytes(b"another")),
+        ("csca/mine.cer", lambda path: path.write_bytes(b"a root of my own")),
+        ("proofs/x.tlog-proof", lambda path: path.write_bytes(b"brought along")),
+    ],
+)
+def test_what_was_installed_cannot_be_edited_at_the_terminal(
+    tmp_path: Path, make: Bundle, name: str, change: Callable[[Path], object]
+) -> None:
+    """Neither purposes nor trust are widened with an editor: no card is judged any more."""
+    trust = tmp_path / "trust"
+    trust_from(make(1), trust)
+    load_trust(trust)
+    path = current_layout(trust) / name
+    path.parent.mkdir(exist_ok=True)
+    change(path)
+    assert code_of(lambda: load_trust(trust)) == "trust.malformed"

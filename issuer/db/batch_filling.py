@@ -1,0 +1,156 @@
+"""Which requests a batch holds, in the database: filled, taken out, let go."""
+
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from issuer.db.batch_tables import BatchRequestRow
+from issuer.db.bulk import bulk_insert
+from issuer.db.member_rows import MemberRow
+from issuer.db.organisation_queries import below
+from issuer.db.production_tables import CardRow
+from issuer.db.request_tables import DecisionRequestRow, RequestRow
+from issuer.domain.batch import Batch, BatchId
+from issuer.domain.card import CardState
+from issuer.domain.eligibility import STANDINGS_WITH_CARD
+from issuer.domain.requests import RequestId, RequestState
+from issuer.errors import ConflictError
+
+__all__ = ["MAY_HAVE_CARD", "count_waiting", "drop_ineligible", "fill_batch", "take_out"]
+
+_LOOKUP_SIZE = 500
+"""How many identifiers stand in one IN (...): far below the parameter limits of both databases."""
+
+_STANDINGS = sorted(each.value for each in STANDINGS_WITH_CARD)
+
+MAY_HAVE_CARD = (
+    (RequestRow.state == RequestState.DECIDED.value)
+    & RequestRow.held_by.is_(None)
+    & MemberRow.standing.in_(_STANDINGS)
+    & MemberRow.erased_at.is_(None)
+)
+"""Of a request joined with its member: whether a card may be made."""
+
+
+def fill_batch(session: Session, batch: Batch, *, limit: int) -> int:
+    """Put waiting requests into a batch, in the register's order; how many.
+
+    Raises:
+        ConflictError: another batch took one of them meanwhile (``batch.changed-meanwhile``).
+    """
+    _let_go_of_condemned(session, batch)
+    found = session.scalars(
+        _waiting(batch).order_by(MemberRow.sort_key, MemberRow.id).limit(limit)
+    ).all()
+    last = session.scalar(
+        sa.select(sa.func.max(BatchRequestRow.position)).where(
+            BatchRequestRow.batch_id == batch.batch_id
+        )
+    )
+    first = 1 if last is None else last + 1
+    try:
+        bulk_insert(
+            session,
+            BatchRequestRow,
+            [
+                {
+                    "batch_id": batch.batch_id,
+                    "request_id": request_id,
+                    "position": position,
+                    "is_live": True,
+                }
+                for position, request_id in enumerate(found, start=first)
+            ],
+        )
+    except ConflictError as error:
+        raise ConflictError(
+            "another batch took a request meanwhile", code="batch.changed-meanwhile"
+        ) from error
+    return len(found)
+
+
+def count_waiting(session: Session, batch: Batch) -> int:
+    """How many requests could be put into a batch."""
+    counted = sa.select(sa.func.count()).select_from(_waiting(batch).subquery())
+    return session.scalar(counted) or 0
+
+
+def take_out(
+    session: Session, batch_id: BatchId, request_ids: Collection[RequestId] | None = None
+) -> int:
+    """Take these requests, or all, out of a batch that has no cards; how many it held."""
+    taken = 0
+    parts: Iterable[Sequence[uuid.UUID] | None] = (
+        [None] if request_ids is None else _parts(sorted(set(request_ids)))
+    )
+    for part in parts:
+        statement = sa.delete(BatchRequestRow).where(BatchRequestRow.batch_id == batch_id)
+        if part is not None:
+            statement = statement.where(BatchRequestRow.request_id.in_(part))
+        taken += session.connection().execute(statement).rowcount
+    return taken
+
+
+def drop_ineligible(session: Session, batch_id: BatchId) -> tuple[RequestId, ...]:
+    """Take out those whose member may not have a card any more; which they were."""
+    found = session.scalars(
+        sa.select(BatchRequestRow.request_id)
+        .join(RequestRow, RequestRow.id == BatchRequestRow.request_id)
+        .join(MemberRow, MemberRow.id == RequestRow.member_id)
+        .where(BatchRequestRow.batch_id == batch_id, ~MAY_HAVE_CARD)
+        .order_by(BatchRequestRow.position)
+    ).all()
+    dropped = tuple(RequestId(each) for each in found)
+    take_out(session, batch_id, dropped)
+    return dropped
+
+
+def _waiting(batch: Batch) -> sa.Select[uuid.UUID]:
+    """The requests that could be put into a batch."""
+    is_held = sa.exists().where(
+        BatchRequestRow.request_id == RequestRow.id, BatchRequestRow.is_live
+    )
+    has_card = sa.exists().where(
+        CardRow.request_id == RequestRow.id, CardRow.state != CardState.CONDEMNED.value
+    )
+    return (
+        sa.select(RequestRow.id)
+        .join(DecisionRequestRow, DecisionRequestRow.request_id == RequestRow.id)
+        .join(MemberRow, MemberRow.id == RequestRow.member_id)
+        .where(
+            DecisionRequestRow.decision_id == batch.decision_id,
+            MAY_HAVE_CARD,
+            MemberRow.organisation_id.in_(below([batch.receiver])),
+            ~is_held,
+            ~has_card,
+        )
+    )
+
+
+def _let_go_of_condemned(session: Session, batch: Batch) -> None:
+    """A batch does not hold a request any longer whose card there was condemned."""
+    condemned = sa.exists().where(
+        CardRow.request_id == BatchRequestRow.request_id,
+        CardRow.batch_id == BatchRequestRow.batch_id,
+        CardRow.state == CardState.CONDEMNED.value,
+    )
+    of_decision = sa.select(DecisionRequestRow.request_id).where(
+        DecisionRequestRow.decision_id == batch.decision_id
+    )
+    session.connection().execute(
+        sa.update(BatchRequestRow)
+        .where(
+            BatchRequestRow.is_live,
+            BatchRequestRow.batch_id != batch.batch_id,
+            BatchRequestRow.request_id.in_(of_decision),
+            condemned,
+        )
+        .values(is_live=False)
+    )
+
+
+def _parts(values: Sequence[uuid.UUID]) -> Iterator[Sequence[uuid.UUID]]:
+    for start in range(0, len(values), _LOOKUP_SIZE):
+        yield values[start : start + _LOOKUP_SIZE]

@@ -1,0 +1,199 @@
+"""Signing many cards at once: what is known of each, what is kept before the signer is asked, and what it gave."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from issuer.db.bulk import bulk_insert
+from issuer.db.card_contents import CardContents
+from issuer.db.card_seals import CONTENTS_PURPOSE, open_secrets
+from issuer.db.production_rows import chip_of
+from issuer.db.production_tables import CardContentsRow, CardEventRow, CardRow, ChipRow
+from issuer.db.sealing import Sealer
+from issuer.domain.card import CardEvent, CardReference, CardState, next_card_state
+from issuer.domain.card_job import CardJob
+from issuer.domain.chip import Serial
+from issuer.services.production_ports import JobToKeep, SigningFacts
+
+__all__ = ["jobs_of", "keep_prepared", "keep_signed", "signing_facts"]
+
+_LOOKUP_SIZE = 500
+"""How many identifiers stand in one IN (...): far below the parameter limits of both databases."""
+
+
+def signing_facts(
+    session: Session, sealer: Sealer, references: Sequence[CardReference]
+) -> dict[CardReference, SigningFacts]:
+    """Secrets and chip key of each of these cards."""
+    return {
+        CardReference(reference): SigningFacts(
+            secrets=open_secrets(sealer, sealed, reference), chip_key=chip_of(chip).public_key
+        )
+        for part in _parts(references)
+        for reference, sealed, chip in session.execute(
+            sa.select(CardRow.reference, CardRow.sealed_secrets, ChipRow)
+            .join(ChipRow, ChipRow.serial == CardRow.serial)
+            .where(CardRow.reference.in_(part))
+        )
+    }
+
+
+def jobs_of(
+    session: Session, sealer: Sealer, references: Sequence[CardReference]
+) -> dict[CardReference, CardJob]:
+    """What is to be written to those of these cards that were prepared; EF.SOD is among it once it is signed."""
+    return {
+        CardReference(card.reference): _job(sealer, card, contents, chip)
+        for part in _parts(references)
+        for card, contents, chip in session.execute(
+            sa.select(CardRow, CardContentsRow, ChipRow)
+            .join(CardContentsRow, CardContentsRow.reference == CardRow.reference)
+            .join(ChipRow, ChipRow.serial == CardRow.serial)
+            .where(CardRow.reference.in_(part), ChipRow.key_point.is_not(None))
+        )
+    }
+
+
+def keep_prepared(
+    session: Session,
+    sealer: Sealer,
+    jobs: Sequence[JobToKeep],
+    *,
+    account: str | None,
+    at: datetime,
+) -> frozenset[CardReference]:
+    """Keep the files of those of these cards that are *bound*; which they are."""
+    bound = _in_state(session, [each.job.reference for each in jobs], CardState.BOUND)
+    days = {each.job.reference: each.valid_until for each in jobs}
+    kept = [each.job for each in jobs if each.job.reference in bound]
+    for day in sorted(set(days.values())):
+        for part in _parts([job.reference for job in kept if days[job.reference] == day]):
+            session.connection().execute(
+                sa.update(CardRow).where(CardRow.reference.in_(part)).values(valid_until=day)
+            )
+    bulk_insert(
+        session,
+        CardContentsRow,
+        [
+            {
+                "reference": job.reference,
+                "sealed": sealer.seal(
+                    CardContents(
+                        mrz_information=job.mrz_information, files=job.contents
+                    ).to_bytes(),
+                    purpose=CONTENTS_PURPOSE,
+                    row=job.reference,
+                ),
+                "prepared_at": at,
+            }
+            for job in kept
+        ],
+    )
+    _journal(
+        session,
+        "signing-prepared",
+        [(job.reference, job.serial) for job in kept],
+        account=account,
+        at=at,
+    )
+    return frozenset(job.reference for job in kept)
+
+
+def keep_signed(
+    session: Session,
+    files: Mapping[CardReference, bytes],
+    *,
+    account: str | None,
+    at: datetime,
+) -> frozenset[CardReference]:
+    """Keep EF.SOD of those of these cards that are *bound* and prepared; which they are."""
+    bound = _in_state(session, list(files), CardState.BOUND)
+    prepared = {
+        CardReference(reference)
+        for part in _parts(list(files))
+        for reference in session.scalars(
+            sa.select(CardContentsRow.reference).where(CardContentsRow.reference.in_(part))
+        )
+    }
+    kept = [(reference, serial) for reference, serial in bound.items() if reference in prepared]
+    if not kept:
+        return frozenset()
+    connection = session.connection()
+    connection.execute(
+        sa.update(CardContentsRow)
+        .where(CardContentsRow.reference == sa.bindparam("the_card"))
+        .values(security_object_file=sa.bindparam("the_file")),
+        [{"the_card": reference, "the_file": files[reference]} for reference, _ in kept],
+    )
+    after = next_card_state(CardState.BOUND, CardEvent.SIGNED).value
+    for part in _parts([reference for reference, _ in kept]):
+        connection.execute(
+            sa.update(CardRow).where(CardRow.reference.in_(part)).values(state=after)
+        )
+    _journal(session, CardEvent.SIGNED.value, kept, account=account, at=at)
+    return frozenset(reference for reference, _ in kept)
+
+
+def _in_state(
+    session: Session, references: Sequence[CardReference], state: CardState
+) -> dict[CardReference, Serial]:
+    """Those of these cards that are in this state, locked, each with its chip."""
+    return {
+        CardReference(reference): Serial(serial)
+        for part in _parts(sorted(references))
+        for reference, serial in session.execute(
+            sa.select(CardRow.reference, CardRow.serial)
+            .where(CardRow.reference.in_(part), CardRow.state == state.value)
+            .order_by(CardRow.reference)
+            .with_for_update(of=CardRow)
+        )
+    }
+
+
+def _journal(
+    session: Session,
+    kind: str,
+    cards: Sequence[tuple[CardReference, Serial]],
+    *,
+    account: str | None,
+    at: datetime,
+) -> None:
+    bulk_insert(
+        session,
+        CardEventRow,
+        [
+            {"at": at, "kind": kind, "serial": serial, "reference": reference, "account": account}
+            for reference, serial in cards
+        ],
+    )
+
+
+def _job(sealer: Sealer, card: CardRow, stored: CardContentsRow, chip: ChipRow) -> CardJob:
+    # First of all: where the secrets were destroyed, the contents were, too.
+    secrets = open_secrets(sealer, card.sealed_secrets, card.reference)
+    contents = CardContents.from_bytes(
+        sealer.open(stored.sealed, purpose=CONTENTS_PURPOSE, row=card.reference)
+    )
+    files = dict(contents.files)
+    if stored.security_object_file is not None:
+        files["EF.SOD"] = stored.security_object_file
+    chip_key = chip_of(chip).public_key
+    if chip_key is None:
+        raise ValueError("the chip of a prepared card has no key")
+    return CardJob(
+        reference=CardReference(card.reference),
+        serial=Serial(card.serial),
+        profile=card.profile,
+        secrets=secrets,
+        mrz_information=contents.mrz_information,
+        contents=files,
+        chip_key=chip_key,
+    )
+
+
+def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), _LOOKUP_SIZE):
+        yield values[start : start + _LOOKUP_SIZE]

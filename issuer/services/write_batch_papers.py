@@ -1,0 +1,231 @@
+"""Use case: what the papers of a batch say: the proof sheet, the packing list, the minutes of each level.
+
+Papers that name people are handed out to those who may see them there, and the audit trail says whose.
+"""
+
+from dataclasses import dataclass, field
+
+from issuer.domain.audit_reads import members_listed
+from issuer.domain.batch import Batch, BatchId, BatchState
+from issuer.domain.batch_proof import ProofLine
+from issuer.domain.organisation import OrganisationCode
+from issuer.domain.rights import Actor, Right
+from issuer.errors import IssuerRefusedError
+from issuer.services.batch_desk import BatchDesk, batch_record, demand_at, proof_lines
+from issuer.services.batch_ports import BatchLine
+from issuer.services.committee_names import CommitteeNames
+from issuer.services.places import Places
+from issuer.services.register_ports import RegisterTransaction
+
+__all__ = ["BatchPapers", "Minutes", "NamedCard", "PackingList", "ProofSheet"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofSheet:
+    """A part of a proof: ``lines`` from place ``first`` on, of ``cards`` in all."""
+
+    batch: Batch
+    receiver_name: str
+    decision_number: str
+    proof: bytes
+    cards: int
+    first: int
+    lines: tuple[ProofLine, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackingList:
+    """The cards of a packed batch by box; it names nobody."""
+
+    batch: Batch
+    receiver_name: str
+    decision_number: str
+    lines: tuple[BatchLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedCard:
+    """One card of the minutes."""
+
+    line: BatchLine
+    full_name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minutes:
+    """The cards that one level gives to the next; the last one is the members themselves."""
+
+    batch: Batch
+    decision_number: str
+    giver_name: str
+    taker_name: str
+    is_to_members: bool
+    lines: tuple[NamedCard, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPapers:
+    """Gathers what papers say."""
+
+    desk: BatchDesk
+
+    def proof(
+        self, batch_id: BatchId, *, actor: Actor, first: int = 1, count: int = 500
+    ) -> ProofSheet:
+        """A part of the proof of a batch whose freeze is proposed or confirmed.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``batch.unknown``; nothing is proposed (``batch.wrong-state``), or
+                there are fewer cards (``batch.no-such-part``).
+        """
+        now = self.desk.clock()
+        with self.desk.register.writing() as transaction:
+            batch = transaction.batches.get(batch_id)
+            demand_at(self.desk, transaction, actor, batch.receiver, Right.FREEZE_BATCHES)
+            if batch.proposal is None:
+                raise IssuerRefusedError(
+                    f"the batch is {batch.state}, so it has no proof", code="batch.wrong-state"
+                )
+            part = transaction.batches.due(batch_id)[first - 1 : first - 1 + count]
+            if not part:
+                raise IssuerRefusedError(
+                    f"the batch has no card {first}", code="batch.no-such-part"
+                )
+            lines = tuple(proof_lines(transaction, part, CommitteeNames()))
+            for record in members_listed(
+                [each.member_id for each in part],
+                account=actor.account,
+                organisation=batch.receiver,
+                at=now,
+            ):
+                transaction.audit.append(record)
+            return ProofSheet(
+                batch=batch,
+                receiver_name=transaction.organisations.get(batch.receiver).name,
+                decision_number=transaction.decisions.get(batch.decision_id).number,
+                proof=batch.proposal.proof,
+                cards=batch.proposal.cards,
+                first=first,
+                lines=lines,
+            )
+
+    def packing_list(self, batch_id: BatchId, *, actor: Actor) -> PackingList:
+        """What lies in which box.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``batch.unknown``; it is not packed (``batch.wrong-state``).
+        """
+        with self.desk.register.reading() as transaction:
+            batch = transaction.batches.get(batch_id)
+            demand_at(self.desk, transaction, actor, batch.receiver, Right.READ_CARDS)
+            lines = tuple(
+                line for line in transaction.batches.good_cards(batch_id) if line.box is not None
+            )
+            if not lines:
+                raise IssuerRefusedError(
+                    f"the batch is {batch.state} and has no card in a box", code="batch.wrong-state"
+                )
+            return PackingList(
+                batch=batch,
+                receiver_name=transaction.organisations.get(batch.receiver).name,
+                decision_number=transaction.decisions.get(batch.decision_id).number,
+                lines=tuple(sorted(lines, key=lambda line: (line.box or 0, line.position))),
+            )
+
+    def minutes(
+        self,
+        batch_id: BatchId,
+        *,
+        actor: Actor,
+        taker: OrganisationCode | None = None,
+        to_members: bool = False,
+    ) -> Minutes:
+        """The cards that go to one organisation, from the one above it; or from it to its members.
+
+        Args:
+            batch_id: which batch.
+            actor: who draws the minutes up.
+            taker: the organisation; the batch's receiver where not given, and then the giver is who dispatches.
+            to_members: whether each member signs.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``batch.unknown``; it is not dispatched yet
+                (``batch.wrong-state``); the organisation is not below its receiver (``batch.other-receiver``) or
+                gets none of its cards (``batch.no-such-part``).
+        """
+        now = self.desk.clock()
+        with self.desk.register.writing() as transaction:
+            batch = transaction.batches.get(batch_id)
+            code = batch.receiver if taker is None else taker
+            demand_at(self.desk, transaction, actor, code, Right.HAND_OVER_CARDS)
+            demand_at(self.desk, transaction, actor, code, Right.READ_MEMBERS)
+            if batch.state not in _UNDER_WAY:
+                raise IssuerRefusedError(
+                    f"the batch is {batch.state}, expected one that was dispatched",
+                    code="batch.wrong-state",
+                )
+            lines = self._lines(transaction, batch, code)
+            giver, receiver = _sides(transaction, batch, code)
+            for record in members_listed(
+                [line.line.member_id for line in lines],
+                account=actor.account,
+                organisation=code,
+                at=now,
+            ):
+                transaction.audit.append(record)
+            transaction.audit.append(
+                batch_record(
+                    batch,
+                    "minutes-drawn-up",
+                    actor,
+                    now,
+                    taker=code,
+                    cards=len(lines),
+                    to_members=int(to_members),
+                )
+            )
+            return Minutes(
+                batch=batch,
+                decision_number=transaction.decisions.get(batch.decision_id).number,
+                giver_name=receiver if to_members else giver,
+                taker_name="Đảng viên · The members" if to_members else receiver,
+                is_to_members=to_members,
+                lines=lines,
+            )
+
+    @staticmethod
+    def _lines(
+        transaction: RegisterTransaction, batch: Batch, code: OrganisationCode
+    ) -> tuple[NamedCard, ...]:
+        places = Places(transaction.organisations)
+        if batch.receiver not in places.of(code):
+            raise IssuerRefusedError(
+                f"organisation {code} is not below {batch.receiver}", code="batch.other-receiver"
+            )
+        lines = [
+            line
+            for line in transaction.batches.good_cards(batch.batch_id)
+            if line.box is not None and code in places.of(line.organisation)
+        ]
+        if not lines:
+            raise IssuerRefusedError(
+                f"no card of the batch is for {code}", code="batch.no-such-part"
+            )
+        names = {
+            each.member_id: each.statement.name.full
+            for each in transaction.members.several([line.member_id for line in lines])
+        }
+        return tuple(NamedCard(line=line, full_name=names[line.member_id]) for line in lines)
+
+
+_UNDER_WAY = (BatchState.DISPATCHED, BatchState.RECEIVED, BatchState.HANDED_OVER)
+
+
+def _sides(
+    transaction: RegisterTransaction, batch: Batch, code: OrganisationCode
+) -> tuple[str, str]:
+    """Who gives, and who takes: the names of the organisation above, or of whoever produces, and of the taker."""
+    taker = transaction.organisations.get(code)
+    if code == batch.receiver or taker.parent_code is None:
+        return "Đơn vị sản xuất thẻ · The production unit", taker.name
+    return transaction.organisations.get(taker.parent_code).name, taker.name
