@@ -26,6 +26,7 @@ from issuer.bootstrap_keys import (
     open_issuer_keystore,
 )
 from issuer.bootstrap_operations import (
+    corrections_of,
     jobs_of_operations,
     operation_desk,
     running,
@@ -113,7 +114,13 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             scheme=opened.scheme,
             overview=Overviews(browsing=browsing, requests=requests.reading, clock=_now),
             operations=operations,
-            imports=Imports(register=opened.register, uploads=uploads, operations=operations),
+            imports=Imports(
+                register=opened.register,
+                uploads=uploads,
+                operations=operations,
+                corrections=corrections_of(opened),
+                clock=_now,
+            ),
             doubts=opened.doubts(),
             requests=requests,
             request_operations=RequestOperations(operations=operations),

@@ -26,7 +26,7 @@ class InstanceRow(Base):
 
     __tablename__ = "instances"
     __table_args__ = (
-        sa.CheckConstraint("side IN ('above', 'below')", name="side"),
+        sa.CheckConstraint("side IN ('above', 'below', 'source')", name="side"),
         sa.CheckConstraint("state IN ('proposed', 'enrolled', 'suspended')", name="state"),
         sa.CheckConstraint(
             "(state <> 'enrolled' OR confirmed_by IS NOT NULL)"
@@ -86,6 +86,7 @@ class LinkedMemberRow(Base):
     member_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("members.id"))
     version: Mapped[int] = mapped_column(sa.BigInteger)
     sealed: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    seen_in: Mapped[int] = mapped_column(sa.BigInteger)
 
 
 class LinkedRequestRow(Base):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from issuer.db.base import DATABASE_FAILURES, database_error
 from issuer.db.bundle_seals import BundleSeals
 from issuer.db.bundle_tables import BundleRow, InstanceRow, LinkedMemberRow, LinkedRequestRow
+from issuer.db.member_rows import MemberRow
 from issuer.db.organisations import OrganisationRow
 from issuer.db.request_tables import RequestEventRow, RequestRow
 from issuer.domain.instances import (
@@ -139,12 +140,38 @@ class SqlExchangeRepository:
         """See ``ExchangeRepository.link_member``."""
         row = self._session.get(LinkedMemberRow, (link.instance, link.remote_id))
         if row is None:
-            row = LinkedMemberRow(instance=link.instance, remote_id=link.remote_id)
+            row = LinkedMemberRow(instance=link.instance, remote_id=link.remote_id, seen_in=0)
             self._session.add(row)
         row.member_id = link.member_id
         row.version = link.version
         row.sealed = self._seals().seal_cells(link.instance, link.remote_id, link.cells)
         self._session.flush()
+
+    def saw_members(
+        self, instance: InstanceName, remote_ids: Collection[MemberId], sequence: int
+    ) -> None:
+        """See ``ExchangeRepository.saw_members``."""
+        for part in _parts(remote_ids):
+            self._session.execute(
+                sa.update(LinkedMemberRow)
+                .where(LinkedMemberRow.instance == instance, LinkedMemberRow.remote_id.in_(part))
+                .values(seen_in=sequence)
+                .execution_options(synchronize_session=False)
+            )
+
+    def unseen_members(self, instance: InstanceName, *, since: int) -> tuple[LinkedMember, ...]:
+        """See ``ExchangeRepository.unseen_members``."""
+        unseen = self._session.scalars(
+            sa.select(LinkedMemberRow.remote_id)
+            .join(MemberRow, MemberRow.id == LinkedMemberRow.member_id)
+            .where(
+                LinkedMemberRow.instance == instance,
+                LinkedMemberRow.seen_in < since,
+                MemberRow.erased_at.is_(None),
+            )
+        ).all()
+        found = self.linked_members(instance, [MemberId(each) for each in unseen])
+        return tuple(found[each] for each in sorted(found))
 
     def reported_versions(self, instance: InstanceName) -> Mapping[RequestId, int]:
         """See ``ExchangeRepository.reported_versions``."""

@@ -69,12 +69,15 @@ class BundleEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleMember:
-    """A member as the sender states them: cells of the member list, and pictures by their digests."""
+    """A member as the sender states them: cells of the member list, and pictures by their digests.
+
+    ``portrait`` is ``None`` where the sender has no picture: then nobody new can be recorded.
+    """
 
     member_id: MemberId
     version: int
     cells: Mapping[str, str] = field(repr=False)
-    portrait: bytes
+    portrait: bytes | None
     portrait_source: bytes
 
 
@@ -140,6 +143,8 @@ class Bundle:
         created_at: when it was made (aware UTC).
         received: the last bundle that the sender has of the receiver's.
         lost_since: the sender was restored from a backup, and knows nothing of what it sent behind this sequence.
+        full_since: it is a part of a full statement of all members, which began with the bundle of this sequence.
+        is_full_end: the full statement ends with it: who was not in it is no member there any more.
         members, requests, decisions, blocks, index_sets: what it carries.
         attachments: portraits and documents by their SHA-256.
     """
@@ -150,6 +155,8 @@ class Bundle:
     created_at: datetime
     received: int = 0
     lost_since: int | None = None
+    full_since: int | None = None
+    is_full_end: bool = False
     members: tuple[BundleMember, ...] = ()
     requests: tuple[BundleRequest, ...] = ()
     decisions: tuple[BundleDecision, ...] = ()

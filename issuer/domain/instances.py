@@ -44,6 +44,8 @@ class Side(enum.StrEnum):
 
     ABOVE = "above"
     BELOW = "below"
+    SOURCE = "source"
+    """A member database with which the register is kept in step: it states members, and is told nothing."""
 
 
 class InstanceState(enum.StrEnum):

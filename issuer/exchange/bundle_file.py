@@ -88,9 +88,8 @@ def _check_references(bundle: Bundle) -> None:
     ):
         if len(set(ids)) != len(ids):
             raise _malformed(f"one of its {what} stands twice")
-    named = {each.portrait for each in bundle.members} | {
-        each.document for each in bundle.decisions
-    }
+    pictures = {each.portrait for each in bundle.members if each.portrait is not None}
+    named = pictures | {each.document for each in bundle.decisions}
     if named != set(bundle.attachments):
         raise _malformed("its attachments are not those that it names")
     decisions = {each.decision_id for each in bundle.decisions}
@@ -99,6 +98,9 @@ def _check_references(bundle: Bundle) -> None:
         for each in bundle.requests
     ):
         raise _malformed("a request names a decision that is not there")
+    since = bundle.full_since
+    if (since is None and bundle.is_full_end) or (since is not None and since > bundle.sequence):
+        raise _malformed("a full statement ends that did not begin")
     for each in bundle.index_sets:
         if list(each.indices) != sorted(set(each.indices)) or each.indices[-1] >= each.size:
             raise _malformed("indices do not ascend, or lie beyond their list")

@@ -107,7 +107,7 @@ class _Member(_Model):
     cells: Annotated[
         dict[str, Annotated[str, Field(max_length=_MAX_CELL_CHARACTERS)]], AfterValidator(_cells)
     ]
-    portrait: _Digest
+    portrait: _Digest | None
     portrait_source: _Digest
 
 
@@ -163,6 +163,8 @@ class BundleDocument(_Model):
     created_at: _Moment
     received: _Count
     lost_since: _Count | None
+    full_since: _Sequence | None
+    is_full_end: bool
     members: Annotated[list[_Member], Field(max_length=MAX_BUNDLE_MEMBERS)]
     requests: Annotated[list[RequestDocument], Field(max_length=MAX_BUNDLE_REQUESTS)]
     decisions: Annotated[list[_Decision], Field(max_length=MAX_BUNDLE_REQUESTS)]
@@ -180,12 +182,14 @@ def document_of(bundle: Bundle) -> BundleDocument:
         created_at=bundle.created_at,
         received=bundle.received,
         lost_since=bundle.lost_since,
+        full_since=bundle.full_since,
+        is_full_end=bundle.is_full_end,
         members=[
             _Member(
                 id=each.member_id,
                 version=each.version,
                 cells=dict(sorted(each.cells.items())),
-                portrait=each.portrait.hex(),
+                portrait=None if each.portrait is None else each.portrait.hex(),
                 portrait_source=each.portrait_source.hex(),
             )
             for each in bundle.members
@@ -240,12 +244,14 @@ def bundle_of(document: BundleDocument, attachments: dict[bytes, bytes]) -> Bund
         created_at=document.created_at,
         received=document.received,
         lost_since=document.lost_since,
+        full_since=document.full_since,
+        is_full_end=document.is_full_end,
         members=tuple(
             BundleMember(
                 member_id=MemberId(each.id),
                 version=each.version,
                 cells=each.cells,
-                portrait=bytes.fromhex(each.portrait),
+                portrait=None if each.portrait is None else bytes.fromhex(each.portrait),
                 portrait_source=bytes.fromhex(each.portrait_source),
             )
             for each in document.members

@@ -182,6 +182,14 @@ class ExchangeRepository(Protocol):
     def link_member(self, link: LinkedMember) -> None:
         """Keep a link, or what was told with it last."""
 
+    def saw_members(
+        self, instance: InstanceName, remote_ids: Collection[MemberId], sequence: int
+    ) -> None:
+        """These members stood in the bundle of this sequence."""
+
+    def unseen_members(self, instance: InstanceName, *, since: int) -> tuple[LinkedMember, ...]:
+        """The members of an instance who stood in no bundle of this sequence or a later one."""
+
     def reported_versions(self, instance: InstanceName) -> Mapping[RequestId, int]:
         """The requests that an instance shares with us, each with the version that it knows."""
 

@@ -139,8 +139,12 @@ class InstanceOffice:
     ) -> None:
         own, theirs = places.of(self.own.organisation), places.of(organisation)
         is_below = self.own.organisation in theirs and organisation != self.own.organisation
-        is_above = organisation in own and organisation != self.own.organisation
-        if name == self.own.name or not (is_below if side is Side.BELOW else is_above):
+        fits = {
+            Side.BELOW: is_below,
+            Side.ABOVE: organisation in own and organisation != self.own.organisation,
+            Side.SOURCE: self.own.organisation in theirs,
+        }
+        if name == self.own.name or not fits[side]:
             raise IssuerRefusedError(
                 f"instance {name} of {organisation} is not {side} ours, {self.own.name} of {self.own.organisation}",
                 code="instance.wrong-place",

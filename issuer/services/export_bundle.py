@@ -77,6 +77,11 @@ class BundleExport:
         with self.register.writing() as transaction:
             instance = known_instance(transaction, name, lock=True)
             instance.require_enrolled()
+            if instance.side is Side.SOURCE:
+                raise IssuerRefusedError(
+                    f"instance {name} is a member database, which is told nothing",
+                    code="instance.wrong-place",
+                )
             place = Places(transaction.organisations).of(
                 instance.organisation if instance.side is Side.BELOW else self.own.organisation
             )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from issuer.domain.bundle import Bundle, ConflictId
+from issuer.domain.bundle import Bundle, ConflictId, ConflictKind
 from issuer.domain.card_number import CardNumberScheme
 from issuer.domain.decisions import Decision, DecisionId
 from issuer.domain.instances import Instance, Side
@@ -134,7 +134,8 @@ class BundleImport:
     def _demand(
         self, transaction: RegisterTransaction, instance: Instance, actor: Actor, now: datetime
     ) -> None:
-        code = instance.organisation if instance.side is Side.BELOW else self.own.organisation
+        is_above = instance.side is Side.ABOVE
+        code = self.own.organisation if is_above else instance.organisation
         place = Places(transaction.organisations).of(code)
         actor.demand(Right.EXCHANGE_BUNDLES, place=place, now=now)
 
@@ -163,7 +164,7 @@ class BundleImport:
             self.documents.put(document)
         pictures: dict[bytes, PortraitDigest] = {}
         for member in bundle.members:
-            if member.portrait not in pictures:
+            if member.portrait is not None and member.portrait not in pictures:
                 made = self.normaliser.normalise(bundle.attachments[member.portrait])
                 pictures[member.portrait] = self.portraits.put(made.image)
         return pictures
@@ -275,6 +276,11 @@ class _Taking:
         known = self._transaction.exchange.linked_members(
             self._instance.name, [each.member_id for each in self._bundle.members]
         )
+        if self._instance.side is Side.SOURCE and (self._bundle.requests or self._bundle.decisions):
+            raise IssuerRefusedError(
+                f"instance {self._instance.name} is a member database, and states requests",
+                code="bundle.not-theirs",
+            )
         settled: dict[MemberId, MemberId] = {}
         for stated in self._bundle.members:
             taken = taking.take(
@@ -283,7 +289,32 @@ class _Taking:
             self._note("members", taken.outcome, taken.disagreement)
             if taken.member_id is not None:
                 settled[stated.member_id] = taken.member_id
+        self._look_for_gone()
         return settled
+
+    def _look_for_gone(self) -> None:
+        """Who was in no part of a full statement is no member there any more: a person says what became of them."""
+        exchange, name = self._transaction.exchange, self._instance.name
+        exchange.saw_members(
+            name, [each.member_id for each in self._bundle.members], self._bundle.sequence
+        )
+        if not self._bundle.is_full_end or self._bundle.full_since is None:
+            return
+        for link in exchange.unseen_members(name, since=self._bundle.full_since):
+            ours = self._transaction.members.get(link.member_id)
+            self._note(
+                "members",
+                "gone",
+                Disagreement(
+                    kind=ConflictKind.MEMBER,
+                    subject_id=link.remote_id.hex,
+                    member_id=link.member_id,
+                    organisation=ours.statement.organisation_code,
+                    code="bundle.gone",
+                    sentence=f"{name} states all its members, and the member is none of them",
+                    content=b"",
+                ),
+            )
 
     def _take_decisions(self) -> dict[DecisionId, Decision]:
         taking = self._requests()

@@ -26,6 +26,7 @@ from issuer.services.take_requests import RequestTaking
 __all__ = ["ConflictChoice", "ConflictDesk", "Settled"]
 
 _UNSETTLED: Final = "bundle.member-unsettled"
+_GONE: Final = "bundle.gone"
 _SAME_PERSON: Final = frozenset(
     {"bundle.both-changed", "bundle.records-differ", "bundle.recorded-elsewhere"}
 )
@@ -139,10 +140,19 @@ class _Act:
     def settle_member(self, choice: ConflictChoice, reason: str) -> Settled:
         conflict = self._conflict
         self._demand(Right.WRITE_MEMBERS)
+        if conflict.code == _GONE:
+            if choice is ConflictChoice.THEIRS:
+                raise IssuerRefusedError(
+                    "what became of the member is recorded as a change of their standing",
+                    code="conflict.choice",
+                    hint="membercard-issuer members standing; then settle it as ours",
+                )
+            return Settled(conflict=self._close(choice, reason))
         stated = ReadMember.stated_in(conflict.content)
-        read = self._members.read(
-            stated, self._places, {stated.portrait: PortraitDigest(stated.portrait)}
+        pictures = (
+            {} if stated.portrait is None else {stated.portrait: PortraitDigest(stated.portrait)}
         )
+        read = self._members.read(stated, self._places, pictures)
         member_id: MemberId | None = None
         if choice is ConflictChoice.THEIRS:
             is_known = conflict.code in _SAME_PERSON

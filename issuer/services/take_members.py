@@ -50,7 +50,7 @@ class ReadMember:
     remote_id: MemberId
     version: int
     statement: MemberStatement
-    portrait: PortraitDigest
+    portrait: PortraitDigest | None
     portrait_source: PortraitDigest
 
     @property
@@ -66,7 +66,7 @@ class ReadMember:
             member_id=MemberId(uuid.UUID(hex=found["id"])),
             version=found["version"],
             cells=found["cells"],
-            portrait=bytes.fromhex(found["portrait"]),
+            portrait=None if found["portrait"] is None else bytes.fromhex(found["portrait"]),
             portrait_source=bytes.fromhex(found["portrait_source"]),
         )
 
@@ -77,7 +77,7 @@ class ReadMember:
                 "id": self.remote_id.hex,
                 "version": self.version,
                 "cells": self.cells,
-                "portrait": self.portrait.hex(),
+                "portrait": None if self.portrait is None else self.portrait.hex(),
                 "portrait_source": self.portrait_source.hex(),
             },
             sort_keys=True,
@@ -148,7 +148,7 @@ class MemberTaking:
             remote_id=stated.member_id,
             version=stated.version,
             statement=judged.statement,
-            portrait=portraits[stated.portrait],
+            portrait=None if stated.portrait is None else portraits[stated.portrait],
             portrait_source=PortraitDigest(stated.portrait_source),
         )
 
@@ -253,6 +253,12 @@ class MemberTaking:
         return self.instance.is_believed_for(place)
 
     def _record(self, read: ReadMember) -> MemberId:
+        if read.portrait is None:
+            raise IssuerRefusedError(
+                "the member is not known here, and comes without a picture",
+                code="bundle.no-portrait",
+                hint="membercard-issuer members import",
+            )
         known = self.transaction.members.several([read.remote_id])
         member = Member(
             member_id=self.new_member_id() if known else read.remote_id,
@@ -289,12 +295,16 @@ class MemberTaking:
             for column in (_Column.ORGANISATION_CODE, _Column.SERVED_IN)
             if column.value in cells
         }
-        return judge_member_row(
+        judged = judge_member_row(
             ListRow(number=1, cells=row),
             organisations=self.transaction.organisations.around(codes),
             scheme=self.scheme,
             today=self.now.date(),
         )
+        if isinstance(judged, tuple) or _Column.STANDING_SINCE.value in cells:
+            return judged
+        # A list for cards may leave this day out and mean another one; a register that states none means none.
+        return replace(judged, statement=replace(judged.statement, standing_since=None))
 
     def _change(self, ours: Member, read: ReadMember) -> None:
         changes = differences(ours.statement, read.statement)

@@ -45,12 +45,12 @@ from tests.contract.requests_stage import (
 Event, State = RequestEventKind, RequestState
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def exchange(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Exchange]:
     """The commune's register is a file; the province's is a file or a server."""
     url = (
         f"sqlite:///{tmp_path / 'province.sqlite'}"
-        if request.param == "sqlite"
+        if getattr(request, "param", "sqlite") == "sqlite"
         else request.getfixturevalue("postgresql_url")
     )
     province, commune = Database(url), Database(f"sqlite:///{tmp_path / 'commune.sqlite'}")
@@ -64,6 +64,7 @@ def exchange(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Exchang
     commune.close()
 
 
+@pytest.mark.parametrize("exchange", ["sqlite", "postgresql"], indirect=True)
 def test_a_communes_requests_are_decided_by_the_province_and_the_commune_hears_of_it(
     exchange: Exchange,
 ) -> None:

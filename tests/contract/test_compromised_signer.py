@@ -9,7 +9,6 @@ import pytest
 
 from issuer.db.base import Database
 from issuer.db.schema import upgrade
-from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card import CardReference
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Serial
@@ -22,6 +21,7 @@ from issuer.services.request_ports import RequestQuestion
 from issuer.services.revoke_references import CompromisedSigner, CompromiseOutcome, CompromiseStep
 from pki.signed.card_states import CardState
 from tests.contract.cards_stage import CELL, CardsStage, person
+from tests.contract.stock_stage import OfficeStock
 
 FIRST, SECOND = (person(name, Role.DECIDER) for name in ("first", "second"))
 HEADER = "reference,signing_time,digest\n"
@@ -126,8 +126,8 @@ def test_a_card_that_nobody_has_yet_ends_without_a_request_and_can_still_be_dest
     world.take(FIRST, [card])
     [outcome] = world.take(SECOND, [card])
     assert (outcome.step, outcome.is_drafted) == (CompromiseStep.ENDED, False)
-    SqlStockLedger(world.stage.database, world.stage.clock).condemn(
-        Serial((9).to_bytes(10, "big")), code="test", is_destroyed=True
+    OfficeStock(world.stage.database, world.stage.clock).condemn(
+        Serial((9).to_bytes(10, "big")), code="test", is_safe=True
     )
     assert world.take(FIRST, [card])[0].step is CompromiseStep.ENDED_BEFORE
 

@@ -36,12 +36,12 @@ COMPILER = actor("commune-compiler", Role.ENDORSER, at=COMMUNE)
 PREPARES, CONFIRMS = (actor(name, Role.DECIDER, at=COMMUNE) for name in ("thu", "tam"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def exchange(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Exchange]:
     """The commune decides by itself, and gives out numbers that the province handed to it."""
     url = (
         f"sqlite:///{tmp_path / 'province.sqlite'}"
-        if request.param == "sqlite"
+        if getattr(request, "param", "sqlite") == "sqlite"
         else request.getfixturevalue("postgresql_url")
     )
     province, commune = Database(url), Database(f"sqlite:///{tmp_path / 'commune.sqlite'}")
@@ -83,6 +83,7 @@ def decided(office: Office, *numbers: int, number: str = "1-NQ/DU") -> list[Requ
     return requests
 
 
+@pytest.mark.parametrize("exchange", ["sqlite", "postgresql"], indirect=True)
 def test_a_commune_that_decides_gives_out_its_block_and_the_province_keeps_what_was_given_out(
     exchange: Exchange,
 ) -> None:
@@ -138,6 +139,7 @@ def test_a_number_that_an_instance_was_not_given_is_not_taken(exchange: Exchange
     assert province.states() == {}
 
 
+@pytest.mark.parametrize("exchange", ["sqlite", "postgresql"], indirect=True)
 def test_a_set_of_indices_is_given_once_and_drawn_from_alone(exchange: Exchange) -> None:
     commune, province = exchange.commune, exchange.province
     name = commune.own.name

@@ -69,6 +69,7 @@ from issuer.settings import PeopleSettings
 from issuer.storage.document_folder import FolderDocumentStore
 from issuer.storage.number_mark_file import FileNumberMarkStore
 from issuer.uploads.folder_uploads import FolderUploads
+from issuer.uploads.sealed_corrections import SealedCorrections
 
 ORIGIN = "https://console.example"
 PASSWORD = "mật khẩu của cô Lan"
@@ -307,7 +308,13 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         overview=Overviews(browsing=browsing, requests=requests.reading, clock=now),
         scheme=SCHEME,
         operations=operations,
-        imports=Imports(register=register, uploads=uploads, operations=operations),
+        imports=Imports(
+            register=register,
+            uploads=uploads,
+            operations=operations,
+            corrections=SealedCorrections(tmp_path / "corrections", lambda: SEALER, now),
+            clock=now,
+        ),
         doubts=DoubtDesk(
             register=register,
             store=portraits,
