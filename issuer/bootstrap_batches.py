@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from card_layout.profile import load_profile
 from issuer.bootstrap import RegisterHome
-from issuer.bootstrap_keys import KeystoreRandom
+from issuer.bootstrap_keys import open_issuer_keystore
 from issuer.domain.status_allotment import RandomBytes
+from issuer.keystore_random import KeystoreRandom
 from issuer.services.batch_desk import BatchDesk
 from issuer.services.control_batches import BatchControl
 from issuer.services.deliver_batches import BatchDelivery
@@ -45,7 +46,8 @@ def batches_of(opened: RegisterHome, *, random_bytes: RandomBytes | None = None)
         freezing=BatchFreezing(
             desk=desk,
             profile=load_profile(opened.settings.card_profile).name,
-            random_bytes=random_bytes or KeystoreRandom.of_home(opened.home, opened.settings),
+            random_bytes=random_bytes
+            or KeystoreRandom(lambda: open_issuer_keystore(opened.home, opened.settings)),
             marks=FileStatusMarkStore(opened.settings.status_marks_in(opened.home)),
         ),
         reading=ReadingOfBatches(desk=desk),

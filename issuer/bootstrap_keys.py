@@ -1,8 +1,6 @@
 """The issuer's keystore, and the keys that seal what its database must not show."""
 
 import contextlib
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +14,6 @@ from pki.keys.open import open_keystore, read_pin_file
 __all__ = [
     "KEYSTORE_DIRECTORY",
     "IssuerSealers",
-    "KeystoreRandom",
     "derive_card_sealer",
     "derive_cursor_key",
     "derive_register_sealer",
@@ -25,7 +22,6 @@ __all__ = [
     "take_sealers",
 ]
 
-_FETCHED_BYTES = 65_536
 KEYSTORE_DIRECTORY = "keystore"
 """Where the keystore lies within the home directory."""
 
@@ -90,38 +86,6 @@ def take_sealers(home: Path, settings: IssuerSettings) -> IssuerSealers:
         return IssuerSealers(
             register=derive_register_sealer(keystore), cards=derive_card_sealer(keystore)
         )
-
-
-class KeystoreRandom:
-    """Random bytes of the keystore's own generator, fetched many at a time; safe to call from any thread."""
-
-    def __init__(self, fetch: Callable[[int], bytes]) -> None:
-        """``fetch`` asks the keystore; a token answers one long question sooner than many short ones."""
-        self._fetch = fetch
-        self._lock = threading.Lock()
-        self._left = b""
-
-    @classmethod
-    def of_home(cls, home: Path, settings: IssuerSettings) -> "KeystoreRandom":
-        """The keystore is opened when there is something to draw, and closed again."""
-
-        def fetch(count: int) -> bytes:
-            with contextlib.closing(open_issuer_keystore(home, settings)) as keystore:
-                return keystore.random_bytes(count)
-
-        return cls(fetch)
-
-    def __call__(self, count: int) -> bytes:
-        """So many bytes that nobody else gets.
-
-        Raises:
-            IssuerRefusedError, KeystoreError: as ``open_issuer_keystore``.
-        """
-        with self._lock:
-            if len(self._left) < count:
-                self._left = self._fetch(max(count, _FETCHED_BYTES))
-            drawn, self._left = self._left[:count], self._left[count:]
-            return drawn
 
 
 def _derive_sealer(keystore: AgreementKeystore, *, encryption: bytes, digests: bytes) -> Sealer:

@@ -16,6 +16,7 @@ from issuer.bootstrap_production import (
     ProductionHome,
     open_production_office,
 )
+from issuer.cli_card_dossier import card_dossier_app
 from issuer.cli_card_validity import card_validity_app
 from issuer.cli_context import (
     FormatOption,
@@ -52,6 +53,7 @@ cards_app = typer.Typer(
 
 # Without a name of their own, these become commands of the same object.
 cards_app.add_typer(card_validity_app)
+cards_app.add_typer(card_dossier_app)
 
 
 @cards_app.command(

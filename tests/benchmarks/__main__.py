@@ -14,6 +14,7 @@ from tests.benchmarks.importing import measure_importing
 from tests.benchmarks.inspecting import measure_inspecting
 from tests.benchmarks.measure import Announce, Record
 from tests.benchmarks.personalising import measure_personalising
+from tests.benchmarks.publishing_status import measure_publishing
 from tests.benchmarks.signing import measure_signing
 from tests.benchmarks.signing_service import measure_signing_service
 from tests.benchmarks.status_lists import measure_status
@@ -28,6 +29,7 @@ MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
     measure_conversing,
     measure_personalising,
     measure_status,
+    measure_publishing,
     measure_transport,
     measure_signing_service,
     measure_batches,
