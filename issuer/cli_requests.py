@@ -212,7 +212,7 @@ Examples:
   membercard-issuer --home office requests withdraw 5f0c4c7e-0d1b-4b59-9c70-6f1d6f2f3a10 --reason "drafted by mistake"
 """,
 )
-@needs(Right.PROPOSE, by_use_case=True)
+@needs(Right.READ_REQUESTS, by_use_case=True)
 def withdraw_command(
     context: typer.Context,
     request: Annotated[list[str], typer.Argument(help="Identifiers of requests.")],
@@ -220,7 +220,7 @@ def withdraw_command(
     reason: ReasonOption,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Withdraw requests for good, as long as they stand in no decision.
+    """Withdraw requests for good, as long as they stand in no decision; what is decided, by two, as long as there is no card.
 
     The exit status is 1 where a request is refused.
     """
