@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from issuer.api.answering_errors import install_error_handlers
 from issuer.api.authorisation_routes import authorisation_router
 from issuer.api.boundary import Boundary
+from issuer.api.bundle_routes import bundle_router
 from issuer.api.decision_routes import decision_router
 from issuer.api.gate import check_routes
 from issuer.api.history_routes import history_router
@@ -63,6 +64,7 @@ _ROUTERS: Final = (
     report_router,
     stock_router,
     station_router,
+    bundle_router,
     service_router,
     shell_router,
     security_key_router,
@@ -83,6 +85,7 @@ _ROUTERS: Final = (
 )
 _UPLOAD_PATHS: Final = frozenset(
     {
+        "/v1/bundles",
         "/v1/imports",
         "/imports",
         "/v1/decisions",

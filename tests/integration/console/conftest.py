@@ -320,6 +320,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         finding_in_vietnamese=in_vietnamese,
         uploads=uploads,
         stations=None,
+        exchange=None,
         member_template=lambda: b"PK template",
         stock=stock_of(register, clock=now),
         reports=reports,
