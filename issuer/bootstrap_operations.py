@@ -4,30 +4,44 @@ import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from issuer.audit_checkpoints import CheckpointFolder
 from issuer.bootstrap import RegisterHome, open_member_import
 from issuer.bootstrap_jobs import Jobs, jobs_of
+from issuer.bootstrap_keys import take_register_sealer
 from issuer.bootstrap_reports import reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.db.operations import SqlOperationLedger
 from issuer.domain.member_list import MemberColumn
+from issuer.imports.correction import write_correction
 from issuer.imports.open_table import open_laid_out
-from issuer.imports.table import TemplateLayout
+from issuer.imports.table import Table, TemplateLayout
 from issuer.services.audit_office import AuditOffice
 from issuer.services.audit_verification import AuditVerification
 from issuer.services.decision_operations import ConfirmWork, DropWork, TableWork
+from issuer.services.import_members import MemberListSource
+from issuer.services.import_outcome import RowOutcome
 from issuer.services.import_uploads import ImportWork
 from issuer.services.operation_ports import OperationKind
 from issuer.services.operations import OPERATIONS, OperationDesk, OperationWork, Work
 from issuer.services.reports import ReportCounting
 from issuer.services.request_operations import DraftWork, StepWork
 from issuer.uploads.folder_uploads import FolderUploads
+from issuer.uploads.sealed_corrections import SealedCorrections
 
-__all__ = ["CHECKPOINTS", "jobs_of_operations", "operation_desk", "running", "uploads_of"]
+__all__ = [
+    "CHECKPOINTS",
+    "corrections_of",
+    "jobs_of_operations",
+    "operation_desk",
+    "running",
+    "uploads_of",
+]
 
 _UPLOADS: Final = "uploads"
+_CORRECTIONS: Final = "corrections"
 CHECKPOINTS: Final = "audit"
 """The folder of a home where checkpoints and the keys of logs are kept."""
 
@@ -42,6 +56,8 @@ def jobs_of_operations(opened: RegisterHome) -> Jobs:
             uploads=uploads_of(opened),
             open_list=lambda path: open_laid_out(path, layout),
             open_import=lambda directory: open_member_import(opened, directory),
+            write_correction=_write_correction,
+            corrections=corrections_of(opened),
         ),
         OperationKind.DRAFT_REQUESTS: DraftWork(
             register=opened.register, drafting=requests.drafting
@@ -77,6 +93,21 @@ def jobs_of_operations(opened: RegisterHome) -> Jobs:
 def uploads_of(opened: RegisterHome) -> FolderUploads:
     """Where files that came in wait."""
     return FolderUploads(opened.home / _UPLOADS)
+
+
+def corrections_of(opened: RegisterHome) -> SealedCorrections:
+    """Where correction files lie until they are too old; no backup holds them."""
+    return SealedCorrections(
+        opened.home / _CORRECTIONS,
+        lambda: take_register_sealer(opened.home, opened.settings),
+        clock=_now,
+    )
+
+
+def _write_correction(path: Path, source: MemberListSource, outcomes: Iterator[RowOutcome]) -> None:
+    if not isinstance(source, Table):
+        raise TypeError(f"got a list of type {type(source).__name__}, expected a table")
+    write_correction(path, source, outcomes)
 
 
 def operation_desk(opened: RegisterHome, jobs: Jobs) -> OperationDesk:

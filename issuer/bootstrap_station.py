@@ -13,26 +13,35 @@ from issuer.bootstrap_production import ProductionHome, open_production_home
 from issuer.bootstrap_station_exchange import ExchangeRole, centre_of, exchange_keys_of
 from issuer.db.local_job_seal import LocalJobSeal
 from issuer.db.station_desk import SqlProductionLink
+from issuer.domain.batch import BatchId
 from issuer.domain.production_events import StationName, parse_station_name
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.personalisation.chip_keys import KeystoreThread, MasterKeyChipKeys
 from issuer.personalisation.dialects import dialect_of, quality_control_of
+from issuer.services.print_ports import PrintQueue
 from issuer.services.production_ports import ChipKeys
 from issuer.services.station import Station, StationEvent, StationTiming
-from issuer.services.station_ports import BatchId, JobSeal, ProductionLink
+from issuer.services.station_ports import JobSeal, ProductionLink
 from issuer.services.visit_chip import StationTask, Workbench
 from issuer.stations.bundles import BundleProductionLink, StationBundles
+from issuer.stations.controls import StationControls
 from issuer.stations.day import StationDay
 from issuer.stations.https_transport import https_transport
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
+from issuer.stations.print_folder import FolderPrintQueue
 from issuer.stations.remote_link import RemoteProductionLink
+from pki.bounded_files import read_bounded
+from pki.certificates.profile import ProfileKind
+from pki.certificates.service_certificates import check_service_certificate
 
 __all__ = ["JOURNAL_DIRECTORY", "OpenedStation", "open_journal", "open_station"]
 
 JOURNAL_DIRECTORY: Final = "stations"
 """Where the journals of stations lie within the home directory."""
+
+_MAX_CERTIFICATE_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +65,24 @@ class OpenedStation:
         """The keystore of its home."""
         return self.production.keystore
 
+    def prints(self) -> PrintQueue | None:
+        """Where jobs of finished cards go; ``None`` where the settings name no folder.
+
+        Raises:
+            PkiError: the printer's certificate cannot be read, or is none.
+        """
+        settings = self.production.opened.settings.station
+        if settings.print_folder is None or settings.printer_certificate is None:
+            return None
+        home = self.production.opened.home
+        der = read_bounded(home / settings.printer_certificate, _MAX_CERTIFICATE_BYTES)
+        check_service_certificate(der, kind=ProfileKind.STATION)
+        return FolderPrintQueue(directory=home / settings.print_folder, certificate=der)
+
+    def controls(self) -> StationControls:
+        """What its operator does beside putting chips in."""
+        return StationControls(journal=self.journal, ledger=self.ledger, prints=self.prints())
+
     def bundles(self) -> StationBundles:
         """The use case of a station whose messages are carried.
 
@@ -77,6 +104,10 @@ class OpenedStation:
             centre=centre_of(home),
             clock=_now,
         )
+
+    def waiting(self) -> int:
+        """How many events the centre has not."""
+        return self.journal.head.sequence - self.journal.handed_in
 
     def day(self) -> StationDay:
         """The use case that closes its day."""
@@ -107,6 +138,7 @@ class OpenedStation:
                 quality_control=quality_control_of(self.profile),
                 trust_points=self.production.trust_points(),
                 clock=_now,
+                prints=self.prints(),
             ),
             [open_reader(name) for name in reader_names],
             timing=StationTiming(patience=patience),
@@ -123,7 +155,6 @@ def open_station(
     account: AccountName,
     name: StationName | None = None,
     batch: BatchId | None = None,
-    on_link: Callable[[str | None], None] = lambda _code: None,
     allow_development_cards: bool = False,
 ) -> Iterator[OpenedStation]:
     """The station of a home directory; journal, database and keystore are closed at the end.
@@ -141,7 +172,7 @@ def open_station(
                 name=station,
                 account=account,
                 journal=journal,
-                ledger=JournalStationLedger(journal, link, seal, batch=batch, on_link=on_link),
+                ledger=JournalStationLedger(journal, link, seal, batch=batch),
                 link=link,
             )
 

@@ -12,6 +12,7 @@ import typer
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
+    command_context,
     print_json,
     standard_output,
 )
@@ -20,6 +21,8 @@ from issuer.cli_rights import needs
 from issuer.cli_station_bundle import bundle_app
 from issuer.cli_station_day import station_day_app
 from issuer.cli_station_home import opened_station
+from issuer.cli_station_operator import OperatorDesk
+from issuer.domain.batch import parse_batch_id
 from issuer.domain.rights import Right
 from issuer.services.station import StationEvent, StationReport
 from issuer.services.visit_chip import StationTask, VisitResult
@@ -152,6 +155,9 @@ def run_command(
     reader: ReaderOption,
     count: CountOption = None,
     timeout: TimeoutOption = None,
+    batch: Annotated[
+        str | None, typer.Option(help="Make cards of this batch only: its identifier.")
+    ] = None,
     keys: KeysOption = None,
     key_batch: Annotated[
         str | None,
@@ -168,19 +174,22 @@ def run_command(
     """
     files, sealed_batch = _sealed(keys, key_batch)
     names = tuple(dict.fromkeys(reader))
-    with (
-        opened_station(context) as opened,
-        _display(names, count=count, output_format=output_format) as on_event,
-    ):
-        station = opened.station(
-            names,
-            count=count,
-            patience=timeout,
-            on_event=on_event,
-            chip_keys=opened.production.sealed_keys(files, batch=sealed_batch) if files else None,
-        )
-        report = station.run()
-        waiting = opened.journal.head.sequence - opened.journal.handed_in
+    of_batch = None if batch is None else parse_batch_id(batch)
+    with opened_station(context, batch=of_batch) as opened:
+        desk = OperatorDesk(controls=opened.controls(), names=names, waiting=opened.waiting)
+        with desk.display(is_silent=output_format is OutputFormat.JSON) as on_event:
+            station = opened.station(
+                names,
+                count=count,
+                patience=timeout,
+                on_event=on_event,
+                chip_keys=opened.production.sealed_keys(files, batch=sealed_batch)
+                if files
+                else None,
+            )
+            desk.station = station
+            report = station.run()
+        waiting = opened.waiting()
     _conclude(StationTask.RUN, report, count=count, output_format=output_format, waiting=waiting)
     status = _exit_status(report, count)
     if status:
@@ -209,6 +218,7 @@ def _run(
             count=count,
             patience=timeout,
             on_event=on_event,
+            account=command_context(context).actor.account,
             chip_keys=home.sealed_keys(files, batch=batch) if files else None,
         )
         report = station.run()

@@ -20,8 +20,6 @@ from issuer.domain.rights import Right
 
 __all__ = ["station_day_app"]
 
-_REJECTED = "card.rejected-by-operator"
-
 station_day_app = typer.Typer(rich_markup_mode=None)
 
 
@@ -80,7 +78,7 @@ def hand_in_command(
     """Tell the centre what it does not know yet."""
     with opened_station(context) as opened:
         has_all = opened.ledger.hand_in()
-        waiting = opened.journal.head.sequence - opened.journal.handed_in
+        waiting = opened.waiting()
         rejections = opened.journal.rejections()
     if output_format is OutputFormat.JSON:
         print_json(
@@ -125,9 +123,30 @@ def reject_command(
     It has to be destroyed before witnesses.
     """
     with opened_station(context) as opened:
-        opened.ledger.condemn(parse_serial(serial), code=_REJECTED, detail=reason)
+        opened.controls().reject(parse_serial(serial), reason=reason)
         opened.ledger.hand_in()
     standard_output().print("The chip is condemned. Put it aside to be destroyed.")
+
+
+@station_day_app.command(
+    "print-again",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office station print-again 00000000000000000001
+""",
+)
+@needs(Right.PRODUCE_CARDS)
+def print_again_command(
+    context: typer.Context,
+    serial: Annotated[
+        str, typer.Argument(metavar="SERIAL", help="The chip's serial: 20 hexadecimal digits.")
+    ],
+) -> None:
+    """Hand the print job of a card that was finished today to the printer once more."""
+    with opened_station(context) as opened:
+        copy = opened.controls().print_again(parse_serial(serial))
+        opened.ledger.hand_in()
+    standard_output().print(f"Copy {copy} is handed over.")
 
 
 @station_day_app.command(

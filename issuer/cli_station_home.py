@@ -1,24 +1,24 @@
 """The station of a home directory as commands open it: worked at by whoever runs the command."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import typer
 
 from issuer.bootstrap_station import OpenedStation, open_station
 from issuer.cli_context import command_context
+from issuer.domain.batch import BatchId
 
 __all__ = ["opened_station"]
 
 
 def opened_station(
-    context: typer.Context, *, on_link: Callable[[str | None], None] = lambda _code: None
+    context: typer.Context, *, batch: BatchId | None = None
 ) -> AbstractContextManager[OpenedStation]:
     """See ``open_station``."""
     command = command_context(context)
     return open_station(
         command.home,
         account=command.actor.account,
-        on_link=on_link,
+        batch=batch,
         allow_development_cards=command.allow_development_cards,
     )

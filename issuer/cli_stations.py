@@ -21,6 +21,7 @@ from issuer.cli_context import (
 )
 from issuer.cli_production_home import opened_production
 from issuer.cli_rights import needs
+from issuer.domain.batch import parse_batch_id
 from issuer.domain.card import CardState
 from issuer.domain.chip import ChipState, Serial, parse_serial
 from issuer.domain.production_events import parse_station_name
@@ -226,6 +227,9 @@ def order_command(
     is_signed: Annotated[
         bool, typer.Option("--signed", help="The chips of signed cards that no station has begun.")
     ] = False,
+    batch: Annotated[
+        str | None, typer.Option(help="With --signed, of this batch only: its identifier.")
+    ] = None,
     chips: Annotated[
         Path | None, typer.Option(help="These chips: csv with a column serial.")
     ] = None,
@@ -236,6 +240,7 @@ def order_command(
     From then on these chips are the station's, until its day is closed.
     """
     station = parse_station_name(name)
+    of_batch = None if batch is None else parse_batch_id(batch)
     wanted = dict.fromkeys(() if chips is None else _serials_of(chips))
     with open_production_office(command_context(context).home) as office:
         records = office.stock.chips()
@@ -243,7 +248,10 @@ def order_command(
     ready = [
         record.chip.serial
         for record in records
-        if is_signed and record.card is not None and record.card.state is CardState.SIGNED
+        if is_signed
+        and record.card is not None
+        and record.card.state is CardState.SIGNED
+        and of_batch in (None, record.card.batch_id)
     ]
     blank = [
         record.chip.serial

@@ -144,6 +144,15 @@ class StationSettings(BaseModel):
     link: Literal["process", "api", "bundle"] = "process"
     api_url: str | None = None
     api_authorities: Path | None = None
+    # Where jobs of finished cards go, each sealed to this certificate; both paths are looked for from the home.
+    print_folder: Path | None = None
+    printer_certificate: Path | None = None
+
+    @model_validator(mode="after")
+    def _printer_with_certificate(self) -> Self:
+        if (self.print_folder is None) != (self.printer_certificate is None):
+            raise ValueError("print_folder and printer_certificate belong together")
+        return self
 
     @model_validator(mode="after")
     def _address_of_api(self) -> Self:

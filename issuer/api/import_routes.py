@@ -29,6 +29,7 @@ __all__ = [
     "ImportNumberPath",
     "Importer",
     "begin_import",
+    "correction_of",
     "findings_of",
     "import_router",
     "report_of",
@@ -38,6 +39,7 @@ __all__ = [
 import_router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
 _FILES: Final = "multipart/form-data"
+_WORKBOOK: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MAX_FILES: Final = 5000
 _MAX_FIELDS: Final = 4
 _REPORT_COLUMNS: Final = ("row", "result", "column", "code", "reason")
@@ -206,6 +208,19 @@ def report_of(services: ApiServices, caller: Caller, number: int) -> StreamingRe
     )
 
 
+def correction_of(services: ApiServices, caller: Caller, number: int) -> Response:
+    """The rows of one's own list that were not taken, as a workbook; the audit trail keeps who had it.
+
+    Raises:
+        IssuerRefusedError: ``import.unknown``, ``correction.gone``.
+    """
+    return Response(
+        services.imports.correction(ImportNumber(number), actor=caller.actor),
+        media_type=_WORKBOOK,
+        headers={"Content-Disposition": f'attachment; filename="correction-{number}.xlsx"'},
+    )
+
+
 def _documents(row: RowOutcome) -> Iterator[FindingDocument]:
     for each in row.findings:
         yield FindingDocument(
@@ -284,3 +299,14 @@ def download_report(
 ) -> StreamingResponse:
     """Row, result, column, code, reason; nobody's data."""
     return report_of(services, caller, number)
+
+
+@import_router.get(
+    "/{number}/correction",
+    summary="The rows that were not taken, for the committee to correct",
+    response_class=Response,
+    responses={200: {"content": {_WORKBOOK: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def download_correction(number: ImportNumberPath, services: Services, caller: Importer) -> Response:
+    """One's own list as a workbook, with what is wrong in each row; it is kept sealed for two weeks."""
+    return correction_of(services, caller, number)

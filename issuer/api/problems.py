@@ -74,6 +74,7 @@ CODE_STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "decision.unknown": HTTPStatus.NOT_FOUND,
     "authorisation.malformed": HTTPStatus.UNPROCESSABLE_ENTITY,
     "authorisation.none-written": HTTPStatus.NOT_FOUND,
+    "correction.gone": HTTPStatus.NOT_FOUND,
     "operation.unknown": HTTPStatus.NOT_FOUND,
     "idempotency.key-reused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "idempotency.outcome-unknown": HTTPStatus.CONFLICT,

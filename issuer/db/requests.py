@@ -14,16 +14,16 @@ from issuer.db.import_tables import ImportRowRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below
 from issuer.db.organisations import OrganisationRow
+from issuer.db.production_tables import CardRow
+from issuer.db.request_rows import candidate_of, event_values, request_of, request_values
 from issuer.db.request_tables import DecisionRequestRow, DecisionRow, RequestEventRow, RequestRow
-from issuer.domain.card_number import CardNumber
+from issuer.domain.card import CardState
 from issuer.domain.decisions import DecisionId, DecisionState
 from issuer.domain.eligibility import Candidate
-from issuer.domain.member import MemberId, PortraitDigest, Standing
-from issuer.domain.organisation import OrganisationCode
+from issuer.domain.member import MemberId
 from issuer.domain.requests import (
     LIVE_STATES,
     CardRequest,
-    ReissueReason,
     RequestEvent,
     RequestEventKind,
     RequestId,
@@ -75,7 +75,7 @@ class SqlRequestRepository:
             earlier = self._earlier_cards(part)
             doubts = self._open_doubts(part)
             for row, code in rows:
-                found[MemberId(row.id)] = _candidate(
+                found[MemberId(row.id)] = candidate_of(
                     row,
                     code,
                     live=live.get(row.id),
@@ -98,9 +98,9 @@ class SqlRequestRepository:
         )
         self._insert(
             sa.insert(RequestRow),
-            [_values(step.request, ids[step.request.organisation_code]) for step in steps],
+            [request_values(step.request, ids[step.request.organisation_code]) for step in steps],
         )
-        self._insert(sa.insert(RequestEventRow), [_event_values(step) for step in steps])
+        self._insert(sa.insert(RequestEventRow), [event_values(step) for step in steps])
 
     def get(self, request_id: RequestId) -> CardRequest:
         """See ``RequestRepository.get``."""
@@ -109,7 +109,7 @@ class SqlRequestRepository:
             raise IssuerRefusedError(
                 f"request {request_id} is not in the register", code="request.unknown"
             )
-        return _request(*row)
+        return request_of(*row)
 
     def known(self, request_ids: Collection[RequestId]) -> Mapping[RequestId, CardRequest]:
         """See ``RequestRepository.known``."""
@@ -154,7 +154,7 @@ class SqlRequestRepository:
                     f"request {step.request.request_id} was changed by somebody else",
                     code="request.changed-meanwhile",
                 )
-        self._insert(sa.insert(RequestEventRow), [_event_values(step) for step in steps])
+        self._insert(sa.insert(RequestEventRow), [event_values(step) for step in steps])
 
     def time_lines(
         self, request_ids: Collection[RequestId]
@@ -195,7 +195,7 @@ class SqlRequestRepository:
                 )
             )
         rows = self._session.execute(query).all()
-        requests = tuple(_request(row, code) for row, code in rows[:limit])
+        requests = tuple(request_of(row, code) for row, code in rows[:limit])
         if len(rows) <= limit:
             return RequestPage(requests=requests, end=None)
         last = requests[-1]
@@ -219,6 +219,18 @@ class SqlRequestRepository:
             sa.select(RequestRow.kind, sa.func.count()).group_by(RequestRow.kind), question
         )
         return {RequestKind(kind): count for kind, count in self._session.execute(query)}
+
+    def with_cards(self, request_ids: Collection[RequestId]) -> frozenset[RequestId]:
+        """See ``RequestRepository.with_cards``."""
+        found: set[RequestId] = set()
+        for part in _parts(sorted(set(request_ids))):
+            rows = self._session.scalars(
+                sa.select(CardRow.request_id).where(
+                    CardRow.request_id.in_(part), CardRow.state != CardState.CONDEMNED.value
+                )
+            )
+            found.update(RequestId(each) for each in rows)
+        return frozenset(found)
 
     def someone_took(
         self, account: AccountName, kinds: Collection[RequestEventKind], decision_id: DecisionId
@@ -266,7 +278,7 @@ class SqlRequestRepository:
             rows = self._session.execute(
                 query.where(RequestRow.id.in_(part)).execution_options(populate_existing=True)
             )
-            found.update((RequestId(row.id), _request(row, code)) for row, code in rows)
+            found.update((RequestId(row.id), request_of(row, code)) for row, code in rows)
         return found
 
     def _live_requests(self, member_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
@@ -379,68 +391,3 @@ def _narrowed(query: _Query, question: RequestQuestion) -> _Query:
             )
         )
     return query
-
-
-def _candidate(
-    row: MemberRow,
-    code: str,
-    *,
-    live: uuid.UUID | None,
-    earlier: Sequence[str],
-    open_doubts: int,
-) -> Candidate:
-    # The cards of decisions here are younger than the one that the member held when they were recorded.
-    numbers = [*earlier, *([row.earlier_card_number] if row.earlier_card_number else [])]
-    return Candidate(
-        member_id=MemberId(row.id),
-        organisation_code=OrganisationCode(code),
-        standing=Standing(row.standing),
-        recognised_on=row.recognition_date,
-        portrait=PortraitDigest(row.portrait),
-        held_card_number=CardNumber(numbers[0]) if numbers else None,
-        cards_before=len(numbers),
-        open_doubts=open_doubts,
-        live_request=None if live is None else RequestId(live),
-    )
-
-
-def _request(row: RequestRow, code: str) -> CardRequest:
-    return CardRequest(
-        request_id=RequestId(row.id),
-        member_id=MemberId(row.member_id),
-        organisation_code=OrganisationCode(code),
-        kind=RequestKind(row.kind),
-        reason=None if row.reason is None else ReissueReason(row.reason),
-        ordinal=row.ordinal,
-        state=RequestState(row.state),
-        version=row.version,
-        created_at=row.created_at,
-        card_number=None if row.card_number is None else CardNumber(row.card_number),
-        held_by=row.held_by,
-    )
-
-
-def _values(request: CardRequest, organisation_id: uuid.UUID) -> dict[str, object]:
-    return {
-        "id": request.request_id,
-        "member_id": request.member_id,
-        "organisation_id": organisation_id,
-        "kind": request.kind.value,
-        "reason": None if request.reason is None else request.reason.value,
-        "ordinal": request.ordinal,
-        "state": request.state.value,
-        "version": request.version,
-        "created_at": request.created_at,
-        "card_number": request.card_number,
-        "held_by": request.held_by,
-    }
-
-
-def _event_values(step: RequestStep) -> dict[str, object]:
-    return {
-        "request_id": step.request.request_id,
-        "at": step.event.at,
-        "account": step.event.account,
-        "kind": step.event.kind.value,
-        "remark": step.event.remark,
-    }

@@ -1,7 +1,7 @@
 """The centre's side of stations in the database: chips are given out, events are taken in order, days are closed."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -24,6 +24,7 @@ from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
 from issuer.domain.audit import AuditRecord, AuditSubject
+from issuer.domain.batch import BatchId
 from issuer.domain.card import UNFINISHED_STATES, CardEvent, CardReference, CardState
 from issuer.domain.chip import ChipEvent, ChipState, Serial
 from issuer.domain.production_errors import TransitionError
@@ -40,7 +41,6 @@ from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.production_ports import Clock
 from issuer.services.station_ports import (
-    BatchId,
     ClaimedChip,
     DayRecord,
     HandInReceipt,
@@ -79,7 +79,6 @@ class SqlProductionLink:
         *,
         station: StationName,
         seal: JobSeal,
-        batch_of: Callable[[CardRow], BatchId | None] = lambda _card: None,
         is_elsewhere: bool = False,
     ) -> None:
         """``is_elsewhere``: the station signs what it says, and is known by its certificates."""
@@ -88,7 +87,6 @@ class SqlProductionLink:
         self._sealer = sealer
         self._station = station
         self._seal = seal
-        self._batch_of = batch_of
         self._is_elsewhere = is_elsewhere
 
     @property
@@ -116,7 +114,7 @@ class SqlProductionLink:
                     code="station.claimed-elsewhere",
                 )
             record = record_of(chip, card)
-            own_batch = None if card is None else self._batch_of(card)
+            own_batch = None if record.card is None else record.card.batch_id
             if not _has_work(chip, card):
                 return ClaimedChip(record=record, is_claimed=False, batch=own_batch)
             if batch is not None and card is not None and own_batch != batch:

@@ -6,7 +6,8 @@
       │                  sent back            the decision is dropped
     returned <───────────────┘
 
-A request is withdrawn from any state before it is tabled. Each step is one event of its time line, with who took
+A request is withdrawn from any state before it is tabled; one that is decided and has no card yet, by two people who
+decide, one after the other. Each step is one event of its time line, with who took
 it; whatever is not in the table below cannot happen.
 """
 
@@ -101,6 +102,8 @@ class RequestEventKind(enum.StrEnum):
     FULFILLED = "fulfilled"
     SENT_BACK = "sent-back"
     WITHDRAWN = "withdrawn"
+    WITHDRAWAL_ASKED = "withdrawal-asked"
+    """The first of two said that what was decided is not wanted any more."""
 
 
 TRANSITIONS: Final[Mapping[tuple[RequestState, RequestEventKind], RequestState]] = {
@@ -120,6 +123,8 @@ TRANSITIONS: Final[Mapping[tuple[RequestState, RequestEventKind], RequestState]]
     (RequestState.PROPOSED, RequestEventKind.WITHDRAWN): RequestState.WITHDRAWN,
     (RequestState.ENDORSED, RequestEventKind.WITHDRAWN): RequestState.WITHDRAWN,
     (RequestState.COMPILED, RequestEventKind.WITHDRAWN): RequestState.WITHDRAWN,
+    (RequestState.DECIDED, RequestEventKind.WITHDRAWAL_ASKED): RequestState.DECIDED,
+    (RequestState.DECIDED, RequestEventKind.WITHDRAWN): RequestState.WITHDRAWN,
 }
 """The only steps that there are."""
 
@@ -139,7 +144,11 @@ _RIGHT_OF_EVENT: Final[Mapping[RequestEventKind, Right]] = {
     RequestEventKind.DECIDED: Right.DECIDE,
     RequestEventKind.FULFILLED: Right.HAND_OVER_CARDS,
     RequestEventKind.WITHDRAWN: Right.PROPOSE,
+    RequestEventKind.WITHDRAWAL_ASKED: Right.DECIDE,
 }
+_TAKES_BACK_A_DECISION: Final = frozenset(
+    {RequestEventKind.WITHDRAWAL_ASKED, RequestEventKind.WITHDRAWN}
+)
 _RIGHT_TO_SEND_BACK: Final[Mapping[RequestState, Right]] = {
     RequestState.PROPOSED: Right.ENDORSE,
     RequestState.ENDORSED: Right.COMPILE,
@@ -219,7 +228,13 @@ class CardRequest:
                 f"the request was handed over to instance {self.held_by}, so it cannot be {kind} here",
                 code="request.elsewhere",
             )
-        return replace(self, state=next_request_state(self.state, kind), version=self.version + 1)
+        state = next_request_state(self.state, kind)
+        return replace(
+            self,
+            state=state,
+            version=self.version + 1,
+            card_number=self.card_number if state in NUMBERED_STATES else None,
+        )
 
 
 def next_request_state(state: RequestState, kind: RequestEventKind) -> RequestState:
@@ -242,6 +257,8 @@ def right_for(state: RequestState, kind: RequestEventKind) -> Right:
     Raises:
         IssuerRefusedError: nobody sends back from this state (``request.wrong-state``).
     """
+    if state is RequestState.DECIDED and kind in _TAKES_BACK_A_DECISION:
+        return Right.DECIDE
     if kind is not RequestEventKind.SENT_BACK:
         return _RIGHT_OF_EVENT[kind]
     try:

@@ -4,9 +4,11 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerRefusedError
 from issuer.services.import_members import ImportProgress, MemberImport, MemberListSource
@@ -16,7 +18,7 @@ from issuer.services.operation_actor import actor_of_today
 from issuer.services.operation_ports import Operation, OperationKind
 from issuer.services.operations import OperationDesk, Progress
 from issuer.services.register_ports import Register
-from issuer.services.upload_ports import UploadId, Uploads
+from issuer.services.upload_ports import Corrections, UploadId, Uploads
 
 __all__ = ["IMPORT_NUMBER", "ImportWork", "Imports"]
 
@@ -24,6 +26,7 @@ IMPORT_NUMBER: Final = "import"
 """Among the counts of an operation: which import it was."""
 
 _UPLOAD: Final = "upload"
+_CORRECTION: Final = "correction.xlsx"
 _SHOWN: Final = frozenset({RowResult.REFUSED, RowResult.QUESTIONABLE})
 
 
@@ -34,6 +37,8 @@ class Imports:
     register: Register
     uploads: Uploads
     operations: OperationDesk
+    corrections: Corrections
+    clock: Callable[[], datetime]
 
     def begin(self, upload_id: UploadId, *, actor: Actor) -> Operation:
         """Have an upload imported; the rows' own organisations are judged when they are taken.
@@ -78,6 +83,35 @@ class Imports:
             )
             yield from itertools.islice(found, limit)
 
+    def has_correction(self, number: ImportNumber, *, actor: Actor) -> bool:
+        """Whether one's own import has a file of rows to put right.
+
+        Raises:
+            IssuerRefusedError: ``import.unknown``.
+        """
+        self.show(number, actor=actor)
+        return self.corrections.has(number)
+
+    def correction(self, number: ImportNumber, *, actor: Actor) -> bytes:
+        """The rows of one's own list that were not taken, with what is wrong (xlsx); the audit trail keeps who had it.
+
+        Raises:
+            IssuerRefusedError: ``import.unknown``; there is none, or it is gone (``correction.gone``).
+        """
+        self.show(number, actor=actor)
+        content = self.corrections.get(number)
+        with self.register.writing() as transaction:
+            transaction.audit.append(
+                AuditRecord(
+                    at=self.clock(),
+                    account=actor.account,
+                    action="import.correction-downloaded",
+                    subject=AuditSubject.IMPORT,
+                    subject_id=str(number),
+                )
+            )
+        return content
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportWork:
@@ -88,12 +122,16 @@ class ImportWork:
         uploads: the files.
         open_list: judges a list as a whole.
         open_import: the use case that imports, with portraits from a directory.
+        write_correction: writes the rows that were not taken to a file.
+        corrections: where that file lies for a while.
     """
 
     register: Register
     uploads: Uploads
     open_list: Callable[[Path], AbstractContextManager[MemberListSource]]
     open_import: Callable[[Path], AbstractContextManager[MemberImport]]
+    write_correction: Callable[[Path, MemberListSource, Iterator[RowOutcome]], object]
+    corrections: Corrections
 
     def __call__(self, operation: Operation, progress: Progress) -> Mapping[str, int]:
         """Import the list, or go on where an earlier attempt broke off; the files are taken away at the end."""
@@ -110,6 +148,11 @@ class ImportWork:
                 self.open_import(stored.portraits) as importing,
             ):
                 record = importing.run(source, actor=actor, progress=tell)
+                if record.summary.refused or record.summary.questionable:
+                    # It lies beside the list itself until it is sealed, and goes with it.
+                    path = stored.list_file.with_name(_CORRECTION)
+                    self.write_correction(path, source, importing.outcomes(record))
+                    self.corrections.keep(record.number, path)
         finally:
             # A process that is killed leaves them for the next attempt.
             self.uploads.remove(upload_id)

@@ -1,6 +1,6 @@
 """Use case: take requests one step on, or back: propose, endorse, compile, send back, withdraw."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,7 +18,7 @@ from issuer.domain.requests import (
     right_for,
     steps_taken_by,
 )
-from issuer.domain.rights import Actor, Place, Right
+from issuer.domain.rights import Actor, Place, Right, two_different_people
 from issuer.errors import ConflictError, IssuerError, IssuerRefusedError
 from issuer.services.places import Places
 from issuer.services.register_ports import PortraitStore, Register, RegisterTransaction
@@ -67,6 +67,8 @@ _AT_DECIDING_COMMITTEE: Final = frozenset(
         (RequestState.ENDORSED, RequestEventKind.SENT_BACK),
         (RequestState.COMPILED, RequestEventKind.SENT_BACK),
         (RequestState.COMPILED, RequestEventKind.TABLED),
+        (RequestState.DECIDED, RequestEventKind.WITHDRAWAL_ASKED),
+        (RequestState.DECIDED, RequestEventKind.WITHDRAWN),
     }
 )
 """What is done by the deciding committee's people, and not by those below it."""
@@ -180,6 +182,11 @@ class _Chunk:
             if self._step is RequestEventKind.PROPOSED
             else {}
         )
+        with_cards = (
+            self._transaction.requests.with_cards(list(requests))
+            if self._step is RequestEventKind.WITHDRAWN
+            else frozenset()
+        )
         outcomes: list[RequestOutcome] = []
         steps: list[RequestStep] = []
         for request_id in request_ids:
@@ -187,22 +194,25 @@ class _Chunk:
             if request is None:
                 outcomes.append(unknown_request(request_id))
                 continue
+            step = self._step
             try:
                 place = self._places.of(request.organisation_code)
                 if request.state in _STATES_AFTER[self._step]:
                     self._actor.demand(Right.READ_REQUESTS, place=place, now=self._now)
                     outcomes.append(unchanged(request))
                     continue
+                if step is RequestEventKind.WITHDRAWN and request.state is RequestState.DECIDED:
+                    step = self._take_back(request, lines[request_id], with_cards)
                 require_right(
                     self._actor,
                     request,
-                    self._step,
+                    step,
                     place=place,
                     policy=self._policy,
                     now=self._now,
                 )
                 require_version(request, versions.get(request_id))
-                after = request.after(self._step)
+                after = request.after(step)
                 self._policy.keep_apart(
                     self._actor.account,
                     self._step,
@@ -216,7 +226,7 @@ class _Chunk:
                 outcomes.append(refused(request, error))
             else:
                 event = RequestEvent(
-                    at=self._now, account=self._actor.account, kind=self._step, remark=remark
+                    at=self._now, account=self._actor.account, kind=step, remark=remark
                 )
                 steps.append(RequestStep(request=after, event=event))
                 outcomes.append(taken(after))
@@ -224,6 +234,22 @@ class _Chunk:
         for each in steps:
             self._transaction.audit.append(request_record(each))
         return outcomes
+
+    def _take_back(
+        self, request: CardRequest, line: Sequence[RequestEvent], with_cards: Collection[RequestId]
+    ) -> RequestEventKind:
+        """What is decided is withdrawn by two: the first asks for it, the second does it."""
+        if request.request_id in with_cards:
+            raise IssuerRefusedError(
+                "a card is being made for the request", code="request.has-card",
+                hint="condemn the card first",
+            )  # fmt: skip
+        if line[-1].kind is not RequestEventKind.WITHDRAWAL_ASKED:
+            return RequestEventKind.WITHDRAWAL_ASKED
+        two_different_people(
+            line[-1].account, self._actor.account, act="to withdraw what was decided"
+        )
+        return RequestEventKind.WITHDRAWN
 
 
 def is_taken_by_deciding_committee(state: RequestState, step: RequestEventKind) -> bool:

@@ -231,7 +231,8 @@ class ReadingOfRequests:
                 time_line=time_line,
                 decision=None if decision_id is None else transaction.decisions.get(decision_id),
                 findings=_findings(request, candidate, now),
-                steps=self._steps(request, actor, place, time_line),
+                steps=self._steps(request, actor, place, time_line)
+                - _not_withdrawn(transaction, request, actor, time_line),
             )
 
     def eligibility(
@@ -333,6 +334,23 @@ class ReadingOfRequests:
         return tuple(
             RequestLine(request=each, member=known.get(each.member_id)) for each in requests
         )
+
+
+def _not_withdrawn(
+    transaction: RegisterTransaction,
+    request: CardRequest,
+    actor: Actor,
+    time_line: tuple[RequestEvent, ...],
+) -> frozenset[RequestEventKind]:
+    """What is decided is not withdrawn by whoever asked for it, nor while there is a card."""
+    is_asked_by_them = (
+        time_line[-1].kind is RequestEventKind.WITHDRAWAL_ASKED
+        and time_line[-1].account == actor.account
+    )
+    is_barred = request.state is RequestState.DECIDED and (
+        is_asked_by_them or transaction.requests.with_cards([request.request_id])
+    )
+    return frozenset({RequestEventKind.WITHDRAWN} if is_barred else ())
 
 
 def _findings(

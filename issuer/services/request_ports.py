@@ -142,6 +142,9 @@ class RequestRepository(Protocol):
     def count_by_kind(self, question: RequestQuestion) -> Mapping[RequestKind, int]:
         """How many there are of each kind; kinds without any are left out."""
 
+    def with_cards(self, request_ids: Collection[RequestId]) -> frozenset[RequestId]:
+        """Those of these requests for which a card is made, or was, that is not condemned."""
+
     def someone_took(
         self, account: AccountName, kinds: Collection[RequestEventKind], decision_id: DecisionId
     ) -> RequestId | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from card_layout.atr import read_life_cycle
 from card_layout.errors import CardDataError, NoCardError, TransportError
 from card_layout.transport.connection import CardConnection, CardReader
+from issuer.domain.chip import Serial
 from issuer.services.visit_chip import Visit, VisitOutcome, VisitResult, Workbench
 
 __all__ = [
@@ -118,6 +119,26 @@ class Station:
         self._display_lock = threading.Lock()
         self._progress = _Progress()
         self._is_stopping = False
+        self._is_suspended = False
+        self._last_done: dict[str, Serial] = {}
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether no worker begins a chip."""
+        return self._is_suspended
+
+    def suspend(self) -> None:
+        """Let every worker finish the chip that it has in hand, and wait."""
+        self._is_suspended = True
+
+    def resume(self) -> None:
+        """Let the workers go on."""
+        self._is_suspended = False
+
+    def last_done(self, reader: int) -> Serial | None:
+        """The chip that was done last on a reader, which counts from 0; ``None`` where there is none."""
+        with self._lock:
+            return self._last_done.get(self._readers[reader].name)
 
     def stop(self) -> None:
         """Let every worker finish the chip that it has in hand, and begin no other."""
@@ -169,6 +190,8 @@ class Station:
             self._progress.in_progress -= 1
             self._progress.done += outcome.result is VisitResult.DONE
             self._progress.outcomes.append(outcome)
+            if outcome.result is VisitResult.DONE and outcome.serial is not None:
+                self._last_done[reader] = outcome.serial
         self._something_happened.set()
         self._show(
             StationEvent(
@@ -277,7 +300,10 @@ class _Worker:
 
     def _next_visit(self) -> VisitOutcome | None:
         """A visit where there is a chip to begin; else a short wait and ``None``."""
-        if self._is_chip_present() and self._station.take_ticket():
+        if self._station.is_suspended:
+            # Nobody is impatient with a station that was told to wait.
+            self._idle_since = self._monotonic()
+        elif self._is_chip_present() and self._station.take_ticket():
             return self._visit()
         self._sleep(self._timing.poll)
         return None

@@ -8,8 +8,9 @@ handed in afterwards, in order, and as often as it takes.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NewType, Protocol
+from typing import Protocol
 
+from issuer.domain.batch import BatchId
 from issuer.domain.card import CardReference
 from issuer.domain.card_job import CardJob
 from issuer.domain.chip import Serial
@@ -18,7 +19,6 @@ from issuer.domain.rights import AccountName
 from issuer.services.production_ports import ChipRecord
 
 __all__ = [
-    "BatchId",
     "ClaimedChip",
     "DayRecord",
     "HandInReceipt",
@@ -26,9 +26,6 @@ __all__ = [
     "ProductionLink",
     "RejectedEvent",
 ]
-
-BatchId = NewType("BatchId", bytes)
-"""A batch's identifier: 16 random bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

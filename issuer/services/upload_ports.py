@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NewType, Protocol
 
-__all__ = ["StoredUpload", "UploadId", "UploadedFile", "Uploads"]
+from issuer.services.import_ports import ImportNumber
+
+__all__ = ["Corrections", "StoredUpload", "UploadId", "UploadedFile", "Uploads"]
 
 UploadId = NewType("UploadId", str)
 
@@ -49,3 +51,24 @@ class Uploads(Protocol):
 
     def remove(self, upload_id: UploadId) -> None:
         """Take the files away; those that are gone already are left alone."""
+
+
+class Corrections(Protocol):
+    """Where correction files of imports lie for a while."""
+
+    def keep(self, number: ImportNumber, path: Path) -> None:
+        """Seal a file that was written.
+
+        Raises:
+            IssuerUnavailableError: it cannot be kept (``upload.unavailable``).
+        """
+
+    def has(self, number: ImportNumber) -> bool:
+        """Whether there is one for this import."""
+
+    def get(self, number: ImportNumber) -> bytes:
+        """The file (xlsx) of an import.
+
+        Raises:
+            IssuerRefusedError: there is none, or it was too old (``correction.gone``).
+        """

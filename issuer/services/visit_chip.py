@@ -16,15 +16,17 @@ from card_layout.errors import (
 from card_layout.profile import CardProfile
 from card_layout.transport.connection import CardConnection
 from issuer.domain.card import CardReference, CardState
+from issuer.domain.card_job import CardJob
 from issuer.domain.chip import Serial
 from issuer.domain.chip_keys import ChipKeySet, WrongKeyTries
 from issuer.domain.chip_plan import SetStatus
 from issuer.domain.production_errors import CardRejectedError
 from issuer.domain.station_decision import Action, ChipEvidence, Decision, decide
-from issuer.errors import IssuerRefusedError
+from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.initialise_chip import initialise_chip
 from issuer.services.lock_card import control_and_lock, find_locked_card
 from issuer.services.personalise_card import personalise_card
+from issuer.services.print_ports import PrintQueue
 from issuer.services.production_ports import (
     ChipDialect,
     ChipKeys,
@@ -35,7 +37,11 @@ from issuer.services.production_ports import (
     StationLedger,
 )
 
-__all__ = ["StationTask", "Visit", "VisitOutcome", "VisitResult", "Workbench"]
+__all__ = ["PRINTED", "StationTask", "Visit", "VisitOutcome", "VisitResult", "Workbench"]
+
+
+PRINTED = "print.handed-over"
+"""What the journal says of a card whose job the printer has."""
 
 
 class StationTask(enum.StrEnum):
@@ -84,7 +90,8 @@ def _now() -> datetime:
 class Workbench:
     """Everything that a visit works with; shared by all readers of a station.
 
-    ``trust_points`` are CVCA certificates by their reference, for cards that trust some.
+    ``trust_points`` are CVCA certificates by their reference, for cards that trust some; ``prints`` takes the job of
+    each finished card.
     """
 
     task: StationTask
@@ -95,6 +102,7 @@ class Workbench:
     quality_control: QualityControl
     trust_points: Mapping[bytes, bytes] = field(default_factory=dict)
     clock: Clock = _now
+    prints: PrintQueue | None = None
 
 
 _INITIALISING = frozenset(
@@ -196,6 +204,7 @@ class Visit:
         self._serial = card.serial
         self._bench.dialect.prove_locked(self._connection)
         self._ledger.record_issued(card.reference)
+        self._print(self._ledger.load_job(card.reference))
         return VisitOutcome(
             result=VisitResult.DONE, serial=card.serial, reached=LifeCycle.OPERATIONAL
         )
@@ -321,6 +330,19 @@ class Visit:
             quality_control=self._bench.quality_control,
             ledger=self._ledger,
         )
+        self._print(job)
+
+    def _print(self, job: CardJob) -> None:
+        """Hand the finished card to the printer; a printer that is away makes no card bad."""
+        if self._bench.prints is None:
+            return
+        try:
+            self._bench.prints.hand_over(job, copy=1)
+        except IssuerUnavailableError as error:
+            self._warn(f"{error}")
+            self._ledger.note("print", serial=job.serial, code=error.code, detail=str(error))
+        else:
+            self._ledger.note("copy 1", serial=job.serial, code=PRINTED)
 
     def _condemn(
         self, code: str, message: str, *, opened: OpenedChip | None = None

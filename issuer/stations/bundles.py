@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from issuer.domain.batch import BatchId
 from issuer.domain.card import CardReference
 from issuer.domain.chip import Serial
 from issuer.domain.production_events import JournalHead, ProductionEvent, StationName
@@ -13,7 +14,6 @@ from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.production_ports import Clock
 from issuer.services.station_ports import (
-    BatchId,
     ClaimedChip,
     DayRecord,
     HandInReceipt,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from issuer.domain.batch import BatchId
 from issuer.domain.chip import Serial
 from issuer.domain.production_events import JournalHead, StationName
 from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.services.production_ports import Clock
 from issuer.services.station_ports import (
-    BatchId,
     ClaimedChip,
     HandInReceipt,
     JobSeal,

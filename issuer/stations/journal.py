@@ -8,12 +8,14 @@ import contextlib
 import os
 import sqlite3
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Self
 
 from card_layout.curves import EcPublicKey
+from issuer.domain.batch import BatchId
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.chip import Chip, ChipState, Serial
 from issuer.domain.production_events import (
@@ -28,7 +30,7 @@ from issuer.domain.production_events import (
 from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerRefusedError, IssuerUnavailableError
 from issuer.services.production_ports import ChipRecord, Clock
-from issuer.services.station_ports import BatchId, ClaimedChip, HandInReceipt, RejectedEvent
+from issuer.services.station_ports import ClaimedChip, HandInReceipt, RejectedEvent
 from issuer.stations.journal_file import (
     connect_journal,
     lock_journal,
@@ -45,6 +47,14 @@ __all__ = ["CLOCK_TOLERANCE", "StationJournal"]
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 """So far a clock may be set back: what time servers correct."""
+
+_OVER: Final = (
+    ProductionEventKind.INITIALISED,
+    ProductionEventKind.ISSUED,
+    ProductionEventKind.TERMINATED,
+    ProductionEventKind.HELD,
+)
+"""After these the chip is in hand no more; one that is held is asked for again once a person has released it."""
 
 Connect = Callable[[Path], sqlite3.Connection]
 
@@ -351,21 +361,18 @@ class StationJournal:
     def _move(self, record: ChipRecord, event: ProductionEvent) -> None:
         chip, card = follow(record.chip, record.card, event)
         row = self._connection.execute(
-            "SELECT batch, sealed_job FROM chips WHERE serial = ?", (chip.serial,)
+            "SELECT batch, sealed_job, is_in_hand FROM chips WHERE serial = ?", (chip.serial,)
         ).fetchone()
-        if row is None:
+        if row is None or event.kind is ProductionEventKind.NOTED:
             return
         self._require_own_key(chip)
-        is_over = (
-            event.kind is ProductionEventKind.INITIALISED
-            or event.kind is ProductionEventKind.ISSUED
-            or event.kind is ProductionEventKind.TERMINATED
-        )
+        # A condemned chip is in hand again: what is left to do is to end it.
+        is_in_hand = bool(row[2]) or event.kind is ProductionEventKind.CONDEMNED
         self._store(
             ClaimedChip(
                 record=ChipRecord(chip=chip, card=card),
-                is_claimed=not is_over,
-                batch=None if row[0] is None else BatchId(row[0]),
+                is_claimed=is_in_hand and event.kind not in _OVER,
+                batch=None if row[0] is None else BatchId(uuid.UUID(bytes=row[0])),
                 sealed_job=row[1],
             )
         )
@@ -402,7 +409,7 @@ class StationJournal:
                 None if card is None else card.state.value,
                 None if card is None else card.reference,
                 None if chip.public_key is None else chip.public_key.point,
-                claimed.batch,
+                None if claimed.batch is None else claimed.batch.bytes,
                 claimed.sealed_job,
                 int(claimed.is_claimed),
             ),

@@ -61,12 +61,7 @@ def prepare_journal(connection: sqlite3.Connection, station: StationName) -> Non
         connection.execute(f"PRAGMA {pragma}").fetchall()
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
-        connection.executescript(
-            f"BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
-        )
-        connection.execute(
-            "INSERT OR IGNORE INTO facts (name, value) VALUES ('station', ?)", (station,)
-        )
+        _create(connection, station)
     elif version != SCHEMA_VERSION:
         raise IssuerUnavailableError(
             f"the station's journal has version {version}, expected {SCHEMA_VERSION}",
@@ -78,6 +73,21 @@ def prepare_journal(connection: sqlite3.Connection, station: StationName) -> Non
             f"the journal is of station {'none' if owner is None else owner[0]}, expected {station}",
             code="station.other-journal",
         )
+
+
+def _create(connection: sqlite3.Connection, station: StationName) -> None:
+    """All tables with their owner, or nothing: a journal that was begun by half would be nobody's."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in SCHEMA:
+            connection.execute(statement)
+        connection.execute("INSERT INTO facts (name, value) VALUES ('station', ?)", (station,))
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 @contextlib.contextmanager

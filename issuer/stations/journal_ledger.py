@@ -2,16 +2,17 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from card_layout.curves import EcPublicKey
+from issuer.domain.batch import BatchId
 from issuer.domain.card import Card, CardReference
 from issuer.domain.card_job import CardJob
 from issuer.domain.chip import ChipState, KeyOrigin, Serial
 from issuer.domain.production_events import ProductionEventKind
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.production_ports import ChipRecord
-from issuer.services.station_ports import BatchId, JobSeal, ProductionLink
+from issuer.services.station_ports import JobSeal, ProductionLink
 from issuer.stations.journal import StationJournal
 
 __all__ = ["JournalStationLedger"]
@@ -35,14 +36,11 @@ class JournalStationLedger:
         seal: JobSeal,
         *,
         batch: BatchId | None = None,
-        on_link: Callable[[str | None], None] = lambda _code: None,
     ) -> None:
-        """``on_link`` is told ``None`` when the centre took everything, and a code when it does not answer."""
         self._journal = journal
         self._link = link
         self._seal = seal
         self._batch = batch
-        self._on_link = on_link
         self._handing_in = threading.Lock()
 
     def find(self, serial: Serial) -> ChipRecord | None:
@@ -64,7 +62,6 @@ class JournalStationLedger:
             with _asking():
                 claimed = self._link.claim(serial, batch=self._batch)
         except _NoAnswerError as error:
-            self._on_link(error.code)
             raise IssuerRefusedError(
                 f"the centre does not answer: {error}",
                 code="station.link-lost",
@@ -160,11 +157,8 @@ class JournalStationLedger:
         """
         try:
             self._hand_in()
-        except _NoAnswerError as error:
-            if self._link.answers_at_once:
-                self._on_link(error.code)
+        except _NoAnswerError:
             return False
-        self._on_link(None)
         return True
 
     def _hand_in(self) -> None:

@@ -1,9 +1,11 @@
 """Rows of the journal's chips as values."""
 
+import uuid
 from typing import Final
 
+from issuer.domain.batch import BatchId
 from issuer.services.production_ports import ChipRecord
-from issuer.services.station_ports import BatchId, ClaimedChip
+from issuer.services.station_ports import ClaimedChip
 from issuer.stations.record_text import card_from_text, chip_from_text
 
 __all__ = ["SELECT_CHIPS", "claimed_of"]
@@ -20,6 +22,6 @@ def claimed_of(row: tuple[str, str | None, int, bytes | None, bytes | None]) -> 
             chip=chip_from_text(chip), card=None if card is None else card_from_text(card)
         ),
         is_claimed=bool(is_in_hand),
-        batch=None if batch is None else BatchId(batch),
+        batch=None if batch is None else BatchId(uuid.UUID(bytes=batch)),
         sealed_job=sealed_job,
     )

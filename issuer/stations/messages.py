@@ -7,6 +7,7 @@ the journal, what it rejected, chips with what is to be written to them. Both ar
 import base64
 import hashlib
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from issuer.domain.batch import BatchId
 from issuer.domain.card import REFERENCE_BYTES, CardReference
 from issuer.domain.chip import SERIAL_BYTES, Serial
 from issuer.domain.production_events import (
@@ -26,7 +28,6 @@ from issuer.domain.rights import AccountName
 from issuer.errors import IssuerDataError
 from issuer.services.production_ports import ChipRecord
 from issuer.services.station_ports import (
-    BatchId,
     ClaimedChip,
     DayRecord,
     HandInReceipt,
@@ -94,7 +95,7 @@ class StationReport:
                 "events": [event.to_line() for event in self.events],
                 "head": _head_to(self.head),
                 "wanted": None if self.wanted is None else self.wanted.hex(),
-                "batch": None if self.batch is None else self.batch.hex(),
+                "batch": None if self.batch is None else self.batch.hex,
                 "day": None
                 if day is None
                 else {
@@ -301,7 +302,7 @@ def _chip_to(claimed: ClaimedChip) -> Mapping[str, object]:
         "chip": chip_to_text(claimed.record.chip),
         "card": None if card is None else card_to_text(card),
         "is_claimed": claimed.is_claimed,
-        "batch": None if claimed.batch is None else claimed.batch.hex(),
+        "batch": None if claimed.batch is None else claimed.batch.hex,
         "job": None if job is None else base64.b64encode(job).decode("ascii"),
     }
 
@@ -354,7 +355,7 @@ def _serial(text: str) -> Serial:
 
 
 def _batch(text: str) -> BatchId:
-    return BatchId(_sized(text, 16))
+    return BatchId(uuid.UUID(bytes=_sized(text, 16)))
 
 
 def _sized(text: str, size: int) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from issuer.domain.batch import BatchId
 from issuer.domain.chip import Serial
 from issuer.domain.production_events import JournalHead, ProductionEvent, StationName
 from issuer.errors import (
@@ -13,7 +14,6 @@ from issuer.errors import (
 )
 from issuer.services.production_ports import Clock
 from issuer.services.station_ports import (
-    BatchId,
     ClaimedChip,
     DayRecord,
     HandInReceipt,

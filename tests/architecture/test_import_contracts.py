@@ -72,6 +72,23 @@ def test_a_module_has_no_more_lines_than_one_subject_needs(module: str) -> None:
     assert lines <= MAX_LINES, f"{module} has {lines} lines, expected at most {MAX_LINES}"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name.endswith("/__init__.py")])
+OFFERING = "verifier/__init__.py"
+"""Offers other programs one call (docs/library.md), and imports it when it is asked for."""
+
+
+@pytest.mark.parametrize(
+    "module",
+    [name for name in MODULES if name.endswith("/__init__.py") and name != OFFERING],
+)
 def test_package_init_files_are_empty(module: str) -> None:
     assert (ROOT / module).read_text(encoding="utf-8") == ""
+
+
+def test_importing_a_leaf_of_the_verifier_loads_no_more_than_the_leaf() -> None:
+    check = (
+        "import sys, verifier.errors; "
+        "print([name for name in sys.modules if name.startswith(('verifier.', 'card_layout', 'pki'))])"
+    )
+    result = run(sys.executable, "-c", check)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "['verifier.errors']"

@@ -8,13 +8,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.batches import measure_batches
 from tests.benchmarks.conversing import measure_conversing
 from tests.benchmarks.importing import measure_importing
 from tests.benchmarks.inspecting import measure_inspecting
+from tests.benchmarks.judging_service import measure_judging_service
 from tests.benchmarks.measure import Announce, Record
 from tests.benchmarks.personalising import measure_personalising
+from tests.benchmarks.publishing_status import measure_publishing
 from tests.benchmarks.signing import measure_signing
 from tests.benchmarks.signing_service import measure_signing_service
+from tests.benchmarks.stations import measure_stations
 from tests.benchmarks.status_lists import measure_status
 from tests.benchmarks.terminal import measure_terminal
 from tests.benchmarks.transport import measure_transport
@@ -26,11 +30,15 @@ MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
     measure_inspecting,
     measure_conversing,
     measure_personalising,
+    measure_stations,
     measure_status,
+    measure_publishing,
     measure_transport,
     measure_signing_service,
+    measure_batches,
     measure_importing,
     measure_terminal,
+    measure_judging_service,
 )
 
 

@@ -34,13 +34,18 @@ from tests.benchmarks.measure import Announce, Record, compare, counted
 from tests.benchmarks.wire import WatchedReader
 from verifier.reading.least import least_apdus
 
-__all__ = ["least_personalisation_apdus", "measure_personalising"]
+__all__ = [
+    "PROFILE",
+    "BenchKeys",
+    "StationBench",
+    "least_personalisation_apdus",
+    "measure_personalising",
+]
 
 PROFILE = load_profile("membercard-1-icao")
 _TRANSPORT_KEY = bytes(range(32))
 _PERSONALISATION_KEY = bytes(range(32, 64))
 _TRANSPORT_VERSION = 0xFF
-_SERIAL = Serial(bytes(range(10)))
 
 _CHANNEL_APDUS = 3
 """The count of wrong keys, INITIALIZE UPDATE and EXTERNAL AUTHENTICATE (SPEC.md, 8.1)."""
@@ -78,7 +83,7 @@ def least_personalisation_apdus(profile: CardProfile, contents: Mapping[str, byt
     )
 
 
-class _Keys:
+class BenchKeys:
     """The keys of every chip, as the chip maker and the issuer derive them."""
 
     @property
@@ -96,7 +101,7 @@ class _Keys:
 
 
 @dataclass(kw_only=True)
-class _MemoryLedger:
+class MemoryLedger:
     """The station's record for one chip: what is measured is the conversation, not a database."""
 
     events: list[str] = field(default_factory=list)
@@ -128,14 +133,15 @@ class _MemoryLedger:
         self.events.append(f"issued {reference.hex()}")
 
 
-class _StationBench:
+class StationBench:
     """An initialised chip that can be personalised over and over, each time from the same image."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int = 0) -> None:
+        self.serial = Serial(bytes(range(9)) + bytes((9 + number,)))
         self.dialect = NativeDialect(profile=PROFILE)
-        self.keys = _Keys()
-        ledger = _MemoryLedger()
-        blank = blank_image(PROFILE, serial=_SERIAL, transport_master_key=_TRANSPORT_KEY)
+        self.keys = BenchKeys()
+        ledger = MemoryLedger()
+        blank = blank_image(PROFILE, serial=self.serial, transport_master_key=_TRANSPORT_KEY)
         reader = WatchedReader(blank)
         opened = self.dialect.open(reader.connect(), keys_for=self._fixed_keys)
         initialise_chip(
@@ -147,7 +153,8 @@ class _StationBench:
         if ledger.public_key is None:
             raise AssertionError("the chip made no key")
         self.image = reader.card.image
-        self.job = _job(ledger.public_key)
+        self.public_key = ledger.public_key
+        self.job = _job(self.serial, ledger.public_key)
         self.contents = {
             file.name: self.image.files[file.path].data for file in PROFILE.master_files
         } | dict(self.job.contents)
@@ -158,7 +165,7 @@ class _StationBench:
         """Personalise, control and lock; the reader that watched."""
         reader = WatchedReader(self.image, aside)
         connection: CardConnection = reader.connect()
-        ledger = cast("StationLedger", _MemoryLedger())
+        ledger = cast("StationLedger", MemoryLedger())
         opened = self.dialect.open(connection, keys_for=self._fixed_keys)
         personalise_card(
             opened,
@@ -195,7 +202,7 @@ class _StationBench:
 _KNOWN_KEYS: dict[tuple[Serial, int], ChipKeySet] = {}
 
 
-def _job(chip_key: EcPublicKey) -> CardJob:
+def _job(serial: Serial, chip_key: EcPublicKey) -> CardJob:
     """A card of a synthetic member with a 16 kB portrait."""
     image: CardImage = issue_image(
         draw_member(Random(7), serial_number=7),
@@ -207,8 +214,8 @@ def _job(chip_key: EcPublicKey) -> CardJob:
     if information is None or can is None:
         raise AssertionError("an issued card has both passwords")
     return CardJob(
-        reference=CardReference(bytes(range(16))),
-        serial=_SERIAL,
+        reference=CardReference(bytes(6) + serial),
+        serial=serial,
         profile=PROFILE.name,
         secrets=CardSecrets(can=can, document_number=information[:9], salt=bytes(16)),
         mrz_information=information,
@@ -219,7 +226,7 @@ def _job(chip_key: EcPublicKey) -> CardJob:
 
 def measure_personalising(announce: Announce) -> Iterator[Record]:
     """card.personalise.apdus, card.personalise.cpu."""
-    bench = _StationBench()
+    bench = StationBench()
     bench.make_card()
     recorder = CallRecorder()
     with recorder.recording():

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from issuer.db.base import Database
-from issuer.db.schema import upgrade
-from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card import CardReference
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Serial
@@ -21,7 +18,8 @@ from issuer.services.draft_requests import RequestDrafting
 from issuer.services.request_ports import RequestQuestion
 from issuer.services.revoke_references import CompromisedSigner, CompromiseOutcome, CompromiseStep
 from pki.signed.card_states import CardState
-from tests.contract.cards_stage import CELL, CardsStage, person
+from tests.contract.cards_stage import CELL, CardsStage, fresh_sqlite, person
+from tests.contract.stock_stage import OfficeStock
 
 FIRST, SECOND = (person(name, Role.DECIDER) for name in ("first", "second"))
 HEADER = "reference,signing_time,digest\n"
@@ -63,8 +61,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
-    upgrade(database)
+    database = fresh_sqlite(tmp_path)
     yield World(CardsStage(database))
     database.close()
 
@@ -126,8 +123,8 @@ def test_a_card_that_nobody_has_yet_ends_without_a_request_and_can_still_be_dest
     world.take(FIRST, [card])
     [outcome] = world.take(SECOND, [card])
     assert (outcome.step, outcome.is_drafted) == (CompromiseStep.ENDED, False)
-    SqlStockLedger(world.stage.database, world.stage.clock).condemn(
-        Serial((9).to_bytes(10, "big")), code="test", is_destroyed=True
+    OfficeStock(world.stage.database, world.stage.clock).condemn(
+        Serial((9).to_bytes(10, "big")), code="test", is_safe=True
     )
     assert world.take(FIRST, [card])[0].step is CompromiseStep.ENDED_BEFORE
 

@@ -25,7 +25,9 @@ from issuer.domain.requests import (
 from issuer.domain.rights import Role
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.draft_requests import Wish
+from issuer.services.move_requests import RequestSteps
 from issuer.services.request_ports import RequestPosition, RequestQuestion, RequestStep
+from tests.contract.cards_stage import CardsStage
 from tests.contract.requests_stage import (
     CELL,
     CLERK,
@@ -35,9 +37,11 @@ from tests.contract.requests_stage import (
     ENDORSER,
     FIRST,
     NEW_ISSUE,
+    NOW,
     OTHER,
     PROVINCE,
     SECOND,
+    Portraits,
     Stage,
     actor,
     codes,
@@ -463,3 +467,34 @@ def _set_standing(stage: Stage, number: int, standing: Standing) -> None:
             sa.text("UPDATE members SET standing = :standing WHERE record_number = :record"),
             {"standing": standing.value, "record": f"{number:06}AB"},
         )
+
+
+def test_a_decided_request_with_a_card_is_not_withdrawn(database: Database) -> None:
+    stage = CardsStage(database)
+    stage.add_card(1, stage.add_member(1))
+    with stage.register.reading() as transaction:
+        (found,) = transaction.requests.page(RequestQuestion(), limit=10).requests
+        assert transaction.requests.with_cards([found.request_id]) == {found.request_id}
+    steps = RequestSteps(
+        register=stage.register,
+        portraits=Portraits({}),
+        policy=RequestPolicy(),
+        clock=lambda: NOW,
+    )
+    for each in (FIRST, SECOND):
+        (taken,) = steps.take([found.request_id], Event.WITHDRAWN, actor=each, remark="abroad")
+        assert taken.code == "request.has-card"
+
+
+def test_what_is_withdrawn_after_the_decision_can_be_asked_for_again(stage: Stage) -> None:
+    wanted = stage.compiled(4)
+    decision, _ = stage.prepare(wanted)
+    stage.confirm(decision)
+    for each in (FIRST, SECOND):
+        assert codes(stage.take(Event.WITHDRAWN, wanted, by=each, remark="moved abroad")) == [None]
+    assert stage.get(wanted[0]).state is State.WITHDRAWN
+    again = stage.compiled(4)
+    other, _ = stage.prepare(again, draft=replace(DRAFT, number="13-QĐ/TU"))
+    # The number that the member keeps is free for it.
+    assert codes(stage.confirm(other)) == [None]
+    assert stage.get(again[0]).card_number == "97000004"

@@ -12,6 +12,7 @@ from issuer.api.import_routes import (
     Importer,
     ImportNumberPath,
     begin_import,
+    correction_of,
     findings_of,
     report_of,
     upload_of,
@@ -29,6 +30,7 @@ from issuer.api.pages_of_lists import ListQuery
 from issuer.api.problems import ApiError
 from issuer.api.remedies import remedy_of
 from issuer.domain.rights import Right
+from issuer.services.import_ports import ImportNumber
 from issuer.services.import_uploads import IMPORT_NUMBER
 from issuer.services.operation_ports import OperationId, OperationKind
 
@@ -98,6 +100,9 @@ def operation_page_of_one(
         is_final=found.state.is_final,
         number=number,
         findings=findings,
+        has_correction=findings is not None
+        and number is not None
+        and services.imports.has_correction(ImportNumber(number), actor=caller.actor),
         reasons=sorted(
             ((name, count) for name, count in operation.counts.items() if "." in name),
             key=lambda pair: (-pair[1], pair[0]),
@@ -113,3 +118,9 @@ def operation_page_of_one(
 def report_page(number: ImportNumberPath, services: Services, caller: Importer) -> Response:
     """Every finding as a csv file."""
     return report_of(services, caller, number)
+
+
+@import_page_router.get("/imports/{number}/correction", response_model=None)
+def correction_page(number: ImportNumberPath, services: Services, caller: Importer) -> Response:
+    """The rows that were not taken, as a workbook."""
+    return correction_of(services, caller, number)

@@ -201,6 +201,7 @@ REQUEST_EVENTS: Final = {
     "fulfilled": message("Card handed over"),
     "sent-back": message("Sent back"),
     "withdrawn": message("Withdrawn"),
+    "withdrawal-asked": message("Withdrawal asked for: a second person withdraws it"),
 }
 DECISION_STATES: Final = {
     "prepared": message("Prepared"),
@@ -244,6 +245,9 @@ REFUSALS: Final = {
     "request.wrong-state": message("The step does not follow on where the request stands"),
     "request.same-hands": message("Four eyes: you took an earlier step of it, so a colleague takes this one"),
     "request.changed-meanwhile": message("Somebody changed it since you looked"),
+    "request.has-card": message("A card is being made for it: condemn the card first"),
+    "request.elsewhere": message("It was handed to another office, which alone goes on with it"),
+    "right.same-person": message("Four eyes: a colleague takes this step"),
     "request.ordinal": message("The member would have too many cards"),
     "right.missing": message("You have no right to this step there"),
     "right.step-up-needed": message("The security key has to be shown again"),

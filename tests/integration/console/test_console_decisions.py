@@ -278,3 +278,28 @@ def test_picked_requests_are_put_into_ones_own_decision(people: Any) -> None:
     StrictPage(minh.post("/requests/table", again | {f"request-{uuid.uuid4()}": "4"}).text)
     none = minh.post("/requests/table", again)
     assert "request.none-chosen" in none.text
+
+
+def test_what_is_decided_is_withdrawn_by_two_as_long_as_there_is_no_card(people: Any) -> None:
+    wanted = compiled(people, 2)
+    minh, son = stepped_up(people, "minh"), stepped_up(people, "son")
+    decision = prepare(minh).json()["id"]
+    work(people, send(minh, f"/v1/decisions/{decision}/requests-for-all", {}).json()["id"])
+    work(people, confirm(son, decision, 2).json()["id"])
+    reason = {"reason": "the member moved abroad"}
+    # The clerk who might withdraw a draft does not withdraw what a committee decided.
+    lan = step(people.client("lan"), "withdraw", wanted[:1], **reason)
+    assert lan["outcomes"][0]["code"] == "right.missing"
+    asked = step(minh, "withdraw", wanted[:1], **reason)["outcomes"][0]
+    assert (asked["state"], asked["changed"]) == ("decided", True)
+    again = step(minh, "withdraw", wanted[:1], **reason)["outcomes"][0]
+    assert again["code"] == "right.same-person"
+    assert "withdraw" not in minh.get(f"/v1/requests/{wanted[0]}").json()["steps"]
+    assert son.get(f"/v1/requests/{wanted[0]}").json()["steps"] == ["withdraw"]
+    StrictPage(son.get(f"/requests/{wanted[0]}").text)
+    done = step(son, "withdraw", wanted[:1], **reason)["outcomes"][0]
+    assert done["state"] == "withdrawn"
+    shown = son.get(f"/v1/requests/{wanted[0]}").json()
+    assert shown["card_number"] is None
+    assert [each["step"] for each in shown["time_line"]][-2:] == ["withdrawal-asked", "withdrawn"]
+    assert son.get(f"/v1/decisions/{decision}").json()["states"] == {"decided": 1, "withdrawn": 1}

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,7 +46,9 @@ class Importing:
 
     @contextmanager
     def open_import(self, directory: Path) -> Iterator[Any]:
-        yield SimpleNamespace(run=lambda source, **more: self.run(source, directory, **more))
+        yield SimpleNamespace(
+            run=lambda source, **more: self.run(source, directory, **more), outcomes=self.outcomes
+        )
 
     def run(self, source: Any, directory: Path, *, actor: Any, progress: Any) -> Any:
         names = sorted(each.name for each in directory.iterdir())
@@ -65,6 +69,10 @@ class Importing:
         assert record.summary == ImportSummary(taken=1, refused=1)
         return record
 
+    def outcomes(self, record: Any) -> Any:
+        with self.office.register.reading() as transaction:
+            yield from transaction.imports.outcomes(record.number)
+
     def work(self, operation: str) -> None:
         office = self.office
         work = ImportWork(
@@ -72,6 +80,10 @@ class Importing:
             uploads=office.services.uploads,
             open_list=self.open_list,
             open_import=self.open_import,
+            write_correction=lambda path, _source, outcomes: path.write_bytes(
+                b"PK correction of %d rows" % sum(bool(each.findings) for each in outcomes)
+            ),
+            corrections=office.services.imports.corrections,
         )
         OperationWork(
             ledger=office.services.operations.ledger,
@@ -214,3 +226,34 @@ def test_an_upload_is_found_by_its_own_name_alone(office: Any) -> None:
         with pytest.raises(IssuerDataError) as caught:
             uploads.put(listed, [portrait])
         assert caught.value.code == "upload.name"
+
+
+def test_rows_to_correct_are_downloaded_by_whoever_brought_the_list_for_two_weeks(
+    office: Any, tmp_path: Path
+) -> None:
+    client = office.client("lan", is_program=True)
+    operation = send(client, files("a.jpg")).json()["id"]
+    assert client.get("/v1/imports/1/correction").json()["code"] == "import.unknown"
+    Importing(office).work(operation)
+    number = client.get(f"/v1/operations/{operation}").json()["counts"]["import"]
+    path = f"/v1/imports/{number}/correction"
+    found = client.get(path)
+    assert found.content == b"PK correction of 1 rows"
+    assert "correction-" in found.headers["content-disposition"]
+    assert [each.action for each in office.trail()].count("import.correction-downloaded") == 1
+    browser = office.client("lan")
+    page = browser.get(f"/operations/{operation}")
+    StrictPage(page.text)
+    assert f"/imports/{number}/correction" in StrictPage(page.text).links()
+    # Whoever else imports lists does not have it, and nobody reads it from the disk.
+    assert office.client("hoa").get(path).json()["code"] == "import.unknown"
+    (kept,) = (tmp_path / "corrections").iterdir()
+    assert b"correction" not in kept.read_bytes()
+    old = (office.services.now() - timedelta(days=15)).timestamp()
+    os.utime(kept, (old, old))
+    assert (client.get(path).status_code, client.get(path).json()["code"]) == (
+        404,
+        "correction.gone",
+    )
+    assert not kept.exists()
+    assert f"/imports/{number}/correction" not in browser.get(f"/operations/{operation}").text

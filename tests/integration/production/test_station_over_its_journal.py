@@ -1,6 +1,7 @@
 """A station works on its own journal and hands in: chips go on when the centre is gone, and both agree in the end."""
 
 import sqlite3
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
+from issuer.domain.batch import BatchId
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.visit_chip import VisitResult
 from simulators.faults import Fault, FaultKind
@@ -237,3 +239,29 @@ def test_events_are_never_changed_and_an_altered_one_is_found(
     with pytest.raises(IssuerUnavailableError) as damaged:
         make_station().journal.events()
     assert damaged.value.code == "station.journal-damaged"
+
+
+def test_an_initialised_chip_that_was_put_in_too_early_is_asked_for_again(
+    workshop: Any, make_station: Make
+) -> None:
+    station = make_station()
+    workshop.add_members(1)
+    workshop.receive(1)
+    card = workshop.blank(1)
+    assert station.visit(card).result is VisitResult.DONE
+    early = station.visit(card)
+    assert (early.result, early.code) == (VisitResult.REFUSED, "chip.not-bound")
+    assert station.ledger.hand_in()
+    workshop.bind_and_sign()
+    assert station.visit(card).result is VisitResult.DONE
+
+
+def test_a_station_that_works_on_one_batch_gets_no_card_of_another(
+    workshop: Any, stations: Stations
+) -> None:
+    station = stations.here()
+    [card] = prepared(workshop, station)
+    with pytest.raises(IssuerRefusedError) as refused:
+        station.link.claim(card.image.serial, batch=BatchId(uuid.UUID(int=7)))
+    assert refused.value.code == "station.other-batch"
+    assert station.link.claim(card.image.serial, batch=None).is_claimed

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from issuer.domain.card_number import CardNumber
 from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import (
@@ -74,15 +75,26 @@ def test_nothing_happens_to_what_has_ended(state: RequestState, kind: RequestEve
 
 def test_only_a_tabled_request_can_be_decided() -> None:
     assert [state for state, kind in TRANSITIONS if kind is Event.DECIDED] == [State.TABLED]
-    assert [state for (state, _), after in TRANSITIONS.items() if after is State.DECIDED] == [
-        State.TABLED
-    ]
+    ways = {state for (state, _), after in TRANSITIONS.items() if after is State.DECIDED}
+    assert ways == {State.TABLED, State.DECIDED}
+    assert TRANSITIONS[State.DECIDED, Event.WITHDRAWAL_ASKED] is State.DECIDED
 
 
-def test_a_tabled_or_decided_request_is_neither_sent_back_nor_withdrawn() -> None:
-    for state in (State.TABLED, State.DECIDED):
-        for kind in (Event.SENT_BACK, Event.WITHDRAWN):
-            assert (state, kind) not in TRANSITIONS
+def test_a_tabled_or_decided_request_is_not_sent_back_and_a_tabled_one_not_withdrawn() -> None:
+    assert (State.TABLED, Event.SENT_BACK) not in TRANSITIONS
+    assert (State.TABLED, Event.WITHDRAWN) not in TRANSITIONS
+    assert (State.DECIDED, Event.SENT_BACK) not in TRANSITIONS
+
+
+def test_what_was_decided_is_taken_back_by_those_who_decide_and_loses_its_number() -> None:
+    decided = replace(DRAFT, state=State.DECIDED, card_number=CardNumber("98000001"))
+    asked = decided.after(Event.WITHDRAWAL_ASKED)
+    assert (asked.state, asked.card_number) == (State.DECIDED, decided.card_number)
+    withdrawn = asked.after(Event.WITHDRAWN)
+    assert (withdrawn.state, withdrawn.card_number) == (State.WITHDRAWN, None)
+    for kind in (Event.WITHDRAWAL_ASKED, Event.WITHDRAWN):
+        assert right_for(State.DECIDED, kind) is Right.DECIDE
+    assert right_for(State.DRAFT, Event.WITHDRAWN) is Right.PROPOSE
 
 
 @given(st.lists(st.sampled_from(list(Event)), max_size=30))

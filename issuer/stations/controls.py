@@ -1,0 +1,74 @@
+"""What an operator does beside putting chips in: the card that was just made is rejected, or printed again."""
+
+from dataclasses import dataclass
+
+from issuer.domain.chip import Serial
+from issuer.domain.production_events import ProductionEventKind
+from issuer.errors import IssuerRefusedError
+from issuer.services.print_ports import PrintQueue
+from issuer.services.visit_chip import PRINTED
+from issuer.stations.journal import StationJournal
+from issuer.stations.journal_ledger import JournalStationLedger
+
+__all__ = ["REJECTED", "StationControls"]
+
+REJECTED = "card.rejected-by-operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationControls:
+    """The acts of one station's operator."""
+
+    journal: StationJournal
+    ledger: JournalStationLedger
+    prints: PrintQueue | None = None
+
+    def reject(self, serial: Serial, *, reason: str) -> None:
+        """Give up a chip that the station has in hand, begun or finished today; its member gets another card.
+
+        Raises:
+            IssuerRefusedError: the station has no such chip (``station.not-claimed``), or it is condemned already.
+            IssuerUnavailableError: the journal is gone.
+        """
+        self.ledger.condemn(serial, code=REJECTED, detail=reason)
+
+    def print_again(self, serial: Serial) -> int:
+        """Hand the print job of a finished card over once more; which copy it is.
+
+        Raises:
+            IssuerRefusedError: there is no finished card on the chip (``print.nothing``), or nothing prints
+                (``print.no-queue``).
+            IssuerUnavailableError: ``print.unavailable``, or the journal is gone.
+        """
+        if self.prints is None:
+            raise IssuerRefusedError(
+                "no printer is set for this station",
+                code="print.no-queue",
+                hint="settings.toml, [station]: print_folder and printer_certificate",
+            )
+        held = self.journal.chip(serial)
+        card = None if held is None else held.record.card
+        if card is None or card.issued_at is None:
+            raise IssuerRefusedError(
+                f"chip {serial.hex().upper()} is no card that was finished here today",
+                code="print.nothing",
+            )
+        copy = self._copies(serial) + 1
+        self.prints.hand_over(self.ledger.load_job(card.reference), copy=copy)
+        self.ledger.note(
+            f"copy {copy}", serial=serial, code=PRINTED, detail="by the operator's wish"
+        )
+        return copy
+
+    def _copies(self, serial: Serial) -> int:
+        """How often the job was handed over already."""
+        after, copies = 0, 0
+        while events := self.journal.events(after=after):
+            copies += sum(
+                event.kind is ProductionEventKind.NOTED
+                and event.serial == serial
+                and event.code == PRINTED
+                for event in events
+            )
+            after = events[-1].sequence
+        return copies
