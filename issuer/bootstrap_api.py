@@ -40,7 +40,7 @@ from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_station_desk import DeskKeys, installed_desk
 from issuer.bootstrap_stock import stock_of
-from issuer.bootstrap_web_people import oidc_login_of
+from issuer.bootstrap_web_people import oidc_login_of, request_rates_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
 from issuer.db.schema import current_revision, latest_revision
@@ -106,6 +106,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
             log_in=log_in,
+            rates=request_rates_of(opened.settings.rates),
             second_factors=None
             if people.console_origin is None
             else second_factors_of(opened.register, people, log_in=log_in),

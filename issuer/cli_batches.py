@@ -34,6 +34,7 @@ from issuer.domain.decisions import parse_decision_id
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.requests import parse_request_id
 from issuer.domain.rights import Actor, Right
+from issuer.keystore_random import RandomPool
 from issuer.services.batch_ports import BatchPosition
 from issuer.services.read_batches import BatchView, NamedLine
 
@@ -326,7 +327,7 @@ def confirm_freeze_command(
     """Freeze what another person proposed: members are bound to initialised chips."""
     actor = command_context(context).actor
     with opened_production(context) as home:
-        office = batches_of(home.opened, random_bytes=home.keystore.random_bytes)
+        office = batches_of(home.opened, random_bytes=RandomPool(home.keystore.random_bytes))
         frozen = office.freezing.confirm(parse_batch_id(batch), proof, actor=actor)
     say(
         batch_as_json(frozen.batch) | {"bound": frozen.bound},

@@ -1,9 +1,8 @@
 """Commands of the members: import, list, template."""
 
-import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -29,13 +28,12 @@ from issuer.cli_mapping import MappingOption, mapping_app, member_layout
 from issuer.cli_member_records import member_records_app
 from issuer.cli_questionable import questionable_app
 from issuer.cli_rights import needs, needs_no_right
-from issuer.domain.member import Member
 from issuer.domain.organisation import parse_organisation_code
-from issuer.domain.rights import Right
+from issuer.domain.rights import Actor, Right
 from issuer.imports.correction import write_correction
 from issuer.imports.open_table import open_laid_out
 from issuer.imports.template import ListFormat, member_template
-from issuer.services.register_ports import PagePosition
+from issuer.services.directory_ports import DirectoryPosition, MemberLine, MemberSelection
 
 __all__ = ["members_app"]
 
@@ -109,37 +107,38 @@ Examples:
   membercard-issuer --home office members list --format json
 """,
 )
-@needs(Right.READ_MEMBERS, at="organisation")
+@needs(Right.READ_MEMBERS, by_use_case=True)
 def list_members_command(
     context: typer.Context,
     organisation: Annotated[
-        str | None, typer.Option(help="Only members of the organisation with this code.")
+        str | None,
+        typer.Option(
+            help="Only members recorded in this organisation or below it; absent: all whom one may see."
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """List members in Vietnamese order: by given name, then family name."""
-    code = None if organisation is None else parse_organisation_code(organisation)
+    """List members in Vietnamese order: by given name, then family name. It is recorded who was shown."""
+    actor = command_context(context).actor
+    roots = None if organisation is None else frozenset({parse_organisation_code(organisation)})
     with open_register_home(command_context(context).home) as opened:
-        if code is not None:
-            with opened.register.reading() as transaction:
-                transaction.organisations.get(code)
-        members = itertools.islice(_walk(opened, organisation_code=code), limit)
+        lines = _walk(opened, MemberSelection(roots=roots), actor=actor, limit=limit)
         if output_format is OutputFormat.JSON:
-            print_json_list(_member_as_json(opened, member) for member in members)
+            print_json_list(_line_as_json(opened, line) for line in lines)
             return
         print_table(
             ("Record number", "Name", "Born", "Organisation", "Standing", "Earlier card"),
             (
                 (
-                    member.statement.record_number,
-                    member.statement.name.full,
-                    member.statement.birth_date.isoformat(),
-                    member.statement.organisation_code,
-                    member.statement.standing.value,
-                    _earlier_card(opened, member) or "",
+                    line.record_number,
+                    line.full_name,
+                    line.birth_date.isoformat(),
+                    line.organisation_code,
+                    line.standing.value,
+                    _earlier_card(opened, line) or "",
                 )
-                for member in members
+                for line in lines
             ),
         )
 
@@ -190,32 +189,39 @@ def _with_progress(
             progress.advance(task)
 
 
-def _walk(opened: RegisterHome, **selection: Any) -> Iterator[Member]:
-    """All pages of the list, each read in a transaction of its own."""
-    behind: PagePosition | None = None
-    while True:
-        with opened.register.reading() as transaction:
-            page = transaction.members.page(limit=_PAGE_ROWS, behind=behind, **selection)
-        yield from page.members
-        if page.end is None:
-            return
+def _walk(
+    opened: RegisterHome, selection: MemberSelection, *, actor: Actor, limit: int | None
+) -> Iterator[MemberLine]:
+    """Page by page, each recorded as it is shown; no more are read than are shown."""
+    left = limit
+    behind: DirectoryPosition | None = None
+    while left is None or left > 0:
+        page = opened.reading().page(
+            selection,
+            actor=actor,
+            limit=_PAGE_ROWS if left is None else min(left, _PAGE_ROWS),
+            behind=behind,
+        )
+        yield from page.lines
+        left = None if left is None else left - len(page.lines)
         behind = page.end
+        if behind is None:
+            return
 
 
-def _member_as_json(opened: RegisterHome, member: Member) -> dict[str, object]:
-    statement = member.statement
+def _line_as_json(opened: RegisterHome, line: MemberLine) -> dict[str, object]:
     return {
-        "member_id": str(member.member_id),
-        "record_number": statement.record_number,
-        "full_name": statement.name.full,
-        "birth_date": statement.birth_date.isoformat(),
-        "organisation_code": statement.organisation_code,
-        "standing": statement.standing.value,
-        "earlier_card_number": _earlier_card(opened, member),
-        "recorded_at": member.recorded_at.isoformat(),
+        "member_id": str(line.member_id),
+        "record_number": line.record_number,
+        "full_name": line.full_name,
+        "birth_date": line.birth_date.isoformat(),
+        "organisation_code": line.organisation_code,
+        "standing": line.standing.value,
+        "earlier_card_number": _earlier_card(opened, line),
+        "version": line.version,
     }
 
 
-def _earlier_card(opened: RegisterHome, member: Member) -> str | None:
-    number = member.statement.earlier_card_number
+def _earlier_card(opened: RegisterHome, line: MemberLine) -> str | None:
+    number = line.earlier_card_number
     return None if number is None else opened.scheme.display(number)

@@ -18,6 +18,7 @@ from issuer.cli_rights import needs
 from issuer.domain.number_blocks import supply_of
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.rights import Right
+from issuer.services.places import Places
 
 __all__ = ["numbers_app"]
 
@@ -63,16 +64,22 @@ Examples:
   membercard-issuer --home office numbers list --format json
 """,
 )
-@needs(Right.READ_ORGANISATIONS)
+@needs(Right.READ_ORGANISATIONS, by_use_case=True)
 def list_numbers_command(
     context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
 ) -> None:
-    """List the blocks, how many numbers they still hold, and how the mark outside the database stands."""
+    """List the blocks of those committees that one may see, how many numbers they still hold, and how the mark outside the database stands."""
+    actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened:
         display = opened.scheme.display
         mark = requests_of(opened).numbers.compare()
         with opened.register.reading() as transaction:
-            blocks = transaction.numbers.blocks()
+            places = Places(transaction.organisations)
+            blocks = [
+                each
+                for each in transaction.numbers.blocks()
+                if actor.may(Right.READ_ORGANISATIONS, place=places.of(each.committee))
+            ]
     supplies = {
         committee: supply_of(each for each in blocks if each.committee == committee)
         for committee in {each.committee for each in blocks}

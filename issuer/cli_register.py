@@ -91,7 +91,7 @@ Examples:
   membercard-issuer --home office organisations list --under P --limit 50 --behind P-17 --format json
 """,
 )
-@needs(Right.READ_ORGANISATIONS)
+@needs(Right.READ_ORGANISATIONS, by_use_case=True)
 def list_organisations_command(
     context: typer.Context,
     *,
@@ -102,16 +102,17 @@ def list_organisations_command(
     behind: Annotated[str | None, typer.Option(help="Only codes behind this one.")] = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """List the open organisations by code; organisations show --as-of looks into the past."""
+    """List the open organisations of one's own part by code; organisations show --as-of looks into the past."""
+    roots = command_context(context).actor.roots(Right.READ_ORGANISATIONS)
     with open_register_home(command_context(context).home) as opened:
-        found = itertools.islice(
-            _walk(
-                opened.register,
-                behind=None if behind is None else parse_organisation_code(behind),
-                under=None if under is None else parse_organisation_code(under),
-            ),
-            limit,
+        with opened.register.reading() as transaction:
+            own = None if roots is None else transaction.organisations.below(roots)
+        walk = _walk(
+            opened.register,
+            behind=None if behind is None else parse_organisation_code(behind),
+            under=None if under is None else parse_organisation_code(under),
         )
+        found = itertools.islice((each for each in walk if own is None or each.code in own), limit)
         if output_format is OutputFormat.JSON:
             print_json_list(
                 {

@@ -31,9 +31,9 @@ from issuer.domain.requests import (
     parse_request_id,
 )
 from issuer.domain.rights import Actor, Right
+from issuer.services.directory_ports import DirectoryPosition, MemberSelection
 from issuer.services.draft_requests import Wish
 from issuer.services.places import place_of
-from issuer.services.register_ports import PagePosition
 from issuer.services.request_ports import RequestQuestion
 
 __all__ = ["requests_app"]
@@ -80,7 +80,8 @@ def draft_command(
         bool, typer.Option("--all", help="For every member who may have it and has no request.")
     ] = False,
     organisation: Annotated[
-        str | None, typer.Option(help="With --all: only members of this organisation.")
+        str | None,
+        typer.Option(help="With --all: only members of this organisation and those below it."),
     ] = None,
     ordinal: Annotated[
         int | None,
@@ -100,7 +101,7 @@ def draft_command(
     wish = Wish(kind=kind, reason=reason, ordinal=ordinal)
     with open_register_home(command_context(context).home) as opened:
         wanted = (
-            _members(opened, organisation)
+            _members(opened, actor, organisation)
             if every
             else (MemberId(parse_request_id(text)) for text in member or ())
         )
@@ -211,7 +212,7 @@ Examples:
   membercard-issuer --home office requests withdraw 5f0c4c7e-0d1b-4b59-9c70-6f1d6f2f3a10 --reason "drafted by mistake"
 """,
 )
-@needs(Right.PROPOSE, by_use_case=True)
+@needs(Right.READ_REQUESTS, by_use_case=True)
 def withdraw_command(
     context: typer.Context,
     request: Annotated[list[str], typer.Argument(help="Identifiers of requests.")],
@@ -219,7 +220,7 @@ def withdraw_command(
     reason: ReasonOption,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Withdraw requests for good, as long as they stand in no decision.
+    """Withdraw requests for good, as long as they stand in no decision; what is decided, by two, as long as there is no card.
 
     The exit status is 1 where a request is refused.
     """
@@ -385,16 +386,19 @@ def _part(
     return frozenset({code})
 
 
-def _members(opened: RegisterHome, organisation: str | None) -> Iterator[MemberId]:
-    code = None if organisation is None else parse_organisation_code(organisation)
-    behind: PagePosition | None = None
+def _members(opened: RegisterHome, actor: Actor, organisation: str | None) -> Iterator[MemberId]:
+    """Members of the part of the tree that is asked for; without one, of all in which the actor may propose."""
+    roots = _part(opened, actor, Right.PROPOSE, organisation)
+    behind: DirectoryPosition | None = None
     while True:
         with opened.register.reading() as transaction:
-            page = transaction.members.page(limit=_PAGE_ROWS, behind=behind, organisation_code=code)
-        yield from (each.member_id for each in page.members)
-        if page.end is None:
-            return
+            page = transaction.directory.page(
+                MemberSelection(roots=roots), limit=_PAGE_ROWS, behind=behind
+            )
+        yield from (each.member_id for each in page.lines)
         behind = page.end
+        if behind is None:
+            return
 
 
 def _kind(request: CardRequest) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from pki.keys.keystore import AgreementKeystore
 
-__all__ = ["KeystoreRandom"]
+__all__ = ["KeystoreRandom", "RandomPool"]
 
 _POOL_BYTES: Final = 64 * 1024
 """What is fetched at once: the numbers and secrets of several hundred cards."""
@@ -46,3 +46,29 @@ class KeystoreRandom:
         with contextlib.closing(self._open()) as keystore:
             for _ in range(_POOL_BYTES // _PART_BYTES):
                 self._pool += keystore.random_bytes(_PART_BYTES)
+
+
+class RandomPool:
+    """The bytes of a keystore that stays open, fetched many at a time; safe to call from any thread."""
+
+    def __init__(self, fetch: Callable[[int], bytes]) -> None:
+        """``fetch`` asks the keystore: one long question is answered sooner than many short ones."""
+        self._fetch = fetch
+        self._lock = threading.Lock()
+        self._pool = b""
+
+    def __call__(self, count: int) -> bytes:
+        """So many bytes, which nobody else is given.
+
+        Raises:
+            KeystoreError: the keystore failed.
+        """
+        with self._lock:
+            if len(self._pool) < count:
+                self._pool = self._fetch(max(count, _PART_BYTES))
+            drawn, self._pool = self._pool[:count], self._pool[count:]
+        return drawn
+
+    def __repr__(self) -> str:
+        """What is left in the pool is nobody's business."""
+        return "RandomPool()"

@@ -23,6 +23,7 @@ from issuer.domain.rights import Actor, Right
 from issuer.domain.session import Face, SessionToken
 from issuer.errors import IssuerRefusedError
 from issuer.services.log_in import Presence
+from issuer.services.request_rates import RateKind
 
 __all__ = [
     "SESSION_COOKIE",
@@ -96,6 +97,13 @@ def client_address(request: Request) -> str:
     return request.client.host
 
 
+def _count_address(request: Request, services: ApiServices) -> None:
+    """Count a request of its address; those of which nobody says where they come from are not thrown together."""
+    address = client_address(request)
+    if address:
+        services.rates.count(RateKind.ADDRESS, address)
+
+
 def refuse_foreign_origin(request: Request) -> None:
     """A browser says on whose behalf it asks for a change; programs that are no browsers say nothing.
 
@@ -130,9 +138,13 @@ class _WithSession(Declaration):
             IssuerRefusedError: ``session.ended``, ``right.missing``.
             IssuerDataError: ``session.token-malformed``.
             ApiError: ``api.session-restricted``, ``api.foreign-origin``.
+            TooManyAttemptsError: ``request.too-many``.
         """
         refuse_foreign_origin(request)
+        # Counted before the session is looked up: guessing tokens costs a database nothing beyond the limit.
+        _count_address(request, services)
         caller = caller_of(request, services)
+        services.rates.count(RateKind.SESSION, caller.presence.session.session_id.hex)
         restriction = caller.presence.restriction
         if restriction is not None and not self.allows_restricted:
             request.state.restriction = restriction
@@ -182,16 +194,26 @@ class AnySession(_WithSession):
 class NoSession(Declaration):
     """Nobody is asked who they are, for a reason."""
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    def __init__(self, reason: str, *, is_limited: bool = True) -> None:
+        """Say why.
 
-    def __call__(self, request: Request) -> None:
+        Args:
+            reason: why nobody is asked.
+            is_limited: whether requests are counted; not where a machine asks whether this one is well.
+        """
+        self.reason = reason
+        self.is_limited = is_limited
+
+    def __call__(self, request: Request, services: Services) -> None:
         """Let everybody pass whom no other site sent.
 
         Raises:
             ApiError: ``api.foreign-origin``.
+            TooManyAttemptsError: ``request.too-many``.
         """
         refuse_foreign_origin(request)
+        if self.is_limited:
+            _count_address(request, services)
 
 
 def declarations(route: BaseRoute) -> list[Declaration]:

@@ -26,6 +26,7 @@ from issuer.services.register_ports import PortraitStore
 from issuer.services.reports import Reports
 from issuer.services.request_office import RequestOffice
 from issuer.services.request_operations import RequestOperations
+from issuer.services.request_rates import RequestRates
 from issuer.services.second_factors import SecondFactors
 from issuer.services.stock_services import StockServices
 from issuer.services.upload_ports import Uploads
@@ -58,6 +59,7 @@ class ApiServices:
     """
 
     log_in: LogIn
+    rates: RequestRates
     second_factors: SecondFactors | None
     oidc: OidcLogin | None
     members: ReadingOfMembers

@@ -23,6 +23,7 @@ _TITLE: Final = message("That did not work")
 REMEDIES: Final[Mapping[str, str]] = {
     "login.refused": message("Check the account's name and the password, then try again."),
     "login.too-many-attempts": message("Wait a while, then try again."),
+    "request.too-many": message("Wait a minute, then go on."),
     "login.second-factor-needed": message("Log in with your second factor."),
     "password.unchanged": message("Choose a password that you have not had here."),
     "password.differs": message("Type the new password twice, alike."),

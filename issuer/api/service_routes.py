@@ -32,7 +32,9 @@ class ReadinessDocument(BaseModel):
 @service_router.get(
     "/health/live",
     summary="Whether the process lives",
-    dependencies=[Depends(NoSession("it tells nothing but that the process lives"))],
+    dependencies=[
+        Depends(NoSession("it tells nothing but that the process lives", is_limited=False))
+    ],
 )
 def live() -> Liveness:
     """Nothing is looked at."""
@@ -43,7 +45,9 @@ def live() -> Liveness:
     "/health/ready",
     summary="Whether it can serve",
     response_model=ReadinessDocument,
-    dependencies=[Depends(NoSession("whoever shares the load must know who can take it"))],
+    dependencies=[
+        Depends(NoSession("whoever shares the load must know who can take it", is_limited=False))
+    ],
 )
 def ready(services: Services) -> JSONResponse:
     """Database, migrations and keystore are looked at; where one fails this is 503 with its code."""

@@ -76,9 +76,10 @@ class SqlBrowsing:
 
     def standings(self, roots: Roots) -> Mapping[Standing, int]:
         """How many members are in which standing; without those that nobody is in."""
+        # A deleted record has the empty key, which nobody else has: the index of standings alone is read.
         query = (
             sa.select(MemberRow.standing, sa.func.count())
-            .where(MemberRow.erased_at.is_(None))
+            .where(MemberRow.sort_key > sa.literal(b""))
             .group_by(MemberRow.standing)
         )
         if roots is not None:

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import MemberSeals
@@ -108,12 +108,11 @@ class SqlMemberDirectory:
 
         A few organisations are walked one by one, each along its own stretch; otherwise there is one query.
         """
-        key: InstrumentedAttribute[bytes] = (
-            MemberRow.sort_key if selection.name is None else MemberRow.search_key
-        )
+        few = None if selection.roots is None else self._few_below(selection.roots)
+        key = self._key(selection, is_walked=few is None)
         conditions: list[sa.ColumnElement[bool]] = []
         if selection.name is not None:
-            conditions += self._name_conditions(selection.name)
+            conditions += self._name_conditions(selection.name, key)
         if selection.standing is not None:
             conditions.append(MemberRow.standing == selection.standing.value)
         if behind is None:
@@ -128,24 +127,36 @@ class SqlMemberDirectory:
         query = query.order_by(key, MemberRow.id).limit(limit)
         if selection.roots is None:
             return [query]
-        few = None if selection.name is not None else self._few_below(selection)
+        if few is not None and selection.name is not None:
+            # Nobody's name of the whole country is looked at: the few organisations' own members are, all of them.
+            return [query.where(MemberRow.organisation_id.in_(few))]
         if few is not None:
             return [query.where(MemberRow.organisation_id == each) for each in few]
         # The term is no column, so no index of organisations is taken and the order is that of the key.
         organisation_id = sa.func.coalesce(MemberRow.organisation_id, sa.null())
         return [query.where(organisation_id.in_(below(selection.roots)))]
 
-    def _few_below(self, selection: MemberSelection) -> Sequence[UUID] | None:
-        """The organisations of the selection, unless they are many."""
-        query = below(selection.roots or ()).limit(_FEW_ORGANISATIONS + 1)
+    def _key(self, selection: MemberSelection, *, is_walked: bool) -> sa.ColumnElement[bytes]:
+        """What the order goes by; a term that is no column where its index is not to be walked."""
+        if selection.name is None:
+            return MemberRow.sort_key.expression
+        if is_walked:
+            return MemberRow.search_key.expression
+        return sa.func.coalesce(MemberRow.search_key, sa.null())
+
+    def _few_below(self, roots: Collection[OrganisationCode]) -> Sequence[UUID] | None:
+        """The organisations of a part of the tree, unless they are many."""
+        query = below(roots).limit(_FEW_ORGANISATIONS + 1)
         ids = self._session.scalars(query).all()
         return ids if len(ids) <= _FEW_ORGANISATIONS else None
 
-    def _name_conditions(self, name: NameQuestion) -> list[sa.ColumnElement[bool]]:
+    def _name_conditions(
+        self, name: NameQuestion, key: sa.ColumnElement[bytes]
+    ) -> list[sa.ColumnElement[bool]]:
         prefix = name.given.encode()
         conditions: list[sa.ColumnElement[bool]] = [
-            MemberRow.search_key >= prefix,
-            MemberRow.search_key < prefix + _BEHIND_EVERY_KEY,
+            key >= prefix,
+            key < prefix + _BEHIND_EVERY_KEY,
         ]
         is_sqlite = self._session.get_bind().dialect.name == "sqlite"
         for word in name.others:

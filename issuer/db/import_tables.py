@@ -64,6 +64,7 @@ class ImportRowRow(Base):
         sa.Index("ix_import_rows_state_number_row", "state", "number", "row"),
         sa.Index("ix_import_rows_content_digest", "content_digest"),
         sa.Index("ix_import_rows_likeness_digest", "likeness_digest"),
+        sa.Index("ix_import_rows_person_digest", "person_digest"),
     )
 
     number: Mapped[int] = mapped_column(sa.ForeignKey("imports.number"), primary_key=True)
@@ -74,6 +75,7 @@ class ImportRowRow(Base):
     content: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
     content_digest: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
     likeness_digest: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+    person_digest: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
     decided_by: Mapped[str | None] = mapped_column(sa.String(200))
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(sa.String(500))

@@ -263,6 +263,7 @@ class SqlImportLedger:
                 state=decision.state.value,
                 content=None,
                 likeness_digest=None,
+                person_digest=None,
                 decided_by=decision.by,
                 decided_at=decision.at,
                 reason=decision.reason,
@@ -308,8 +309,10 @@ class SqlImportLedger:
             content = chunk.contents.get(outcome.row)
             if not outcome.findings:
                 continue
-            digest = sealed = likeness = None
+            digest = sealed = likeness = person = None
             if content is not None:
+                if outcome.row in chunk.persons:
+                    person = self._members().citizen_number_digest(chunk.persons[outcome.row])
                 alike = chunk.likenesses.get(outcome.row)
                 if alike is not None:
                     likeness = self._members().likeness_digest(alike.full_name, alike.birth_date)
@@ -326,8 +329,10 @@ class SqlImportLedger:
                     "content": sealed,
                     "content_digest": digest,
                     "likeness_digest": likeness,
+                    "person_digest": person,
                 }
             )
+        self._replace_earlier(number, chunk)
         for part in _in_parts(digests):
             self._session.execute(
                 sa.update(ImportRowRow)
@@ -335,11 +340,41 @@ class SqlImportLedger:
                     ImportRowRow.content_digest.in_(part),
                     ImportRowRow.state == DoubtState.WAITING.value,
                 )
-                .values(state=DoubtState.REPLACED.value, content=None, likeness_digest=None)
+                .values(
+                    state=DoubtState.REPLACED.value,
+                    content=None,
+                    likeness_digest=None,
+                    person_digest=None,
+                )
                 .execution_options(synchronize_session=False)
             )
         if values:
             self._session.execute(sa.insert(ImportRowRow), values)
+
+    def _replace_earlier(self, number: ImportNumber, chunk: ImportChunk) -> None:
+        """What waits from other lists of the people of this chunk is not what is stated of them any more."""
+        waiting = sa.select(ImportRowRow.row).where(
+            ImportRowRow.state == DoubtState.WAITING.value, ImportRowRow.number != number
+        )
+        if not chunk.persons or self._session.scalar(waiting.limit(1)) is None:
+            return
+        persons = [self._members().citizen_number_digest(each) for each in chunk.persons.values()]
+        for part in _in_parts(persons):
+            self._session.execute(
+                sa.update(ImportRowRow)
+                .where(
+                    ImportRowRow.person_digest.in_(part),
+                    ImportRowRow.number != number,
+                    ImportRowRow.state == DoubtState.WAITING.value,
+                )
+                .values(
+                    state=DoubtState.REPLACED.value,
+                    content=None,
+                    likeness_digest=None,
+                    person_digest=None,
+                )
+                .execution_options(synchronize_session=False)
+            )
 
     def _chunks(self, number: ImportNumber) -> Iterator[ImportChunkRow]:
         behind = -1

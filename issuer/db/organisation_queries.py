@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from issuer.db.organisations import OrganisationRow
+from issuer.db.organisation_rows import OrganisationRow
 from issuer.domain.organisation import OrganisationCode
 
 __all__ = ["below"]

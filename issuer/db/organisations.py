@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from issuer.db.base import insert_rows
+from issuer.db.organisation_queries import below
 from issuer.db.organisation_rows import (
     OrganisationRow,
     OrganisationVersionRow,
@@ -96,6 +97,12 @@ class SqlOrganisationRepository:
             organisation_of(row, code=row.code, parent_code=parent_code)
             for row, parent_code in rows
         )
+
+    def below(self, codes: Collection[OrganisationCode]) -> frozenset[OrganisationCode]:
+        """Those of these organisations that are open, with all open ones below them."""
+        part = below(codes)
+        query = sa.select(OrganisationRow.code).where(OrganisationRow.id.in_(part), _IS_OPEN)
+        return frozenset(OrganisationCode(code) for code in self._session.scalars(query))
 
     def issuing_committee(self, code: OrganisationCode) -> Organisation:
         """The top-most organisation above this one, or itself.

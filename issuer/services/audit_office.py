@@ -7,13 +7,12 @@ from datetime import datetime
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.audit_chain import ChainedRecord, ChainHead
 from issuer.domain.audit_check import AuditCheck, AuditReport
-from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.services.audit_ports import AuditPage, AuditQuestion
 from issuer.services.register_ports import OrganisationRepository, Register
 
-__all__ = ["AUDIT_TRAIL", "MAX_PAGE", "AuditOffice", "at_and_below", "check_trail"]
+__all__ = ["AUDIT_TRAIL", "MAX_PAGE", "AuditOffice", "check_trail"]
 
 AUDIT_TRAIL = "audit-trail"
 """What records call the trail where an act was about itself."""
@@ -148,25 +147,7 @@ def _within_reach(
     roots = actor.roots(Right.READ_AUDIT)
     if roots is None:
         return question
-    reach = at_and_below(roots, organisations)
+    reach = organisations.below(roots)
     if question.organisations is not None:
         reach &= frozenset(question.organisations)
     return replace(question, organisations=reach)
-
-
-def at_and_below(
-    roots: frozenset[OrganisationCode], organisations: OrganisationRepository
-) -> frozenset[OrganisationCode]:
-    """The codes of these organisations and of all below them."""
-    children: dict[OrganisationCode, list[OrganisationCode]] = {}
-    for each in organisations.all():
-        if each.parent_code is not None:
-            children.setdefault(each.parent_code, []).append(each.code)
-    found: set[OrganisationCode] = set()
-    waiting = list(roots)
-    while waiting:
-        code = waiting.pop()
-        if code not in found:
-            found.add(code)
-            waiting += children.get(code, ())
-    return frozenset(found)

@@ -19,7 +19,6 @@ from issuer.domain.breach import (
 from issuer.domain.member import MemberId
 from issuer.domain.rights import Actor, Place, Right
 from issuer.errors import IssuerDataError
-from issuer.services.audit_office import at_and_below
 from issuer.services.audit_ports import AuditQuestion
 from issuer.services.places import place_of
 from issuer.services.register_ports import Register, RegisterTransaction
@@ -75,7 +74,7 @@ class BreachOffice:
 
 def _touched_ids(transaction: RegisterTransaction, scope: BreachScope) -> dict[MemberId, _Seen]:
     if isinstance(scope, OrganisationBreach):
-        codes = at_and_below(frozenset({scope.organisation}), transaction.organisations)
+        codes = transaction.organisations.below({scope.organisation})
         return dict.fromkeys(transaction.subjects.members_within(codes))
     if isinstance(scope, AccountBreach):
         question = AuditQuestion(account=scope.account, since=scope.since)

@@ -204,14 +204,8 @@ def reachable(
     actor: Actor, right: Right, transaction: RegisterTransaction
 ) -> frozenset[OrganisationCode] | None:
     """The organisations within the actor's part of the tree; ``None`` where that is the whole register."""
-    if actor.roots(right) is None:
-        return None
-    tree = transaction.organisations.tree()
-    return frozenset(
-        each.code
-        for each in transaction.organisations.all()
-        if actor.may(right, place=place_of(tree, each.code))
-    )
+    roots = actor.roots(right)
+    return None if roots is None else transaction.organisations.below(roots)
 
 
 def _with_retired_numbers(

@@ -90,6 +90,11 @@ def conclude(
                 for candidate in doubtful
             },
             likenesses={candidate.row.number: candidate.likeness for candidate in doubtful},
+            persons={
+                candidate.row.number: candidate.row.statement.citizen_number
+                for candidate in (*settled.known, *settled.new)
+                if outcomes[candidate.row.number].result is not RowResult.REFUSED
+            },
             has_checked_faces=settled.has_checked_faces,
         ),
         taken,

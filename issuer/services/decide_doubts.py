@@ -1,5 +1,6 @@
 """Use case: a person decides on a questionable row of a member list, and says why."""
 
+import contextlib
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,11 +12,16 @@ from issuer.domain.card_number import CardNumberScheme
 from issuer.domain.list_row import Finding, ListRow
 from issuer.domain.member import Member, MemberId, MemberStatement
 from issuer.domain.member_list import JudgedRow
-from issuer.domain.organisation import OrganisationCode
+from issuer.domain.member_rules import MemberColumn
+from issuer.domain.organisation import (
+    OrganisationCode,
+    OrganisationTree,
+    parse_organisation_code,
+)
 from issuer.domain.rights import Actor, Right
 from issuer.domain.row_judge import RowJudge
 from issuer.errors import IssuerDataError, IssuerRefusedError
-from issuer.services.compare_rows import Candidate, compare, place_of, reachable
+from issuer.services.compare_rows import Candidate, compare, reachable
 from issuer.services.import_outcome import RowResult
 from issuer.services.import_ports import (
     DoubtDecision,
@@ -26,6 +32,7 @@ from issuer.services.import_ports import (
     QuestionableRow,
     RowReference,
 )
+from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.register_ports import PortraitStore, Register, RegisterTransaction
 
 __all__ = ["DoubtDesk", "WeighedRow"]
@@ -133,13 +140,13 @@ class DoubtDesk:
                     *transaction.members.holders_of([candidate.numbers]),
                 )
             }
-            tree = transaction.organisations.tree()
+            tree = transaction.organisations.around(
+                {each.statement.organisation_code for each in found.values()}
+            )
             shown = tuple(
                 each
                 for each in found.values()
-                if actor.may(
-                    Right.READ_MEMBERS, place=place_of(tree, each.statement.organisation_code)
-                )
+                if actor.may(Right.READ_MEMBERS, place=tree.place(each.statement.organisation_code))
             )
             for each in shown:
                 code = each.statement.organisation_code
@@ -248,7 +255,7 @@ class DoubtDesk:
         self, transaction: RegisterTransaction, reference: RowReference, actor: Actor
     ) -> QuestionableRow:
         row = transaction.imports.doubt(reference)
-        place = place_of(transaction.organisations.tree(), row.organisation)
+        place = transaction.organisations.around([row.organisation]).place(row.organisation)
         actor.demand(Right.IMPORT_MEMBERS, place=place, now=self.clock())
         return row
 
@@ -259,7 +266,7 @@ class DoubtDesk:
         transaction: RegisterTransaction,
     ) -> Candidate:
         judge = RowJudge(
-            organisations=transaction.organisations.tree(),
+            organisations=_organisations_of(content, transaction.organisations),
             scheme=self.scheme,
             today=self.clock().date(),
         )
@@ -322,3 +329,18 @@ def _reason(text: str) -> str:
 def _refusal(findings: tuple[Finding, ...]) -> IssuerRefusedError:
     first = findings[0]
     return IssuerRefusedError(f"column {first.column}: {first.sentence}", code=first.code)
+
+
+def _organisations_of(
+    content: QuestionableContent, organisations: OrganisationRepository
+) -> OrganisationTree:
+    """The tree around the organisations that a row names, which is all that judging it looks at."""
+    codes: set[OrganisationCode] = set()
+    for column in (MemberColumn.ORGANISATION_CODE, MemberColumn.SERVED_IN):
+        cell = content.cells.get(column)
+        if cell is not None and not isinstance(cell, str):
+            # How a spreadsheet's number becomes a code is the judge's business.
+            return organisations.tree()
+        with contextlib.suppress(IssuerDataError):
+            codes.add(parse_organisation_code((cell or "").strip()))
+    return organisations.around(codes)

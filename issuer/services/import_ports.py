@@ -13,6 +13,7 @@ from typing import NewType, Protocol
 from issuer.domain.list_row import Cell, Finding
 from issuer.domain.member import MemberId, PortraitDigest
 from issuer.domain.organisation import OrganisationCode
+from issuer.domain.record_number import CitizenNumber
 from issuer.domain.rights import AccountName
 from issuer.services.import_outcome import ImportSummary, RowOutcome
 
@@ -94,6 +95,8 @@ class ImportChunk:
         contents: what the questionable ones state, by row.
         organisations: to which organisation each questionable one belongs.
         likenesses: by what each questionable one resembles a member of the register.
+        persons: the citizen numbers of rows that are taken, present or questionable: what waits of the same person
+            from an earlier list is replaced by them.
     """
 
     outcomes: Sequence[RowOutcome]
@@ -101,6 +104,7 @@ class ImportChunk:
     contents: Mapping[int, QuestionableContent] = field(default_factory=dict, repr=False)
     organisations: Mapping[int, OrganisationCode] = field(default_factory=dict)
     likenesses: Mapping[int, Likeness] = field(default_factory=dict, repr=False)
+    persons: Mapping[int, CitizenNumber] = field(default_factory=dict, repr=False)
     has_checked_faces: bool = True
 
 
@@ -181,7 +185,10 @@ class ImportLedger(Protocol):
         """The latest ones, the last one first."""
 
     def store(self, record: ImportRecord, chunk: ImportChunk) -> ImportRecord:
-        """Note what became of the next rows; a questionable row that waits elsewhere already is replaced there.
+        """Note what became of the next rows.
+
+        A questionable row that waits elsewhere already is replaced there, and so is what waits of a person of whom a
+        newer row has come in.
 
         Raises:
             ConflictError: the import has gone on elsewhere since ``record`` was read.

@@ -50,8 +50,14 @@ class LookingAtOrganisations:
 
     def names(self, codes: Collection[OrganisationCode]) -> Mapping[OrganisationCode, str]:
         """What these organisations are called; for whoever was shown their codes already."""
+        wanted = set(codes)
         with self.register.reading() as transaction:
-            return {code: transaction.organisations.get(code).name for code in set(codes)}
+            tree = transaction.organisations.around(wanted)
+            return {
+                # Those that were closed are in no tree of today.
+                code: (tree if code in tree else transaction.organisations).get(code).name
+                for code in wanted
+            }
 
     def path(self, code: OrganisationCode, *, actor: Actor) -> tuple[Organisation, ...]:
         """An organisation and those above it, the top-most first, as far as the actor's part reaches up.

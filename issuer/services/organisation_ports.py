@@ -35,6 +35,9 @@ class OrganisationRepository(Protocol):
     def around(self, codes: Collection[OrganisationCode]) -> OrganisationTree:
         """Those of these organisations that are open, with all above them: enough for their ways up."""
 
+    def below(self, codes: Collection[OrganisationCode]) -> frozenset[OrganisationCode]:
+        """Those of these organisations that are open, with all open ones below them."""
+
     def issuing_committee(self, code: OrganisationCode) -> Organisation:
         """The top-most organisation above this one, or itself.
 

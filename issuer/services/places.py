@@ -1,5 +1,7 @@
 """The place of a matter: the organisation that it belongs to, with all above it."""
 
+from collections.abc import Collection
+
 from issuer.domain.organisation import MAX_DEPTH, OrganisationCode
 from issuer.domain.rights import Place
 from issuer.errors import IssuerDataError
@@ -14,6 +16,14 @@ class Places:
     def __init__(self, organisations: OrganisationRepository) -> None:
         self._organisations = organisations
         self._known: dict[OrganisationCode, tuple[OrganisationCode, ...]] = {}
+
+    def look_ahead(self, codes: Collection[OrganisationCode]) -> None:
+        """Look many up together: a list would ask for each line's by itself."""
+        wanted = set(codes) - self._known.keys()
+        if wanted:
+            tree = self._organisations.around(wanted)
+            # Those that were closed are in no tree of today, and are looked up one by one.
+            self._known |= {code: tuple(tree.place(code)) for code in wanted if code in tree}
 
     def of(self, code: OrganisationCode) -> tuple[OrganisationCode, ...]:
         """The organisation with all above it, from the root down.

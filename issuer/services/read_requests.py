@@ -153,9 +153,11 @@ class ReadingOfRequests:
         now = self.clock()
         with self.register.writing() as transaction:
             places = Places(transaction.organisations)
+            asked = tuple(transaction.requests.known(request_ids).values())
+            places.look_ahead([each.organisation_code for each in asked])
             known = tuple(
                 each
-                for each in transaction.requests.known(request_ids).values()
+                for each in asked
                 if actor.may(Right.READ_REQUESTS, place=places.of(each.organisation_code))
             )
             lines = self._lines(transaction, known, actor, now)
@@ -322,11 +324,11 @@ class ReadingOfRequests:
         now: datetime,
     ) -> tuple[RequestLine, ...]:
         places = Places(transaction.organisations)
+        found = transaction.directory.several([each.member_id for each in requests])
+        places.look_ahead([each.organisation_code for each in found.values()])
         known = {
             member_id: line
-            for member_id, line in transaction.directory.several(
-                [each.member_id for each in requests]
-            ).items()
+            for member_id, line in found.items()
             if actor.may(Right.READ_MEMBERS, place=places.of(line.organisation_code))
         }
         for record in members_listed(list(known), account=actor.account, organisation=None, at=now):

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.batches import measure_batches
+from tests.benchmarks.browsing import measure_browsing
 from tests.benchmarks.conversing import measure_conversing
 from tests.benchmarks.importing import measure_importing
 from tests.benchmarks.inspecting import measure_inspecting
@@ -37,6 +38,7 @@ MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
     measure_signing_service,
     measure_batches,
     measure_importing,
+    measure_browsing,
     measure_terminal,
     measure_judging_service,
 )

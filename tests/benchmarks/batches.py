@@ -38,6 +38,7 @@ from issuer.domain.member import Member, MemberId, PortraitDigest
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.rights import Role
 from issuer.domain.stock_account import FIRST_STORE
+from issuer.keystore_random import RandomPool
 from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.services.batch_desk import BatchDesk
 from issuer.services.fill_batches import BatchFilling
@@ -115,7 +116,7 @@ class _BatchBench:
         freezing = BatchFreezing(
             desk=self._desk,
             profile=profile.name,
-            random_bytes=secrets.token_bytes,
+            random_bytes=RandomPool(secrets.token_bytes),
             marks=FileStatusMarkStore(self._directory / "marks"),
         )
         signing = CardSigning(

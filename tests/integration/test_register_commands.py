@@ -15,16 +15,18 @@ from typing import Any
 import pytest
 import xlsxwriter
 
+from issuer.bootstrap import open_register_home
 from issuer.bootstrap_keys import take_register_sealer
 from issuer.cli import main
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
+from issuer.domain.audit_reads import MEMBERS_LISTED, members_shown
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member_list import MemberColumn
 from issuer.settings import load_settings, remember
 from simulators.population.appearance import draw_appearance
 from simulators.population.portrait import draw_portrait, encode_portrait
-from tests.integration.everybody import log_in_everybody
+from tests.integration.everybody import EVERYBODY, log_in_everybody
 
 COLUMNS = tuple(MemberColumn)
 
@@ -248,7 +250,15 @@ def test_lists_are_walked_page_by_page(office: Office) -> None:
     people = [person(number) for number in range(1, 12)]
     assert office.take(write_csv(office.directory / "a.csv", people))[1]["taken"] == 11
     assert len(office.json("members", "list")[1]) == 11
-    assert len(office.json("members", "list", "--limit", "4")[1]) == 4
+    shown = office.json("members", "list", "--limit", "4")[1]
+    assert len(shown) == 4
+    with open_register_home(office.home) as opened, opened.register.reading() as transaction:
+        records = [each.record() for each in transaction.audit.records()]
+    listed = [each for each in records if each.action == MEMBERS_LISTED]
+    assert [str(each) for each in members_shown(listed[-1])] == [
+        each["member_id"] for each in shown
+    ]
+    assert listed[-1].account == EVERYBODY
     assert len(office.json("members", "list", "--organisation", "P-01")[1]) == 11
     _, out, _ = office.run("members", "list", "--limit", "1")
     assert out.splitlines()[0] == "Record number\tName\tBorn\tOrganisation\tStanding\tEarlier card"

@@ -50,6 +50,7 @@ from issuer.domain.rights import AccountName, Assignment, Role
 from issuer.domain.session import Face, LoginMethod
 from issuer.evidence.folder_store import FolderEvidenceStore
 from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
+from issuer.identity.memory_rates import MemoryRequestRates
 from issuer.imports.finding_texts import in_vietnamese
 from issuer.jobs.in_process import InProcessJobs
 from issuer.portraits.folder_store import FolderPortraitStore
@@ -73,6 +74,7 @@ from issuer.services.read_members import ReadingOfMembers
 from issuer.services.reports import Reports
 from issuer.services.request_office import RequestOffice
 from issuer.services.request_operations import RequestOperations
+from issuer.services.request_rates import RateKind
 from issuer.services.write_batch_papers import BatchPapers
 from issuer.settings import PeopleSettings
 from issuer.storage.document_folder import FolderDocumentStore
@@ -315,6 +317,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
     reports = Reports(register=register, figures=SqlReportFigures(database), clock=now)
     services = ApiServices(
         log_in=log_in,
+        rates=MemoryRequestRates(dict.fromkeys(RateKind, 1_000_000)),
         second_factors=second_factors_of(register, people, log_in=log_in),
         oidc=None,
         members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),

@@ -82,7 +82,9 @@ def test_the_page_of_rights_is_complete(office: Any) -> None:
     assert set(kinds) == {"Demand", "AnySession", "NoSession"}
 
 
-@pytest.mark.parametrize("examples", [3, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "examples", [3, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+)
 def test_whatever_fits_the_description_or_not_is_answered_as_it_says(
     office: Any, examples: int
 ) -> None:

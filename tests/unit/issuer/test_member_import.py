@@ -240,6 +240,12 @@ class _MemoryOrganisations:
         del codes
         return self.tree()
 
+    def below(self, codes: Collection[OrganisationCode]) -> frozenset[OrganisationCode]:
+        tree = self.tree()
+        return frozenset(
+            each.code for each in self.all() if set(codes).intersection(tree.place(each.code))
+        )
+
     def issuing_committee(self, code: OrganisationCode) -> Organisation:
         return self.tree().issuing_committee(code)
 

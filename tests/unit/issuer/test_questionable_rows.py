@@ -297,6 +297,34 @@ def test_a_known_member_with_tone_marks_elsewhere_is_asked_about_and_never_chang
     assert office.ends(row(2, full_name="Nguyễn Thị Hoạ")) == [["member.differs"]]
 
 
+@pytest.mark.parametrize("decide", ["accept", "refuse"])
+def test_whom_a_waiting_row_resembles_has_an_open_doubt_until_somebody_decides(
+    office: Office, decide: str
+) -> None:
+    birth = date(1970, 5, 6)
+    office.take(row(2, birth_date=birth), row(3))
+
+    def doubts(person: int) -> int:
+        member = office.member(person)
+        assert member is not None
+        with office.register.reading() as transaction:
+            return transaction.requests.candidates([member.member_id])[member.member_id].open_doubts
+
+    assert (doubts(2), doubts(3)) == (0, 0)
+    alike = row(2, 4, birth_date=birth, full_name="Nguyễn Thị Hoà")
+    assert office.ends(alike) == [["member.alike"]]
+    assert (doubts(2), doubts(3)) == (1, 0)
+    # The same row in another list waits once.
+    assert office.ends(alike) == [["member.alike"]]
+    assert doubts(2) == 1
+    (reference,) = office.waiting()
+    if decide == "accept":
+        office.desk.accept(reference, actor=CLERK, reason="twins")
+    else:
+        office.desk.refuse(reference, actor=CLERK, reason="the same person")
+    assert doubts(2) == 0
+
+
 def test_a_refused_row_leaves_nothing_and_is_refused_at_once_when_it_comes_again(
     office: Office, database: Database
 ) -> None:

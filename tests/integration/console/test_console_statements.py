@@ -1,0 +1,48 @@
+"""A page of a list asks the database a fixed number of things, however many organisations its lines are of."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from issuer.domain.organisation import Organisation, OrganisationCode
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("path", ["/v1/members", "/members", "/v1/organisations?above=T"])
+def test_more_organisations_on_a_page_ask_no_more_statements(office: Any, path: str) -> None:
+    client = office.client("lan", is_program=path.startswith("/v1/"))
+    counts = []
+    for number in range(2):
+        for place in range(4):
+            code = f"C-{number}{place}"
+            with office.register.writing() as transaction:
+                transaction.organisations.add(
+                    [
+                        Organisation(
+                            code=OrganisationCode(code),
+                            name=f"Chi bộ {code}",
+                            parent_code=OrganisationCode("T"),
+                        )
+                    ]
+                )
+            office.add_members(1, organisation=code)
+        client.get(path)
+        with statements() as seen:
+            assert client.get(path).status_code == 200
+        counts.append(len(seen))
+    assert counts[0] == counts[1] < 30
