@@ -22,6 +22,7 @@ from issuer.api.request_log import log_as_json
 from issuer.api.serving import serve_api
 from issuer.bootstrap import RegisterHome, open_register_home
 from issuer.bootstrap_batches import batches_of
+from issuer.bootstrap_bundles import exchange_desk_of
 from issuer.bootstrap_keys import (
     derive_cursor_key,
     open_issuer_keystore,
@@ -137,6 +138,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             finding_in_vietnamese=in_vietnamese,
             uploads=uploads,
             stations=installed_desk(opened, desk_keys),
+            exchange=exchange_desk_of(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
             batches=_batches(opened),
             stock=stock_of(opened.register),

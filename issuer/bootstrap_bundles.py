@@ -3,11 +3,11 @@
 import contextlib
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from card_layout.curves import NamedCurve
 from card_layout.profile import load_profile
@@ -25,11 +25,13 @@ from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.bundle_ports import OwnInstance
 from issuer.services.collect_bundle import BundleMaterial
 from issuer.services.enrol_instances import InstanceOffice
+from issuer.services.exchange_desk import ExchangeDesk
 from issuer.services.export_bundle import BundleExport
 from issuer.services.hand_down import HandingDown
 from issuer.services.import_bundle import BundleImport
 from issuer.services.settle_conflicts import ConflictDesk
 from issuer.settings import IssuerSettings, remember
+from issuer.stations.exchange_keys import KeystoreCalls
 from issuer.storage.bundle_folder import FolderBundleStore
 from issuer.storage.durable import write_durably
 from issuer.storage.number_mark_file import FileNumberMarkStore
@@ -40,6 +42,7 @@ from pki.signed.certification_request import encode_certification_request
 
 __all__ = [
     "ExchangeOffice",
+    "exchange_desk_of",
     "exchange_of",
     "install_certificates",
     "open_bundle_import",
@@ -48,6 +51,7 @@ __all__ = [
     "request_certificates",
 ]
 
+_Result = TypeVar("_Result")
 _MAX_CERTIFICATE_BYTES: Final = 65536
 _SIGNER_FILE: Final = "instance-signer.cer"
 _RECEIVER_FILE: Final = "instance.cer"
@@ -110,7 +114,7 @@ def install_certificates(home: Path, *, signer: Path, receiver: Path, root: Path
     with open_register_home(home) as opened:
         own = own_instance(opened.settings)
         keys = CertifiedInstanceKeys(
-            open_keystore=lambda: _keystore(opened), own=certificates, root=root_certificate
+            keystore=_ForOneAct(opened=opened), own=certificates, root=root_certificate
         )
         keys.judge(certificates.signer, receiver=certificates.receiver, name=own.name, now=_now())
         keys.require_own_keys()
@@ -205,7 +209,9 @@ def exchange_of(opened: RegisterHome) -> ExchangeOffice:
 
 
 @contextlib.contextmanager
-def open_bundle_import(opened: RegisterHome) -> Iterator[BundleImport]:
+def open_bundle_import(
+    opened: RegisterHome, *, keystore: KeystoreCalls | None = None
+) -> Iterator[BundleImport]:
     """The use case that takes bundles; the workers that make portraits anew are ended with it.
 
     Raises:
@@ -221,7 +227,7 @@ def open_bundle_import(opened: RegisterHome) -> Iterator[BundleImport]:
         yield BundleImport(
             register=opened.register,
             own=own_instance(opened.settings),
-            keys=_keys(opened),
+            keys=_keys(opened, keystore),
             documents=office.documents,
             portraits=opened.portraits,
             normaliser=normaliser,
@@ -236,10 +242,36 @@ def open_bundle_import(opened: RegisterHome) -> Iterator[BundleImport]:
         )
 
 
-def _keys(opened: RegisterHome) -> CertifiedInstanceKeys:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ForOneAct:
+    """The keystore, opened and closed around each act: one PKCS#11 library stands one session."""
+
+    opened: RegisterHome
+
+    def call(self, work: Callable[[AgreementKeystore], _Result]) -> _Result:
+        """See ``KeystoreCalls.call``."""
+        with _keystore(self.opened) as keystore:
+            return work(keystore)
+
+
+def exchange_desk_of(opened: RegisterHome, keystore: KeystoreCalls) -> ExchangeDesk | None:
+    """What the API does with bundles; ``None`` where this register has no name or no certificates among instances."""
+    settings = opened.settings
+    folder = settings.exchange_in(opened.home)
+    files = (_ROOT_FILE, _SIGNER_FILE, _RECEIVER_FILE)
+    if settings.exchange.name is None or not all((folder / each).is_file() for each in files):
+        return None
+    return ExchangeDesk(
+        register=opened.register,
+        importing=lambda: open_bundle_import(opened, keystore=keystore),
+        conflicts=exchange_of(opened).conflicts,
+    )
+
+
+def _keys(opened: RegisterHome, keystore: KeystoreCalls | None = None) -> CertifiedInstanceKeys:
     folder = opened.settings.exchange_in(opened.home)
     return CertifiedInstanceKeys(
-        open_keystore=lambda: _keystore(opened),
+        keystore=_ForOneAct(opened=opened) if keystore is None else keystore,
         own=read_certificates(folder / _SIGNER_FILE, folder / _RECEIVER_FILE),
         root=_read(folder / _ROOT_FILE),
     )

@@ -9,6 +9,7 @@ from issuer.api.answering_errors import install_error_handlers
 from issuer.api.authorisation_routes import authorisation_router
 from issuer.api.batch_routes import batch_router
 from issuer.api.boundary import Boundary
+from issuer.api.bundle_routes import bundle_router
 from issuer.api.decision_routes import decision_router
 from issuer.api.gate import check_routes
 from issuer.api.history_routes import history_router
@@ -66,6 +67,7 @@ _ROUTERS: Final = (
     batch_router,
     stock_router,
     station_router,
+    bundle_router,
     service_router,
     shell_router,
     security_key_router,
@@ -87,6 +89,7 @@ _ROUTERS: Final = (
 )
 _UPLOAD_PATHS: Final = frozenset(
     {
+        "/v1/bundles",
         "/v1/imports",
         "/imports",
         "/v1/decisions",

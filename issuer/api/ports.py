@@ -12,6 +12,7 @@ from issuer.services.batch_services import BatchServices
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.decision_operations import DecisionOperations
+from issuer.services.exchange_desk import ExchangeDesk
 from issuer.services.import_uploads import Imports
 from issuer.services.log_in import LogIn
 from issuer.services.look_at_organisations import LookingAtOrganisations
@@ -54,7 +55,7 @@ class ApiServices:
 
     ``now`` is the clock, ``readiness`` looks anew at each call; ``second_factors`` is ``None`` where the settings do not
     say where browsers find the console, ``oidc`` where they name no other service that says who somebody is; ``stations`` where no certificates of the exchange
-    with stations are installed.
+    with stations are installed, ``exchange`` where this register has no name among instances.
     """
 
     log_in: LogIn
@@ -78,6 +79,7 @@ class ApiServices:
     finding_in_vietnamese: Callable[[str], str]
     uploads: Uploads
     stations: StationDesk | None
+    exchange: ExchangeDesk | None
     member_template: Callable[[], bytes]
     batches: BatchServices
     stock: StockServices

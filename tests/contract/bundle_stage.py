@@ -1,11 +1,10 @@
 """Two registers, of a province and of one of its communes, with keys of their own, and what they send each other."""
 
-import contextlib
 import hashlib
 import itertools
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -57,6 +56,16 @@ PROVINCE_CLERK = actor("province-clerk", Role.CLERK, at=PROVINCE)
 def person(number: int, **changes: object) -> Member:
     """An official member of the cell whom nobody takes for another one."""
     return member(number, birth_date=date(1990, 2, 3) - timedelta(days=number), **changes)
+
+
+class _Calls:
+    """The keystore of one party, in whatever thread calls."""
+
+    def __init__(self, party: Party) -> None:
+        self._keystore = cast("AgreementKeystore", _Keystore(party))
+
+    def call(self, work: Callable[[AgreementKeystore], Any]) -> Any:
+        return work(self._keystore)
 
 
 class _Keystore:
@@ -128,12 +137,8 @@ class Office(Stage):
         self.own = OwnInstance(name=InstanceName(party.name), organisation=organisation)
         drawn = map(lambda number: uuid.UUID(int=number), itertools.count(first_id * 1000))  # noqa: C417 - endless
 
-        @contextlib.contextmanager
-        def open_keystore() -> Iterator[AgreementKeystore]:
-            yield cast("AgreementKeystore", _Keystore(party))
-
         self.keys = CertifiedInstanceKeys(
-            open_keystore=open_keystore,
+            keystore=_Calls(party),
             own=ExchangeCertificates(signer=party.signer_certificate, receiver=party.certificate),
             root=root,
         )

@@ -358,6 +358,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         finding_in_vietnamese=in_vietnamese,
         uploads=uploads,
         stations=None,
+        exchange=None,
         member_template=lambda: b"PK template",
         batches=batch_services(register, tmp_path),
         stock=stock_of(register, clock=now),
