@@ -268,11 +268,12 @@ def failing_disks(workshop: Any, faults: Faults, monkeypatch: pytest.MonkeyPatch
             lambda: sa.exc.OperationalError("", {}, sqlite3.OperationalError("disk I/O error")),
         )
 
-    def commit(_connection: Any) -> None:
-        faults.pass_by(
-            "register: COMMIT",
-            lambda: sa.exc.OperationalError("", {}, sqlite3.OperationalError("disk I/O error")),
-        )
+    engine = workshop.database.engine
+    do_commit = engine.dialect.do_commit
+
+    def commit(connection: Any) -> None:
+        faults.pass_by("register: COMMIT", lambda: sqlite3.OperationalError("disk I/O error"))
+        do_commit(connection)
 
     fsync, replace = os.fsync, Path.replace
 
@@ -284,12 +285,10 @@ def failing_disks(workshop: Any, faults: Faults, monkeypatch: pytest.MonkeyPatch
         faults.pass_by("file: rename", lambda: OSError(28, "No space left on device"))
         return replace(path, target)
 
-    engine = workshop.database.engine
     sql_event.listen(engine, "before_cursor_execute", statement)
-    sql_event.listen(engine, "commit", commit)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", sync)
         patch.setattr(Path, "replace", rename)
+        patch.setattr(engine.dialect, "do_commit", commit)
         yield
     sql_event.remove(engine, "before_cursor_execute", statement)
-    sql_event.remove(engine, "commit", commit)
