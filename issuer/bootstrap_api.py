@@ -21,6 +21,7 @@ from issuer.api.ports import ApiServices, Readiness
 from issuer.api.request_log import log_as_json
 from issuer.api.serving import serve_api
 from issuer.bootstrap import RegisterHome, open_register_home
+from issuer.bootstrap_batches import batches_of
 from issuer.bootstrap_keys import (
     derive_cursor_key,
     open_issuer_keystore,
@@ -46,6 +47,7 @@ from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableErro
 from issuer.imports.finding_texts import in_vietnamese
 from issuer.imports.template import ListFormat, member_template
 from issuer.services.audit_office import AuditOffice
+from issuer.services.batch_services import BatchServices
 from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
@@ -135,6 +137,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             uploads=uploads,
             stations=installed_desk(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
+            batches=_batches(opened),
             stock=stock_of(opened.register),
             reports=reports,
             report_file=functools.partial(report_file, reports),
@@ -223,6 +226,18 @@ class _Probe:
                     self._keystore = error.code
                 self._looked_at = now
             return self._keystore
+
+
+def _batches(opened: RegisterHome) -> BatchServices:
+    office = batches_of(opened)
+    return BatchServices(
+        filling=office.filling,
+        freezing=office.freezing,
+        reading=office.reading,
+        control=office.control,
+        delivery=office.delivery,
+        papers=office.papers,
+    )
 
 
 def _take_cursor_key(opened: RegisterHome) -> bytes:

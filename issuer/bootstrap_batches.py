@@ -1,11 +1,13 @@
 """Puts batches together: their use cases over the register of a home."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from card_layout.profile import load_profile
 from issuer.bootstrap import RegisterHome
+from issuer.bootstrap_keys import open_issuer_keystore
+from issuer.domain.status_allotment import RandomBytes
+from issuer.keystore_random import KeystoreRandom
 from issuer.services.batch_desk import BatchDesk
 from issuer.services.control_batches import BatchControl
 from issuer.services.deliver_batches import BatchDelivery
@@ -31,8 +33,8 @@ class BatchOffice:
     papers: BatchPapers
 
 
-def batches_of(opened: RegisterHome) -> BatchOffice:
-    """The use cases over the register of a home.
+def batches_of(opened: RegisterHome, *, random_bytes: RandomBytes | None = None) -> BatchOffice:
+    """The use cases over the register of a home; secrets are drawn by its keystore, unless it is open elsewhere.
 
     Raises:
         CardDataError: the card profile of the settings cannot be loaded.
@@ -44,7 +46,8 @@ def batches_of(opened: RegisterHome) -> BatchOffice:
         freezing=BatchFreezing(
             desk=desk,
             profile=load_profile(opened.settings.card_profile).name,
-            random_bytes=secrets.token_bytes,
+            random_bytes=random_bytes
+            or KeystoreRandom(lambda: open_issuer_keystore(opened.home, opened.settings)),
             marks=FileStatusMarkStore(opened.settings.status_marks_in(opened.home)),
         ),
         reading=ReadingOfBatches(desk=desk),

@@ -17,11 +17,13 @@ from issuer.bootstrap_keys import (
     open_issuer_keystore,
 )
 from issuer.db.card_ledger import SqlCardLedger, SqlCardRegister
+from issuer.db.production_rows import Producer
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
 from issuer.db.station_ledger import SqlStationLedger
 from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card_number import CardNumberScheme
+from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.personalisation.chip_keys import (
     CARD_DATA_KEY_ID,
@@ -33,13 +35,11 @@ from issuer.personalisation.chip_keys import (
 from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.personalisation.sealed_keys import STATION_KEY_ID, SealedChipKeysOfStation
 from issuer.personalisation.trust_points import TrustPointShelf
-from issuer.services.bind_cards import BindingReport, bind_cards
 from issuer.services.production_ports import CardLedger, CardRegister, ChipKeys, StockLedger
 from issuer.services.sign_cards import CardPolicy, CardSigning
 from issuer.services.station import Station, StationEvent, StationTiming
 from issuer.services.visit_chip import StationTask, Workbench
 from issuer.settings import remember
-from issuer.storage.status_mark_files import FileStatusMarkStore
 from pki.card_verifiable.certificate import CvCertificate
 from pki.keys.keystore import AgreementKeystore
 from pki.keys.open import (
@@ -50,7 +50,6 @@ from pki.keys.open import (
 )
 from pki.services.document_signer import DocumentSigner
 from pki.services.open_signer import open_document_signer
-from pki.signed.authorisation import MAX_AUTHORISATION_BYTES
 from pki.signed.certification_request import encode_certification_request
 from pki.signed.chip_keys import MAX_SEALED_BYTES
 from pki.signer_service.client import SocketDocumentSigner
@@ -64,12 +63,13 @@ __all__ = [
     "import_trust_points",
     "open_production_home",
     "open_production_office",
-    "read_authorisation",
     "request_station",
 ]
 
 _TRUST_POINTS_DIRECTORY = "trust-points"
 _MAX_KEY_FILE_BYTES = 1024
+_IN_PROCESS = "in-process"
+"""The station of commands that work over the database itself, without a journal of their own."""
 _TRANSPORT_KEY_CHARACTERS = 64
 
 
@@ -98,6 +98,7 @@ class ProductionHome:
     profile: CardProfile
     cards: CardLedger
     station_ledger: SqlStationLedger
+    card_sealer: Sealer = field(repr=False)
     keystore: KeystoreThread
     sealer: Sealer = field(repr=False)
 
@@ -120,16 +121,6 @@ class ProductionHome:
         ]
         return SealedChipKeysOfStation.open(contents, self.keystore, now=_now, batch=batch)
 
-    def bind(self, *, limit: int | None = None) -> BindingReport:
-        """Bind members to chips (``issuer.services.bind_cards``)."""
-        return bind_cards(
-            ledger=self.cards,
-            profile=self.profile,
-            random_bytes=self.keystore.random_bytes,
-            marks=FileStatusMarkStore(self.opened.settings.status_marks_in(self.opened.home)),
-            limit=limit,
-        )
-
     @contextlib.contextmanager
     def signing(
         self, *, pki: Path, pin_file: Path | None, signer_id: str | None
@@ -147,7 +138,7 @@ class ProductionHome:
                 raise IssuerRefusedError(
                     f"{pki} is no test authority: its cards are signed with an authorisation by two",
                     code="authorisation.missing",
-                    hint="cards sign --signer-socket PATH --authorisation FILE",
+                    hint="batches sign BATCH --signer-socket PATH",
                 )
             yield self._signing_with(signer)
 
@@ -159,15 +150,23 @@ class ProductionHome:
             IssuerRefusedError: ``profile.development``.
             PkiError: the signer cannot be reached, or refuses.
         """
+        self.require_signer_process()
+        self.keystore.close()
+        with SocketDocumentSigner(socket, authorisation=authorisation) as signer:
+            yield self._signing_with(signer)
+
+    def require_signer_process(self) -> None:
+        """Let pass only a profile whose cards the signer process signs.
+
+        Raises:
+            IssuerRefusedError: ``profile.development``.
+        """
         if self.profile.is_development:
             raise IssuerRefusedError(
                 f"cards of profile {self.profile.name} are signed by a test authority only",
                 code="profile.development",
-                hint="cards sign --pki TEST-PKI",
+                hint="batches sign BATCH --pki TEST-PKI",
             )
-        self.keystore.close()
-        with SocketDocumentSigner(socket, authorisation=authorisation) as signer:
-            yield self._signing_with(signer)
 
     def _signing_with(self, signer: DocumentSigner) -> CardSigning:
         return CardSigning(
@@ -192,6 +191,7 @@ class ProductionHome:
         count: int | None,
         patience: float | None,
         on_event: Callable[[StationEvent], None],
+        account: AccountName,
         chip_keys: ChipKeys | None = None,
     ) -> Station:
         """A station over readers by name; the chips' keys are derived here unless ``chip_keys`` are given.
@@ -203,7 +203,12 @@ class ProductionHome:
             Workbench(
                 task=task,
                 profile=self.profile,
-                ledger=self.station_ledger,
+                ledger=SqlStationLedger(
+                    self.opened.database,
+                    _now,
+                    self.card_sealer,
+                    by=Producer(station=_IN_PROCESS, account=account),
+                ),
                 chip_keys=chip_keys
                 or MasterKeyChipKeys(self.keystore, lengths=self.profile.personalisation),
                 dialect=dialect_of(self.profile),
@@ -343,6 +348,7 @@ def open_production_home(
                 profile=profile,
                 cards=SqlCardLedger(opened.database, _now, sealer),
                 station_ledger=SqlStationLedger(opened.database, _now, sealer),
+                card_sealer=sealer,
                 keystore=keystore,
                 sealer=sealer,
             )
@@ -377,17 +383,6 @@ def _read_transport_key(path: Path) -> bytes:
     raise IssuerUnavailableError(
         f"{path} is not a transport key, expected {_TRANSPORT_KEY_CHARACTERS} hexadecimal digits",
         code="transport-key.malformed",
-    )
-
-
-def read_authorisation(path: Path) -> bytes:
-    """The bytes of an authorisation's file.
-
-    Raises:
-        IssuerUnavailableError: ``authorisation.unavailable``: the file cannot be read.
-    """
-    return _read_bounded(
-        path, MAX_AUTHORISATION_BYTES, what="authorisation", code="authorisation.unavailable"
     )
 
 

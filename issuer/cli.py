@@ -138,7 +138,7 @@ _COMMANDS: Final = {
     "cards": GuardedCommands(
         module="issuer.cli_cards",
         attribute="cards_app",
-        help="The cards: bind, sign, list, hand over.",
+        help="The cards: list, print, and what becomes of them in their members' hands.",
     ),
     "stations": GuardedCommands(
         module="issuer.cli_stations",

@@ -112,6 +112,7 @@ def _signing(
         )
         return home.signing(pki=pki, pin_file=pin_file, signer_id=signer_id)
     if socket is not None and pki is None and pin_file is None and signer_id is None:
+        home.require_signer_process()
         authorisation = batch_authorisation(desk, batch_id, actor=command_context(context).actor)
         return home.signing_through(socket, authorisation=authorisation.to_bytes())
     raise typer.BadParameter("give --signer-socket, or --pki (with --signer, --pki-pin-file)")

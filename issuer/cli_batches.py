@@ -27,6 +27,7 @@ from issuer.cli_context import (
     print_json_list,
     print_table,
 )
+from issuer.cli_production_home import opened_production
 from issuer.cli_rights import needs
 from issuer.domain.batch import BatchState, parse_batch_id
 from issuer.domain.decisions import parse_decision_id
@@ -324,7 +325,8 @@ def confirm_freeze_command(
 ) -> None:
     """Freeze what another person proposed: members are bound to initialised chips."""
     actor = command_context(context).actor
-    with _opened(context) as (_, office):
+    with opened_production(context) as home:
+        office = batches_of(home.opened, random_bytes=home.keystore.random_bytes)
         frozen = office.freezing.confirm(parse_batch_id(batch), proof, actor=actor)
     say(
         batch_as_json(frozen.batch) | {"bound": frozen.bound},

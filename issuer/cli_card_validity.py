@@ -1,4 +1,4 @@
-"""Commands of cards in their members' hands: ``cards report``, ``confirm``, ``resume``, ``suspend``, ``collect``, ``give-back``, ``return``, ``revoke``."""
+"""Commands of cards in their members' hands: ``cards report``, ``confirm``, ``resume``, ``suspend``, ``collect``, ``give-back``, ``return``, ``revoke``, ``expire``."""
 
 import uuid
 from collections import Counter
@@ -31,6 +31,7 @@ from issuer.reference_files import read_references
 from issuer.services.card_lifecycle import CardLifecycle
 from issuer.services.card_validity_ports import CardRecord
 from issuer.services.draft_requests import RequestDrafting
+from issuer.services.expire_cards import CardExpiry
 from issuer.services.revoke_references import (
     CompromisedSigner,
     CompromiseOutcome,
@@ -306,6 +307,25 @@ def revoke_command(
         )
     if unusual:
         raise typer.Exit(_REFUSED)
+
+
+@card_validity_app.command(
+    "expire",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office cards expire
+""",
+)
+@needs(Right.OPERATE_SERVICE)
+def expire_command(context: typer.Context, output_format: FormatOption = OutputFormat.TEXT) -> None:
+    """End the cards whose last day has passed; run it every day, before the status list is published."""
+    with open_register_home(command_context(context).home) as home:
+        expiry = CardExpiry(register=home.register, clock=_now)
+        count = expiry.run(actor=command_context(context).actor)
+    if output_format is OutputFormat.JSON:
+        print_json({"expired": count})
+    else:
+        standard_output().print(f"{count} cards have expired.")
 
 
 @contextmanager

@@ -311,7 +311,7 @@ def show_authorisation_command(
     decision: DecisionArgument,
     *,
     out: Annotated[
-        Path | None, typer.Option(help="Write it to this file, for cards sign --authorisation.")
+        Path | None, typer.Option(help="Write it to this file, for membercard-pki.")
     ] = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:

@@ -12,6 +12,7 @@ import typer
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
+    command_context,
     print_json,
     standard_output,
 )
@@ -217,6 +218,7 @@ def _run(
             count=count,
             patience=timeout,
             on_event=on_event,
+            account=command_context(context).actor.account,
             chip_keys=home.sealed_keys(files, batch=batch) if files else None,
         )
         report = station.run()

@@ -7,13 +7,11 @@ the real PC/SC stack are used where there are any (pcscd with the virtual driver
 import argparse
 import csv
 import json
-import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,8 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from simulators.rehearsal_people import acting, begin_work, log_in_again, people_of_office
+from simulators.rehearsal_batches import BATCH_PEOPLE, OPERATORS, frozen_batch, open_batch
+from simulators.rehearsal_people import acting, begin_work, people_of_office
 from simulators.rehearsal_protection import protection
 from simulators.rehearsal_requests import DECISION_PEOPLE, decide_on_cards
 from simulators.rehearsal_run import DEMO, Rehearsal, RehearsalError, batch_file, import_members
@@ -40,14 +39,9 @@ OFFICE = "demo/issuer"
 PEOPLE = {
     "clerk": ["clerk"],
     **DECISION_PEOPLE,
-    "storekeeper": ["storekeeper"],
-    "operator": ["production-operator"],
+    **BATCH_PEOPLE,
 }
 """Who works in the office, and as what; whoever gives out the roles has none of them."""
-
-OPERATORS = ("an", "binh")
-BATCH = "demo/batch.json"
-SOCKET = "demo/run/signer.sock"
 
 FORGERIES = {
     "altered-data-group": "data-group.altered",
@@ -60,42 +54,6 @@ FORGERIES = {
     "chip-authentication-refused": "chip-authentication.not-performed",
 }
 """Kind of forged card -> the stable code it must be refused with."""
-
-
-@contextmanager
-def signer_running(demo: Rehearsal) -> Iterator[None]:
-    """The signer process in the background, from when it is ready until the block ends."""
-    words = ["membercard-pki", "--home", "demo/pki", "signer", "serve", "--socket", SOCKET]
-    demo.console.print(f"[bold cyan]$[/] {shlex.join(words)} &", soft_wrap=True, highlight=False)
-    program = Path(sys.executable).parent / words[0]
-    with (DEMO / "signer.log").open("w") as log:
-        signer = subprocess.Popen(  # noqa: S603 - our own script
-            [str(program), *words[1:]], stdout=subprocess.PIPE, stderr=log, text=True
-        )
-    try:
-        if signer.stdout is None or not signer.stdout.readline().startswith("ready"):
-            raise RehearsalError("the signer did not start; see demo/signer.log")
-        yield
-    finally:
-        signer.terminate()
-        signer.wait(timeout=10)
-
-
-def authorise_batch(demo: Rehearsal) -> None:
-    """Two people sign for how many cards may be signed; each has a key and a PIN of their own."""
-    pki = ("membercard-pki", "--home", "demo/pki")
-    demo.run(
-        *pki, "authorisation", "create", "--signer", "ds-1", "--cards", str(CARD_COUNT), "--until", "8h",
-        "--out", BATCH,
-        quiet=True,
-    )  # fmt: skip
-    for operator in OPERATORS:
-        demo.run(
-            *pki, "authorisation", "sign", BATCH, "--operator", operator,
-            "--operator-pin-file", f"demo/secrets/{operator}.pin",
-            quiet=True,
-        )  # fmt: skip
-    demo.run(*pki, "authorisation", "show", BATCH)
 
 
 def find_readers(console: Console) -> list[str]:
@@ -141,8 +99,8 @@ def population(demo: Rehearsal) -> None:
     )
 
 
-def register(demo: Rehearsal) -> None:
-    """3a: organisations and members come into the register; six rows are refused."""
+def register(demo: Rehearsal) -> str:
+    """3a: organisations and members come into the register, six rows are refused; the decision on their cards."""
     demo.step(3, "The issuer imports the list, and refuses what is wrong in it")
     demo.run("membercard-issuer", "--home", OFFICE, "database", "upgrade")
     demo.set_profile(OFFICE, PROFILE)
@@ -155,14 +113,13 @@ def register(demo: Rehearsal) -> None:
     demo.console.print(
         "   Status 1: some rows were refused. The report for the committee is demo/import-report.csv"
     )
-    decide_on_cards(demo, OFFICE, clerk="clerk")
+    return decide_on_cards(demo, OFFICE, clerk="clerk")
 
 
-def production(demo: Rehearsal) -> None:
-    """3b: blanks become cards in two readers at once."""
+def production(demo: Rehearsal, decision: str) -> None:
+    """3b: a batch of blanks becomes cards in two readers at once, and comes into the members' hands."""
     demo.step(4, "Blank chips become cards, in two readers at once")
     operator = begin_work(demo, OFFICE, "operator")
-    hoppers = ("demo/cards/*[13579].json", "demo/cards/*[02468].json")
     demo.run(
         "membercard-simulator", "blank", "create", "--count", str(CARD_COUNT), "--out", "demo/cards",
         "--transport-key", "demo/secrets/transport.key", "--profile", PROFILE,
@@ -171,26 +128,21 @@ def production(demo: Rehearsal) -> None:
     demo.run(
         *begin_work(demo, OFFICE, "storekeeper"), "stock", "receive", "demo/cards/delivery.csv"
     )
-    for verb in ("initialise", "personalise"):
-        if verb == "personalise":
-            demo.run(*operator, "cards", "bind", "--all")
-            sign_cards(demo)
-        with demo.cards_in_readers(*hoppers) as readers:
-            places = [word for reader in readers for word in ("--reader", reader)]
-            demo.run(*operator, "station", verb, *places, "--count", str(CARD_COUNT))
+    at_station(demo, operator, "initialise")
+    batch = open_batch(demo, OFFICE, decision)
+    frozen_batch(batch, proof_sheet="demo/proof.pdf")
+    batch.sign_by_two()
+    at_station(demo, operator, "personalise")
     demo.run(*operator, "cards", "print-data", "demo/secrets/print-data.csv")
-    demo.run(*acting(OFFICE, "clerk"), "cards", "hand-over", "--all", "--to", "cell secretary")
+    batch.deliver()
 
 
-def sign_cards(demo: Rehearsal) -> None:
-    """3c: two operators authorise the batch; the signer process, which alone has the key, signs it."""
-    authorise_batch(demo)
-    log_in_again(demo, OFFICE, "decider")
-    with signer_running(demo):
-        demo.run(
-            *acting(OFFICE, "decider"), "cards", "sign", "--all",
-            "--signer-socket", SOCKET, "--authorisation", BATCH,
-        )  # fmt: skip
+def at_station(demo: Rehearsal, operator: Sequence[str], verb: str) -> None:
+    """All chips through two readers."""
+    hoppers = ("demo/cards/*[13579].json", "demo/cards/*[02468].json")
+    with demo.cards_in_readers(*hoppers) as readers:
+        places = [word for reader in readers for word in ("--reader", reader)]
+        demo.run(*operator, "station", verb, *places, "--count", str(CARD_COUNT))
 
 
 def verification(demo: Rehearsal) -> list[dict[str, Any]]:
@@ -279,6 +231,7 @@ def closing_page(console: Console, summary: dict[str, Any], seconds: float) -> N
             "demo/import-report.csv",
             f"the {summary['members_refused']} refused rows, with column and reason",
         ),
+        ("demo/*.pdf", "the batch's papers: proof sheet, packing list, the members' signatures"),
         ("demo/cards, demo/refused", f"{len(cards)} virtual cards: their chips' memory as JSON"),
         ("demo/terminal", "what a terminal shows to a card that protects its member record"),
         ("demo/trust", "what a terminal trusts: CSCA certificates, CRLs, policy"),
@@ -308,8 +261,7 @@ def rehearse(demo: Rehearsal) -> dict[str, Any]:
     """All steps in order; the summary that demo/summary.json holds."""
     certification_authority(demo)
     population(demo)
-    register(demo)
-    production(demo)
+    production(demo, register(demo))
     cards = verification(demo) + refusals(demo)
     readings = protection(demo)
     imported, refused = count_members(demo)

@@ -7,13 +7,18 @@ from typing import Any
 
 from rich.table import Table
 
+from simulators.rehearsal_batches import frozen_batch, open_batch
 from simulators.rehearsal_people import acting, begin_work, log_in_again, people_of_office
 from simulators.rehearsal_requests import DECISION_PEOPLE, decide_on_cards
 from simulators.rehearsal_run import DEMO, Rehearsal, RehearsalError, batch_file, import_members
 
 __all__ = ["protection"]
 
-PEOPLE = {"workshop": ["clerk", "storekeeper", "production-operator"], **DECISION_PEOPLE}
+PEOPLE = {
+    "operator": ["clerk", "storekeeper", "production-operator"],
+    "controller": ["quality-controller"],
+    **DECISION_PEOPLE,
+}
 """One person may have several roles; never the administrator, and here never a decider."""
 
 
@@ -48,10 +53,9 @@ def protected_card(demo: Rehearsal) -> tuple[str, str]:
         *admin, "keys", "create", "--keystore", "file", "--pin-file", "demo/secrets/protected.pin",
         quiet=True,
     )  # fmt: skip
-    workshop = begin_work(demo, home, "workshop", quiet=True)
-    import_members(demo, admin, workshop, quiet=True)
-    decide_on_cards(demo, home, clerk="workshop", quiet=True)
-    decider = acting(home, "decider")
+    operator = begin_work(demo, home, "operator", quiet=True)
+    import_members(demo, admin, operator, quiet=True)
+    decision = decide_on_cards(demo, home, clerk="operator", quiet=True)
     demo.run(*admin, "keys", "import-transport", "demo/secrets/transport.key", quiet=True)
     demo.run(*admin, "keys", "import-trust-point", "demo/pki/card-verifiable/VNMEMBER00001.cvcert")
     demo.run(
@@ -59,15 +63,16 @@ def protected_card(demo: Rehearsal) -> tuple[str, str]:
         "--transport-key", "demo/secrets/transport.key",
         quiet=True,
     )  # fmt: skip
-    demo.run(*workshop, "stock", "receive", "demo/protected-cards/delivery.csv", quiet=True)
+    demo.run(*operator, "stock", "receive", "demo/protected-cards/delivery.csv", quiet=True)
     for verb in ("initialise", "personalise"):
         if verb == "personalise":
-            demo.run(*workshop, "cards", "bind", "--limit", "1", quiet=True)
+            batch = open_batch(demo, home, decision, limit=1, quiet=True)
+            frozen_batch(batch, proof_sheet="demo/protected-proof.pdf", quiet=True)
             log_in_again(demo, home, "decider", quiet=True)
-            demo.run(*decider, "cards", "sign", "--all", "--pki", "demo/pki", quiet=True)
+            batch.run("decider", "sign", "--pki", "demo/pki", quiet=True)
         with demo.cards_in_readers("demo/protected-cards/*.json") as (reader,):
-            demo.run(*workshop, "station", verb, "--reader", reader, "--count", "1", quiet=True)
-    demo.run(*workshop, "cards", "print-data", "demo/secrets/protected.csv", quiet=True)
+            demo.run(*operator, "station", verb, "--reader", reader, "--count", "1", quiet=True)
+    demo.run(*operator, "cards", "print-data", "demo/secrets/protected.csv", quiet=True)
     with (DEMO / "secrets/protected.csv").open(encoding="utf-8", newline="") as file:
         can = next(row["can"] for row in csv.DictReader(file))
     with (DEMO / "protected-cards/delivery.csv").open(encoding="utf-8", newline="") as file:

@@ -22,8 +22,11 @@ _COMMITTEE = "GD"
 _NUMBERS = ("98.000001", "98.000999")
 
 
-def decide_on_cards(demo: Rehearsal, home: str, *, clerk: str, quiet: bool = False) -> None:
-    """Every member who may have a card gets one decided; members who held one keep their number."""
+def decide_on_cards(demo: Rehearsal, home: str, *, clerk: str, quiet: bool = False) -> str:
+    """Every member who may have a card gets one decided; members who held one keep their number.
+
+    Gives back the decision's identifier.
+    """
     demo.run(
         *acting(home, "admin"), "numbers", "grant", _COMMITTEE,
         "--from", _NUMBERS[0], "--to", _NUMBERS[1],
@@ -45,7 +48,9 @@ def decide_on_cards(demo: Rehearsal, home: str, *, clerk: str, quiet: bool = Fal
     listed = demo.run(*deciding, "decisions", "list", "--format", "json", quiet=True)
     (decision,) = json.loads(listed)
     second = begin_work(demo, home, "second-decider", quiet=quiet)
-    demo.run(*second, "decisions", "confirm", decision["decision_id"], quiet=quiet)
+    decision_id = str(decision["decision_id"])
+    demo.run(*second, "decisions", "confirm", decision_id, quiet=quiet)
+    return decision_id
 
 
 def _today() -> str:

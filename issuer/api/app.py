@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from issuer.api.answering_errors import install_error_handlers
 from issuer.api.authorisation_routes import authorisation_router
+from issuer.api.batch_routes import batch_router
 from issuer.api.boundary import Boundary
 from issuer.api.decision_routes import decision_router
 from issuer.api.gate import check_routes
@@ -18,6 +19,7 @@ from issuer.api.organisation_routes import organisation_router
 from issuer.api.overview_routes import overview_router
 from issuer.api.pages.audit_pages import audit_page_router
 from issuer.api.pages.authorisation_pages import authorisation_page_router
+from issuer.api.pages.batch_pages import batch_page_router
 from issuer.api.pages.decision_pages import decision_page_router
 from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_pages import member_page_router
@@ -61,6 +63,7 @@ _ROUTERS: Final = (
     authorisation_router,
     operation_router,
     report_router,
+    batch_router,
     stock_router,
     station_router,
     service_router,
@@ -78,6 +81,7 @@ _ROUTERS: Final = (
     people_page_router,
     audit_page_router,
     report_page_router,
+    batch_page_router,
     stock_page_router,
     stock_end_page_router,
 )

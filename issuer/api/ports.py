@@ -8,6 +8,7 @@ from issuer.api.cursors import Cursors
 from issuer.api.metrics import Metrics
 from issuer.domain.card_number import CardNumberScheme
 from issuer.services.audit_office import AuditOffice
+from issuer.services.batch_services import BatchServices
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.decision_operations import DecisionOperations
@@ -76,6 +77,7 @@ class ApiServices:
     uploads: Uploads
     stations: StationDesk | None
     member_template: Callable[[], bytes]
+    batches: BatchServices
     stock: StockServices
     reports: Reports
     report_file: Callable[..., bytes]

@@ -1,7 +1,7 @@
 """The validity of cards in the database: the one way in which it moves."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -89,6 +89,10 @@ class SqlCardValidity:
         cards = self._lock(member_id)
         [card] = [each for each in cards if each.reference == reference]
         self._require_entitled(card)
+        if card.valid_until is not None and card.valid_until < at.date():
+            raise IssuerRefusedError(
+                f"the card was valid until {card.valid_until}", code="card.expired"
+            )
         if card.batch_id is not None and card.passed_by is None:
             raise IssuerRefusedError(
                 f"card {reference.hex()} was not passed by quality control", code="card.not-passed"
@@ -119,6 +123,19 @@ class SqlCardValidity:
         if card.batch_id is not None:
             settle_batch(self._session, card.batch_id, account=account, at=at)
         return self.get(reference)
+
+    def expired(self, *, on: date) -> Sequence[CardReference]:
+        """See ``CardValidityRepository.expired``."""
+        found = self._session.scalars(
+            sa.select(CardRow.reference)
+            .where(
+                CardRow.state == CardState.HANDED_OVER.value,
+                CardRow.valid_until < on,
+                CardRow.ended_for.is_(None),
+            )
+            .order_by(CardRow.reference)
+        )
+        return [CardReference(each) for each in found]
 
     def changes(self, reference: CardReference) -> Sequence[CardChange]:
         """See ``CardValidityRepository.changes``."""

@@ -10,6 +10,7 @@ from issuer.db.base import Database
 from issuer.db.batches import SqlBatchRepository
 from issuer.db.bundle_conflicts import SqlExchange
 from issuer.db.bundle_seals import BundleSeals
+from issuer.db.card_dossiers import SqlCardDossiers
 from issuer.db.card_validity import SqlCardValidity
 from issuer.db.decisions import SqlDecisionRepository
 from issuer.db.directory import SqlMemberDirectory
@@ -30,7 +31,7 @@ from issuer.errors import IssuerUnavailableError
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.batch_ports import BatchRepository
 from issuer.services.bundle_ports import ExchangeRepository
-from issuer.services.card_validity_ports import CardValidityRepository
+from issuer.services.card_validity_ports import CardDossiers, CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
 from issuer.services.number_ports import NumberRepository
@@ -88,6 +89,7 @@ class SqlRegisterTransaction:
         self.decisions: DecisionRepository = SqlDecisionRepository(session)
         self.batches: BatchRepository = SqlBatchRepository(session, card_sealer)
         self.cards: CardValidityRepository = SqlCardValidity(session)
+        self.card_dossiers: CardDossiers = SqlCardDossiers(session)
         self.numbers: NumberRepository = SqlNumberRepository(session, seals)
         self.stock: StockRepository = SqlStockRepository(session)
         self.stock_acts: StockActRepository = SqlStockActRepository(session)

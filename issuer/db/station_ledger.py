@@ -6,6 +6,8 @@ from card_layout.curves import EcPublicKey
 from issuer.db.base import Database
 from issuer.db.card_ledger import read_job
 from issuer.db.production_rows import (
+    NOBODY,
+    Producer,
     card_of,
     condemn_rows,
     journal,
@@ -29,7 +31,11 @@ __all__ = ["SqlStationLedger"]
 class SqlStationLedger:
     """Implements ``StationLedger``; safe to share among the workers of a station."""
 
-    def __init__(self, database: Database, clock: Clock, sealer: Sealer) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, sealer: Sealer, *, by: Producer = NOBODY
+    ) -> None:
+        """``by`` is who works at the station: what it does is recorded under that account."""
+        self._by = by
         self._database = database
         self._clock = clock
         self._sealer = sealer
@@ -69,7 +75,7 @@ class SqlStationLedger:
             # The chip is going to make a new key, so what an attempt before left here is of no key that exists.
             row.key_curve = None
             row.key_point = None
-            move_chip(session, row, ChipEvent.INITIALISATION_BEGUN, self._clock())
+            move_chip(session, row, ChipEvent.INITIALISATION_BEGUN, self._clock(), by=self._by)
 
     def record_chip_key(
         self, serial: Serial, public_key: EcPublicKey, *, origin: KeyOrigin = KeyOrigin.MADE_ON_CHIP
@@ -87,14 +93,22 @@ class SqlStationLedger:
                     f"chip {serial.hex().upper()} made the key of chip {other.hex().upper()}",
                     code="chip.key-not-unique",
                 )
-            move_chip(session, row, ChipEvent.KEY_RECORDED, self._clock(), code=origin.value)
+            move_chip(
+                session, row, ChipEvent.KEY_RECORDED, self._clock(), code=origin.value, by=self._by
+            )
             row.key_curve = public_key.curve.oid
             row.key_point = public_key.point
 
     def finish_initialisation(self, serial: Serial) -> None:
         """See ``StationLedger.finish_initialisation``."""
         with self._database.writing() as session:
-            move_chip(session, locked_chip(session, serial), ChipEvent.INITIALISED, self._clock())
+            move_chip(
+                session,
+                locked_chip(session, serial),
+                ChipEvent.INITIALISED,
+                self._clock(),
+                by=self._by,
+            )
 
     def begin_personalisation(self, reference: CardReference) -> None:
         """See ``StationLedger.begin_personalisation``."""
@@ -113,7 +127,7 @@ class SqlStationLedger:
         now = self._clock()
         with self._database.writing() as session:
             row = locked_card(session, reference)
-            move_card(session, row, CardEvent.ISSUED, now)
+            move_card(session, row, CardEvent.ISSUED, now, by=self._by)
             row.issued_at = now
 
     def condemn(self, serial: Serial, *, code: str, detail: str = "") -> None:
@@ -126,6 +140,7 @@ class SqlStationLedger:
                 detail=detail,
                 at=self._clock(),
                 is_chip_safe=True,
+                by=self._by,
             )
 
     def record_terminated(self, serial: Serial) -> None:
@@ -136,13 +151,29 @@ class SqlStationLedger:
         """See ``StationLedger.hold``."""
         with self._database.writing() as session:
             locked_chip(session, serial).held = code
-            journal(session, "held", at=self._clock(), serial=serial, code=code, detail=detail)
+            journal(
+                session,
+                "held",
+                at=self._clock(),
+                serial=serial,
+                code=code,
+                detail=detail,
+                by=self._by,
+            )
 
     def note(self, kind: str, *, serial: Serial | None, code: str, detail: str = "") -> None:
         """See ``StationLedger.note``."""
         with self._database.writing() as session:
-            journal(session, kind, at=self._clock(), serial=serial, code=code, detail=detail)
+            journal(
+                session,
+                kind,
+                at=self._clock(),
+                serial=serial,
+                code=code,
+                detail=detail,
+                by=self._by,
+            )
 
     def _move(self, reference: CardReference, event: CardEvent) -> None:
         with self._database.writing() as session:
-            move_card(session, locked_card(session, reference), event, self._clock())
+            move_card(session, locked_card(session, reference), event, self._clock(), by=self._by)

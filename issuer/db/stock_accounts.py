@@ -7,11 +7,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.base import insert_rows
+from issuer.db.batch_tables import BatchRow
 from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_rows import Producer, condemn_rows, journal, locked_chip
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.stock_rows import IS_AWAY, parts_of, standing_of
 from issuer.db.stock_tables import DayCloseRow, StockMovementRow, StockSiteRow, StockStopRow
-from issuer.domain.card import CardReference, CardState
+from issuer.domain.card import CardState
 from issuer.domain.chip import ChipState, Serial
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName
@@ -29,18 +31,9 @@ from issuer.domain.stock_acts import DayCloseState, Movement, MovementKind, Stop
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.stock_ports import ChipStanding
 
-__all__ = ["SqlStockRepository", "parts_of"]
+__all__ = ["SqlStockRepository"]
 
 _Select = sa.Select[StockSiteRow, str]
-
-_LOOKUP_SIZE = 500
-"""How many serials stand in one IN (...): far below the parameter limits of both databases."""
-
-
-def parts_of(serials: Sequence[Serial]) -> Iterator[Sequence[Serial]]:
-    """The serials in parts that one statement takes."""
-    for start in range(0, len(serials), _LOOKUP_SIZE):
-        yield serials[start : start + _LOOKUP_SIZE]
 
 
 class SqlStockRepository:
@@ -142,14 +135,15 @@ class SqlStockRepository:
         for part in parts_of(serials):
             # Only the chips are locked: PostgreSQL cannot lock the side of a join that may be missing.
             rows = self._session.execute(
-                sa.select(ChipRow, CardRow)
+                sa.select(ChipRow, CardRow, IS_AWAY)
                 .outerjoin(CardRow, CardRow.serial == ChipRow.serial)
+                .outerjoin(BatchRow, BatchRow.id == CardRow.batch_id)
                 .where(ChipRow.serial.in_(part))
                 .with_for_update(of=ChipRow)
                 .execution_options(populate_existing=True)
             )
-            for chip, card in rows:
-                found[Serial(chip.serial)] = _standing(chip, card)
+            for chip, card, is_away in rows:
+                found[Serial(chip.serial)] = standing_of(chip, card, is_away=is_away)
         return found
 
     def move(
@@ -233,9 +227,11 @@ class SqlStockRepository:
                 ChipRow.sampled_at.is_not(None),
                 ChipRow.destroyed_at.is_not(None),
                 ChipRow.is_stolen,
+                IS_AWAY,
                 sa.func.count(),
             )
             .outerjoin(CardRow, CardRow.serial == ChipRow.serial)
+            .outerjoin(BatchRow, BatchRow.id == CardRow.batch_id)
             .where(ChipRow.site == site)
             .group_by(
                 ChipRow.state,
@@ -243,16 +239,17 @@ class SqlStockRepository:
                 ChipRow.sampled_at.is_not(None),
                 ChipRow.destroyed_at.is_not(None),
                 ChipRow.is_stolen,
+                IS_AWAY,
             )
         )
-        for chip, card, is_sample, is_destroyed, is_stolen, count in rows:
+        for chip, card, is_sample, is_destroyed, is_stolen, is_away, count in rows:
             if is_stolen:
                 stolen += count
                 continue
             card_state = None if card is None else CardState(card)
             stock_class = class_of(ChipState(chip), card_state, is_sample=bool(is_sample))
             classes[stock_class] = classes.get(stock_class, 0) + count
-            if not is_destroyed and card_state is not CardState.HANDED_OVER:
+            if not is_destroyed and not (is_away and stock_class is StockClass.GOOD):
                 in_hand[stock_class] = in_hand.get(stock_class, 0) + count
         received, last = self._session.execute(
             sa.select(
@@ -280,25 +277,24 @@ class SqlStockRepository:
     def serials_in_hand(self, site: SiteCode) -> Iterator[tuple[Serial, StockClass]]:
         """See ``StockRepository.serials_in_hand``."""
         rows = self._session.execute(
-            sa.select(ChipRow.serial, ChipRow.state, CardRow.state, ChipRow.sampled_at)
+            sa.select(ChipRow.serial, ChipRow.state, CardRow.state, ChipRow.sampled_at, IS_AWAY)
             .outerjoin(CardRow, CardRow.serial == ChipRow.serial)
+            .outerjoin(BatchRow, BatchRow.id == CardRow.batch_id)
             .where(
                 ChipRow.site == site,
                 ChipRow.destroyed_at.is_(None),
                 ChipRow.is_stolen.is_(False),
-                sa.or_(CardRow.state.is_(None), CardRow.state != CardState.HANDED_OVER.value),
             )
             .order_by(ChipRow.serial)
         )
-        for serial, chip, card, sampled_at in rows:
-            yield (
-                Serial(serial),
-                class_of(
-                    ChipState(chip),
-                    None if card is None else CardState(card),
-                    is_sample=sampled_at is not None,
-                ),
+        for serial, chip, card, sampled_at, is_away in rows:
+            stock_class = class_of(
+                ChipState(chip),
+                None if card is None else CardState(card),
+                is_sample=sampled_at is not None,
             )
+            if not (is_away and stock_class is StockClass.GOOD):
+                yield Serial(serial), stock_class
 
     def movements(
         self, site: SiteCode | None = None, *, limit: int, before: int | None = None
@@ -428,22 +424,3 @@ class SqlStockRepository:
                 }
             ],
         )
-
-
-def _standing(chip: ChipRow, card: CardRow | None) -> ChipStanding:
-    card_state = None if card is None else CardState(card.state)
-    state = ChipState(chip.state)
-    is_destroyed = chip.destroyed_at is not None
-    return ChipStanding(
-        serial=Serial(chip.serial),
-        site=SiteCode(chip.site),
-        state=state,
-        stock_class=None
-        if chip.is_stolen
-        else class_of(state, card_state, is_sample=chip.sampled_at is not None),
-        is_in_hand=not (is_destroyed or chip.is_stolen or card_state is CardState.HANDED_OVER),
-        is_destroyed=is_destroyed,
-        held=chip.held,
-        card=None if card is None else CardReference(card.reference),
-        card_state=card_state,
-    )

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from issuer.db.base import insert_rows
 from issuer.db.production_rows import Producer, condemn_rows, journal, locked_chip
 from issuer.db.production_tables import CardEventRow, ChipRow
-from issuer.db.stock_accounts import parts_of
+from issuer.db.stock_rows import parts_of
 from issuer.db.stock_tables import (
     DayCloseRow,
     DestructionChipRow,

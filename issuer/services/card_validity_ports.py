@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from issuer.domain.card import Card, CardReference
+from issuer.domain.card_dossier import CardDossier
 from issuer.domain.card_number import CardNumber
 from issuer.domain.card_validity import CardValidity, EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Serial
@@ -14,7 +15,7 @@ from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName
 from pki.signed.card_states import CardState
 
-__all__ = ["CardChange", "CardRecord", "CardValidityRepository"]
+__all__ = ["CardChange", "CardDossiers", "CardRecord", "CardValidityRepository"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +95,24 @@ class CardValidityRepository(Protocol):
 
         Raises:
             IssuerRefusedError: ``card.unknown``; as ``apply``; a later card of the member was handed over
-                (``card.superseded``).
+                (``card.superseded``); its last day has passed (``card.expired``); the member gets no card
+                (``card.member-not-entitled``).
             TransitionError: the card is not *issued*.
         """
 
+    def expired(self, *, on: date) -> Sequence[CardReference]:
+        """The cards in their members' hands whose last day was before this one, and which have not ended."""
+
     def changes(self, reference: CardReference) -> Sequence[CardChange]:
         """What happened to a card's validity, in order."""
+
+
+class CardDossiers(Protocol):
+    """Where dossiers are put together, within one transaction."""
+
+    def gather(self, reference: CardReference, *, at: datetime) -> CardDossier:
+        """Everything of one card.
+
+        Raises:
+            IssuerRefusedError: there is no such card (``card.unknown``).
+        """

@@ -20,13 +20,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedPosition:
-    """One position of one list, and what its card counts as."""
-
-    list_id: bytes
-    index: int
-    state: CardState
+ListedPosition = tuple[bytes, int, int]
+"""A list, an index of it, and the number of the state in which its card is: millions of them pass, so they are plain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +75,9 @@ class StatusLedger(Protocol):
 
     def mark(self, positions: Iterable[ListedPosition]) -> None:
         """A list says so of these positions now, whatever has become of their cards since."""
+
+    def mark_list(self, list_id: bytes, table: bytes) -> None:
+        """A list says this of all its positions now; for many changes of one list."""
 
     def newest(self) -> Publication | None:
         """What was published last."""

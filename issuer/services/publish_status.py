@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from itertools import compress
+from operator import ne
 from typing import Final
 
 from issuer.domain.audit import AuditRecord, AuditSubject
@@ -22,11 +24,14 @@ from issuer.services.publication_ports import (
     StatusShelf,
 )
 from pki.errors import PkiError
-from pki.signed.card_states import CardState, CardStates, changes_between, check_transitions
+from pki.signed.card_states import CardState, CardStates
 from pki.signed.status_list import StatusList
 from pki.signed.status_list_delta import StatusListDelta
 
 __all__ = ["STATUS_LIST", "PublishedStatus", "StatusPublishing"]
+
+_MANY: Final = 1000
+"""Changes of one list beyond which all of its cards are looked at."""
 
 STATUS_LIST: Final = "status-list"
 """What the audit trail calls the thing that is published."""
@@ -132,11 +137,11 @@ class StatusPublishing:
         blank = bytes([CardState.NOT_HANDED_OVER]) * size
         tables: dict[bytes, bytes | bytearray] = dict.fromkeys(lists, blank)
         tables.update({} if base is None else base.tables)
-        for each in positions:
-            table = tables.get(each.list_id, blank)
+        for list_id, index, state in positions:
+            table = tables.get(list_id, blank)
             if isinstance(table, bytes):
-                table = tables[each.list_id] = bytearray(table)
-            table[each.index] = each.state
+                table = tables[list_id] = bytearray(table)
+            table[index] = state
         return CardStates(
             positions=size, tables={list_id: bytes(table) for list_id, table in tables.items()}
         )
@@ -146,14 +151,9 @@ class StatusPublishing:
     ) -> PublishedStatus:
         delta = None if base is None else StatusListDelta.between(base, listed).to_bytes()
         self.shelf.put(listed.der, number=listed.number, delta=delta)
-        nothing = CardStates(positions=listed.states.positions, tables={})
-        self.ledger.mark(
-            ListedPosition(list_id=each.list_id, index=each.index, state=each.later)
-            for each in changes_between(
-                nothing if base is None or is_full else base.states, listed.states
-            )
-        )
-        changes = check_transitions(nothing if base is None else base.states, listed.states)
+        changes = self._mark(None if is_full or base is None else base.states, listed.states)
+        if is_full and base is not None:
+            changes = sum(len(each) for _, each in _changed(base.states, listed.states))
         now = self.clock()
         publication = Publication(
             number=listed.number,
@@ -185,3 +185,26 @@ class StatusPublishing:
             delta_bytes=0 if delta is None else len(delta),
             der=listed.der,
         )
+
+    def _mark(self, before: CardStates | None, now: CardStates) -> int:
+        """Mark each list that changed in few places there, and every other one as a whole; how many places it was."""
+        count = 0
+        few: list[ListedPosition] = []
+        for list_id, indexes in _changed(before, now):
+            count += len(indexes)
+            table = now.tables[list_id]
+            if len(indexes) > _MANY:
+                self.ledger.mark_list(list_id, table)
+            else:
+                few += [(list_id, index, table[index]) for index in indexes]
+        self.ledger.mark(few)
+        return count
+
+
+def _changed(before: CardStates | None, now: CardStates) -> Iterator[tuple[bytes, list[int]]]:
+    """The lists that changed, each with the indexes; without a list before, from *not handed over*."""
+    blank = bytes([CardState.NOT_HANDED_OVER]) * now.positions
+    for list_id, table in now.tables.items():
+        earlier = blank if before is None else before.tables.get(list_id, blank)
+        if earlier != table:
+            yield list_id, list(compress(range(now.positions), map(ne, earlier, table)))

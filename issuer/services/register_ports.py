@@ -17,7 +17,7 @@ from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.batch_ports import BatchRepository
 from issuer.services.bundle_ports import ExchangeRepository
-from issuer.services.card_validity_ports import CardValidityRepository
+from issuer.services.card_validity_ports import CardDossiers, CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger, Likeness
 from issuer.services.number_ports import NumberRepository
@@ -193,6 +193,10 @@ class RegisterTransaction(Protocol):
     @property
     def cards(self) -> CardValidityRepository:
         """The cards, and what they count as."""
+
+    @property
+    def card_dossiers(self) -> CardDossiers:
+        """Everything that is held of single cards."""
 
     @property
     def numbers(self) -> NumberRepository:

@@ -8,11 +8,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.batches import measure_batches
 from tests.benchmarks.conversing import measure_conversing
 from tests.benchmarks.importing import measure_importing
 from tests.benchmarks.inspecting import measure_inspecting
+from tests.benchmarks.judging_service import measure_judging_service
 from tests.benchmarks.measure import Announce, Record
 from tests.benchmarks.personalising import measure_personalising
+from tests.benchmarks.publishing_status import measure_publishing
 from tests.benchmarks.signing import measure_signing
 from tests.benchmarks.signing_service import measure_signing_service
 from tests.benchmarks.stations import measure_stations
@@ -29,10 +32,13 @@ MEASURES: tuple[Callable[[Announce], Iterator[Record]], ...] = (
     measure_personalising,
     measure_stations,
     measure_status,
+    measure_publishing,
     measure_transport,
     measure_signing_service,
+    measure_batches,
     measure_importing,
     measure_terminal,
+    measure_judging_service,
 )
 
 

@@ -20,11 +20,11 @@ from pki.signed.security_object import SecurityObject, StatusReference
 from pki.signer_service.client import SocketDocumentSigner
 from tests.benchmarks.measure import Announce, Record, compare
 
-__all__ = ["measure_signing_service"]
+__all__ = ["CLIENTS", "measure_signing_service", "signer_service", "through_socket"]
 
 _PROGRAM = Path(sys.executable).with_name("membercard-pki")
 _OPERATORS = ("an", "binh")
-_CLIENTS = 2
+CLIENTS = 2
 _REQUESTS = 2
 _CARDS = 250
 _ROUNDS = 15
@@ -41,15 +41,15 @@ def measure_signing_service(announce: Announce) -> Iterator[Record]:
         with closing(raw):
             raw.create_signing_key(key_id="raw", curve=NamedCurve.SECP256R1)
             signer = raw.signer("raw")
-            with _service(directory, kind) as authorisation:
+            with signer_service(directory, kind) as authorisation:
                 clients = [
                     SocketDocumentSigner(directory / "run/s", authorisation=authorisation)
-                    for _ in range(_CLIENTS)
+                    for _ in range(CLIENTS)
                 ]
-                with ThreadPoolExecutor(_CLIENTS) as threads:
+                with ThreadPoolExecutor(CLIENTS) as threads:
                     yield compare(
                         "pki.signer.batch",
-                        value=lambda: _through_socket(clients, threads),
+                        value=lambda: through_socket(clients, threads),
                         baseline=lambda: _raw(signer),
                         unit="cards/s",
                         # Keys in files sign faster than any token: there is no goal for them.
@@ -63,7 +63,7 @@ def measure_signing_service(announce: Announce) -> Iterator[Record]:
 
 def _raw(signer: Signer) -> float:
     """Signatures a second with nothing around them: the signed attributes have about 150 bytes."""
-    count = _CLIENTS * _REQUESTS * _CARDS
+    count = CLIENTS * _REQUESTS * _CARDS
     messages = [secrets.token_bytes(150) for _ in range(count)]
     begin = time.perf_counter()
     for message in messages:
@@ -71,7 +71,8 @@ def _raw(signer: Signer) -> float:
     return count / (time.perf_counter() - begin)
 
 
-def _through_socket(clients: list[SocketDocumentSigner], threads: ThreadPoolExecutor) -> float:
+def through_socket(clients: list[SocketDocumentSigner], threads: ThreadPoolExecutor) -> float:
+    """Cards a second that the signer process signs for clients who do nothing else."""
     work = [[[_card() for _ in range(_CARDS)] for _ in range(_REQUESTS)] for _ in clients]
 
     def sign(client: SocketDocumentSigner, requests: list[list[SigningRequest]]) -> list[bytes]:
@@ -85,7 +86,7 @@ def _through_socket(clients: list[SocketDocumentSigner], threads: ThreadPoolExec
         last.verify_signature()
         if last.file_hashes != requests[-1][-1].file_hashes:
             raise AssertionError("the signer signed something else")
-    return _CLIENTS * _REQUESTS * _CARDS / seconds
+    return CLIENTS * _REQUESTS * _CARDS / seconds
 
 
 def _card() -> SigningRequest:
@@ -98,7 +99,7 @@ def _card() -> SigningRequest:
 
 
 @contextmanager
-def _service(directory: Path, kind: KeystoreKind) -> Iterator[bytes]:
+def signer_service(directory: Path, kind: KeystoreKind) -> Iterator[bytes]:
     """A home with an authorised batch, and the signer process over it; gives the authorisation."""
 
     def pki(*words: str) -> None:

@@ -22,6 +22,7 @@ from card_layout.transport.readers import list_readers, open_reader
 from issuer.cli import main as issuer
 from issuer.db.local_job_seal import LocalJobSeal
 from issuer.db.sealing import Sealer
+from issuer.domain.batch import BatchId
 from issuer.domain.card import Card, CardState
 from issuer.domain.chip import Chip, ChipState, Serial
 from issuer.domain.member import MemberId
@@ -33,7 +34,7 @@ from issuer.personalisation.native import NativeDialect
 from issuer.personalisation.quality_control import TerminalQualityControl
 from issuer.services.production_ports import ChipRecord
 from issuer.services.station import Station, StationTiming
-from issuer.services.station_ports import BatchId, ClaimedChip, DayRecord, HandInReceipt
+from issuer.services.station_ports import ClaimedChip, DayRecord, HandInReceipt
 from issuer.services.visit_chip import StationTask, Workbench
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
@@ -223,11 +224,12 @@ class _NotedReader:
 
     def connect(self) -> CardConnection:
         connection = self._inner.connect()
-        close = connection.close
-        return _NotedConnection(connection, lambda: (self._note(), close()))
 
-    def _note(self) -> None:
-        self.done_at = time.perf_counter()
+        def close() -> None:
+            self.done_at = time.perf_counter()
+            connection.close()
+
+        return _NotedConnection(connection, close)
 
 
 class _NotedConnection:
@@ -260,7 +262,7 @@ class _TimedIcc(VirtualIcc):
         card._sleep = self._wait
         return super()._serve(connection, card)
 
-    def _answer(self, *arguments: Any) -> bool:
+    def _answer(self, *arguments: Any) -> bool:  # type: ignore[override]  # it notes the time on itself
         self.begin = time.perf_counter()
         return VirtualIcc._answer(*arguments)
 

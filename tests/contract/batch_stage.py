@@ -16,7 +16,6 @@ from issuer.db.production_rows import Producer, locked_card, move_card
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
 from issuer.db.station_ledger import SqlStationLedger
-from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.batch import Batch, BatchEvent, BatchId
 from issuer.domain.card import CardEvent
 from issuer.domain.card_number import CardNumber
@@ -45,6 +44,7 @@ from tests.contract.requests_stage import (
     actor,
     member,
 )
+from tests.contract.stock_stage import OfficeStock
 
 CARD_SEALER = Sealer(encryption_key=bytes(32), digest_key=bytes(range(32)))
 OPERATOR = actor("operator", Role.PRODUCTION_OPERATOR)
@@ -92,7 +92,7 @@ class BatchStage:
         self.control = BatchControl(desk=self.desk)
         self.delivery = BatchDelivery(desk=self.desk)
         self.papers = BatchPapers(desk=self.desk)
-        self.stock = SqlStockLedger(database, self.clock)
+        self.stock = OfficeStock(database, self.clock)
         self.cards = SqlCardLedger(database, self.clock, CARD_SEALER)
         self.station = SqlStationLedger(database, self.clock, CARD_SEALER)
         found = list(members)

@@ -1,13 +1,17 @@
 """Issued cards without their making, for tests that begin where cards are handed over."""
 
+import functools
 import hashlib
+import tempfile
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from issuer.db.base import Database
 from issuer.db.production_tables import CardRow, ChipRow, StatusListRow
 from issuer.db.register import SqlRegister
+from issuer.db.schema import upgrade
 from issuer.db.sealing import Sealer
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_number import CardNumber
@@ -32,7 +36,7 @@ from issuer.domain.requests import (
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
 from issuer.services.request_ports import RequestStep
 
-__all__ = ["CELL", "LIST", "NOW", "OTHER_CELL", "SEALER", "CardsStage", "person"]
+__all__ = ["CELL", "LIST", "NOW", "OTHER_CELL", "SEALER", "CardsStage", "fresh_sqlite", "person"]
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 SEALER = Sealer(encryption_key=bytes(range(32)), digest_key=bytes(range(32, 64)))
@@ -47,6 +51,23 @@ def person(name: str, *roles: Role, at: OrganisationCode | None = None) -> Actor
         assignments=tuple(Assignment(role=role, organisation=at) for role in roles),
         stepped_up_at=NOW,
     )
+
+
+@functools.cache
+def _template() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "issuer.sqlite"
+        database = Database(f"sqlite:///{path}")
+        upgrade(database)
+        database.close()
+        return path.read_bytes()
+
+
+def fresh_sqlite(folder: Path) -> Database:
+    """A database of the newest revision in a folder: copied, because going through every migration takes long."""
+    path = folder / "issuer.sqlite"
+    path.write_bytes(_template())
+    return Database(f"sqlite:///{path}")
 
 
 @dataclass

@@ -205,7 +205,7 @@ def test_condemned_cards_are_left_out_and_do_not_hold_the_batch_up(
     batch, serials = produced
     stage.control.pass_cards(batch.batch_id, serials[1:], actor=CONTROLLER)
     assert stage.view(batch).batch.state is BatchState.PRODUCING
-    stage.stock.condemn(serials[0], code="test", is_destroyed=True)
+    stage.stock.condemn(serials[0], code="test", is_safe=True)
     assert stage.view(batch).batch.state is BatchState.CONTROLLED
     assert stage.delivery.pack(batch.batch_id, cards_of_box=9, actor=STOREKEEPER).cards == 3
 
@@ -215,7 +215,7 @@ def test_a_batch_without_a_good_card_is_not_packed(
 ) -> None:
     batch, serials = produced
     for serial in serials:
-        stage.stock.condemn(serial, code="test", is_destroyed=True)
+        stage.stock.condemn(serial, code="test", is_safe=True)
     assert stage.view(batch).batch.state is BatchState.CONTROLLED
     pack = stage.delivery.pack
     assert code_of(lambda: pack(batch.batch_id, cards_of_box=9, actor=STOREKEEPER)) == (

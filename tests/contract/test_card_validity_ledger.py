@@ -16,7 +16,7 @@ from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerError, IssuerUnavailableError
 from issuer.services.card_validity_ports import CardRecord
 from pki.signed.card_states import CardState as ListedState
-from tests.contract.cards_stage import CELL, NOW, CardsStage
+from tests.contract.cards_stage import CELL, NOW, CardsStage, fresh_sqlite
 from tests.contract.stock_stage import OfficeStock
 
 ONE, OTHER = AccountName("one"), AccountName("other")
@@ -24,12 +24,11 @@ ONE, OTHER = AccountName("one"), AccountName("other")
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CardsStage]:
-    database = Database(
-        f"sqlite:///{tmp_path / 'issuer.sqlite'}"
-        if request.param == "sqlite"
-        else request.getfixturevalue("postgresql_url")
-    )
-    upgrade(database)
+    if request.param == "sqlite":
+        database = fresh_sqlite(tmp_path)
+    else:
+        database = Database(request.getfixturevalue("postgresql_url"))
+        upgrade(database)
     yield CardsStage(database)
     database.close()
 

@@ -1,4 +1,4 @@
-"""What happens to a member happens to their cards in the same transaction; on both databases."""
+"""What happens to a member happens to their cards in the same transaction."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from issuer.db.base import Database
 from issuer.db.production_tables import CardContentsRow
-from issuer.db.schema import upgrade
 from issuer.domain.card import CardReference
 from issuer.domain.card_number import CommitteeBlockScheme
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
@@ -20,7 +18,7 @@ from issuer.errors import IssuerRefusedError
 from issuer.services.change_members import ChangeOfMembers, Justification
 from issuer.services.change_organisations import ChangeOfOrganisations
 from pki.signed.card_states import CardState
-from tests.contract.cards_stage import CELL, NOW, OTHER_CELL, CardsStage, person
+from tests.contract.cards_stage import CELL, NOW, OTHER_CELL, CardsStage, fresh_sqlite, person
 
 CLERK = person("clerk", Role.CLERK)
 WHY = Justification(reason="một lý do")
@@ -84,14 +82,9 @@ class World:
             transaction.cards.take(self.card, step, at=self.stage.now)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    database = Database(
-        f"sqlite:///{tmp_path / 'issuer.sqlite'}"
-        if request.param == "sqlite"
-        else request.getfixturevalue("postgresql_url")
-    )
-    upgrade(database)
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    database = fresh_sqlite(tmp_path)
     yield World(CardsStage(database))
     database.close()
 

@@ -1,19 +1,19 @@
 """What people say of cards after the hand-over: rights, places, second persons, remarks."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from issuer.db.base import Database
-from issuer.db.schema import upgrade
 from issuer.domain.card import CardReference
 from issuer.domain.card_validity import EndReason
 from issuer.domain.rights import Actor, Role
 from issuer.errors import IssuerError
 from issuer.services.card_lifecycle import CardLifecycle
+from issuer.services.expire_cards import CardExpiry
 from pki.signed.card_states import CardState
-from tests.contract.cards_stage import CELL, OTHER_CELL, CardsStage, person
+from tests.contract.cards_stage import CELL, OTHER_CELL, CardsStage, fresh_sqlite, person
 
 CLERK = person("clerk", Role.CLERK, at=CELL)
 STRANGER = person("stranger", Role.CLERK, Role.DECIDER, at=OTHER_CELL)
@@ -35,20 +35,9 @@ class World:
         self.lifecycle.report(self.card, reason, actor=actor, remark="mất ở chợ")
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("template") / "issuer.sqlite"
-    database = Database(f"sqlite:///{path}")
-    upgrade(database)
-    database.close()
-    return path.read_bytes()
-
-
 @pytest.fixture
-def world(tmp_path: Path, template: bytes) -> Iterator[World]:
-    path = tmp_path / "issuer.sqlite"
-    path.write_bytes(template)
-    database = Database(f"sqlite:///{path}")
+def world(tmp_path: Path) -> Iterator[World]:
+    database = fresh_sqlite(tmp_path)
     yield World(CardsStage(database))
     database.close()
 
@@ -158,3 +147,33 @@ def test_a_card_that_nobody_knows_is_refused(world: World) -> None:
         code_of(lambda: world.lifecycle.report(unknown, EndReason.LOST, actor=CLERK, remark=""))
         == "card.unknown"
     )
+
+
+def test_the_calendar_ends_a_card_behind_its_last_day_and_hands_none_over(world: World) -> None:
+    stage = world.stage
+    last_day = stage.now.date()
+    first, second = (stage.add_member(number) for number in (5, 6))
+    card = stage.add_card(5, first, valid_until=last_day)
+    with stage.register.writing() as transaction:
+        transaction.cards.hand_over(card, to="m", account=CLERK.account, at=stage.now)
+    late = stage.add_card(6, second, valid_until=last_day)
+    expiry = CardExpiry(register=stage.register, clock=stage.clock, chunk_rows=1)
+    administrator = person("administrator", Role.ADMINISTRATOR)
+    assert expiry.run(actor=administrator) == 0
+    stage.now += timedelta(days=1)
+    with stage.register.writing() as transaction:
+        assert (
+            code_of(
+                lambda: transaction.cards.hand_over(
+                    late, to="m", account=CLERK.account, at=stage.now
+                )
+            )
+            == "card.expired"
+        )
+    assert expiry.run(actor=administrator) == 1
+    assert expiry.run(actor=administrator) == 0
+    with stage.register.reading() as transaction:
+        assert transaction.cards.get(card).validity.end is EndReason.EXPIRED
+        assert transaction.cards.get(late).validity.state is CardState.NOT_HANDED_OVER
+    assert world.state() is CardState.VALID
+    assert code_of(lambda: expiry.run(actor=CLERK)) == "right.missing"

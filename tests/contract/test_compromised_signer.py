@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from issuer.db.base import Database
-from issuer.db.schema import upgrade
 from issuer.domain.card import CardReference
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Serial
@@ -20,7 +18,7 @@ from issuer.services.draft_requests import RequestDrafting
 from issuer.services.request_ports import RequestQuestion
 from issuer.services.revoke_references import CompromisedSigner, CompromiseOutcome, CompromiseStep
 from pki.signed.card_states import CardState
-from tests.contract.cards_stage import CELL, CardsStage, person
+from tests.contract.cards_stage import CELL, CardsStage, fresh_sqlite, person
 from tests.contract.stock_stage import OfficeStock
 
 FIRST, SECOND = (person(name, Role.DECIDER) for name in ("first", "second"))
@@ -63,8 +61,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
-    upgrade(database)
+    database = fresh_sqlite(tmp_path)
     yield World(CardsStage(database))
     database.close()
 

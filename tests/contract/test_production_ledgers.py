@@ -42,10 +42,10 @@ from issuer.domain.requests import RequestState
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex
 from issuer.errors import ConflictError, IssuerError, IssuerRefusedError, IssuerUnavailableError
-from issuer.services.bind_cards import bind_cards
 from issuer.services.production_ports import CardLedger, NewCard, StationLedger
 from issuer.services.status_ports import StatusMarkStore
 from issuer.storage.status_mark_files import FileStatusMarkStore
+from tests.contract.bound_cards import bind_cards
 from tests.contract.decided_requests import decide_for, request_of
 from tests.contract.stock_stage import OfficeStock
 

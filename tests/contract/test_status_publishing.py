@@ -23,7 +23,7 @@ from pki.signed.card_states import CardState, CardStates, check_transitions
 from pki.signed.status_list import StatusList, prepare_status_list
 from pki.signed.status_list_delta import StatusListDelta
 from simulators.authority import TestAuthority
-from tests.contract.cards_stage import LIST, NOW, CardsStage, person
+from tests.contract.cards_stage import LIST, NOW, CardsStage, fresh_sqlite, person
 from tests.unit.verifier.status_office import StatusOffice
 
 ADMINISTRATOR = person("administrator", Role.ADMINISTRATOR)
@@ -108,12 +108,11 @@ class Office:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
-    database = Database(
-        f"sqlite:///{tmp_path / 'issuer.sqlite'}"
-        if request.param == "sqlite"
-        else request.getfixturevalue("postgresql_url")
-    )
-    upgrade(database)
+    if request.param == "sqlite":
+        database = fresh_sqlite(tmp_path)
+    else:
+        database = Database(request.getfixturevalue("postgresql_url"))
+        upgrade(database)
     authority = TestAuthority.create(now=NOW - timedelta(days=2))
     yield Office(
         stage=CardsStage(database),
@@ -257,6 +256,30 @@ def test_a_card_that_changes_while_the_list_is_signed_is_in_the_next_one(office:
     office.signer.issue = issue  # type: ignore[method-assign]  # as it was
     office.publish()
     assert (office.listed(1), office.waiting()) == (CardState.VALID, 0)
+
+
+def test_a_list_that_changed_in_many_places_is_marked_as_a_whole(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("issuer.services.publish_status._MANY", 1)
+    stage = office.stage
+    cards = [stage.hand_over(number, stage.add_member(number)) for number in range(1, 5)]
+    issue = office.signer.issue
+
+    def meanwhile(states: CardStates, *, days: int) -> bytes:
+        office.take(cards[0], ValidityEvent.SUSPENDED)
+        return issue(states, days=days)
+
+    office.signer.issue = meanwhile  # type: ignore[method-assign]  # for one list
+    assert office.publish().publication.changes == 4
+    # What the list says is marked, and not what has become of the card since.
+    assert (office.listed(1), office.waiting()) == (CardState.VALID, 1)
+    office.signer.issue = issue  # type: ignore[method-assign]  # as it was
+    for card in cards[1:]:
+        office.take(card, ValidityEvent.DATA_CHANGED)
+    assert office.publish().publication.changes == 4
+    assert (office.listed(1), office.listed(4)) == (CardState.SUSPENDED, CardState.DATA_STALE)
+    assert office.waiting() == 0
 
 
 def test_two_never_publish_at_once_and_a_signer_that_signs_something_else_is_found_out(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
 from issuer.db.schema import upgrade
+from issuer.db.stock_accounts import SqlStockRepository
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Serial
@@ -196,6 +197,34 @@ def test_cards_in_their_members_hands_are_good_and_not_counted(stage: Stage) -> 
     account = stage.services.room.account(FIRST_STORE, actor=KEEPER).account
     assert account.total(StockClass.GOOD) == 2
     assert account.to_count() == StockCount(finished=1, spoiled=0, samples=0, left=4)
+
+
+def test_dispatched_cards_are_good_and_not_counted(stage: Stage) -> None:
+    stage.make(1)
+    stage.make(2)
+    with stage.database.writing() as session:
+        # The batch alone is of interest here, not what led to it; nothing of this is kept.
+        session.execute(sa.text("PRAGMA defer_foreign_keys = ON"))
+        session.execute(
+            sa.text(
+                "INSERT INTO batches (id, receiver_id, decision_id, state, version, created_by, created_at,"
+                " proof, cards, proposed_by, proposed_at, confirmed_by, confirmed_at)"
+                " VALUES (:id, :id, :id, 'dispatched', 1, 'x', :at, :proof, 1, 'x', :at, 'y', :at)"
+            ),
+            {"id": "0" * 32, "at": "2026-11-23 08:00:00.000000", "proof": bytes(32)},
+        )
+        session.execute(
+            sa.text("UPDATE cards SET batch_id = :id WHERE serial = :serial"),
+            {"id": "0" * 32, "serial": serial_of(1)},
+        )
+        stock = SqlStockRepository(session)
+        account = stock.account(FIRST_STORE)
+        assert account.total(StockClass.GOOD) == 2
+        assert account.to_count() == StockCount(finished=1, spoiled=0, samples=0, left=4)
+        lying = [serial for serial, _ in stock.serials_in_hand(FIRST_STORE)]
+        assert lying == [serial_of(each) for each in range(2, CHIPS + 1)]
+        assert not stock.standings([serial_of(1)])[serial_of(1)].is_in_hand
+        session.rollback()
 
 
 # Any sequence of acts.

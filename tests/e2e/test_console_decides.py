@@ -238,7 +238,6 @@ def test_three_committees_one_of_them_by_bundle_from_the_lists_to_a_signed_autho
         mai.get_by_role("button", name="Tất cả đang chờ").click()
         expect(mai.get_by_text("Đã xong")).to_be_visible()
         expect(mai.locator(".figures div").first).to_contain_text("18")
-        walk.picture(mai, "requests-operation")
         minh, son = (
             stack.enter_context(walk.person(name, has_key=True)) for name in ("minh", "son")
         )

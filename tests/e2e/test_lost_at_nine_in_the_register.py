@@ -9,8 +9,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from issuer.db.base import Database
-from issuer.db.schema import upgrade
 from issuer.db.status_ledger import SqlStatusLedger
 from issuer.domain.card import CardReference
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
@@ -25,7 +23,7 @@ from simulators.authority import TestAuthority
 from simulators.issued_image import issue_image
 from simulators.population.member import draw_member
 from simulators.trust_directory import write_trust_directory
-from tests.contract.cards_stage import LIST, CardsStage, person
+from tests.contract.cards_stage import LIST, CardsStage, fresh_sqlite, person
 from tests.unit.verifier.status_office import STATUS_POLICY, StatusOffice
 from verifier.cli import main
 
@@ -91,8 +89,7 @@ def test_lost_at_nine_is_refused_with_what_the_issuer_published_at_five_past(
     )
     image.save(tmp_path / "card.json")
     write_trust_directory(tmp_path / "trust", [authority], now=DAY, policy=STATUS_POLICY)
-    database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
-    upgrade(database)
+    database = fresh_sqlite(tmp_path)
     stage = CardsStage(database, now=at(7, 0))
     member_id = stage.add_member(1)
     card = stage.add_card(INDEX, member_id)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.batched import freeze_batch
 from tests.integration.decided import decide_for_every_member
 from tests.integration.everybody import log_in_everybody
 
@@ -119,10 +120,10 @@ def make_cards(scene: Scene) -> tuple[tuple[str, str], ...]:
     run(*ISSUER, "stock", "receive", "blanks/delivery.csv")
     reader = ("--reader", "sim:blanks/*.json", "--count", "2")
     run(*ISSUER, "station", "initialise", *reader)
-    run(*ISSUER, "cards", "bind", "--limit", "2")
+    batch = freeze_batch(scene.folder / "office", receiver="GD", limit=2).batch
     log_in_everybody(scene.folder / "office")
     run(
-        *ISSUER, "cards", "sign", "--all", "--pki", "pki", "--pki-pin-file", "pki.pin", "--signer", "ds-1",
+        *ISSUER, "batches", "sign", batch, "--pki", "pki", "--pki-pin-file", "pki.pin", "--signer", "ds-1",
     )  # fmt: skip
     run(*ISSUER, "station", "personalise", *reader)
     run(*ISSUER, "cards", "print-data", "print-data.csv")

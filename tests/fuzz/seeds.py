@@ -20,6 +20,7 @@ from simulators.connection import SimulatedReader
 from simulators.image import CardImage
 from simulators.issued_image import TestAuthority, issue_image
 from simulators.population.member import draw_member
+from tests.fuzz.seeds_of_centre import seeds_of_centre
 from tests.fuzz.seeds_of_files import seeds_of_files
 from tests.fuzz.seeds_of_lists import seeds_of_lists
 from tests.fuzz.targets import BASES, TARGETS
@@ -117,6 +118,7 @@ def make_seeds() -> Iterator[tuple[str, bytes]]:
     hierarchy = Hierarchy(day=_NOW.date())
     yield from seeds_of_lists(authority, hierarchy, now=_NOW)
     yield from seeds_of_files(now=_NOW)
+    yield from seeds_of_centre()
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What is fuzzed: everything that reads bytes from a card, a list, a bundle or a file, and what it may raise."""
 
 import io
+import json
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -46,9 +47,15 @@ from verifier.inspection.policy import Policy
 from verifier.inspection.snapshot import CardSnapshot
 from verifier.reading.portrait_process import decode_picture
 from verifier.reading.transcript_file import Transcript
+from verifier.services.card_pseudonym import PseudonymKey, rekeyed
 from verifier.services.inspect_batch import parse_batch
+from verifier.services.journal_chain import StoredInspection
+from verifier.services.journal_page import JournalPage, stored_record
+from verifier.services.request_signing import SignedRequest
 from verifier.trust.approvals import Approval
+from verifier.trust.bundle_index import BundleIndex
 from verifier.trust.installed import InstalledBundle
+from verifier.trust.refused_cards import RefusedCard
 
 __all__ = ["BASES", "MAX_BYTES", "TARGETS", "Target"]
 
@@ -171,6 +178,28 @@ def _read_pointer(data: bytes) -> None:
     InstalledBundle.from_bytes(data, name="bundle.json")
 
 
+def _read_page(data: bytes) -> None:
+    """A page of a journal, each record of it, and its pseudonyms moved to another key."""
+    page = JournalPage.from_bytes(data)
+    if JournalPage.from_bytes(page.to_bytes()) != page:
+        raise AssertionError("a page is not written back alike")
+    key = PseudonymKey.from_secret(_KEY).after(page.release)
+    for line in page.lines():
+        record = stored_record(line)
+        if isinstance(record, StoredInspection) and record.card is not None:
+            rekeyed(record.card, key)
+
+
+def _read_signed_headers(data: bytes) -> None:
+    """The headers of a request, as a JSON object of texts."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
+        SignedRequest.read(found, method="GET", target="https://centre.example/v1/health", body=b"")
+
+
 _CARD: Final = (CardError,)
 _PKI: Final = (PkiError,)
 _VERIFIER: Final = (VerifierError,)
@@ -210,6 +239,11 @@ TARGETS: Final[Mapping[str, Target]] = {
     "trust-policy": Target(read=Policy.from_bytes, refusals=_VERIFIER),
     "bundle-pointer": Target(read=_read_pointer, refusals=_VERIFIER),
     "bundle-approval": Target(read=Approval.from_bytes, refusals=_VERIFIER),
+    # From other ends of a network.
+    "bundle-index": Target(read=BundleIndex.from_bytes, refusals=_VERIFIER),
+    "journal-page": Target(read=_read_page, refusals=_VERIFIER),
+    "request-signature": Target(read=_read_signed_headers, refusals=_VERIFIER),
+    "refused-card": Target(read=RefusedCard.from_bytes, refusals=_VERIFIER),
     "card-batch": Target(read=parse_batch, refusals=_VERIFIER),
     "audit-trail": Target(read=_read_trail, refusals=(IssuerError,)),
     "snapshot": Target(read=_read_snapshot, refusals=_VERIFIER),

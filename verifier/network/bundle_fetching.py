@@ -20,6 +20,12 @@ from typing import BinaryIO, Final
 from verifier.errors import TrustError, VerifierError
 from verifier.network.bounded_http import HttpClient, NetworkError
 from verifier.trust.approvals import Approval
+from verifier.trust.bundle_index import (
+    INDEX_FILE,
+    MAX_INDEX_BYTES,
+    BundleIndex,
+    PublishedFile,
+)
 from verifier.trust.bundle_install import (
     BundleReport,
     install_bundle,
@@ -27,12 +33,6 @@ from verifier.trust.bundle_install import (
     read_bundle_file,
 )
 from verifier.trust.installed import BUNDLES, installed
-from verifier.trust.publishing import (
-    INDEX_FILE,
-    MAX_INDEX_BYTES,
-    BundleIndex,
-    PublishedFile,
-)
 
 __all__ = ["Fetched", "fetch_bundle"]
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -40,6 +41,7 @@ SIGNATURE_HEADER: Final = "signature"
 _TAG: Final = "membercard-centre-1"
 _LABEL: Final = "terminal"
 _MAX_CERTIFICATES: Final = 8
+_KNOWN_CHAINS: Final = 512
 _MAX_HEADER_CHARACTERS: Final = 12_000
 _INPUT: Final = re.compile(
     rf'{_LABEL}=(\("@method" "@target-uri" "content-digest"\);created=([1-9][0-9]{{0,11}});keyid="([A-Z]{{2}}[0-9A-Z]{{1,14}})";tag="{_TAG}")'
@@ -91,11 +93,7 @@ class SignedRequest:
         signature = _SIGNATURE.fullmatch(given[SIGNATURE_HEADER])
         if parts is None or signature is None:
             raise RequestSignatureError("the signature's headers are not as this service has them")
-        encoded = tuple(_certificates(given[CERTIFICATES_HEADER]))
-        try:
-            certificates = tuple(CvCertificate.from_bytes(item) for item in encoded)
-        except PkiError as error:
-            raise RequestSignatureError(f"a certificate cannot be read: {error}") from error
+        encoded, certificates = _certificates(given[CERTIFICATES_HEADER])
         return cls(
             made_at=datetime.fromtimestamp(int(parts[2]), UTC),
             key_id=parts[3],
@@ -149,7 +147,17 @@ def _digest(body: bytes) -> str:
     return f"sha-256=:{_encoded(sha256(body).digest())}:"
 
 
-def _certificates(header: str) -> Iterable[bytes]:
+@lru_cache(maxsize=_KNOWN_CHAINS)
+def _certificates(header: str) -> tuple[tuple[bytes, ...], tuple[CvCertificate, ...]]:
+    """The chain in a header, and its encodings; kept, because a terminal shows the same for a month."""
+    encoded = tuple(_byte_sequences(header))
+    try:
+        return encoded, tuple(CvCertificate.from_bytes(item) for item in encoded)
+    except PkiError as error:
+        raise RequestSignatureError(f"a certificate cannot be read: {error}") from error
+
+
+def _byte_sequences(header: str) -> Iterable[bytes]:
     items = header.split(", ")
     if len(items) > _MAX_CERTIFICATES:
         raise RequestSignatureError(

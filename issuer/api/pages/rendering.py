@@ -71,6 +71,13 @@ NAVIGATION: Final = (
         right=Right.READ_REQUESTS,
     ),
     Entry(
+        path="/batches",
+        label=message("Batches"),
+        icon="batches",
+        key="b",
+        right=Right.READ_CARDS,
+    ),
+    Entry(
         path="/stock",
         label=message("Stock"),
         icon="stock",

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import hashlib
+import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -53,21 +54,30 @@ from issuer.imports.finding_texts import in_vietnamese
 from issuer.jobs.in_process import InProcessJobs
 from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.services.audit_office import AuditOffice
+from issuer.services.batch_desk import BatchDesk
+from issuer.services.batch_services import BatchServices
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.control_batches import BatchControl
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.decision_operations import DecisionOperations
+from issuer.services.deliver_batches import BatchDelivery
+from issuer.services.fill_batches import BatchFilling
+from issuer.services.freeze_batches import BatchFreezing
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.operations import OPERATIONS, OperationDesk
 from issuer.services.overviews import Overviews
 from issuer.services.people import People
+from issuer.services.read_batches import ReadingOfBatches
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.reports import Reports
 from issuer.services.request_office import RequestOffice
 from issuer.services.request_operations import RequestOperations
+from issuer.services.write_batch_papers import BatchPapers
 from issuer.settings import PeopleSettings
 from issuer.storage.document_folder import FolderDocumentStore
 from issuer.storage.number_mark_file import FileNumberMarkStore
+from issuer.storage.status_mark_files import FileStatusMarkStore
 from issuer.uploads.folder_uploads import FolderUploads
 from issuer.uploads.sealed_corrections import SealedCorrections
 
@@ -266,6 +276,24 @@ def request_office(
     )
 
 
+def batch_services(register: SqlRegister, directory: Path) -> BatchServices:
+    """Batches of cards of the first profile."""
+    desk = BatchDesk(register=register, clock=now)
+    return BatchServices(
+        filling=BatchFilling(desk=desk),
+        freezing=BatchFreezing(
+            desk=desk,
+            profile="membercard-1",
+            random_bytes=os.urandom,
+            marks=FileStatusMarkStore(directory / "status-marks"),
+        ),
+        reading=ReadingOfBatches(desk=desk),
+        control=BatchControl(desk=desk),
+        delivery=BatchDelivery(desk=desk),
+        papers=BatchPapers(desk=desk),
+    )
+
+
 @pytest.fixture
 def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
     path = tmp_path / "issuer.sqlite"
@@ -328,6 +356,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         uploads=uploads,
         stations=None,
         member_template=lambda: b"PK template",
+        batches=batch_services(register, tmp_path),
         stock=stock_of(register, clock=now),
         reports=reports,
         report_file=functools.partial(report_file, reports),

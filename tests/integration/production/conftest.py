@@ -41,7 +41,6 @@ from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.requests import RequestKind
 from issuer.personalisation.dialects import dialect_of, quality_control_of
-from issuer.services.bind_cards import bind_cards
 from issuer.services.production_ports import StationLedger
 from issuer.services.status_ports import StatusMarkStore
 from issuer.services.visit_chip import StationTask, Visit, VisitOutcome, Workbench
@@ -50,6 +49,7 @@ from simulators.blank import blank_image, derive_card_key
 from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
 from simulators.faults import Fault
+from tests.contract.bound_cards import bind_cards
 from tests.contract.decided_requests import decide_for
 from tests.contract.stock_stage import OfficeStock
 from tests.integration.production.station_stage import Stations

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from issuer.services.bind_cards import bind_cards
 from sqlalchemy import event as sql_event
 
 from card_layout.atr import LifeCycle
@@ -27,7 +28,6 @@ from issuer.db.station_desk import SqlProductionLink
 from issuer.domain.card import CardState
 from issuer.domain.production_events import StationName
 from issuer.errors import IssuerError
-from issuer.services.bind_cards import bind_cards
 from issuer.services.sign_cards import CardPolicy, CardSigning
 from issuer.services.visit_chip import StationTask, Visit, VisitOutcome, VisitResult, Workbench
 from issuer.stations.day import StationDay

@@ -21,10 +21,14 @@ from issuer.settings import load_settings
 from pki.cli import main as pki
 from simulators.cli import app as simulator
 from simulators.image import Applet, CardImage
+from tests.integration.batched import freeze_batch
 from tests.integration.everybody import log_in_everybody
 from verifier.cli import main as verifier
 
 InReader = Callable[[Sequence[Path]], AbstractContextManager[CardReader]]
+
+
+NO_BATCH = "5f0c4c7e-0d1b-4b59-9c70-6f1d6f2f3a10"
 
 
 class Desk:
@@ -115,12 +119,14 @@ def test_a_card_of_the_applet_is_made_and_accepted_only_where_the_policy_names_i
     once = ("--count", 1, "--timeout", 20)
     with desk.card_in(reader) as name:
         assert desk.json("station", "initialise", "--reader", name, *once)["done"] == 1
-    assert desk.json("cards", "bind", "--all")["bound"] == 1
+    frozen = freeze_batch(desk.home)
+    assert frozen.cards == 1
     authority, pin = desk.directory / "pki", desk.directory / "pki.pin"
     words = ["--test", "--name", "Test", "--keystore", "file", "--pin-file", str(pin)]
     assert pki(["--home", str(authority), "authority", "create", *words]) == 0
     assert pki(["--home", str(authority), "signer", "create", "--id", "ds-1"]) == 0
-    assert desk.json("cards", "sign", "--all", "--pki", authority) == {"signed": 1, "refused": []}
+    signed = desk.json("batches", "sign", frozen.batch, "--pki", authority)
+    assert signed == {"signed": 1, "refused": []}
     with desk.card_in(reader) as name:
         assert desk.json("station", "personalise", "--reader", name, *once)["done"] == 1
     journal = desk.json("stock", "journal")
@@ -160,7 +166,7 @@ def test_a_card_of_the_applet_is_made_and_accepted_only_where_the_policy_names_i
     "command",
     [
         ("station", "initialise", "--reader", "sim:none.json", "--count", "1"),
-        ("cards", "bind", "--all"),
+        ("batches", "freeze", "confirm", NO_BATCH, "--proof", "0" * 16),
         ("cards", "print-data", "out.csv"),
     ],
 )
@@ -174,6 +180,6 @@ def test_without_being_told_to_the_issuer_makes_no_development_card(
 
 
 def test_a_production_signer_never_signs_a_development_card(desk: Desk) -> None:
-    words = ("--signer-socket", desk.directory / "socket", "--authorisation", desk.chip)
-    assert desk.issuer("cards", "sign", "--all", *words) == 1
+    socket = desk.directory / "socket"
+    assert desk.issuer("batches", "sign", NO_BATCH, "--signer-socket", socket) == 1
     assert "[profile.development]" in desk.error()

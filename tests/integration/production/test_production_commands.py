@@ -22,8 +22,10 @@ from issuer.settings import load_settings
 from pki.cli import main as pki
 from simulators.blank import blank_image
 from simulators.image import CardImage
+from tests.integration.batched import FrozenForTests, freeze_batch, pass_as_another
 from tests.integration.everybody import log_in_everybody
 
+NO_BATCH = "5f0c4c7e-0d1b-4b59-9c70-6f1d6f2f3a10"
 TRANSPORT = bytes(range(32))
 
 
@@ -112,22 +114,45 @@ def make_pki(directory: Path, *options: str) -> Path:
     return home
 
 
+def hand_over_all(office: Commands, batch: str) -> None:
+    """From quality control into the members' hands; who made the cards does not pass them."""
+    cards = office.json("batches", "cards", batch, "--names")
+    serials = [str(card["serial"]) for card in cards]
+    refused = office.json("batches", "pass", batch, *serials, status=1)["refused"]
+    assert {each["code"] for each in refused} == {"right.same-person"}
+    assert pass_as_another(office.home, batch) == 2
+    out = office.directory / "paper.pdf"
+    assert office.json("batches", "pack", batch, "--per-box", 1)["boxes"] == 2
+    office.json("batches", "packing-list", batch, "--out", out)
+    office.json("batches", "dispatch", batch, "--carrier", "courier 7")
+    numbers = [str(card["card_number"]) for card in cards]
+    missing = office.json("batches", "receive", batch, numbers[0], status=1)["missing"]
+    assert missing == numbers[1:]
+    scanned = office.write("numbers.txt", "\n".join(numbers))
+    assert office.json("batches", "receive", batch, "--scanned", scanned)["state"] == "received"
+    office.json("batches", "minutes", batch, "--members", "--out", out)
+    assert out.read_bytes().startswith(b"%PDF")
+    hand_over = ("batches", "hand-over", batch, "--signed-by", "member", "--minutes", out)
+    assert office.json(*hand_over, "--scanned", scanned) == {"handed_over": 2, "refused": []}
+    shown = office.json("batches", "show", batch)
+    assert (shown["state"], shown["tally"]["handed_over"]) == ("handed-over", 2)
+    assert [each["batch_id"] for each in office.json("batches", "list")] == [batch]
+
+
 def test_two_members_get_their_cards(office: Commands) -> None:
     readers = [f"--reader=sim:{office.image(number)}" for number in (1, 2)]
     made = office.json("station", "initialise", *readers, "--count", 2, "--timeout", 5)
     assert (made["done"], made["results"]["done"]) == (2, 2)
-    assert office.json("cards", "bind", "--all") == {
-        "bound": 2,
-        "members_left": 0,
-        "chips_left": 0,
-    }
+    frozen = freeze_batch(office.home)
+    assert frozen.cards == 2
     home = make_pki(office.directory, "--test")
     (office.home / "trust-points").rename(office.directory / "elsewhere")
-    without = office.json("cards", "sign", "--all", "--pki", home, status=1)
+    without = office.json("batches", "sign", frozen.batch, "--pki", home, status=1)
     assert {item["code"] for item in without["refused"]} == {"trust-point.missing"}
     cvca = office.directory / "cvca" / "card-verifiable" / "VNMEMBER00001.cvcert"
     assert office.json("keys", "import-trust-point", cvca) == {"trust_points": ["VNMEMBER00001"]}
-    assert office.json("cards", "sign", "--all", "--pki", home) == {"signed": 2, "refused": []}
+    signed = office.json("batches", "sign", frozen.batch, "--pki", home)
+    assert signed == {"signed": 2, "refused": []}
     made = office.json("station", "personalise", *readers, "--count", 2, "--timeout", 5)
     assert made["done"] == 2
     for number in (1, 2):
@@ -148,14 +173,9 @@ def test_two_members_get_their_cards(office: Commands) -> None:
         assert secrets.mrz_information is not None
         assert row["mrz"][5:15] == secrets.mrz_information[:10]
 
+    hand_over_all(office, frozen.batch)
+    assert {each["handed_over_to"] for each in office.json("cards", "list")} == {"the member"}
     serial = f"{1:020X}"
-    assert office.json("cards", "hand-over", "--serial", serial, "--to", "cell secretary") == {
-        "handed_over": 1
-    }
-    assert office.json("cards", "hand-over", "--all", "--to", "cell secretary") == {
-        "handed_over": 1
-    }
-    assert {each["handed_over_to"] for each in office.json("cards", "list")} == {"cell secretary"}
     kinds = [event["kind"] for event in office.json("stock", "journal", "--serial", serial)]
     assert kinds[-1] == "handed-over"
     journal = json.dumps(office.json("stock", "journal"))
@@ -202,10 +222,6 @@ def test_a_station_without_any_chip_ends_with_status_2(office: Commands) -> None
     assert found["done"] == 0
 
 
-def test_members_without_a_chip_are_told_by_the_exit_status(office: Commands) -> None:
-    assert office.json("cards", "bind", "--all", status=1)["members_left"] == 2
-
-
 def test_a_condemned_chip_leaves_the_stock(office: Commands) -> None:
     serial = f"{1:020X}"
     assert office.run("stock", "condemn", serial, "--reason", "cracked") == 0
@@ -224,10 +240,11 @@ def test_a_condemned_chip_leaves_the_stock(office: Commands) -> None:
     [
         (("stock", "receive", "nowhere.csv"), 2, "delivery.unavailable"),
         (("stock", "release", "12"), 1, "chip.serial-malformed"),
-        (("cards", "hand-over", "--serial", "00" * 10, "--to", "x"), 1, "card.unknown"),
-        (("cards", "hand-over", "--all", "--to", " "), 1, "hand-over.receiver"),
-        (("cards", "hand-over", "--to", "x"), 64, "usage"),
-        (("cards", "bind"), 64, "usage"),
+        (("batches", "show", "12"), 1, "batch.id-malformed"),
+        (("batches", "show", NO_BATCH), 1, "batch.unknown"),
+        (("batches", "sign", NO_BATCH), 64, "usage"),
+        (("batches", "pass", NO_BATCH), 64, "usage"),
+        (("batches", "receive", NO_BATCH, "--scanned", "nowhere.txt"), 2, "file.unavailable"),
         (("station", "initialise"), 64, "usage"),
         (("keys", "import-transport", "nowhere.key"), 2, "transport-key.unavailable"),
         (
@@ -249,7 +266,7 @@ def test_what_is_wrong_is_said_in_one_line(
 
 
 def test_a_home_without_keys_says_how_to_make_them(commands: Commands) -> None:
-    status, error = commands.error("cards", "bind", "--all")
+    status, error = commands.error("cards", "print-data", "print.csv")
     assert status == 1
     assert "[keystore.missing]" in error
     assert "keys create" in error
@@ -276,11 +293,13 @@ def test_every_command_shows_examples(capsys: pytest.CaptureFixture[str]) -> Non
         "stock journal",
         "station initialise",
         "station personalise",
-        "cards bind",
-        "cards sign",
         "cards list",
         "cards print-data",
-        "cards hand-over",
+        "batches create",
+        "batches freeze confirm",
+        "batches sign",
+        "batches pass",
+        "batches hand-over",
     ):
         assert issuer([*words.split(), "--help"]) == 0
         help_text = capsys.readouterr().out
@@ -305,75 +324,74 @@ def signer_process(directory: Path, home: Path) -> Iterator[Path]:
         process.communicate(timeout=30)
 
 
-def authorise(directory: Path, home: Path, cards: int) -> Path:
-    path = directory / f"{cards}.json"
+def authorise(office: Commands, home: Path, decision: str) -> None:
+    """The decision's authorisation, signed by two operators of the PKI."""
+    path = office.directory / "batch.json"
+    terms = ("--signer", "ds-1", "--until", "8h", "--out", path)
+    assert office.json("decisions", "authorisation", "create", decision, *terms)["cards"] == 2
     words = ["--home", str(home)]
-    terms = ["--cards", str(cards), "--until", "8h", "--out", str(path)]
-    assert pki([*words, "authorisation", "create", *terms]) == 0
     for name in ("an", "binh"):
-        pin_file = ["--operator-pin-file", str(directory / f"{name}.pin")]
-        if not (home / "operators" / name).exists():
-            assert pki([*words, "operator", "enrol", name, *pin_file]) == 0
+        pin_file = ["--operator-pin-file", str(office.directory / f"{name}.pin")]
+        assert pki([*words, "operator", "enrol", name, *pin_file]) == 0
         sign = ["authorisation", "sign", str(path), "--operator", name, *pin_file]
         assert pki([*words, *sign]) == 0
-    return path
+    attached = office.json("decisions", "authorisation", "attach-signature", decision, path)
+    assert attached["signatures"] == 2
 
 
 @pytest.fixture
-def bound(office: Commands) -> Commands:
-    """Two cards that wait to be signed."""
+def bound(office: Commands) -> tuple[Commands, FrozenForTests]:
+    """Two cards of a frozen batch that wait to be signed."""
     readers = [f"--reader=sim:{office.image(number)}" for number in (1, 2)]
     office.json("station", "initialise", *readers, "--count", 2, "--timeout", 5)
-    assert office.json("cards", "bind", "--all")["bound"] == 2
-    return office
+    return office, freeze_batch(office.home)
 
 
 @pytest.mark.parametrize("options", [("--test",), ()])
 def test_cards_are_signed_through_the_signer_process(
-    bound: Commands, options: tuple[str, ...]
+    bound: tuple[Commands, FrozenForTests], options: tuple[str, ...]
 ) -> None:
-    home = make_pki(bound.directory, *options)
-    one = authorise(bound.directory, home, 1)
-    two = authorise(bound.directory, home, 2)
-    with signer_process(bound.directory, home) as path:
-        sign = ("cards", "sign", "--all", "--signer-socket", path, "--authorisation")
-        found = bound.json(*sign, one, status=1)
-        assert found["signed"] == 1
-        assert [each["code"] for each in found["refused"]] == ["authorisation.overdrawn"]
-        assert bound.json(*sign, two) == {"signed": 1, "refused": []}
-        assert bound.error(*sign, bound.directory / "none.json")[0] == 2
-        assert "[authorisation.malformed]" in bound.error(*sign, bound.image(1))[1]
-    assert {each["state"] for each in bound.json("cards", "list")} == {"signed"}
-    assert "[signer.unreachable]" in bound.error(*sign, two)[1]
+    office, frozen = bound
+    home = make_pki(office.directory, *options)
+    socket = office.directory / "run" / "s"
+    sign = ("batches", "sign", frozen.batch, "--signer-socket", socket)
+    assert "[authorisation.none-valid]" in office.error(*sign)[1]
+    authorise(office, home, frozen.decision)
+    assert "[signer.unreachable]" in office.error(*sign)[1]
+    with signer_process(office.directory, home) as path:
+        assert path == socket
+        assert office.json(*sign) == {"signed": 2, "refused": []}
+        assert "[batch.wrong-state]" in office.error(*sign)[1]
+    assert {each["state"] for each in office.json("cards", "list")} == {"signed"}
+    assert office.json("batches", "show", frozen.batch)["state"] == "signed"
 
 
-def test_only_a_test_authority_signs_without_an_authorisation_and_says_so(bound: Commands) -> None:
-    home = make_pki(bound.directory)
-    status, error = bound.error("cards", "sign", "--all", "--pki", home)
+def test_only_a_test_authority_signs_without_an_authorisation_and_says_so(
+    bound: tuple[Commands, FrozenForTests],
+) -> None:
+    office, frozen = bound
+    home = make_pki(office.directory)
+    status, error = office.error("batches", "sign", frozen.batch, "--pki", home)
     assert status == 1
     assert "warning: signing in this process, without an authorisation by two" in error
     assert "[authorisation.missing]" in error
-    assert {each["state"] for each in bound.json("cards", "list")} == {"bound"}
+    assert {each["state"] for each in office.json("cards", "list")} == {"bound"}
 
 
 @pytest.mark.parametrize(
     "options",
-    [
-        (), ("--signer-socket", "s"), ("--authorisation", "a"), ("--pki", "p", "--authorisation", "a"),
-        ("--pki", "p", "--signer-socket", "s", "--authorisation", "a"),
-        ("--signer", "ds-1", "--signer-socket", "s", "--authorisation", "a"),
-    ],
-)  # fmt: skip
+    [(), ("--pki", "p", "--signer-socket", "s"), ("--signer", "ds-1", "--signer-socket", "s")],
+)
 def test_where_to_sign_is_one_of_two_ways(office: Commands, options: tuple[str, ...]) -> None:
-    assert office.error("cards", "sign", "--all", *options)[0] == 64
+    assert office.error("batches", "sign", NO_BATCH, *options)[0] == 64
 
 
 def test_one_command_runs_a_station_to_the_end_of_its_day(office: Commands) -> None:
     readers = [f"--reader=sim:{office.image(number)}" for number in (1, 2)]
     made = office.json("station", "run", *readers, "--count", 2, "--timeout", 5)
     assert (made["done"], made["events_waiting"]) == (2, 0)
-    office.json("cards", "bind", "--all")
-    office.json("cards", "sign", "--all", "--pki", make_pki(office.directory, "--test"))
+    batch = freeze_batch(office.home).batch
+    office.json("batches", "sign", batch, "--pki", make_pki(office.directory, "--test"))
     made = office.json("station", "run", *readers, "--count", 2, "--timeout", 5)
     assert (made["done"], made["events_waiting"]) == (2, 0)
     assert {each["state"] for each in office.json("cards", "list")} == {"issued"}

@@ -12,7 +12,6 @@ from card_layout.files.security_object_file import SecurityObjectFile
 from issuer.db.register import SqlRegister
 from issuer.domain.card import CardState
 from issuer.errors import IssuerRefusedError
-from issuer.services.bind_cards import bind_cards
 from issuer.services.sign_cards import CardPolicy, CardSigning
 from issuer.services.visit_chip import StationTask, VisitResult
 from pki.errors import PkiRefusedError
@@ -22,6 +21,7 @@ from pki.signed.security_object import SecurityObject, sign_security_object
 from simulators.authority import SignerKind
 from simulators.authority import TestAuthority as Authority
 from simulators.testing import TEST_TIME
+from tests.contract.bound_cards import bind_cards
 
 NOW = TEST_TIME + timedelta(hours=1)
 

@@ -8,6 +8,7 @@ import pytest
 from issuer.settings import remember
 from pki.cli import main as pki
 from simulators.image import CardImage
+from tests.integration.batched import freeze_batch
 from tests.integration.everybody import log_in_everybody
 from tests.integration.production.test_production_commands import (
     TRANSPORT,
@@ -83,8 +84,8 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     assert station.json("station", "bundle", "out", report)["events"] == made["events_waiting"]
     assert office.json("stations", "accept", report)["rejected"] == []
 
-    office.json("cards", "bind", "--all")
-    office.json("cards", "sign", "--all", "--pki", authority)
+    batch = freeze_batch(office.home).batch
+    office.json("batches", "sign", batch, "--pki", authority)
     given = office.json("stations", "order", "station-2", "--signed", "--out", order)
     assert (given["chips"], given["jobs"]) == (2, 2)
     assert station.json("station", "bundle", "in", order)["jobs"] == 2

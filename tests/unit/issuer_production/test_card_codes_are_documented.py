@@ -11,6 +11,7 @@ from pki.signed.card_states import CardState
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "cards.md").read_text(encoding="utf-8")
 SOURCES = (
+    "issuer/cli_card_dossier.py",
     "issuer/cli_card_validity.py",
     "issuer/cli_status.py",
     "issuer/db/card_validity.py",

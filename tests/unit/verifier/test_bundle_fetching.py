@@ -19,8 +19,9 @@ from tests.unit.verifier.centre_stage import trust_from
 from verifier.errors import TrustError, UsageError, VerifierError
 from verifier.network.bounded_http import HttpClient, ServerAddress
 from verifier.network.bundle_fetching import Fetched, fetch_bundle
+from verifier.trust.bundle_index import BundleIndex
 from verifier.trust.installed import installed
-from verifier.trust.publishing import BundleIndex, publish_bundle
+from verifier.trust.publishing import publish_bundle
 
 Make = Callable[[int], TrustBundle]
 

@@ -324,3 +324,14 @@ def test_a_file_has_an_entity_tag_and_ranges(stage: Stage) -> None:
     assert stage.ask("GET", "/v1/bundles/1-a.bundle", headers=other).content == content
     beyond = stage.ask("GET", "/v1/bundles/1-a.bundle", headers={"range": "bytes=256-"})
     assert code_of(beyond) == (416, "centre.range")
+
+
+def test_a_rightly_signed_request_that_names_another_key_is_refused(stage: Stage) -> None:
+    class Liar:
+        holder_reference = reference("GATE2")
+        sign = stage.credentials.sign
+
+    stage.credentials = Liar()  # type: ignore[assignment]
+    answer = stage.signed("POST", SELF, HEALTH)
+    assert code_of(answer) == (401, "centre.signature-invalid")
+    assert "is not that of the certificate" in answer.json()["detail"]

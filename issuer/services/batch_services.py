@@ -1,0 +1,24 @@
+"""The use cases of batches that the console and the API reach, in one hand."""
+
+from dataclasses import dataclass
+
+from issuer.services.control_batches import BatchControl
+from issuer.services.deliver_batches import BatchDelivery
+from issuer.services.fill_batches import BatchFilling
+from issuer.services.freeze_batches import BatchFreezing
+from issuer.services.read_batches import ReadingOfBatches
+from issuer.services.write_batch_papers import BatchPapers
+
+__all__ = ["BatchServices"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchServices:
+    """Every use case of batches but signing, which needs a signer."""
+
+    filling: BatchFilling
+    freezing: BatchFreezing
+    reading: ReadingOfBatches
+    control: BatchControl
+    delivery: BatchDelivery
+    papers: BatchPapers

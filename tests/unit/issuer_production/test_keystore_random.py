@@ -1,0 +1,42 @@
+"""Random bytes that come from the keystore, which is open for no longer than it takes."""
+
+import itertools
+from typing import Any
+
+from issuer.keystore_random import KeystoreRandom
+
+
+class Keystore:
+    """Gives numbers in a row, and knows how often it was opened and closed."""
+
+    def __init__(self, numbers: "itertools.count[int]", log: list[str]) -> None:
+        self._numbers = numbers
+        self._log = log
+        log.append("opened")
+
+    def random_bytes(self, count: int) -> bytes:
+        return bytes(next(self._numbers) % 251 for _ in range(count))
+
+    def close(self) -> None:
+        self._log.append("closed")
+
+
+def test_every_byte_is_given_once_and_the_keystore_closed_each_time() -> None:
+    log: list[str] = []
+    numbers = itertools.count()
+
+    def opened() -> Any:
+        return Keystore(numbers, log)
+
+    source = KeystoreRandom(opened)
+    assert log == []
+    given = b"".join(source(count) for count in (1, 16, 40_000, 70_000, 16))
+    assert given == bytes(number % 251 for number in range(len(given)))
+    assert log == ["opened", "closed"] * 2
+
+
+def test_it_never_shows_what_it_holds() -> None:
+    keystore: Any = Keystore(itertools.count(), [])
+    source = KeystoreRandom(lambda: keystore)
+    source(1)
+    assert repr(source) == "KeystoreRandom()"
