@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from issuer.services.bind_cards import bind_cards
 from sqlalchemy import event as sql_event
 
 from card_layout.atr import LifeCycle
@@ -39,7 +38,12 @@ from simulators.authority import TestAuthority as Authority
 from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
 from tests.integration.production.station_stage import ANNA
-from tests.integration.production.test_signing_cards import NOW, OnePortrait, RecordingSigner
+from tests.integration.production.test_signing_cards import (
+    NOW,
+    OnePortrait,
+    RecordingSigner,
+    bind_cards,
+)
 from tests.unit.pki.exchange_office import ExchangeOffice
 
 STATION = StationName("left")
