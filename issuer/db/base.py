@@ -251,6 +251,7 @@ def _create_engine(url: URL) -> Engine:
         ) from error
     event.listen(engine, "connect", _prepare_sqlite_connection)
     event.listen(engine, "begin", _begin_sqlite_transaction)
+    event.listen(engine, "checkin", _end_sqlite_transaction)
     return engine
 
 
@@ -274,3 +275,9 @@ def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
 def _begin_sqlite_transaction(connection: Connection) -> None:
     statement = connection.get_execution_options().get(_BEGIN_OPTION, "BEGIN")
     connection.exec_driver_sql(str(statement))
+
+
+def _end_sqlite_transaction(connection: Any, _record: object) -> None:
+    # A commit that failed leaves the transaction open, with its lock on the file, and the pool takes it for ended.
+    if isinstance(connection, sqlite3.Connection) and connection.in_transaction:
+        connection.rollback()

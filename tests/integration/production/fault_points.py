@@ -39,7 +39,12 @@ from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
 from tests.contract.bound_cards import bind_cards
 from tests.integration.production.station_stage import ANNA
-from tests.integration.production.test_signing_cards import NOW, OnePortrait, RecordingSigner
+from tests.integration.production.test_signing_cards import (
+    NOW,
+    OnePortrait,
+    RecordingSigner,
+    bind_cards,
+)
 from tests.unit.pki.exchange_office import ExchangeOffice
 
 STATION = StationName("left")
@@ -268,11 +273,12 @@ def failing_disks(workshop: Any, faults: Faults, monkeypatch: pytest.MonkeyPatch
             lambda: sa.exc.OperationalError("", {}, sqlite3.OperationalError("disk I/O error")),
         )
 
-    def commit(_connection: Any) -> None:
-        faults.pass_by(
-            "register: COMMIT",
-            lambda: sa.exc.OperationalError("", {}, sqlite3.OperationalError("disk I/O error")),
-        )
+    engine = workshop.database.engine
+    do_commit = engine.dialect.do_commit
+
+    def commit(connection: Any) -> None:
+        faults.pass_by("register: COMMIT", lambda: sqlite3.OperationalError("disk I/O error"))
+        do_commit(connection)
 
     fsync, replace = os.fsync, Path.replace
 
@@ -284,12 +290,10 @@ def failing_disks(workshop: Any, faults: Faults, monkeypatch: pytest.MonkeyPatch
         faults.pass_by("file: rename", lambda: OSError(28, "No space left on device"))
         return replace(path, target)
 
-    engine = workshop.database.engine
     sql_event.listen(engine, "before_cursor_execute", statement)
-    sql_event.listen(engine, "commit", commit)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", sync)
         patch.setattr(Path, "replace", rename)
+        patch.setattr(engine.dialect, "do_commit", commit)
         yield
     sql_event.remove(engine, "before_cursor_execute", statement)
-    sql_event.remove(engine, "commit", commit)

@@ -1,6 +1,8 @@
 """Each fault point of one issuance fails once: all end issued or condemned, and with a code."""
 
+import contextlib
 import re
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from issuer.errors import IssuerUnavailableError
 from simulators.authority import TestAuthority as Authority
 from tests.integration.production.fault_points import Faults, Issuance, failing_disks
 
@@ -70,3 +73,19 @@ def test_an_issuance_in_which_one_thing_fails_ends_with_one_card_or_none(
         assert len(faults.points) > number
         assert end == "issued", (number, points[number], codes)
         assert all(re.fullmatch(r"[a-z-]+\.[a-z-]+", code) for code in codes), points[number]
+
+
+def test_a_commit_that_failed_holds_no_lock(workshop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_connection: Any) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workshop.database.engine.dialect, "do_commit", fail)
+        with pytest.raises(IssuerUnavailableError):
+            workshop.receive(1)
+    path = workshop.database.url.database
+    with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+    workshop.receive(1)
+    assert len(workshop.stock.chips()) == 1
