@@ -43,7 +43,6 @@ from tests.integration.production.test_signing_cards import (
     NOW,
     OnePortrait,
     RecordingSigner,
-    bind_cards,
 )
 from tests.unit.pki.exchange_office import ExchangeOffice
 
