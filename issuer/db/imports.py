@@ -1,6 +1,5 @@
 """Imports in the database."""
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,15 +8,19 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.base import DATABASE_FAILURES, database_error
+from issuer.db.import_rows import (
+    decoded_findings,
+    encoded_findings,
+    questionable_of,
+    record_of,
+)
 from issuer.db.import_seals import ImportSeals
 from issuer.db.import_tables import ImportChunkRow, ImportRow, ImportRowRow
 from issuer.db.member_seals import MemberSeals
-from issuer.domain.list_row import Finding
-from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerRefusedError
-from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
+from issuer.services.import_outcome import RowOutcome, RowResult
 from issuer.services.import_ports import (
     DoubtDecision,
     DoubtPage,
@@ -65,7 +68,7 @@ class SqlImportLedger:
                 ImportRow.list_digest == list_digest, ImportRow.finished_at.is_(None)
             )
         )
-        return None if row is None else _record(row)
+        return None if row is None else record_of(row)
 
     def begin(
         self, *, list_digest: bytes, account: AccountName, at: datetime, row_count: int
@@ -93,7 +96,7 @@ class SqlImportLedger:
             self._session.flush()
         except DATABASE_FAILURES as error:
             raise database_error(error) from error
-        return _record(row)
+        return record_of(row)
 
     def get(self, number: ImportNumber) -> ImportRecord:
         """One import.
@@ -104,14 +107,14 @@ class SqlImportLedger:
         row = self._session.get(ImportRow, number)
         if row is None:
             raise IssuerRefusedError(f"there is no import {number}", code="import.unknown")
-        return _record(row)
+        return record_of(row)
 
     def all(self, *, limit: int) -> tuple[ImportRecord, ...]:
         """The latest ones, the last one first."""
         rows = self._session.scalars(
             sa.select(ImportRow).order_by(ImportRow.number.desc()).limit(limit)
         )
-        return tuple(_record(row) for row in rows)
+        return tuple(record_of(row) for row in rows)
 
     def store(self, record: ImportRecord, chunk: ImportChunk) -> ImportRecord:
         """Note what became of the next rows; a questionable row that waits elsewhere already is replaced there.
@@ -165,7 +168,9 @@ class SqlImportLedger:
                 if letter != _EMPTY_ROW[0]:
                     result, _ = _MEANINGS[letter]
                     yield RowOutcome(
-                        row=row, result=result, findings=_findings(row, findings.get(row, "[]"))
+                        row=row,
+                        result=result,
+                        findings=decoded_findings(row, findings.get(row, "[]")),
                     )
 
     def holding(self, number: ImportNumber) -> Iterator[int]:
@@ -221,7 +226,7 @@ class SqlImportLedger:
                 sa.tuple_(ImportRowRow.number, ImportRowRow.row)
                 > sa.tuple_(sa.literal(int(behind.number)), sa.literal(behind.row))
             )
-        rows = tuple(_questionable(row) for row in self._session.scalars(query))
+        rows = tuple(questionable_of(row) for row in self._session.scalars(query))
         is_last = len(rows) <= limit
         return DoubtPage(rows=rows[:limit], end=None if is_last else rows[limit - 1].reference)
 
@@ -231,7 +236,7 @@ class SqlImportLedger:
         Raises:
             IssuerRefusedError: ``questionable.unknown``.
         """
-        return _questionable(self._row(reference))
+        return questionable_of(self._row(reference))
 
     def content(self, reference: RowReference) -> QuestionableContent:
         """What it states, while nobody has decided.
@@ -323,7 +328,7 @@ class SqlImportLedger:
                 {
                     "number": number,
                     "row": outcome.row,
-                    "findings": _encoded(outcome.findings),
+                    "findings": encoded_findings(outcome.findings),
                     "state": None if content is None else DoubtState.WAITING.value,
                     "organisation_code": chunk.organisations.get(outcome.row),
                     "content": sealed,
@@ -399,55 +404,6 @@ class SqlImportLedger:
                 f"row {reference} is not questionable", code="questionable.unknown"
             )
         return row
-
-
-def _record(row: ImportRow) -> ImportRecord:
-    return ImportRecord(
-        number=ImportNumber(row.number),
-        list_digest=row.list_digest,
-        account=AccountName(row.account),
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        row_count=row.row_count,
-        last_row=row.last_row,
-        summary=ImportSummary(
-            taken=row.taken,
-            already_present=row.already_present,
-            refused=row.refused,
-            questionable=row.questionable,
-        ),
-        has_checked_faces=row.has_checked_faces,
-    )
-
-
-def _questionable(row: ImportRowRow) -> QuestionableRow:
-    decision = None
-    if row.decided_by is not None and row.decided_at is not None and row.state is not None:
-        decision = DoubtDecision(
-            state=DoubtState(row.state),
-            by=AccountName(row.decided_by),
-            at=row.decided_at,
-            reason=row.reason or "",
-            member_id=None if row.member_id is None else MemberId(row.member_id),
-        )
-    return QuestionableRow(
-        reference=RowReference(ImportNumber(row.number), row.row),
-        organisation=OrganisationCode(row.organisation_code or ""),
-        state=DoubtState(row.state or ""),
-        findings=_findings(row.row, row.findings),
-        decision=decision,
-    )
-
-
-def _encoded(findings: Sequence[Finding]) -> str:
-    return json.dumps([[each.column, each.code, each.sentence] for each in findings])
-
-
-def _findings(row: int, encoded: str) -> tuple[Finding, ...]:
-    return tuple(
-        Finding(row=row, column=column, code=code, sentence=sentence)
-        for column, code, sentence in json.loads(encoded)
-    )
 
 
 def _in_parts(values: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
