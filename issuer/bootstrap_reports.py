@@ -5,18 +5,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from issuer.bootstrap import RegisterHome
+from issuer.db.production_figures import SqlProductionFigures
 from issuer.db.reports import SqlReportFigures
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import Actor
+from issuer.papers.production_files import production_paper, write_production_workbook
 from issuer.papers.report_files import report_paper, write_report_workbook
+from issuer.services.production_reports import ProductionReports
 from issuer.services.reports import ReportForm, Reports
 
-__all__ = ["report_file", "reports_of"]
+__all__ = ["production_file", "production_of", "report_file", "reports_of"]
 
 
 def reports_of(opened: RegisterHome) -> Reports:
     """Reports over the register of a home."""
     return Reports(register=opened.register, figures=SqlReportFigures(opened.database), clock=_now)
+
+
+def production_of(opened: RegisterHome) -> ProductionReports:
+    """How far production has come, over the register of a home."""
+    return ProductionReports(
+        reports=reports_of(opened),
+        figures=SqlProductionFigures(opened.database),
+        deadline=opened.settings.reports.deadline,
+    )
 
 
 def report_file(
@@ -33,6 +45,30 @@ def report_file(
     with tempfile.TemporaryDirectory(prefix="membercard-") as directory:
         path = Path(directory) / "report.xlsx"
         write_report_workbook(path, lines, counted_at=counted_at)
+        return path.read_bytes()
+
+
+def production_file(
+    production: ProductionReports,
+    form: ReportForm,
+    *,
+    above: OrganisationCode | None,
+    actor: Actor,
+) -> bytes:
+    """How far production has come, as a file.
+
+    Raises:
+        IssuerRefusedError, IssuerDataError: as ``Reports.export``; ``report.too-long``.
+    """
+    counted_at, lines = production.export(actor=actor, above=above, form=form)
+    deadline, today = production.deadline, production.today()
+    if form is ReportForm.PDF:
+        return production_paper(lines, counted_at=counted_at, deadline=deadline, today=today)
+    with tempfile.TemporaryDirectory(prefix="membercard-") as directory:
+        path = Path(directory) / "production.xlsx"
+        write_production_workbook(
+            path, lines, counted_at=counted_at, deadline=deadline, today=today
+        )
         return path.read_bytes()
 
 
