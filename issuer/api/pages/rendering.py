@@ -79,7 +79,7 @@ NAVIGATION: Final = (
     ),
     Entry(
         path="/cards",
-        label=message("Cards"),
+        label=message("Card dossiers"),
         icon="cards",
         key="t",
         right=Right.READ_CARDS,
