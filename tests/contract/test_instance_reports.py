@@ -292,5 +292,5 @@ def test_a_file_of_the_merged_report_names_every_instance(country: Country) -> N
         for word in ("xa-mau", "chi-bo", "Chưa báo cáo / missing", "22/11/2026 08:00 UTC"):
             assert word in texts, word
     with country.province.register.reading() as transaction:
-        actions = [each.record().action for each in transaction.audit.records()]
+        actions = [each.action for each in transaction.audit.records()]
     assert actions.count("report.exported") == len(ReportForm)
