@@ -19,6 +19,7 @@ from issuer.domain.bundle import Bundle
 from issuer.domain.instances import InstanceName, Side
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.report import Measures
+from issuer.domain.requests import RequestEventKind
 from issuer.domain.rights import Role
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.exchange.bundle_file import bundle_from_bytes, bundle_to_bytes
@@ -32,6 +33,7 @@ from tests.contract.requests_stage import (
     CELL,
     CLERK,
     COMMUNE,
+    COMPILER,
     NOW,
     OTHER,
     PROVINCE,
@@ -294,3 +296,30 @@ def test_a_file_of_the_merged_report_names_every_instance(country: Country) -> N
     with country.province.register.reading() as transaction:
         actions = [each.action for each in transaction.audit.records()]
     assert actions.count("report.exported") == len(ReportForm)
+
+
+def test_a_province_that_was_restored_is_told_again(country: Country, tmp_path: Path) -> None:
+    country.count(country.province, LATER)
+    backup = tmp_path / "backup.sqlite"
+    country.databases["tinh-uy"].close()
+    shutil.copy(tmp_path / "tinh-uy.sqlite", backup)
+    country.count(country.commune, NOW)
+    requests = country.commune.endorsed(2)
+    country.commune_up()
+    country.province.take(RequestEventKind.COMPILED, requests, by=COMPILER)
+    country.commune.receive(country.province.send(country.commune, by=PROVINCE_CLERK), by=CLERK)
+    restored = Database(f"sqlite:///{backup}")
+    province = country.province.restored(restored)
+    country.databases["tinh-uy"] = restored
+    country.province = province
+    assert country.states() == {"xa-mau": ("xa-mau", SourceState.MISSING)}
+    province.instances.recover(country.commune.own.name, actor=OPERATOR)
+    country.commune.receive(province.send(country.commune, by=PROVINCE_CLERK), by=CLERK)
+    # What was counted before it was lost comes once more, though nothing was counted anew.
+    earlier = country.commune.exporting.again(province.own.name, 1, actor=CLERK)
+    province.receive(earlier, by=PROVINCE_CLERK)
+    again = country.commune.send(province, by=CLERK)
+    assert again.record.counts["reports"] == 2
+    province.receive(again, by=PROVINCE_CLERK)
+    assert country.states()["xa-mau"] == ("xa-mau", SourceState.CURRENT)
+    assert country.lines()[COMMUNE].measures.members == 2
