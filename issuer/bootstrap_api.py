@@ -36,7 +36,7 @@ from issuer.bootstrap_operations import (
     uploads_of,
 )
 from issuer.bootstrap_people import log_in_of, password_hasher, people_of
-from issuer.bootstrap_reports import report_file, reports_of
+from issuer.bootstrap_reports import production_file, production_of, report_file, reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_station_desk import DeskKeys, installed_desk
@@ -103,7 +103,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         log_in = log_in_of(opened.register, people, passwords=passwords)
         requests = requests_of(opened)
         idempotency = SqlIdempotencyLedger(opened.database)
-        reports = reports_of(opened)
+        reports, production = reports_of(opened), production_of(opened)
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
             log_in=log_in,
@@ -146,6 +146,8 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             stock=stock_of(opened.register),
             reports=reports,
             report_file=functools.partial(report_file, reports),
+            production=production,
+            production_file=functools.partial(production_file, production),
             idempotency=idempotency,
             cursors=Cursors(cursor_key),
             metrics=Metrics(),

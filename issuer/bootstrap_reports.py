@@ -8,15 +8,25 @@ from typing import Final
 
 from issuer.bootstrap import RegisterHome
 from issuer.db.instance_reports import SqlInstanceFigures
+from issuer.db.production_figures import SqlProductionFigures
 from issuer.db.reports import SqlReportFigures
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import Actor
+from issuer.papers.production_files import production_paper, write_production_workbook
 from issuer.papers.report_files import report_paper, write_report_workbook
 from issuer.services.merged_reports import MergedReports, SourceLine
+from issuer.services.production_reports import ProductionReports
 from issuer.services.report_ports import ReportLine
 from issuer.services.reports import ReportForm, Reports
 
-__all__ = ["merged_report_file", "merged_reports_of", "report_file", "reports_of"]
+__all__ = [
+    "merged_report_file",
+    "merged_reports_of",
+    "production_file",
+    "production_of",
+    "report_file",
+    "reports_of",
+]
 
 _NO_NAME: Final = "-"
 """Stands for this register where it has no name among instances."""
@@ -35,6 +45,15 @@ def merged_reports_of(opened: RegisterHome) -> MergedReports:
         instances=SqlInstanceFigures(opened.database),
         own=opened.settings.exchange.name or _NO_NAME,
         clock=_now,
+    )
+
+
+def production_of(opened: RegisterHome) -> ProductionReports:
+    """How far production has come, over the register of a home."""
+    return ProductionReports(
+        reports=reports_of(opened),
+        figures=SqlProductionFigures(opened.database),
+        deadline=opened.settings.reports.deadline,
     )
 
 
@@ -73,6 +92,30 @@ def _file(
     with tempfile.TemporaryDirectory(prefix="membercard-") as directory:
         path = Path(directory) / "report.xlsx"
         write_report_workbook(path, lines, counted_at=counted_at, sources=sources)
+        return path.read_bytes()
+
+
+def production_file(
+    production: ProductionReports,
+    form: ReportForm,
+    *,
+    above: OrganisationCode | None,
+    actor: Actor,
+) -> bytes:
+    """How far production has come, as a file.
+
+    Raises:
+        IssuerRefusedError, IssuerDataError: as ``Reports.export``; ``report.too-long``.
+    """
+    counted_at, lines = production.export(actor=actor, above=above, form=form)
+    deadline, today = production.deadline, production.today()
+    if form is ReportForm.PDF:
+        return production_paper(lines, counted_at=counted_at, deadline=deadline, today=today)
+    with tempfile.TemporaryDirectory(prefix="membercard-") as directory:
+        path = Path(directory) / "production.xlsx"
+        write_production_workbook(
+            path, lines, counted_at=counted_at, deadline=deadline, today=today
+        )
         return path.read_bytes()
 
 

@@ -21,6 +21,7 @@ from issuer.cli_context import (
     print_table,
     standard_output,
 )
+from issuer.cli_production_report import production_report_app
 from issuer.cli_rights import needs
 from issuer.domain.organisation import OrganisationCode, parse_organisation_code
 from issuer.domain.report import Quality
@@ -42,6 +43,8 @@ reports_app = typer.Typer(
     help="How right, complete, clean and live the register is, by organisation.",
     rich_markup_mode=None,
 )
+
+reports_app.add_typer(production_report_app)
 
 OrganisationOption = Annotated[
     str | None,

@@ -9,6 +9,7 @@ import os
 import secrets
 import tomllib
 from collections.abc import Collection, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -124,6 +125,15 @@ class RateSettings(BaseModel):
     per_session: Annotated[int, Field(ge=1, le=1_000_000)] = 600
 
 
+class ReportSettings(BaseModel):
+    """What production is measured against (docs/reports.md)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Until when every member has the new card, as YYYY-MM-DD.
+    deadline: date | None = None
+
+
 class StatusSettings(BaseModel):
     """Who signs status lists, where terminals get them, and for how long each is current."""
 
@@ -184,6 +194,7 @@ class IssuerSettings(BaseSettings):
     requests: RequestSettings = RequestSettings()
     oidc: OidcSettings = OidcSettings()
     rates: RateSettings = RateSettings()
+    reports: ReportSettings = ReportSettings()
     status: StatusSettings = StatusSettings()
     exchange: ExchangeSettings = ExchangeSettings()
     station: StationSettings = StationSettings()

@@ -30,6 +30,7 @@ from issuer.api.pages.oidc_pages import oidc_router
 from issuer.api.pages.organisation_pages import organisation_page_router
 from issuer.api.pages.overview_pages import overview_page_router
 from issuer.api.pages.people_pages import people_page_router
+from issuer.api.pages.production_pages import production_page_router
 from issuer.api.pages.questionable_pages import questionable_router
 from issuer.api.pages.report_pages import report_page_router
 from issuer.api.pages.request_pages import request_page_router
@@ -86,6 +87,7 @@ _ROUTERS: Final = (
     people_page_router,
     audit_page_router,
     report_page_router,
+    production_page_router,
     batch_page_router,
     card_page_router,
     stock_page_router,

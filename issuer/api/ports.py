@@ -22,6 +22,7 @@ from issuer.services.operation_ports import IdempotencyLedger
 from issuer.services.operations import OperationDesk
 from issuer.services.overviews import Overviews
 from issuer.services.people import People
+from issuer.services.production_reports import ProductionReports
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import PortraitStore
 from issuer.services.reports import Reports
@@ -87,6 +88,8 @@ class ApiServices:
     stock: StockServices
     reports: Reports
     report_file: Callable[..., bytes]
+    production: ProductionReports
+    production_file: Callable[..., bytes]
     idempotency: IdempotencyLedger
     cursors: Cursors
     metrics: Metrics

@@ -25,6 +25,7 @@ from issuer.db.people_tables import (
     SecondFactorRow,
     SessionRow,
 )
+from issuer.db.production_figures import ProductionLineRow, ProductionRejectRow
 from issuer.db.production_tables import (
     CardContentsRow,
     CardEventRow,
@@ -100,6 +101,8 @@ __all__ = [
     "OperationRow",
     "OrganisationRow",
     "OrganisationVersionRow",
+    "ProductionLineRow",
+    "ProductionRejectRow",
     "RegisterKeyRow",
     "ReportLineRow",
     "RequestEventRow",

@@ -63,6 +63,8 @@ TABLES: Final[Mapping[str, Holding]] = {
     "operations": Holding.STAFF,
     "organisation_versions": Holding.NOBODY,
     "organisations": Holding.NOBODY,
+    "production_lines": Holding.NOBODY,
+    "production_rejects": Holding.NOBODY,
     "register_keys": Holding.NOBODY,
     "report_lines": Holding.NOBODY,
     "request_events": Holding.BLANKED,

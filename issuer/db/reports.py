@@ -19,6 +19,7 @@ from issuer.db.import_tables import ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_rows import OrganisationRow
+from issuer.db.production_figures import count_production, replace_production
 from issuer.db.request_tables import RequestEventRow, RequestRow
 from issuer.domain.member import Standing
 from issuer.domain.organisation import MAX_DEPTH, OrganisationCode
@@ -78,6 +79,7 @@ class SqlReportFigures:
                 row.id: row.parent_id
                 for row in session.execute(sa.select(OrganisationRow.id, OrganisationRow.parent_id))
             }
+            production = count_production(session, parents, now=now)
         sums = _with_all_below(own, parents)
         rows = [
             {"organisation_id": each, "counted_at": now, **asdict(measures)}
@@ -87,6 +89,7 @@ class SqlReportFigures:
         with self._database.writing() as session:
             session.execute(sa.delete(ReportLineRow))
             bulk_insert(session, ReportLineRow, rows)
+            replace_production(session, production)
         return len(rows)
 
     def counted_at(self) -> datetime | None:

@@ -22,13 +22,14 @@ from issuer.api.metrics import Metrics
 from issuer.api.ports import ApiServices, Readiness
 from issuer.bootstrap_cards import cards_of
 from issuer.bootstrap_people import log_in_of
-from issuer.bootstrap_reports import report_file
+from issuer.bootstrap_reports import production_file, report_file
 from issuer.bootstrap_requests import office_of_requests
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_stock import stock_of
 from issuer.db.base import Database
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger, SqlOperationLedger
+from issuer.db.production_figures import SqlProductionFigures
 from issuer.db.register import SqlRegister
 from issuer.db.reports import SqlReportFigures
 from issuer.db.schema import upgrade
@@ -70,6 +71,7 @@ from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.operations import OPERATIONS, OperationDesk
 from issuer.services.overviews import Overviews
 from issuer.services.people import People
+from issuer.services.production_reports import ProductionReports
 from issuer.services.read_batches import ReadingOfBatches
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.reports import Reports
@@ -316,6 +318,9 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
     people = PeopleSettings(console_origin=ORIGIN)
     log_in = log_in_of(register, people, passwords=HASHER)
     reports = Reports(register=register, figures=SqlReportFigures(database), clock=now)
+    production = ProductionReports(
+        reports=reports, figures=SqlProductionFigures(database), deadline=date(2100, 1, 1)
+    )
     services = ApiServices(
         log_in=log_in,
         rates=MemoryRequestRates(dict.fromkeys(RateKind, 1_000_000)),
@@ -366,6 +371,8 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         stock=stock_of(register, clock=now),
         reports=reports,
         report_file=functools.partial(report_file, reports),
+        production=production,
+        production_file=functools.partial(production_file, production),
         idempotency=SqlIdempotencyLedger(database),
         cursors=Cursors(bytes(32)),
         metrics=Metrics(),

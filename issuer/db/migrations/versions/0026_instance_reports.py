@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0025_instance_reports"
-down_revision = "0024_import_row_persons"
+revision = "0026_instance_reports"
+down_revision = "0025_production_lines"
 branch_labels = None
 depends_on = None
 
