@@ -14,6 +14,8 @@ from card_layout.profile import load_profile
 from issuer.bootstrap import RegisterHome, open_register_home
 from issuer.bootstrap_keys import open_issuer_keystore
 from issuer.bootstrap_requests import requests_of
+from issuer.db.instance_reports import SqlInstanceFigures
+from issuer.db.reports import SqlReportFigures
 from issuer.domain.bundle import ConflictId
 from issuer.domain.instances import ExchangeCertificates, InstanceName, parse_instance_name
 from issuer.domain.member import MemberId
@@ -30,6 +32,7 @@ from issuer.services.export_bundle import BundleExport
 from issuer.services.hand_down import HandingDown
 from issuer.services.import_bundle import BundleImport
 from issuer.services.settle_conflicts import ConflictDesk
+from issuer.services.state_reports import ReportStating
 from issuer.settings import IssuerSettings, remember
 from issuer.stations.exchange_keys import KeystoreCalls
 from issuer.storage.bundle_folder import FolderBundleStore
@@ -185,6 +188,11 @@ def exchange_of(opened: RegisterHome) -> ExchangeOffice:
             keys=keys,
             files=FolderBundleStore(opened.settings.exchange_in(opened.home) / "outbox"),
             marks=marks,
+            reports=ReportStating(
+                register=opened.register,
+                figures=SqlReportFigures(opened.database),
+                instances=SqlInstanceFigures(opened.database),
+            ),
             clock=_now,
         ),
         handing=HandingDown(

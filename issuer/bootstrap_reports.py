@@ -1,25 +1,51 @@
 """Puts reports together: their figures in the database, and the files that are made of them."""
 
 import tempfile
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from issuer.bootstrap import RegisterHome
+from issuer.db.instance_reports import SqlInstanceFigures
 from issuer.db.production_figures import SqlProductionFigures
 from issuer.db.reports import SqlReportFigures
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import Actor
 from issuer.papers.production_files import production_paper, write_production_workbook
 from issuer.papers.report_files import report_paper, write_report_workbook
+from issuer.services.merged_reports import MergedReports, SourceLine
 from issuer.services.production_reports import ProductionReports
+from issuer.services.report_ports import ReportLine
 from issuer.services.reports import ReportForm, Reports
 
-__all__ = ["production_file", "production_of", "report_file", "reports_of"]
+__all__ = [
+    "merged_report_file",
+    "merged_reports_of",
+    "production_file",
+    "production_of",
+    "report_file",
+    "reports_of",
+]
+
+_NO_NAME: Final = "-"
+"""Stands for this register where it has no name among instances."""
 
 
 def reports_of(opened: RegisterHome) -> Reports:
     """Reports over the register of a home."""
     return Reports(register=opened.register, figures=SqlReportFigures(opened.database), clock=_now)
+
+
+def merged_reports_of(opened: RegisterHome) -> MergedReports:
+    """Reports over the register of a home and those of the instances below it."""
+    return MergedReports(
+        register=opened.register,
+        figures=SqlReportFigures(opened.database),
+        instances=SqlInstanceFigures(opened.database),
+        own=opened.settings.exchange.name or _NO_NAME,
+        clock=_now,
+    )
 
 
 def production_of(opened: RegisterHome) -> ProductionReports:
@@ -40,11 +66,32 @@ def report_file(
         IssuerRefusedError, IssuerDataError: as ``Reports.export``; ``report.too-long``.
     """
     counted_at, lines = reports.export(actor=actor, above=above, form=form)
+    return _file(form, lines, counted_at, None)
+
+
+def merged_report_file(
+    reports: MergedReports, form: ReportForm, *, above: OrganisationCode | None, actor: Actor
+) -> bytes:
+    """A report of several registers as a file.
+
+    Raises:
+        IssuerRefusedError, IssuerDataError: as ``MergedReports.export``; ``report.too-long``.
+    """
+    report = reports.export(actor=actor, above=above, form=form)
+    return _file(form, report.lines, report.counted_at, report.sources)
+
+
+def _file(
+    form: ReportForm,
+    lines: Iterator[tuple[int, ReportLine]],
+    counted_at: datetime,
+    sources: Sequence[SourceLine] | None,
+) -> bytes:
     if form is ReportForm.PDF:
-        return report_paper(lines, counted_at=counted_at)
+        return report_paper(lines, counted_at=counted_at, sources=sources)
     with tempfile.TemporaryDirectory(prefix="membercard-") as directory:
         path = Path(directory) / "report.xlsx"
-        write_report_workbook(path, lines, counted_at=counted_at)
+        write_report_workbook(path, lines, counted_at=counted_at, sources=sources)
         return path.read_bytes()
 
 

@@ -7,7 +7,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from issuer.bootstrap import open_register_home
-from issuer.bootstrap_reports import report_file, reports_of
+from issuer.bootstrap_reports import (
+    merged_report_file,
+    merged_reports_of,
+    report_file,
+    reports_of,
+)
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -22,6 +27,7 @@ from issuer.domain.organisation import OrganisationCode, parse_organisation_code
 from issuer.domain.report import Quality
 from issuer.domain.rights import Right
 from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
+from issuer.services.merged_reports import MergedReport, SourceLine
 from issuer.services.report_ports import ReportLine
 from issuer.services.reports import ReportForm
 from issuer.storage.durable import write_durably
@@ -29,6 +35,9 @@ from issuer.storage.durable import write_durably
 __all__ = ["reports_app"]
 
 _PAGE: Final = 500
+_HEADS: Final = (
+    "Organisation", "Name", "Members", *(each.capitalize() for each in Quality), "Ageing",
+)  # fmt: skip
 
 reports_app = typer.Typer(
     help="How right, complete, clean and live the register is, by organisation.",
@@ -40,6 +49,14 @@ reports_app.add_typer(production_report_app)
 OrganisationOption = Annotated[
     str | None,
     typer.Option(help="The organisation and those below it; absent: all that one may see."),
+]
+
+InstancesOption = Annotated[
+    bool,
+    typer.Option(
+        "--with-instances",
+        help="Merge in what the instances below told of their registers, and name each of them.",
+    ),
 ]
 
 
@@ -68,17 +85,24 @@ def count_command(context: typer.Context, output_format: FormatOption = OutputFo
 Examples:
   membercard-issuer --home office reports show
   membercard-issuer --home office reports show --organisation P-01 --format json
+  membercard-issuer --home office reports show --with-instances
 """,
 )
 @needs(Right.READ_REPORTS, by_use_case=True)
 def show_command(
     context: typer.Context,
     organisation: OrganisationOption = None,
+    *,
+    with_instances: InstancesOption = False,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Show one level of the tree: shares in per cent, as they were counted last."""
     actor = command_context(context).actor
     above = _code(organisation)
+    if with_instances:
+        with open_register_home(command_context(context).home) as opened:
+            _show_merged(merged_reports_of(opened).show(actor=actor, above=above), output_format)
+        return
     lines: list[ReportLine] = []
     with open_register_home(command_context(context).home) as opened:
         reports = reports_of(opened)
@@ -104,19 +128,7 @@ def show_command(
             }
         )
         return
-    print_table(
-        ("Organisation", "Name", "Members", *(each.capitalize() for each in Quality), "Ageing"),
-        (
-            (
-                each.code,
-                each.name,
-                str(each.measures.members),
-                *(_percent(each, quality) for quality in Quality),
-                f"{each.measures.ageing_requests}/{each.measures.open_requests}",
-            )
-            for each in shown
-        ),
-    )
+    print_table(_HEADS, (_cells(each) for each in shown))
     standard_output().print(f"Counted at {found.counted_at.isoformat(timespec='seconds')}.")
 
 
@@ -126,6 +138,7 @@ def show_command(
 Examples:
   membercard-issuer --home office reports export report.xlsx
   membercard-issuer --home office reports export P-01.pdf --organisation P-01
+  membercard-issuer --home office reports export nation.xlsx --with-instances
 """,
 )
 @needs(Right.READ_REPORTS, by_use_case=True)
@@ -134,6 +147,7 @@ def export_command(
     out: Annotated[Path, typer.Argument(metavar="FILE", help="A name that ends in .xlsx or .pdf.")],
     *,
     organisation: OrganisationOption = None,
+    with_instances: InstancesOption = False,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Write the report of an organisation and all below it, as a workbook or as a paper to be signed."""
@@ -146,7 +160,11 @@ def export_command(
         )
     actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened:
-        content = report_file(reports_of(opened), form, above=_code(organisation), actor=actor)
+        above = _code(organisation)
+        if with_instances:
+            content = merged_report_file(merged_reports_of(opened), form, above=above, actor=actor)
+        else:
+            content = report_file(reports_of(opened), form, above=above, actor=actor)
     try:
         write_durably(out, content)
     except OSError as error:
@@ -157,6 +175,83 @@ def export_command(
         print_json({"file": str(out), "bytes": len(content)})
     else:
         standard_output().print(f"{out}: {len(content)} bytes.", markup=False)
+
+
+def _show_merged(report: MergedReport, output_format: OutputFormat) -> None:
+    lines = [line for _, line in report.lines]
+    if output_format is OutputFormat.JSON:
+        print_json(
+            {
+                "own_instance": report.own,
+                "counted_at": report.counted_at.isoformat(),
+                "instances": [_source_as_json(each) for each in report.sources],
+                "lines": [{**_as_json(each), **_line_source(each)} for each in lines],
+            }
+        )
+        return
+    print_table(
+        (*_HEADS, "Instance", "As of"),
+        ((*_cells(each), *_source_cells(each)) for each in lines),
+    )
+    if report.sources:
+        print_table(
+            ("Instance", "Organisation", "Via", "State", "As of", "Without a line"),
+            (
+                (
+                    each.source.instance,
+                    each.source.organisation,
+                    each.source.via,
+                    each.state.value,
+                    "-"
+                    if each.source.counted_at is None
+                    else each.source.counted_at.isoformat(timespec="seconds"),
+                    str(each.left_out),
+                )
+                for each in report.sources
+            ),
+        )
+    standard_output().print(
+        f"{report.own} counted at {report.counted_at.isoformat(timespec='seconds')}.", markup=False
+    )
+
+
+def _cells(line: ReportLine) -> tuple[str, ...]:
+    return (
+        line.code,
+        line.name,
+        str(line.measures.members),
+        *(_percent(line, quality) for quality in Quality),
+        f"{line.measures.ageing_requests}/{line.measures.open_requests}",
+    )
+
+
+def _source_cells(line: ReportLine) -> tuple[str, str]:
+    if line.source is None:
+        return "-", "-"
+    merged = f" +{line.source.merged}" if line.source.merged else ""
+    return f"{line.source.instance}{merged}", line.source.as_of.isoformat(timespec="seconds")
+
+
+def _line_source(line: ReportLine) -> dict[str, Any]:
+    if line.source is None:
+        return {}
+    return {
+        "instance": line.source.instance,
+        "as_of": line.source.as_of.isoformat(),
+        "merged_instances": line.source.merged,
+    }
+
+
+def _source_as_json(line: SourceLine) -> dict[str, Any]:
+    source = line.source
+    return {
+        "instance": source.instance,
+        "organisation": source.organisation,
+        "via": source.via,
+        "state": line.state.value,
+        "as_of": None if source.counted_at is None else source.counted_at.isoformat(),
+        "left_out": line.left_out,
+    }
 
 
 def _code(text: str | None) -> OrganisationCode | None:

@@ -9,6 +9,7 @@ from issuer.db.bundle_seals import BundleSeals
 from issuer.db.bundle_tables import BundleConflictRow
 from issuer.db.bundles import SqlExchangeRepository, organisation_id_of
 from issuer.db.handed_down import SqlHandedDown
+from issuer.db.instance_reports import SqlInstanceReports
 from issuer.db.organisation_queries import below as part_of_tree
 from issuer.db.organisations import OrganisationRow
 from issuer.domain.bundle import ConflictId, ConflictKind, ConflictState
@@ -21,12 +22,13 @@ from issuer.services.bundle_ports import Conflict
 __all__ = ["SqlExchange"]
 
 
-class SqlExchange(SqlExchangeRepository, SqlHandedDown):
+class SqlExchange(SqlExchangeRepository, SqlHandedDown, SqlInstanceReports):
     """Implements ``ExchangeRepository`` whole, within one session."""
 
     def __init__(self, session: Session, seals: Callable[[], BundleSeals]) -> None:
         SqlExchangeRepository.__init__(self, session, seals)
         SqlHandedDown.__init__(self, session)
+        SqlInstanceReports.__init__(self, session)
         self._rows = session
         self._opened = seals
 

@@ -51,6 +51,7 @@ class InstanceRow(Base):
     acknowledged: Mapped[int] = mapped_column(sa.BigInteger)
     lost_since: Mapped[int | None] = mapped_column(sa.BigInteger)
     has_lost: Mapped[bool]
+    told_reports: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
     version: Mapped[int] = mapped_column(sa.Integer)
 
 

@@ -33,6 +33,7 @@ from issuer.db.production_tables import (
     ChipRow,
     StatusListRow,
 )
+from issuer.db.report_tables import InstanceReportLineRow, InstanceReportRow
 from issuer.db.reports import ReportLineRow
 from issuer.db.request_tables import (
     AllottedNumberRow,
@@ -86,6 +87,8 @@ __all__ = [
     "ImportChunkRow",
     "ImportRow",
     "ImportRowRow",
+    "InstanceReportLineRow",
+    "InstanceReportRow",
     "InstanceRow",
     "KeptRequestRow",
     "LinkedMemberRow",

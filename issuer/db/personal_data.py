@@ -49,6 +49,8 @@ TABLES: Final[Mapping[str, Holding]] = {
     "import_chunks": Holding.NOBODY,
     "import_rows": Holding.BLANKED,
     "imports": Holding.NOBODY,
+    "instance_report_lines": Holding.NOBODY,
+    "instance_reports": Holding.NOBODY,
     "instances": Holding.NOBODY,
     "kept_requests": Holding.STAFF,
     "linked_members": Holding.BLANKED,

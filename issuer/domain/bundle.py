@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Final, NewType
 
 from issuer.domain.decisions import DecisionId, DocumentSignature
+from issuer.domain.instance_report import InstanceReport
 from issuer.domain.instances import InstanceName
 from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
@@ -146,6 +147,7 @@ class Bundle:
         full_since: it is a part of a full statement of all members, which began with the bundle of this sequence.
         is_full_end: the full statement ends with it: who was not in it is no member there any more.
         members, requests, decisions, blocks, index_sets: what it carries.
+        reports: what the sender and the instances below it counted, to be told upward.
         attachments: portraits and documents by their SHA-256.
     """
 
@@ -162,11 +164,17 @@ class Bundle:
     decisions: tuple[BundleDecision, ...] = ()
     blocks: tuple[BundleNumberBlock, ...] = ()
     index_sets: tuple[BundleIndexSet, ...] = ()
+    reports: tuple[InstanceReport, ...] = ()
     attachments: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def is_empty(self) -> bool:
         """Whether it carries nothing but its own number."""
         return not (
-            self.members or self.requests or self.decisions or self.blocks or self.index_sets
+            self.members
+            or self.requests
+            or self.decisions
+            or self.blocks
+            or self.index_sets
+            or self.reports
         )

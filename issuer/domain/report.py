@@ -83,6 +83,15 @@ class Measures:
             }
         )
 
+    def __sub__(self, other: "Measures") -> "Measures":
+        """What is to be added to ``other`` to make this; its counts may be negative."""
+        return Measures(
+            **{
+                each.name: getattr(self, each.name) - getattr(other, each.name)
+                for each in fields(self)
+            }
+        )
+
     def per_mille(self, quality: Quality) -> int | None:
         """The share of members who are so, in thousandths, rounded down; ``None`` where nobody is counted.
 

@@ -4,12 +4,14 @@ What stands in the document is for ``issuer.services`` to judge.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 from cryptography.hazmat import asn1
 from pydantic import ValidationError
 
 from issuer.domain.bundle import MAX_ATTACHMENT_BYTES, Bundle, BundleRequest
+from issuer.domain.instance_report import MAX_REPORT_LINES, InstanceReport
 from issuer.errors import IssuerDataError
 from issuer.exchange.bundle_models import (
     BundleDocument,
@@ -19,8 +21,15 @@ from issuer.exchange.bundle_models import (
     request_document_of,
     request_of,
 )
+from issuer.exchange.report_models import report_document_of
 
-__all__ = ["bundle_from_bytes", "bundle_to_bytes", "request_from_bytes", "request_to_bytes"]
+__all__ = [
+    "bundle_from_bytes",
+    "bundle_to_bytes",
+    "reports_digest",
+    "request_from_bytes",
+    "request_to_bytes",
+]
 
 _FORMAT: Final = 1
 _MAX_DOCUMENT_BYTES: Final = 12 * 1024 * 1024
@@ -85,6 +94,7 @@ def _check_references(bundle: Bundle) -> None:
         ("decisions", [each.decision_id for each in bundle.decisions]),
         ("blocks", [each.block_id for each in bundle.blocks]),
         ("index sets", [each.set_id for each in bundle.index_sets]),
+        ("reports", [(each.instance, each.organisation) for each in bundle.reports]),
     ):
         if len(set(ids)) != len(ids):
             raise _malformed(f"one of its {what} stands twice")
@@ -104,6 +114,18 @@ def _check_references(bundle: Bundle) -> None:
     for each in bundle.index_sets:
         if list(each.indices) != sorted(set(each.indices)) or each.indices[-1] >= each.size:
             raise _malformed("indices do not ascend, or lie beyond their list")
+    if sum(len(each.lines) for each in bundle.reports) > MAX_REPORT_LINES:
+        raise _malformed("its reports are too long")
+    if not all(each.is_sound for each in bundle.reports):
+        raise _malformed("a report is no tree, or counts more than all")
+
+
+def reports_digest(reports: Sequence[InstanceReport]) -> bytes:
+    """SHA-256 of what reports state: what was told already is not told again."""
+    told = hashlib.sha256()
+    for each in reports:
+        told.update(report_document_of(each).model_dump_json().encode())
+    return told.digest()
 
 
 def request_to_bytes(request: BundleRequest) -> bytes:

@@ -1,10 +1,10 @@
 """The document of a bundle: models that know no other names, kinds and lengths than ours, and the values they stand for."""
 
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Final
+from datetime import date
+from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from issuer.domain.account import is_account_name
 from issuer.domain.bundle import (
@@ -19,10 +19,11 @@ from issuer.domain.bundle import (
     BundleRequest,
 )
 from issuer.domain.decisions import DecisionId, DocumentSignature, parse_decision_number
-from issuer.domain.instances import MAX_SEQUENCE, InstanceName, parse_instance_name
+from issuer.domain.instance_report import MAX_REPORTS
+from issuer.domain.instances import MAX_SEQUENCE, InstanceName
 from issuer.domain.member import MemberId
 from issuer.domain.member_rules import MemberColumn
-from issuer.domain.organisation import OrganisationCode, parse_organisation_code
+from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import (
     MAX_ORDINAL,
     MAX_REMARK_BYTES,
@@ -31,7 +32,8 @@ from issuer.domain.requests import (
     RequestId,
     RequestKind,
 )
-from issuer.errors import IssuerDataError
+from issuer.exchange.document_fields import Code, Count, DocumentModel, Moment, Name, checked
+from issuer.exchange.report_models import ReportDocument, report_document_of, report_of
 
 __all__ = [
     "BundleDocument",
@@ -50,12 +52,6 @@ _MAX_INDEX_SETS: Final = 100
 _MAX_INDICES: Final = 100_000
 
 
-def _in_utc(moment: datetime) -> datetime:
-    if moment.utcoffset() is None or moment.utcoffset() != UTC.utcoffset(None):
-        raise ValueError("not in UTC")
-    return moment.astimezone(UTC)
-
-
 def _account(text: str) -> str:
     if text != "system" and not is_account_name(text):
         raise ValueError("not the name of an account")
@@ -68,40 +64,21 @@ def _cells(cells: dict[str, str]) -> dict[str, str]:
     return cells
 
 
-def _checked(parse: Any) -> AfterValidator:
-    def check(text: str) -> str:
-        try:
-            parse(text)
-        except IssuerDataError as error:
-            raise ValueError(error.code) from error
-        return text
-
-    return AfterValidator(check)
-
-
-_Moment = Annotated[datetime, AfterValidator(_in_utc)]
-_Code = Annotated[str, _checked(parse_organisation_code)]
-_Name = Annotated[str, _checked(parse_instance_name)]
 _Account = Annotated[str, AfterValidator(_account)]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _CardNumber = Annotated[str, Field(pattern=r"^[0-9]{8}$")]
 _Sequence = Annotated[int, Field(ge=1, le=MAX_SEQUENCE)]
-_Count = Annotated[int, Field(ge=0, le=MAX_SEQUENCE)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _Event(_Model):
-    at: _Moment
-    instance: _Name
+class _Event(DocumentModel):
+    at: Moment
+    instance: Name
     account: _Account
     kind: RequestEventKind
     remark: Annotated[str, Field(max_length=MAX_REMARK_BYTES)] = ""
 
 
-class _Member(_Model):
+class _Member(DocumentModel):
     id: UUID
     version: _Sequence
     cells: Annotated[
@@ -111,58 +88,58 @@ class _Member(_Model):
     portrait_source: _Digest
 
 
-class RequestDocument(_Model):
+class RequestDocument(DocumentModel):
     """One request."""
 
     id: UUID
     member: UUID
-    organisation: _Code
+    organisation: Code
     kind: RequestKind
     reason: ReissueReason | None
     ordinal: Annotated[int, Field(ge=1, le=MAX_ORDINAL)]
-    created_at: _Moment
+    created_at: Moment
     card_number: _CardNumber | None
     decision: UUID | None
     is_handed_over: bool
     events: Annotated[list[_Event], Field(min_length=1, max_length=_MAX_EVENTS)]
 
 
-class _Decision(_Model):
+class _Decision(DocumentModel):
     id: UUID
-    number: Annotated[str, _checked(parse_decision_number)]
+    number: Annotated[str, checked(parse_decision_number)]
     decided_on: date
-    committee: _Code
+    committee: Code
     document: _Digest
     signature: DocumentSignature
-    requests: _Count
+    requests: Count
     prepared: _Event
     confirmed: _Event
 
 
-class _Block(_Model):
+class _Block(DocumentModel):
     id: UUID
-    committee: _Code
+    committee: Code
     first: _CardNumber
     last: _CardNumber
 
 
-class _IndexSet(_Model):
+class _IndexSet(DocumentModel):
     id: UUID
     status_list: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     size: Annotated[int, Field(ge=1, le=1 << 32)]
-    indices: Annotated[list[_Count], Field(min_length=1, max_length=_MAX_INDICES)]
+    indices: Annotated[list[Count], Field(min_length=1, max_length=_MAX_INDICES)]
 
 
-class BundleDocument(_Model):
+class BundleDocument(DocumentModel):
     """All of a bundle but its attachments."""
 
     format: Annotated[int, Field(ge=_FORMAT, le=_FORMAT)]
-    sender: _Name
-    receiver: _Name
+    sender: Name
+    receiver: Name
     sequence: _Sequence
-    created_at: _Moment
-    received: _Count
-    lost_since: _Count | None
+    created_at: Moment
+    received: Count
+    lost_since: Count | None
     full_since: _Sequence | None
     is_full_end: bool
     members: Annotated[list[_Member], Field(max_length=MAX_BUNDLE_MEMBERS)]
@@ -170,6 +147,7 @@ class BundleDocument(_Model):
     decisions: Annotated[list[_Decision], Field(max_length=MAX_BUNDLE_REQUESTS)]
     blocks: Annotated[list[_Block], Field(max_length=_MAX_BLOCKS)]
     index_sets: Annotated[list[_IndexSet], Field(max_length=_MAX_INDEX_SETS)]
+    reports: Annotated[list[ReportDocument], Field(max_length=MAX_REPORTS)]
 
 
 def document_of(bundle: Bundle) -> BundleDocument:
@@ -222,6 +200,7 @@ def document_of(bundle: Bundle) -> BundleDocument:
             )
             for each in bundle.index_sets
         ],
+        reports=[report_document_of(each) for each in bundle.reports],
     )
 
 
@@ -289,6 +268,7 @@ def bundle_of(document: BundleDocument, attachments: dict[bytes, bytes]) -> Bund
             )
             for each in document.index_sets
         ),
+        reports=tuple(report_of(each) for each in document.reports),
         attachments=attachments,
     )
 

@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Final
 
 import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
 
 from issuer.domain.report import Measures, Quality
 from issuer.errors import IssuerRefusedError
 from issuer.papers.sheet import Sheet
+from issuer.services.instance_sources import SourceState
+from issuer.services.merged_reports import SourceLine
 from issuer.services.report_ports import ReportLine
 
 __all__ = ["MAX_PAPER_LINES", "report_paper", "write_report_workbook"]
@@ -39,13 +43,35 @@ _MEANING: Final = (
     "Right: no row waits for a judgement. Complete: residence, phone, day of recognition, portrait.",
     "Clean: no likely duplicate, no look-alike letter. Live: recorded or changed within a year.",
 )
+_STATES: Final[Mapping[SourceState, tuple[str, str]]] = {
+    SourceState.CURRENT: ("Còn mới", "current"),
+    SourceState.STALE: ("Đã cũ", "stale"),
+    SourceState.MISSING: ("Chưa báo cáo", "missing"),
+    SourceState.SUSPENDED: ("Tạm dừng", "suspended"),
+    SourceState.REPLACED: ("Đã thay thế", "replaced"),
+}
+_SOURCES: Final = (
+    ("Hệ thống", "instance"),
+    ("Tổ chức đảng", "organisation"),
+    ("Nhận qua", "via"),
+    ("Tình trạng", "state"),
+    ("Thời điểm", "as of"),
+    ("Không có dòng riêng", "without a line"),
+)
 _INDENT: Final = "    "
 
 
 def write_report_workbook(
-    path: Path, lines: Iterator[tuple[int, ReportLine]], *, counted_at: datetime
+    path: Path,
+    lines: Iterator[tuple[int, ReportLine]],
+    *,
+    counted_at: datetime,
+    sources: Sequence[SourceLine] | None = None,
 ) -> int:
-    """Write a workbook row by row, in memory that does not grow; gives back how many organisations it has."""
+    """Write a workbook row by row, in memory that does not grow; gives back how many organisations it has.
+
+    With ``sources`` each row says whose its figures are and as of when, and a second sheet names every instance.
+    """
     book = xlsxwriter.Workbook(str(path), {"constant_memory": True})
     try:
         sheet = book.add_worksheet("report")
@@ -56,7 +82,7 @@ def write_report_workbook(
         whole = book.add_format({"num_format": "#,##0"})
         sheet.set_column(0, 0, 14)
         sheet.set_column(1, 1, 48)
-        sheet.set_column(2, 1 + len(_QUALITIES) + len(_COUNTS), 13)
+        sheet.set_column(2, 3 + len(_QUALITIES) + len(_COUNTS), 13)
         sheet.freeze_panes(2, 2)
         sheet.write_string(0, 0, " ".join((_as_of(counted_at), *_MEANING)))
         words = [
@@ -65,6 +91,8 @@ def write_report_workbook(
             *_QUALITIES.values(),
             *_COUNTS.values(),
         ]
+        if sources is not None:
+            words += [("Hệ thống", "instance"), ("Thời điểm", "as of")]
         for column, (vietnamese, english) in enumerate(words):
             sheet.write_string(1, column, f"{vietnamese}\n{english}", bold)
         row = 1
@@ -72,19 +100,45 @@ def write_report_workbook(
             # Strings, whatever they look like: a name is no formula.
             sheet.write_string(row, 0, line.code)
             sheet.write_string(row, 1, _INDENT * depth + line.name)
-            for column, quality in enumerate(_QUALITIES, start=2):
-                value = line.measures.per_mille(quality)
-                if value is not None:
-                    sheet.write_number(row, column, value / 1000, share)
-            for column, name in enumerate(_COUNTS, start=2 + len(_QUALITIES)):
-                sheet.write_number(row, column, getattr(line.measures, name), whole)
+            _write_measures(sheet, row, line.measures, share=share, whole=whole)
+            if sources is not None:
+                _write_strings(
+                    sheet, row, _source_of(line), first=2 + len(_QUALITIES) + len(_COUNTS)
+                )
+        if sources is not None:
+            listed = book.add_worksheet("instances")
+            listed.set_column(0, len(_SOURCES) - 1, 20)
+            heads = [f"{vietnamese}\n{english}" for vietnamese, english in _SOURCES]
+            for at, texts in enumerate((heads, *_source_rows(sources))):
+                _write_strings(listed, at, texts)
         return row - 1
     finally:
         book.close()
 
 
-def report_paper(lines: Iterator[tuple[int, ReportLine]], *, counted_at: datetime) -> bytes:
-    """The report as a paper to be signed and sent upwards.
+def _write_measures(
+    sheet: Worksheet, row: int, measures: Measures, *, share: Format, whole: Format
+) -> None:
+    for column, quality in enumerate(_QUALITIES, start=2):
+        value = measures.per_mille(quality)
+        if value is not None:
+            sheet.write_number(row, column, value / 1000, share)
+    for column, name in enumerate(_COUNTS, start=2 + len(_QUALITIES)):
+        sheet.write_number(row, column, getattr(measures, name), whole)
+
+
+def _write_strings(sheet: Worksheet, row: int, texts: Sequence[str], *, first: int = 0) -> None:
+    for column, text in enumerate(texts, start=first):
+        sheet.write_string(row, column, text)
+
+
+def report_paper(
+    lines: Iterator[tuple[int, ReportLine]],
+    *,
+    counted_at: datetime,
+    sources: Sequence[SourceLine] | None = None,
+) -> bytes:
+    """The report as a paper to be signed and sent upwards; ``sources`` as for a workbook.
 
     Raises:
         IssuerRefusedError: ``report.too-long``.
@@ -98,11 +152,18 @@ def report_paper(lines: Iterator[tuple[int, ReportLine]], *, counted_at: datetim
         (
             "Tổ chức đảng / Organisation", "Đảng viên / Members",
             *(f"{vietnamese} / {english}" for vietnamese, english in _QUALITIES.values()),
-            "Quá hạn / Ageing",
+            "Quá hạn / Ageing", *(() if sources is None else ("Hệ thống / Instance",)),
         ),
         _paper_rows(lines),
-        shares=(7, 2.4, 2, 2, 2, 2, 2),
+        shares=(7, 2.4, 2, 2, 2, 2, 2, *(() if sources is None else (3.4,))),
     )  # fmt: skip
+    if sources is not None:
+        sheet.heading("Các hệ thống cấp dưới / Instances below")
+        sheet.table(
+            tuple(f"{vietnamese} / {english}" for vietnamese, english in _SOURCES),
+            _source_rows(sources),
+            shares=(3, 3, 3, 3, 3, 2),
+        )
     sheet.signatures(("Người lập / Made by", "Người duyệt / Approved by"))
     return sheet.content()
 
@@ -121,6 +182,28 @@ def _paper_rows(lines: Iterator[tuple[int, ReportLine]]) -> Iterator[Sequence[st
             f"{measures.members:,}".replace(",", "."),
             *(_percent(measures, quality) for quality in _QUALITIES),
             f"{measures.ageing_requests}/{measures.open_requests}",
+            *(() if line.source is None else (" ".join(_source_of(line)),)),
+        )
+
+
+def _source_of(line: ReportLine) -> tuple[str, str]:
+    """Whose figures a line holds, and as of when."""
+    if line.source is None:
+        return "", ""
+    merged = f" +{line.source.merged}" if line.source.merged else ""
+    return f"{line.source.instance}{merged}", _as_of(line.source.as_of)
+
+
+def _source_rows(sources: Sequence[SourceLine]) -> Iterator[Sequence[str]]:
+    for each in sources:
+        counted_at = each.source.counted_at
+        yield (
+            each.source.instance,
+            each.source.organisation,
+            each.source.via,
+            " / ".join(_STATES[each.state]),
+            "–" if counted_at is None else _as_of(counted_at),
+            str(each.left_out),
         )
 
 

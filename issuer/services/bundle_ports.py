@@ -9,6 +9,7 @@ from typing import Protocol
 
 from issuer.domain.bundle import ConflictId, ConflictKind, ConflictState
 from issuer.domain.card_number import CardNumber
+from issuer.domain.instance_report import InstanceReport
 from issuer.domain.instances import Instance, InstanceName
 from issuer.domain.member import MemberId
 from issuer.domain.number_blocks import BlockId, NumberBlock
@@ -222,6 +223,25 @@ class ExchangeRepository(Protocol):
 
     def forget_told(self, instance: InstanceName) -> None:
         """The instance has lost what it was told of blocks and sets: they are told again."""
+
+    def told_reports(self, instance: InstanceName) -> bytes | None:
+        """The digest of the reports that an instance was told last; ``None`` where it knows none."""
+
+    def tell_reports(self, instance: InstanceName, digest: bytes | None) -> None:
+        """The instance knows these reports from now on, or none."""
+
+    def keep_reports(
+        self,
+        via: InstanceName,
+        reports: Sequence[InstanceReport],
+        *,
+        sequence: int,
+        at: datetime,
+    ) -> int:
+        """Keep what an instance told of itself and of those below it, but nothing older than what is known.
+
+        Gives back how many are new; what it told before of instances that it does not name any more is forgotten.
+        """
 
     def number_block(self, block_id: BlockId) -> NumberBlock | None:
         """One block."""

@@ -18,6 +18,7 @@ from issuer.domain.bundle import (
     ConflictId,
 )
 from issuer.domain.decisions import Decision, DecisionId
+from issuer.domain.instance_report import InstanceReport
 from issuer.domain.instances import Instance, Side, plain_account
 from issuer.domain.member import Member, MemberId, MemberStatement
 from issuer.domain.member_change import field_text
@@ -67,10 +68,16 @@ class BundleContents:
 
 
 def collect_bundle(
-    material: BundleMaterial, transaction: RegisterTransaction, instance: Instance, now: datetime
+    material: BundleMaterial,
+    transaction: RegisterTransaction,
+    instance: Instance,
+    now: datetime,
+    *,
+    reports: tuple[InstanceReport, ...] = (),
 ) -> BundleContents:
-    """Everything that an instance does not know yet, as far as it fits."""
-    return _Collecting(material, transaction, instance, now).collect()
+    """Everything that an instance does not know yet, as far as it fits, with the reports that it is to be told."""
+    contents = _Collecting(material, transaction, instance, now).collect()
+    return replace(contents, bundle=replace(contents.bundle, reports=reports))
 
 
 class _Collecting:
@@ -333,5 +340,6 @@ def counts_of(bundle: Bundle) -> dict[str, int]:
         "decisions": len(bundle.decisions),
         "blocks": len(bundle.blocks),
         "index-sets": len(bundle.index_sets),
+        "reports": len(bundle.reports),
         "received": bundle.received,
     }

@@ -16,7 +16,7 @@ from issuer.domain.audit_reads import members_listed
 from issuer.domain.instances import Instance, InstanceName, Side
 from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerRefusedError
-from issuer.exchange.bundle_file import bundle_to_bytes
+from issuer.exchange.bundle_file import bundle_to_bytes, reports_digest
 from issuer.services.bundle_ports import (
     BundleRecord,
     BundleStore,
@@ -35,6 +35,7 @@ from issuer.services.collect_bundle import (
 from issuer.services.enrol_instances import instance_record, known_instance
 from issuer.services.places import Places
 from issuer.services.register_ports import Register, RegisterTransaction
+from issuer.services.state_reports import ReportStating
 
 __all__ = ["BundleExport", "ExportedBundle"]
 
@@ -57,6 +58,7 @@ class BundleExport:
     keys: ExchangeKeys
     files: BundleStore
     marks: SequenceMarkStore
+    reports: ReportStating
     clock: Callable[[], datetime]
 
     @property
@@ -74,6 +76,8 @@ class BundleExport:
             PkiError: our keys or their certificates cannot be used.
         """
         now = self.clock().replace(microsecond=0)
+        # Read before anything is locked: figures stay as they were counted.
+        reports = self.reports.stated(name, self.own)
         with self.register.writing() as transaction:
             instance = known_instance(transaction, name, lock=True)
             instance.require_enrolled()
@@ -87,7 +91,10 @@ class BundleExport:
             )
             actor.demand(Right.EXCHANGE_BUNDLES, place=place, now=now)
             self._require_not_restored(instance)
-            collected = collect_bundle(self.material, transaction, instance, now)
+            digest = reports_digest(reports) if reports else None
+            if digest is None or digest == transaction.exchange.told_reports(name):
+                reports, digest = (), None
+            collected = collect_bundle(self.material, transaction, instance, now, reports=reports)
             if collected.bundle.is_empty and instance.lost_since is None:
                 return None
             sealed = self.keys.seal(
@@ -105,6 +112,8 @@ class BundleExport:
                 counts=counts_of(collected.bundle),
             )
             self._keep(transaction, instance, collected, record, actor)
+            if digest is not None:
+                transaction.exchange.tell_reports(name, digest)
         self._mark(name, record.sequence)
         return ExportedBundle(record=record, content=sealed, has_more=collected.has_more)
 

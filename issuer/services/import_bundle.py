@@ -45,6 +45,7 @@ from issuer.services.request_ports import DocumentStore
 from issuer.services.status_ports import StatusMarkStore
 from issuer.services.take_handed_down import HandedDownTaking
 from issuer.services.take_members import Disagreement, MemberTaking
+from issuer.services.take_reports import take_reports
 from issuer.services.take_requests import RequestTaking
 
 __all__ = ["BundleImport", "ImportReport", "ReportLine"]
@@ -149,6 +150,7 @@ class BundleImport:
         moments = [bundle.created_at] + [
             event.at for request in bundle.requests for event in request.events
         ]
+        moments += [each.counted_at for each in bundle.reports if each.counted_at is not None]
         if max(moments) > now + _MOST_AHEAD:
             raise IssuerRefusedError(
                 f"the bundle tells of {max(moments):%Y-%m-%d %H:%M}Z, got {now:%Y-%m-%d %H:%M}Z as the time now",
@@ -198,7 +200,14 @@ class _Taking:
             # They were restored from a backup: all that they share with us is told again.
             self._transaction.exchange.forget_reports(self._instance.name)
             self._transaction.exchange.forget_told(self._instance.name)
+            self._transaction.exchange.tell_reports(self._instance.name, None)
         self._take_handed_down()
+        self._counts += Counter(
+            take_reports(
+                self._transaction, self._bundle,
+                instance=self._instance, own=self._importing.own, now=self._now,
+            )
+        )  # fmt: skip
         self._take_requests(self._take_members(pictures), self._take_decisions())
         for each in self._disagreements:
             self._transaction.exchange.add_conflict(self._conflict(each))

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from issuer.db.base import Database
+from issuer.db.instance_reports import SqlInstanceFigures
+from issuer.db.reports import SqlReportFigures
 from issuer.domain.bundle import ConflictId
 from issuer.domain.card_number import CommitteeBlockScheme
 from issuer.domain.instances import ExchangeCertificates, InstanceName, Side
@@ -29,6 +31,7 @@ from issuer.services.export_bundle import BundleExport, ExportedBundle
 from issuer.services.hand_down import HandingDown
 from issuer.services.import_bundle import BundleImport, ImportReport
 from issuer.services.settle_conflicts import ConflictChoice, ConflictDesk, Settled
+from issuer.services.state_reports import ReportStating
 from issuer.storage.status_mark_files import FileStatusMarkStore
 from pki.keys.keystore import AgreementKeystore
 from tests.contract.requests_stage import (
@@ -160,6 +163,11 @@ class Office(Stage):
             keys=self.keys,
             files=self.bundles,
             marks=self.bundles,
+            reports=ReportStating(
+                register=self.register,
+                figures=SqlReportFigures(database),
+                instances=SqlInstanceFigures(database),
+            ),
             clock=self.clock,
         )
         self.importing = BundleImport(

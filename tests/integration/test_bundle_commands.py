@@ -134,7 +134,25 @@ def test_requests_go_up_on_a_stick(tmp_path: Path, capsys: pytest.CaptureFixture
     (request,) = commune.json("requests", "list")
     assert request["state"] == "compiled"
     assert [each["sequence"] for each in commune.json("bundle", "list")["bundles"]] == [1, 1]
+    _look_at_reports(province, commune, stick)
     page = (Path(__file__).parents[2] / "docs" / "bundles.md").read_text(encoding="utf-8")
     documented = set(EXAMPLE.findall(page))
     assert len(documented) > 6
     assert documented <= RUN
+
+
+def _look_at_reports(province: Home, commune: Home, stick: Path) -> None:
+    province.run("reports", "count")
+    assert "missing" in province.run("reports", "show", "--with-instances")
+    commune.run("reports", "count")
+    (sent,) = commune.json("bundle", "export", "tinh-uy", "--out", stick)["bundles"]
+    assert sent["counts"]["reports"] == 1
+    province.json("bundle", "import", sent["file"])
+    shown = province.json("reports", "show", "--with-instances", "--organisation", "P-01")
+    (instance,) = shown["instances"]
+    assert (instance["instance"], instance["state"]) == ("xa-mau", "current")
+    assert {each["instance"] for each in shown["lines"]} == {"xa-mau"}
+    assert {each["as_of"] for each in shown["lines"]} == {instance["as_of"]}
+    book = stick / "report.xlsx"
+    province.run("reports", "export", book, "--with-instances")
+    assert book.stat().st_size > 1000
