@@ -236,16 +236,19 @@ class Unit:
         say(self.home, "status", "publish", "--signer-socket", socket, *options)
 
     def inspect(self, serial: str, can: str) -> tuple[str, list[str]]:
-        """Verdict and codes of a terminal that is shown the card."""
+        """Verdict and codes of a terminal that is shown the card; it waits until the card is in the reader."""
         program = Path(sys.executable).with_name("membercard-verifier")
+        reports = self.folder / "reports"
         with self.readers.holding(self.image_of(serial)) as (reader,):
             done = subprocess.run(
-                [program, "inspect", "--reader", reader, "--can", "-", "--trust",
-                 self.folder / "trust", "--format", "json"],
-                input=can, capture_output=True, text=True, check=False,
+                [program, "inspect", "--reader", reader, "--batch", "-", "--trust",
+                 self.folder / "trust", "--reports", reports],
+                input=f"label,can\n{serial},{can}\n", capture_output=True, text=True, check=False,
             )  # fmt: skip
-        report = json.loads(done.stdout)
-        assert done.returncode == (0 if report["verdict"] == "accepted" else 1), done.stderr
+            said = done.stdout + done.stderr
+            assert done.returncode in (0, 1), said
+        report = json.loads((reports / f"{serial}.json").read_text("utf-8"))
+        assert done.returncode == (0 if report["verdict"] == "accepted" else 1), said
         return report["verdict"], report["codes"]
 
     def _know_each_other(self) -> None:

@@ -119,9 +119,7 @@ def test_three_committees_from_the_decision_to_cards_in_their_members_hands(
 def take_chips_in(page: Page, unit: Unit) -> None:
     """The storekeeper takes the delivery, opens two stations and issues each its tray."""
     page.goto("/stock")
-    page.get_by_label("Danh sách giao hàng").set_input_files(
-        unit.folder / "chips" / "delivery.csv"
-    )
+    page.get_by_label("Danh sách giao hàng").set_input_files(unit.folder / "chips" / "delivery.csv")
     page.get_by_role("button", name="Nhập kho").click()
     expect(page.get_by_role("status")).to_contain_text(str(CARDS))
     for number in (1, 2):
