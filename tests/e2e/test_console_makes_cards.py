@@ -3,12 +3,13 @@
 What is done in the browser (headless Chromium, a real service): chips are taken in and issued to two stations, the
 freeze of each batch is proposed and confirmed against the proof sheet that was downloaded, two deciders sign the
 authorisation with security keys, each card is passed, packed, dispatched, counted in and handed over, and the day of a
-station is counted and closed by two. By commands, because they have no page: the members' lists and their decision
-(``test_console_decides`` does these in the browser), opening and signing a batch, both stations (one of the office, one
-on no network that gets its orders and gives its reports as files), print data, the status list, the terminal.
+station is counted and closed by two. By commands: the members' lists and their decision (``test_console_decides`` does
+these in the browser); and what has no page, opening and signing a batch, both stations (one of the office, one on no
+network that gets its orders and gives its reports as files), print data, the status list, the terminal.
 
 The chips are virtual. Through ``pcsc`` they are in two readers of the real PC/SC stack, and both stations work at the
-same time; ``in-process`` needs no readers. Boxes, paper signatures and the printer are nobody's here.
+same time; ``in-process`` needs no readers. Not here: a token (keys are in files of a test authority), keys of chips that
+come sealed, a printer, boxes and paper signatures, cards that fail (tests of production have those).
 
 With ``MEMBERCARD_SCREENSHOTS=docs/console`` the pictures of the documents are made anew.
 """
@@ -218,6 +219,7 @@ def deliver(unit: Unit, batch: str, page: Page) -> None:
 def hand_over(page: Page, batch: str, numbers: Sequence[str]) -> None:
     page.goto(f"/batches/{batch}")
     page.get_by_label("Số của những thẻ đảng viên đã ký nhận").fill("\n".join(numbers))
+    picture(page, "batch-hand-over")
     page.get_by_role("button", name="Trao thẻ").click()
 
 
@@ -229,7 +231,6 @@ def _hand_over_all_but_the_last(unit: Unit, batches: Sequence[str], page: Page) 
         expected = "Cấp ủy đã nhận" if is_last else "Đã trao cho đảng viên"
         expect(page.locator(".heading .pill")).to_have_text(expected)
     expect(page.locator("tbody").get_by_text("Đã trao")).to_have_count(1)
-    picture(page, "batch-hand-over")
 
 
 def close_day_of_site(kho: Page, kiem: Page) -> None:
