@@ -23,6 +23,7 @@ from issuer.api.serving import serve_api
 from issuer.bootstrap import RegisterHome, open_register_home
 from issuer.bootstrap_batches import batches_of
 from issuer.bootstrap_bundles import exchange_desk_of
+from issuer.bootstrap_cards import cards_of
 from issuer.bootstrap_keys import (
     derive_cursor_key,
     open_issuer_keystore,
@@ -141,6 +142,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             exchange=exchange_desk_of(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
             batches=_batches(opened),
+            cards=cards_of(opened.register, opened.scheme),
             stock=stock_of(opened.register),
             reports=reports,
             report_file=functools.partial(report_file, reports),

@@ -1,13 +1,12 @@
 """How commands call a card: by its reference, its chip's serial, or the number that is printed on it."""
 
-import re
 from typing import Annotated, Final
 
 import typer
 
 from issuer.domain.card import CardReference
 from issuer.domain.card_number import CardNumberScheme
-from issuer.domain.chip import Serial
+from issuer.services.find_cards import card_called
 from issuer.services.register_ports import Register
 
 __all__ = ["CardArgument", "CardsArgument", "find_card"]
@@ -15,9 +14,6 @@ __all__ = ["CardArgument", "CardsArgument", "find_card"]
 _HELP: Final = "The card: its number, its chip's serial (20 digits) or its reference (32 digits)."
 CardArgument = Annotated[str, typer.Argument(metavar="CARD", help=_HELP)]
 CardsArgument = Annotated[list[str], typer.Argument(metavar="CARD...", help=_HELP)]
-
-_REFERENCE: Final = re.compile(r"[0-9A-Fa-f]{32}")
-_SERIAL: Final = re.compile(r"[0-9A-Fa-f]{20}")
 
 
 def find_card(register: Register, scheme: CardNumberScheme, text: str) -> CardReference:
@@ -28,8 +24,4 @@ def find_card(register: Register, scheme: CardNumberScheme, text: str) -> CardRe
         IssuerRefusedError: there is none (``card.unknown``).
     """
     with register.reading() as transaction:
-        if _REFERENCE.fullmatch(text):
-            return transaction.cards.get(CardReference(bytes.fromhex(text))).card.reference
-        if _SERIAL.fullmatch(text):
-            return transaction.cards.on_chip(Serial(bytes.fromhex(text))).card.reference
-        return transaction.cards.with_number(scheme.parse(text)).card.reference
+        return card_called(transaction, scheme, text).card.reference

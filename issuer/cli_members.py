@@ -1,5 +1,6 @@
 """Commands of the members: import, list, template."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -124,6 +125,9 @@ def list_members_command(
     roots = None if organisation is None else frozenset({parse_organisation_code(organisation)})
     with open_register_home(command_context(context).home) as opened:
         lines = _walk(opened, MemberSelection(roots=roots), actor=actor, limit=limit)
+        # What is refused is refused before a word is printed.
+        first = list(itertools.islice(lines, 1))
+        lines = itertools.chain(first, lines)
         if output_format is OutputFormat.JSON:
             print_json_list(_line_as_json(opened, line) for line in lines)
             return

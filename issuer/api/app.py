@@ -10,6 +10,7 @@ from issuer.api.authorisation_routes import authorisation_router
 from issuer.api.batch_routes import batch_router
 from issuer.api.boundary import Boundary
 from issuer.api.bundle_routes import bundle_router
+from issuer.api.card_routes import card_router
 from issuer.api.decision_routes import decision_router
 from issuer.api.gate import check_routes
 from issuer.api.history_routes import history_router
@@ -21,6 +22,7 @@ from issuer.api.overview_routes import overview_router
 from issuer.api.pages.audit_pages import audit_page_router
 from issuer.api.pages.authorisation_pages import authorisation_page_router
 from issuer.api.pages.batch_pages import batch_page_router
+from issuer.api.pages.card_pages import card_page_router
 from issuer.api.pages.decision_pages import decision_page_router
 from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_pages import member_page_router
@@ -65,6 +67,7 @@ _ROUTERS: Final = (
     operation_router,
     report_router,
     batch_router,
+    card_router,
     stock_router,
     station_router,
     bundle_router,
@@ -84,6 +87,7 @@ _ROUTERS: Final = (
     audit_page_router,
     report_page_router,
     batch_page_router,
+    card_page_router,
     stock_page_router,
     stock_end_page_router,
 )

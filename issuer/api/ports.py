@@ -9,6 +9,7 @@ from issuer.api.metrics import Metrics
 from issuer.domain.card_number import CardNumberScheme
 from issuer.services.audit_office import AuditOffice
 from issuer.services.batch_services import BatchServices
+from issuer.services.card_services import CardServices
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.decision_operations import DecisionOperations
@@ -82,6 +83,7 @@ class ApiServices:
     exchange: ExchangeDesk | None
     member_template: Callable[[], bytes]
     batches: BatchServices
+    cards: CardServices
     stock: StockServices
     reports: Reports
     report_file: Callable[..., bytes]

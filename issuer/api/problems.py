@@ -72,6 +72,7 @@ CODE_STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "request.unknown": HTTPStatus.NOT_FOUND,
     "request.same-hands": HTTPStatus.FORBIDDEN,
     "decision.unknown": HTTPStatus.NOT_FOUND,
+    "card.unknown": HTTPStatus.NOT_FOUND,
     "authorisation.malformed": HTTPStatus.UNPROCESSABLE_ENTITY,
     "authorisation.none-written": HTTPStatus.NOT_FOUND,
     "correction.gone": HTTPStatus.NOT_FOUND,

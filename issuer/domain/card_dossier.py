@@ -49,6 +49,11 @@ class DossierEvent:
     code: str | None = None
     detail: str | None = field(default=None, repr=False)
 
+    @property
+    def word(self) -> str:
+        """The event's word alone, without what it changed."""
+        return self.what.partition(" ")[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChipFacts:

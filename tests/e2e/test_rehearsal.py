@@ -15,6 +15,9 @@ import pytest
 
 from card_layout.transport.readers import list_readers
 
+# The whole demo is its fixture: a hundred and fifty programs start one after another.
+pytestmark = pytest.mark.timeout(1200)
+
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "card-image.schema.json"
 EXPECTED_CODES = {
     "data-group.altered",

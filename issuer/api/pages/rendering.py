@@ -78,6 +78,13 @@ NAVIGATION: Final = (
         right=Right.READ_CARDS,
     ),
     Entry(
+        path="/cards",
+        label=message("Cards"),
+        icon="cards",
+        key="t",
+        right=Right.READ_CARDS,
+    ),
+    Entry(
         path="/stock",
         label=message("Stock"),
         icon="stock",

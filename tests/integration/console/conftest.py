@@ -20,6 +20,7 @@ from issuer.api.cursors import Cursors
 from issuer.api.gate import SESSION_COOKIE
 from issuer.api.metrics import Metrics
 from issuer.api.ports import ApiServices, Readiness
+from issuer.bootstrap_cards import cards_of
 from issuer.bootstrap_people import log_in_of
 from issuer.bootstrap_reports import report_file
 from issuer.bootstrap_requests import office_of_requests
@@ -361,6 +362,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         exchange=None,
         member_template=lambda: b"PK template",
         batches=batch_services(register, tmp_path),
+        cards=cards_of(register, SCHEME, clock=now),
         stock=stock_of(register, clock=now),
         reports=reports,
         report_file=functools.partial(report_file, reports),
