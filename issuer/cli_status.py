@@ -15,6 +15,7 @@ from issuer.cli_context import (
     command_context,
     print_json,
     print_table,
+    standard_error,
     standard_output,
 )
 from issuer.cli_rights import needs
@@ -29,11 +30,15 @@ from pki.durable import replace_file
 from pki.signed.card_states import CardState
 from pki.signed.card_states_file import write_states_file
 from pki.signed.status_list import MAX_STATUS_LIST_BYTES, MAX_STATUS_LIST_LIFETIME
+from pki.trust_directory import TrustDirectory
 
 __all__ = ["status_app"]
 
 _KEPT = "status"
 """The folder of a home where the published list is kept."""
+
+_STATUS_CHECK = "status.card"
+"""What a policy requires so that terminals look at the list (docs/policy.md)."""
 
 status_app = typer.Typer(
     help="The status list: what every card counts as, said to the world.", rich_markup_mode=None
@@ -105,6 +110,7 @@ def publish_command(
             days=days or home.settings.status.days,
             is_full=full,
         )
+        _warn_of_policy(trust or home.settings.status.trust_directory)
     _print_published(published, output_format)
 
 
@@ -193,8 +199,9 @@ def take_command(
 ) -> None:
     """Publish a status list that a signer on no wire has signed."""
     content = read_bounded(file, MAX_STATUS_LIST_BYTES)
-    with _opened(context, trust) as (_home, publishing):
+    with _opened(context, trust) as (home, publishing):
         published = publishing.take(content, actor=command_context(context).actor)
+        _warn_of_policy(trust or home.settings.status.trust_directory)
     _print_published(published, output_format)
 
 
@@ -212,6 +219,18 @@ def _opened(
                 ),
                 clock=_now,
             ),
+        )
+
+
+def _warn_of_policy(trust: Path | None) -> None:
+    """A policy that was written before the first list asks for no status: lost cards would pass beside the newest list."""
+    unasked = () if trust is None else TrustDirectory(trust).purposes_without(_STATUS_CHECK)
+    if unasked:
+        standard_error().print(
+            f"warning: policy.toml of {trust} does not require {_STATUS_CHECK} for {', '.join(unasked)}: "
+            "terminals accept cards there whatever the list says",
+            markup=False,
+            soft_wrap=True,
         )
 
 

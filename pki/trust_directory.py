@@ -18,6 +18,7 @@ from pki.certificates.anchor_policy import (
     combine_anchors,
     malformed,
     read_policy_anchors,
+    read_table,
 )
 from pki.certificates.anchor_scope import AnchorScope
 from pki.certificates.certificate import MAX_CERTIFICATE_BYTES, MAX_LIST_BYTES
@@ -78,6 +79,19 @@ class TrustDirectory:
         if not self.has_policy:
             return None
         return read_policy_anchors(read_bounded(self.path / "policy.toml", MAX_POLICY_BYTES))
+
+    def purposes_without(self, check: str) -> tuple[str, ...]:
+        """The purposes for which policy.toml accepts cards without this check; none where there is no policy.
+
+        Raises:
+            PkiDataError: ``policy.malformed``, ``certificate.unreadable``.
+        """
+        if not self.has_policy:
+            return ()
+        content = read_bounded(self.path / "policy.toml", MAX_POLICY_BYTES)
+        purposes = read_table(content, MAX_POLICY_BYTES, "policy.toml").get("purposes")
+        tables = purposes if isinstance(purposes, dict) else {}
+        return tuple(name for name, table in tables.items() if not _requires(table, check))
 
     def contents(self, name: str, *, is_trust: bool) -> DirectoryContents:
         """What there is but for the import of this name; ``is_trust`` tells that terminals read the directory.
@@ -173,6 +187,11 @@ class TrustDirectory:
             if name != f"{item.name}.toml":
                 raise malformed(f"imported anchors {name!r} are called {item.name!r} inside")
         return {item.name: item for item in found.values()}
+
+
+def _requires(purpose: object, check: str) -> bool:
+    checks = purpose.get("required_checks") if isinstance(purpose, dict) else None
+    return isinstance(checks, list) and check in checks
 
 
 def _prefix(name: str) -> str:

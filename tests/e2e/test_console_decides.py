@@ -247,7 +247,7 @@ def test_three_committees_one_of_them_by_bundle_from_the_lists_to_a_signed_autho
         confirm(walk, son, count=18)
         son.goto(decision)
         expect(son.get_by_text("Đã có quyết định: 18")).to_be_visible()
-        signed = _sign(walk, decision, minh, son)
+        signed = sign_authorisation(walk, decision, minh, son)
     _present(pki, signed)
     _down_to_the_commune(walk)
 
@@ -376,7 +376,7 @@ def become_operator(walk: Walk, pki: Pki, page: Page, name: str) -> None:
     walk.picture(page, "security-keys")
 
 
-def _sign(walk: Walk, decision: str, minh: Page, son: Page) -> bytes:
+def sign_authorisation(walk: Walk, decision: str, minh: Page, son: Page) -> bytes:
     """Both sign what both see; the file that the signer reads."""
     show_key_for(minh, decision)
     minh.get_by_label("Bộ ký", exact=True).fill("ds-1")

@@ -129,6 +129,23 @@ def test_states_go_out_as_a_file_and_the_list_comes_back_as_one(
     assert (status, "[status.not-newer]" in error) == (1, True)
 
 
+def test_a_policy_that_asks_for_no_status_is_warned_of(
+    commands: Commands, authority: Path, tmp_path: Path
+) -> None:
+    policy = tmp_path / "trust" / "policy.toml"
+    assert '"status.card"' not in policy.read_text("utf-8")
+    publish = ("status", "publish", "--pki", authority, "--trust", tmp_path / "trust")
+    status, _, error = commands.run(*publish)
+    assert (status, "does not require status.card for inspection" in error) == (0, True), error
+    policy.unlink()
+    assert pki(["--home", str(authority), "trust", "export", str(tmp_path / "trust")]) == 0
+    published_at = commands.json("status", "show")["published"]["this_update"]
+    while datetime.now(UTC) < datetime.fromisoformat(published_at) + timedelta(seconds=1):
+        time.sleep(0.05)
+    status, _, error = commands.run(*publish)
+    assert (status, "warning" in error) == (0, False), error
+
+
 def test_a_list_that_the_trust_directory_would_not_believe_is_put_nowhere(
     commands: Commands, authority: Path, tmp_path: Path
 ) -> None:
