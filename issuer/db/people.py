@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.base import DATABASE_FAILURES, database_error
+from issuer.db.organisation_queries import below
+from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.people_tables import AccountRow, AssignmentRow, SecondFactorRow
 from issuer.domain.account import Account, AccountId, AccountState, PasswordHash
 from issuer.domain.organisation import OrganisationCode
@@ -49,9 +51,24 @@ class SqlAccountRepository:
             raise _unknown(name)
         return found
 
-    def page(self, *, limit: int, behind: AccountName | None = None) -> tuple[Account, ...]:
+    def page(
+        self,
+        *,
+        limit: int,
+        behind: AccountName | None = None,
+        within: Collection[OrganisationCode] | None = None,
+    ) -> tuple[Account, ...]:
         """See ``AccountRepository``."""
         query = sa.select(AccountRow).order_by(AccountRow.name).limit(limit)
+        if within is not None:
+            part = sa.select(OrganisationRow.code).where(OrganisationRow.id.in_(below(within)))
+            place = AssignmentRow.organisation
+            inside = sa.select(AssignmentRow.account_id).where(place.in_(part))
+            is_outside = sa.exists().where(
+                AssignmentRow.account_id == AccountRow.id,
+                sa.or_(place.is_(None), place.not_in(part)),
+            )
+            query = query.where(AccountRow.id.in_(inside), ~is_outside)
         if behind is not None:
             query = query.where(AccountRow.name > behind)
         return _accounts_of(self._session, self._session.scalars(query).all())

@@ -135,7 +135,7 @@ class _Commune:
             "reference": self.reference(self.first_card).hex(),
             "serial": self.serial(self.first_card).hex(),
             "card_number": f"{self.card_number(self.first_card)[:2]}.{self.card_number(self.first_card)[2:]}",
-            "site": "S1",
+            "site": "s1",
             "count_id": str(_id(5, 0)),
             "destruction_id": str(_id(6, 0)),
             "operation_id": str(_id(13, 0)),
@@ -234,7 +234,7 @@ class _Commune:
         }  # fmt: skip
 
     def _chip(self, number: int, *, is_used: bool) -> dict[str, Any]:
-        site = f"S{number % 8}" if is_used else "store"
+        site = f"s{number % 8}" if is_used else "store"
         return {
             "serial": self.serial(number), "state": "initialised", "key_curve": "1.2.840.10045.3.1.7",
             "key_point": b"\x04" + number.to_bytes(64, "big"), "held": None, "condemned_for": None,
@@ -290,7 +290,7 @@ def _fill_sites(database: Database, provinces: Sequence[str], ids: Mapping[str, 
             (
                 StockSiteRow,
                 {
-                    "code": f"S{number}",
+                    "code": f"s{number}",
                     "kind": "station",
                     "name": f"Trạm {number}",
                     "organisation_id": ids[provinces[number % len(provinces)]],
@@ -310,7 +310,7 @@ def _stock_rows() -> Iterator[tuple[type[Base], dict[str, Any]]]:
     for number in range(20_000):
         yield StockMovementRow, {
             "at": _BEGUN + timedelta(minutes=number), "account": "kho", "kind": "issued", "source": "store",
-            "target": f"S{number % 8}", "chips": 20,
+            "target": f"s{number % 8}", "chips": 20,
         }  # fmt: skip
     zeros = dict.fromkeys(
         (
@@ -323,13 +323,13 @@ def _stock_rows() -> Iterator[tuple[type[Base], dict[str, Any]]]:
     for number in range(8 * 300):
         at = _BEGUN + timedelta(days=number // 8)
         yield DayCloseRow, {
-            "id": _id(5, number), "site": f"S{number % 8}", "day": at.date(), "state": "closed", **zeros,
+            "id": _id(5, number), "site": f"s{number % 8}", "day": at.date(), "state": "closed", **zeros,
             "last_movement": 1, "counted_by": "an", "counted_at": at, "closed_by": "binh", "closed_at": at,
         }  # fmt: skip
     for number in range(1_000):
         at = _BEGUN + timedelta(hours=number)
         yield DestructionRow, {
-            "id": _id(6, number), "site": f"S{number % 8}", "state": "destroyed", "manner": "shredded", "chips": 1,
+            "id": _id(6, number), "site": f"s{number % 8}", "state": "destroyed", "manner": "shredded", "chips": 1,
             "digest": bytes(32), "first_witness": "an", "first_at": at, "second_witness": "binh", "second_at": at,
         }  # fmt: skip
         yield (
@@ -339,7 +339,7 @@ def _stock_rows() -> Iterator[tuple[type[Base], dict[str, Any]]]:
     for number in range(5_000):
         yield StockStopRow, {
             "serial": b"\x00\x09" + number.to_bytes(8, "big"), "reason": "stolen",
-            "state": "reported" if number % 10 == 0 else "confirmed", "site": f"S{number % 8}", "reported_by": "an",
+            "state": "reported" if number % 10 == 0 else "confirmed", "site": f"s{number % 8}", "reported_by": "an",
             "reported_at": _BEGUN, "concluded_by": None if number % 10 == 0 else "binh",
             "concluded_at": None if number % 10 == 0 else _BEGUN,
         }  # fmt: skip

@@ -285,6 +285,8 @@ class _Caller:
             response, taken = asyncio.run(self._ask(path))
             if response.status_code in {401, 403, 404}:
                 return []
+            if response.status_code >= 500:
+                raise ValueError(f"{path} is answered with {response.status_code}")
             if response.status_code >= 400 or "location" in response.headers:
                 return times
             # The first look compiles templates and statements: it is the process's, not the page's.
@@ -294,7 +296,7 @@ class _Caller:
         return times
 
     async def _ask(self, path: str) -> tuple[httpx.Response, _Taken]:
-        transport = httpx.ASGITransport(self._app)
+        transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=_ORIGIN) as client:
             headers = self._headers[path.startswith("/v1/")]
             wall, processor = time.perf_counter(), time.process_time()
