@@ -1,6 +1,5 @@
 """Commands of instances: get our own certificates, and say whose bundles are believed."""
 
-import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -150,7 +149,7 @@ def confirm_command(
     wanted = parse_instance_name(name)
     with open_register_home(command_context(context).home) as opened:
         with opened.register.reading() as transaction:
-            found = _fingerprint(known_instance(transaction, wanted))
+            found = known_instance(transaction, wanted).certificates.fingerprint
         if found.lower() != fingerprint.strip().lower():
             raise IssuerRefusedError(
                 f"the certificates of {wanted} have fingerprint {found}, got another one",
@@ -291,7 +290,7 @@ def list_instances_command(
                 each.state.value,
                 str(each.sent),
                 str(each.received),
-                _fingerprint(each),
+                each.certificates.fingerprint,
             )
             for each in found
         ),
@@ -303,15 +302,9 @@ def _show(instance: Instance, output_format: OutputFormat) -> None:
         print_json(_as_json(instance))
         return
     standard_output().print(
-        f"Instance {instance.name} is {instance.state}; fingerprint {_fingerprint(instance)}",
+        f"Instance {instance.name} is {instance.state}; fingerprint {instance.certificates.fingerprint}",
         markup=False,
     )
-
-
-def _fingerprint(instance: Instance) -> str:
-    """SHA-256 over both certificates, which two people compare."""
-    certificates = instance.certificates
-    return hashlib.sha256(certificates.signer + certificates.receiver).hexdigest()
 
 
 def _as_json(instance: Instance) -> dict[str, object]:
@@ -325,5 +318,5 @@ def _as_json(instance: Instance) -> dict[str, object]:
         "acknowledged": instance.acknowledged,
         "proposed_by": instance.proposed_by,
         "confirmed_by": instance.confirmed_by,
-        "fingerprint": _fingerprint(instance),
+        "fingerprint": instance.certificates.fingerprint,
     }
