@@ -6,6 +6,7 @@ SQLite it takes the write lock at once, so that what it reads stays true until i
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
