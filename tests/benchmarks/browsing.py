@@ -62,6 +62,7 @@ _NOT_ASKED: Final = {
     "/v1/operations/{operation_id}/events": "it stays open",
     "/v1/reports/file": "a file of the whole tree, which is an export and no page",
     "/reports/file": "as above",
+    "/reports/production/file": "as above",
     "/imports/template": "it makes a workbook and looks at no register",
     "/login/oidc/begin": "no provider is set",
     "/login/oidc": "as above",
