@@ -16,6 +16,7 @@ from issuer.domain.rights import Role
 from issuer.services.bundle_operations import TakeBundleWork
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.operation_ports import OperationId
+from issuer.services.read_members import ReadingOfMembers
 from pki.signed.sealed_envelope import MAX_SEALED_BYTES
 from tests.contract.bundle_stage import Exchange, person
 from tests.integration.console.strict_page import StrictPage
@@ -51,6 +52,9 @@ class Desk:
         self.register = province.register
         self.office = office.with_services(
             exchange=province.desk(),
+            members=ReadingOfMembers(
+                register=province.register, scheme=office.services.scheme, clock=province.clock
+            ),
             organisations=LookingAtOrganisations(
                 register=province.register, browsing=SqlBrowsing(province.database)
             ),
