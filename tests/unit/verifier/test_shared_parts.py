@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from functools import _lru_cache_wrapper
+from typing import Any, Protocol
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,18 @@ from verifier.inspection.policy import Policy
 from verifier.inspection.report import inspect
 from verifier.inspection.snapshot import AccessEvidence, AccessPath, CardSnapshot, FileOutcome
 
-PARTS: tuple[_lru_cache_wrapper[object], ...] = (
+
+class KeptPart(Protocol):
+    """A function with a cache."""
+
+    def __call__(self, content: bytes, /) -> object: ...
+
+    def cache_clear(self) -> None: ...
+
+    def cache_info(self) -> Any: ...
+
+
+PARTS: tuple[KeptPart, ...] = (
     shared_parts.life_cycle,
     shared_parts.announces_extended_lengths,
     shared_parts.atr_info,
@@ -89,7 +100,7 @@ def test_a_report_is_the_same_whichever_cards_were_judged_before(
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
 def test_nothing_is_kept_of_what_was_refused_and_little_of_the_rest(
-    part: _lru_cache_wrapper[object],
+    part: KeptPart,
 ) -> None:
     part.cache_clear()
     for number in range(300):
