@@ -25,7 +25,10 @@ def listen_on_loopback(host: str, port: int) -> socket.socket:
     Raises:
         VerifierError: the port is taken (``terminal.port-taken``).
     """
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The event loop sends at once only through sockets that name their protocol; on any other, each second part of an
+    # answer waits for an acknowledgement that the other side holds back for 40 ms (RFC 896, RFC 1122, 4.2.3.2).
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # A port that was just let go of can be taken again at once; on Windows the option would share it.
         if hasattr(socket, "AF_UNIX"):
