@@ -50,6 +50,8 @@ def plain_display(stream: TextIO | None = None) -> Iterator[_EventSink]:
         elif event.kind not in (
             StationEventKind.WAITING,
             StationEventKind.STAGE,
+            StationEventKind.CHIP_GONE,
+            StationEventKind.GOES_ON,
             StationEventKind.STOPPED,
         ):
             out.write(f"{event.reader}: {event.text}\n")
@@ -84,6 +86,8 @@ def terminal_display(
                     progress.console.print(
                         f"{escape(event.reader)}: {escape(event.text)}", highlight=False
                     )
+                    return
+                if event.kind is StationEventKind.CHIP_GONE:
                     return
                 if event.outcome is None:
                     progress.update(line, stage=escape(event.text or event.kind.value))
