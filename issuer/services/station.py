@@ -104,6 +104,13 @@ class Station:
         """Let the workers go on."""
         self._is_suspended = False
 
+    def wait_until_quiet(self, seconds: float) -> bool:
+        """Wait for ``is_quiet``, so long at most: a finished chip that was left in is looked at for a moment."""
+        until = self._monotonic() + seconds
+        while not self.is_quiet and self._monotonic() < until:
+            self._sleep(self._timing.poll)
+        return self.is_quiet
+
     def last_done(self, reader: int) -> Serial | None:
         """The chip that was done last on a reader, which counts from 0; ``None`` where there is none."""
         with self._lock:

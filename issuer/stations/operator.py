@@ -33,6 +33,7 @@ class StationOperator:
 
     Attributes:
         station_of: the workers; ``None`` until they are there.
+        patience: how many seconds the close of a day waits for a chip in hand.
     """
 
     account: AccountName
@@ -40,6 +41,7 @@ class StationOperator:
     controls: StationControls
     day: StationDay
     station_of: Callable[[], Station | None]
+    patience: float = 3.0
 
     def suspend_or_resume(self) -> bool:
         """Let no chip be begun, or let the workers go on; whether it is suspended now.
@@ -108,7 +110,7 @@ class StationOperator:
         station = self._station()
         station.suspend()
         self.screen.note_suspended(is_suspended=True)
-        if not station.is_quiet:
+        if not station.wait_until_quiet(self.patience):
             raise IssuerRefusedError(
                 "a chip is being worked on: no other is begun, close the day when it is finished",
                 code="station.chip-in-work",

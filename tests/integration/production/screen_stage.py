@@ -83,6 +83,7 @@ class ScreenStage:
             controls=StationControls(journal=station.journal, ledger=station.ledger, prints=prints),
             day=day,
             station_of=lambda: self.running.station,
+            patience=1.0,
         )
         self.running = RunningScreen(screen=self.screen, operator=self.operator)
 

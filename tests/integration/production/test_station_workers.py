@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -173,6 +174,79 @@ def test_a_reader_on_which_chip_after_chip_is_rejected_is_given_up(workshop: Any
     assert report.readers_given_up == ("left",)
     assert len(report.outcomes) == MAX_REJECTS_IN_A_ROW
     assert StationEventKind.GAVE_UP in kinds(events)
+
+
+class SlowHand(Hopper):
+    """A reader out of which chips are taken late: each is looked at twice."""
+
+    def __init__(self, name: str, cards: Sequence[VirtualCard]) -> None:
+        super().__init__(name, [card for card in cards for _ in range(2)], shows_gaps=False)
+
+
+def test_rejects_are_counted_although_each_chip_is_refused_while_it_is_still_in(
+    workshop: Any,
+) -> None:
+    workshop.receive(*range(1, 9))
+    cards = [_with_other_keys(workshop, workshop.blank(number)) for number in range(1, 9)]
+    report, _ = work(workshop, [SlowHand("left", cards)])
+    assert report.readers_given_up == ("left",)
+    results = [outcome.result for outcome in report.outcomes]
+    assert results.count(VisitResult.HELD) == MAX_REJECTS_IN_A_ROW
+    assert VisitResult.REFUSED in results
+
+
+def test_before_an_operator_a_reader_that_was_given_up_waits_for_their_word(workshop: Any) -> None:
+    workshop.receive(*range(1, 5))
+    cards = [_with_other_keys(workshop, workshop.blank(number)) for number in (1, 2, 3)]
+    events: list[StationEvent] = []
+
+    def on_event(event: StationEvent) -> None:
+        events.append(event)
+        if event.kind is StationEventKind.GAVE_UP:
+            waits.set()
+
+    waits = threading.Event()
+    station = Station(
+        workshop.bench(StationTask.INITIALISE),
+        [Hopper("left", [*cards, workshop.blank(4)])],
+        timing=FAST,
+        count=1,
+        on_event=on_event,
+        is_attended=True,
+    )
+    assert not station.go_on("left")
+    with ThreadPoolExecutor(1) as executor:
+        running = executor.submit(station.run)
+        assert waits.wait(30)
+        assert station.is_given_up("left")
+        assert station.go_on("left")
+        report = running.result(30)
+    assert report.done == 1
+    assert report.readers_given_up == ("left",)
+    assert StationEventKind.GOES_ON in kinds(events)
+
+
+def test_a_station_is_quiet_only_when_it_is_suspended_and_nothing_is_in_hand(workshop: Any) -> None:
+    workshop.receive(1)
+    seen: list[bool] = []
+    station = Station(
+        workshop.bench(StationTask.INITIALISE),
+        [Hopper("left", [workshop.blank(1)])],
+        timing=FAST,
+        count=1,
+        on_event=lambda event: _suspend_at_the_first_stage(station, event, seen),
+    )
+    assert not station.is_quiet
+    assert station.run().done == 1
+    assert seen == [False]
+    assert station.is_quiet
+    assert not station.take_ticket()
+
+
+def _suspend_at_the_first_stage(station: Station, event: StationEvent, seen: list[bool]) -> None:
+    if event.kind is StationEventKind.STAGE and not seen:
+        station.suspend()
+        seen.append(station.is_quiet)
 
 
 def test_a_lost_reader_does_not_stop_the_other(workshop: Any) -> None:
