@@ -129,6 +129,7 @@ class OpenedStation:
         patience: float | None,
         on_event: Callable[[StationEvent], None],
         chip_keys: ChipKeys | None = None,
+        task: StationTask = StationTask.RUN,
         hand_in: Callable[[], bool] | None = None,
         is_attended: bool = False,
     ) -> Station:
@@ -138,7 +139,7 @@ class OpenedStation:
         """
         return Station(
             Workbench(
-                task=StationTask.RUN,
+                task=task,
                 profile=self.profile,
                 ledger=self.ledger,
                 chip_keys=chip_keys

@@ -2,8 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,21 +12,23 @@ from issuer.bootstrap_station import open_readers
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
-    command_context,
     print_json,
     standard_output,
 )
-from issuer.cli_production_home import opened_production
 from issuer.cli_rights import needs
 from issuer.cli_station_bundle import bundle_app
 from issuer.cli_station_day import station_day_app
 from issuer.cli_station_home import opened_station
-from issuer.cli_station_screen import DEFAULT_LISTEN, StationWork, station_page_app
-from issuer.domain.batch import parse_batch_id
+from issuer.cli_station_screen import (
+    DEFAULT_LISTEN,
+    ScreenOption,
+    StationWork,
+    station_page_app,
+)
+from issuer.domain.batch import BatchId, parse_batch_id
 from issuer.domain.rights import Right
-from issuer.services.station_events import StationEvent, StationReport
+from issuer.services.station_events import StationReport
 from issuer.services.visit_chip import StationTask, VisitResult
-from issuer.station_display import plain_display, silent_display, terminal_display
 
 __all__ = ["station_app"]
 
@@ -190,26 +191,17 @@ def run_command(
 
     With --screen the address of the page is told on standard error. It pairs one browser; `station page` tells the next.
     """
-    files, sealed_batch = _sealed(keys, key_batch)
-    of_batch = None if batch is None else parse_batch_id(batch)
-    is_silent = output_format is OutputFormat.JSON
-    with opened_station(context, batch=of_batch) as opened:
-        work = StationWork(
-            opened=opened,
-            readers=open_readers(tuple(dict.fromkeys(reader))),
-            count=count,
-            patience=timeout,
-            chip_keys=opened.production.sealed_keys(files, batch=sealed_batch) if files else None,
-        )
-        if has_screen:
-            report = work.run_with_screen(listen, is_silent=is_silent, is_opened=open_page)
-        else:
-            report = work.run(is_silent=is_silent)
-        waiting = opened.waiting()
-    _conclude(StationTask.RUN, report, count=count, output_format=output_format, waiting=waiting)
-    status = _exit_status(report, count)
-    if status:
-        raise typer.Exit(status)
+    _run(
+        context,
+        StationTask.RUN,
+        reader,
+        count=count,
+        timeout=timeout,
+        sealed=_sealed(keys, key_batch),
+        output_format=output_format,
+        screen=ScreenOption(listen=listen, is_opened=open_page) if has_screen else None,
+        batch=None if batch is None else parse_batch_id(batch),
+    )
 
 
 def _run(
@@ -221,24 +213,26 @@ def _run(
     timeout: float | None,
     sealed: tuple[Sequence[Path], bytes | None],
     output_format: OutputFormat,
+    batch: BatchId | None = None,
+    screen: ScreenOption | None = None,
 ) -> None:
-    files, batch = sealed
-    names = tuple(dict.fromkeys(readers))
-    with (
-        opened_production(context) as home,
-        _display(names, count=count, output_format=output_format) as on_event,
-    ):
-        station = home.station(
-            task,
-            names,
+    files, key_batch = sealed
+    is_silent = output_format is OutputFormat.JSON
+    with opened_station(context, batch=batch) as opened:
+        work = StationWork(
+            opened=opened,
+            task=task,
+            readers=open_readers(tuple(dict.fromkeys(readers))),
             count=count,
             patience=timeout,
-            on_event=on_event,
-            account=command_context(context).actor.account,
-            chip_keys=home.sealed_keys(files, batch=batch) if files else None,
+            chip_keys=opened.production.sealed_keys(files, batch=key_batch) if files else None,
         )
-        report = station.run()
-    _conclude(task, report, count=count, output_format=output_format)
+        if screen is None:
+            report = work.run(is_silent=is_silent)
+        else:
+            report = work.run_with_screen(screen, is_silent=is_silent)
+        waiting = opened.waiting()
+    _conclude(task, report, count=count, output_format=output_format, waiting=waiting)
     status = _exit_status(report, count)
     if status:
         raise typer.Exit(status)
@@ -253,17 +247,6 @@ def _sealed(files: Sequence[Path] | None, batch: str | None) -> tuple[Sequence[P
     if not _BATCH.fullmatch(batch):
         raise typer.BadParameter("expected 32 hexadecimal digits", param_hint="--batch")
     return files, bytes.fromhex(batch)
-
-
-def _display(
-    names: tuple[str, ...], *, count: int | None, output_format: OutputFormat
-) -> AbstractContextManager[Callable[[StationEvent], None]]:
-    if output_format is OutputFormat.JSON:
-        return silent_display()
-    console = standard_output()
-    if console.is_terminal:
-        return terminal_display(names, count=count, console=console)
-    return plain_display()
 
 
 def _conclude(

@@ -18,10 +18,11 @@ from issuer.domain.rights import Right
 from issuer.services.production_ports import ChipKeys
 from issuer.services.station import Station
 from issuer.services.station_events import StationEvent, StationReport
+from issuer.services.visit_chip import StationTask
 from issuer.settings import load_settings
 from issuer.station_display import plain_display, silent_display
 
-__all__ = ["DEFAULT_LISTEN", "StationWork", "station_page_app"]
+__all__ = ["DEFAULT_LISTEN", "ScreenOption", "StationWork", "station_page_app"]
 
 DEFAULT_LISTEN: Final = "127.0.0.1:24841"
 
@@ -29,10 +30,19 @@ station_page_app = typer.Typer(rich_markup_mode=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenOption:
+    """Where the page of a station's screen is served, and whether it is opened in this user's browser."""
+
+    listen: str
+    is_opened: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StationWork:
     """One run of a station, until its count, its patience or its operator ends it."""
 
     opened: OpenedStation
+    task: StationTask
     readers: Sequence[CardReader]
     count: int | None
     patience: float | None
@@ -49,7 +59,7 @@ class StationWork:
             desk.station = self._station(on_event)
             return desk.station.run()
 
-    def run_with_screen(self, listen: str, *, is_silent: bool, is_opened: bool) -> StationReport:
+    def run_with_screen(self, option: ScreenOption, *, is_silent: bool) -> StationReport:
         """Before a page in the browser, and with a line a chip."""
         # The web framework is loaded for a station with a screen alone.
         from issuer.bootstrap_station_screen import (  # noqa: PLC0415 - as said
@@ -59,13 +69,13 @@ class StationWork:
 
         def announce(address: str) -> None:
             standard_error().print(f"page: {escape(address)}")
-            if is_opened:
+            if option.is_opened:
                 webbrowser.open(address)
 
         names = tuple(reader.name for reader in self.readers)
         with (
             running_screen(
-                self.opened, names, listen=parse_listen(listen), announce=announce
+                self.opened, names, listen=parse_listen(option.listen), announce=announce
             ) as screen,
             silent_display() if is_silent else plain_display() as tell,
         ):
@@ -86,6 +96,7 @@ class StationWork:
     ) -> Station:
         return self.opened.station(
             self.readers,
+            task=self.task,
             count=self.count,
             patience=self.patience,
             on_event=on_event,
