@@ -80,7 +80,7 @@ def test_an_operator_makes_cards_with_keys_alone(
 ) -> None:
     under_test = stations.here("station-1")
     first, second, third = prepared(workshop, under_test, 3)
-    workshop.receive(4)
+    workshop.receive(4, site="station-1")
     stage = ScreenStage(workshop, under_test, "ACS ACR39U 00 00", "ACS ACR39U 01 00")
     left, right = stage.trays
     with stage.served() as addresses, stage.working():
