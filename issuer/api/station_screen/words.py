@@ -82,6 +82,10 @@ CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             message("This chip is not in our stock."),
             message("Put it aside for the storekeeper."),
         ),
+        "chip.elsewhere": (
+            message("The stock has this chip at another place."),
+            message("Put it aside for the storekeeper."),
+        ),
         "chip.stolen": (
             message("This chip is on the list of stolen chips."),
             message("Give it to nobody, and call the storekeeper at once."),
