@@ -13,6 +13,7 @@ from issuer.bootstrap_jobs import Jobs, jobs_of
 from issuer.bootstrap_keys import take_register_sealer
 from issuer.bootstrap_reports import reports_of
 from issuer.bootstrap_requests import requests_of
+from issuer.bootstrap_signing import SignerProcess
 from issuer.db.operations import SqlOperationLedger
 from issuer.domain.member_list import MemberColumn
 from issuer.imports.correction import write_correction
@@ -20,6 +21,8 @@ from issuer.imports.open_table import open_laid_out
 from issuer.imports.table import Table, TemplateLayout
 from issuer.services.audit_office import AuditOffice
 from issuer.services.audit_verification import AuditVerification
+from issuer.services.batch_desk import BatchDesk
+from issuer.services.batch_operations import SignWork
 from issuer.services.decision_operations import ConfirmWork, DropWork, TableWork
 from issuer.services.import_members import MemberListSource
 from issuer.services.import_outcome import RowOutcome
@@ -85,6 +88,10 @@ def jobs_of_operations(opened: RegisterHome) -> Jobs:
             ],
         ),
         OperationKind.COUNT_REPORTS: ReportCounting(reports=reports_of(opened)),
+        OperationKind.SIGN_BATCH: SignWork(
+            desk=BatchDesk(register=opened.register, clock=_now),
+            signer=SignerProcess(opened=opened),
+        ),
     }
     work_list = OperationWork(ledger=SqlOperationLedger(opened.database), works=works, clock=_now)
     return jobs_of(opened.database, {OPERATIONS: work_list})

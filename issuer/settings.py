@@ -31,6 +31,7 @@ __all__ = [
     "OidcSettings",
     "PeopleSettings",
     "RateSettings",
+    "SigningSettings",
     "StationSettings",
     "StatusSettings",
     "load_settings",
@@ -144,6 +145,14 @@ class StatusSettings(BaseModel):
     days: Annotated[int, Field(ge=1, le=90)] = 7
 
 
+class SigningSettings(BaseModel):
+    """Who signs cards; where nothing is set, whoever signs status lists does."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    signer_socket: Path | None = None
+
+
 class StationSettings(BaseModel):
     """What the station of this home is called, and how it reaches production (docs/stations.md)."""
 
@@ -195,9 +204,15 @@ class IssuerSettings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     rates: RateSettings = RateSettings()
     reports: ReportSettings = ReportSettings()
+    signing: SigningSettings = SigningSettings()
     status: StatusSettings = StatusSettings()
     exchange: ExchangeSettings = ExchangeSettings()
     station: StationSettings = StationSettings()
+
+    @property
+    def card_signer_socket(self) -> Path | None:
+        """The socket of the signer process that signs cards; ``None`` where none is set."""
+        return self.signing.signer_socket or self.status.signer_socket
 
     def database_url_in(self, home: Path) -> str:
         """The URL that is set, else that of ``issuer.sqlite`` in the home directory."""

@@ -31,6 +31,7 @@ from issuer.services.control_batches import BatchControl
 from issuer.services.deliver_batches import BatchDelivery
 from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing, Frozen
+from issuer.services.open_batches import BatchOpening
 from issuer.services.read_batches import BatchView, ReadingOfBatches
 from issuer.services.write_batch_papers import BatchPapers
 from issuer.storage.status_mark_files import FileStatusMarkStore
@@ -88,6 +89,7 @@ class BatchStage:
             marks=self.marks,
             list_size=64,
         )
+        self.opening = BatchOpening(desk=self.desk)
         self.reading = ReadingOfBatches(desk=self.desk)
         self.control = BatchControl(desk=self.desk)
         self.delivery = BatchDelivery(desk=self.desk)

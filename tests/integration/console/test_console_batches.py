@@ -25,6 +25,8 @@ class Office:
     def __init__(self, office: Any, stage: BatchStage) -> None:
         self.stage = stage
         services = BatchServices(
+            opening=stage.opening,
+            operations=office.services.batches.operations,
             filling=stage.filling,
             freezing=stage.freezing,
             reading=stage.reading,
