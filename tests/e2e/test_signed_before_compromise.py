@@ -21,8 +21,8 @@ ISSUER = ("membercard-issuer", "--home", "office")
 PKI = ("membercard-pki", "--home", "pki")
 RULE = "allow_signed_before_compromise = true\n"
 
-# Some fifty programs start one after another: a busy machine takes its time for each.
-pytestmark = pytest.mark.timeout(1200)
+# Some fifty programs start one after another; the units of each step are in the normal run.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @dataclass(frozen=True)
