@@ -16,7 +16,7 @@ from issuer.db.production_rows import Producer, locked_card, move_card
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
 from issuer.db.station_ledger import SqlStationLedger
-from issuer.domain.batch import Batch, BatchEvent, BatchId
+from issuer.domain.batch import Batch, BatchEvent, BatchId, parse_batch_id
 from issuer.domain.card import CardEvent
 from issuer.domain.card_number import CardNumber
 from issuer.domain.chip import Serial
@@ -187,6 +187,14 @@ class BatchStage:
     def lines(self, batch: Batch) -> tuple[BatchLine, ...]:
         page = self.reading.lines(batch.batch_id, actor=OPERATOR, limit=100)
         return tuple(each.line for each in page.lines)
+
+    def batch_of(self, path: str) -> Batch:
+        """The batch at the end of an address."""
+        with self.register.reading() as transaction:
+            return transaction.batches.get(parse_batch_id(path.rpartition("/")[2]))
+
+    def lines_of(self, path: str) -> tuple[BatchLine, ...]:
+        return self.lines(self.batch_of(path))
 
     def events(self, batch: Batch) -> tuple[BatchEvent, ...]:
         return self.view(batch).events

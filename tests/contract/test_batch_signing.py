@@ -84,11 +84,31 @@ class Connection:
             yield SigningOutcome(reference=reference)
 
 
+def write_down(stage: BatchStage, *, days: int = 30) -> BatchAuthorisation:
+    """An authorisation of the stage's decision that bears two signatures."""
+    office = DecisionAuthorisation(
+        desk=DecisionDesk(
+            register=stage.register,
+            documents=Documents({}),
+            policy=RequestPolicy(),
+            clock=stage.clock,
+        ),
+        random_bytes=stage.random_bytes,
+    )
+    terms = AuthorisationTerms(signer_id="ds-1", until=NOW + timedelta(days=days))
+    made = office.create(stage.decision_id, terms, actor=FIRST)
+    signatures = tuple(
+        OperatorSignature(certificate=bytes([each]) * 64, signature=bytes([each]) * 64)
+        for each in (1, 2)
+    )
+    signed = replace(made, signatures=signatures)
+    return office.attach(stage.decision_id, signed.to_bytes(), actor=FIRST)
+
+
 @dataclass
 class SigningStage:
     stage: BatchStage
     signer: FakeSigner
-    drawn: int = 0
 
     @property
     def signing(self) -> BatchSigning:
@@ -99,28 +119,8 @@ class SigningStage:
         self.stage.freeze(batch)
         return batch
 
-    def _random(self, count: int) -> bytes:
-        self.drawn += 1
-        return self.drawn.to_bytes(count, "big")
-
     def write_down(self, *, days: int = 30) -> BatchAuthorisation:
-        office = DecisionAuthorisation(
-            desk=DecisionDesk(
-                register=self.stage.register,
-                documents=Documents({}),
-                policy=RequestPolicy(),
-                clock=self.stage.clock,
-            ),
-            random_bytes=self._random,
-        )
-        terms = AuthorisationTerms(signer_id="ds-1", until=NOW + timedelta(days=days))
-        made = office.create(self.stage.decision_id, terms, actor=FIRST)
-        signatures = tuple(
-            OperatorSignature(certificate=bytes([each]) * 64, signature=bytes([each]) * 64)
-            for each in (1, 2)
-        )
-        signed = replace(made, signatures=signatures)
-        return office.attach(self.stage.decision_id, signed.to_bytes(), actor=FIRST)
+        return write_down(self.stage, days=days)
 
     def left(self) -> list[int]:
         with self.stage.register.reading() as transaction:

@@ -233,7 +233,9 @@ def _picked(fields: Mapping[str, str]) -> list[RequestId]:
 
 def _obstacle(services: ApiServices, caller: Caller, shown: BatchDocument) -> str | None:
     """The code of what keeps a frozen batch from being signed now; ``None`` where nothing is known to."""
-    if shown.state is not BatchState.FROZEN:
+    if shown.state is not BatchState.FROZEN or not caller.actor.may_somewhere(
+        Right.HAVE_BATCHES_SIGNED
+    ):
         return None
     try:
         services.batches.operations.require_signable(
