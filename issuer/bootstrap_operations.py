@@ -14,6 +14,7 @@ from issuer.bootstrap_keys import take_register_sealer
 from issuer.bootstrap_reports import reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_signing import SignerProcess
+from issuer.bootstrap_status import status_duty_of
 from issuer.db.operations import SqlOperationLedger
 from issuer.domain.member_list import MemberColumn
 from issuer.imports.correction import write_correction
@@ -27,10 +28,12 @@ from issuer.services.decision_operations import ConfirmWork, DropWork, TableWork
 from issuer.services.import_members import MemberListSource
 from issuer.services.import_outcome import RowOutcome
 from issuer.services.import_uploads import ImportWork
+from issuer.services.job_ports import WorkList
 from issuer.services.operation_ports import OperationKind
 from issuer.services.operations import OPERATIONS, OperationDesk, OperationWork, Work
 from issuer.services.reports import ReportCounting
 from issuer.services.request_operations import DraftWork, StepWork
+from issuer.services.status_duty import STATUS
 from issuer.uploads.folder_uploads import FolderUploads
 from issuer.uploads.sealed_corrections import SealedCorrections
 
@@ -50,7 +53,7 @@ CHECKPOINTS: Final = "audit"
 
 
 def jobs_of_operations(opened: RegisterHome) -> Jobs:
-    """The queue of a home's operations, with its runner."""
+    """The queue of a home's operations, and of what is to be done without being asked for; with its runner."""
     layout = TemplateLayout(columns=tuple(MemberColumn))
     requests = requests_of(opened)
     works: Mapping[OperationKind, Work] = {
@@ -94,7 +97,11 @@ def jobs_of_operations(opened: RegisterHome) -> Jobs:
         ),
     }
     work_list = OperationWork(ledger=SqlOperationLedger(opened.database), works=works, clock=_now)
-    return jobs_of(opened.database, {OPERATIONS: work_list})
+    duty = status_duty_of(opened)
+    work_lists: dict[str, WorkList] = {OPERATIONS: work_list}
+    if duty is not None:
+        work_lists[STATUS] = duty
+    return jobs_of(opened.database, work_lists)
 
 
 def uploads_of(opened: RegisterHome) -> FolderUploads:

@@ -143,6 +143,14 @@ class StatusSettings(BaseModel):
     signer_socket: Path | None = None
     trust_directory: Path | None = None
     days: Annotated[int, Field(ge=1, le=90)] = 7
+    # How old the published list may be before `serve` publishes what changed since; unset, people publish.
+    publish_minutes: Annotated[int, Field(ge=1, le=10_080)] | None = None
+
+    @model_validator(mode="after")
+    def _publishing_with_signer(self) -> Self:
+        if self.publish_minutes is not None and self.signer_socket is None:
+            raise ValueError("publish_minutes belongs to signer_socket")
+        return self
 
 
 class SigningSettings(BaseModel):

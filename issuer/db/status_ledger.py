@@ -62,6 +62,12 @@ class SqlStatusLedger:
         """See ``StatusLedger.unpublished``."""
         return self._positions(CardRow.counts_as != CardRow.published_as)
 
+    def has_unpublished(self) -> bool:
+        """See ``StatusLedger.has_unpublished``."""
+        found = sa.select(CardRow.reference).where(CardRow.counts_as != CardRow.published_as)
+        with self._database.reading() as session:
+            return session.scalars(found.limit(1)).first() is not None
+
     def counts(self) -> tuple[dict[CardState, int], int]:
         """See ``StatusLedger.counts``."""
         with self._database.reading() as session:

@@ -76,6 +76,7 @@ class OpeningPreview:
     waiting: int
     requests: tuple[WaitingRequest, ...]
     names: Mapping[MemberId, str]
+    organisations: Mapping[OrganisationCode, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +192,7 @@ class BatchOpening:
                 if len(found) < _SHOWN_REQUESTS
                 else transaction.openings.waiting(decision_id, below={receiver})
             )
+            tree = transaction.organisations.around({each.organisation for each in found})
             names: dict[MemberId, str] = {}
             if actor.may(Right.READ_MEMBERS, place=place):
                 ids = [each.member_id for each in found]
@@ -209,6 +211,11 @@ class BatchOpening:
                 waiting=min(waiting, MOST_WAITING),
                 requests=found,
                 names=names,
+                organisations={
+                    each: tree.get(each).name
+                    for each in {request.organisation for request in found}
+                    if each in tree
+                },
             )
 
     @staticmethod
