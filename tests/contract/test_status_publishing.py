@@ -336,7 +336,7 @@ def test_a_list_is_published_by_itself_when_cards_changed_and_the_time_has_come(
     office: Office,
 ) -> None:
     work = duty(office)
-    card = office.stage.hand_over(office.stage.add_card(1, office.stage.add_member(1)))
+    card = office.stage.hand_over(1, office.stage.add_member(1))
     assert work.waiting(limit=9) == ["status-list"]
     assert work.waiting(limit=0) == []
     work.work("status-list")
