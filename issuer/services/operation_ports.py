@@ -38,6 +38,7 @@ class OperationKind(enum.StrEnum):
     DROP_DECISION = "drop-decision"
     COUNT_REPORTS = "count-reports"
     SIGN_BATCH = "sign-batch"
+    TAKE_BUNDLE = "take-bundle"
 
 
 class OperationState(enum.StrEnum):

@@ -49,6 +49,7 @@ OPERATION_KINDS: Final = {
     "move-requests": message("A step with all requests that wait for it"),
     "count-reports": message("Count for reports"),
     "sign-batch": message("Signing of a batch"),
+    "take-bundle": message("Taking of a bundle"),
 }
 OPERATION_PLACES: Final = {
     "import-members": ("/imports", message("Import")),
@@ -61,6 +62,7 @@ OPERATION_PLACES: Final = {
     "move-requests": ("/requests", message("Requests")),
     "count-reports": ("/reports", message("Reports")),
     "sign-batch": ("/batches", message("Batches")),
+    "take-bundle": ("/bundles", message("Bundles")),
 }
 """To which page an operation belongs."""
 

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0027_signed_under"
-down_revision = "0026_instance_reports"
+revision = "0029_signed_under"
+down_revision = "0028_station_proposals"
 branch_labels = None
 depends_on = None
 
