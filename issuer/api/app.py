@@ -45,6 +45,7 @@ from issuer.api.pages.stock_end_pages import stock_end_page_router
 from issuer.api.pages.stock_pages import stock_page_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
+from issuer.api.production_routes import production_router
 from issuer.api.report_routes import report_router
 from issuer.api.request_routes import request_router
 from issuer.api.service_routes import service_router
@@ -72,6 +73,7 @@ _ROUTERS: Final = (
     authorisation_router,
     operation_router,
     report_router,
+    production_router,
     batch_router,
     batch_act_router,
     card_router,
