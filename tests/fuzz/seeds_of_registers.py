@@ -171,7 +171,7 @@ def _bundles(now: datetime) -> Iterator[tuple[str, bytes]]:
         request_id=RequestId(uuid.UUID(int=2)),
         member_id=member,
         organisation_code=OrganisationCode("P-01"),
-        kind=RequestKind.FIRST_ISSUE,
+        kind=RequestKind.NEW_ISSUE,
         reason=None,
         ordinal=1,
         created_at=now,
