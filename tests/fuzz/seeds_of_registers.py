@@ -86,7 +86,7 @@ full_name = ["Họ", "Tên"]
 birth_date = "Ngày sinh"
 
 [dates]
-birth_date = "D/M/Y"
+birth_date = "D/M/YYYY"
 
 [values.full_name]
 "x" = "y"
