@@ -16,6 +16,7 @@ from issuer.bootstrap_keys import (
     derive_register_sealer,
     open_issuer_keystore,
 )
+from issuer.bootstrap_stock import stock_of
 from issuer.db.card_ledger import SqlCardLedger, SqlCardRegister
 from issuer.db.production_rows import Producer
 from issuer.db.register import SqlRegister
@@ -38,6 +39,7 @@ from issuer.personalisation.trust_points import TrustPointShelf
 from issuer.services.production_ports import CardLedger, CardRegister, ChipKeys, StockLedger
 from issuer.services.sign_cards import CardPolicy, CardSigning
 from issuer.services.station import Station, StationEvent, StationTiming
+from issuer.services.stock_room import StockRoom
 from issuer.services.visit_chip import StationTask, Workbench
 from issuer.settings import remember
 from pki.card_verifiable.certificate import CvCertificate
@@ -88,6 +90,7 @@ class ProductionOffice:
     scheme: CardNumberScheme
     stock: StockLedger
     cards: CardRegister
+    room: StockRoom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +316,7 @@ def open_production_office(home: Path) -> Iterator[ProductionOffice]:
             scheme=opened.scheme,
             stock=SqlStockLedger(opened.database),
             cards=SqlCardRegister(opened.database, _now),
+            room=stock_of(opened.register).room,
         )
 
 

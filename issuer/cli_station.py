@@ -17,7 +17,7 @@ from issuer.cli_context import (
     standard_output,
 )
 from issuer.cli_production_home import opened_production
-from issuer.cli_rights import needs
+from issuer.cli_rights import OWN_STATION, needs
 from issuer.cli_station_bundle import bundle_app
 from issuer.cli_station_day import station_day_app
 from issuer.cli_station_home import opened_station
@@ -78,7 +78,7 @@ Examples:
   membercard-issuer --home office station initialise --reader "Virtual PCD 00 00" --keys station-1.keys
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def initialise_command(
     context: typer.Context,
     *,
@@ -112,7 +112,7 @@ Examples:
   membercard-issuer --home office station personalise --reader sim:cards/0001.json --timeout 5 --format json
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def personalise_command(
     context: typer.Context,
     *,
@@ -148,7 +148,7 @@ Examples:
   membercard-issuer --home office station run --reader "Virtual PCD 00 00" --keys station-1.keys
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def run_command(
     context: typer.Context,
     *,

@@ -218,6 +218,17 @@ class StockRoom:
             self.desk.demand(transaction, actor, Right.READ_STOCK, found)
             return found
 
+    def sites_shown(self, *, actor: Actor) -> tuple[SiteCode, ...] | None:
+        """The sites whose stock the actor sees; ``None`` where that is the whole stock."""
+        if actor.roots(Right.READ_STOCK) is None:
+            return None
+        with self.desk.register.reading() as transaction:
+            return tuple(
+                each.code
+                for each in transaction.stock.sites()
+                if self.desk.may_read(transaction, actor, each)
+            )
+
     def accounts(self, *, actor: Actor) -> tuple[SiteView, ...]:
         """The accounts of all sites that the actor sees."""
         with self.desk.register.reading() as transaction:
