@@ -113,6 +113,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             else second_factors_of(opened.register, people, log_in=log_in),
             oidc=oidc_login_of(opened.settings.oidc, home=home, log_in=log_in),
             members=opened.reading(),
+            records=opened.records(),
             changes=opened.changes(),
             portraits=opened.portraits,
             organisations=LookingAtOrganisations(register=opened.register, browsing=browsing),

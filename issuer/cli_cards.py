@@ -151,7 +151,7 @@ def print_data_command(
 def _print_data(home: ProductionHome, actor: Actor) -> Iterable[tuple[str, ...]]:
     below = actor.roots(Right.PRODUCE_CARDS)
     for line in home.cards.lines(states=_PRINTABLE_STATES, below=below):
-        job = home.station_ledger.load_job(line.card.reference)
+        job = home.cards.job(line.card.reference)
         mrz = DataGroup1.from_bytes(job.contents["EF.DG1"]).mrz
         yield (
             _CLASSIFICATION,

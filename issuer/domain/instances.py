@@ -66,7 +66,7 @@ class ExchangeCertificates:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over both (hexadecimal), which two people compare."""
+        """SHA-256 over both, in hexadecimal, which two people compare."""
         return hashlib.sha256(self.signer + self.receiver).hexdigest()
 
 

@@ -117,7 +117,8 @@ def make_cards(scene: Scene) -> tuple[tuple[str, str], ...]:
         "--transport-key", "transport.key", "--profile", "membercard-1-icao",
     )  # fmt: skip
     run(*ISSUER, "keys", "import-transport", "transport.key")
-    run(*ISSUER, "stock", "receive", "blanks/delivery.csv")
+    run(*ISSUER, "stock", "site", "add", "local", "--kind", "station", "--name", "1")
+    run(*ISSUER, "stock", "receive", "blanks/delivery.csv", "--site", "local")
     reader = ("--reader", "sim:blanks/*.json", "--count", "2")
     run(*ISSUER, "station", "initialise", *reader)
     batch = freeze_batch(scene.folder / "office", receiver="GD", limit=2).batch

@@ -68,6 +68,7 @@ from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.member_record import MemberRecords
 from issuer.services.operations import OPERATIONS, OperationDesk
 from issuer.services.overviews import Overviews
 from issuer.services.people import People
@@ -328,6 +329,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         second_factors=second_factors_of(register, people, log_in=log_in),
         oidc=None,
         members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),
+        records=MemberRecords(register=register, clock=now),
         changes=ChangeOfMembers(
             register=register,
             evidence=FolderEvidenceStore(tmp_path / "evidence", lambda: SEALER),
