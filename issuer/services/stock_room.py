@@ -235,20 +235,20 @@ class StockRoom:
         if actor.roots(Right.READ_STOCK) is None:
             return None
         with self.desk.register.reading() as transaction:
-            return tuple(
-                each.code
-                for each in transaction.stock.sites()
-                if self.desk.may_read(transaction, actor, each)
-            )
+            return tuple(self.desk.readable(transaction, actor))
 
-    def accounts(self, *, actor: Actor) -> tuple[SiteView, ...]:
-        """The accounts of all sites that the actor sees."""
+    def accounts(
+        self, *, actor: Actor, limit: int | None = None, behind: SiteCode | None = None
+    ) -> tuple[SiteView, ...]:
+        """The accounts of the sites that the actor sees, by code: all of them, or so many behind one."""
         with self.desk.register.reading() as transaction:
-            return tuple(
-                self._view(transaction, each)
+            shown = [
+                each
                 for each in transaction.stock.sites()
-                if self.desk.may_read(transaction, actor, each)
-            )
+                if (behind is None or each.code > behind)
+                and self.desk.may_read(transaction, actor, each)
+            ]
+            return tuple(self._view(transaction, each) for each in shown[:limit])
 
     def account(self, site: SiteCode, *, actor: Actor) -> SiteView:
         """One site's account.
