@@ -214,6 +214,7 @@ class SiteListDocument(BaseModel):
     """The sites that the caller sees."""
 
     sites: list[SiteDocument]
+    next: str | None = None
 
 
 class MovementDocument(BaseModel):
@@ -315,6 +316,7 @@ class CountListDocument(BaseModel):
     """The newest counts."""
 
     counts: list[CountDocument]
+    next: str | None = None
 
 
 class DestructionDocument(BaseModel):
@@ -358,6 +360,7 @@ class DestructionListDocument(BaseModel):
     """The newest destructions."""
 
     destructions: list[DestructionDocument]
+    next: str | None = None
 
 
 class StopDocument(BaseModel):
@@ -391,3 +394,4 @@ class StopListDocument(BaseModel):
     """The newest lines."""
 
     stops: list[StopDocument]
+    next: str | None = None

@@ -231,22 +231,50 @@ class StockRoom:
             self.desk.demand(transaction, actor, Right.READ_STOCK, found)
             return found
 
-    def accounts(self, *, actor: Actor, is_patient: bool = False) -> tuple[SiteView, ...]:
-        """The accounts of all sites that the actor sees.
+    def demand_at_chip(self, serial: Serial, right: Right, *, actor: Actor) -> None:
+        """Let pass who has the right where the chip lies.
+
+        Raises:
+            IssuerRefusedError: ``chip.not-in-stock``, ``right.missing``, ``right.step-up-needed``.
+        """
+        with self.desk.register.reading() as transaction:
+            self.desk.demand(transaction, actor, right, self._site_of(transaction, serial))
+
+    def sites_shown(self, *, actor: Actor) -> tuple[SiteCode, ...] | None:
+        """The sites whose stock the actor sees; ``None`` where that is the whole stock."""
+        if actor.roots(Right.READ_STOCK) is None:
+            return None
+        with self.desk.register.reading() as transaction:
+            return tuple(self.desk.readable(transaction, actor))
+
+    def accounts(
+        self,
+        *,
+        actor: Actor,
+        limit: int | None = None,
+        behind: SiteCode | None = None,
+        is_patient: bool = False,
+    ) -> tuple[SiteView, ...]:
+        """The accounts of the sites that the actor sees, by code: all of them, or so many behind one.
 
         They are counted from the records up to ``MOST_COUNTED`` chips; of the sites beyond it they are those of the
         last close, where there is one. Whoever is patient has all of them counted.
         """
         with self.desk.register.reading() as transaction:
+            shown = [
+                each
+                for each in transaction.stock.sites()
+                if (behind is None or each.code > behind)
+                and self.desk.may_read(transaction, actor, each)
+            ]
             budget = MOST_COUNTED
             views: list[SiteView] = []
-            for each in transaction.stock.sites():
-                if self.desk.may_read(transaction, actor, each):
-                    chips = 0
-                    if not is_patient:
-                        chips = transaction.stock.chips_up_to(each.code, budget + 1)
-                    views.append(self._view(transaction, each, is_counted=chips <= budget))
-                    budget -= min(chips, budget)
+            for each in shown[:limit]:
+                chips = 0
+                if not is_patient:
+                    chips = transaction.stock.chips_up_to(each.code, budget + 1)
+                views.append(self._view(transaction, each, is_counted=chips <= budget))
+                budget -= min(chips, budget)
             return tuple(views)
 
     def sites(self, *, actor: Actor) -> tuple[Site, ...]:

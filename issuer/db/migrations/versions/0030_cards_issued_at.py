@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0029_cards_issued_at"
-down_revision = "0028_station_proposals"
+revision = "0030_cards_issued_at"
+down_revision = "0029_signed_under"
 branch_labels = None
 depends_on = None
 
