@@ -147,7 +147,7 @@ def print_data_command(
 
 
 def _print_data(home: ProductionHome) -> Iterable[tuple[str, ...]]:
-    for line in home.cards.lines(states=_PRINTABLE_STATES):
+    for line in home.cards.lines(states=_PRINTABLE_STATES, with_secrets=True):
         job = home.cards.job(line.card.reference)
         mrz = DataGroup1.from_bytes(job.contents["EF.DG1"]).mrz
         yield (

@@ -64,7 +64,9 @@ class SqlCardRegister:
         with self._database.reading() as session:
             return tuple(card_of(row) for row in session.scalars(statement))
 
-    def lines(self, *, states: Sequence[CardState] | None = None) -> tuple[CardLine, ...]:
+    def lines(
+        self, *, states: Sequence[CardState] | None = None, with_secrets: bool = False
+    ) -> tuple[CardLine, ...]:
         """See ``CardLedger.lines``."""
         statement = (
             sa.select(CardRow, RequestRow.card_number)
@@ -73,6 +75,8 @@ class SqlCardRegister:
         )
         if states is not None:
             statement = statement.where(CardRow.state.in_([state.value for state in states]))
+        if with_secrets:
+            statement = statement.where(sa.func.length(CardRow.sealed_secrets) > 0)
         with self._database.reading() as session:
             return tuple(
                 CardLine(card=card_of(row), card_number=CardNumber(number))

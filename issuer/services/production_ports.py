@@ -136,8 +136,10 @@ class CardRegister(Protocol):
     def cards(self, *, states: Sequence[CardState] | None = None) -> tuple[Card, ...]:
         """Cards in the order in which they were bound."""
 
-    def lines(self, *, states: Sequence[CardState] | None = None) -> tuple[CardLine, ...]:
-        """The same cards with their numbers."""
+    def lines(
+        self, *, states: Sequence[CardState] | None = None, with_secrets: bool = False
+    ) -> tuple[CardLine, ...]:
+        """The same cards with their numbers; those only whose secrets were not destroyed, if wished."""
 
     def hand_over(self, reference: CardReference, *, to: str, account: AccountName) -> None:
         """Record that the card went to its member, by whose word, as ``CardValidityRepository.hand_over``.
