@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from issuer.db.batch_tables import BatchRequestRow
+from issuer.db.batch_tables import IS_LIVE, BatchRequestRow
 from issuer.db.bulk import bulk_insert
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below
@@ -18,7 +18,14 @@ from issuer.domain.eligibility import STANDINGS_WITH_CARD
 from issuer.domain.requests import RequestId, RequestState
 from issuer.errors import ConflictError
 
-__all__ = ["MAY_HAVE_CARD", "count_waiting", "drop_ineligible", "fill_batch", "take_out"]
+__all__ = [
+    "MAY_HAVE_CARD",
+    "count_waiting",
+    "drop_ineligible",
+    "fill_batch",
+    "take_out",
+    "waiting_for",
+]
 
 _LOOKUP_SIZE = 500
 """How many identifiers stand in one IN (...): far below the parameter limits of both databases."""
@@ -42,7 +49,7 @@ def fill_batch(session: Session, batch: Batch, *, limit: int) -> int:
     """
     _let_go_of_condemned(session, batch)
     found = session.scalars(
-        _waiting(batch).order_by(MemberRow.sort_key, MemberRow.id).limit(limit)
+        waiting_for(batch).order_by(MemberRow.sort_key, MemberRow.id).limit(limit)
     ).all()
     last = session.scalar(
         sa.select(sa.func.max(BatchRequestRow.position)).where(
@@ -73,7 +80,7 @@ def fill_batch(session: Session, batch: Batch, *, limit: int) -> int:
 
 def count_waiting(session: Session, batch: Batch) -> int:
     """How many requests could be put into a batch."""
-    counted = sa.select(sa.func.count()).select_from(_waiting(batch).subquery())
+    counted = sa.select(sa.func.count()).select_from(waiting_for(batch).subquery())
     return session.scalar(counted) or 0
 
 
@@ -107,11 +114,9 @@ def drop_ineligible(session: Session, batch_id: BatchId) -> tuple[RequestId, ...
     return dropped
 
 
-def _waiting(batch: Batch) -> sa.Select[uuid.UUID]:
+def waiting_for(batch: Batch) -> sa.Select[uuid.UUID]:
     """The requests that could be put into a batch."""
-    is_held = sa.exists().where(
-        BatchRequestRow.request_id == RequestRow.id, BatchRequestRow.is_live
-    )
+    is_held = sa.exists().where(BatchRequestRow.request_id == RequestRow.id, IS_LIVE)
     has_card = sa.exists().where(
         CardRow.request_id == RequestRow.id, CardRow.state != CardState.CONDEMNED.value
     )
@@ -142,7 +147,7 @@ def _let_go_of_condemned(session: Session, batch: Batch) -> None:
     session.connection().execute(
         sa.update(BatchRequestRow)
         .where(
-            BatchRequestRow.is_live,
+            IS_LIVE,
             BatchRequestRow.batch_id != batch.batch_id,
             BatchRequestRow.request_id.in_(of_decision),
             condemned,

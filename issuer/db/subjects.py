@@ -1,6 +1,6 @@
 """What is held about people beyond their record, in the database; and its destruction."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -244,10 +244,9 @@ class SqlSubjectRepository:
             self._session.merge(FileToDestroyRow(store=store.value, digest=digest))
         self._session.flush()
 
-    def retired(self, numbers: Collection[RetiredNumber]) -> Sequence[RetiredNumber]:
+    def retired(self, numbers: Iterable[RetiredNumber]) -> Sequence[RetiredNumber]:
         """See ``SubjectRepository.retired``."""
-        if not numbers or self._session.scalar(sa.select(RetiredNumberRow.kind).limit(1)) is None:
-            # Where nobody was ever deleted, a long list costs one look.
+        if self._session.scalar(sa.select(RetiredNumberRow.kind).limit(1)) is None:
             return ()
         seals = self._seals()
         by_digest = {(each.kind, seals.retired_number_digest(each)): each for each in numbers}
