@@ -1,5 +1,6 @@
 """The command ``batches sign``."""
 
+import gc
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
@@ -68,6 +69,8 @@ def sign_command(
             signer_id=signer,
         ) as signing:  # fmt: skip
             work = BatchSigning(desk=desk, signing=signing, cards=home.cards)
+            # The program itself lives to the end: its collector need not walk it with every few hundred cards.
+            gc.freeze()
             for outcome in work.sign(batch_id, actor=actor):
                 if outcome.code is None:
                     signed += 1

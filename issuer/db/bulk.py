@@ -96,7 +96,9 @@ def _selected(
         part = values[start : start + size]
         condition, parameters = _among_array(part) if is_array else _among_list(part)
         # The names are those of our own tables; SQLAlchemy's own IN would look at every value.
-        query = f"SELECT {wanted} FROM {column.class_.__table__.name} WHERE {column.key} {condition}"  # noqa: S608
+        query = (
+            f"SELECT {wanted} FROM {column.class_.__table__.name} WHERE {column.key} {condition}"  # noqa: S608
+        )
         try:
             yield from connection.exec_driver_sql(query, parameters).scalars()
         except DATABASE_FAILURES as error:

@@ -11,7 +11,13 @@ from issuer.db.bulk import bulk_insert
 from issuer.db.card_contents import CardContents
 from issuer.db.card_seals import CONTENTS_PURPOSE, open_secrets
 from issuer.db.production_rows import chip_of
-from issuer.db.production_tables import CardContentsRow, CardEventRow, CardRow, ChipRow
+from issuer.db.production_tables import (
+    CardContentsRow,
+    CardEventRow,
+    CardRow,
+    ChipRow,
+    SecurityObjectRow,
+)
 from issuer.db.sealing import Sealer
 from issuer.domain.card import CardEvent, CardReference, CardState, next_card_state
 from issuer.domain.card_job import CardJob
@@ -46,12 +52,13 @@ def jobs_of(
 ) -> dict[CardReference, CardJob]:
     """What is to be written to those of these cards that were prepared; EF.SOD is among it once it is signed."""
     return {
-        CardReference(card.reference): _job(sealer, card, contents, chip)
+        CardReference(card.reference): _job(sealer, card, contents, chip, security_object_file)
         for part in _parts(references)
-        for card, contents, chip in session.execute(
-            sa.select(CardRow, CardContentsRow, ChipRow)
+        for card, contents, chip, security_object_file in session.execute(
+            sa.select(CardRow, CardContentsRow, ChipRow, SecurityObjectRow.file)
             .join(CardContentsRow, CardContentsRow.reference == CardRow.reference)
             .join(ChipRow, ChipRow.serial == CardRow.serial)
+            .outerjoin(SecurityObjectRow, SecurityObjectRow.reference == CardRow.reference)
             .where(CardRow.reference.in_(part), ChipRow.key_point.is_not(None))
         )
     }
@@ -121,16 +128,14 @@ def keep_signed(
     kept = [(reference, serial) for reference, serial in bound.items() if reference in prepared]
     if not kept:
         return frozenset()
-    connection = session.connection()
-    connection.execute(
-        sa.update(CardContentsRow)
-        .where(CardContentsRow.reference == sa.bindparam("the_card"))
-        .values(security_object_file=sa.bindparam("the_file")),
-        [{"the_card": reference, "the_file": files[reference]} for reference, _ in kept],
+    bulk_insert(
+        session,
+        SecurityObjectRow,
+        [{"reference": reference, "file": files[reference]} for reference, _ in kept],
     )
     after = next_card_state(CardState.BOUND, CardEvent.SIGNED).value
     for part in _parts([reference for reference, _ in kept]):
-        connection.execute(
+        session.connection().execute(
             sa.update(CardRow).where(CardRow.reference.in_(part)).values(state=after)
         )
     _journal(session, CardEvent.SIGNED.value, kept, account=account, at=at)
@@ -171,15 +176,21 @@ def _journal(
     )
 
 
-def _job(sealer: Sealer, card: CardRow, stored: CardContentsRow, chip: ChipRow) -> CardJob:
+def _job(
+    sealer: Sealer,
+    card: CardRow,
+    stored: CardContentsRow,
+    chip: ChipRow,
+    security_object_file: bytes | None,
+) -> CardJob:
     # First of all: where the secrets were destroyed, the contents were, too.
     secrets = open_secrets(sealer, card.sealed_secrets, card.reference)
     contents = CardContents.from_bytes(
         sealer.open(stored.sealed, purpose=CONTENTS_PURPOSE, row=card.reference)
     )
     files = dict(contents.files)
-    if stored.security_object_file is not None:
-        files["EF.SOD"] = stored.security_object_file
+    if security_object_file is not None:
+        files["EF.SOD"] = security_object_file
     chip_key = chip_of(chip).public_key
     if chip_key is None:
         raise ValueError("the chip of a prepared card has no key")

@@ -15,7 +15,7 @@ from issuer.db.member_seals import MemberSeals
 from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
 from issuer.db.personal_data import KEPT_MEMBER_COLUMNS, blank_of
 from issuer.db.production_rows import card_of
-from issuer.db.production_tables import CardContentsRow, CardRow
+from issuer.db.production_tables import CardContentsRow, CardRow, SecurityObjectRow
 from issuer.db.request_tables import RequestEventRow, RequestRow
 from issuer.db.subject_tables import (
     DisclosureRow,
@@ -168,11 +168,12 @@ class SqlSubjectRepository:
             .values(**blanks, erased_at=erasure.at, version=row.version + 1)
         )
         references = sa.select(CardRow.reference).where(CardRow.member_id == erasure.member_id)
-        self._session.execute(
-            sa.delete(CardContentsRow)
-            .where(CardContentsRow.reference.in_(references))
-            .execution_options(synchronize_session=False)
-        )
+        for kept in (SecurityObjectRow, CardContentsRow):
+            self._session.execute(
+                sa.delete(kept)
+                .where(kept.reference.in_(references))
+                .execution_options(synchronize_session=False)
+            )
         self._update(
             sa.update(CardChangeRow)
             .where(CardChangeRow.reference.in_(references))
