@@ -36,10 +36,11 @@ from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.personalisation.sealed_keys import STATION_KEY_ID, SealedChipKeysOfStation
 from issuer.personalisation.trust_points import TrustPointShelf
 from issuer.services.production_ports import CardLedger, CardRegister, ChipKeys, StockLedger
-from issuer.services.sign_cards import CardPolicy, CardSigning
+from issuer.services.sign_cards import CardPolicy, CardSigners, CardSigning
 from issuer.services.station import Station, StationEvent, StationTiming
 from issuer.services.visit_chip import StationTask, Workbench
 from issuer.settings import remember
+from issuer.signing_crew import signing_crew
 from pki.card_verifiable.certificate import CvCertificate
 from pki.keys.keystore import AgreementKeystore
 from pki.keys.open import (
@@ -143,8 +144,8 @@ class ProductionHome:
             yield self._signing_with(signer)
 
     @contextlib.contextmanager
-    def signing_through(self, socket: Path, *, authorisation: bytes) -> Iterator[CardSigning]:
-        """The use case that signs cards through the signer process, under an authorisation: the bytes of its file.
+    def signing_through(self, socket: Path, *, authorisation: bytes) -> Iterator[CardSigners]:
+        """A crew that signs cards through the signer process, under an authorisation: the bytes of its file.
 
         Raises:
             IssuerRefusedError: ``profile.development``.
@@ -152,8 +153,16 @@ class ProductionHome:
         """
         self.require_signer_process()
         self.keystore.close()
-        with SocketDocumentSigner(socket, authorisation=authorisation) as signer:
-            yield self._signing_with(signer)
+        # A connection that is open here must not be open in a member of the crew, too.
+        self.opened.database.close()
+
+        @contextlib.contextmanager
+        def member() -> Iterator[CardSigning]:
+            with SocketDocumentSigner(socket, authorisation=authorisation) as signer:
+                yield self._signing_with(signer)
+
+        with signing_crew(member) as crew:
+            yield crew
 
     def require_signer_process(self) -> None:
         """Let pass only a profile whose cards the signer process signs.

@@ -1,6 +1,5 @@
 """The command ``batches sign``."""
 
-import gc
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +23,7 @@ from issuer.domain.batch import BatchId, parse_batch_id
 from issuer.domain.rights import Right
 from issuer.services.batch_desk import BatchDesk
 from issuer.services.sign_batches import BatchSigning, batch_authorisation
-from issuer.services.sign_cards import CardSigning
+from issuer.services.sign_cards import CardSigners
 
 __all__ = ["sign_command"]
 
@@ -67,10 +66,8 @@ def sign_command(
         with _signing(
             context, home, desk, batch_id, socket=signer_socket, pki=pki, pin_file=pki_pin_file,
             signer_id=signer,
-        ) as signing:  # fmt: skip
-            work = BatchSigning(desk=desk, signing=signing, cards=home.cards)
-            # The program itself lives to the end: its collector need not walk it with every few hundred cards.
-            gc.freeze()
+        ) as signers:  # fmt: skip
+            work = BatchSigning(desk=desk, signers=signers, cards=home.cards)
             for outcome in work.sign(batch_id, actor=actor):
                 if outcome.code is None:
                     signed += 1
@@ -106,7 +103,7 @@ def _signing(
     pki: Path | None,
     pin_file: Path | None,
     signer_id: str | None,
-) -> AbstractContextManager[CardSigning]:
+) -> AbstractContextManager[CardSigners]:
     if pki is not None and socket is None:
         standard_error().print(
             "warning: signing in this process, without an authorisation by two: only test authorities allow it",

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from issuer.db.bulk import bulk_insert
 from issuer.db.card_contents import CardContents
 from issuer.db.card_seals import CONTENTS_PURPOSE, open_secrets
-from issuer.db.production_rows import chip_of
+from issuer.db.production_rows import chip_key_of
 from issuer.db.production_tables import (
     CardContentsRow,
     CardEventRow,
@@ -36,11 +36,13 @@ def signing_facts(
     """Secrets and chip key of each of these cards."""
     return {
         CardReference(reference): SigningFacts(
-            secrets=open_secrets(sealer, sealed, reference), chip_key=chip_of(chip).public_key
+            secrets=open_secrets(sealer, sealed, reference), chip_key=chip_key_of(curve, point)
         )
         for part in _parts(references)
-        for reference, sealed, chip in session.execute(
-            sa.select(CardRow.reference, CardRow.sealed_secrets, ChipRow)
+        for reference, sealed, curve, point in session.execute(
+            sa.select(
+                CardRow.reference, CardRow.sealed_secrets, ChipRow.key_curve, ChipRow.key_point
+            )
             .join(ChipRow, ChipRow.serial == CardRow.serial)
             .where(CardRow.reference.in_(part))
         )
@@ -191,7 +193,7 @@ def _job(
     files = dict(contents.files)
     if security_object_file is not None:
         files["EF.SOD"] = security_object_file
-    chip_key = chip_of(chip).public_key
+    chip_key = chip_key_of(chip.key_curve, chip.key_point)
     if chip_key is None:
         raise ValueError("the chip of a prepared card has no key")
     return CardJob(

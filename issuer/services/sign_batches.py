@@ -9,7 +9,7 @@ from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerRefusedError
 from issuer.services.batch_desk import BatchDesk, batch_record, demand_at
 from issuer.services.production_ports import CardLedger
-from issuer.services.sign_cards import CardSigning, SigningOutcome
+from issuer.services.sign_cards import CardSigners, SigningOutcome, in_requests
 from pki.signed.authorisation import BatchAuthorisation
 
 __all__ = ["BatchSigning", "batch_authorisation"]
@@ -20,10 +20,10 @@ _OPERATORS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSigning:
-    """Signs batches; ``signing`` holds the connection to the signer."""
+    """Signs batches; ``signers`` hold the connections to the signer."""
 
     desk: BatchDesk
-    signing: CardSigning
+    signers: CardSigners
     cards: CardLedger
 
     def sign(self, batch_id: BatchId, *, actor: Actor) -> Iterator[SigningOutcome]:
@@ -53,7 +53,8 @@ class BatchSigning:
     def _sign(self, batch_id: BatchId, actor: Actor) -> Iterator[SigningOutcome]:
         counts: Counter[str] = Counter()
         try:
-            for outcome in self.signing.sign_all(batch_id=batch_id, account=actor.account):
+            requests = in_requests(self.cards.bound(batch_id=batch_id))
+            for outcome in self.signers.sign_all(requests, account=actor.account):
                 counts["refused" if outcome.code else "signed"] += 1
                 yield outcome
         finally:

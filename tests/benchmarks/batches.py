@@ -7,8 +7,9 @@ import secrets
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +47,7 @@ from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing
 from issuer.services.sign_batches import BatchSigning
 from issuer.services.sign_cards import CardPolicy, CardSigning
+from issuer.signing_crew import signing_crew
 from issuer.storage.status_mark_files import FileStatusMarkStore
 from pki.keys.open import KeystoreKind
 from pki.keys.token_library import find_softhsm
@@ -78,8 +80,7 @@ def measure_batches(announce: Announce) -> Iterator[Record]:
                 through_socket(clients, threads)
                 before = [through_socket(clients, threads) for _ in range(3)]
                 announce("fill, propose, confirm, sign")
-                with SocketDocumentSigner(socket, authorisation=authorisation) as signer:
-                    value = bench.run(signer)
+                value = bench.run(lambda: SocketDocumentSigner(socket, authorisation=authorisation))
                 after = [through_socket(clients, threads) for _ in range(3)]
             for client in clients:
                 client.close()
@@ -110,7 +111,7 @@ class _BatchBench:
         self._decision_id = DecisionId(uuid.uuid4())
         self._fill()
 
-    def run(self, signer: SocketDocumentSigner) -> float:
+    def run(self, open_signer: Callable[[], SocketDocumentSigner]) -> float:
         """Cards a second, from an open decision to signed cards."""
         profile = load_profile(_PROFILE)
         filling = BatchFilling(desk=self._desk)
@@ -120,15 +121,20 @@ class _BatchBench:
             random_bytes=RandomPool(secrets.token_bytes),
             marks=FileStatusMarkStore(self._directory / "marks"),
         )
-        signing = CardSigning(
-            cards=self._cards,
-            register=self._register,
-            portraits=FolderPortraitStore(self._directory / "portraits"),
-            signer=signer,
-            profile=profile,
-            policy=CardPolicy(validity_years=10, personalisation_system="membercard"),
-            clock=_now,
-        )
+
+        @contextmanager
+        def member() -> Iterator[CardSigning]:
+            with open_signer() as signer:
+                yield CardSigning(
+                    cards=self._cards,
+                    register=self._register,
+                    portraits=FolderPortraitStore(self._directory / "portraits"),
+                    signer=signer,
+                    profile=profile,
+                    policy=CardPolicy(validity_years=10, personalisation_system="membercard"),
+                    clock=_now,
+                )
+
         first = replace(_FIRST, stepped_up_at=_now())
         # What the bench itself holds is no work of the product's collector.
         gc.collect()
@@ -140,8 +146,10 @@ class _BatchBench:
         if proposal is None:
             raise AssertionError("nothing was proposed")
         freezing.confirm(batch.batch_id, proposal.proof.hex(), actor=_SECOND)
-        work = BatchSigning(desk=self._desk, signing=signing, cards=self._cards)
-        refused = [each.code for each in work.sign(batch.batch_id, actor=first) if each.code]
+        self.database.close()
+        with signing_crew(member) as crew:
+            work = BatchSigning(desk=self._desk, signers=crew, cards=self._cards)
+            refused = [each.code for each in work.sign(batch.batch_id, actor=first) if each.code]
         seconds = time.perf_counter() - begin
         self._check(batch.batch_id, refused)
         return _CARDS / seconds
