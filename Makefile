@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Programs that start one after another compile themselves once: some shells forbid that, and everything takes twice as long.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test test-slow fuzz check format bench lock clean
 

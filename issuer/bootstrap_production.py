@@ -1,14 +1,13 @@
 """Puts card production together: keystore, ledgers, dialect and readers behind the ports."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from card_layout.curves import NamedCurve
 from card_layout.profile import CardProfile, load_profile
-from card_layout.transport.readers import open_reader
 from issuer.bootstrap import RegisterHome, open_register_home
 from issuer.bootstrap_keys import (
     KEYSTORE_DIRECTORY,
@@ -17,28 +16,21 @@ from issuer.bootstrap_keys import (
     open_issuer_keystore,
 )
 from issuer.db.card_ledger import SqlCardLedger, SqlCardRegister
-from issuer.db.production_rows import Producer
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
-from issuer.db.station_ledger import SqlStationLedger
 from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card_number import CardNumberScheme
-from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.personalisation.chip_keys import (
     CARD_DATA_KEY_ID,
     PERSONALISATION_KEY_ID,
     TRANSPORT_KEY_ID,
     KeystoreThread,
-    MasterKeyChipKeys,
 )
-from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.personalisation.sealed_keys import STATION_KEY_ID, SealedChipKeysOfStation
 from issuer.personalisation.trust_points import TrustPointShelf
 from issuer.services.production_ports import CardLedger, CardRegister, ChipKeys, StockLedger
 from issuer.services.sign_cards import CardPolicy, CardSigners, CardSigning
-from issuer.services.station import Station, StationEvent, StationTiming
-from issuer.services.visit_chip import StationTask, Workbench
 from issuer.settings import remember
 from issuer.signing_crew import signing_crew
 from pki.card_verifiable.certificate import CvCertificate
@@ -69,8 +61,6 @@ __all__ = [
 
 _TRUST_POINTS_DIRECTORY = "trust-points"
 _MAX_KEY_FILE_BYTES = 1024
-_IN_PROCESS = "in-process"
-"""The station of commands that work over the database itself, without a journal of their own."""
 _TRANSPORT_KEY_CHARACTERS = 64
 
 
@@ -98,8 +88,6 @@ class ProductionHome:
     opened: RegisterHome
     profile: CardProfile
     cards: CardLedger
-    station_ledger: SqlStationLedger
-    card_sealer: Sealer = field(repr=False)
     keystore: KeystoreThread
     sealer: Sealer = field(repr=False)
 
@@ -190,45 +178,6 @@ class ProductionHome:
                 trust_points=_shelf(self.opened.home).for_new_cards(today=_now().date()),
             ),
             clock=_now,
-        )
-
-    def station(
-        self,
-        task: StationTask,
-        reader_names: Sequence[str],
-        *,
-        count: int | None,
-        patience: float | None,
-        on_event: Callable[[StationEvent], None],
-        account: AccountName,
-        chip_keys: ChipKeys | None = None,
-    ) -> Station:
-        """A station over readers by name; the chips' keys are derived here unless ``chip_keys`` are given.
-
-        Raises:
-            NoCardError: there is no such reader (``transport.no-reader``).
-        """
-        return Station(
-            Workbench(
-                task=task,
-                profile=self.profile,
-                ledger=SqlStationLedger(
-                    self.opened.database,
-                    _now,
-                    self.card_sealer,
-                    by=Producer(station=_IN_PROCESS, account=account),
-                ),
-                chip_keys=chip_keys
-                or MasterKeyChipKeys(self.keystore, lengths=self.profile.personalisation),
-                dialect=dialect_of(self.profile),
-                quality_control=quality_control_of(self.profile),
-                trust_points=self.trust_points(),
-                clock=_now,
-            ),
-            [open_reader(name) for name in reader_names],
-            timing=StationTiming(patience=patience),
-            count=count,
-            on_event=on_event,
         )
 
 
@@ -356,8 +305,6 @@ def open_production_home(
                 ),
                 profile=profile,
                 cards=SqlCardLedger(opened.database, _now, sealer),
-                station_ledger=SqlStationLedger(opened.database, _now, sealer),
-                card_sealer=sealer,
                 keystore=keystore,
                 sealer=sealer,
             )

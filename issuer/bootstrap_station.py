@@ -121,6 +121,7 @@ class OpenedStation:
         patience: float | None,
         on_event: Callable[[StationEvent], None],
         chip_keys: ChipKeys | None = None,
+        task: StationTask = StationTask.RUN,
     ) -> Station:
         """The workers over readers by name; chips' keys are derived here unless ``chip_keys`` are given.
 
@@ -129,7 +130,7 @@ class OpenedStation:
         """
         return Station(
             Workbench(
-                task=StationTask.RUN,
+                task=task,
                 profile=self.profile,
                 ledger=self.ledger,
                 chip_keys=chip_keys

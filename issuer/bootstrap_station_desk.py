@@ -11,19 +11,33 @@ from issuer.bootstrap_keys import derive_card_sealer, open_issuer_keystore
 from issuer.bootstrap_station_exchange import (
     ExchangeRole,
     exchange_keys_of,
+    exchange_root_of,
     has_exchange_keys,
+    peer_of,
 )
 from issuer.db.sealing import Sealer
 from issuer.db.station_desk import SqlProductionLink
 from issuer.db.stations import SqlStationBook
+from issuer.domain.instances import ExchangeCertificates
 from issuer.domain.production_events import StationName
+from issuer.errors import IssuerRefusedError
+from issuer.services.enrol_stations import StationEnrolment
 from issuer.services.station_ports import JobSeal, ProductionLink
+from issuer.services.stock_desk import StockDesk
 from issuer.stations.desk import StationDesk
-from issuer.stations.exchange_keys import KeystoreCalls
+from issuer.stations.exchange_keys import KeystoreCalls, judge_peer
+from issuer.stations.orders import StationOrders
 from pki.errors import KeystoreError
 from pki.keys.keystore import AgreementKeystore
 
-__all__ = ["DeskKeys", "installed_desk", "station_book_of", "station_desk_of"]
+__all__ = [
+    "DeskKeys",
+    "installed_desk",
+    "station_book_of",
+    "station_desk_of",
+    "station_enrolment_of",
+    "station_orders_of",
+]
 
 _Result = TypeVar("_Result")
 
@@ -89,6 +103,40 @@ def station_desk_of(opened: RegisterHome, keystore: KeystoreCalls, sealer: Seale
         link_of=link_of,
         clock=_now,
     )
+
+
+def station_orders_of(opened: RegisterHome, keystore: KeystoreCalls) -> StationOrders:
+    """The use case that gives chips to stations elsewhere; the register is open with the keys of production.
+
+    Raises:
+        IssuerRefusedError: no certificates are installed (``exchange.not-installed``).
+        PkiError: they cannot be read.
+    """
+    return StationOrders(
+        stock=StockDesk(register=opened.register, clock=_now),
+        book=station_book_of(opened),
+        keys=exchange_keys_of(opened.home, keystore, ExchangeRole.CENTRE),
+    )
+
+
+def station_enrolment_of(opened: RegisterHome) -> StationEnrolment:
+    """The use case by which two people make a station known; no key is needed, but the root of all certificates.
+
+    Raises:
+        IssuerRefusedError: no certificates are installed (``exchange.not-installed``).
+        PkiError: they cannot be read.
+    """
+    root = exchange_root_of(opened.home)
+
+    def judge(name: StationName, certificates: ExchangeCertificates) -> None:
+        peer = peer_of(signer=certificates.signer, certificate=certificates.receiver)
+        if peer.name != name:
+            raise IssuerRefusedError(
+                f"the certificates are of {peer.name!r}, expected {name}", code="station.other-name"
+            )
+        judge_peer(peer, root=root, is_station=True, now=_now())
+
+    return StationEnrolment(register=opened.register, judge=judge, clock=_now)
 
 
 def installed_desk(opened: RegisterHome, keys: DeskKeys) -> StationDesk | None:

@@ -24,8 +24,10 @@ __all__ = [
     "ExchangeRole",
     "centre_of",
     "exchange_keys_of",
+    "exchange_root_of",
     "has_exchange_keys",
     "install_exchange",
+    "peer_of",
     "read_peer",
     "request_exchange",
 ]
@@ -134,12 +136,7 @@ def exchange_keys_of(home: Path, keystore: KeystoreCalls, role: ExchangeRole) ->
         IssuerRefusedError: no certificates are installed (``exchange.not-installed``).
         PkiError: they cannot be read.
     """
-    if not has_exchange_keys(home, role):
-        raise IssuerRefusedError(
-            "the certificates of the exchange with stations are not installed",
-            code="exchange.not-installed",
-            hint="membercard-issuer keys install-exchange FOLDER",
-        )
+    _require_installed(home, role)
     found = _installed(home, (_ROOT, *role.files))
     return ExchangeKeys(
         keystore=keystore,
@@ -149,6 +146,17 @@ def exchange_keys_of(home: Path, keystore: KeystoreCalls, role: ExchangeRole) ->
         root=found[_ROOT],
         clock=_now,
     )
+
+
+def exchange_root_of(home: Path) -> bytes:
+    """The root by which the centre judges everybody's certificates.
+
+    Raises:
+        IssuerRefusedError: no certificates are installed (``exchange.not-installed``).
+        PkiError: it cannot be read.
+    """
+    _require_installed(home, ExchangeRole.CENTRE)
+    return _installed(home, (_ROOT,))[_ROOT]
 
 
 def centre_of(home: Path) -> Peer:
@@ -166,13 +174,33 @@ def read_peer(signer: Path, certificate: Path) -> Peer:
     Raises:
         PkiError: they cannot be read.
     """
-    return _peer(
-        {
-            "signer": read_bounded(signer, _MAX_CERTIFICATE_BYTES),
-            "own": read_bounded(certificate, _MAX_CERTIFICATE_BYTES),
-        },
-        ("signer", "own"),
+    return peer_of(
+        signer=read_bounded(signer, _MAX_CERTIFICATE_BYTES),
+        certificate=read_bounded(certificate, _MAX_CERTIFICATE_BYTES),
     )
+
+
+def peer_of(*, signer: bytes, certificate: bytes) -> Peer:
+    """Whom two certificates (DER) are of; nobody has judged them.
+
+    Raises:
+        PkiError: the second one is none.
+    """
+    subject = load_certificate(certificate).subject
+    return Peer(
+        name=common_name_of(subject).removeprefix(f"{TEST_WORD} "),
+        signer_certificate=signer,
+        certificate=certificate,
+    )
+
+
+def _require_installed(home: Path, role: ExchangeRole) -> None:
+    if not has_exchange_keys(home, role):
+        raise IssuerRefusedError(
+            "the certificates of the exchange with stations are not installed",
+            code="exchange.not-installed",
+            hint="membercard-issuer keys install-exchange FOLDER",
+        )
 
 
 def _installed(home: Path, names: tuple[str, ...]) -> Mapping[str, bytes]:
@@ -181,12 +209,7 @@ def _installed(home: Path, names: tuple[str, ...]) -> Mapping[str, bytes]:
 
 def _peer(found: Mapping[str, bytes], names: tuple[str, str]) -> Peer:
     signer, certificate = (found[name] for name in names)
-    subject = load_certificate(certificate).subject
-    return Peer(
-        name=common_name_of(subject).removeprefix(f"{TEST_WORD} "),
-        signer_certificate=signer,
-        certificate=certificate,
-    )
+    return peer_of(signer=signer, certificate=certificate)
 
 
 def _require_own_keys(keystore: AgreementKeystore, own: Peer, role: ExchangeRole) -> None:

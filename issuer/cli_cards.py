@@ -148,7 +148,7 @@ def print_data_command(
 
 def _print_data(home: ProductionHome) -> Iterable[tuple[str, ...]]:
     for line in home.cards.lines(states=_PRINTABLE_STATES):
-        job = home.station_ledger.load_job(line.card.reference)
+        job = home.cards.job(line.card.reference)
         mrz = DataGroup1.from_bytes(job.contents["EF.DG1"]).mrz
         yield (
             _CLASSIFICATION,

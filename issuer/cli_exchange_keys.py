@@ -8,6 +8,7 @@ import typer
 from issuer.bootstrap_station_exchange import ExchangeRole, install_exchange, request_exchange
 from issuer.cli_context import command_context, standard_output
 from issuer.cli_rights import needs
+from issuer.domain.instances import ExchangeCertificates
 from issuer.domain.rights import Right
 
 __all__ = ["exchange_keys_app"]
@@ -68,3 +69,8 @@ def install_command(
     standard_output().print(
         f"We are {own.name}." + ("" if centre is None else f" The centre is {centre.name}.")
     )
+    if is_station:
+        certificates = ExchangeCertificates(signer=own.signer_certificate, receiver=own.certificate)
+        standard_output().print(
+            f"Read this out to the centre: fingerprint {certificates.fingerprint}", markup=False
+        )

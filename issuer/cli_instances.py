@@ -1,8 +1,7 @@
 """Commands of instances: get our own certificates, and say whose bundles are believed."""
 
-import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -10,6 +9,7 @@ from issuer.bootstrap import open_register_home
 from issuer.bootstrap_bundles import (
     exchange_of,
     install_certificates,
+    looking_at_instances,
     read_certificates,
     request_certificates,
 )
@@ -29,6 +29,8 @@ from issuer.errors import IssuerRefusedError
 from issuer.services.enrol_instances import known_instance
 
 __all__ = ["instances_app"]
+
+_LISTED: Final = 100_000
 
 instances_app = typer.Typer(
     help="Other offices' registers, with which bundles are exchanged.", rich_markup_mode=None
@@ -150,7 +152,7 @@ def confirm_command(
     wanted = parse_instance_name(name)
     with open_register_home(command_context(context).home) as opened:
         with opened.register.reading() as transaction:
-            found = _fingerprint(known_instance(transaction, wanted))
+            found = known_instance(transaction, wanted).certificates.fingerprint
         if found.lower() != fingerprint.strip().lower():
             raise IssuerRefusedError(
                 f"the certificates of {wanted} have fingerprint {found}, got another one",
@@ -268,16 +270,14 @@ Examples:
   membercard-issuer --home office instances list --format json
 """,
 )
-@needs(Right.READ_ORGANISATIONS)
+@needs(Right.READ_ORGANISATIONS, by_use_case=True)
 def list_instances_command(
     context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
 ) -> None:
-    """List the instances with their fingerprints, and how far bundles have come."""
-    with (
-        open_register_home(command_context(context).home) as opened,
-        opened.register.reading() as transaction,
-    ):
-        found = transaction.exchange.instances()
+    """List the instances of one's own part of the tree with their fingerprints, and how far bundles have come."""
+    actor = command_context(context).actor
+    with open_register_home(command_context(context).home) as opened:
+        found = looking_at_instances(opened).page(actor=actor, limit=_LISTED).instances
     if output_format is OutputFormat.JSON:
         print_json({"instances": [_as_json(each) for each in found]})
         return
@@ -291,7 +291,7 @@ def list_instances_command(
                 each.state.value,
                 str(each.sent),
                 str(each.received),
-                _fingerprint(each),
+                each.certificates.fingerprint,
             )
             for each in found
         ),
@@ -303,15 +303,9 @@ def _show(instance: Instance, output_format: OutputFormat) -> None:
         print_json(_as_json(instance))
         return
     standard_output().print(
-        f"Instance {instance.name} is {instance.state}; fingerprint {_fingerprint(instance)}",
+        f"Instance {instance.name} is {instance.state}; fingerprint {instance.certificates.fingerprint}",
         markup=False,
     )
-
-
-def _fingerprint(instance: Instance) -> str:
-    """SHA-256 over both certificates, which two people compare."""
-    certificates = instance.certificates
-    return hashlib.sha256(certificates.signer + certificates.receiver).hexdigest()
 
 
 def _as_json(instance: Instance) -> dict[str, object]:
@@ -325,5 +319,5 @@ def _as_json(instance: Instance) -> dict[str, object]:
         "acknowledged": instance.acknowledged,
         "proposed_by": instance.proposed_by,
         "confirmed_by": instance.confirmed_by,
-        "fingerprint": _fingerprint(instance),
+        "fingerprint": instance.certificates.fingerprint,
     }

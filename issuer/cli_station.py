@@ -2,8 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,21 +11,18 @@ import typer
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
-    command_context,
     print_json,
     standard_output,
 )
-from issuer.cli_production_home import opened_production
 from issuer.cli_rights import needs
 from issuer.cli_station_bundle import bundle_app
 from issuer.cli_station_day import station_day_app
 from issuer.cli_station_home import opened_station
 from issuer.cli_station_operator import OperatorDesk
-from issuer.domain.batch import parse_batch_id
+from issuer.domain.batch import BatchId, parse_batch_id
 from issuer.domain.rights import Right
-from issuer.services.station import StationEvent, StationReport
+from issuer.services.station import StationReport
 from issuer.services.visit_chip import StationTask, VisitResult
-from issuer.station_display import plain_display, silent_display, terminal_display
 
 __all__ = ["station_app"]
 
@@ -172,28 +168,16 @@ def run_command(
     What the station has in hand and does is on its own disk first; the centre is told when it answers. A chip that was
     pulled out is put in again, and goes on. Ctrl-C ends after the chips in hand.
     """
-    files, sealed_batch = _sealed(keys, key_batch)
-    names = tuple(dict.fromkeys(reader))
-    of_batch = None if batch is None else parse_batch_id(batch)
-    with opened_station(context, batch=of_batch) as opened:
-        desk = OperatorDesk(controls=opened.controls(), names=names, waiting=opened.waiting)
-        with desk.display(is_silent=output_format is OutputFormat.JSON) as on_event:
-            station = opened.station(
-                names,
-                count=count,
-                patience=timeout,
-                on_event=on_event,
-                chip_keys=opened.production.sealed_keys(files, batch=sealed_batch)
-                if files
-                else None,
-            )
-            desk.station = station
-            report = station.run()
-        waiting = opened.waiting()
-    _conclude(StationTask.RUN, report, count=count, output_format=output_format, waiting=waiting)
-    status = _exit_status(report, count)
-    if status:
-        raise typer.Exit(status)
+    _run(
+        context,
+        StationTask.RUN,
+        reader,
+        count=count,
+        timeout=timeout,
+        sealed=_sealed(keys, key_batch),
+        output_format=output_format,
+        batch=None if batch is None else parse_batch_id(batch),
+    )
 
 
 def _run(
@@ -205,24 +189,25 @@ def _run(
     timeout: float | None,
     sealed: tuple[Sequence[Path], bytes | None],
     output_format: OutputFormat,
+    batch: BatchId | None = None,
 ) -> None:
-    files, batch = sealed
+    files, key_batch = sealed
     names = tuple(dict.fromkeys(readers))
-    with (
-        opened_production(context) as home,
-        _display(names, count=count, output_format=output_format) as on_event,
-    ):
-        station = home.station(
-            task,
-            names,
-            count=count,
-            patience=timeout,
-            on_event=on_event,
-            account=command_context(context).actor.account,
-            chip_keys=home.sealed_keys(files, batch=batch) if files else None,
-        )
-        report = station.run()
-    _conclude(task, report, count=count, output_format=output_format)
+    with opened_station(context, batch=batch) as opened:
+        desk = OperatorDesk(controls=opened.controls(), names=names, waiting=opened.waiting)
+        with desk.display(is_silent=output_format is OutputFormat.JSON) as on_event:
+            station = opened.station(
+                names,
+                task=task,
+                count=count,
+                patience=timeout,
+                on_event=on_event,
+                chip_keys=opened.production.sealed_keys(files, batch=key_batch) if files else None,
+            )
+            desk.station = station
+            report = station.run()
+        waiting = opened.waiting()
+    _conclude(task, report, count=count, output_format=output_format, waiting=waiting)
     status = _exit_status(report, count)
     if status:
         raise typer.Exit(status)
@@ -237,17 +222,6 @@ def _sealed(files: Sequence[Path] | None, batch: str | None) -> tuple[Sequence[P
     if not _BATCH.fullmatch(batch):
         raise typer.BadParameter("expected 32 hexadecimal digits", param_hint="--batch")
     return files, bytes.fromhex(batch)
-
-
-def _display(
-    names: tuple[str, ...], *, count: int | None, output_format: OutputFormat
-) -> AbstractContextManager[Callable[[StationEvent], None]]:
-    if output_format is OutputFormat.JSON:
-        return silent_display()
-    console = standard_output()
-    if console.is_terminal:
-        return terminal_display(names, count=count, console=console)
-    return plain_display()
 
 
 def _conclude(

@@ -1,15 +1,18 @@
 """Commands of the centre about stations: ``stations``."""
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from issuer.bootstrap import open_register_home
-from issuer.bootstrap_production import open_production_office
-from issuer.bootstrap_station_desk import station_book_of, station_desk_of
-from issuer.bootstrap_station_exchange import ExchangeRole, exchange_keys_of, read_peer
+from issuer.bootstrap_station_desk import (
+    station_book_of,
+    station_desk_of,
+    station_enrolment_of,
+    station_orders_of,
+)
+from issuer.bootstrap_station_exchange import read_peer
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -21,20 +24,22 @@ from issuer.cli_context import (
 )
 from issuer.cli_production_home import opened_production
 from issuer.cli_rights import needs
+from issuer.cli_stock_serials import read_list
 from issuer.domain.batch import parse_batch_id
-from issuer.domain.card import CardState
-from issuer.domain.chip import ChipState, Serial, parse_serial
+from issuer.domain.chip import parse_serial
+from issuer.domain.instances import ExchangeCertificates
 from issuer.domain.production_events import parse_station_name
 from issuer.domain.rights import Right
-from issuer.errors import IssuerRefusedError, IssuerUnavailableError
-from issuer.stations.exchange_keys import judge_peer
+from issuer.domain.stock_account import FIRST_STORE, parse_site_code
+from issuer.errors import IssuerUnavailableError
+from issuer.services.receive_stock import read_delivery
+from issuer.stations.desk import EnrolledStation
+from issuer.stations.orders import MAX_CHIPS_IN_AN_ORDER, WantedChips
 from pki.bounded_files import read_bounded
 from pki.durable import replace_file
 from pki.signed.sealed_envelope import MAX_SEALED_BYTES
 
 __all__ = ["stations_app"]
-
-MAX_CHIPS_IN_AN_ORDER = 500
 
 stations_app = typer.Typer(
     help="Stations elsewhere, at the centre: know them, give them chips, take their reports.",
@@ -45,14 +50,14 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the stat
 
 
 @stations_app.command(
-    "enrol",
+    "propose",
     epilog="""\b
 Examples:
-  membercard-issuer --home office stations enrol station-2 --signer station-signer.cer --certificate station.cer
+  membercard-issuer --home office stations propose station-2 --signer station-signer.cer --certificate station.cer
 """,
 )
 @needs(Right.OPERATE_SERVICE)
-def enrol_command(
+def propose_command(
     context: typer.Context,
     name: NameArgument,
     *,
@@ -61,22 +66,48 @@ def enrol_command(
         Path, typer.Option(help="The certificate of the key that is sealed to.")
     ],
 ) -> None:
-    """Know a station by its two certificates, which the service authority issued to this name.
+    """Propose a station by its two certificates, which the service authority issued to this name; another confirms it.
 
-    A station that was dismissed is known again; one that got new certificates goes on with them.
+    The same for a station that was dismissed, and for one that got new certificates.
     """
     station = parse_station_name(name)
     peer = read_peer(signer, certificate)
-    with opened_production(context) as production:
-        keys = exchange_keys_of(production.opened.home, production.keystore, ExchangeRole.CENTRE)
-        if peer.name != station:
-            raise IssuerRefusedError(
-                f"the certificates are of {peer.name!r}, expected {station}",
-                code="station.other-name",
-            )
-        judge_peer(peer, root=keys.root, is_station=True, now=keys.clock())
-        station_book_of(production.opened).enrol(
-            station, peer, account=command_context(context).actor.account
+    with open_register_home(command_context(context).home) as opened:
+        proposal = station_enrolment_of(opened).propose(
+            station,
+            ExchangeCertificates(signer=peer.signer_certificate, receiver=peer.certificate),
+            actor=command_context(context).actor,
+        )
+    standard_output().print(
+        f"Station {station} is proposed; fingerprint {proposal.certificates.fingerprint}",
+        markup=False,
+    )
+
+
+@stations_app.command(
+    "confirm",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office stations confirm station-2 --fingerprint 5F0C4C7E...
+""",
+)
+@needs(Right.OPERATE_SERVICE)
+def confirm_command(
+    context: typer.Context,
+    name: NameArgument,
+    *,
+    fingerprint: Annotated[
+        str,
+        typer.Option(
+            help="As they read it out at the station, where keys install-exchange shows it."
+        ),
+    ],
+) -> None:
+    """Know a station that another person proposed."""
+    station = parse_station_name(name)
+    with open_register_home(command_context(context).home) as opened:
+        station_enrolment_of(opened).confirm(
+            station, fingerprint=fingerprint, actor=command_context(context).actor
         )
     standard_output().print(f"Station {station} is known.")
 
@@ -130,9 +161,13 @@ Examples:
 )
 @needs(Right.READ_STOCK)
 def list_command(context: typer.Context, output_format: FormatOption = OutputFormat.TEXT) -> None:
-    """List the stations: where each is, how far its journal is known, when it was last heard."""
+    """List the stations: where each is, how far its journal is known, when it was last heard, and what is proposed."""
     with open_register_home(command_context(context).home) as opened:
         found = station_book_of(opened).all()
+        with opened.register.reading() as transaction:
+            proposals = {each.name: each for each in transaction.stations.proposals()}
+    known = {name for name, *_ in found}
+    rows = [*found, *((name, None, 0, None) for name in proposals if name not in known)]
     if output_format is OutputFormat.JSON:
         print_json_list(
             {
@@ -141,26 +176,36 @@ def list_command(context: typer.Context, output_format: FormatOption = OutputFor
                 "is_dismissed": enrolled is not None and enrolled.dismissed_at is not None,
                 "events": events,
                 "heard_at": None if heard_at is None else heard_at.isoformat(),
+                "proposed": None
+                if name not in proposals
+                else {
+                    "by": proposals[name].proposed_by,
+                    "fingerprint": proposals[name].certificates.fingerprint,
+                },
             }
-            for name, enrolled, events, heard_at in found
+            for name, enrolled, events, heard_at in rows
         )
         return
     print_table(
-        ("Station", "Where", "Events", "Heard"),
+        ("Station", "Where", "Events", "Heard", "Proposed by", "Fingerprint"),
         (
             (
                 name,
-                "here"
-                if enrolled is None
-                else "dismissed"
-                if enrolled.dismissed_at is not None
-                else "elsewhere",
+                "here" if name in known and enrolled is None else _where(enrolled),
                 str(events),
                 "" if heard_at is None else heard_at.isoformat(timespec="seconds"),
+                proposals[name].proposed_by if name in proposals else "",
+                proposals[name].certificates.fingerprint if name in proposals else "",
             )
-            for name, enrolled, events, heard_at in found
+            for name, enrolled, events, heard_at in rows
         ),
     )
+
+
+def _where(enrolled: EnrolledStation | None) -> str:
+    if enrolled is None:
+        return "not yet known"
+    return "elsewhere" if enrolled.dismissed_at is None else "dismissed"
 
 
 @stations_app.command(
@@ -215,7 +260,7 @@ Examples:
   membercard-issuer --home office stations order station-2 --chips tray-4.csv --out order-3.p7m
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.READ_STOCK, by_use_case=True)
 def order_command(
     context: typer.Context,
     name: NameArgument,
@@ -225,62 +270,55 @@ def order_command(
         int, typer.Option(min=0, max=MAX_CHIPS_IN_AN_ORDER, help="So many blank chips.")
     ] = 0,
     is_signed: Annotated[
-        bool, typer.Option("--signed", help="The chips of signed cards that no station has begun.")
+        bool,
+        typer.Option("--signed", help="The chips there whose cards are signed and not yet begun."),
     ] = False,
-    batch: Annotated[
-        str | None, typer.Option(help="With --signed, of this batch only: its identifier.")
-    ] = None,
+    batch: Annotated[str | None, typer.Option(help="Of this batch only: its identifier.")] = None,
     chips: Annotated[
         Path | None, typer.Option(help="These chips: csv with a column serial.")
     ] = None,
+    store: Annotated[str, typer.Option("--from", help="The store that blanks come from.")] = (
+        FIRST_STORE
+    ),
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Give chips to a station that is on no network: what is to be written goes along, sealed to it.
 
-    From then on these chips are the station's, until its day is closed.
+    Chips that lie in the store are issued to the station with it. All are the station's until its day is closed. Who
+    keeps the stock gives blanks; what is written to cards is given by production.
     """
     station = parse_station_name(name)
-    of_batch = None if batch is None else parse_batch_id(batch)
-    wanted = dict.fromkeys(() if chips is None else _serials_of(chips))
-    with open_production_office(command_context(context).home) as office:
-        records = office.stock.chips()
-    room = MAX_CHIPS_IN_AN_ORDER - len(wanted)
-    ready = [
-        record.chip.serial
-        for record in records
-        if is_signed
-        and record.card is not None
-        and record.card.state is CardState.SIGNED
-        and of_batch in (None, record.card.batch_id)
-    ]
-    blank = [
-        record.chip.serial
-        for record in records
-        if record.chip.state is ChipState.RECEIVED and record.chip.held is None
-    ]
+    wanted = WantedChips(
+        chips=() if chips is None else read_delivery(read_list(chips)),
+        blanks=blanks,
+        is_signed=is_signed,
+        batch=None if batch is None else parse_batch_id(batch),
+        store=parse_site_code(store),
+    )
     with opened_production(context) as production:
-        desk = station_desk_of(production.opened, production.keystore, production.sealer)
-        book = station_book_of(production.opened)
-        free = book.unclaimed([*ready, *blank])
-        wanted |= dict.fromkeys([each for each in ready if each in free][:room])
-        wanted |= dict.fromkeys([each for each in blank if each in free][:blanks])
-        sealed, given = desk.order(station, list(wanted)[:MAX_CHIPS_IN_AN_ORDER], batch=None)
+        given = station_orders_of(production.opened, production.keystore).give(
+            station, wanted, actor=command_context(context).actor
+        )
     try:
-        replace_file(out, sealed)
+        replace_file(out, given.sealed)
     except OSError as error:
         raise IssuerUnavailableError(
-            f"{out} cannot be written: {error.strerror}", code="file.unavailable"
+            f"{out} cannot be written: {error.strerror}",
+            code="file.unavailable",
+            hint="order the same chips again: none is issued twice",
         ) from error
-    jobs = sum(each.sealed_job is not None for each in given)
     if output_format is OutputFormat.JSON:
-        print_json({"station": station, "chips": len(given), "jobs": jobs, "file": str(out)})
+        print_json(
+            {
+                "station": station,
+                "chips": len(given.chips),
+                "jobs": given.jobs,
+                "issued": given.issued,
+                "file": str(out),
+            }
+        )
     else:
         standard_output().print(
-            f"{len(given)} chips for station {station}, {jobs} of them with a card to write: {out}."
+            f"{len(given.chips)} chips for station {station}, {given.jobs} of them with a card to write, "
+            f"{given.issued} out of the store: {out}."
         )
-
-
-def _serials_of(file: Path) -> tuple[Serial, ...]:
-    text = read_bounded(file, 1024 * 1024).decode("utf-8-sig", errors="replace")
-    rows = csv.DictReader(text.splitlines())
-    return tuple(parse_serial((row.get("serial") or "").strip()) for row in rows)

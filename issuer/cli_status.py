@@ -29,7 +29,8 @@ from pki.bounded_files import read_bounded
 from pki.durable import replace_file
 from pki.signed.card_states import CardState
 from pki.signed.card_states_file import write_states_file
-from pki.signed.status_list import MAX_STATUS_LIST_BYTES, MAX_STATUS_LIST_LIFETIME
+from pki.signed.list_period import MAX_LIST_LIFETIME
+from pki.signed.status_list import MAX_STATUS_LIST_BYTES
 from pki.trust_directory import TrustDirectory
 
 __all__ = ["status_app"]
@@ -83,7 +84,7 @@ def publish_command(
         int | None,
         typer.Option(
             min=1,
-            max=MAX_STATUS_LIST_LIFETIME.days,
+            max=MAX_LIST_LIFETIME.days,
             help="When the next one comes at the latest; by default that of the settings.",
         ),
     ] = None,

@@ -32,7 +32,8 @@ from pki.services.service_authority import (
     ServiceAuthorityService,
     ServiceRequest,
 )
-from pki.signed.stop_list import MAX_STOP_LIST_LIFETIME, StopList
+from pki.signed.list_period import MAX_LIST_LIFETIME
+from pki.signed.stop_list import StopList
 
 __all__ = ["mount"]
 
@@ -167,7 +168,7 @@ def stop_list_issue(
     *,
     days: Annotated[
         int, typer.Option(min=1, max=90, help="For how long verifiers may use it.")
-    ] = MAX_STOP_LIST_LIFETIME.days,
+    ] = MAX_LIST_LIFETIME.days,
     pin_file: PinFileOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:

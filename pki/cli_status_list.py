@@ -18,7 +18,8 @@ from pki.services.status_lists import DEFAULT_LIFETIME, IssuedStatusList, Status
 from pki.services.status_tokens import DEFAULT_TTL, StatusTokenService
 from pki.signed.card_states import CardState
 from pki.signed.card_states_file import MAX_STATES_FILE_BYTES, read_states_file
-from pki.signed.status_list import MAX_STATUS_LIST_BYTES, MAX_STATUS_LIST_LIFETIME, StatusList
+from pki.signed.list_period import MAX_LIST_LIFETIME
+from pki.signed.status_list import MAX_STATUS_LIST_BYTES, StatusList
 from pki.signed.status_list_delta import MAX_DELTA_BYTES, StatusListDelta
 from pki.signed.token_status_list import MAX_TOKEN_BYTES, TokenStatus, TokenStatusList
 from pki.trust_directory import TrustDirectory
@@ -51,7 +52,7 @@ def status_list_issue(
     days: Annotated[
         int,
         typer.Option(
-            min=1, max=MAX_STATUS_LIST_LIFETIME.days, help="When the next one comes at the latest."
+            min=1, max=MAX_LIST_LIFETIME.days, help="When the next one comes at the latest."
         ),
     ] = DEFAULT_LIFETIME.days,
     previous: Annotated[

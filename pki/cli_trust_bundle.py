@@ -11,8 +11,8 @@ from pki.bounded_files import read_bounded
 from pki.cli_context import PinFileOption, command_context
 from pki.presentation import FormatOption, OutputFormat, print_document
 from pki.services.trust_bundles import DEFAULT_BUNDLE_LIFETIME, TrustBundleService
+from pki.signed.list_period import MAX_LIST_LIFETIME
 from pki.signed.trust_bundle import (
-    MAX_BUNDLE_LIFETIME,
     MAX_TRUST_BUNDLE_BYTES,
     read_bundle_draft,
 )
@@ -46,7 +46,7 @@ def trust_bundle_issue(
     days: Annotated[
         int,
         typer.Option(
-            min=1, max=MAX_BUNDLE_LIFETIME.days, help="When the next one comes at the latest."
+            min=1, max=MAX_LIST_LIFETIME.days, help="When the next one comes at the latest."
         ),
     ] = DEFAULT_BUNDLE_LIFETIME.days,
     pin_file: PinFileOption = None,

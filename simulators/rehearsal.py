@@ -29,6 +29,8 @@ __all__ = ["main"]
 
 CARD_COUNT = 18
 REFUSED_ROWS = 6
+STATION = "local"
+"""What the station of a home is called, and its place in the stock."""
 PROFILE = "membercard-1-icao"
 """The profile of the first cards: every reader of Doc 9303 reads all of them."""
 
@@ -125,9 +127,10 @@ def production(demo: Rehearsal, decision: str) -> None:
         "--transport-key", "demo/secrets/transport.key", "--profile", PROFILE,
     )  # fmt: skip
     demo.run(*acting(OFFICE, "admin"), "keys", "import-transport", "demo/secrets/transport.key")
-    demo.run(
-        *begin_work(demo, OFFICE, "storekeeper"), "stock", "receive", "demo/cards/delivery.csv"
-    )
+    storekeeper = begin_work(demo, OFFICE, "storekeeper")
+    demo.run(*storekeeper, "stock", "receive", "demo/cards/delivery.csv")
+    demo.run(*storekeeper, "stock", "site", "add", STATION, "--kind", "station", "--name", "Trạm 1")
+    demo.run(*storekeeper, "stock", "issue", "--list", "demo/cards/delivery.csv", "--to", STATION)
     at_station(demo, operator, "initialise")
     batch = open_batch(demo, OFFICE, decision)
     frozen_batch(batch, proof_sheet="demo/proof.pdf")

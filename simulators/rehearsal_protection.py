@@ -63,7 +63,11 @@ def protected_card(demo: Rehearsal) -> tuple[str, str]:
         "--transport-key", "demo/secrets/transport.key",
         quiet=True,
     )  # fmt: skip
-    demo.run(*operator, "stock", "receive", "demo/protected-cards/delivery.csv", quiet=True)
+    for words in (
+        ("site", "add", "local", "--kind", "station", "--name", "Trạm 1"),
+        ("receive", "demo/protected-cards/delivery.csv", "--site", "local"),
+    ):
+        demo.run(*operator, "stock", *words, quiet=True)
     for verb in ("initialise", "personalise"):
         if verb == "personalise":
             batch = open_batch(demo, home, decision, limit=1, quiet=True)

@@ -40,6 +40,11 @@ _WITH_YUBIKEY_MANAGER = ["unit/simulators/test_card_scp03.py", "vectors/test_scp
 collect_ignore = [] if importlib.util.find_spec("yubikit") else _WITH_YUBIKEY_MANAGER
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--played FILE``: look at the demo that lies in demo/ instead of playing one; see tests/e2e/test_rehearsal.py."""
+    parser.addoption("--played", metavar="FILE", help="what 'make demo' has just printed")
+
+
 def pytest_report_header() -> list[str]:
     if not collect_ignore:
         return []

@@ -178,6 +178,11 @@ class SqlCardLedger(SqlCardRegister):
         """See ``CardLedger.prepared``."""
         return self.prepared_several([reference]).get(reference)
 
+    def job(self, reference: CardReference) -> CardJob:
+        """See ``CardLedger.job``."""
+        with self._database.reading() as session:
+            return read_job(session, self._sealer, reference)
+
     def record_signed(self, reference: CardReference, security_object_file: bytes) -> None:
         """See ``CardLedger.record_signed``."""
         if not self.record_signed_several({reference: security_object_file}):

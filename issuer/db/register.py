@@ -24,6 +24,7 @@ from issuer.db.organisations import SqlOrganisationRepository
 from issuer.db.people import SqlAccountRepository
 from issuer.db.requests import SqlRequestRepository
 from issuer.db.sealing import Sealer
+from issuer.db.station_repository import SqlStationRepository
 from issuer.db.stock_accounts import SqlStockRepository
 from issuer.db.stock_acts import SqlStockActRepository
 from issuer.db.subjects import SqlSubjectRepository
@@ -42,6 +43,7 @@ from issuer.services.register_ports import (
     RegisterTransaction,
 )
 from issuer.services.request_ports import DecisionRepository, RequestRepository
+from issuer.services.station_book_ports import StationRepository
 from issuer.services.stock_ports import StockActRepository, StockRepository
 from issuer.services.subject_ports import SubjectRepository
 
@@ -93,6 +95,7 @@ class SqlRegisterTransaction:
         self.numbers: NumberRepository = SqlNumberRepository(session, seals)
         self.stock: StockRepository = SqlStockRepository(session)
         self.stock_acts: StockActRepository = SqlStockActRepository(session)
+        self.stations: StationRepository = SqlStationRepository(session, card_sealer)
         self.exchange: ExchangeRepository = SqlExchange(
             session, lambda: BundleSeals(keys.open(session, is_writing=is_writing).sealer)
         )

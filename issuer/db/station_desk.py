@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
-from issuer.db.card_ledger import read_job
 from issuer.db.production_rows import (
     Producer,
     condemn_rows,
@@ -18,14 +17,14 @@ from issuer.db.production_rows import (
     locked_chip,
     move_card,
     move_chip,
-    record_of,
 )
 from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
+from issuer.db.station_claims import claim_chip
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.batch import BatchId
-from issuer.domain.card import UNFINISHED_STATES, CardEvent, CardReference, CardState
+from issuer.domain.card import CardEvent, CardReference
 from issuer.domain.chip import ChipEvent, ChipState, Serial
 from issuer.domain.production_errors import TransitionError
 from issuer.domain.production_events import (
@@ -103,32 +102,15 @@ class SqlProductionLink:
         """See ``ProductionLink.claim``."""
         with self._database.writing() as session:
             self._station_row(session)
-            chip = session.get(ChipRow, serial, with_for_update=True)
-            if chip is None:
-                return None
-            card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial))
-            claim = session.get(StationClaimRow, serial)
-            if claim is not None and claim.released_at is None and claim.station != self._station:
-                raise IssuerRefusedError(
-                    f"chip {serial.hex().upper()} is in the hands of station {claim.station}",
-                    code="station.claimed-elsewhere",
-                )
-            record = record_of(chip, card)
-            own_batch = None if record.card is None else record.card.batch_id
-            if not _has_work(chip, card):
-                return ClaimedChip(record=record, is_claimed=False, batch=own_batch)
-            if batch is not None and card is not None and own_batch != batch:
-                raise IssuerRefusedError(
-                    f"the card of chip {serial.hex().upper()} is of another batch",
-                    code="station.other-batch",
-                )
-            self._claim(session, claim, serial)
-            sealed = None
-            if card is not None and CardState(card.state) in UNFINISHED_STATES:
-                sealed = self._seal.seal(
-                    read_job(session, self._sealer, CardReference(card.reference))
-                )
-            return ClaimedChip(record=record, is_claimed=True, batch=own_batch, sealed_job=sealed)
+            return claim_chip(
+                session,
+                serial,
+                station=self._station,
+                batch=batch,
+                sealer=lambda: self._sealer,
+                seal=self._seal,
+                at=self._clock(),
+            )
 
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
         """See ``ProductionLink.hand_in``."""
@@ -235,16 +217,6 @@ class SqlProductionLink:
                 code="station.dismissed",
             )
         return row
-
-    def _claim(self, session: Session, claim: StationClaimRow | None, serial: Serial) -> None:
-        now = self._clock()
-        if claim is None:
-            claim = StationClaimRow(serial=serial, station=self._station, claimed_at=now)
-            session.add(claim)
-        elif claim.released_at is None:
-            return
-        claim.station, claim.claimed_at, claim.released_at = self._station, now, None
-        journal(session, "claimed", at=now, serial=serial, by=Producer(station=self._station))
 
     def _follow(self, session: Session, event: ProductionEvent, now: datetime) -> str | None:
         """Do in the records what the event says; the code of why it cannot be, where it cannot."""
@@ -393,20 +365,6 @@ class SqlProductionLink:
                 details=details,
             )
         )
-
-
-def _has_work(chip: ChipRow, card: CardRow | None) -> bool:
-    """Whether a station may do something with the chip that it has to be alone for."""
-    if chip.held is not None:
-        return False
-    if chip.state == ChipState.CONDEMNED.value or (
-        card is not None and card.state == CardState.CONDEMNED.value
-    ):
-        # It is terminated, which the record has to learn of.
-        return True
-    if chip.state in (ChipState.RECEIVED.value, ChipState.INITIALISING.value):
-        return True
-    return card is not None and CardState(card.state) in UNFINISHED_STATES
 
 
 def _reach(station: StationName, head: JournalHead, event: ProductionEvent) -> JournalHead:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from issuer.db.base import Base, UtcDateTime
 
-__all__ = ["StationClaimRow", "StationDayRow", "StationRow"]
+__all__ = ["StationClaimRow", "StationDayRow", "StationProposalRow", "StationRow"]
 
 
 class StationRow(Base):
@@ -17,6 +17,11 @@ class StationRow(Base):
     __table_args__ = (
         sa.CheckConstraint(
             "(signing_certificate IS NULL) = (sealing_certificate IS NULL)", name="certificates"
+        ),
+        sa.CheckConstraint(
+            "(proposed_by IS NULL) = (confirmed_by IS NULL)"
+            " AND (proposed_by IS NULL OR proposed_by <> confirmed_by)",
+            name="enrolled",
         ),
     )
 
@@ -29,6 +34,20 @@ class StationRow(Base):
     sequence: Mapped[int] = mapped_column(sa.BigInteger)
     chain: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
     last_order: Mapped[int] = mapped_column(sa.BigInteger)
+    proposed_by: Mapped[str | None] = mapped_column(sa.String(200))
+    confirmed_by: Mapped[str | None] = mapped_column(sa.String(200))
+
+
+class StationProposalRow(Base):
+    """Certificates by which one person wants a station to be known; they count once another one confirms them."""
+
+    __tablename__ = "station_proposals"
+
+    name: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    signing_certificate: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    sealing_certificate: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    proposed_by: Mapped[str] = mapped_column(sa.String(200))
+    proposed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class StationClaimRow(Base):

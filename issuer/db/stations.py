@@ -1,6 +1,5 @@
 """The stations that the centre knows, in the database."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,12 +8,12 @@ from sqlalchemy.orm import Session
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
 from issuer.db.production_rows import Producer, journal, locked_chip
-from issuer.db.station_tables import StationClaimRow, StationRow
+from issuer.db.station_tables import StationClaimRow, StationProposalRow, StationRow
 from issuer.domain.audit import AuditDetail, AuditRecord, AuditSubject
 from issuer.domain.chip import Serial
-from issuer.domain.production_events import CHAIN_START, JournalHead, StationName
+from issuer.domain.production_events import JournalHead, StationName
 from issuer.domain.rights import AccountName
-from issuer.errors import ConflictError, IssuerRefusedError
+from issuer.errors import IssuerRefusedError
 from issuer.services.production_ports import Clock
 from issuer.stations.desk import EnrolledStation
 from issuer.stations.exchange_keys import Peer
@@ -25,7 +24,7 @@ _RELEASED = "station.claim-released"
 
 
 class SqlStationBook:
-    """Implements ``StationBook``, and lets people enrol and dismiss stations and take chips from them."""
+    """Implements ``StationBook``, and lets people dismiss stations and take chips from them."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -47,7 +46,7 @@ class SqlStationBook:
             raise IssuerRefusedError(
                 f"no station elsewhere is called {name}",
                 code="station.unknown",
-                hint="membercard-issuer stations enrol",
+                hint="membercard-issuer stations propose",
             )
         return _enrolled(row)
 
@@ -65,46 +64,6 @@ class SqlStationBook:
                 for row in rows
             )
 
-    def next_order(self, name: StationName) -> int:
-        """See ``StationBook.next_order``."""
-        with self._database.writing() as session:
-            row = _known(session, name)
-            row.last_order += 1
-            return row.last_order
-
-    def unclaimed(self, serials: Sequence[Serial]) -> frozenset[Serial]:
-        """Those of these chips that no station has."""
-        with self._database.reading() as session:
-            taken = set(
-                session.scalars(
-                    sa.select(StationClaimRow.serial).where(StationClaimRow.released_at.is_(None))
-                )
-            )
-        return frozenset(serial for serial in serials if serial not in taken)
-
-    def enrol(self, name: StationName, peer: Peer, *, account: AccountName) -> None:
-        """Know a station by these certificates from now on; one that is known gets new ones.
-
-        Raises:
-            ConflictError: a station of this process is called so (``station.name-taken``).
-        """
-        now = self._clock()
-        with self._database.writing() as session:
-            row = session.get(StationRow, name, with_for_update=True)
-            if row is None:
-                row = StationRow(
-                    name=name, created_at=now, sequence=0, chain=CHAIN_START, last_order=0
-                )
-                session.add(row)
-            elif row.signing_certificate is None:
-                raise ConflictError(
-                    f"a station of this home is called {name}", code="station.name-taken"
-                )
-            row.signing_certificate = peer.signer_certificate
-            row.sealing_certificate = peer.certificate
-            row.dismissed_at = None
-            self._audit(session, "station.enrolled", name, account, {})
-
     def dismiss(self, name: StationName, *, account: AccountName) -> tuple[Serial, ...]:
         """Work with a station no more; the chips that it has are held for people to look at.
 
@@ -114,6 +73,8 @@ class SqlStationBook:
         now = self._clock()
         with self._database.writing() as session:
             _known(session, name).dismissed_at = now
+            # Whoever proposed new keys for it did so before it was lost.
+            session.execute(sa.delete(StationProposalRow).where(StationProposalRow.name == name))
             claims = session.scalars(
                 sa.select(StationClaimRow).where(
                     StationClaimRow.station == name, StationClaimRow.released_at.is_(None)
@@ -128,10 +89,13 @@ class SqlStationBook:
         """Take a chip from the station that has it; it is held, because the station may have worked on it.
 
         Raises:
-            IssuerRefusedError: no station has it (``station.not-claimed``).
+            IssuerRefusedError: there is no such chip (``chip.not-in-stock``), or no station has it
+                (``station.not-claimed``).
         """
         now = self._clock()
         with self._database.writing() as session:
+            # Chips are always locked before claims: whoever gives one to a station does so, too.
+            locked_chip(session, serial)
             claim = session.get(StationClaimRow, serial, with_for_update=True)
             if claim is None or claim.released_at is not None:
                 raise IssuerRefusedError(

@@ -8,6 +8,7 @@ handed to it. One person proposes an instance, another one confirms it: whose bu
 """
 
 import enum
+import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -62,6 +63,11 @@ class ExchangeCertificates:
 
     signer: bytes = field(repr=False)
     receiver: bytes = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over both, in hexadecimal, which two people compare."""
+        return hashlib.sha256(self.signer + self.receiver).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -194,6 +194,14 @@ class CardLedger(CardRegister, Protocol):
     def prepared(self, reference: CardReference) -> CardJob | None:
         """What was kept for signing, where the signer may have been asked already."""
 
+    def job(self, reference: CardReference) -> CardJob:
+        """Everything that is written to a card; EF.SOD is among the files once it is signed.
+
+        Raises:
+            IssuerRefusedError: there is no such card (``card.unknown``), it was not prepared
+                (``card.not-signed``), or its secrets are destroyed (``card.secrets-destroyed``).
+        """
+
     def bound(self, *, batch_id: BatchId | None = None) -> tuple[Card, ...]:
         """The cards that wait for their signature, in the order in which they were bound; of one batch, if wished."""
 

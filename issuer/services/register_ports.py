@@ -24,6 +24,7 @@ from issuer.services.number_ports import NumberRepository
 from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.request_ports import DecisionRepository, RequestRepository
+from issuer.services.station_book_ports import StationRepository
 from issuer.services.stock_ports import StockActRepository, StockRepository
 from issuer.services.subject_ports import SubjectRepository
 
@@ -209,6 +210,10 @@ class RegisterTransaction(Protocol):
     @property
     def stock_acts(self) -> StockActRepository:
         """Closes of days, destructions, and the stop list."""
+
+    @property
+    def stations(self) -> StationRepository:
+        """The stations elsewhere, and what they are given."""
 
     @property
     def subjects(self) -> SubjectRepository:

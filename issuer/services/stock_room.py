@@ -20,6 +20,7 @@ from issuer.domain.stock_account import (
 )
 from issuer.domain.stock_acts import Movement, MovementKind, parse_remark
 from issuer.errors import IssuerRefusedError
+from issuer.services.move_stock import move_chips, not_blank, require_in_no_station
 from issuer.services.receive_stock import Receipt, read_delivery
 from issuer.services.register_ports import RegisterTransaction
 from issuer.services.stock_desk import StockDesk, digest_of, distinct, in_hand_at, site_record
@@ -154,9 +155,11 @@ class StockRoom:
         with self.desk.register.writing() as transaction:
             place = transaction.stock.locked_sites([site])[site]
             self.desk.demand(transaction, actor, Right.WRITE_STOCK, place)
-            for standing in in_hand_at(transaction, chosen, site).values():
+            standings = in_hand_at(transaction, chosen, site)
+            require_in_no_station(transaction, chosen)
+            for standing in standings.values():
                 if standing.stock_class is not StockClass.LEFT or standing.card is not None:
-                    raise _not_blank(standing.serial, "only a blank without a card is a sample")
+                    raise not_blank(standing.serial, "only a blank without a card is a sample")
             transaction.stock.sample(chosen, remark=text, account=actor.account, at=now)
             transaction.audit.append(
                 site_record(
@@ -261,34 +264,15 @@ class StockRoom:
         actor: Actor,
     ) -> int:
         chosen = distinct(serials)
-        now = self.desk.clock()
         with self.desk.register.writing() as transaction:
-            sites = transaction.stock.locked_sites({source, target})
-            for site in sites.values():
-                self.desk.demand(transaction, actor, Right.WRITE_STOCK, site)
-            _require_way(kind, sites[source], sites[target])
-            standings = in_hand_at(transaction, chosen, source)
-            if kind is MovementKind.ISSUED:
-                for standing in standings.values():
-                    if standing.stock_class is not StockClass.LEFT:
-                        raise _not_blank(standing.serial, "only blanks are given out")
-                for site in sites.values():
-                    _require_days_closed(transaction, site, now)
-            transaction.stock.move(
-                chosen, kind, source=source, target=target, account=actor.account, at=now
-            )
-            transaction.audit.append(
-                site_record(
-                    kind.value,
-                    sites[source],
-                    actor=actor,
-                    at=now,
-                    details={
-                        "to": target,
-                        "chips": len(chosen),
-                        "serials": digest_of(chosen).hex(),
-                    },
-                )
+            move_chips(
+                self.desk,
+                transaction,
+                chosen,
+                kind,
+                source=source,
+                target=target,
+                actor=actor,
             )
         return len(chosen)
 
@@ -323,33 +307,4 @@ def chip_record(
         subject_id=serial.hex().upper(),
         organisation=None if site is None else site.organisation,
         details={"site": None if site is None else site.code},
-    )
-
-
-def _require_way(kind: MovementKind, source: Site, target: Site) -> None:
-    is_out_of_store = source.kind is SiteKind.STORE
-    is_back = source.kind is SiteKind.STATION and target.kind is SiteKind.STORE
-    if source.code == target.code or not (
-        is_out_of_store if kind is MovementKind.ISSUED else is_back
-    ):
-        raise IssuerRefusedError(
-            f"chips are not {kind.value} from {source.kind} {source.code} to {target.kind} {target.code}",
-            code="stock.way",
-            hint="issue out of a store, take back from a station to a store",
-        )
-
-
-def _require_days_closed(transaction: RegisterTransaction, site: Site, now: datetime) -> None:
-    oldest = transaction.stock.oldest_unclosed(site.code)
-    if oldest is not None and day_of(oldest) < day_of(now):
-        raise IssuerRefusedError(
-            f"site {site.code} has not closed {day_of(oldest).isoformat()}, so it issues and gets nothing",
-            code="stock.day-not-closed",
-            hint="stock day count, then stock day close by another person",
-        )
-
-
-def _not_blank(serial: Serial, why: str) -> IssuerRefusedError:
-    return IssuerRefusedError(
-        f"chip {serial.hex().upper()} is not blank: {why}", code="stock.not-blank"
     )

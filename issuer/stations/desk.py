@@ -1,12 +1,10 @@
 """The centre's desk for stations elsewhere: their reports are opened, judged and followed, and answered with orders."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from issuer.domain.batch import BatchId
-from issuer.domain.chip import Serial
 from issuer.domain.production_events import JournalHead, StationName
 from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.services.production_ports import Clock
@@ -52,9 +50,6 @@ class StationBook(Protocol):
         Raises:
             IssuerRefusedError: there is none elsewhere (``station.unknown``).
         """
-
-    def next_order(self, name: StationName) -> int:
-        """The number of the next order that is carried to it; it is given once."""
 
 
 LinkOf = Callable[[StationName, JobSeal], ProductionLink]
@@ -112,33 +107,6 @@ class StationDesk:
         """
         station, report = self._open(sealed)
         return station, self._follow(station, report)
-
-    def order(
-        self, name: StationName, serials: Sequence[Serial], *, batch: BatchId | None
-    ) -> tuple[bytes, tuple[ClaimedChip, ...]]:
-        """Give chips to a station that is not on the network: the sealed order, and what is in it.
-
-        A chip with which there is nothing to do is left out.
-
-        Raises:
-            IssuerRefusedError: the station is unknown or dismissed, or another one has a chip
-                (``station.claimed-elsewhere``).
-        """
-        station = self.book.get(name)
-        link = self.link_of(name, self.keys.job_seal(station.peer))
-        claimed = tuple(
-            each
-            for serial in serials
-            if (each := link.claim(serial, batch=batch)) is not None and each.is_claimed
-        )
-        order = StationOrder(
-            station=name,
-            at=self.clock(),
-            number=self.book.next_order(name),
-            receipt=HandInReceipt(through=station.head.sequence),
-            chips=claimed,
-        )
-        return self._seal(station, order), claimed
 
     def _open(self, sealed: bytes) -> tuple[EnrolledStation, StationReport]:
         opened = self.keys.open(sealed, purpose=MessagePurpose.RESULT_BUNDLE)

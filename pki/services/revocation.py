@@ -19,7 +19,8 @@ from pki.services.authority import (
 from pki.services.document_signer import SigningLimits
 from pki.services.issuance import DraftKind
 from pki.services.state import STOP_LIST_SERIES, EntryKind, SignerRecord
-from pki.signed.stop_list import MAX_STOP_LIST_LIFETIME, prepare_stop_list
+from pki.signed.list_period import MAX_LIST_LIFETIME
+from pki.signed.stop_list import prepare_stop_list
 
 __all__ = ["CRL_DUE_AFTER", "RevocationService", "SignedReference", "references_signed_by"]
 
@@ -91,7 +92,7 @@ class RevocationService:
             self._recorder.record(EntryKind.CRL_STAGED, signer=signer_id, due=due.isoformat())
         return record
 
-    def issue_stop_list(self, *, lifetime: timedelta = MAX_STOP_LIST_LIFETIME) -> bytes:
+    def issue_stop_list(self, *, lifetime: timedelta = MAX_LIST_LIFETIME) -> bytes:
         """Sign and publish a stop list with the next number; give back its DER.
 
         Raises:

@@ -16,12 +16,12 @@ from pki.certificates.certificate import MAX_CERTIFICATE_BYTES, load_certificate
 from pki.errors import PkiDataError, PkiError, PkiRefusedError
 from pki.signed.card_states import CardState, CardStates, changes_between
 from pki.signed.decoding import SecurityObjectError, decode
+from pki.signed.list_period import ListPeriod
 from pki.signed.position_coding import BitReader, BitWriter
 from pki.signed.status_coding import join_identifiers, split_identifiers
 from pki.signed.status_list import (
     MAX_STATUS_LIST_BYTES,
     StatusList,
-    check_period,
     prepare_status_list,
 )
 
@@ -106,9 +106,7 @@ class StatusListDelta:
         try:
             content = decode(_DeltaContent, data, "a delta")
             new_lists = split_identifiers(content.new_lists)
-            this_update = content.this_update.as_datetime()
-            next_update = content.next_update.as_datetime()
-            check_period(content.number, this_update, next_update)
+            period = ListPeriod.of_content(content.number, content.this_update, content.next_update)
         except PkiError as error:
             raise _malformed(str(error)) from error
         if content.version != _VERSION or not 1 <= content.base_number < content.number:
@@ -118,15 +116,13 @@ class StatusListDelta:
         if (
             len(content.signature) > _MAX_SIGNATURE_BYTES
             or len(content.certificate) > MAX_CERTIFICATE_BYTES
-            or this_update.microsecond
-            or next_update.microsecond
         ):
-            raise _malformed("its signature or certificate is too long, or a time has a fraction")
+            raise _malformed("its signature or certificate is too long")
         return cls(
             base_number=content.base_number,
-            number=content.number,
-            this_update=this_update,
-            next_update=next_update,
+            number=period.number,
+            this_update=period.this_update,
+            next_update=period.next_update,
             new_lists=new_lists,
             changes=content.changes,
             certificate=content.certificate,

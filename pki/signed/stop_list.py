@@ -6,7 +6,7 @@ authority has certified for nothing else. It stops signers of that authority, an
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -17,13 +17,13 @@ from pki.certificates.list_signer import ListSignerCertificate
 from pki.certificates.profile import ProfileKind
 from pki.errors import PkiDataError, PkiRefusedError
 from pki.keys.algorithms import PublicKey
-from pki.signed.decoding import SecurityObjectError, decode, element, whole
+from pki.signed.decoding import SecurityObjectError, decode, element, expect, whole
+from pki.signed.list_period import ListPeriod
 from pki.signed.signed_list import MAX_LIST_BYTES, PreparedSignedList, SignedList
 
 __all__ = [
     "ID_STOP_LIST",
     "MAX_STOP_LIST_BYTES",
-    "MAX_STOP_LIST_LIFETIME",
     "StopList",
     "prepare_stop_list",
 ]
@@ -32,12 +32,8 @@ ID_STOP_LIST: Final = ObjectIdentifier("1.3.6.1.4.1.32473.51.2.1")
 
 MAX_STOP_LIST_BYTES: Final = MAX_LIST_BYTES
 
-MAX_STOP_LIST_LIFETIME: Final = timedelta(days=90)
-"""As long as a CRL: whoever has the one has the other."""
-
 _VERSION: Final = 1
 _MAX_ENTRIES: Final = 4096
-_MAX_NUMBER_BITS: Final = 63
 
 
 @asn1.sequence
@@ -100,12 +96,15 @@ class StopList:
                 signed.signer_certificate, kind=ProfileKind.STOP_LIST_SIGNER
             )
             content = decode(_StopListContent, signed.content, "content of the stop list")
+            expect("version of the stop list", content.version, _VERSION)
+            period = ListPeriod.of_content(content.number, content.this_update, content.next_update)
+            period.check_made_by(signer, signed.signing_time)
             _check_entries(content, signer.certificate.issuer)
-            found = cls(
+            return cls(
                 der=der,
-                number=_number(content),
-                this_update=_moment(content.this_update),
-                next_update=_moment(content.next_update),
+                number=period.number,
+                this_update=period.this_update,
+                next_update=period.next_update,
                 issuer=signer.certificate.issuer,
                 stopped=MappingProxyType(
                     {item.serial_number: _moment(item.stopped_at) for item in content.stopped}
@@ -113,12 +112,10 @@ class StopList:
                 compromised_since=MappingProxyType(_compromised_since(content)),
                 signer=signer,
             )
-            _check_times(found, signed.signing_time)
         except PkiDataError as error:
             raise PkiDataError(
                 f"a stop list cannot be read: {error}", code="stop-list.malformed"
             ) from error
-        return found
 
     def is_current(self, now: datetime) -> bool:
         """Whether it may be relied on now."""
@@ -144,25 +141,20 @@ def prepare_stop_list(
         PkiRefusedError: ``stop-list.request-invalid``, ``signing.key-mismatch``.
     """
     signer = ListSignerCertificate.from_bytes(signer_certificate, kind=ProfileKind.STOP_LIST_SIGNER)
-    start = this_update.astimezone(UTC).replace(microsecond=0)
-    end = next_update.astimezone(UTC).replace(microsecond=0)
-    if not timedelta(0) < end - start <= MAX_STOP_LIST_LIFETIME:
-        raise _refused(
-            f"the stop list would be current for {end - start}, expected at most {MAX_STOP_LIST_LIFETIME}"
-        )
-    if not 1 <= number < 1 << _MAX_NUMBER_BITS or len(stopped) > _MAX_ENTRIES:
-        raise _refused(
-            f"number is {number} with {len(stopped)} entries, expected a positive number "
-            f"and at most {_MAX_ENTRIES} entries"
-        )
+    period = ListPeriod.of_request(
+        number, this_update, next_update, code="stop-list.request-invalid"
+    )
+    start, end = period.encoded()
+    if len(stopped) > _MAX_ENTRIES:
+        raise _refused(f"got {len(stopped)} entries, expected at most {_MAX_ENTRIES}")
     since = {} if compromised_since is None else compromised_since
     if any(serial not in stopped or moment > stopped[serial] for serial, moment in since.items()):
         raise _refused("a time of compromise is later than the stop, or of a signer not stopped")
     content = _StopListContent(
         version=_VERSION,
         number=number,
-        this_update=asn1.GeneralizedTime(start),
-        next_update=asn1.GeneralizedTime(end),
+        this_update=start,
+        next_update=end,
         stopped=[
             _StoppedCertificate(
                 issuer=element(signer.certificate.issuer),
@@ -180,37 +172,8 @@ def prepare_stop_list(
         content=asn1.encode_der(content),
         certificate=signer_certificate,
         public_key=public_key,
-        signing_time=start,
+        signing_time=period.this_update,
     )
-
-
-def _check_times(found: StopList, signing_time: datetime) -> None:
-    """It was signed when it says it was made, for at most as long as allowed, with a key that might."""
-    if signing_time != found.this_update:
-        raise SecurityObjectError(
-            f"signing time is {signing_time}, expected {found.this_update}, when the list was made"
-        )
-    if not timedelta(0) < found.next_update - found.this_update <= MAX_STOP_LIST_LIFETIME:
-        raise SecurityObjectError(
-            f"it is current for {found.next_update - found.this_update}, "
-            f"expected at most {MAX_STOP_LIST_LIFETIME}"
-        )
-    signer = found.signer
-    start = max(signer.not_before, signer.key_use_not_before)
-    end = min(signer.not_after, signer.key_use_not_after)
-    if not start <= found.this_update <= end:
-        raise SecurityObjectError(
-            f"it was made at {found.this_update}, its signer's key signs from {start} to {end}"
-        )
-
-
-def _number(content: _StopListContent) -> int:
-    if content.version != _VERSION or not 1 <= content.number < 1 << _MAX_NUMBER_BITS:
-        raise SecurityObjectError(
-            f"the stop list has version {content.version:x}, expected {_VERSION}, "
-            "or a number that is not positive or too long"
-        )
-    return content.number
 
 
 def _check_entries(content: _StopListContent, issuer: bytes) -> None:

@@ -30,7 +30,7 @@ from pki.errors import PkiDataError, PkiRefusedError
 from pki.keys.algorithms import PublicKey, SignatureAlgorithm
 from pki.keys.signer import Signer
 from pki.signed.card_states import MAX_LIST_POSITIONS, CardState
-from pki.signed.status_list import MAX_STATUS_LIST_LIFETIME
+from pki.signed.list_period import MAX_LIST_LIFETIME
 
 __all__ = [
     "MAX_TOKEN_BYTES",
@@ -204,10 +204,10 @@ class TokenStatusList:
         if len(self.uri) > _MAX_URI or not _URI.fullmatch(self.uri):
             raise _malformed("its subject is no plain https address")
         lifetime = self.expires_at - self.issued_at
-        if not timedelta(0) < self.ttl <= lifetime <= MAX_STATUS_LIST_LIFETIME:
+        if not timedelta(0) < self.ttl <= lifetime <= MAX_LIST_LIFETIME:
             raise _malformed(
                 f"it lives for {lifetime} and is fetched anew after {self.ttl}, "
-                f"expected at most {MAX_STATUS_LIST_LIFETIME} and no longer than it lives"
+                f"expected at most {MAX_LIST_LIFETIME} and no longer than it lives"
             )
         start = max(self.signer.not_before, self.signer.key_use_not_before)
         end = min(self.signer.not_after, self.signer.key_use_not_after)

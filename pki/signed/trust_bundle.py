@@ -8,7 +8,7 @@ import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -17,18 +17,17 @@ from cryptography.x509 import ObjectIdentifier
 
 from pki.certificates.list_signer import ListSignerCertificate
 from pki.certificates.profile import ProfileKind
-from pki.errors import PkiDataError, PkiRefusedError
+from pki.errors import PkiDataError
 from pki.keys.algorithms import HashAlgorithm, PublicKey
-from pki.signed.decoding import SecurityObjectError, decode
+from pki.signed.decoding import SecurityObjectError, decode, expect
+from pki.signed.list_period import ListPeriod
 from pki.signed.signed_list import PreparedSignedList, SignedList
 
 __all__ = [
     "ID_TRUST_BUNDLE",
-    "MAX_BUNDLE_LIFETIME",
     "MAX_TRUST_BUNDLE_BYTES",
     "TrustBundle",
     "check_bundle_files",
-    "check_bundle_period",
     "prepare_trust_bundle",
     "read_bundle_draft",
     "write_bundle_draft",
@@ -37,11 +36,9 @@ __all__ = [
 ID_TRUST_BUNDLE: Final = ObjectIdentifier("1.3.6.1.4.1.32473.51.2.3")
 
 MAX_TRUST_BUNDLE_BYTES: Final = 16 * 1024 * 1024
-MAX_BUNDLE_LIFETIME: Final = timedelta(days=90)
 
 _VERSION: Final = 1
 _MAX_FILES: Final = 1024
-_MAX_NUMBER: Final = (1 << 63) - 1
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
 _PATH: Final = re.compile(
     rf"policy\.toml|csca/{_NAME}\.cer|crl/{_NAME}\.crl|stop/{_NAME}\.stop|status/{_NAME}\.status"
@@ -109,23 +106,22 @@ class TrustBundle:
                 signed.signer_certificate, kind=ProfileKind.TRUST_BUNDLE_SIGNER
             )
             content = decode(_BundleContent, signed.content, "content of the trust bundle")
-            if content.version != _VERSION or not 1 <= content.number <= _MAX_NUMBER:
-                raise SecurityObjectError("its version or its number is not one that bundles have")
-            found = cls(
+            expect("version of the trust bundle", content.version, _VERSION)
+            period = ListPeriod.of_content(content.number, content.this_update, content.next_update)
+            period.check_made_by(signer, signed.signing_time)
+            return cls(
                 der=der,
-                number=content.number,
-                this_update=content.this_update.as_datetime(),
-                next_update=content.next_update.as_datetime(),
+                number=period.number,
+                this_update=period.this_update,
+                next_update=period.next_update,
                 files=_files(content.files),
                 signer=signer,
                 signature=signed.signature,
             )
-            _check_times(found, signed.signing_time)
         except PkiDataError as error:
             raise PkiDataError(
                 f"a trust bundle cannot be read: {error}", code="trust-bundle.malformed"
             ) from error
-        return found
 
     @property
     def fingerprint(self) -> str:
@@ -149,12 +145,15 @@ def prepare_trust_bundle(
         PkiRefusedError: ``trust-bundle.request-invalid``, ``signing.key-mismatch``.
     """
     ListSignerCertificate.from_bytes(signer_certificate, kind=ProfileKind.TRUST_BUNDLE_SIGNER)
-    start, end = check_bundle_period(number, this_update, next_update)
+    period = ListPeriod.of_request(
+        number, this_update, next_update, code="trust-bundle.request-invalid"
+    )
+    start, end = period.encoded()
     content = _BundleContent(
         version=_VERSION,
         number=number,
-        this_update=asn1.GeneralizedTime(start),
-        next_update=asn1.GeneralizedTime(end),
+        this_update=start,
+        next_update=end,
         files=_encoded(files),
     )
     return PreparedSignedList.compose(
@@ -162,7 +161,7 @@ def prepare_trust_bundle(
         content=asn1.encode_der(content),
         certificate=signer_certificate,
         public_key=public_key,
-        signing_time=start,
+        signing_time=period.this_update,
     )
 
 
@@ -214,25 +213,6 @@ def check_bundle_files(paths: list[str]) -> None:
         raise _bad_path("two of its paths differ in capital letters alone")
 
 
-def check_bundle_period(
-    number: int, this_update: datetime, next_update: datetime
-) -> tuple[datetime, datetime]:
-    """Both times in whole seconds of UTC, if number and times may stand in a bundle.
-
-    Raises:
-        PkiRefusedError: ``trust-bundle.request-invalid``.
-    """
-    start = this_update.astimezone(UTC).replace(microsecond=0)
-    end = next_update.astimezone(UTC).replace(microsecond=0)
-    if not timedelta(0) < end - start <= MAX_BUNDLE_LIFETIME or not 1 <= number <= _MAX_NUMBER:
-        raise PkiRefusedError(
-            f"trust bundle {number} would be current for {end - start}, expected a positive number and "
-            f"at most {MAX_BUNDLE_LIFETIME}",
-            code="trust-bundle.request-invalid",
-        )
-    return start, end
-
-
 def _encoded(files: Mapping[str, bytes]) -> list[_BundleFile]:
     check_bundle_files(sorted(files))
     return [_BundleFile(path=path, content=files[path]) for path in sorted(files)]
@@ -241,26 +221,6 @@ def _encoded(files: Mapping[str, bytes]) -> list[_BundleFile]:
 def _files(items: list[_BundleFile]) -> Mapping[str, bytes]:
     check_bundle_files([item.path for item in items])
     return MappingProxyType({item.path: item.content for item in items})
-
-
-def _check_times(found: TrustBundle, signing_time: datetime) -> None:
-    if found.this_update.microsecond or found.next_update.microsecond:
-        raise SecurityObjectError("a time in the trust bundle has a fraction of a second")
-    if signing_time != found.this_update:
-        raise SecurityObjectError(
-            f"signing time is {signing_time}, expected {found.this_update}, when the bundle was made"
-        )
-    if not timedelta(0) < found.next_update - found.this_update <= MAX_BUNDLE_LIFETIME:
-        raise SecurityObjectError(
-            f"it is current for {found.next_update - found.this_update}, expected at most {MAX_BUNDLE_LIFETIME}"
-        )
-    signer = found.signer
-    start = max(signer.not_before, signer.key_use_not_before)
-    end = min(signer.not_after, signer.key_use_not_after)
-    if not start <= found.this_update <= end:
-        raise SecurityObjectError(
-            f"it was made at {found.this_update}, its signer's key signs from {start} to {end}"
-        )
 
 
 def _bad_path(reason: str) -> PkiDataError:

@@ -14,13 +14,13 @@ from cryptography.hazmat import asn1
 from pki.certificates.certificate import MAX_CERTIFICATE_BYTES, load_certificate
 from pki.errors import PkiDataError, PkiError, PkiRefusedError
 from pki.signed.decoding import SecurityObjectError, decode
+from pki.signed.list_period import ListPeriod
 from pki.signed.status_list import StatusList
 from pki.signed.status_list_delta import StatusListDelta
 from pki.signed.trust_bundle import (
     MAX_TRUST_BUNDLE_BYTES,
     TrustBundle,
     check_bundle_files,
-    check_bundle_period,
     prepare_trust_bundle,
 )
 
@@ -110,9 +110,7 @@ class TrustBundleDelta:
                 )
             content = decode(_DeltaContent, data, "a delta")
             check_bundle_files([item.path for item in content.files])
-            this_update = content.this_update.as_datetime()
-            next_update = content.next_update.as_datetime()
-            check_bundle_period(content.number, this_update, next_update)
+            period = ListPeriod.of_content(content.number, content.this_update, content.next_update)
             files = {item.path: (_How(item.how), item.data) for item in content.files}
         except (PkiError, ValueError) as error:
             raise _malformed(str(error)) from error
@@ -121,15 +119,13 @@ class TrustBundleDelta:
             or not 1 <= content.base_number < content.number
             or len(content.signature) > _MAX_SIGNATURE_BYTES
             or len(content.certificate) > MAX_CERTIFICATE_BYTES
-            or this_update.microsecond
-            or next_update.microsecond
         ):
-            raise _malformed("its version, numbers, times, signature or certificate are none")
+            raise _malformed("its version, numbers, signature or certificate are none")
         return cls(
             base_number=content.base_number,
-            number=content.number,
-            this_update=this_update,
-            next_update=next_update,
+            number=period.number,
+            this_update=period.this_update,
+            next_update=period.next_update,
             files=files,
             certificate=content.certificate,
             signature=content.signature,

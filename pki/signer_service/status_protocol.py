@@ -14,13 +14,13 @@ from pki.signed.card_states import (
     MAX_LISTS,
     CardStates,
 )
+from pki.signed.list_period import MAX_LIST_LIFETIME
 from pki.signed.status_coding import (
     decode_states,
     encode_states,
     join_identifiers,
     split_identifiers,
 )
-from pki.signed.status_list import MAX_STATUS_LIST_LIFETIME
 from pki.signer_service.frames import ProtocolError, dump, load_answer, read_number, read_octets
 
 __all__ = [
@@ -66,7 +66,7 @@ def read_issue_status(found: Mapping[str, Any]) -> IssueStatusRequest:
         ProtocolError: ``protocol.malformed``.
     """
     positions = read_number(found["positions"], "positions", 1, MAX_LIST_POSITIONS)
-    days = read_number(found["days"], "days", 1, MAX_STATUS_LIST_LIFETIME.days)
+    days = read_number(found["days"], "days", 1, MAX_LIST_LIFETIME.days)
     lists = read_octets(found["lists"], "lists", None)
     if not lists or len(lists) % LIST_ID_BYTES:
         raise ProtocolError(f"lists have {len(lists)} bytes, expected {LIST_ID_BYTES} for each")

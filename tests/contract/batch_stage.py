@@ -15,7 +15,6 @@ from issuer.db.card_ledger import SqlCardLedger
 from issuer.db.production_rows import Producer, locked_card, move_card
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
-from issuer.db.station_ledger import SqlStationLedger
 from issuer.domain.batch import Batch, BatchEvent, BatchId
 from issuer.domain.card import CardEvent
 from issuer.domain.card_number import CardNumber
@@ -44,6 +43,7 @@ from tests.contract.requests_stage import (
     actor,
     member,
 )
+from tests.contract.sql_station_ledger import SqlStationLedger
 from tests.contract.stock_stage import OfficeStock
 
 CARD_SEALER = Sealer(encryption_key=bytes(32), digest_key=bytes(range(32)))

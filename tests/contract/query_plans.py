@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 
-def explained(connection: sa.Connection, query: sa.Select[Any]) -> str:
+def explained(connection: sa.Connection, query: sa.Select[*tuple[Any, ...]]) -> str:
     """The plan for a table that is large: a small one is read faster by any other way."""
     if connection.dialect.name == "sqlite":
         prefix = "EXPLAIN QUERY PLAN "

@@ -9,7 +9,7 @@ from issuer.db.register import SqlRegister
 from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.chip import Serial
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
-from issuer.domain.stock_account import FIRST_STORE
+from issuer.domain.stock_account import FIRST_STORE, Site, SiteCode, SiteKind
 from issuer.services.production_ports import Clock
 from issuer.services.stock_services import StockServices
 
@@ -52,15 +52,32 @@ class OfficeStock(SqlStockLedger):
         self._register = SqlRegister(database)
         self._clock = clock
 
-    def receive(self, serials: Sequence[Serial], *, delivery: str) -> int:
+    def receive(
+        self, serials: Sequence[Serial], *, delivery: str, site: SiteCode = FIRST_STORE
+    ) -> int:
+        self.open_site(site)
         with self._register.writing() as transaction:
             return transaction.stock.receive(
                 serials,
-                site=FIRST_STORE,
+                site=site,
                 delivery=delivery,
                 account=EVERYBODY.account,
                 at=self._clock(),
             )
+
+    def open_site(self, site: SiteCode) -> None:
+        """A station's site, where there is none of this code yet."""
+        with self._register.writing() as transaction:
+            if site not in {each.code for each in transaction.stock.sites()}:
+                transaction.stock.add_site(
+                    Site(
+                        code=site,
+                        kind=SiteKind.STATION,
+                        name=site,
+                        organisation=None,
+                        opened_at=self._clock(),
+                    )
+                )
 
     def condemn(
         self, serial: Serial, *, code: str, detail: str = "", is_safe: bool = False

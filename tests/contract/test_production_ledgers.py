@@ -21,7 +21,6 @@ from issuer.db.production_tables import CardRow
 from issuer.db.register import SqlRegister
 from issuer.db.schema import upgrade
 from issuer.db.sealing import Sealer
-from issuer.db.station_ledger import SqlStationLedger
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.card_secrets import CardSecrets
@@ -47,6 +46,7 @@ from issuer.services.status_ports import StatusMarkStore
 from issuer.storage.status_mark_files import FileStatusMarkStore
 from tests.contract.bound_cards import bind_cards
 from tests.contract.decided_requests import decide_for, request_of
+from tests.contract.sql_station_ledger import SqlStationLedger
 from tests.contract.stock_stage import OfficeStock
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)

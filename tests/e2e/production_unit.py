@@ -88,6 +88,7 @@ class Unit:
         """Accounts of everybody who works on cards; those of the register are the walk's."""
         for name, role in (
             ("an", Role.PRODUCTION_OPERATOR), ("kiem", Role.QUALITY_CONTROLLER), ("kho", Role.STOREKEEPER),
+            ("tam", Role.ADMINISTRATOR),
         ):  # fmt: skip
             add_account(self.home, name, role)
 
@@ -275,6 +276,11 @@ class Unit:
         issuer(self.home, "keys", "install-exchange", folder)
         issuer(self.far, "keys", "install-exchange", "--station", folder)
         issuer(
-            self.home, "stations", "enrol", FAR,
+            self.home, "stations", "propose", FAR,
             "--signer", folder / "station-signer.cer", "--certificate", folder / "station.cer",
         )  # fmt: skip
+        (waiting,) = say(self.home, "stations", "list")
+        act_as(self.home, "tam")
+        fingerprint = waiting["proposed"]["fingerprint"]
+        issuer(self.home, "stations", "confirm", FAR, "--fingerprint", fingerprint)
+        act_as(self.home, "everybody")

@@ -1,4 +1,8 @@
-"""The demo itself, in a folder of its own: what a newcomer sees is what the tests have seen."""
+"""The demo itself: what a newcomer sees is what the tests have seen.
+
+It plays for some minutes. The slow set plays it in a folder of its own; with ``--played FILE`` the one that ``make
+demo`` has just made in the project's root is looked at, FILE being what it printed.
+"""
 
 import json
 import os
@@ -18,7 +22,8 @@ from card_layout.transport.readers import list_readers
 # The whole demo is its fixture: a hundred and fifty programs start one after another.
 pytestmark = pytest.mark.timeout(1200)
 
-SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "card-image.schema.json"
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = ROOT / "docs" / "card-image.schema.json"
 EXPECTED_CODES = {
     "data-group.altered",
     "data-group.not-covered",
@@ -75,18 +80,33 @@ def play(folder: Path, *arguments: str) -> str:
     return result.stdout
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("in-process", marks=pytest.mark.slow),
-        pytest.param("pcsc", marks=pytest.mark.pcsc),
-    ],
-)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Which demos are looked at: the one just made, or two that are played for it."""
+    if "played" not in metafunc.fixturenames:
+        return
+    slow = pytest.mark.slow
+    played = (
+        [pytest.param("made", id="made")]
+        if metafunc.config.getoption("--played")
+        else [
+            pytest.param("in-process", marks=slow),
+            pytest.param("pcsc", marks=[slow, pytest.mark.pcsc]),
+        ]
+    )
+    metafunc.parametrize("played", played, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def played(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Played]:
+    has_readers = sum("Virtual PCD" in name for name in list_readers()) >= 2
     reader: str = request.param
-    if reader == "pcsc" and sum("Virtual PCD" in name for name in list_readers()) < 2:
+    if reader == "made":
+        output = Path(request.config.getoption("--played")).read_text("utf-8")
+        yield Played(folder=ROOT, reader="pcsc" if has_readers else "in-process", output=output)
+        return
+    if reader == "pcsc" and not has_readers:
         pytest.skip("pcscd does not run here with two readers of vsmartcard-vpcd")
     folder = tmp_path_factory.mktemp(reader)
     output = play(folder, *(["--in-process"] if reader == "in-process" else []))

@@ -21,8 +21,8 @@ ISSUER = ("membercard-issuer", "--home", "office")
 PKI = ("membercard-pki", "--home", "pki")
 RULE = "allow_signed_before_compromise = true\n"
 
-# Some fifty programs start one after another: a busy machine takes its time for each.
-pytestmark = pytest.mark.timeout(1200)
+# Some fifty programs start one after another; the units of each step are in the normal run.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def make_cards(scene: Scene) -> tuple[tuple[str, str], ...]:
         "--transport-key", "transport.key", "--profile", "membercard-1-icao",
     )  # fmt: skip
     run(*ISSUER, "keys", "import-transport", "transport.key")
-    run(*ISSUER, "stock", "receive", "blanks/delivery.csv")
+    run(*ISSUER, "stock", "site", "add", "local", "--kind", "station", "--name", "1")
+    run(*ISSUER, "stock", "receive", "blanks/delivery.csv", "--site", "local")
     reader = ("--reader", "sim:blanks/*.json", "--count", "2")
     run(*ISSUER, "station", "initialise", *reader)
     batch = freeze_batch(scene.folder / "office", receiver="GD", limit=2).batch

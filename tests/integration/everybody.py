@@ -25,16 +25,19 @@ from issuer.identity.session_file import default_session_file, write_session
 EVERYBODY = AccountName("everybody")
 
 
-def log_in_everybody(home: Path) -> None:
-    """Make the account where there is none, and log it in; what needs the second factor works for some minutes."""
+def log_in_everybody(home: Path, *, name: AccountName = EVERYBODY) -> None:
+    """Make the account where there is none, and log it in; what needs the second factor works for some minutes.
+
+    Another ``name`` is another person, for what takes two.
+    """
     now = datetime.now(UTC)
     token = SessionToken(secrets.token_bytes(SESSION_TOKEN_BYTES))
     with open_register_home(home) as opened, opened.register.writing() as transaction:
-        account = transaction.people.find(EVERYBODY)
+        account = transaction.people.find(name)
         if account is None:
             account = Account(
                 account_id=AccountId(uuid.uuid4()),
-                name=EVERYBODY,
+                name=name,
                 assignments=tuple(Assignment(role=each) for each in Role),
                 created_at=now,
             )

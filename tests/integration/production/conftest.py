@@ -22,7 +22,6 @@ from issuer.db.card_ledger import SqlCardLedger
 from issuer.db.register import SqlRegister
 from issuer.db.schema import upgrade
 from issuer.db.sealing import Sealer
-from issuer.db.station_ledger import SqlStationLedger
 from issuer.domain.card import CardReference
 from issuer.domain.card_files import CardFacts, build_card_data
 from issuer.domain.card_job import CardJob
@@ -40,6 +39,7 @@ from issuer.domain.member import (
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.requests import RequestKind
+from issuer.domain.stock_account import FIRST_STORE, SiteCode
 from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.services.production_ports import StationLedger
 from issuer.services.status_ports import StatusMarkStore
@@ -51,12 +51,13 @@ from simulators.connection import SimulatedReader
 from simulators.faults import Fault
 from tests.contract.bound_cards import bind_cards
 from tests.contract.decided_requests import decide_for
+from tests.contract.sql_station_ledger import SqlStationLedger
 from tests.contract.stock_stage import OfficeStock
 from tests.integration.production.station_stage import Stations
 
 TRANSPORT_KEY = bytes(range(32))
 PERSONALISATION_KEY = bytes(range(32, 64))
-NOW = datetime(2026, 11, 21, 9, 0, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 22, 9, 0, 0, tzinfo=UTC)
 
 
 def portrait() -> bytes:
@@ -141,9 +142,12 @@ class Workshop:
             random=random.Random(number).randbytes,
         )
 
-    def receive(self, *numbers: int) -> None:
+    def receive(self, *numbers: int, site: str = FIRST_STORE) -> None:
+        """Take blanks in, at the site of the station that will work with them."""
         self.stock.receive(
-            [Serial(number.to_bytes(10, "big")) for number in numbers], delivery="test"
+            [Serial(number.to_bytes(10, "big")) for number in numbers],
+            delivery="test",
+            site=SiteCode(site),
         )
 
     def bind_and_sign(self) -> list[CardReference]:

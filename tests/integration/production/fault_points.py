@@ -79,7 +79,7 @@ class Issuance:
         self.printer = ExchangeOffice().party("printer", sealed_as="station").certificate
         (directory / "print").mkdir()
         workshop.add_members(1)
-        workshop.receive(1)
+        workshop.receive(1, site=STATION)
         self.card: VirtualCard = workshop.blank(1)
         self.history: list[str] = []
         """How every visit ended, for whoever has to find out why the card is not there."""

@@ -1,7 +1,7 @@
 """A station under test: its journal in a file, a way to the centre that somebody can cut, and a clock."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,25 +11,37 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from issuer.db.local_job_seal import LocalJobSeal
+from issuer.db.register import SqlRegister
 from issuer.db.station_desk import SqlProductionLink
 from issuer.db.stations import SqlStationBook
+from issuer.domain.chip import Serial
+from issuer.domain.instances import ExchangeCertificates
 from issuer.domain.production_events import StationName
-from issuer.domain.rights import AccountName
+from issuer.domain.rights import AccountName, Role
+from issuer.domain.stock_account import SiteCode
 from issuer.errors import IssuerUnavailableError
+from issuer.services.enrol_stations import StationEnrolment
+from issuer.services.station_ports import ClaimedChip
+from issuer.services.stock_desk import StockDesk
 from issuer.services.visit_chip import StationTask, VisitResult
 from issuer.stations.bundles import BundleProductionLink, StationBundles
 from issuer.stations.day import StationDay
 from issuer.stations.desk import StationDesk
-from issuer.stations.exchange_keys import ExchangeKeys, Peer
+from issuer.stations.exchange_keys import ExchangeKeys, Peer, judge_peer
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
+from issuer.stations.orders import StationOrders, WantedChips
 from issuer.stations.remote_link import RemoteProductionLink
 from simulators.faults import Fault
+from tests.contract.stock_stage import staff
 from tests.unit.pki.exchange_office import ExchangeOffice, Party
 
 NOW = datetime(2026, 11, 22, 9, 0, 0, tzinfo=UTC)
 ANNA = AccountName("anna")
 RUN = StationTask.RUN
+MANAGER = staff("thu", Role.ADMINISTRATOR)
+COLLEAGUE = staff("tam", Role.ADMINISTRATOR)
+KEEPER = staff("kho", Role.STOREKEEPER, Role.PRODUCTION_OPERATOR)
 
 
 class Clock:
@@ -68,6 +80,7 @@ class CuttableLink:
 
 @dataclass(kw_only=True)
 class StationUnderTest:
+    name: str
     workshop: Any
     journal: StationJournal
     ledger: JournalStationLedger
@@ -95,7 +108,7 @@ def rows(workshop: Any, table: Any) -> list[Any]:
 def prepared(workshop: Any, station: StationUnderTest, count: int = 1) -> list[Any]:
     """Chips that the station has initialised, with signed cards."""
     workshop.add_members(count)
-    workshop.receive(*range(1, count + 1))
+    workshop.receive(*range(1, count + 1), site=station.name)
     cards = [workshop.blank(number) for number in range(1, count + 1)]
     for card in cards:
         assert station.visit(card).result is VisitResult.DONE
@@ -144,7 +157,22 @@ class Stations:
             link_of=lambda name, seal: self._sql_link(name, seal, is_elsewhere=True),
             clock=self.clock,
         )
+        register = SqlRegister(workshop.database, workshop.sealer, workshop.sealer)
+        self.enrolment = StationEnrolment(register=register, judge=self._judge, clock=self.clock)
+        self.orders = StationOrders(
+            stock=StockDesk(register=register, clock=self.clock),
+            book=self.book,
+            keys=self.desk.keys,
+        )
         self._stack = stack
+
+    def _judge(self, name: StationName, certificates: ExchangeCertificates) -> None:
+        peer = Peer(
+            name=name,
+            signer_certificate=certificates.signer,
+            certificate=certificates.receiver,
+        )
+        judge_peer(peer, root=self.office.root, is_station=True, now=self.clock())
 
     def keys_of(self, party: Party) -> ExchangeKeys:
         return ExchangeKeys(
@@ -158,8 +186,24 @@ class Stations:
 
     def enrol(self, name: str) -> Party:
         party = self.office.party(name, sealed_as="station")
-        self.book.enrol(StationName(name), peer_of(party), account=ANNA)
+        self.know(name, party)
         return party
+
+    def know(self, name: str, party: Party) -> None:
+        """Two people make the party a station of this name; it has its place in the stock."""
+        self.workshop.stock.open_site(SiteCode(name))
+        certificates = ExchangeCertificates(
+            signer=party.signer_certificate, receiver=party.certificate
+        )
+        proposal = self.enrolment.propose(StationName(name), certificates, actor=MANAGER)
+        self.enrolment.confirm(
+            StationName(name), fingerprint=proposal.certificates.fingerprint, actor=COLLEAGUE
+        )
+
+    def order(self, name: str, serials: Sequence[Serial]) -> tuple[bytes, tuple[ClaimedChip, ...]]:
+        """These chips for a station elsewhere; those that lie in the store are issued to it."""
+        given = self.orders.give(StationName(name), WantedChips(chips=serials), actor=KEEPER)
+        return given.sealed, given.chips
 
     def here(self, name: str = "left") -> StationUnderTest:
         seal = LocalJobSeal(sealer=self.workshop.sealer())
@@ -218,6 +262,7 @@ class Stations:
         link = CuttableLink(inner)
         the_journal = journal or self._journal(name)
         return StationUnderTest(
+            name=name,
             workshop=self.workshop,
             journal=the_journal,
             ledger=JournalStationLedger(the_journal, link, seal),

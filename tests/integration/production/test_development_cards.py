@@ -102,7 +102,9 @@ def desk(
     words = ["blank", "create", "--count", "1", "--profile", "dev-bac"]
     words += ["--out", str(tmp_path / "cards"), "--transport-key", str(tmp_path / "transport.key")]
     assert CliRunner().invoke(simulator, words).exit_code == 0
-    assert desk.json("stock", "receive", tmp_path / "cards" / "delivery.csv")["new"] == 1
+    assert desk.issuer("stock", "site", "add", "local", "--kind", "station", "--name", "1") == 0
+    delivery = tmp_path / "cards" / "delivery.csv"
+    assert desk.json("stock", "receive", delivery, "--site", "local")["new"] == 1
     return desk
 
 

@@ -18,7 +18,7 @@ CYCLES = 300
 @pytest.fixture
 def blank(workshop: Any, tmp_path: Path) -> KillableStation:
     workshop.add_members(1)
-    workshop.receive(1)
+    workshop.receive(1, site="left")
     station = KillableStation(workshop, tmp_path)
     station.save()
     return station

@@ -102,7 +102,10 @@ def office(commands: Commands, workshop: Any, portrait_image: bytes) -> Commands
             workshop.profile, serial=number.to_bytes(10, "big"), transport_master_key=TRANSPORT
         ).save(commands.image(number))
     serials = "".join(f"{number:020X}\n" for number in (1, 2))
-    commands.run("stock", "receive", commands.write("delivery.csv", "serial\n" + serials))
+    delivery = commands.write("delivery.csv", "serial\n" + serials)
+    assert commands.run("stock", "receive", delivery) == 0
+    assert commands.run("stock", "site", "add", "local", "--kind", "station", "--name", "1") == 0
+    assert commands.run("stock", "issue", "--list", delivery, "--to", "local") == 0
     return commands
 
 

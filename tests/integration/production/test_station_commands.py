@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from issuer.domain.rights import AccountName
 from issuer.settings import remember
 from pki.cli import main as pki
 from simulators.image import CardImage
@@ -63,7 +64,19 @@ def certify(office: Commands, station: StationHome, authority: Path) -> None:
     assert office.run("keys", "install-exchange", folder) == 0
     assert station.run("keys", "install-exchange", "--station", folder) == 0
     enrol = ["--signer", folder / "station-signer.cer", "--certificate", folder / "station.cer"]
-    assert office.run("stations", "enrol", "station-2", *enrol) == 0
+    assert office.run("stations", "propose", "station-2", *enrol) == 0
+    fingerprint = office.output().split()[-1]
+    confirm = ("stations", "confirm", "station-2", "--fingerprint", fingerprint)
+    status, error = office.error(*confirm)
+    assert (status, "[right.same-person]" in error) == (1, True), error
+    [waiting] = office.json("stations", "list")
+    assert (waiting["name"], waiting["is_elsewhere"]) == ("station-2", False)
+    assert waiting["proposed"] == {"by": "everybody", "fingerprint": fingerprint}
+    log_in_everybody(office.home, name=AccountName("somebody else"))
+    status, error = office.error(*confirm[:-1], "0" * 64)
+    assert (status, "[station.other-fingerprint]" in error) == (1, True), error
+    assert office.run(*confirm) == 0
+    log_in_everybody(office.home)
 
 
 def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
@@ -76,8 +89,16 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     readers = [f"--reader=sim:{office.image(number)}" for number in (1, 2)]
     order, report = office.directory / "order.p7m", office.directory / "report.p7m"
 
+    delivery = office.directory / "delivery.csv"
+    assert office.run("stock", "return", "--list", delivery, "--from", "local") == 0
+    refused = office.error("stations", "order", "station-2", "--blanks", 2, "--out", order)
+    assert (refused[0], "[stock.site-unknown]" in refused[1]) == (1, True), refused
+    site = ("stock", "site", "add", "station-2", "--kind", "station", "--name", "2")
+    assert office.run(*site) == 0
     given = office.json("stations", "order", "station-2", "--blanks", 2, "--out", order)
-    assert (given["chips"], given["jobs"]) == (2, 0)
+    assert (given["chips"], given["jobs"], given["issued"]) == (2, 0, 2)
+    [movement, *_] = office.json("stock", "movements", "--site", "station-2")
+    assert (movement["from"], movement["to"], movement["chips"]) == ("store", "station-2", 2)
     assert station.json("station", "bundle", "in", order)["chips"] == 2
     made = station.json("station", "run", *readers, "--count", 2, "--timeout", 5)
     assert (made["done"], made["events_waiting"] > 0) == (2, True)
@@ -87,7 +108,7 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     batch = freeze_batch(office.home).batch
     office.json("batches", "sign", batch, "--pki", authority)
     given = office.json("stations", "order", "station-2", "--signed", "--out", order)
-    assert (given["chips"], given["jobs"]) == (2, 2)
+    assert (given["chips"], given["jobs"], given["issued"]) == (2, 2, 0)
     assert station.json("station", "bundle", "in", order)["jobs"] == 2
     assert station.json("station", "run", *readers, "--count", 2, "--timeout", 5)["done"] == 2
     day = station.json("station", "close-day")

@@ -137,7 +137,7 @@ def test_a_suspended_station_begins_no_chip_and_waits_without_end(
     workshop: Any, stations: Stations
 ) -> None:
     station = stations.here()
-    workshop.receive(1)
+    workshop.receive(1, site="left")
     running = Station(
         workshop.bench(StationTask.RUN, station.ledger),
         [SimulatedReader(workshop.blank(1), sleep=lambda _seconds: None)],

@@ -203,7 +203,8 @@ def test_the_same_key_from_two_chips_is_found_by_the_centre(
     workshop: Any, make_station: Make
 ) -> None:
     left, right = make_station("left"), make_station("right")
-    workshop.receive(1, 2)
+    workshop.receive(1, site="left")
+    workshop.receive(2, site="right")
     left.visit(workshop.blank(1))
     assert left.ledger.hand_in()
     [key] = [event.public_key for event in left.journal.events() if event.public_key is not None]
@@ -224,7 +225,7 @@ def test_events_are_never_changed_and_an_altered_one_is_found(
     make_station: Make, workshop: Any, tmp_path: Path
 ) -> None:
     station = make_station()
-    workshop.receive(1)
+    workshop.receive(1, site="left")
     station.visit(workshop.blank(1))
     station.journal.close()
     connection = sqlite3.connect(tmp_path / "left.sqlite")
@@ -246,7 +247,7 @@ def test_an_initialised_chip_that_was_put_in_too_early_is_asked_for_again(
 ) -> None:
     station = make_station()
     workshop.add_members(1)
-    workshop.receive(1)
+    workshop.receive(1, site="left")
     card = workshop.blank(1)
     assert station.visit(card).result is VisitResult.DONE
     early = station.visit(card)

@@ -52,7 +52,7 @@ def test_an_offline_station_makes_cards_from_orders_and_reports(
     unknown = station.visit(cards[0])
     assert (unknown.result, unknown.code) == (VisitResult.REFUSED, "station.not-in-bundle")
 
-    order, given = stations.desk.order(FAR, serials(cards), batch=None)
+    order, given = stations.order("far", serials(cards))
     assert len(given) == 2
     taken = bundles.take(order)
     assert (taken.number, taken.chips, taken.jobs) == (1, 2, 0)
@@ -69,7 +69,7 @@ def test_an_offline_station_makes_cards_from_orders_and_reports(
         stations.desk.accept(report)
     assert {row.state for row in rows(workshop, ChipRow)} == {"initialised"}
     workshop.bind_and_sign()
-    order, given = stations.desk.order(FAR, serials(cards), batch=None)
+    order, given = stations.order("far", serials(cards))
     taken = bundles.take(order)
     assert (taken.chips, taken.jobs, taken.through) == (2, 2, count)
 
@@ -94,11 +94,11 @@ def test_an_order_does_not_put_back_what_the_station_has_done(
     station, bundles = stations.offline("far", stations.enrol("far"))
     workshop.receive(1, 2)
     cards = [workshop.blank(number) for number in (1, 2)]
-    bundles.take(stations.desk.order(FAR, serials(cards), batch=None)[0])
+    bundles.take(stations.order("far", serials(cards))[0])
     assert station.visit(cards[0]).result is VisitResult.DONE
     torn = station.visit(cards[1], Fault(kind=FaultKind.TEAR_AFTER, at=12))
     assert torn.result is VisitResult.INTERRUPTED
-    taken = bundles.take(stations.desk.order(FAR, serials(cards), batch=None)[0])
+    taken = bundles.take(stations.order("far", serials(cards))[0])
     assert (taken.chips, taken.left_alone) == (0, 2)
     assert station.visit(cards[1]).result is VisitResult.DONE
 
@@ -108,7 +108,7 @@ def test_what_an_offline_station_has_nobody_else_gets(workshop: Any, stations: S
     stations.enrol("far")
     workshop.receive(1)
     card = workshop.blank(1)
-    stations.desk.order(FAR, serials([card]), batch=None)
+    stations.order("far", serials([card]))
     refused = station.visit(card)
     assert (refused.result, refused.code) == (VisitResult.REFUSED, "station.claimed-elsewhere")
     stations.book.release(Serial(card.image.serial), account=ANNA)
@@ -123,7 +123,7 @@ def test_a_dismissed_station_is_heard_no_more_and_its_chips_are_held(
     station, bundles = stations.offline("far", stations.enrol("far"))
     workshop.receive(1)
     card = workshop.blank(1)
-    bundles.take(stations.desk.order(FAR, serials([card]), batch=None)[0])
+    bundles.take(stations.order("far", serials([card]))[0])
     station.visit(card)
     report, _ = bundles.report()
     assert stations.book.dismiss(FAR, account=ANNA) == (card.image.serial,)
@@ -147,11 +147,11 @@ def test_a_message_counts_only_as_its_signers_and_its_receivers(
     with pytest.raises(IssuerRefusedError) as refused:
         stations.desk.accept(by_a_stranger)
     assert refused.value.code == "station.unknown"
-    stations.book.enrol(StationName("near"), peer_of(near), account=ANNA)
+    stations.know("near", near)
     with pytest.raises(IssuerRefusedError) as refused:
         stations.desk.accept(by_a_stranger)
     assert refused.value.code == "station.other-signer"
-    order_for_far, _ = stations.desk.order(FAR, [], batch=None)
+    order_for_far, _ = stations.order("far", [])
     _, bundles_of_near = stations.offline("near", near)
     with pytest.raises(PkiError) as sealed:
         bundles_of_near.take(order_for_far)

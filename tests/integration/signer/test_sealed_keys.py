@@ -149,7 +149,8 @@ def test_chips_are_made_with_keys_from_a_sealed_file_alone(
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     delivery = tmp_path / "cards" / "delivery.csv"
-    station.issuer("stock", "receive", str(delivery))
+    station.issuer("stock", "site", "add", "local", "--kind", "station", "--name", "1")
+    station.issuer("stock", "receive", str(delivery), "--site", "local")
     # A rotation before: chips get keys of the second version, and say so.
     assert home.pki("master-key", "rotate") == 0
     batch = authorise(home, 2)

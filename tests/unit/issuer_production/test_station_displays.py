@@ -1,11 +1,9 @@
 import io
 
-from rich.console import Console
-
 from issuer.domain.chip import Serial
 from issuer.services.station import StationEvent, StationEventKind
 from issuer.services.visit_chip import VisitOutcome, VisitResult
-from issuer.station_display import plain_display, silent_display, terminal_display
+from issuer.station_display import plain_display, silent_display
 
 DONE = VisitOutcome(result=VisitResult.DONE, serial=Serial(bytes(10)))
 HELD = VisitOutcome(
@@ -33,20 +31,6 @@ def test_elsewhere_than_on_a_terminal_there_is_a_line_for_every_chip_and_every_w
         "left [0]: 01010101010101010101 held: look [at] it [chip.held]",
         "left [0]: the same chip again",
     ]
-
-
-def test_on_a_terminal_the_total_moves_and_what_went_wrong_stays_to_be_read() -> None:
-    out = io.StringIO()
-    console = Console(file=out, force_terminal=True, width=120)
-    with terminal_display(("left [0]",), count=2, console=console) as show:
-        for event in EVENTS:
-            show(event)
-    shown = out.getvalue()
-    assert "all readers" in shown
-    assert "1/2" in shown
-    assert "look [at] it [chip.held]" in shown
-    assert "2 of 10 tries used" in shown
-    assert "left [0]" in shown
 
 
 def test_for_programs_nothing_is_shown() -> None:

@@ -274,9 +274,9 @@ def forge(authority: Any, scene: Scene, now: datetime, **changes: Any) -> bytes:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"version": 0}, "has version 0"),
-        ({"number": 0}, "number that is not positive"),
-        ({"number": 2**63}, "number that is not positive"),
+        ({"version": 0}, "version of the stop list is 0"),
+        ({"number": 0}, "expected a positive one"),
+        ({"number": 2**63}, "expected a positive one"),
         ({"next_update": FIXED - DAY}, "current for 0:00:00"),
         ({"next_update": FIXED + 90 * DAY}, "current for 91 days"),
         ({"signing_time": FIXED}, "signing time is"),

@@ -1,4 +1,4 @@
-"""The station's port onto production, in the same process as the database."""
+"""A station's ledger straight over the database, without a journal: what tests work with that are about chips."""
 
 import sqlalchemy as sa
 
