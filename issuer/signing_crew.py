@@ -10,15 +10,17 @@ import gc
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
-from issuer.domain.card import Card
+from issuer.domain.batch import BatchId
+from issuer.domain.card import Card, CardReference
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerError, IssuerUnavailableError
-from issuer.services.sign_cards import CardSigning, SigningOutcome
+from issuer.services.production_ports import CardLedger
+from issuer.services.sign_cards import CardSigning, SigningOutcome, bound_in_requests
 from pki.errors import PkiError
 
 __all__ = ["SigningCrew", "signing_crew"]
@@ -33,15 +35,28 @@ OpenSigning = Callable[[], AbstractContextManager[CardSigning]]
 
 
 class SigningCrew:
-    """Implements ``CardSigners``."""
+    """Implements ``SigningOfCards``."""
 
-    def __init__(self, members: Sequence[Connection]) -> None:
+    def __init__(self, members: Sequence[Connection], cards: CardLedger) -> None:
         self._members = members
+        self._cards = cards
 
     def sign_all(
+        self,
+        *,
+        limit: int | None = None,
+        batch_id: BatchId | None = None,
+        account: AccountName | None = None,
+        without: Collection[CardReference] = (),
+    ) -> Iterator[SigningOutcome]:
+        """As ``CardSigning.sign_all``, but requests end in the order in which they are done."""
+        requests = bound_in_requests(self._cards, limit=limit, batch_id=batch_id, without=without)
+        return self.sign(requests, account=account)
+
+    def sign(
         self, requests: Sequence[Sequence[Card]], *, account: AccountName | None = None
     ) -> Iterator[SigningOutcome]:
-        """As ``CardSigning.sign_all``; requests end in the order in which they are done.
+        """Cards in requests as the signer takes them, as many at once as there are members.
 
         Raises:
             IssuerUnavailableError: a member of the crew was ended from outside (``signing.crew-lost``).
@@ -69,11 +84,14 @@ class SigningCrew:
 
 
 @contextlib.contextmanager
-def signing_crew(open_signing: OpenSigning, *, size: int | None = None) -> Iterator[SigningCrew]:
+def signing_crew(
+    open_signing: OpenSigning, *, cards: CardLedger, size: int | None = None
+) -> Iterator[SigningCrew]:
     """A crew whose every member has opened what it needs; nobody else may hold a connection of theirs meanwhile.
 
     Args:
         open_signing: opens the use case in a member's process, with connections of its own.
+        cards: the register of cards, for the head.
         size: how many members; one more than there are processors, because one of them always waits for the disk, and
             at most four, where it is not given.
 
@@ -94,7 +112,7 @@ def signing_crew(open_signing: OpenSigning, *, size: int | None = None) -> Itera
             member.close()
         for end in ends:
             _answer(end)
-        yield SigningCrew(ends)
+        yield SigningCrew(ends, cards)
     finally:
         for end in ends:
             end.close()

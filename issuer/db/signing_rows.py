@@ -18,6 +18,7 @@ from issuer.db.production_tables import (
     ChipRow,
     SecurityObjectRow,
 )
+from issuer.db.request_tables import BatchAuthorisationRow
 from issuer.db.sealing import Sealer
 from issuer.domain.card import CardEvent, CardReference, CardState, next_card_state
 from issuer.domain.card_job import CardJob
@@ -116,9 +117,13 @@ def keep_signed(
     files: Mapping[CardReference, bytes],
     *,
     account: str | None,
+    authorisation: bytes | None,
     at: datetime,
 ) -> frozenset[CardReference]:
-    """Keep EF.SOD of those of these cards that are *bound* and prepared; which they are."""
+    """Keep EF.SOD of those of these cards that are *bound* and prepared; which they are.
+
+    ``authorisation`` is the digest of the authorisation that they were signed under, against which they count.
+    """
     bound = _in_state(session, list(files), CardState.BOUND)
     prepared = {
         CardReference(reference)
@@ -135,10 +140,17 @@ def keep_signed(
         SecurityObjectRow,
         [{"reference": reference, "file": files[reference]} for reference, _ in kept],
     )
+    connection = session.connection()
     after = next_card_state(CardState.BOUND, CardEvent.SIGNED).value
     for part in _parts([reference for reference, _ in kept]):
-        session.connection().execute(
+        connection.execute(
             sa.update(CardRow).where(CardRow.reference.in_(part)).values(state=after)
+        )
+    if authorisation is not None:
+        connection.execute(
+            sa.update(BatchAuthorisationRow)
+            .where(BatchAuthorisationRow.digest == authorisation)
+            .values(signed=BatchAuthorisationRow.signed + len(kept))
         )
     _journal(session, CardEvent.SIGNED.value, kept, account=account, at=at)
     return frozenset(reference for reference, _ in kept)

@@ -1,12 +1,13 @@
 """Sign bound cards: build every data group, keep what will be signed, have it signed once, keep EF.SOD."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 from card_layout.errors import CardDataError
 from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.profile import CardProfile
+from issuer.domain.batch import BatchId
 from issuer.domain.card import Card, CardReference
 from issuer.domain.card_job import CardJob
 from issuer.domain.production_errors import TransitionError
@@ -22,10 +23,9 @@ from pki.signed.security_object import SecurityObject, StatusReference
 __all__ = [
     "CARDS_IN_REQUEST",
     "CardPolicy",
-    "CardSigners",
     "CardSigning",
     "SigningOutcome",
-    "in_requests",
+    "bound_in_requests",
 ]
 
 CARDS_IN_REQUEST: Final = 500
@@ -53,19 +53,22 @@ class _Prepared:
     was_prepared: bool
 
 
-class CardSigners(Protocol):
-    """Whoever signs the cards of many requests: one after another, or several at once."""
+def bound_in_requests(
+    cards: CardLedger,
+    *,
+    limit: int | None = None,
+    batch_id: BatchId | None = None,
+    without: Collection[CardReference] = (),
+) -> list[Sequence[Card]]:
+    """Bound cards, or those of one batch, in the order of binding, in parts that the signer is asked for together.
 
-    def sign_all(
-        self, requests: Sequence[Sequence[Card]], *, account: AccountName | None = None
-    ) -> Iterator[SigningOutcome]:
-        """Each card's outcome, once that of its whole request is kept; see ``CardSigning.sign``."""
-
-
-def in_requests(cards: Sequence[Card]) -> list[Sequence[Card]]:
-    """Cards in parts that the signer is asked for together."""
+    At most ``limit`` of them, and none of those that are to be left out.
+    """
+    bound = cards.bound(batch_id=batch_id)
+    wished = [card for card in bound if card.reference not in without][:limit]
     return [
-        cards[start : start + CARDS_IN_REQUEST] for start in range(0, len(cards), CARDS_IN_REQUEST)
+        wished[start : start + CARDS_IN_REQUEST]
+        for start in range(0, len(wished), CARDS_IN_REQUEST)
     ]
 
 
@@ -82,7 +85,10 @@ class CardSigning:
         profile: CardProfile,
         policy: CardPolicy,
         clock: Clock,
+        authorisation: bytes | None = None,
     ) -> None:
+        """``authorisation`` is the digest of the one that the signer was given, against which its cards count."""
+        self._authorisation = authorisation
         self._cards = cards
         self._signer = signer
         self._profile = profile
@@ -97,10 +103,17 @@ class CardSigning:
         )
 
     def sign_all(
-        self, requests: Sequence[Sequence[Card]], *, account: AccountName | None = None
+        self,
+        *,
+        limit: int | None = None,
+        batch_id: BatchId | None = None,
+        account: AccountName | None = None,
+        without: Collection[CardReference] = (),
     ) -> Iterator[SigningOutcome]:
-        """One request after another, in their order; see ``sign``."""
-        for cards in requests:
+        """Every bound card, or those of one batch, one request after another; see ``sign``, ``bound_in_requests``."""
+        for cards in bound_in_requests(
+            self._cards, limit=limit, batch_id=batch_id, without=without
+        ):
             yield from self.sign(cards, account=account)
 
     def sign(
@@ -170,7 +183,9 @@ class CardSigning:
                 )
             except _REFUSALS as error:
                 outcomes.append(_refused(each.card, error))
-        kept = self._cards.record_signed_several(files, account=account)
+        kept = self._cards.record_signed_several(
+            files, account=account, authorisation=self._authorisation
+        )
         for each in prepared:
             if each.card.reference in kept:
                 outcomes.append(SigningOutcome(reference=each.card.reference))

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,8 +147,13 @@ class _BatchBench:
             raise AssertionError("nothing was proposed")
         freezing.confirm(batch.batch_id, proposal.proof.hex(), actor=_SECOND)
         self.database.close()
-        with signing_crew(member) as crew:
-            work = BatchSigning(desk=self._desk, signers=crew, cards=self._cards)
+        with signing_crew(member, cards=self._cards) as crew:
+            work = BatchSigning(
+                desk=self._desk,
+                cards=self._cards,
+                open_signer=lambda _: nullcontext(crew),
+                is_authorised=False,
+            )
             refused = [each.code for each in work.sign(batch.batch_id, actor=first) if each.code]
         seconds = time.perf_counter() - begin
         self._check(batch.batch_id, refused)

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from issuer.db.base import Database
-from issuer.db.batch_filling import waiting_for
+from issuer.db.batch_filling import waiting_requests
 from issuer.db.member_rows import MemberRow
 from issuer.db.schema import upgrade
 from issuer.domain.batch import BatchEventKind, BatchState
@@ -341,6 +341,6 @@ def test_a_table_of_all_batches_is_not_walked_for_what_waits(stage: BatchStage) 
     """With a million cards made, each request that waits would else cost a look at all of them."""
     batch = stage.open()
     with stage.database.reading() as session:
-        plan = explained(session.connection(), waiting_for(batch))
+        plan = explained(session.connection(), waiting_requests(batch.decision_id, batch.receiver))
     assert "uq_batch_requests_request_id_live" in plan
     assert not re.search(r"SCAN batch_requests|Seq Scan on batch_requests", plan)

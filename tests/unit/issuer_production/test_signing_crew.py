@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from issuer.domain.batch import BatchId
 from issuer.domain.card import Card, CardReference, CardState
 from issuer.domain.chip import Serial
 from issuer.domain.member import MemberId
@@ -24,6 +25,7 @@ from issuer.signing_crew import signing_crew
 from pki.errors import KeystoreError
 
 ACCOUNT = AccountName("operator")
+BATCH = BatchId(uuid.UUID(int=3))
 BREAKS, KILLS = bytes(15) + b"\xfe", bytes(15) + b"\xff"
 
 
@@ -58,6 +60,16 @@ class Signing:
         ]
 
 
+class Ledger:
+    """All that the head asks: which cards are bound."""
+
+    def bound(self, *, batch_id: BatchId | None = None) -> tuple[Card, ...]:
+        return tuple(request(1, 2, 3)) if batch_id == BATCH else ()
+
+
+LEDGER: Any = Ledger()
+
+
 @contextlib.contextmanager
 def opened() -> Iterator[Any]:
     yield Signing()
@@ -65,10 +77,10 @@ def opened() -> Iterator[Any]:
 
 def test_every_card_is_signed_once_and_not_in_this_process() -> None:
     requests = [request(number, number + 100) for number in range(1, 8)]
-    with signing_crew(opened, size=3) as crew:
-        outcomes = list(crew.sign_all(requests, account=ACCOUNT))
-        assert list(crew.sign_all([], account=ACCOUNT)) == []
-        again = list(crew.sign_all(requests[:1]))
+    with signing_crew(opened, cards=LEDGER, size=3) as crew:
+        outcomes = list(crew.sign(requests, account=ACCOUNT))
+        assert list(crew.sign([], account=ACCOUNT)) == []
+        again = list(crew.sign(requests[:1]))
     expected = sorted(each.reference for cards in requests for each in cards)
     assert sorted(each.reference for each in outcomes) == expected
     assert {each.message for each in outcomes} == {ACCOUNT}
@@ -76,13 +88,20 @@ def test_every_card_is_signed_once_and_not_in_this_process() -> None:
     assert [each.message for each in again] == [None, None]
 
 
+def test_it_signs_the_bound_cards_of_a_batch_but_those_that_are_left_out() -> None:
+    with signing_crew(opened, cards=LEDGER, size=2) as crew:
+        outcomes = list(crew.sign_all(batch_id=BATCH, account=ACCOUNT, limit=1))
+        others = list(crew.sign_all(batch_id=BATCH, without={outcomes[0].reference}))
+    assert [each.reference[-1] for each in (*outcomes, *others)] == [1, 2, 3]
+
+
 def test_a_request_that_ends_all_work_is_told_behind_what_the_others_kept() -> None:
     told: list[SigningOutcome] = []
-    with signing_crew(opened, size=2) as crew, pytest.raises(KeystoreError) as caught:
-        told.extend(crew.sign_all([[card(BREAKS)]]))
+    with signing_crew(opened, cards=LEDGER, size=2) as crew, pytest.raises(KeystoreError) as caught:
+        told.extend(crew.sign([[card(BREAKS)]]))
     assert (caught.value.code, caught.value.hint) == ("signer.unreachable", "wait")
-    with signing_crew(opened, size=2) as crew, pytest.raises(KeystoreError):
-        told.extend(crew.sign_all([[card(BREAKS)], request(1)]))
+    with signing_crew(opened, cards=LEDGER, size=2) as crew, pytest.raises(KeystoreError):
+        told.extend(crew.sign([[card(BREAKS)], request(1)]))
     assert [each.reference for each in told] == [bytes(15) + b"\x01"]
 
 
@@ -92,13 +111,19 @@ def test_what_a_member_cannot_open_is_told_before_anything_is_signed() -> None:
         raise KeystoreError("no signer here", code="signer.unreachable")
         yield
 
-    with pytest.raises(KeystoreError, match="no signer here"), signing_crew(shut, size=2):
+    with (
+        pytest.raises(KeystoreError, match="no signer here"),
+        signing_crew(shut, cards=LEDGER, size=2),
+    ):
         pytest.fail("there is no crew")
 
 
 def test_a_member_that_is_killed_is_missed() -> None:
-    with signing_crew(opened, size=1) as crew, pytest.raises(IssuerUnavailableError) as caught:
-        list(crew.sign_all([[card(KILLS)], request(1)]))
+    with (
+        signing_crew(opened, cards=LEDGER, size=1) as crew,
+        pytest.raises(IssuerUnavailableError) as caught,
+    ):
+        list(crew.sign([[card(KILLS)], request(1)]))
     assert caught.value.code == "signing.crew-lost"
 
 
@@ -119,6 +144,6 @@ def test_a_crew_ends_where_its_head_is_killed() -> None:
 
 
 def _lead(end: Connection) -> None:
-    with signing_crew(opened, size=3):
+    with signing_crew(opened, cards=LEDGER, size=3):
         end.send("ready")
         signal.pause()

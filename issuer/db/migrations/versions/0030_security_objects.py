@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0027_security_objects"
-down_revision = "0026_instance_reports"
+revision = "0030_security_objects"
+down_revision = "0029_signed_under"
 branch_labels = None
 depends_on = None
 
