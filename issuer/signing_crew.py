@@ -92,8 +92,8 @@ def signing_crew(
     Args:
         open_signing: opens the use case in a member's process, with connections of its own.
         cards: the register of cards, for the head.
-        size: how many members; one more than there are processors, because one of them always waits for the disk, and
-            at most four, where it is not given.
+        size: how many members; where it is not given, two for a processor, because one of them waits for the disk or the
+            signer, and at most four.
 
     Raises:
         IssuerError, PkiError: what opening ended in.
@@ -103,7 +103,7 @@ def signing_crew(
     # What is there already is never collected, so that its memory stays shared and no member walks it.
     gc.freeze()
     try:
-        for _ in range(size or min(_MOST_MEMBERS, 1 + (os.cpu_count() or 1))):
+        for _ in range(size or min(_MOST_MEMBERS, 2 * (os.cpu_count() or 1))):
             head, member = _FORK.Pipe()
             ends.append(head)
             process = _FORK.Process(target=_serve, args=(member, tuple(ends), open_signing))

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from issuer.db.base import Base, Database
+from issuer.db.base import Base, Database, unindexed
 from issuer.db.batch_tables import BatchEventRow, BatchRow
 from issuer.db.bulk import bulk_insert
 from issuer.db.member_rows import MemberRow
@@ -265,7 +265,9 @@ def _of_members() -> sa.Select[*tuple[Any, ...]]:
         CardRow.ended_for.is_(None),
     )
     is_decided = sa.exists().where(
-        RequestRow.member_id == row.id, RequestRow.state == RequestState.DECIDED.value
+        RequestRow.member_id == row.id,
+        # The member's own requests are looked at; all decided ones of the country would be, for each member.
+        unindexed(RequestRow.state.expression) == RequestState.DECIDED.value,
     )
     return (
         sa.select(
