@@ -141,7 +141,8 @@ class BatchSigning:
                 self._make_void(found.authorisation)
 
     def _is_left(self, batch: Batch, refused: dict[CardReference, SigningOutcome]) -> bool:
-        bound = self.cards.bound(batch_id=batch.batch_id)
+        # Of one card more than were refused, one at least was not.
+        bound = self.cards.bound(batch_id=batch.batch_id, limit=len(refused) + 1)
         return any(card.reference not in refused for card in bound)
 
     def _choose(self, batch: Batch) -> OpenAuthorisation | None:
