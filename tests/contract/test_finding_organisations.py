@@ -97,7 +97,7 @@ def test_other_parts_of_the_tree_are_not_there_and_paths_begin_at_one_s_own(
 def test_who_was_there_before_the_upgrade_is_found_and_a_new_name_at_once(
     database: Database,
 ) -> None:
-    migration = import_module("issuer.db.migrations.versions.0030_organisation_keys")
+    migration = import_module("issuer.db.migrations.versions.0031_organisation_keys")
     with (
         database.engine.begin() as connection,
         Operations.context(MigrationContext.configure(connection)),

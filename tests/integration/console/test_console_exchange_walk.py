@@ -108,7 +108,9 @@ def test_a_clerk_settles_a_conflict_and_makes_a_bundle_by_keyboard(desk: Desk) -
         field = page.locator("#organisation")
         field.press_sequentially("thon mot")
         expect(page.locator(".picker li:visible")).to_have_count(1)
-        expect(page.locator(".picker li:visible")).to_contain_text("Tỉnh ủy Giả Định › Đảng ủy xã Mẫu")
+        expect(page.locator(".picker li:visible")).to_contain_text(
+            "Tỉnh ủy Giả Định › Đảng ủy xã Mẫu"
+        )
         picture(page, "organisation-picker")
         field.press("Enter")
         expect(field).to_have_value("P-01-01")

@@ -5,8 +5,8 @@ from alembic import op
 
 from issuer.domain.vietnamese_text import fold
 
-revision = "0030_organisation_keys"
-down_revision = "0029_signed_under"
+revision = "0031_organisation_keys"
+down_revision = "0030_security_objects"
 branch_labels = None
 depends_on = None
 
