@@ -84,16 +84,16 @@ class ChoicesQuery(BaseModel):
     text: str = Field(min_length=1, max_length=120, examples=["xa mau"])
 
 
-class ChoiceDocument(OrganisationStep):
+class OrganisationChoice(OrganisationStep):
     """An organisation that may be meant, with those above it."""
 
     path: list[OrganisationStep]
 
 
-class ChoicesDocument(BaseModel):
+class OrganisationChoices(BaseModel):
     """The organisations that fit best; whoever does not find theirs types on."""
 
-    organisations: list[ChoiceDocument]
+    organisations: list[OrganisationChoice]
 
 
 def organisation_page(
@@ -126,12 +126,12 @@ def organisation_page(
 @organisation_router.get("/v1/organisation-choices", summary="Find organisations by name or code")
 def find_organisations(
     query: Annotated[ChoicesQuery, Query()], services: Services, caller: OrganisationReader
-) -> ChoicesDocument:
+) -> OrganisationChoices:
     """Beginnings of words of the name, in any order and without marks, or the beginning of the code."""
     found = services.organisations.find(query.text, actor=caller.actor, limit=_CHOICES)
-    return ChoicesDocument(
+    return OrganisationChoices(
         organisations=[
-            ChoiceDocument(
+            OrganisationChoice(
                 code=path[-1].code,
                 name=path[-1].name,
                 path=[OrganisationStep(code=each.code, name=each.name) for each in path[:-1]],
