@@ -12,7 +12,7 @@ function offer(field) {
   box.className = "picker";
   list.id = `${field.id}-choices`;
   list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", field.labels[0]?.textContent ?? "");
+  list.setAttribute("aria-label", field.dataset.found);
   list.hidden = true;
   said.className = "note";
   said.setAttribute("aria-live", "polite");
@@ -107,6 +107,11 @@ function offer(field) {
     if (list.hidden) return;
     const all = options();
     const at = all.indexOf(active());
+    if (event.key === "Enter" && all[at].dataset.code === field.value.trim()) {
+      // The whole code stands there already: Enter sends the form, as in a plain field.
+      close();
+      return;
+    }
     const acts = {
       ArrowDown: () => activate(all[(at + 1) % all.length]),
       ArrowUp: () => activate(all[(at - 1 + all.length) % all.length]),
