@@ -8,7 +8,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from issuer.db.base import Base, UtcDateTime
 
-__all__ = ["CardContentsRow", "CardEventRow", "CardRow", "ChipRow", "StatusListRow"]
+__all__ = [
+    "CardContentsRow",
+    "CardEventRow",
+    "CardRow",
+    "ChipRow",
+    "SecurityObjectRow",
+    "StatusListRow",
+]
 
 _SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """SQLite numbers rows by itself only where the primary key is called INTEGER."""
@@ -134,14 +141,24 @@ class CardRow(Base):
 
 
 class CardContentsRow(Base):
-    """What is written to a card, sealed, from before it is signed; EF.SOD comes with the signature."""
+    """What is written to a card, sealed, from before it is signed."""
 
     __tablename__ = "card_contents"
 
     reference: Mapped[bytes] = mapped_column(sa.ForeignKey("cards.reference"), primary_key=True)
     sealed: Mapped[bytes] = mapped_column(sa.LargeBinary)
     prepared_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    security_object_file: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+
+
+class SecurityObjectRow(Base):
+    """EF.SOD of a card, once and for ever; beside its contents, which would be written anew with it."""
+
+    __tablename__ = "security_objects"
+
+    reference: Mapped[bytes] = mapped_column(
+        sa.ForeignKey("card_contents.reference"), primary_key=True
+    )
+    file: Mapped[bytes] = mapped_column(sa.LargeBinary)
 
 
 class CardEventRow(Base):

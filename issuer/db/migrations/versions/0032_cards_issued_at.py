@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0030_cards_issued_at"
-down_revision = "0029_signed_under"
+revision = "0032_cards_issued_at"
+down_revision = "0031_organisation_keys"
 branch_labels = None
 depends_on = None
 
