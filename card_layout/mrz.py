@@ -6,6 +6,7 @@ Three lines of 30 characters, held and exchanged as one text of 90.
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from typing import Self
 
@@ -200,6 +201,7 @@ def _composite(upper: str, middle: str) -> str:
     return upper[5:30] + middle[0:7] + middle[8:15] + middle[18:29]
 
 
+@lru_cache(maxsize=4096)
 def _is_date(text: str) -> bool:
     """Whether the known parts can be a date in some century."""
     year, month, day = text[:2], text[2:4], text[4:6]

@@ -80,9 +80,7 @@ class PersonalDetails:
                 primary_name=primary_name,
                 secondary_name=secondary_name,
                 birth_date=decode_date(values[_BIRTH_DATE], "birth date"),
-                place_of_birth=decode_text(
-                    values[_PLACE_OF_BIRTH], "place of birth", maximum=_MAX_PLACE_BYTES
-                ),
+                place_of_birth=decode_text(values[_PLACE_OF_BIRTH], "place of birth"),
             )
 
 
@@ -99,7 +97,9 @@ def _encode_name(primary_name: str, secondary_name: str) -> bytes:
 
 
 def _decode_name(value: bytes) -> tuple[str, str]:
-    text = decode_text(value, "full name", maximum=MAX_NAME_BYTES)
+    text = decode_text(value, "full name")
+    # As a whole, too: a mark at the beginning of a word would stand above the filler before it.
+    require_text(text, "full name", maximum=MAX_NAME_BYTES)
     if " " in text:
         raise DataGroupError("full name has spaces, expected < in their place")
     primary, separator, secondary = text.partition(_SEPARATOR)

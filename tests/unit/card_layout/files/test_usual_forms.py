@@ -88,7 +88,7 @@ class NeverUsual:
     def __init__(self, *_tags: int) -> None:
         pass
 
-    def values(self, _data: bytes, _offset: int = 0) -> None:
+    def values(self, _data: bytes) -> None:
         return None
 
 
@@ -97,8 +97,8 @@ def readably(work: Callable[[], object]) -> object:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data_group_1, "_USUAL_HEADERS", b"\x00")
         patch.setattr(data_group_2, "_usual_face", lambda _: None)
-        patch.setattr(security_infos, "recognise_key", lambda _: None)
-        patch.setattr(tag_list, "_usual_form", lambda _: (b"", NeverUsual()))
+        patch.setattr(security_infos, "last_key", lambda _: None)
+        patch.setattr(tag_list, "_usual_form", lambda *_: (b"", NeverUsual()))
         patch.setattr(names, "_ONLY_LETTERS", re.compile(r"(?!)"))
         _forget()
         found = work()
@@ -108,7 +108,7 @@ def readably(work: Callable[[], object]) -> object:
 
 def _forget() -> None:
     security_infos._decode_infos.cache_clear()
-    security_infos._shared_info.cache_clear()
+    security_infos._infos_before.cache_clear()
 
 
 def outcome(work: Callable[[], object]) -> object:
@@ -187,11 +187,23 @@ def test_the_usual_files_are_recognised() -> None:
     assert [usual_keys.recognise_key(key.to_bytes()) is not None for key in KEYS] == [
         key.key_id in (None, 1) for key in KEYS
     ]
-    tags = (0x5F19, 0x5F26, 0x5F55, 0x5F56)
-    tag_bytes, objects = tag_list._usual_form(tags)
-    content = tlv.parse(next(item for name, item in FILES if name == "EF.DG12")).value
-    assert content.startswith(tag_bytes)
-    assert objects.values(content, len(tag_bytes)) is not None
+    assert usual_keys.last_key(FILES[-len(KEYS)][1]) is not None
+    tag_bytes, objects = tag_list._usual_form(0x6C, (0x5F19, 0x5F26, 0x5F55, 0x5F56))
+    values = objects.values(next(item for name, item in FILES if name == "EF.DG12"))
+    assert values is not None
+    assert values[0] == tag_bytes
+
+
+def test_a_key_inside_another_info_is_no_key_of_the_chip() -> None:
+    """Its set ends as one does whose last info is a key, and holds one unknown info."""
+    protocol = tlv.encode(0x06, bytes.fromhex("2A0304"))
+    info = tlv.encode(0x30, protocol + KEYS[0].to_bytes())
+    content = tlv.encode(0x6E, tlv.encode(0x31, info))
+    assert usual_keys.last_key(content) is not None
+    options = SecurityOptions.from_bytes(content)
+    assert options.security_infos.chip_authentication_keys == ()
+    assert readably(lambda: SecurityOptions.from_bytes(content)) == options
+    assert options.to_bytes() == content
 
 
 @given(
@@ -211,7 +223,12 @@ def test_fixed_objects_are_exactly_what_the_codec_finds(
     encoded = tlv.concatenate(items)
     objects = tlv.FixedObjects(*tags)
     assert objects.values(encoded) == [item.value for item in items]
-    assert objects.values(b"\x00\x01" + encoded, 2) == [item.value for item in items]
+    within = tlv.FixedObjects(*tags, within=(0x6D, 0x30))
+    wrapped = tlv.encode(0x6D, tlv.encode(0x30, encoded))
+    assert within.values(wrapped) == [item.value for item in items]
+    assert within.values(wrapped + b"\x00") is None
+    assert within.values(tlv.encode(0x6D, tlv.encode(0x30, encoded) + b"\x05\x00")) is None
+    assert within.values(tlv.encode(0x6E, tlv.encode(0x30, encoded))) is None
     changed = encoded[: len(encoded) - cut] + behind
     found = objects.values(changed)
     if found is not None:
