@@ -143,7 +143,8 @@ class FixedObjects:
         Raises:
             TlvError: one of them is not a tag.
         """
-        self._tags = tuple([(_tag_bytes(tag), len(_tag_bytes(tag)) + 1) for tag in tags])
+        encoded = [_tag_bytes(tag) for tag in tags]
+        self._tags = tuple([(item[0], item[1:], len(item) + 1) for item in encoded])
         self._templates = tuple(within)
 
     def values(self, data: bytes) -> list[bytes] | None:
@@ -156,10 +157,10 @@ class FixedObjects:
                 tag, offset, end = _locate(data, offset)
                 if tag != template or end != size:
                     return None
-            for tag_bytes, header_size in self._tags:
-                if not data.startswith(tag_bytes, offset):
-                    return None
+            for first, others, header_size in self._tags:
                 start = offset + header_size
+                if data[offset] != first or (others and data[offset + 1 : start - 1] != others):
+                    return None
                 length = data[start - 1]
                 if length < 0x80:
                     offset = start + length

@@ -1,6 +1,7 @@
 """Texts and dates as the files write them (SPEC.md, 1.2)."""
 
 import unicodedata
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
@@ -14,6 +15,7 @@ __all__ = [
     "encode_moment",
     "require_moment",
     "require_text",
+    "require_texts",
 ]
 
 
@@ -35,6 +37,21 @@ def require_text(text: str, what: str, *, minimum: int = 1, maximum: int) -> byt
     if not text.isprintable():
         raise DataGroupError(f"{what} has characters that cannot be printed")
     return encoded
+
+
+def require_texts(texts: Sequence[str], sizes: Mapping[str, tuple[int, int]]) -> None:
+    """The same of several texts, by the least and the most bytes of each under its name.
+
+    All are judged as one first: no character composes with the space between two of them.
+
+    Raises:
+        DataGroupError: the first text that breaks a rule.
+    """
+    together = " ".join(texts)
+    are_usual = together.isprintable() and unicodedata.is_normalized("NFC", together)
+    for text, (what, (minimum, maximum)) in zip(texts, sizes.items(), strict=True):
+        if not are_usual or not minimum <= len(text.encode()) <= maximum:
+            require_text(text, what, minimum=minimum, maximum=maximum)
 
 
 def decode_text(value: bytes, what: str) -> str:

@@ -254,7 +254,7 @@ def perform(step: Step, examination: Examination) -> CheckResult:
             "check.broken",
             f"The check itself broke ({type(error).__name__}).",
         )
-    return _passed(step, sentence)
+    return _kept(step, CheckState.PASSED, None, sentence)
 
 
 def as_sentence(text: str) -> str:
@@ -263,10 +263,10 @@ def as_sentence(text: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _passed(step: Step, sentence: str) -> CheckResult:
-    """Kept, because most steps say the same of every card that passes them."""
+def _kept(step: Step, state: CheckState, code: str | None, sentence: str) -> CheckResult:
+    """Kept, because most steps say the same of most cards."""
     return CheckResult(
-        name=step.name, clause=step.clause, state=CheckState.PASSED, code=None, sentence=sentence
+        name=step.name, clause=step.clause, state=state, code=code, sentence=sentence
     )
 
 
@@ -275,4 +275,4 @@ def _result(step: Step, state: CheckState, code: str, sentence: str) -> CheckRes
     shown = sentence
     if not sentence.isprintable():
         shown = "".join(item if item.isprintable() else "\ufffd" for item in sentence)
-    return CheckResult(name=step.name, clause=step.clause, state=state, code=code, sentence=shown)
+    return _kept(step, state, code, shown)

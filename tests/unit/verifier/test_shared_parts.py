@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from card_layout.errors import CardDataError
 from pki.certificates.trust import TrustAnchors
 from verifier.inspection import access_checks, procedure, shared_parts
+from verifier.inspection.checks import CheckState
 from verifier.inspection.policy import Policy
 from verifier.inspection.report import inspect
 from verifier.inspection.snapshot import AccessEvidence, AccessPath, CardSnapshot, FileOutcome
@@ -38,7 +39,7 @@ PARTS: tuple[KeptPart, ...] = (
     shared_parts.named_groups,
     shared_parts.trust_points,
 )
-CACHES = (*PARTS, access_checks._usable, procedure._passed)
+CACHES = (*PARTS, access_checks._usable, procedure._kept)
 FILES = ("EF.CardAccess", "EF.ATR/INFO", "EF.COM", "EF.CVCA", "EF.DG1", "EF.DG14", "EF.SOD")
 
 
@@ -114,5 +115,5 @@ def test_nothing_is_kept_of_what_was_refused_and_little_of_the_rest(
 def test_sentences_are_kept_within_bounds() -> None:
     step = procedure.PROCEDURE[0]
     for number in range(1000):
-        assert procedure._passed(step, f"{number}").sentence == f"{number}"
-    assert procedure._passed.cache_info().currsize == 256
+        assert procedure._kept(step, CheckState.PASSED, None, f"{number}").sentence == f"{number}"
+    assert procedure._kept.cache_info().currsize == 256
