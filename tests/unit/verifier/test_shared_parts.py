@@ -117,3 +117,13 @@ def test_sentences_are_kept_within_bounds() -> None:
     for number in range(1000):
         assert procedure._kept(step, CheckState.PASSED, None, f"{number}").sentence == f"{number}"
     assert procedure._kept.cache_info().currsize == 256
+
+
+def test_an_issuer_that_was_found_is_bound_anew_under_other_scopes(
+    accepted_snapshot: CardSnapshot, anchors: TrustAnchors, policy: Policy, now: datetime
+) -> None:
+    bound_to_nothing = replace(policy, anchors={})
+    for _ in range(2):
+        assert inspect(accepted_snapshot, trust=anchors, policy=policy, now=now).codes == ()
+        report = inspect(accepted_snapshot, trust=anchors, policy=bound_to_nothing, now=now)
+        assert "signer.authority-scope" in report.codes
