@@ -87,7 +87,7 @@ class PersonalDetails:
 def _require_words(name: str, what: str) -> None:
     """Words with single spaces between them, so that fillers can stand for the spaces."""
     require_text(name, what, maximum=4 * MAX_NAME_BYTES)
-    if "<" in name or name != " ".join(name.split(" ")).strip() or "  " in name:
+    if "<" in name or name != name.strip() or "  " in name:
         raise DataGroupError(f"{what} is not words with single spaces between them")
 
 

@@ -213,13 +213,12 @@ class Portrait:
         if face[:8] != _IDENTIFIER_AND_VERSION:
             raise _unsupported("a face record of another version than 010")
         _, record_bytes, images, block_bytes, points = _FACE_RECORD.unpack_from(face)
-        for what, number, expected in (
-            ("length of the face record", record_bytes, len(face)),
-            ("number of facial images", images, 1),
-            ("length of the facial record data", block_bytes, len(face) - _RECORD_HEADER_BYTES),
-        ):
-            if number != expected:
-                raise DataGroupError(f"{what} is {number}, expected {expected}")
+        if record_bytes != len(face) or block_bytes != len(face) - _RECORD_HEADER_BYTES:
+            raise DataGroupError(
+                f"face record announces {record_bytes} bytes and {block_bytes} of data, got {len(face)}"
+            )
+        if images != 1:
+            raise DataGroupError(f"number of facial images is {images}, expected 1")
         points_end = 34 + _FEATURE_POINT_BYTES * points
         picture_start = points_end + _IMAGE_INFORMATION_BYTES
         if len(face) < picture_start:

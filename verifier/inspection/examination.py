@@ -296,8 +296,7 @@ class Examination:
         """
         known = self._as_listed.get(number)
         if known is None:
-            security_object = self.security_object
-            listed = security_object.file_hashes.get(number)
-            known = security_object.file_hash_algorithm.digest(content) == listed
-            self._as_listed[number] = known
+            signed = self.security_object
+            digest = signed.file_hash_algorithm.digest(content)
+            known = self._as_listed[number] = digest == signed.file_hashes.get(number)
         return known

@@ -236,6 +236,8 @@ def _notes(
             for result in examination.results.values()
             if result.code is not None and result.name not in required
         ]
+    if not notes:
+        return ()
     told = dict.fromkeys(note for note in notes if note not in _NOT_TOLD)
     return tuple(note for note in told if note not in in_the_way)
 

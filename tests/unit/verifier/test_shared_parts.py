@@ -39,7 +39,7 @@ PARTS: tuple[KeptPart, ...] = (
     shared_parts.named_groups,
     shared_parts.trust_points,
 )
-CACHES = (*PARTS, access_checks._usable, procedure._kept)
+CACHES = (*PARTS, access_checks._allowed, procedure._kept)
 FILES = ("EF.CardAccess", "EF.ATR/INFO", "EF.COM", "EF.CVCA", "EF.DG1", "EF.DG14", "EF.SOD")
 
 
