@@ -127,3 +127,16 @@ def test_an_issuer_that_was_found_is_bound_anew_under_other_scopes(
         assert inspect(accepted_snapshot, trust=anchors, policy=policy, now=now).codes == ()
         report = inspect(accepted_snapshot, trust=anchors, policy=bound_to_nothing, now=now)
         assert "signer.authority-scope" in report.codes
+
+
+def test_nothing_is_kept_of_what_is_said_of_one_card_alone_or_against_it(
+    accepted_snapshot: CardSnapshot, anchors: TrustAnchors, policy: Policy, now: datetime
+) -> None:
+    forget()
+    inspect(accepted_snapshot, trust=anchors, policy=policy, now=now)
+    kept = procedure._kept.cache_info().currsize
+    apart = [step for step in procedure.PROCEDURE if step.tells_cards_apart]
+    assert kept == len(procedure.PROCEDURE) - len(apart)
+    wrong = replace(accepted_snapshot, atr=b"\x3b\x00")
+    inspect(wrong, trust=anchors, policy=policy, now=now)
+    assert procedure._kept.cache_info().currsize == kept
