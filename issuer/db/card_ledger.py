@@ -71,6 +71,7 @@ class SqlCardRegister:
         *,
         states: Sequence[CardState] | None = None,
         below: Collection[OrganisationCode] | None = None,
+        with_secrets: bool = False,
     ) -> tuple[CardLine, ...]:
         """See ``CardLedger.lines``."""
         statement = (
@@ -80,6 +81,8 @@ class SqlCardRegister:
         )
         if states is not None:
             statement = statement.where(CardRow.state.in_([state.value for state in states]))
+        if with_secrets:
+            statement = statement.where(sa.func.length(CardRow.sealed_secrets) > 0)
         if below is not None:
             statement = statement.join(MemberRow, MemberRow.id == RequestRow.member_id).where(
                 MemberRow.organisation_id.in_(part_of_tree(below))

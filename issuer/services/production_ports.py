@@ -145,8 +145,12 @@ class CardRegister(Protocol):
         *,
         states: Sequence[CardState] | None = None,
         below: Collection[OrganisationCode] | None = None,
+        with_secrets: bool = False,
     ) -> tuple[CardLine, ...]:
-        """The same cards with their numbers; those of members at and below these organisations alone."""
+        """The same cards with their numbers; those of members at and below these organisations alone, if wished.
+
+        ``with_secrets`` leaves out those whose secrets were destroyed.
+        """
 
     def hand_over(self, reference: CardReference, *, to: str, account: AccountName) -> None:
         """Record that the card went to its member, by whose word, as ``CardValidityRepository.hand_over``.
