@@ -63,6 +63,8 @@ _NOT_ASKED: Final = {
     "/v1/reports/file": "a file of the whole tree, which is an export and no page",
     "/reports/file": "as above",
     "/reports/production/file": "as above",
+    "/reports/instances/file": "as above",
+    "/v1/merged-reports/file": "as above",
     "/imports/template": "it makes a workbook and looks at no register",
     "/login/oidc/begin": "no provider is set",
     "/login/oidc": "as above",
