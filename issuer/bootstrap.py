@@ -25,6 +25,7 @@ from issuer.services.change_members import ChangeOfMembers
 from issuer.services.change_organisations import ChangeOfOrganisations
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_members import MemberImport
+from issuer.services.member_record import MemberRecords
 from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import EvidenceStore, PortraitStore, Register
 from issuer.settings import IssuerSettings, load_settings
@@ -63,6 +64,10 @@ class RegisterHome:
     def reading(self) -> ReadingOfMembers:
         """The use case that looks at members."""
         return ReadingOfMembers(register=self.register, scheme=self.scheme, clock=_now)
+
+    def records(self) -> MemberRecords:
+        """Opening the whole record of a member."""
+        return MemberRecords(register=self.register, clock=_now)
 
     def changes_of_organisations(self) -> ChangeOfOrganisations:
         """The use case that changes the tree of organisations."""

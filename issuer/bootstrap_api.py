@@ -94,7 +94,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         stack.callback(desk_keys.close)
         probe = _Probe(opened=opened, keys=keys, desk_keys=desk_keys)
         browsing = SqlBrowsing(opened.database)
-        jobs = jobs_of_operations(opened)
+        jobs = jobs_of_operations(opened, keystore=desk_keys)
         stack.enter_context(running(jobs))
         operations = operation_desk(opened, jobs)
         uploads = uploads_of(opened)
@@ -113,6 +113,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             else second_factors_of(opened.register, people, log_in=log_in),
             oidc=oidc_login_of(opened.settings.oidc, home=home, log_in=log_in),
             members=opened.reading(),
+            records=opened.records(),
             changes=opened.changes(),
             portraits=opened.portraits,
             organisations=LookingAtOrganisations(register=opened.register, browsing=browsing),

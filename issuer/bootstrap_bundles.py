@@ -31,6 +31,8 @@ from issuer.services.exchange_desk import ExchangeDesk
 from issuer.services.export_bundle import BundleExport
 from issuer.services.hand_down import HandingDown
 from issuer.services.import_bundle import BundleImport
+from issuer.services.look_at_conflicts import ConflictLooking
+from issuer.services.look_at_instances import LookingAtInstances
 from issuer.services.settle_conflicts import ConflictDesk
 from issuer.services.state_reports import ReportStating
 from issuer.settings import IssuerSettings, remember
@@ -48,6 +50,7 @@ __all__ = [
     "exchange_desk_of",
     "exchange_of",
     "install_certificates",
+    "looking_at_instances",
     "open_bundle_import",
     "own_instance",
     "read_certificates",
@@ -71,6 +74,7 @@ class ExchangeOffice:
     exporting: BundleExport
     handing: HandingDown
     conflicts: ConflictDesk
+    looking: LookingAtInstances
 
 
 def request_certificates(
@@ -161,14 +165,14 @@ def own_instance(settings: IssuerSettings) -> OwnInstance:
     return OwnInstance(name=InstanceName(name), organisation=OrganisationCode(organisation))
 
 
-def exchange_of(opened: RegisterHome) -> ExchangeOffice:
-    """The use cases over the register of a home.
+def exchange_of(opened: RegisterHome, *, keystore: KeystoreCalls | None = None) -> ExchangeOffice:
+    """The use cases over the register of a home; ``keystore`` is one that is held open already.
 
     Raises:
         IssuerRefusedError: ``instance.no-name``.
         IssuerUnavailableError: there are no certificates yet (``instance.certificate-unavailable``).
     """
-    own, keys = own_instance(opened.settings), _keys(opened)
+    own, keys = own_instance(opened.settings), _keys(opened, keystore)
     marks = FileSequenceMarkStore(opened.settings.number_mark_in(opened.home))
     office = requests_of(opened)
     return ExchangeOffice(
@@ -213,6 +217,20 @@ def exchange_of(opened: RegisterHome) -> ExchangeOffice:
             clock=_now,
             new_member_id=lambda: MemberId(uuid.uuid4()),
         ),
+        looking=looking_at_instances(opened),
+    )
+
+
+def looking_at_instances(opened: RegisterHome) -> LookingAtInstances:
+    """Looking at instances, for which no key is needed.
+
+    Raises:
+        IssuerRefusedError: ``instance.no-name``.
+    """
+    return LookingAtInstances(
+        register=opened.register,
+        own=own_instance(opened.settings),
+        marks=FileSequenceMarkStore(opened.settings.number_mark_in(opened.home)),
     )
 
 
@@ -269,10 +287,17 @@ def exchange_desk_of(opened: RegisterHome, keystore: KeystoreCalls) -> ExchangeD
     files = (_ROOT_FILE, _SIGNER_FILE, _RECEIVER_FILE)
     if settings.exchange.name is None or not all((folder / each).is_file() for each in files):
         return None
+    office = exchange_of(opened, keystore=keystore)
     return ExchangeDesk(
-        register=opened.register,
+        own=office.own,
+        own_fingerprint=office.keys.own.fingerprint,
         importing=lambda: open_bundle_import(opened, keystore=keystore),
-        conflicts=exchange_of(opened).conflicts,
+        exporting=office.exporting,
+        conflicts=office.conflicts,
+        weighing=ConflictLooking(register=opened.register, clock=_now),
+        looking=office.looking,
+        instances=office.instances,
+        handing=office.handing,
     )
 
 

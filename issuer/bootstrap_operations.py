@@ -9,6 +9,7 @@ from typing import Final
 
 from issuer.audit_checkpoints import CheckpointFolder
 from issuer.bootstrap import RegisterHome, open_member_import
+from issuer.bootstrap_bundles import open_bundle_import
 from issuer.bootstrap_jobs import Jobs, jobs_of
 from issuer.bootstrap_keys import take_register_sealer
 from issuer.bootstrap_reports import reports_of
@@ -20,6 +21,7 @@ from issuer.imports.open_table import open_laid_out
 from issuer.imports.table import Table, TemplateLayout
 from issuer.services.audit_office import AuditOffice
 from issuer.services.audit_verification import AuditVerification
+from issuer.services.bundle_operations import TakeBundleWork
 from issuer.services.decision_operations import ConfirmWork, DropWork, TableWork
 from issuer.services.import_members import MemberListSource
 from issuer.services.import_outcome import RowOutcome
@@ -28,8 +30,10 @@ from issuer.services.operation_ports import OperationKind
 from issuer.services.operations import OPERATIONS, OperationDesk, OperationWork, Work
 from issuer.services.reports import ReportCounting
 from issuer.services.request_operations import DraftWork, StepWork
+from issuer.stations.exchange_keys import KeystoreCalls
 from issuer.uploads.folder_uploads import FolderUploads
 from issuer.uploads.sealed_corrections import SealedCorrections
+from pki.signed.sealed_envelope import MAX_SEALED_BYTES
 
 __all__ = [
     "CHECKPOINTS",
@@ -46,8 +50,8 @@ CHECKPOINTS: Final = "audit"
 """The folder of a home where checkpoints and the keys of logs are kept."""
 
 
-def jobs_of_operations(opened: RegisterHome) -> Jobs:
-    """The queue of a home's operations, with its runner."""
+def jobs_of_operations(opened: RegisterHome, *, keystore: KeystoreCalls | None = None) -> Jobs:
+    """The queue of a home's operations, with its runner; ``keystore`` is one that is held open already."""
     layout = TemplateLayout(columns=tuple(MemberColumn))
     requests = requests_of(opened)
     works: Mapping[OperationKind, Work] = {
@@ -83,6 +87,12 @@ def jobs_of_operations(opened: RegisterHome) -> Jobs:
             anchors=lambda: [
                 each.head for each in CheckpointFolder(opened.home / CHECKPOINTS).all()
             ],
+        ),
+        OperationKind.TAKE_BUNDLE: TakeBundleWork(
+            register=opened.register,
+            uploads=uploads_of(opened),
+            importing=lambda: open_bundle_import(opened, keystore=keystore),
+            max_bytes=MAX_SEALED_BYTES,
         ),
         OperationKind.COUNT_REPORTS: ReportCounting(reports=reports_of(opened)),
     }

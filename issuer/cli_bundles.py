@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from issuer.bootstrap import open_register_home
-from issuer.bootstrap_bundles import exchange_of, open_bundle_import
+from issuer.bootstrap_bundles import exchange_of, looking_at_instances, open_bundle_import
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -132,20 +132,19 @@ Examples:
   membercard-issuer --home office bundle list --instance xa-mau --format json
 """,
 )
-@needs(Right.READ_ORGANISATIONS)
+@needs(Right.READ_ORGANISATIONS, by_use_case=True)
 def list_bundles_command(
     context: typer.Context,
     *,
     instance: Annotated[str | None, typer.Option(help="Only those to and from this one.")] = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """List the bundles that were made and taken, the newest first."""
+    """List the bundles that were made and taken, the newest first; those of one's own part of the tree."""
+    actor = command_context(context).actor
     name = None if instance is None else parse_instance_name(instance)
-    with (
-        open_register_home(command_context(context).home) as opened,
-        opened.register.reading() as transaction,
-    ):
-        found = transaction.exchange.records(name, limit=_LISTED)
+    with open_register_home(command_context(context).home) as opened:
+        looking = looking_at_instances(opened)
+        found = looking.bundles(actor=actor, limit=_LISTED, name=name).bundles
     if output_format is OutputFormat.JSON:
         print_json({"bundles": [_as_json(each) for each in found]})
         return

@@ -1,7 +1,7 @@
 """Commands of instances: get our own certificates, and say whose bundles are believed."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -9,6 +9,7 @@ from issuer.bootstrap import open_register_home
 from issuer.bootstrap_bundles import (
     exchange_of,
     install_certificates,
+    looking_at_instances,
     read_certificates,
     request_certificates,
 )
@@ -28,6 +29,8 @@ from issuer.errors import IssuerRefusedError
 from issuer.services.enrol_instances import known_instance
 
 __all__ = ["instances_app"]
+
+_LISTED: Final = 100_000
 
 instances_app = typer.Typer(
     help="Other offices' registers, with which bundles are exchanged.", rich_markup_mode=None
@@ -267,16 +270,14 @@ Examples:
   membercard-issuer --home office instances list --format json
 """,
 )
-@needs(Right.READ_ORGANISATIONS)
+@needs(Right.READ_ORGANISATIONS, by_use_case=True)
 def list_instances_command(
     context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
 ) -> None:
-    """List the instances with their fingerprints, and how far bundles have come."""
-    with (
-        open_register_home(command_context(context).home) as opened,
-        opened.register.reading() as transaction,
-    ):
-        found = transaction.exchange.instances()
+    """List the instances of one's own part of the tree with their fingerprints, and how far bundles have come."""
+    actor = command_context(context).actor
+    with open_register_home(command_context(context).home) as opened:
+        found = looking_at_instances(opened).page(actor=actor, limit=_LISTED).instances
     if output_format is OutputFormat.JSON:
         print_json({"instances": [_as_json(each) for each in found]})
         return

@@ -77,8 +77,9 @@ def search_command(
 ) -> None:
     """Find members by name or number; the audit trail records who was shown.
 
-    A name is the given name, or words of the name with the given name last. Beginnings of words
-    are enough; tones, capitals and apostrophes do not count: hoa finds Hòa and Hoà.
+    A name is the given name, words of the name with the given name last (beginnings of words are
+    enough), or the beginning of the whole name, the family name first. Tones, capitals and
+    apostrophes do not count: hoa finds Hòa and Hoà.
     """
     roots = None if organisation is None else frozenset({parse_organisation_code(organisation)})
     with open_register_home(command_context(context).home) as opened:

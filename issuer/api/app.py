@@ -15,6 +15,7 @@ from issuer.api.decision_routes import decision_router
 from issuer.api.gate import check_routes
 from issuer.api.history_routes import history_router
 from issuer.api.import_routes import import_router
+from issuer.api.instance_routes import instance_router
 from issuer.api.member_routes import member_router
 from issuer.api.operation_routes import operation_router
 from issuer.api.organisation_routes import organisation_router
@@ -23,7 +24,9 @@ from issuer.api.pages.audit_pages import audit_page_router
 from issuer.api.pages.authorisation_pages import authorisation_page_router
 from issuer.api.pages.batch_pages import batch_page_router
 from issuer.api.pages.card_pages import card_page_router
+from issuer.api.pages.conflict_pages import conflict_page_router
 from issuer.api.pages.decision_pages import decision_page_router
+from issuer.api.pages.exchange_pages import exchange_page_router
 from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_pages import member_page_router
 from issuer.api.pages.oidc_pages import oidc_router
@@ -72,6 +75,7 @@ _ROUTERS: Final = (
     stock_router,
     station_router,
     bundle_router,
+    instance_router,
     service_router,
     shell_router,
     security_key_router,
@@ -92,10 +96,15 @@ _ROUTERS: Final = (
     card_page_router,
     stock_page_router,
     stock_end_page_router,
+    exchange_page_router,
+    conflict_page_router,
 )
 _UPLOAD_PATHS: Final = frozenset(
     {
         "/v1/bundles",
+        "/bundles",
+        "/v1/instances",
+        "/instances",
         "/v1/imports",
         "/imports",
         "/v1/decisions",

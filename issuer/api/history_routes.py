@@ -16,7 +16,7 @@ from issuer.domain.member_change import ChangeKind, MemberChange
 from issuer.domain.member_list import MemberColumn
 from issuer.services.register_ports import HistoryPosition
 
-__all__ = ["HistoryDocument", "history_of", "history_router"]
+__all__ = ["ChangeDocument", "HistoryDocument", "history_of", "history_router"]
 
 history_router = APIRouter(prefix="/v1/members", tags=["members"])
 

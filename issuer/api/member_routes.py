@@ -1,6 +1,8 @@
 """Members: lists in pages, and one of them."""
 
+import contextlib
 import uuid
+from collections.abc import Iterator
 from datetime import date
 from typing import Annotated
 
@@ -27,6 +29,7 @@ __all__ = [
     "MemberListQuery",
     "MemberPageDocument",
     "MemberReader",
+    "hiding_members",
     "member_page",
     "member_router",
     "open_member",
@@ -46,7 +49,7 @@ class MemberListQuery(ListQuery):
     name: str | None = Field(
         default=None,
         max_length=120,
-        description="The given name, words of the name with the given name last, or a number of the member.",
+        description="The given name, the beginning of the whole name, words of it with the given name last, or a number of the member.",
         examples=["Nguyễn Văn An"],
     )
     organisation: str | None = Field(
@@ -197,12 +200,22 @@ def open_member(caller: Caller, services: ApiServices, member_id: uuid.UUID) -> 
     Raises:
         IssuerRefusedError: there is none in the caller's part of the tree (``member.unknown``).
     """
-    try:
+    with hiding_members(member_id):
         return services.members.show(MemberId(member_id), actor=caller.actor)
+
+
+@contextlib.contextmanager
+def hiding_members(member_id: uuid.UUID) -> Iterator[None]:
+    """Whoever may not see a member does not learn that there is one.
+
+    Raises:
+        IssuerRefusedError: ``member.unknown`` in the place of ``right.missing``.
+    """
+    try:
+        yield
     except IssuerRefusedError as error:
         if error.code != "right.missing":
             raise
-        # Whoever may not see a member does not learn that there is one.
         raise IssuerRefusedError(
             f"member {member_id} is not in the register", code="member.unknown"
         ) from error

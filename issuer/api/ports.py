@@ -17,6 +17,7 @@ from issuer.services.exchange_desk import ExchangeDesk
 from issuer.services.import_uploads import Imports
 from issuer.services.log_in import LogIn
 from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.member_record import MemberRecords
 from issuer.services.oidc_login import OidcLogin
 from issuer.services.operation_ports import IdempotencyLedger
 from issuer.services.operations import OperationDesk
@@ -65,6 +66,7 @@ class ApiServices:
     second_factors: SecondFactors | None
     oidc: OidcLogin | None
     members: ReadingOfMembers
+    records: MemberRecords
     changes: ChangeOfMembers
     portraits: PortraitStore
     organisations: LookingAtOrganisations

@@ -1,7 +1,6 @@
 """Requests for cards: lists, one with its time line, drafting, and steps with one, with many, or with all that wait."""
 
 import uuid
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -29,7 +28,6 @@ from issuer.api.request_documents import (
     StepName,
 )
 from issuer.domain.decisions import DecisionId
-from issuer.domain.eligibility import EligibilityFinding
 from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode, parse_organisation_code
 from issuer.domain.requests import RequestId, RequestKind
@@ -46,7 +44,6 @@ __all__ = [
     "RequestReader",
     "draft_all_once",
     "draft_once",
-    "eligibilities",
     "operation_receipt",
     "request_page",
     "request_router",
@@ -139,18 +136,6 @@ def shown_request(caller: Caller, services: ApiServices, request_id: uuid.UUID) 
     shown = services.requests.reading.show(RequestId(request_id), actor=caller.actor)
     names = services.organisations.names([shown.line.request.organisation_code])
     return RequestDocument.of_shown(shown, scheme=services.scheme, names=names)
-
-
-def eligibilities(
-    services: ApiServices, caller: Caller, member_id: MemberId
-) -> Mapping[RequestKind, tuple[EligibilityFinding, ...]]:
-    """Which rules a member does not keep, for each kind of request.
-
-    Raises:
-        IssuerRefusedError: ``member.unknown``.
-    """
-    reading = services.requests.reading
-    return {kind: reading.eligibility(member_id, kind, actor=caller.actor) for kind in RequestKind}
 
 
 def draft_once(services: ApiServices, caller: Caller, body: DraftBody, *, key: str) -> KeptAnswer:

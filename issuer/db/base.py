@@ -1,25 +1,30 @@
 """The issuer's database: one file of SQLite by default, PostgreSQL by URL.
 
-All writing goes through :meth:`Database.writing`: one transaction, committed at the end of the block or not
-at all. On SQLite it takes the write lock at once (``BEGIN IMMEDIATE``), so that what it reads stays true
-until it commits; readers are never blocked, because the file is kept in WAL mode.
+All writing goes through :meth:`Database.writing`: one transaction, committed at the end of the block or not at all; on
+SQLite it takes the write lock at once, so that what it reads stays true until it commits (pki.sql.engine).
 """
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from issuer.errors import ConflictError, IssuerUnavailableError
+from pki.sql.columns import NAMING_CONVENTION, UtcDateTime
+from pki.sql.engine import (
+    DATABASE_FAILURES,
+    DatabaseUrlError,
+    MissingDriverError,
+    beginning_at_once,
+    is_missing_table,
+    open_engine,
+    read_database_url,
+)
 
 __all__ = [
     "DATABASE_FAILURES",
@@ -31,46 +36,11 @@ __all__ = [
     "insert_unless_there",
 ]
 
-DATABASE_FAILURES = (DBAPIError, PoolTimeoutError)
-"""What a database raises; SQLAlchemy's other errors are mistakes of the program and stay as they are."""
-
-_BEGIN_OPTION = "membercard_sqlite_begin"
-
 
 class Base(DeclarativeBase):
     """Every table of the issuer; the names of constraints follow one convention, so migrations can name them."""
 
-    metadata = sa.MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-
-class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """An aware time in UTC; SQLite, which knows no time zones, stores it without one."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware times only: a naive one is a mistake of the program."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("got a time without a time zone, expected an aware one")
-        in_utc = value.astimezone(UTC)
-        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """UTC on the way out, whatever zone the server's session has."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+    metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
 
 
 class Database:
@@ -83,9 +53,9 @@ class Database:
             IssuerUnavailableError: the URL is none, or names a database that is neither SQLite nor
                 PostgreSQL (``database.url``).
         """
-        self.url = _parse_url(url)
-        self.engine = _create_engine(self.url)
-        self._writing_engine = self.engine.execution_options(**{_BEGIN_OPTION: "BEGIN IMMEDIATE"})
+        self.url = _read_url(url)
+        self.engine = _open(self.url)
+        self._writing_engine = beginning_at_once(self.engine)
 
     @property
     def is_sqlite(self) -> bool:
@@ -184,7 +154,7 @@ def database_error(error: DBAPIError | PoolTimeoutError) -> ConflictError | Issu
     """What a failure of the database means for a caller; the text holds no value of any row."""
     if isinstance(error, IntegrityError):
         return ConflictError("the database refused what was to be stored: a constraint is broken")
-    if isinstance(error, DBAPIError) and _is_missing_table(error):
+    if is_missing_table(error):
         return IssuerUnavailableError(
             "the database has no tables, or old ones",
             code="database.not-upgraded",
@@ -204,80 +174,19 @@ def _session(engine: Engine) -> Iterator[Session]:
         raise database_error(error) from error
 
 
-def _is_missing_table(error: DBAPIError) -> bool:
-    text = str(error.orig)
-    return (
-        "no such table" in text or "no such column" in text or "UndefinedTable" in repr(error.orig)
-    )
-
-
-def _parse_url(text: str) -> URL:
+def _read_url(text: str) -> URL:
     try:
-        url = make_url(text)
-        backend = url.get_backend_name()
-    except (SQLAlchemyError, ValueError) as error:
+        return read_database_url(text)
+    except DatabaseUrlError as error:
         raise IssuerUnavailableError(
-            "the database URL is not one",
-            code="database.url",
-            hint="sqlite:///FILE or postgresql://...",
+            str(error), code="database.url", hint="sqlite:///FILE or postgresql://..."
         ) from error
-    if backend == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise IssuerUnavailableError(
-                "the database URL names no file, expected sqlite:///FILE", code="database.url"
-            )
-        return url
-    if backend == "postgresql":
-        # psycopg 3 is the one driver that the product is tested with.
-        return url.set(drivername="postgresql+psycopg")
-    raise IssuerUnavailableError(
-        f"the database URL names {backend}, expected sqlite or postgresql", code="database.url"
-    )
 
 
-def _create_engine(url: URL) -> Engine:
+def _open(url: URL) -> Engine:
     try:
-        if url.get_backend_name() != "sqlite":
-            # Parameters are personal data: they must not appear in error texts.
-            return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
-        engine = sa.create_engine(
-            url, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False}
-        )
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        return open_engine(url)
+    except MissingDriverError as error:
         raise IssuerUnavailableError(
-            "the driver for this database is not installed",
-            code="database.driver",
-            hint="pip install 'membercard[postgres]'",
+            str(error), code="database.driver", hint="pip install 'membercard[postgres]'"
         ) from error
-    event.listen(engine, "connect", _prepare_sqlite_connection)
-    event.listen(engine, "begin", _begin_sqlite_transaction)
-    event.listen(engine, "checkin", _end_sqlite_transaction)
-    return engine
-
-
-def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
-    if not isinstance(connection, sqlite3.Connection):
-        raise TypeError(f"got a connection of {type(connection).__name__}, expected sqlite3")
-    # The driver must not begin transactions by itself: it would leave out DDL and the kind of lock.
-    connection.isolation_level = None
-    # WAL lets readers go on beside the one writer; FULL makes an acknowledged commit survive a power cut; and what
-    # is deleted is overwritten in the file.
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "trusted_schema=OFF",
-        "secure_delete=ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin_sqlite_transaction(connection: Connection) -> None:
-    statement = connection.get_execution_options().get(_BEGIN_OPTION, "BEGIN")
-    connection.exec_driver_sql(str(statement))
-
-
-def _end_sqlite_transaction(connection: Any, _record: object) -> None:
-    # A commit that failed leaves the transaction open, with its lock on the file, and the pool takes it for ended.
-    if isinstance(connection, sqlite3.Connection) and connection.in_transaction:
-        connection.rollback()

@@ -17,7 +17,7 @@ from issuer.domain.instances import InstanceName
 from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName
-from issuer.services.bundle_ports import Conflict
+from issuer.services.bundle_ports import Conflict, ConflictPosition
 
 __all__ = ["SqlExchange"]
 
@@ -94,7 +94,11 @@ class SqlExchange(SqlExchangeRepository, SqlHandedDown, SqlInstanceReports):
         )
 
     def conflicts(
-        self, *, below: Collection[OrganisationCode] | None, limit: int
+        self,
+        *,
+        below: Collection[OrganisationCode] | None,
+        limit: int,
+        behind: ConflictPosition | None = None,
     ) -> tuple[Conflict, ...]:
         """See ``ExchangeRepository.conflicts``."""
         query = (
@@ -104,7 +108,17 @@ class SqlExchange(SqlExchangeRepository, SqlHandedDown, SqlInstanceReports):
         )
         if below is not None:
             query = query.where(BundleConflictRow.organisation_id.in_(part_of_tree(below)))
-        return tuple(self._conflict(row, code) for row, code in self._rows.execute(query))
+        if behind is not None:
+            query = query.where(
+                sa.tuple_(BundleConflictRow.found_at, BundleConflictRow.id)
+                > sa.tuple_(
+                    sa.literal(behind.found_at, BundleConflictRow.found_at.type),
+                    sa.literal(behind.conflict_id, BundleConflictRow.id.type),
+                )
+            )
+        return tuple(
+            self._conflict(row, code, content=b"") for row, code in self._rows.execute(query)
+        )
 
     def conflicts_with(self, instance: InstanceName) -> tuple[Conflict, ...]:
         """See ``ExchangeRepository.conflicts_with``."""
@@ -133,8 +147,13 @@ class SqlExchange(SqlExchangeRepository, SqlHandedDown, SqlInstanceReports):
             .execution_options(synchronize_session=False)
         )
 
-    def _conflict(self, row: BundleConflictRow, code: str) -> Conflict:
+    def _conflict(
+        self, row: BundleConflictRow, code: str, *, content: bytes | None = None
+    ) -> Conflict:
+        """A row; what they state is opened unless it is said to be left out."""
         conflict_id = ConflictId(row.id)
+        if content is None:
+            content = self._opened().open_content(conflict_id, row.sealed)
         return Conflict(
             conflict_id=conflict_id,
             instance=InstanceName(row.instance),
@@ -146,7 +165,7 @@ class SqlExchange(SqlExchangeRepository, SqlHandedDown, SqlInstanceReports):
             code=row.code,
             sentence=row.sentence,
             columns=tuple(row.columns.split(",")) if row.columns else (),
-            content=self._opened().open_content(conflict_id, row.sealed),
+            content=content,
             found_at=row.found_at,
             state=ConflictState(row.state),
             settled_by=None if row.settled_by is None else AccountName(row.settled_by),

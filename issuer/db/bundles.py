@@ -25,7 +25,7 @@ from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import CardRequest, RequestEvent, RequestId
 from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerDataError
-from issuer.services.bundle_ports import BundleRecord, Direction, LinkedMember
+from issuer.services.bundle_ports import BundlePosition, BundleRecord, Direction, LinkedMember
 
 __all__ = ["SqlExchangeRepository", "organisation_id_of"]
 
@@ -94,12 +94,32 @@ class SqlExchangeRepository:
         row = self._session.get(BundleRow, (instance, direction.value, sequence))
         return None if row is None else _record(row)
 
-    def records(self, instance: InstanceName | None, *, limit: int) -> tuple[BundleRecord, ...]:
+    def records(
+        self,
+        instances: Collection[InstanceName],
+        *,
+        limit: int,
+        behind: BundlePosition | None = None,
+    ) -> tuple[BundleRecord, ...]:
         """See ``ExchangeRepository.records``."""
-        query = sa.select(BundleRow).order_by(BundleRow.at.desc(), BundleRow.sequence.desc())
-        if instance is not None:
-            query = query.where(BundleRow.instance == instance)
-        return tuple(_record(row) for row in self._session.scalars(query.limit(limit)))
+        order = (BundleRow.at, BundleRow.instance, BundleRow.direction, BundleRow.sequence)
+        query = (
+            sa.select(BundleRow)
+            .where(BundleRow.instance.in_(list(instances)))
+            .order_by(*(each.desc() for each in order))
+            .limit(limit)
+        )
+        if behind is not None:
+            query = query.where(
+                sa.tuple_(*order)
+                < sa.tuple_(
+                    sa.literal(behind.at, BundleRow.at.type),
+                    sa.literal(behind.instance),
+                    sa.literal(behind.direction.value),
+                    sa.literal(behind.sequence),
+                )
+            )
+        return tuple(_record(row) for row in self._session.scalars(query))
 
     def linked_members(
         self, instance: InstanceName, remote_ids: Collection[MemberId]

@@ -54,7 +54,8 @@ class SqlCardValidity:
         is_held = CardRow.state == CardState.HANDED_OVER.value
         found = self._session.execute(
             _RECORDS.join(RequestRow, RequestRow.id == CardRow.request_id)
-            .where(RequestRow.card_number == number)
+            # By the member, of whom cards have an index: all cards would be looked through for the request.
+            .where(RequestRow.card_number == number, CardRow.member_id == RequestRow.member_id)
             .order_by(is_held.desc(), CardRow.bound_at.desc(), CardRow.reference)
             .limit(1)
         ).one_or_none()

@@ -1,10 +1,10 @@
 """The directory of members in the database: every page walks an index, whatever it is narrowed by."""
 
 import heapq
-import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -29,13 +29,23 @@ from issuer.services.directory_ports import (
 __all__ = ["SqlMemberDirectory"]
 
 _FEW_ORGANISATIONS: Final = 64
-"""Up to so many organisations are walked side by side; above, enough of the whole list belongs to them."""
+"""Up to so many organisations are walked side by side."""
+
+_SMALL_PART: Final = 20_000
+"""Members of a part of the tree, up to which its list is read whole and sorted; of a larger one enough stand in any stretch
+of the country's list, of which every 280th of 5.6 million is then one of the part's."""
+
+_SMALL_JUDGED_PART: Final = 5_000
+"""The same where each row has to be looked up in the table, because of a name or a standing."""
 
 _LOOKUP_SIZE: Final = 500
 """How many identifiers stand in one IN (...): far below the parameter limits of both databases."""
 
 _BEHIND_EVERY_KEY: Final = b"\xff"
 """No UTF-8 text holds this byte, so a prefix with it behind is greater than whatever begins with the prefix."""
+
+_BY_BEGINNING: Final = _BEHIND_EVERY_KEY
+"""Stands before the key of a member whose whole name begins as was asked: behind all who are found by the given name."""
 
 _Row = sa.Row[UUID, str, date, str, str | None, str, str, int]
 _LINES = sa.select(
@@ -63,12 +73,15 @@ class SqlMemberDirectory:
     ) -> DirectoryPage:
         """Members behind a position."""
         # The page is found in its index first; only its own rows are then looked up in the table.
-        walks = [
-            [(key, member_id) for key, member_id in self._session.execute(query)]
-            for query in self.walks(selection, limit=limit + 1, behind=behind)
-        ]
-        together = itertools.islice(heapq.merge(*walks), limit + 1)
-        found = [DirectoryPosition(key, MemberId(member_id)) for key, member_id in together]
+        found: list[DirectoryPosition] = []
+        for lead, walks in self.stretches(selection, limit=limit + 1, behind=behind):
+            rows = [self._session.execute(query).all() for query in walks]
+            found += [
+                DirectoryPosition(lead + key, MemberId(member_id))
+                for key, member_id in heapq.merge(*rows)
+            ]
+            if len(found) > limit:
+                break
         shown = found[:limit]
         lines = {each.member_id: each for each in self._lines([each.member_id for each in shown])}
         return DirectoryPage(
@@ -101,20 +114,52 @@ class SqlMemberDirectory:
             return ()
         return tuple(map(_line, self._session.execute(_LINES.where(condition))))
 
-    def walks(
+    def stretches(
         self, selection: MemberSelection, *, limit: int, behind: DirectoryPosition | None
-    ) -> list[sa.Select[bytes, UUID]]:
-        """The queries for keys and identifiers whose outcomes, merged, are a page; each walks one index in order.
+    ) -> Iterator[tuple[bytes, list[sa.Select[bytes, UUID]]]]:
+        """What a page is read from, one stretch after another, until it is full.
 
-        A few organisations are walked one by one, each along its own stretch; otherwise there is one query.
+        Each is queries for keys and identifiers whose outcomes are merged, and the byte that leads these keys in a
+        position. Who is asked for by name is found by the given name first, then by the beginning of the whole name.
         """
-        few = None if selection.roots is None else self._few_below(selection.roots)
-        key = self._key(selection, is_walked=few is None)
-        conditions: list[sa.ColumnElement[bool]] = []
-        if selection.name is not None:
-            conditions += self._name_conditions(selection.name, key)
+        part = self._part(selection)
+        if selection.name is None:
+            order = _Order(key=MemberRow.sort_key.expression)
+            yield b"", self._walks(selection, part, order, limit=limit, behind=behind)
+            return
+        search_key, name_key = MemberRow.search_key.expression, MemberRow.name_key.expression
+        if part.is_small:
+            # Everybody of that name in the country is not walked for them.
+            search_key, name_key = _unindexed(search_key), _unindexed(name_key)
+        by_given_name = self._by_given_name(selection.name, search_key)
+        if behind is None or not behind.key.startswith(_BY_BEGINNING):
+            order = _Order(key=search_key, conditions=by_given_name)
+            yield b"", self._walks(selection, part, order, limit=limit, behind=behind)
+            behind = None
+        else:
+            behind = DirectoryPosition(behind.key.removeprefix(_BY_BEGINNING), behind.member_id)
+        is_new = sa.not_(sa.and_(*by_given_name))
+        order = _Order(
+            key=name_key, conditions=(*_begins(name_key, selection.name.beginning), is_new)
+        )
+        yield _BY_BEGINNING, self._walks(selection, part, order, limit=limit, behind=behind)
+
+    def _walks(
+        self,
+        selection: MemberSelection,
+        part: "_Part",
+        order: "_Order",
+        *,
+        limit: int,
+        behind: DirectoryPosition | None,
+    ) -> list[sa.Select[bytes, UUID]]:
+        key, conditions = order.key, list(order.conditions)
         if selection.standing is not None:
-            conditions.append(MemberRow.standing == selection.standing.value)
+            is_whole = part.walked is None and not part.is_small
+            standing = MemberRow.standing.expression
+            conditions.append(
+                (standing if is_whole else _unindexed(standing)) == selection.standing.value
+            )
         if behind is None:
             # A deleted record has the empty key, which nobody else has: it is left out within the index.
             conditions.append(key > sa.literal(b""))
@@ -127,42 +172,63 @@ class SqlMemberDirectory:
         query = query.order_by(key, MemberRow.id).limit(limit)
         if selection.roots is None:
             return [query]
-        if few is not None and selection.name is not None:
-            # Nobody's name of the whole country is looked at: the few organisations' own members are, all of them.
-            return [query.where(MemberRow.organisation_id.in_(few))]
-        if few is not None:
-            return [query.where(MemberRow.organisation_id == each) for each in few]
-        # The term is no column, so no index of organisations is taken and the order is that of the key.
-        organisation_id = sa.func.coalesce(MemberRow.organisation_id, sa.null())
+        if part.walked is not None:
+            return [query.where(MemberRow.organisation_id == each) for each in part.walked]
+        if part.is_small:
+            return [self._of_part(selection.roots, key, conditions, limit)]
+        # No index of organisations is taken, so that the order is that of the key.
+        organisation_id = _unindexed(MemberRow.organisation_id.expression)
         return [query.where(organisation_id.in_(below(selection.roots)))]
 
-    def _key(self, selection: MemberSelection, *, is_walked: bool) -> sa.ColumnElement[bytes]:
-        """What the order goes by; a term that is no column where its index is not to be walked."""
-        if selection.name is None:
-            return MemberRow.sort_key.expression
-        if is_walked:
-            return MemberRow.search_key.expression
-        return sa.func.coalesce(MemberRow.search_key, sa.null())
+    def _part(self, selection: MemberSelection) -> "_Part":
+        """How the members of the organisations that are asked for are best read."""
+        if selection.roots is None:
+            return _Part(walked=None, is_small=False)
+        query = below(selection.roots).limit(_FEW_ORGANISATIONS + 1)
+        few = self._session.scalars(query).all()
+        walked = few if len(few) <= _FEW_ORGANISATIONS and selection.name is None else None
+        if walked is not None and selection.standing is None:
+            return _Part(walked=walked, is_small=False)
+        is_judged = selection.name is not None or selection.standing is not None
+        most = _SMALL_JUDGED_PART if is_judged else _SMALL_PART
+        rows = self._of_part(selection.roots, MemberRow.sort_key.expression, [], most + 1)
+        members = sa.select(sa.func.count()).select_from(rows.order_by(None).subquery())
+        is_small = (self._session.scalar(members) or 0) <= most
+        return _Part(walked=walked if is_small else None, is_small=is_small)
 
-    def _few_below(self, roots: Collection[OrganisationCode]) -> Sequence[UUID] | None:
-        """The organisations of a part of the tree, unless they are many."""
-        query = below(roots).limit(_FEW_ORGANISATIONS + 1)
-        ids = self._session.scalars(query).all()
-        return ids if len(ids) <= _FEW_ORGANISATIONS else None
+    def _of_part(
+        self,
+        roots: Collection[OrganisationCode],
+        key: sa.ColumnElement[bytes],
+        conditions: Sequence[sa.ColumnElement[bool]],
+        limit: int,
+    ) -> sa.Select[bytes, UUID]:
+        """The first members of organisations, each of which is looked up in the index of organisations."""
+        if _is_sqlite(self._session):
+            # The list of the country is not walked for them.
+            query = sa.select(key, MemberRow.id).where(
+                MemberRow.organisation_id.in_(below(roots)), *conditions
+            )
+            return query.order_by(_unindexed(key), MemberRow.id).limit(limit)
+        tree = below(roots).subquery("part")
+        its_own = (
+            sa.select(key.label("key"), MemberRow.id)
+            .where(MemberRow.organisation_id == tree.c.id, *conditions)
+            .order_by(key, MemberRow.id)
+            .limit(limit)
+            .lateral("its_own")
+        )
+        found = sa.select(its_own.c.key, its_own.c.id).select_from(tree.join(its_own, sa.true()))
+        return found.order_by(its_own.c.key, its_own.c.id).limit(limit)
 
-    def _name_conditions(
+    def _by_given_name(
         self, name: NameQuestion, key: sa.ColumnElement[bytes]
     ) -> list[sa.ColumnElement[bool]]:
-        prefix = name.given.encode()
-        conditions: list[sa.ColumnElement[bool]] = [
-            key >= prefix,
-            key < prefix + _BEHIND_EVERY_KEY,
-        ]
-        is_sqlite = self._session.get_bind().dialect.name == "sqlite"
+        conditions = _begins(key, name.given)
+        where = sa.func.instr if _is_sqlite(self._session) else sa.func.pg_catalog.position
         for word in name.others:
             # The given name stands first, so every other word has a space before it.
             part = sa.literal(b" " + word.encode(), sa.LargeBinary)
-            where = sa.func.instr if is_sqlite else sa.func.pg_catalog.position
             conditions.append(where(MemberRow.search_key, part) > 0)
         return conditions
 
@@ -170,6 +236,36 @@ class SqlMemberDirectory:
         return [
             _line(row) for row in self._session.execute(_LINES.where(MemberRow.id.in_(member_ids)))
         ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What a list goes by, and whom it leaves out."""
+
+    key: sa.ColumnElement[bytes]
+    conditions: Sequence[sa.ColumnElement[bool]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """How a part of the tree is read: its organisations one by one, or together if it is small."""
+
+    walked: Sequence[UUID] | None
+    is_small: bool
+
+
+def _begins(key: sa.ColumnElement[bytes], text: str) -> list[sa.ColumnElement[bool]]:
+    prefix = text.encode()
+    return [key >= prefix, key < prefix + _BEHIND_EVERY_KEY]
+
+
+def _unindexed(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The same value by a term that is no column, for which no index is taken."""
+    return sa.func.coalesce(column, sa.null())
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
 
 
 def _line(row: _Row) -> MemberLine:

@@ -3,6 +3,7 @@
 import struct
 import uuid
 from collections.abc import Collection, Mapping
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -17,9 +18,11 @@ from issuer.domain.card_number import CardNumber
 from issuer.domain.instances import InstanceName
 from issuer.domain.number_blocks import BlockId, NumberBlock
 from issuer.domain.rights import AccountName
-from issuer.services.bundle_ports import IndexSet
+from issuer.services.bundle_ports import HandedBlock, HandedSet, IndexSet
 
 __all__ = ["SqlHandedDown", "given_lists"]
+
+_INDEX_BYTES: Final = 4
 
 
 class SqlHandedDown:
@@ -56,6 +59,38 @@ class SqlHandedDown:
             StatusIndexSetRow.is_told.is_(False),
         ).order_by(StatusIndexSetRow.at, StatusIndexSetRow.id)
         return tuple(_index_set(row, size) for row, size in self._database.execute(query))
+
+    def blocks_of(self, instance: InstanceName) -> tuple[HandedBlock, ...]:
+        """See ``ExchangeRepository.blocks_of``."""
+        query = _BLOCKS.where(NumberBlockRow.held_by == instance).order_by(NumberBlockRow.first)
+        return tuple(
+            HandedBlock(block=block_of_row(row, code), is_told=row.is_told)
+            for row, code in self._database.execute(query)
+        )
+
+    def sets_of(self, instance: InstanceName) -> tuple[HandedSet, ...]:
+        """See ``ExchangeRepository.sets_of``."""
+        rows = self._database.execute(
+            sa.select(
+                StatusIndexSetRow.list_id,
+                sa.func.length(StatusIndexSetRow.indices),
+                StatusIndexSetRow.at,
+                StatusIndexSetRow.account,
+                StatusIndexSetRow.is_told,
+            )
+            .where(StatusIndexSetRow.instance == instance, StatusIndexSetRow.is_received.is_(False))
+            .order_by(StatusIndexSetRow.at, StatusIndexSetRow.id)
+        )
+        return tuple(
+            HandedSet(
+                list_id=list_id,
+                count=size // _INDEX_BYTES,
+                at=at,
+                account=AccountName(account),
+                is_told=is_told,
+            )
+            for list_id, size, at, account, is_told in rows
+        )
 
     def shared_lists(self, *, size: int) -> Mapping[bytes, frozenset[int]]:
         """See ``ExchangeRepository.shared_lists``."""
@@ -128,7 +163,9 @@ class SqlHandedDown:
                     instance=index_set.instance,
                     is_received=index_set.is_received,
                     is_told=False,
-                    indices=b"".join(each.to_bytes(4, "big") for each in index_set.indices),
+                    indices=b"".join(
+                        each.to_bytes(_INDEX_BYTES, "big") for each in index_set.indices
+                    ),
                     at=index_set.at,
                     account=index_set.account,
                 )
@@ -169,4 +206,4 @@ def _index_set(row: StatusIndexSetRow, size: int) -> IndexSet:
 
 def _positions(row: StatusIndexSetRow) -> tuple[int, ...]:
     """Four bytes each."""
-    return struct.unpack(f">{len(row.indices) // 4}I", row.indices)
+    return struct.unpack(f">{len(row.indices) // _INDEX_BYTES}I", row.indices)

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session as DatabaseSession
 
 from issuer.db.base import DATABASE_FAILURES, database_error, insert_unless_there
-from issuer.db.people import accounts_of
-from issuer.db.people_tables import AccountRow, LoginAttemptRow, SessionRow
+from issuer.db.people import account_of
+from issuer.db.people_tables import AccountRow, AssignmentRow, LoginAttemptRow, SessionRow
 from issuer.domain.account import AccountId
 from issuer.domain.login_attempts import AttemptKey, FailedAttempts
 from issuer.domain.second_factor import Challenge
@@ -29,16 +29,22 @@ class SqlSessionRepository:
 
     def find(self, token_digest: bytes) -> SessionWithAccount | None:
         """See ``SessionRepository``."""
-        found = self._session.execute(
-            sa.select(SessionRow, AccountRow)
+        # One statement: every request begins with it.
+        rows = self._session.execute(
+            sa.select(SessionRow, AccountRow, AssignmentRow)
             .join(AccountRow, AccountRow.id == SessionRow.account_id)
+            .outerjoin(AssignmentRow, AssignmentRow.account_id == AccountRow.id)
             .where(SessionRow.token_digest == token_digest)
+            .order_by(AssignmentRow.position)
             .execution_options(populate_existing=True)
-        ).one_or_none()
-        if found is None:
+        ).all()
+        if not rows:
             return None
-        (account,) = accounts_of(self._session, [found[1]])
-        return SessionWithAccount(session=_session(found[0]), account=account)
+        session, account, _ = rows[0]
+        assignments = [each for _, _, each in rows if each is not None]
+        return SessionWithAccount(
+            session=_session(session), account=account_of(account, assignments)
+        )
 
     def of_account(self, account_id: AccountId) -> tuple[Session, ...]:
         """See ``SessionRepository``."""

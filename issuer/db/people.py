@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.base import DATABASE_FAILURES, database_error
+from issuer.db.organisation_queries import below
+from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.people_tables import AccountRow, AssignmentRow, SecondFactorRow
 from issuer.domain.account import Account, AccountId, AccountState, PasswordHash
 from issuer.domain.organisation import OrganisationCode
@@ -16,7 +18,7 @@ from issuer.domain.second_factor import OperatorKey, SecondFactor
 from issuer.errors import IssuerRefusedError
 from pki.keys.webauthn_keys import CoseAlgorithm
 
-__all__ = ["SqlAccountRepository", "accounts_of"]
+__all__ = ["SqlAccountRepository", "account_of"]
 
 
 class SqlAccountRepository:
@@ -40,7 +42,7 @@ class SqlAccountRepository:
         """See ``AccountRepository``."""
         query = sa.select(AccountRow).where(AccountRow.name == name)
         rows = self._session.scalars(query.execution_options(populate_existing=True)).all()
-        return next(iter(accounts_of(self._session, rows)), None)
+        return next(iter(_accounts_of(self._session, rows)), None)
 
     def get(self, name: AccountName) -> Account:
         """See ``AccountRepository``."""
@@ -49,12 +51,27 @@ class SqlAccountRepository:
             raise _unknown(name)
         return found
 
-    def page(self, *, limit: int, behind: AccountName | None = None) -> tuple[Account, ...]:
+    def page(
+        self,
+        *,
+        limit: int,
+        behind: AccountName | None = None,
+        within: Collection[OrganisationCode] | None = None,
+    ) -> tuple[Account, ...]:
         """See ``AccountRepository``."""
         query = sa.select(AccountRow).order_by(AccountRow.name).limit(limit)
+        if within is not None:
+            part = sa.select(OrganisationRow.code).where(OrganisationRow.id.in_(below(within)))
+            place = AssignmentRow.organisation
+            inside = sa.select(AssignmentRow.account_id).where(place.in_(part))
+            is_outside = sa.exists().where(
+                AssignmentRow.account_id == AccountRow.id,
+                sa.or_(place.is_(None), place.not_in(part)),
+            )
+            query = query.where(AccountRow.id.in_(inside), ~is_outside)
         if behind is not None:
             query = query.where(AccountRow.name > behind)
-        return accounts_of(self._session, self._session.scalars(query).all())
+        return _accounts_of(self._session, self._session.scalars(query).all())
 
     def count_administrators(self) -> int:
         """See ``AccountRepository``."""
@@ -185,7 +202,7 @@ class SqlAccountRepository:
         return int(result.rowcount)
 
 
-def accounts_of(session: Session, rows: Collection[AccountRow]) -> tuple[Account, ...]:
+def _accounts_of(session: Session, rows: Collection[AccountRow]) -> tuple[Account, ...]:
     """The accounts of these rows, with their assignments, in the same order."""
     query = (
         sa.select(AssignmentRow)
@@ -193,13 +210,10 @@ def accounts_of(session: Session, rows: Collection[AccountRow]) -> tuple[Account
         .order_by(AssignmentRow.account_id, AssignmentRow.position)
         .execution_options(populate_existing=True)
     )
-    assignments: dict[uuid.UUID, list[Assignment]] = {}
+    assignments: dict[uuid.UUID, list[AssignmentRow]] = {}
     for each in session.scalars(query) if rows else ():
-        organisation = None if each.organisation is None else OrganisationCode(each.organisation)
-        assignments.setdefault(each.account_id, []).append(
-            Assignment(role=Role(each.role), organisation=organisation)
-        )
-    return tuple(_account(row, assignments.get(row.id, [])) for row in rows)
+        assignments.setdefault(each.account_id, []).append(each)
+    return tuple(account_of(row, assignments.get(row.id, [])) for row in rows)
 
 
 def _operator_key(row: SecondFactorRow) -> OperatorKey | None:
@@ -212,7 +226,8 @@ def _operator_key(row: SecondFactorRow) -> OperatorKey | None:
     )
 
 
-def _account(row: AccountRow, assignments: Collection[Assignment]) -> Account:
+def account_of(row: AccountRow, assignments: Collection[AssignmentRow]) -> Account:
+    """The account of a row; its assignments come in their order."""
     password = None
     if row.password_hash is not None and row.password_set_at is not None:
         password = PasswordHash(
@@ -224,7 +239,15 @@ def _account(row: AccountRow, assignments: Collection[Assignment]) -> Account:
         account_id=AccountId(row.id),
         name=AccountName(row.name),
         state=AccountState(row.state),
-        assignments=tuple(assignments),
+        assignments=tuple(
+            Assignment(
+                role=Role(each.role),
+                organisation=None
+                if each.organisation is None
+                else OrganisationCode(each.organisation),
+            )
+            for each in assignments
+        ),
         password=password,
         created_at=row.created_at,
     )

@@ -110,6 +110,7 @@ _BLANKS: Final[Mapping[str, Callable[[], Any]]] = {
     "secondary_name": lambda: "",
     "sort_key": lambda: b"",
     "search_key": lambda: b"",
+    "name_key": lambda: b"",
     "likeness_digest": lambda: secrets.token_bytes(32),
     "birth_date": lambda: _NO_DAY,
     "sex": lambda: "M",

@@ -71,8 +71,7 @@ class SqlRequestRepository:
             if lock:
                 query = query.with_for_update(of=MemberRow, key_share=True)
             rows = self._session.execute(query).all()
-            live = self._live_requests(part)
-            earlier = self._earlier_cards(part)
+            live, earlier = self._live_and_earlier(part)
             doubts = self._open_doubts(part)
             for row, code in rows:
                 found[MemberId(row.id)] = candidate_of(
@@ -281,16 +280,6 @@ class SqlRequestRepository:
             found.update((RequestId(row.id), request_of(row, code)) for row, code in rows)
         return found
 
-    def _live_requests(self, member_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
-        return dict(
-            self._session.execute(
-                sa.select(RequestRow.member_id, RequestRow.id).where(
-                    RequestRow.member_id.in_(member_ids),
-                    RequestRow.state.in_([state.value for state in LIVE_STATES]),
-                )
-            ).all()
-        )
-
     def _open_doubts(self, member_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
         """How many rows of lists wait for a person because they resemble a member."""
         return dict(
@@ -305,20 +294,27 @@ class SqlRequestRepository:
             ).all()
         )
 
-    def _earlier_cards(self, member_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
-        """The numbers of the cards that members had through requests, the latest first."""
+    def _live_and_earlier(
+        self, member_ids: Sequence[uuid.UUID]
+    ) -> tuple[dict[uuid.UUID, uuid.UUID], dict[uuid.UUID, list[str]]]:
+        """The open requests of members, and the numbers of the cards that they had through others, the latest first."""
+        live: dict[uuid.UUID, uuid.UUID] = {}
         cards: dict[uuid.UUID, list[str]] = {}
-        for member_id, number in self._session.execute(
-            sa.select(RequestRow.member_id, RequestRow.card_number)
+        ended = RequestState.FULFILLED.value
+        query = (
+            sa.select(RequestRow.member_id, RequestRow.id, RequestRow.state, RequestRow.card_number)
             .where(
                 RequestRow.member_id.in_(member_ids),
-                RequestRow.state == RequestState.FULFILLED.value,
+                RequestRow.state.in_([ended, *(state.value for state in LIVE_STATES)]),
             )
             .order_by(RequestRow.ordinal.desc(), RequestRow.created_at.desc())
-        ):
-            if number is not None:
+        )
+        for member_id, request_id, state, number in self._session.execute(query):
+            if state != ended:
+                live[member_id] = request_id
+            elif number is not None:
                 cards.setdefault(member_id, []).append(number)
-        return cards
+        return live, cards
 
     def _changed(self, statement: sa.Update, values: Mapping[str, object]) -> int:
         try:

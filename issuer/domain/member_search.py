@@ -22,10 +22,19 @@ _MAX_WORDS: Final = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameQuestion:
-    """Folded words: a given name that begins so, and beginnings of the other words of the name, in any order."""
+    """Folded words of a name, of which two things may be meant.
+
+    Either the last one is the given name, or its beginning, and the others are beginnings of other words of the name
+    in any order; or the words are the beginning of the whole name, which somebody has not typed to its end.
+    """
 
     given: str = field(repr=False)
     others: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def beginning(self) -> str:
+        """The words as they were written."""
+        return " ".join((*self.others, self.given))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +50,7 @@ class SearchQuestion:
 def parse_search(text: str, *, scheme: CardNumberScheme) -> SearchQuestion:
     """What a text asks for; numbers are told apart by their form.
 
-    The last word is taken for the given name, as it stands in a Vietnamese name.
+    The last word is taken for the given name, as it stands in a Vietnamese name, or all of them for a beginning.
 
     Raises:
         IssuerDataError: nothing can be found by it (``search.malformed``).
@@ -60,5 +69,5 @@ def parse_search(text: str, *, scheme: CardNumberScheme) -> SearchQuestion:
     raise IssuerDataError(
         f"search text of {len(text)} characters, expected a name or a number of a member",
         code="search.malformed",
-        hint="the given name, or words of the name with the given name last",
+        hint="the given name, the beginning of the name, or words of it with the given name last",
     )

@@ -21,6 +21,7 @@ __all__ = [
     "clean_text",
     "fold",
     "likeness",
+    "name_key",
     "search_key",
     "sort_key",
     "spelling",
@@ -81,6 +82,11 @@ def search_key(full_name: str) -> str:
     """The folded words of a name, the given name (the last word) first: what searches by a beginning look up."""
     words = fold(full_name).split()
     return " ".join(words[-1:] + words[:-1])
+
+
+def name_key(full_name: str) -> str:
+    """The folded words of a name as they are written, the family name first: what is found while somebody types it."""
+    return fold(full_name)
 
 
 def likeness(full_name: str) -> str:

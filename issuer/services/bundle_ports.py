@@ -18,12 +18,16 @@ from issuer.domain.requests import CardRequest, RequestEvent, RequestId
 from issuer.domain.rights import AccountName
 
 __all__ = [
+    "BundlePosition",
     "BundleRecord",
     "BundleStore",
     "Conflict",
+    "ConflictPosition",
     "Direction",
     "ExchangeKeys",
     "ExchangeRepository",
+    "HandedBlock",
+    "HandedSet",
     "IndexSet",
     "LinkedMember",
     "OpenedBundle",
@@ -71,6 +75,26 @@ class BundleRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BundlePosition:
+    """Where a page of bundles ends, the newest first: the next one begins behind it."""
+
+    at: datetime
+    instance: InstanceName
+    direction: Direction
+    sequence: int
+
+    @classmethod
+    def of(cls, record: BundleRecord) -> "BundlePosition":
+        """The position of a bundle."""
+        return cls(
+            at=record.at,
+            instance=record.instance,
+            direction=record.direction,
+            sequence=record.sequence,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkedMember:
     """A member whom another instance knows, too.
 
@@ -101,6 +125,33 @@ class IndexSet:
     indices: tuple[int, ...] = field(repr=False)
     at: datetime
     account: AccountName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedBlock:
+    """A block of card numbers that an instance gives out, and whether it was told of it."""
+
+    block: NumberBlock
+    is_told: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedSet:
+    """How many positions of a status list an instance gives out, and whether it was told of them."""
+
+    list_id: bytes
+    count: int
+    at: datetime
+    account: AccountName
+    is_told: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictPosition:
+    """Where a page of conflicts ends, the oldest first: the next one begins behind it."""
+
+    found_at: datetime
+    conflict_id: ConflictId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +218,14 @@ class ExchangeRepository(Protocol):
     ) -> BundleRecord | None:
         """One of them."""
 
-    def records(self, instance: InstanceName | None, *, limit: int) -> tuple[BundleRecord, ...]:
-        """The newest first."""
+    def records(
+        self,
+        instances: Collection[InstanceName],
+        *,
+        limit: int,
+        behind: BundlePosition | None = None,
+    ) -> tuple[BundleRecord, ...]:
+        """The bundles to and from these instances, the newest first."""
 
     def linked_members(
         self, instance: InstanceName, remote_ids: Collection[MemberId]
@@ -211,6 +268,12 @@ class ExchangeRepository(Protocol):
 
     def sets_to_tell(self, instance: InstanceName) -> tuple[IndexSet, ...]:
         """The sets of an instance that it was not told of."""
+
+    def blocks_of(self, instance: InstanceName) -> tuple[HandedBlock, ...]:
+        """The blocks of card numbers that an instance has, by their first number."""
+
+    def sets_of(self, instance: InstanceName) -> tuple[HandedSet, ...]:
+        """The sets of status indices that an instance was given, the oldest first."""
 
     def shared_lists(self, *, size: int) -> Mapping[bytes, frozenset[int]]:
         """The status lists of which instances have sets, locked, each with what they have of it."""
@@ -278,9 +341,13 @@ class ExchangeRepository(Protocol):
         """They have been told now: what they stated is forgotten."""
 
     def conflicts(
-        self, *, below: Collection[OrganisationCode] | None, limit: int
+        self,
+        *,
+        below: Collection[OrganisationCode] | None,
+        limit: int,
+        behind: ConflictPosition | None = None,
     ) -> tuple[Conflict, ...]:
-        """The open ones of these organisations and all below them (or all), the oldest first."""
+        """The open ones of these organisations and all below them (or all), the oldest first; without contents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from issuer.domain.bundle import Bundle, ConflictId, ConflictKind
 from issuer.domain.card_number import CardNumberScheme
@@ -48,10 +48,17 @@ from issuer.services.take_members import Disagreement, MemberTaking
 from issuer.services.take_reports import take_reports
 from issuer.services.take_requests import RequestTaking
 
-__all__ = ["BundleImport", "ImportReport", "ReportLine"]
+__all__ = ["BundleImport", "ImportReport", "PictureProgress", "ReportLine"]
 
 _MOST_AHEAD: Final = timedelta(days=1)
 """How far clocks may differ."""
+
+
+class PictureProgress(Protocol):
+    """Is told how far the pictures of a bundle are."""
+
+    def __call__(self, *, done: int, total: int | None) -> None:
+        """So many of so many are made anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +100,13 @@ class BundleImport:
     new_conflict_id: Callable[[], ConflictId]
     new_member_id: Callable[[], MemberId]
 
-    def take(self, content: bytes, *, actor: Actor) -> ImportReport:
+    def take(
+        self, content: bytes, *, actor: Actor, progress: PictureProgress | None = None
+    ) -> ImportReport:
         """Take a file; the report says what was done.
+
+        ``progress`` is told how many of the members' pictures were made anew: the one part that takes long, and the
+        one before anything is locked.
 
         Raises:
             PkiError: the file is not sealed to us, was changed, or its signer's certificate does not hold.
@@ -119,7 +131,9 @@ class BundleImport:
         )
         bundle = bundle_from_bytes(opened.content)
         self._check_address(bundle, instance, now)
-        pictures = self._keep_attachments(bundle) if bundle.sequence > instance.received else {}
+        pictures = (
+            self._keep_attachments(bundle, progress) if bundle.sequence > instance.received else {}
+        )
         with self.register.writing() as transaction:
             locked = transaction.exchange.find_instance(instance.name, lock=True) or instance
             locked.require_enrolled()
@@ -158,14 +172,18 @@ class BundleImport:
                 hint="set the clock of the instance that made it, or ours",
             )
 
-    def _keep_attachments(self, bundle: Bundle) -> dict[bytes, PortraitDigest]:
+    def _keep_attachments(
+        self, bundle: Bundle, progress: PictureProgress | None
+    ) -> dict[bytes, PortraitDigest]:
         """Pictures are made anew and documents looked at before anything is locked; what nobody names is in nobody's way."""
         for decision in bundle.decisions:
             document = bundle.attachments[decision.document]
             inspect_document(document)
             self.documents.put(document)
         pictures: dict[bytes, PortraitDigest] = {}
-        for member in bundle.members:
+        for number, member in enumerate(bundle.members, start=1):
+            if progress is not None:
+                progress(done=number, total=len(bundle.members))
             if member.portrait is not None and member.portrait not in pictures:
                 made = self.normaliser.normalise(bundle.attachments[member.portrait])
                 pictures[member.portrait] = self.portraits.put(made.image)

@@ -66,7 +66,10 @@ class LookingAtOrganisations:
             IssuerDataError: there is no such organisation in the actor's part (``organisation.unknown``).
         """
         with self.register.reading() as transaction:
-            place = place_of(transaction.organisations, code)
+            tree = transaction.organisations.around([code])
+            # One that was closed is in no tree of today.
+            is_open = code in tree
+            place = tree.place(code) if is_open else place_of(transaction.organisations, code)
             if not actor.may(Right.READ_ORGANISATIONS, place=place):
                 raise IssuerDataError(
                     f"organisation {code} is not in the register", code="organisation.unknown"
@@ -76,4 +79,5 @@ class LookingAtOrganisations:
                 for number in range(len(place))
                 if actor.may(Right.READ_ORGANISATIONS, place=place[: number + 1])
             )
-            return tuple(transaction.organisations.get(each) for each in place[first:])
+            known = tree if is_open else transaction.organisations
+            return tuple(known.get(each) for each in place[first:])

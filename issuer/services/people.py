@@ -27,8 +27,6 @@ from issuer.services.register_ports import Register, RegisterTransaction
 
 __all__ = ["People"]
 
-_PAGE: int = 200
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
@@ -254,18 +252,12 @@ class People:
         Raises:
             IssuerRefusedError: ``right.missing``.
         """
-        found: list[Account] = []
-        now = self.clock()
+        if not actor.may_somewhere(Right.MANAGE_PEOPLE):
+            actor.demand(Right.MANAGE_PEOPLE, place=(), now=self.clock())
         with self.register.reading() as transaction:
-            if not actor.may_somewhere(Right.MANAGE_PEOPLE):
-                actor.demand(Right.MANAGE_PEOPLE, place=(), now=now)
-            while len(found) < limit:
-                accounts = transaction.people.page(limit=_PAGE, behind=behind)
-                if not accounts:
-                    break
-                behind = accounts[-1].name
-                found += [each for each in accounts if _may_manage(transaction, actor, each)]
-        return tuple(found[:limit])
+            return transaction.people.page(
+                limit=limit, behind=behind, within=actor.roots(Right.MANAGE_PEOPLE)
+            )
 
     def _provisional(
         self, name: AccountName, password: str | None, now: datetime

@@ -1,11 +1,13 @@
 """Ports of people: accounts, second factors, sessions and failed log-ins, within one transaction of the register."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from issuer.domain.account import Account, AccountId
 from issuer.domain.login_attempts import AttemptKey, FailedAttempts
+from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName
 from issuer.domain.second_factor import Challenge, SecondFactor
 from issuer.domain.session import Session
@@ -53,8 +55,14 @@ class AccountRepository(Protocol):
             IssuerRefusedError: there is none (``account.unknown``).
         """
 
-    def page(self, *, limit: int, behind: AccountName | None = None) -> tuple[Account, ...]:
-        """Accounts by name, those behind this one."""
+    def page(
+        self,
+        *,
+        limit: int,
+        behind: AccountName | None = None,
+        within: Collection[OrganisationCode] | None = None,
+    ) -> tuple[Account, ...]:
+        """Accounts by name, those behind this one; where parts of the tree are named, those with all their roles there."""
 
     def count_administrators(self) -> int:
         """How many active accounts may manage every account."""

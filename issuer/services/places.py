@@ -43,6 +43,9 @@ def place_of(organisations: OrganisationRepository, code: OrganisationCode | Non
         IssuerDataError: there is no such organisation (``organisation.unknown``), or it is above itself
             (``organisation.circle``).
     """
+    if code is not None and code in (tree := organisations.around([code])):
+        return tree.place(code)
+    # One that was closed is in no tree of today: its way up is looked up step by step.
     path: list[OrganisationCode] = []
     while code is not None:
         if len(path) == MAX_DEPTH:

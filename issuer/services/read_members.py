@@ -85,8 +85,8 @@ class ReadingOfMembers:
     ) -> DirectoryPage:
         """Members by name or number, as far as the actor may read.
 
-        A name is the given name, or words of the name with the given name last; the beginnings of words are
-        enough, and tones, Đ, capitals and apostrophes do not count.
+        A name is the given name, or words of the name with the given name last, of which beginnings are enough; whose
+        whole name begins with the text comes behind these. Tones, Đ, capitals and apostrophes do not count.
 
         Raises:
             IssuerDataError: nothing can be found by the text (``search.malformed``).

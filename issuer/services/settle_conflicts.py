@@ -16,14 +16,14 @@ from issuer.domain.rights import Actor, Right
 from issuer.domain.time_line import state_after
 from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.exchange.bundle_file import request_from_bytes
-from issuer.services.bundle_ports import Conflict, OwnInstance
+from issuer.services.bundle_ports import Conflict, ConflictPosition, OwnInstance
 from issuer.services.enrol_instances import known_instance
 from issuer.services.places import Places
 from issuer.services.register_ports import Register, RegisterTransaction
 from issuer.services.take_members import MemberTaking, ReadMember
 from issuer.services.take_requests import RequestTaking
 
-__all__ = ["ConflictChoice", "ConflictDesk", "Settled"]
+__all__ = ["ConflictChoice", "ConflictDesk", "Settled", "possible_choices"]
 
 _UNSETTLED: Final = "bundle.member-unsettled"
 _GONE: Final = "bundle.gone"
@@ -63,13 +63,14 @@ class ConflictDesk:
     clock: Callable[[], datetime]
     new_member_id: Callable[[], MemberId]
 
-    def waiting(self, *, actor: Actor, limit: int) -> tuple[Conflict, ...]:
+    def waiting(
+        self, *, actor: Actor, limit: int, behind: ConflictPosition | None = None
+    ) -> tuple[Conflict, ...]:
         """The open conflicts of one's own part of the tree, the oldest first; their contents are not shown."""
         with self.register.reading() as transaction:
-            found = transaction.exchange.conflicts(
-                below=actor.roots(Right.EXCHANGE_BUNDLES), limit=limit
+            return transaction.exchange.conflicts(
+                below=actor.roots(Right.EXCHANGE_BUNDLES), limit=limit, behind=behind
             )
-        return tuple(replace(each, content=b"") for each in found)
 
     def settle(
         self, conflict_id: ConflictId, choice: ConflictChoice, *, reason: str, actor: Actor
@@ -100,6 +101,29 @@ class ConflictDesk:
             if conflict.kind is ConflictKind.MEMBER:
                 return act.settle_member(choice, cleaned)
             return act.settle_request(choice, cleaned)
+
+
+def possible_choices(
+    conflict: Conflict, *, is_member_settled: bool, can_go_back: bool
+) -> tuple[ConflictChoice, ...]:
+    """What a person can say of an open conflict; the settlement itself judges again, and may refuse.
+
+    Args:
+        conflict: the conflict.
+        is_member_settled: who the member of a request is here is known.
+        can_go_back: the request waits for its next step here, and is not known here.
+    """
+    choice = ConflictChoice
+    if conflict.kind is ConflictKind.REQUEST:
+        theirs = (choice.THEIRS,) if is_member_settled else ()
+        return (*theirs, choice.OURS) if can_go_back else theirs
+    if conflict.kind is not ConflictKind.MEMBER:
+        return ()
+    if conflict.code == _GONE:
+        return (choice.OURS,)
+    if conflict.member_id is None:
+        return (choice.THEIRS, choice.NEITHER)
+    return (choice.THEIRS, choice.OURS, choice.NEITHER)
 
 
 class _Act:

@@ -1,20 +1,17 @@
 """The database's schema: bring it up to date, say how far it is, compare migrations with the tables in code."""
 
-import io
-import tempfile
-from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+import contextlib
+from collections.abc import Iterator
+from typing import Final
 
 import pki.db.migrations
 from pki.db.base import DATABASE_FAILURES, Database, database_error
 from pki.errors import PkiRefusedError, RecordError
+from pki.sql.migrations import Migrations, MigrationsDifferError, UnknownRevisionError
 
 __all__ = ["check_migrations", "current_revision", "latest_revision", "upgrade"]
+
+_MIGRATIONS: Final = Migrations(pki.db.migrations)
 
 
 def upgrade(database: Database) -> None:
@@ -24,7 +21,8 @@ def upgrade(database: Database) -> None:
         RecordError: the database does not answer, or comes from a newer version of the product
             (``database.newer``).
     """
-    _with_connection(database, "upgrade")
+    with _told():
+        _MIGRATIONS.upgrade(database.engine)
 
 
 def current_revision(database: Database) -> str | None:
@@ -33,16 +31,13 @@ def current_revision(database: Database) -> str | None:
     Raises:
         RecordError: the database does not answer.
     """
-    try:
-        with database.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    except DATABASE_FAILURES as error:
-        raise database_error(error) from error
+    with _told():
+        return _MIGRATIONS.current(database.engine)
 
 
 def latest_revision() -> str | None:
     """The revision that this version of the product works with."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    return _MIGRATIONS.latest()
 
 
 def check_migrations() -> None:
@@ -51,30 +46,17 @@ def check_migrations() -> None:
     Raises:
         PkiRefusedError: they differ (``database.migrations-differ``).
     """
-    with tempfile.TemporaryDirectory(prefix="membercard-") as directory:
-        database = Database(f"sqlite:///{Path(directory) / 'scratch.sqlite'}")
-        try:
-            upgrade(database)
-            _with_connection(database, "check")
-        finally:
-            database.close()
+    with _told():
+        _MIGRATIONS.check()
 
 
-def _with_connection(database: Database, work: str) -> None:
-    config = _config()
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
     try:
-        with database.engine.begin() as connection:
-            config.attributes["connection"] = connection
-            if work == "upgrade":
-                command.upgrade(config, "head")
-            else:
-                command.check(config)
-    except CommandError as error:
-        if work == "check":
-            raise PkiRefusedError(
-                f"the migrations do not make the tables in code: {error}",
-                code="database.migrations-differ",
-            ) from error
+        yield
+    except MigrationsDifferError as error:
+        raise PkiRefusedError(str(error), code="database.migrations-differ") from error
+    except UnknownRevisionError as error:
         raise RecordError(
             "the database is at a revision that this version of membercard does not know",
             code="database.newer",
@@ -82,13 +64,3 @@ def _with_connection(database: Database, work: str) -> None:
         ) from error
     except DATABASE_FAILURES as error:
         raise database_error(error) from error
-
-
-def _config() -> Config:
-    # What alembic says to people is said by our own commands.
-    config = Config(stdout=io.StringIO())
-    # A percent sign would be an interpolation in the configuration's own syntax.
-    directory = str(Path(pki.db.migrations.__file__).parent).replace("%", "%%")
-    config.set_main_option("script_location", directory)
-    config.set_main_option("path_separator", "os")
-    return config

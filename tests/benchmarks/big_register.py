@@ -4,13 +4,15 @@ Nobody in it exists: numbers and dates are counted up, names are drawn from shor
 provinces, communes, cells. A part of the members has requests in every state, and some rows of a list are questionable.
 """
 
+import json
 import random
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import sqlalchemy as sa
 
@@ -20,17 +22,23 @@ from issuer.db.import_tables import ImportRow, ImportRowRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import MemberSeals, SealedColumn
 from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
+from issuer.db.production_tables import CardEventRow, CardRow
 from issuer.db.request_tables import RequestEventRow, RequestRow
 from issuer.db.sealing import Sealer
-from issuer.domain.vietnamese_text import search_key, sort_key
+from issuer.domain.vietnamese_text import name_key, search_key, sort_key
+from tests.benchmarks.big_production import People, make_big_production
 from tests.benchmarks.measure import Announce
 
 __all__ = ["BigRegister", "make_big_register"]
 
 _CHUNK: Final = 20_000
-_COMMUNES_OF_PROVINCE: Final = 100
-_CELLS_OF_COMMUNE: Final = 10
-_MEMBERS_OF_CELL: Final = 100
+_COMMUNES_OF_PROVINCE: Final = 50
+_CELLS_OF_COMMUNE: Final = 80
+_MEMBERS_OF_CELL: Final = 25
+"""As in the country: a commune has some 1,700 members in 90 cells and grassroots organisations."""
+
+_NGUYEN: Final = 0.38
+"""The share of the most frequent family name."""
 _FAMILY: Final = (
     "Nguyễn",
     "Trần",
@@ -72,13 +80,19 @@ _BORN: Final = date(1940, 1, 1)
 
 @dataclass(frozen=True, kw_only=True)
 class BigRegister:
-    """What was made: how many members, and a commune, a member and a request that are there."""
+    """What was made: how many members, and what stands in addresses of things that are there."""
 
     members: int
-    province: str
-    commune: str
-    cell: str
-    member_id: uuid.UUID
+    words: Mapping[str, str]
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """The register whose description was kept."""
+        return cls(**json.loads(text))
+
+    def to_json(self) -> bytes:
+        """What is kept beside it."""
+        return json.dumps(asdict(self), indent=1).encode()
 
 
 def make_big_register(
@@ -97,22 +111,33 @@ def make_big_register(
             if done % (10 * _CHUNK) == 0:
                 announce(f"{done} members")
         _fill_requests(database, members, ids, cells)
+        made = make_big_production(database, _communes(members, cells, ids), ids, announce)
     _fill_doubts(database, cells)
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("ANALYZE")
+    if not database.is_sqlite:
+        # As the server's own autovacuum leaves it; the product has SQLite keep no statistics.
+        with database.engine.connect().execution_options(
+            isolation_level="AUTOCOMMIT"
+        ) as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
     return BigRegister(
         members=members,
-        province=cells[0][:3],
-        commune=cells[0][:6],
-        cell=cells[0],
-        member_id=_member_id(0),
+        words={
+            "province": cells[0][:3],
+            "commune": cells[0][:6],
+            "cell": cells[0],
+            "code": cells[0][:6],
+            "member_id": str(_member_id(0)),
+            "number": "1",
+            "row": "1",
+            **made,
+        },
     )
 
 
 def _code(cell: int) -> str:
     commune, number = divmod(cell, _CELLS_OF_COMMUNE)
     province, commune = divmod(commune, _COMMUNES_OF_PROVINCE)
-    return f"P{province:02}-{commune:02}-{number}"
+    return f"P{province:02}-{commune:02}-{number:02}"
 
 
 def _member_id(number: int) -> uuid.UUID:
@@ -164,14 +189,14 @@ def _people(
 ) -> Iterator[dict[str, Any]]:
     seals = MemberSeals(sealer)
     random_name = random.Random(1)
-    known: dict[str, tuple[bytes, bytes]] = {}
+    known: dict[str, tuple[bytes, bytes, bytes]] = {}
     for number in range(len(cells) * _MEMBERS_OF_CELL):
-        family = random_name.choice(_FAMILY)
+        family = _FAMILY[0] if random_name.random() < _NGUYEN else random_name.choice(_FAMILY[1:])
         rest = f"{random_name.choice(_MIDDLE)} {random_name.choice(_MIDDLE)} {random_name.choice(_GIVEN)}"
         name = f"{family} {rest}"
         if name not in known:
-            known[name] = (sort_key(name), search_key(name).encode())
-        sorting, searching = known[name]
+            known[name] = (sort_key(name), search_key(name).encode(), name_key(name).encode())
+        sorting, searching, beginning = known[name]
         member_id = _member_id(number)
         key = member_id.bytes
         citizen = f"{number:012}"
@@ -188,6 +213,7 @@ def _people(
             "secondary_name": rest,
             "sort_key": sorting,
             "search_key": searching,
+            "name_key": beginning,
             "likeness_digest": seals.likeness_digest(name, birth),
             "birth_date": birth,
             "sex": "F" if number % 2 else "M",
@@ -248,11 +274,23 @@ def _fill_requests(
             bulk_insert(session, RequestEventRow, events)
 
 
+def _communes(members: int, cells: list[str], ids: dict[str, uuid.UUID]) -> Iterator[People]:
+    """Two of ten members of each commune, none of whom has another request."""
+    of_commune: dict[str, list[tuple[uuid.UUID, uuid.UUID]]] = defaultdict(list)
+    for number in range(members):
+        # Numbers count cells up, so that the tens say nothing of a cell.
+        if number // len(cells) % 10 in {3, 7} and number % 10:
+            cell = cells[number % len(cells)]
+            of_commune[cell[:6]].append((_member_id(number), ids[cell]))
+    for commune, people in of_commune.items():
+        yield People(commune=commune, province=commune[:3], members=people)
+
+
 def _fill_doubts(database: Database, cells: list[str]) -> None:
     """One list, of which many rows were refused and wait."""
     count = min(2_000, len(cells))
     first = {
-        "number": 1, "list_digest": bytes(32), "account": "synthetic", "started_at": _RECORDED, "finished_at": _RECORDED,
+        "number": 1, "list_digest": bytes(32), "account": "everybody", "started_at": _RECORDED, "finished_at": _RECORDED,
         "row_count": count, "last_row": count, "taken": 0, "already_present": 0, "refused": count, "questionable": 0,
         "has_checked_faces": False,
     }  # fmt: skip
@@ -278,7 +316,7 @@ class _without_indexes:  # noqa: N801 - it reads as the standard library's
         self._announce = announce
         self._indexes = [
             index
-            for table in (MemberRow, RequestRow, RequestEventRow)
+            for table in (MemberRow, RequestRow, RequestEventRow, CardRow, CardEventRow)
             for index in _table(table).indexes
             if not index.unique
         ]

@@ -1,5 +1,6 @@
 """Two registers, of a province and of one of its communes, with keys of their own, and what they send each other."""
 
+import contextlib
 import hashlib
 import itertools
 import secrets
@@ -27,9 +28,12 @@ from issuer.exchange.instance_keys import RECEIVING_KEY_ID, SIGNING_KEY_ID, Cert
 from issuer.services.bundle_ports import OwnInstance, SequenceMark
 from issuer.services.collect_bundle import BundleMaterial
 from issuer.services.enrol_instances import InstanceOffice
+from issuer.services.exchange_desk import ExchangeDesk
 from issuer.services.export_bundle import BundleExport, ExportedBundle
 from issuer.services.hand_down import HandingDown
 from issuer.services.import_bundle import BundleImport, ImportReport
+from issuer.services.look_at_conflicts import ConflictLooking
+from issuer.services.look_at_instances import LookingAtInstances
 from issuer.services.settle_conflicts import ConflictChoice, ConflictDesk, Settled
 from issuer.services.state_reports import ReportStating
 from issuer.storage.status_mark_files import FileStatusMarkStore
@@ -204,6 +208,21 @@ class Office(Stage):
             scheme=CommitteeBlockScheme(),
             clock=self.clock,
             new_member_id=lambda: MemberId(next(drawn)),
+        )
+        self.looking = LookingAtInstances(register=self.register, own=self.own, marks=self.bundles)
+
+    def desk(self) -> ExchangeDesk:
+        """All of it, as the API has it."""
+        return ExchangeDesk(
+            own=self.own,
+            own_fingerprint=self.keys.own.fingerprint,
+            importing=lambda: contextlib.nullcontext(self.importing),
+            exporting=self.exporting,
+            conflicts=self.conflicts,
+            weighing=ConflictLooking(register=self.register, clock=self.clock),
+            looking=self.looking,
+            instances=self.instances,
+            handing=self.handing,
         )
 
     def restored(self, database: Database) -> "Office":

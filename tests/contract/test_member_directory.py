@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
+from issuer.db import directory as directory_module
 from issuer.db import schema
 from issuer.db.base import Database
 from issuer.db.directory import _FEW_ORGANISATIONS, SqlMemberDirectory
@@ -209,6 +211,12 @@ def test_a_list_can_be_of_one_standing(
         ("thi hoa", ["Lê Thị Hòa", "Nguyễn Thị Hoà"]),
         ("ng hoa", ["Nguyễn Hòa", "Nguyễn Thị Hoà", "Nguyễn Văn Hoàng"]),
         ("do dat", ["Đỗ Đạt"]),
+        ("nguyen", ["Nguyễn Hòa", "Nguyễn Thị Hoà", "Nguyễn Văn Hoàng"]),
+        ("Nguyễn V", ["Nguyễn Văn Hoàng"]),
+        ("nguyễn", ["Nguyễn Hòa", "Nguyễn Thị Hoà", "Nguyễn Văn Hoàng"]),
+        ("Trần", ["Trần An", "Trần An"]),
+        ("H", [*HOA, "H'Hen Niê"]),
+        ("van", []),
         ("hhen nie", ["H'Hen Niê"]),
         ("xyz", []),
         ("oa", []),
@@ -226,15 +234,27 @@ def test_members_are_found_by_name_and_number(
     assert found.end is None
 
 
-@pytest.mark.parametrize("limit", [1, 2])
-def test_what_is_found_comes_in_pages(reading: ReadingOfMembers, limit: int) -> None:
+@pytest.mark.parametrize("actor", [EVERYWHERE, clerk("P"), clerk("C0", "C1")])
+@pytest.mark.parametrize("text", ["hoa", "h", "nguyen", "t"])
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+def test_what_is_found_comes_in_pages(
+    reading: ReadingOfMembers, limit: int, text: str, actor: Actor
+) -> None:
     found: list[MemberLine] = []
-    page = reading.search("hoa", actor=EVERYWHERE, limit=limit)
+    page = reading.search(text, actor=actor, limit=limit)
     found += page.lines
     while page.end is not None:
-        page = reading.search("hoa", actor=EVERYWHERE, limit=limit, behind=page.end)
+        page = reading.search(text, actor=actor, limit=limit, behind=page.end)
+        assert page.lines
         found += page.lines
-    assert found == list(reading.search("hoa", actor=EVERYWHERE, limit=50).lines)
+    assert found == list(reading.search(text, actor=actor, limit=50).lines)
+    assert len({each.member_id for each in found}) == len(found)
+
+
+def test_who_is_found_by_the_given_name_comes_first(reading: ReadingOfMembers) -> None:
+    """Whose family name begins so comes behind, and nobody comes twice."""
+    found = names(reading.search("h", actor=clerk("P"), limit=50).lines)
+    assert found == [*(each for each in HOA if each != "Nguyễn Hòa"), "H'Hen Niê"]
 
 
 @pytest.mark.parametrize("text", ["", "  ", "12", "%", "a%", "x" * 321, "a " * 13, "'"])
@@ -288,32 +308,87 @@ SELECTIONS = {
 }
 
 
-@pytest.mark.parametrize(
-    "behind", [None, DirectoryPosition(b"\x20", MemberId(uuid.UUID(int=3)))], ids=["first", "next"]
-)
-@pytest.mark.parametrize("which", SELECTIONS)
-def test_every_page_walks_an_index_and_sorts_no_list(
-    database: Database, which: str, behind: DirectoryPosition | None
-) -> None:
+POSITIONS = {
+    "first": None,
+    "next": DirectoryPosition(b"\x20", MemberId(uuid.UUID(int=3))),
+    "found by the beginning": DirectoryPosition(b"\xffnguyen", MemberId(uuid.UUID(int=3))),
+}
+
+
+@pytest.fixture
+def every_part_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory_module, "_SMALL_PART", 0)
+    monkeypatch.setattr(directory_module, "_SMALL_JUDGED_PART", 0)
+
+
+def plans(database: Database, selection: MemberSelection, where: str) -> list[str]:
     with database.reading() as session:
         directory = SqlMemberDirectory(session, pytest.fail)
-        queries = directory.walks(SELECTIONS[which], limit=51, behind=behind)
-        plans = [explained(session.connection(), query) for query in queries]
-    assert plans
-    for plan in plans:
+        stretches = list(directory.stretches(selection, limit=51, behind=POSITIONS[where]))
+        return [
+            explained(session.connection(), query) for _, queries in stretches for query in queries
+        ]
+
+
+@pytest.mark.usefixtures("every_part_is_large")
+@pytest.mark.parametrize("where", POSITIONS)
+@pytest.mark.parametrize("which", SELECTIONS)
+def test_every_page_walks_an_index_and_sorts_no_list(
+    database: Database, which: str, where: str
+) -> None:
+    selection = SELECTIONS[which]
+    found = plans(database, selection, where)
+    assert found
+    if selection.name is not None:
+        # Who is found by the beginning of the name is looked for behind the others, and alone behind one of them.
+        assert len(found) == (1 if where == "found by the beginning" else 2)
+        assert "ix_members_name_key_id" in found[-1]
+    for plan in found:
         require_walk(plan, is_sqlite=database.is_sqlite)
 
 
-def test_a_name_in_few_organisations_reads_their_members_alone(database: Database) -> None:
-    """Along the index of names everybody of that name in the country would be looked at."""
-    selection = MemberSelection(
-        roots=[OrganisationCode("C0")], name=NameQuestion(given="hoa", others=("thi",))
-    )
-    with database.reading() as session:
-        (query,) = SqlMemberDirectory(session, pytest.fail).walks(selection, limit=51, behind=None)
-        plan = explained(session.connection(), query)
-    assert "ix_members_organisation_id" in plan
-    assert not re.search(r"ix_members_search_key|SCAN members(?! USING)|Seq Scan on members", plan)
+@pytest.mark.parametrize("where", POSITIONS)
+@pytest.mark.parametrize("which", [each for each in SELECTIONS if SELECTIONS[each].roots])
+def test_of_a_small_part_its_own_members_alone_are_read(
+    database: Database, which: str, where: str
+) -> None:
+    """Along an index of the country, everybody between two members of the part would be looked at."""
+    found = plans(database, SELECTIONS[which], where)
+    assert found
+    for plan in found:
+        assert "ix_members_organisation_id" in plan
+        assert not re.search(
+            r"ix_members_(search|name|sort|standing)|SCAN members|Seq Scan on members", plan
+        )
+
+
+@pytest.mark.usefixtures("every_part_is_large")
+@pytest.mark.parametrize("text", ["hoa", "h", "nguyen", "thi hoa", "xyz"])
+def test_a_large_part_shows_what_a_small_one_does(
+    reading: ReadingOfMembers, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    actor = clerk("P")
+    standing = MemberSelection(standing=Standing.OFFICIAL)
+    large = [walk(reading, each, actor, 2) for each in (MemberSelection(), standing)]
+    large.append(list(reading.search(text, actor=actor, limit=50).lines))
+    monkeypatch.undo()
+    small = [walk(reading, each, actor, 2) for each in (MemberSelection(), standing)]
+    small.append(list(reading.search(text, actor=actor, limit=50).lines))
+    assert large == small
+    assert large[0]
+
+
+def test_who_was_recorded_before_the_upgrade_is_found_by_the_beginning_of_the_name(
+    database: Database, reading: ReadingOfMembers
+) -> None:
+    found = names(reading.search("nguyen", actor=EVERYWHERE, limit=50).lines)
+    for step in (
+        lambda config: command.downgrade(config, "0026_instance_reports"),
+        lambda config: command.upgrade(config, "head"),
+    ):
+        schema._with_connection(database, step)
+    assert found
+    assert names(reading.search("nguyen", actor=EVERYWHERE, limit=50).lines) == found
 
 
 def require_walk(plan: str, *, is_sqlite: bool) -> None:
@@ -323,10 +398,10 @@ def require_walk(plan: str, *, is_sqlite: bool) -> None:
     else:
         assert "Seq Scan on members" not in plan
         assert "Sort" not in plan
-    assert re.search(r"ix_members_(sort_key|search_key|standing|organisation_id)", plan)
+    assert re.search(r"ix_members_(sort_key|search_key|name_key|standing|organisation_id)", plan)
 
 
-def explained(connection: sa.Connection, query: sa.Select[Any]) -> str:
+def explained(connection: sa.Connection, query: sa.Select[*tuple[Any, ...]]) -> str:
     """The plan for a table that is large: a small one is read faster by any other way."""
     if connection.dialect.name == "sqlite":
         prefix = "EXPLAIN QUERY PLAN "

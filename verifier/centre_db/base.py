@@ -5,22 +5,24 @@ is kept in WAL mode. On PostgreSQL what must not be done twice at once locks the
 """
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator
-from typing import Any, Final
 
-import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from pki.sql.engine import (
+    DATABASE_FAILURES,
+    DatabaseUrlError,
+    MissingDriverError,
+    beginning_at_once,
+    is_missing_table,
+    open_engine,
+    read_database_url,
+)
 from verifier.centre.errors import CentreError
 
-__all__ = ["DATABASE_FAILURES", "CentreDatabase", "database_error"]
-
-DATABASE_FAILURES: Final = (DBAPIError, PoolTimeoutError)
-_BEGIN_OPTION: Final = "membercard_sqlite_begin"
+__all__ = ["CentreDatabase", "database_error"]
 
 
 class CentreDatabase:
@@ -32,9 +34,9 @@ class CentreDatabase:
         Raises:
             CentreError: ``centre.database-url``, ``centre.database-driver``.
         """
-        self._url = _parsed(url)
-        self.engine = _engine(self._url)
-        self._writing = self.engine.execution_options(**{_BEGIN_OPTION: "BEGIN IMMEDIATE"})
+        self._url = _read_url(url)
+        self.engine = _open(self._url)
+        self._writing = beginning_at_once(self.engine)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -75,8 +77,7 @@ def database_error(error: DBAPIError | PoolTimeoutError) -> CentreError:
             code="centre.busy",
             hint="send it again",
         )
-    text = str(getattr(error, "orig", ""))
-    if "no such table" in text or "UndefinedTable" in repr(getattr(error, "orig", "")):
+    if is_missing_table(error):
         return CentreError(
             "the centre's database has no tables, or old ones",
             code="centre.database",
@@ -87,54 +88,20 @@ def database_error(error: DBAPIError | PoolTimeoutError) -> CentreError:
     )
 
 
-def _parsed(text: str) -> URL:
+def _read_url(text: str) -> URL:
     try:
-        url = make_url(text)
-        backend = url.get_backend_name()
-    except (SQLAlchemyError, ValueError) as error:
-        raise _no_url() from error
-    if backend == "sqlite" and url.database and url.database != ":memory:":
-        return url
-    if backend == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    raise _no_url()
-
-
-def _no_url() -> CentreError:
-    return CentreError(
-        "the database URL is none of sqlite:///FILE and postgresql://...",
-        code="centre.database-url",
-    )
-
-
-def _engine(url: URL) -> Engine:
-    try:
-        if url.get_backend_name() != "sqlite":
-            # Parameters never appear in error texts.
-            return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
-        engine = sa.create_engine(
-            url, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False}
-        )
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        return read_database_url(text)
+    except DatabaseUrlError as error:
         raise CentreError(
-            "the driver for this database is not installed",
-            code="centre.database-driver",
-            hint="pip install 'membercard[postgres]'",
+            "the database URL is none of sqlite:///FILE and postgresql://...",
+            code="centre.database-url",
         ) from error
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    return engine
 
 
-def _prepare(connection: Any, _record: object) -> None:
-    if not isinstance(connection, sqlite3.Connection):
-        raise TypeError(f"got a connection of {type(connection).__name__}, expected sqlite3")
-    # The driver must not begin transactions by itself: it would leave out the kind of lock.
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin(connection: Connection) -> None:
-    statement = connection.get_execution_options().get(_BEGIN_OPTION, "BEGIN")
-    connection.exec_driver_sql(str(statement))
+def _open(url: URL) -> Engine:
+    try:
+        return open_engine(url)
+    except MissingDriverError as error:
+        raise CentreError(
+            str(error), code="centre.database-driver", hint="pip install 'membercard[postgres]'"
+        ) from error

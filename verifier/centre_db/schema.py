@@ -1,20 +1,18 @@
 """The schema of the centre's database: brought up to date by a command, never by serving; compared with the tables."""
 
-import io
-import tempfile
-from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+import contextlib
+from collections.abc import Iterator
+from typing import Final
 
 import verifier.centre_db.migrations
+from pki.sql.engine import DATABASE_FAILURES
+from pki.sql.migrations import Migrations, MigrationsDifferError, UnknownRevisionError
 from verifier.centre.errors import CentreError
-from verifier.centre_db.base import DATABASE_FAILURES, CentreDatabase, database_error
+from verifier.centre_db.base import CentreDatabase, database_error
 
 __all__ = ["check_migrations", "require_current", "upgrade"]
+
+_MIGRATIONS: Final = Migrations(verifier.centre_db.migrations)
 
 
 def upgrade(database: CentreDatabase) -> None:
@@ -23,7 +21,8 @@ def upgrade(database: CentreDatabase) -> None:
     Raises:
         CentreError: ``centre.database``, ``centre.database-newer``.
     """
-    _with_connection(database, "upgrade")
+    with _told():
+        _MIGRATIONS.upgrade(database.engine)
 
 
 def require_current(database: CentreDatabase) -> None:
@@ -32,12 +31,9 @@ def require_current(database: CentreDatabase) -> None:
     Raises:
         CentreError: ``centre.database``.
     """
-    try:
-        with database.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-    except DATABASE_FAILURES as error:
-        raise database_error(error) from error
-    wanted = ScriptDirectory.from_config(_config()).get_current_head()
+    with _told():
+        found = _MIGRATIONS.current(database.engine)
+    wanted = _MIGRATIONS.latest()
     if found != wanted:
         raise CentreError(
             f"the centre's database is at revision {found}, expected {wanted}",
@@ -52,30 +48,17 @@ def check_migrations() -> None:
     Raises:
         CentreError: they differ (``centre.migrations-differ``).
     """
-    with tempfile.TemporaryDirectory(prefix="membercard-") as directory:
-        database = CentreDatabase(f"sqlite:///{Path(directory) / 'scratch.sqlite'}")
-        try:
-            upgrade(database)
-            _with_connection(database, "check")
-        finally:
-            database.close()
+    with _told():
+        _MIGRATIONS.check()
 
 
-def _with_connection(database: CentreDatabase, work: str) -> None:
-    config = _config()
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
     try:
-        with database.engine.begin() as connection:
-            config.attributes["connection"] = connection
-            if work == "upgrade":
-                command.upgrade(config, "head")
-            else:
-                command.check(config)
-    except CommandError as error:
-        if work == "check":
-            raise CentreError(
-                f"the migrations do not make the tables in code: {error}",
-                code="centre.migrations-differ",
-            ) from error
+        yield
+    except MigrationsDifferError as error:
+        raise CentreError(str(error), code="centre.migrations-differ") from error
+    except UnknownRevisionError as error:
         raise CentreError(
             "the centre's database is at a revision that this version does not know",
             code="centre.database-newer",
@@ -83,12 +66,3 @@ def _with_connection(database: CentreDatabase, work: str) -> None:
         ) from error
     except DATABASE_FAILURES as error:
         raise database_error(error) from error
-
-
-def _config() -> Config:
-    # What alembic says to people is said by our own commands.
-    config = Config(stdout=io.StringIO())
-    directory = str(Path(verifier.centre_db.migrations.__file__).parent).replace("%", "%%")
-    config.set_main_option("script_location", directory)
-    config.set_main_option("path_separator", "os")
-    return config

@@ -4,17 +4,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from pki.sql.columns import NAMING_CONVENTION
+
 __all__ = ["ALARMS", "GAPS", "INSPECTIONS", "INSPECTION_CODES", "JOURNALS", "METADATA", "TERMINALS"]
 
-METADATA: Final = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+METADATA: Final = sa.MetaData(naming_convention=NAMING_CONVENTION)
 
 TERMINALS: Final = sa.Table(
     "terminals",

@@ -3,20 +3,21 @@
 A database that is up to date is found to be so without loading the migrations: a terminal starts in two seconds.
 """
 
-import io
-import tempfile
-from pathlib import Path
+import contextlib
+from collections.abc import Iterator
 from typing import Final
 
-import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 import verifier.db.migrations
+from pki.sql.migrations import Migrations, MigrationsDifferError, UnknownRevisionError
 from verifier.db.base import Database, DatabaseError, database_error
 
 __all__ = ["LATEST_REVISION", "check_migrations", "current_revision", "upgrade"]
 
 LATEST_REVISION: Final = "0001_journal"
+
+_MIGRATIONS: Final = Migrations(verifier.db.migrations)
 
 
 def upgrade(database: Database) -> None:
@@ -25,8 +26,9 @@ def upgrade(database: Database) -> None:
     Raises:
         DatabaseError: the database does not answer, or comes from a newer version (``journal.newer-version``).
     """
-    if current_revision(database) != LATEST_REVISION:
-        _with_connection(database, "upgrade")
+    with _told():
+        if _MIGRATIONS.current(database.engine) != LATEST_REVISION:
+            _MIGRATIONS.upgrade(database.engine)
 
 
 def current_revision(database: Database) -> str | None:
@@ -35,16 +37,8 @@ def current_revision(database: Database) -> str | None:
     Raises:
         DatabaseError: the database does not answer.
     """
-    try:
-        with database.engine.connect() as connection:
-            found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-            return None if found is None else str(found)
-    except OperationalError as error:
-        if "no such table" in str(error.orig):
-            return None
-        raise database_error(error) from error
-    except DBAPIError as error:
-        raise database_error(error) from error
+    with _told():
+        return _MIGRATIONS.current(database.engine)
 
 
 def check_migrations() -> None:
@@ -53,38 +47,17 @@ def check_migrations() -> None:
     Raises:
         DatabaseError: they differ (``journal.migrations-differ``).
     """
-    with tempfile.TemporaryDirectory(prefix="membercard-") as directory:
-        database = Database(Path(directory) / "scratch.sqlite")
-        try:
-            upgrade(database)
-            _with_connection(database, "check")
-        finally:
-            database.close()
+    with _told():
+        _MIGRATIONS.check()
 
 
-def _with_connection(database: Database, work: str) -> None:
-    from alembic import command  # noqa: PLC0415 - see above
-    from alembic.config import Config  # noqa: PLC0415 - the same
-    from alembic.util import CommandError  # noqa: PLC0415 - the same
-
-    # What alembic says to people is said by our own commands.
-    config = Config(stdout=io.StringIO())
-    directory = str(Path(verifier.db.migrations.__file__).parent).replace("%", "%%")
-    config.set_main_option("script_location", directory)
-    config.set_main_option("path_separator", "os")
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
     try:
-        with database.engine.begin() as connection:
-            config.attributes["connection"] = connection
-            if work == "upgrade":
-                command.upgrade(config, "head")
-            else:
-                command.check(config)
-    except CommandError as error:
-        if work == "check":
-            raise DatabaseError(
-                f"the migrations do not make the tables in code: {error}",
-                code="journal.migrations-differ",
-            ) from error
+        yield
+    except MigrationsDifferError as error:
+        raise DatabaseError(str(error), code="journal.migrations-differ") from error
+    except UnknownRevisionError as error:
         raise DatabaseError(
             "the terminal's database is at a revision that this version of membercard does not know",
             code="journal.newer-version",

@@ -24,7 +24,7 @@ from issuer.api.operation_routes import (
     OwnOperations,
     operation_page,
 )
-from issuer.api.pages import words
+from issuer.api.pages import exchange_words, words
 from issuer.api.pages.rendering import render
 from issuer.api.pages_of_lists import ListQuery
 from issuer.api.problems import ApiError
@@ -109,7 +109,10 @@ def operation_page_of_one(
         ),
         first=here if after else None,
         next=None if findings is None or findings.next is None else f"{here}?after={findings.next}",
-        remedy=None if operation.code is None else remedy_of(operation.code, 409),
+        remedy=None
+        if operation.code is None
+        else exchange_words.REFUSALS.get(operation.code) or remedy_of(operation.code, 409),
+        exchange=exchange_words,
         words=words,
     )
 

@@ -8,22 +8,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from issuer.api.cursors import MAX_CURSOR_CHARACTERS
 from issuer.api.gate import Services
-from issuer.api.history_routes import history_of
+from issuer.api.history_routes import ChangeDocument
 from issuer.api.member_routes import (
     MemberDocument,
     MemberIdPath,
     MemberListQuery,
     MemberPageDocument,
     MemberReader,
+    hiding_members,
     member_page,
-    open_member,
 )
 from issuer.api.pages import words
 from issuer.api.pages.rendering import render
-from issuer.api.pages_of_lists import ListQuery
-from issuer.api.request_documents import RequestListQuery
-from issuer.api.request_routes import eligibilities, request_page
-from issuer.domain.organisation import Organisation
+from issuer.domain.member import MemberId
 from issuer.domain.rights import Right
 from issuer.errors import IssuerDataError
 
@@ -94,27 +91,20 @@ def one_member_page(
     member_id: MemberIdPath, request: Request, services: Services, caller: MemberReader
 ) -> Response:
     """Everything that the register states about a member."""
-    member = open_member(caller, services, member_id)
-    code = member.statement.organisation_code
-    path: tuple[Organisation, ...] = ()
-    if caller.actor.may_somewhere(Right.READ_ORGANISATIONS):
-        path = services.organisations.path(code, actor=caller.actor)
-    may_read_requests = caller.actor.may_somewhere(Right.READ_REQUESTS)
-    findings = eligibilities(services, caller, member.member_id) if may_read_requests else {}
+    with hiding_members(member_id):
+        record = services.records.open(
+            MemberId(member_id), actor=caller.actor, most_changes=_CHANGES, most_requests=_REQUESTS
+        )
     return render(
         request,
         "member.html",
         caller=caller,
-        member=MemberDocument.of(member, scheme=services.scheme),
-        history=history_of(caller, services, member.member_id, ListQuery(limit=_CHANGES)).changes,
-        way=path,
-        requests=request_page(
-            caller, services, RequestListQuery(member=member_id, limit=_REQUESTS)
-        ).requests
-        if may_read_requests
-        else None,
-        offers=[kind.value for kind, found in findings.items() if not found],
-        reasons=min(findings.values(), key=len, default=()),
+        member=MemberDocument.of(record.member, scheme=services.scheme),
+        history=[ChangeDocument.of(each) for each in record.changes],
+        way=record.way,
+        requests=record.requests,
+        offers=[kind.value for kind, found in record.findings.items() if not found],
+        reasons=min(record.findings.values(), key=len, default=()),
         may_draft=caller.actor.may_somewhere(Right.PROPOSE),
         words=words,
     )

@@ -22,7 +22,7 @@ from issuer.api.languages import (
     message,
     wording,
 )
-from issuer.domain.rights import Right
+from issuer.domain.rights import Actor, Right
 
 __all__ = ["NAVIGATION", "Entry", "language_of", "new_key", "render", "static_file", "static_url"]
 
@@ -38,6 +38,14 @@ class Entry:
     right: Right | None
     also: tuple[str, ...] = ()
     """Addresses of pages that belong to it, too."""
+
+    or_right: Right | None = None
+    """Another right that is enough."""
+
+    def is_for(self, actor: Actor) -> bool:
+        """Whether somebody may go there."""
+        rights = [each for each in (self.right, self.or_right) if each is not None]
+        return not rights or any(actor.may_somewhere(each) for each in rights)
 
     def leads_to(self, path: str) -> bool:
         """Whether a page is this entry's."""
@@ -116,6 +124,15 @@ NAVIGATION: Final = (
     Entry(
         path="/people", label=message("People"), icon="account", key="p", right=Right.MANAGE_PEOPLE
     ),
+    Entry(
+        path="/instances",
+        label=message("Other offices"),
+        icon="exchange",
+        key="e",
+        right=Right.EXCHANGE_BUNDLES,
+        or_right=Right.OPERATE_SERVICE,
+        also=("/bundles", "/conflicts"),
+    ),
     Entry(path="/audit", label=message("Audit"), icon="audit", key="a", right=Right.READ_AUDIT),
 )
 """Where one can go, and the key that leads there after ``g``."""
@@ -177,9 +194,7 @@ def render(
 def _navigation(caller: Caller | None) -> Sequence[Entry]:
     if caller is None or caller.presence.restriction is not None:
         return ()
-    return tuple(
-        each for each in NAVIGATION if each.right is None or caller.actor.may_somewhere(each.right)
-    )
+    return tuple(each for each in NAVIGATION if each.is_for(caller.actor))
 
 
 @functools.cache

@@ -46,6 +46,7 @@ OPERATION_KINDS: Final = {
     "drop-decision": message("Giving up of a decision"),
     "move-requests": message("A step with all requests that wait for it"),
     "count-reports": message("Count for reports"),
+    "take-bundle": message("Taking of a bundle"),
 }
 OPERATION_PLACES: Final = {
     "import-members": ("/imports", message("Import")),
@@ -57,6 +58,7 @@ OPERATION_PLACES: Final = {
     "drop-decision": ("/decisions", message("Decisions")),
     "move-requests": ("/requests", message("Requests")),
     "count-reports": ("/reports", message("Reports")),
+    "take-bundle": ("/bundles", message("Bundles")),
 }
 """To which page an operation belongs."""
 

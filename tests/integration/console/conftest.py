@@ -68,6 +68,7 @@ from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.member_record import MemberRecords
 from issuer.services.operations import OPERATIONS, OperationDesk
 from issuer.services.overviews import Overviews
 from issuer.services.people import People
@@ -85,6 +86,7 @@ from issuer.storage.number_mark_file import FileNumberMarkStore
 from issuer.storage.status_mark_files import FileStatusMarkStore
 from issuer.uploads.folder_uploads import FolderUploads
 from issuer.uploads.sealed_corrections import SealedCorrections
+from tests.integration.console.exchange_console import Desk, province_and_commune
 
 ORIGIN = "https://console.example"
 PASSWORD = "mật khẩu của cô Lan"
@@ -327,6 +329,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         second_factors=second_factors_of(register, people, log_in=log_in),
         oidc=None,
         members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),
+        records=MemberRecords(register=register, clock=now),
         changes=ChangeOfMembers(
             register=register,
             evidence=FolderEvidenceStore(tmp_path / "evidence", lambda: SEALER),
@@ -387,3 +390,22 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
 def call(office: Office) -> Callable[[str | None], Client]:
     """A client of a person, by cookie."""
     return office.client
+
+
+@pytest.fixture(scope="session")
+def migrated_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with its tables and nothing in them."""
+    path = tmp_path_factory.mktemp("exchange") / "empty.sqlite"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return path
+
+
+@pytest.fixture
+def desk(office: Office, migrated_template: Path, tmp_path: Path) -> Iterator[Desk]:
+    """The console of a province that exchanges bundles with one of its communes."""
+    with province_and_commune(migrated_template, tmp_path) as exchange:
+        yield Desk(office, exchange)

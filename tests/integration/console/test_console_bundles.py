@@ -1,6 +1,5 @@
 """A member database hands its file in over HTTP: once, in order, by whoever may; conflicts are shown and settled."""
 
-import contextlib
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from issuer.domain.instances import ExchangeCertificates, InstanceName, Side
 from issuer.domain.member import MemberId
 from issuer.exchange.bundle_file import bundle_to_bytes
 from issuer.services.collect_bundle import member_cells
-from issuer.services.exchange_desk import ExchangeDesk
 from pki.signed.sealed_message import MessagePurpose, sign_and_seal
 from tests.contract.bundle_stage import OPERATOR, WITNESS, Office, person
 from tests.contract.requests_stage import NOW, PROVINCE
@@ -67,12 +65,7 @@ def sealed(register: Office, sequence: int, residence: str) -> bytes:
 def test_a_file_is_handed_in_once_and_what_differs_is_settled(
     office: Any, register: Office
 ) -> None:
-    desk = ExchangeDesk(
-        register=register.register,
-        importing=lambda: contextlib.nullcontext(register.importing),
-        conflicts=register.conflicts,
-    )
-    client = office.with_services(exchange=desk).client("lan", is_program=True)
+    client = office.with_services(exchange=register.desk()).client("lan", is_program=True)
     hand_in = lambda content, **names: client.send(  # noqa: E731 - one of many alike
         "POST", "/v1/bundles", files={names.get("name", "bundle"): ("file", content)}
     )

@@ -23,6 +23,18 @@ def statements() -> Iterator[list[str]]:
     event.remove(Engine, "before_cursor_execute", note)
 
 
+def test_the_page_of_a_member_asks_a_dozen_statements(office: Any) -> None:
+    """Beside the two that begin its transactions: who asks, and everything about the member."""
+    (member,) = office.add_members(1, organisation="C-011")
+    client = office.client("lan")
+    client.get(f"/members/{member}")
+    with statements() as seen:
+        page = client.get(f"/members/{member}")
+    assert page.status_code == 200
+    assert "Chi bộ Một" in page.text
+    assert len([each for each in seen if not each.startswith("BEGIN")]) <= 12, seen
+
+
 @pytest.mark.parametrize("path", ["/v1/members", "/members", "/v1/organisations?above=T"])
 def test_more_organisations_on_a_page_ask_no_more_statements(office: Any, path: str) -> None:
     client = office.client("lan", is_program=path.startswith("/v1/"))

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0027_station_proposals"
-down_revision = "0026_instance_reports"
+revision = "0028_station_proposals"
+down_revision = "0027_name_key"
 branch_labels = None
 depends_on = None
 
