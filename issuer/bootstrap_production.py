@@ -30,7 +30,6 @@ from issuer.personalisation.chip_keys import (
 from issuer.personalisation.sealed_keys import STATION_KEY_ID, SealedChipKeysOfStation
 from issuer.personalisation.trust_points import TrustPointShelf
 from issuer.services.production_ports import CardLedger, CardRegister, ChipKeys, StockLedger
-from issuer.services.sign_cards import CardPolicy, CardSigning
 from issuer.settings import remember
 from pki.card_verifiable.certificate import CvCertificate
 from pki.keys.keystore import AgreementKeystore
@@ -40,11 +39,8 @@ from pki.keys.open import (
     create_pin_file,
     keystore_warning,
 )
-from pki.services.document_signer import DocumentSigner
-from pki.services.open_signer import open_document_signer
 from pki.signed.certification_request import encode_certification_request
 from pki.signed.chip_keys import MAX_SEALED_BYTES
-from pki.signer_service.client import SocketDocumentSigner
 
 __all__ = [
     "KeystoreSummary",
@@ -92,7 +88,11 @@ class ProductionHome:
 
     def trust_points(self) -> Mapping[bytes, bytes]:
         """The CVCA certificates at hand, by their reference."""
-        return _shelf(self.opened.home).by_reference()
+        return self.shelf().by_reference()
+
+    def shelf(self) -> TrustPointShelf:
+        """Where the CVCA certificates lie."""
+        return _shelf(self.opened.home)
 
     def sealed_keys(self, files: Sequence[Path], *, batch: bytes | None) -> ChipKeys:
         """The keys of chips that the PKI sealed to this station.
@@ -108,68 +108,6 @@ class ProductionHome:
             for each in files
         ]
         return SealedChipKeysOfStation.open(contents, self.keystore, now=_now, batch=batch)
-
-    @contextlib.contextmanager
-    def signing(
-        self, *, pki: Path, pin_file: Path | None, signer_id: str | None
-    ) -> Iterator[CardSigning]:
-        """The use case that signs cards in this process, over a test PKI's home that nobody else uses meanwhile.
-
-        Raises:
-            PkiRefusedError: ``authorisation.missing``: it is no test authority.
-            PkiError: the PKI cannot be opened.
-        """
-        # From here on no key of the issuer is needed, and one PKCS#11 library serves one thread.
-        self.keystore.close()
-        with open_document_signer(pki, pin_file=pin_file, signer_id=signer_id) as signer:
-            if not signer.is_test:
-                raise IssuerRefusedError(
-                    f"{pki} is no test authority: its cards are signed with an authorisation by two",
-                    code="authorisation.missing",
-                    hint="batches sign BATCH --signer-socket PATH",
-                )
-            yield self._signing_with(signer)
-
-    @contextlib.contextmanager
-    def signing_through(self, socket: Path, *, authorisation: bytes) -> Iterator[CardSigning]:
-        """The use case that signs cards through the signer process, under an authorisation: the bytes of its file.
-
-        Raises:
-            IssuerRefusedError: ``profile.development``.
-            PkiError: the signer cannot be reached, or refuses.
-        """
-        self.require_signer_process()
-        self.keystore.close()
-        with SocketDocumentSigner(socket, authorisation=authorisation) as signer:
-            yield self._signing_with(signer)
-
-    def require_signer_process(self) -> None:
-        """Let pass only a profile whose cards the signer process signs.
-
-        Raises:
-            IssuerRefusedError: ``profile.development``.
-        """
-        if self.profile.is_development:
-            raise IssuerRefusedError(
-                f"cards of profile {self.profile.name} are signed by a test authority only",
-                code="profile.development",
-                hint="batches sign BATCH --pki TEST-PKI",
-            )
-
-    def _signing_with(self, signer: DocumentSigner) -> CardSigning:
-        return CardSigning(
-            cards=self.cards,
-            register=self.opened.register,
-            portraits=self.opened.portraits,
-            signer=signer,
-            profile=self.profile,
-            policy=CardPolicy(
-                validity_years=self.opened.settings.card_validity_years,
-                personalisation_system=self.opened.settings.personalisation_system,
-                trust_points=_shelf(self.opened.home).for_new_cards(today=_now().date()),
-            ),
-            clock=_now,
-        )
 
 
 def create_keys(

@@ -27,7 +27,6 @@ from issuer.services.visit_chip import StationTask, Workbench
 from issuer.stations.bundles import BundleProductionLink, StationBundles
 from issuer.stations.controls import StationControls
 from issuer.stations.day import StationDay
-from issuer.stations.https_transport import https_transport
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
 from issuer.stations.print_folder import FolderPrintQueue
@@ -197,6 +196,9 @@ def _link(
     envelope = keys.job_seal(keys.own)
     if settings.link == "bundle" or settings.api_url is None:
         return BundleProductionLink(journal=journal), envelope
+    # What speaks HTTP is loaded where it is spoken: a station's memory is bounded.
+    from issuer.stations.https_transport import https_transport  # noqa: PLC0415
+
     return (
         RemoteProductionLink(
             station=station,

@@ -8,6 +8,7 @@ import typer
 
 from issuer.bootstrap_batches import batches_of
 from issuer.bootstrap_production import ProductionHome
+from issuer.bootstrap_signing import SigningHome
 from issuer.cli_batch_output import BatchArgument
 from issuer.cli_context import (
     FormatOption,
@@ -110,9 +111,10 @@ def _signing(
             markup=False,
             soft_wrap=True,
         )
-        return home.signing(pki=pki, pin_file=pin_file, signer_id=signer_id)
+        return SigningHome(production=home).signing(pki=pki, pin_file=pin_file, signer_id=signer_id)
     if socket is not None and pki is None and pin_file is None and signer_id is None:
-        home.require_signer_process()
+        signing = SigningHome(production=home)
+        signing.require_signer_process()
         authorisation = batch_authorisation(desk, batch_id, actor=command_context(context).actor)
-        return home.signing_through(socket, authorisation=authorisation.to_bytes())
+        return signing.signing_through(socket, authorisation=authorisation.to_bytes())
     raise typer.BadParameter("give --signer-socket, or --pki (with --signer, --pki-pin-file)")
