@@ -18,7 +18,7 @@ from issuer.db.production_rows import (
     move_card,
     move_chip,
 )
-from issuer.db.production_tables import CardRow, ChipRow
+from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
@@ -56,6 +56,7 @@ _CARD_EVENTS = {
     ProductionEventKind.ISSUED: CardEvent.ISSUED,
 }
 _EVENTS_AT_ONCE = 500
+_REJECTED = "event-rejected"
 _OVER = frozenset(
     {
         ProductionEventKind.INITIALISED,
@@ -120,7 +121,9 @@ class SqlProductionLink:
                 raise _journal_back(self._station, station.sequence, head.sequence)
             new = [event for event in events if event.sequence > station.sequence]
             reached = JournalHead(sequence=station.sequence, chain=station.chain)
-            rejected: list[RejectedEvent] = []
+            # The answer to an earlier hand-in may have been lost on its way.
+            known = [event for event in events if event.sequence <= station.sequence]
+            rejected = self._rejected_before(session, known)
             now = self._clock()
             for event in new:
                 reached = _reach(self._station, reached, event)
@@ -143,7 +146,7 @@ class SqlProductionLink:
                         "first": new[0].sequence,
                         "last": reached.sequence,
                         "chain": reached.chain.hex(),
-                        "rejected": len(rejected),
+                        "rejected": sum(each.sequence >= new[0].sequence for each in rejected),
                     },
                 )
             return HandInReceipt(through=reached.sequence, rejected=tuple(rejected))
@@ -326,14 +329,42 @@ class SqlProductionLink:
                 chip.held = code
         journal(
             session,
-            "event-rejected",
+            _REJECTED,
             at=at,
             serial=serial if known else None,
             reference=event.reference if known else None,
             code=code,
-            detail=f"event {event.sequence} of station {self._station}: {event.kind}",
+            detail=self._rejection_of(event),
             by=Producer(station=self._station, account=event.account),
         )
+
+    def _rejection_of(self, event: ProductionEvent) -> str:
+        return f"event {event.sequence} of station {self._station}: {event.kind}"
+
+    def _rejected_before(
+        self, session: Session, events: Sequence[ProductionEvent]
+    ) -> list[RejectedEvent]:
+        """What was rejected of events that the centre has already."""
+        named = {self._rejection_of(event): event for event in events}
+        if not named:
+            return []
+        rows = session.execute(
+            sa.select(CardEventRow.detail, CardEventRow.code).where(
+                CardEventRow.kind == _REJECTED,
+                CardEventRow.station == self._station,
+                # Of a chip that nobody knows the journal names no serial.
+                sa.or_(
+                    CardEventRow.serial.in_({each.serial for each in events if each.serial}),
+                    CardEventRow.serial.is_(None),
+                ),
+                CardEventRow.detail.in_(named),
+            )
+        )
+        return [
+            RejectedEvent(sequence=event.sequence, serial=event.serial, code=code or "")
+            for detail, code in rows
+            if (event := named.get(detail or "")) is not None
+        ]
 
     def _journal(self, session: Session, event: ProductionEvent, at: datetime) -> None:
         journal(

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import Final
 
 from card_layout.curves import EcPublicKey
 from issuer.domain.batch import BatchId
@@ -16,6 +17,9 @@ from issuer.services.station_ports import JobSeal, ProductionLink
 from issuer.stations.journal import StationJournal
 
 __all__ = ["JournalStationLedger"]
+
+_BYTES_AT_ONCE: Final = 20_000
+"""So much of the journal goes in one message: quoted, signed, sealed and in base64 it fits into a request of the API."""
 
 
 class _NoAnswerError(IssuerUnavailableError):
@@ -164,7 +168,9 @@ class JournalStationLedger:
     def _hand_in(self) -> None:
         with self._handing_in:
             while True:
-                events, head = self._journal.pending(limit=self._link.events_at_once)
+                events, head = self._journal.pending(
+                    limit=self._link.events_at_once, most_bytes=_BYTES_AT_ONCE
+                )
                 if not events:
                     return
                 with _asking():

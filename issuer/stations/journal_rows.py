@@ -8,7 +8,16 @@ from issuer.services.production_ports import ChipRecord
 from issuer.services.station_ports import ClaimedChip
 from issuer.stations.record_text import card_from_text, chip_from_text
 
-__all__ = ["SELECT_CHIPS", "claimed_of"]
+__all__ = ["PENDING", "SELECT_CHIPS", "claimed_of"]
+
+PENDING: Final = """
+    SELECT line, chain FROM (
+        SELECT sequence, line, chain, sum(length(CAST(line AS BLOB))) OVER (ORDER BY sequence) AS size
+        FROM events WHERE sequence > :after ORDER BY sequence LIMIT :limit
+    ) WHERE :most_bytes IS NULL OR size <= :most_bytes OR sequence = :after + 1
+    ORDER BY sequence
+"""
+"""The next events, as many as have room together."""
 
 SELECT_CHIPS: Final = "SELECT chip, card, is_in_hand, batch, sealed_job FROM chips"
 """What ``claimed_of`` reads."""

@@ -26,7 +26,7 @@ from pki.signed.sealed_message import MessagePurpose
 __all__ = ["RemoteProductionLink", "open_order"]
 
 _EVENTS_A_MESSAGE = 64
-"""So many fit into one request of the API, whatever stands in them."""
+"""An answer to so many comes within the time that a station waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

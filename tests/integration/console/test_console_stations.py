@@ -45,6 +45,12 @@ def test_a_station_works_through_the_api(office: Any, workshop: Any, stations: S
     assert [station.visit(card).result.value for card in cards] == ["done"] * 3
     record = station.close_day()
     assert (record.issued, len(record.destroyed)) == (3, 3)
+    # Whatever stands in events: operators' reasons are long, and in Vietnamese.
+    for number in range(70):
+        station.ledger.note(
+            "visit", serial=None, code="card.rejected", detail=f"{number} " + "\\“ữ" * 200
+        )
+    assert station.ledger.hand_in()
     assert max(sizes) < 65_536
 
 

@@ -10,14 +10,20 @@ from typing import Any
 import pytest
 
 from issuer.db.audit import SqlAuditTrail
+from issuer.db.local_job_seal import LocalJobSeal
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
 from issuer.domain.batch import BatchId
+from issuer.domain.production_events import StationName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.visit_chip import VisitResult
+from issuer.stations.journal import StationJournal
+from issuer.stations.journal_ledger import JournalStationLedger
 from simulators.faults import Fault, FaultKind
 from tests.integration.production.station_stage import (
+    ANNA,
     NOW,
+    RUN,
     Stations,
     StationUnderTest,
     prepared,
@@ -266,3 +272,64 @@ def test_a_station_that_works_on_one_batch_gets_no_card_of_another(
         station.link.claim(card.image.serial, batch=BatchId(uuid.UUID(int=7)))
     assert refused.value.code == "station.other-batch"
     assert station.link.claim(card.image.serial, batch=None).is_claimed
+
+
+def test_what_was_rejected_is_told_again_where_the_answer_was_lost(
+    workshop: Any, make_station: Make
+) -> None:
+    station = make_station()
+    [card] = prepared(workshop, station)
+    station.visit(card, Fault(kind=FaultKind.TEAR_AFTER, at=15))
+    workshop.stock.condemn(card.image.serial, code="card.condemned-by-person", is_safe=True)
+    events, head = station.journal.pending(limit=500)
+    lost = station.link.hand_in(events, head=head)
+    assert {each.code for each in lost.rejected} == {"production.wrong-state"}
+    assert station.journal.rejections() == ()
+    assert station.ledger.hand_in()
+    assert station.journal.rejections() == lost.rejected
+    kinds = [row.kind for row in rows(workshop, CardEventRow)]
+    assert kinds.count("event-rejected") == len(lost.rejected)
+
+
+def test_events_reach_the_disk_before_they_count_and_copies_of_the_centres_word_after(
+    tmp_path: Path, workshop: Any, stations: Stations
+) -> None:
+    said: list[str] = []
+
+    class Listening(sqlite3.Connection):
+        def execute(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
+            said.append(statement)
+            return super().execute(statement, *arguments)
+
+    def connect(path: Path) -> sqlite3.Connection:
+        return sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, factory=Listening
+        )
+
+    inner = stations.here("left")
+    inner.journal.close()
+    workshop.receive(1, site="left")
+    journal = StationJournal.open(
+        tmp_path / "left.sqlite",
+        station=StationName("left"),
+        account=ANNA,
+        clock=stations.clock,
+        connect=connect,
+    )
+    ledger = JournalStationLedger(journal, inner.link, LocalJobSeal(sealer=workshop.sealer()))
+    outcome, _ = workshop.visit(workshop.blank(1), RUN, ledger=ledger)
+    assert outcome.result is VisitResult.DONE
+    assert ledger.hand_in()
+    journal.close()
+    level = ""
+    found = set()
+    for statement in said:
+        if statement.startswith("PRAGMA synchronous="):
+            level = statement.partition("=")[2]
+        elif statement.startswith(("INSERT INTO events", "INSERT OR REPLACE INTO chips")):
+            found.add(("events" if "events" in statement else "chips", level))
+        elif statement.startswith("INSERT INTO facts") and "CONFLICT" in statement:
+            found.add(("facts", level))
+    assert found == {
+        ("events", "FULL"), ("chips", "FULL"), ("chips", "NORMAL"), ("facts", "NORMAL"),
+    }  # fmt: skip
