@@ -156,7 +156,9 @@ class SqlProductionLink:
         now = self._clock()
         with self._database.writing() as session:
             station = self._station_row(session)
-            if session.get(StationDayRow, (self._station, record.head.sequence)) is not None:
+            known = session.get(StationDayRow, (self._station, record.head.sequence))
+            if known is not None:
+                self._add_destroyed(session, known, record, now)
                 return
             if station.sequence < record.head.sequence:
                 raise IssuerRefusedError(
@@ -194,6 +196,22 @@ class SqlProductionLink:
                     "condemned": record.condemned,
                     "destroyed": len(record.destroyed),
                 },
+            )
+
+    def _add_destroyed(
+        self, session: Session, row: StationDayRow, record: DayRecord, now: datetime
+    ) -> None:
+        """Another part of what a day destroyed; what is known already changes nothing."""
+        known = dict.fromkeys(json.loads(row.destroyed))
+        new = dict.fromkeys(each.hex() for each in record.destroyed if each.hex() not in known)
+        if new:
+            row.destroyed = json.dumps([*known, *new])
+            self._audit(
+                session,
+                "station.data-destroyed",
+                record.closed_by,
+                now,
+                {"sequence": record.head.sequence, "destroyed": len(new)},
             )
 
     def _station_row(self, session: Session) -> StationRow:

@@ -134,8 +134,8 @@ class StationDesk:
         receipt = None
         if report.events:
             receipt = link.hand_in(report.events, head=report.head)
-        if report.day is not None:
-            link.close_day(report.day)
+        for day in report.days:
+            link.close_day(day)
         return receipt
 
     def _claim(self, station: EnrolledStation, report: StationReport) -> tuple[ClaimedChip, ...]:

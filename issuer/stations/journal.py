@@ -17,7 +17,7 @@ from typing import Final, Self
 from card_layout.curves import EcPublicKey
 from issuer.domain.batch import BatchId
 from issuer.domain.card import CardReference, CardState
-from issuer.domain.chip import Chip, ChipState, Serial
+from issuer.domain.chip import Chip, Serial
 from issuer.domain.production_events import (
     MAX_DETAIL_CHARACTERS,
     JournalHead,
@@ -304,16 +304,9 @@ class StationJournal:
             ).fetchall()
         return tuple(CardReference(row[0]) for row in rows)
 
-    def unfinished(self) -> tuple[Serial, ...]:
-        """Chips that a command may have reached and whose end is not known."""
-        begun = (CardState.PERSONALISING, CardState.PERSONALISED, CardState.LOCKING)
-        records = self._records("is_in_hand = 1")
-        return tuple(
-            record.chip.serial
-            for record in records
-            if record.chip.state is ChipState.INITIALISING
-            or (record.card is not None and record.card.state in begun)
-        )
+    def in_hand(self) -> tuple[ChipRecord, ...]:
+        """The chips that the station is at work with, begun or not."""
+        return self._records("is_in_hand = 1")
 
     def destroy_jobs(self) -> tuple[CardReference, ...]:
         """Destroy every sealed job and all that is known of chips, in the file too; give back whose jobs they were."""

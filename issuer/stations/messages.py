@@ -45,6 +45,7 @@ __all__ = ["Refusal", "StationOrder", "StationReport", "message_digest"]
 _FORMAT: Final = 1
 _MAX_EVENTS: Final = 100_000
 _MAX_CHIPS: Final = 2_000
+_MAX_DAYS: Final = 1_000
 _MAX_TEXT: Final = 8192
 
 _Hex = Annotated[str, Field(max_length=400, pattern=r"^(?:[0-9a-f]{2})*$")]
@@ -73,7 +74,7 @@ class StationReport:
         head: where the journal stands after them.
         wanted: a chip that is asked for.
         batch: the batch that the station works on.
-        day: a day that is closed.
+        days: days that are closed; one that destroyed much is told in parts, each with the same head.
     """
 
     station: StationName
@@ -82,11 +83,10 @@ class StationReport:
     head: JournalHead = field(default_factory=JournalHead)
     wanted: Serial | None = None
     batch: BatchId | None = None
-    day: DayRecord | None = None
+    days: tuple[DayRecord, ...] = ()
 
     def to_bytes(self) -> bytes:
         """The one encoding."""
-        day = self.day
         return _write(
             {
                 "format": _FORMAT,
@@ -96,16 +96,7 @@ class StationReport:
                 "head": _head_to(self.head),
                 "wanted": None if self.wanted is None else self.wanted.hex(),
                 "batch": None if self.batch is None else self.batch.hex,
-                "day": None
-                if day is None
-                else {
-                    "head": _head_to(day.head),
-                    "at": _time_text(day.at),
-                    "closed_by": day.closed_by,
-                    "issued": day.issued,
-                    "condemned": day.condemned,
-                    "destroyed": [each.hex() for each in day.destroyed],
-                },
+                "days": [_day_to(day) for day in self.days],
             }
         )
 
@@ -117,7 +108,6 @@ class StationReport:
             IssuerDataError: ``station.message-malformed``, ``station.event-malformed``.
         """
         model = _parse(_Report, content)
-        day = model.day
         found = cls(
             station=parse_station_name(model.station),
             at=_moment(model.at),
@@ -125,18 +115,7 @@ class StationReport:
             head=_head_of(model.head),
             wanted=None if model.wanted is None else _serial(model.wanted),
             batch=None if model.batch is None else _batch(model.batch),
-            day=None
-            if day is None
-            else DayRecord(
-                head=_head_of(day.head),
-                at=_moment(day.at),
-                closed_by=AccountName(day.closed_by),
-                issued=day.issued,
-                condemned=day.condemned,
-                destroyed=tuple(
-                    CardReference(_sized(each, REFERENCE_BYTES)) for each in day.destroyed
-                ),
-            ),
+            days=tuple(_day_of(day) for day in model.days),
         )
         return _same(found, content)
 
@@ -253,7 +232,7 @@ class _Report(_Model):
     head: _Head
     wanted: _Hex | None
     batch: _Hex | None
-    day: _Day | None
+    days: Annotated[list[_Day], Field(max_length=_MAX_DAYS)]
 
 
 class _Rejected(_Model):
@@ -294,6 +273,28 @@ class _Order(_Model):
 def message_digest(sealed: bytes) -> bytes:
     """What an answer names the message by that it answers."""
     return hashlib.sha256(sealed).digest()
+
+
+def _day_to(day: DayRecord) -> Mapping[str, object]:
+    return {
+        "head": _head_to(day.head),
+        "at": _time_text(day.at),
+        "closed_by": day.closed_by,
+        "issued": day.issued,
+        "condemned": day.condemned,
+        "destroyed": [each.hex() for each in day.destroyed],
+    }
+
+
+def _day_of(day: _Day) -> DayRecord:
+    return DayRecord(
+        head=_head_of(day.head),
+        at=_moment(day.at),
+        closed_by=AccountName(day.closed_by),
+        issued=day.issued,
+        condemned=day.condemned,
+        destroyed=tuple(CardReference(_sized(each, REFERENCE_BYTES)) for each in day.destroyed),
+    )
 
 
 def _chip_to(claimed: ClaimedChip) -> Mapping[str, object]:

@@ -28,6 +28,9 @@ __all__ = ["RemoteProductionLink", "open_order"]
 _EVENTS_A_MESSAGE = 64
 """An answer to so many comes within the time that a station waits."""
 
+_DESTROYED_A_MESSAGE = 500
+"""The names of so many cards fit into one request of the API."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteProductionLink:
@@ -59,8 +62,10 @@ class RemoteProductionLink:
         return receipt
 
     def close_day(self, record: DayRecord) -> None:
-        """See ``ProductionLink.close_day``."""
-        self._ask(self._report(day=record))
+        """See ``ProductionLink.close_day``; what was destroyed is told in parts that fit into a request."""
+        for start in range(0, max(1, len(record.destroyed)), _DESTROYED_A_MESSAGE):
+            part = record.destroyed[start : start + _DESTROYED_A_MESSAGE]
+            self._ask(self._report(days=(replace(record, destroyed=part),)))
 
     @property
     def events_at_once(self) -> int:
@@ -74,7 +79,7 @@ class RemoteProductionLink:
         head: JournalHead | None = None,
         wanted: Serial | None = None,
         batch: BatchId | None = None,
-        day: DayRecord | None = None,
+        days: tuple[DayRecord, ...] = (),
     ) -> StationReport:
         report = StationReport(
             station=self.station,
@@ -82,7 +87,7 @@ class RemoteProductionLink:
             events=events,
             wanted=wanted,
             batch=batch,
-            day=day,
+            days=days,
         )
         return report if head is None else replace(report, head=head)
 
