@@ -15,6 +15,7 @@ from issuer.bootstrap_keys import (
     derive_register_sealer,
     open_issuer_keystore,
 )
+from issuer.bootstrap_stock import stock_of
 from issuer.db.card_ledger import SqlCardLedger, SqlCardRegister
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
@@ -30,6 +31,7 @@ from issuer.personalisation.chip_keys import (
 from issuer.personalisation.sealed_keys import STATION_KEY_ID, SealedChipKeysOfStation
 from issuer.personalisation.trust_points import TrustPointShelf
 from issuer.services.production_ports import CardLedger, CardRegister, ChipKeys, StockLedger
+from issuer.services.stock_room import StockRoom
 from issuer.settings import remember
 from pki.card_verifiable.certificate import CvCertificate
 from pki.keys.keystore import AgreementKeystore
@@ -52,6 +54,7 @@ __all__ = [
     "open_production_home",
     "open_production_office",
     "request_station",
+    "trust_point_shelf",
 ]
 
 _TRUST_POINTS_DIRECTORY = "trust-points"
@@ -74,6 +77,7 @@ class ProductionOffice:
     scheme: CardNumberScheme
     stock: StockLedger
     cards: CardRegister
+    room: StockRoom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +92,7 @@ class ProductionHome:
 
     def trust_points(self) -> Mapping[bytes, bytes]:
         """The CVCA certificates at hand, by their reference."""
-        return self.shelf().by_reference()
-
-    def shelf(self) -> TrustPointShelf:
-        """Where the CVCA certificates lie."""
-        return _shelf(self.opened.home)
+        return trust_pointtrust_point_shelf(self.opened.home).by_reference()
 
     def sealed_keys(self, files: Sequence[Path], *, batch: bytes | None) -> ChipKeys:
         """The keys of chips that the PKI sealed to this station.
@@ -160,7 +160,7 @@ def import_trust_points(home: Path, paths: Sequence[Path]) -> tuple[CvCertificat
     with open_register_home(home):
         # A home directory that is none must be refused before anything is written.
         pass
-    shelf = _shelf(home)
+    shelf = trust_point_shelf(home)
     for path in paths:
         shelf.add(path, today=_now().date())
     return shelf.held()
@@ -200,6 +200,7 @@ def open_production_office(home: Path) -> Iterator[ProductionOffice]:
             scheme=opened.scheme,
             stock=SqlStockLedger(opened.database),
             cards=SqlCardRegister(opened.database, _now),
+            room=stock_of(opened.register).room,
         )
 
 
@@ -239,7 +240,8 @@ def open_production_home(
             )
 
 
-def _shelf(home: Path) -> TrustPointShelf:
+def trust_point_shelf(home: Path) -> TrustPointShelf:
+    """Where the CVCA certificates lie."""
     return TrustPointShelf(home / _TRUST_POINTS_DIRECTORY)
 
 

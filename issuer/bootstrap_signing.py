@@ -1,88 +1,85 @@
-"""Puts the signing of cards together: a test PKI's home in this process, or the signer process."""
+"""Puts the signing of batches behind the console together: the signer process, by its socket in the settings."""
 
-import contextlib
+import functools
+import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from issuer.bootstrap_production import ProductionHome
+from card_layout.profile import load_profile
+from issuer.bootstrap import RegisterHome
+from issuer.bootstrap_card_signing import card_signing, require_signer_process
+from issuer.db.card_ledger import SqlCardLedger
 from issuer.errors import IssuerRefusedError
-from issuer.services.sign_cards import CardPolicy, CardSigning
-from pki.services.document_signer import DocumentSigner
-from pki.services.open_signer import open_document_signer
+from issuer.services.batch_desk import BatchDesk
+from issuer.services.production_ports import CardLedger
+from issuer.services.sign_batches import BatchSigning
+from issuer.services.sign_cards import CardSigning
+from pki.signed.authorisation import BatchAuthorisation
 from pki.signer_service.client import SocketDocumentSigner
 
-__all__ = ["SigningHome"]
+__all__ = ["SignerProcess"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SigningHome:
-    """Card production of one home directory, as it signs."""
+class SignerProcess:
+    """Implements ``SignerOfCards``."""
 
-    production: ProductionHome
+    opened: RegisterHome
 
-    @contextlib.contextmanager
-    def signing(
-        self, *, pki: Path, pin_file: Path | None, signer_id: str | None
-    ) -> Iterator[CardSigning]:
-        """The use case that signs cards in this process, over a test PKI's home that nobody else uses meanwhile.
-
-        Raises:
-            PkiRefusedError: ``authorisation.missing``: it is no test authority.
-            PkiError: the PKI cannot be opened.
-        """
-        # From here on no key of the issuer is needed, and one PKCS#11 library serves one thread.
-        self.production.keystore.close()
-        with open_document_signer(pki, pin_file=pin_file, signer_id=signer_id) as signer:
-            if not signer.is_test:
-                raise IssuerRefusedError(
-                    f"{pki} is no test authority: its cards are signed with an authorisation by two",
-                    code="authorisation.missing",
-                    hint="batches sign BATCH --signer-socket PATH",
-                )
-            yield self._signing_with(signer)
-
-    @contextlib.contextmanager
-    def signing_through(self, socket: Path, *, authorisation: bytes) -> Iterator[CardSigning]:
-        """The use case that signs cards through the signer process, under an authorisation: the bytes of its file.
-
-        Raises:
-            IssuerRefusedError: ``profile.development``.
-            PkiError: the signer cannot be reached, or refuses.
-        """
-        self.require_signer_process()
-        self.production.keystore.close()
-        with SocketDocumentSigner(socket, authorisation=authorisation) as signer:
-            yield self._signing_with(signer)
-
-    def require_signer_process(self) -> None:
-        """Let pass only a profile whose cards the signer process signs.
-
-        Raises:
-            IssuerRefusedError: ``profile.development``.
-        """
-        if self.production.profile.is_development:
+    def require(self) -> None:
+        """See ``SignerOfCards.require``."""
+        require_signer_process(load_profile(self.opened.settings.card_profile))
+        path = self._socket()
+        try:
+            is_there = stat.S_ISSOCK(path.stat().st_mode)
+        except OSError:
+            is_there = False
+        if not is_there:
+            # Nothing was begun, so whoever asked under a key may ask under it again.
             raise IssuerRefusedError(
-                f"cards of profile {self.production.profile.name} are signed by a test authority only",
-                code="profile.development",
-                hint="batches sign BATCH --pki TEST-PKI",
+                f"no signer process serves at {path}",
+                code="signer.unreachable",
+                hint="membercard-pki --home DIR signer serve --socket PATH",
             )
 
-    def _signing_with(self, signer: DocumentSigner) -> CardSigning:
-        return CardSigning(
-            cards=self.production.cards,
-            register=self.production.opened.register,
-            portraits=self.production.opened.portraits,
-            signer=signer,
-            profile=self.production.profile,
-            policy=CardPolicy(
-                validity_years=self.production.opened.settings.card_validity_years,
-                personalisation_system=self.production.opened.settings.personalisation_system,
-                trust_points=self.production.shelf().for_new_cards(today=_now().date()),
-            ),
-            clock=_now,
+    def signing(self) -> BatchSigning:
+        """See ``SignerOfCards.signing``."""
+        self.require()
+        cards = SqlCardLedger(self.opened.database, _now, self.opened.card_sealer())
+        return BatchSigning(
+            desk=BatchDesk(register=self.opened.register, clock=_now),
+            cards=cards,
+            open_signer=functools.partial(self._connected, cards),
         )
+
+    @contextmanager
+    def _connected(
+        self, cards: CardLedger, authorisation: BatchAuthorisation | None
+    ) -> Iterator[CardSigning]:
+        if authorisation is None:
+            raise ValueError("the signer process signs under an authorisation")
+        profile = load_profile(self.opened.settings.card_profile)
+        with SocketDocumentSigner(self._socket(), authorisation=authorisation.to_bytes()) as signer:
+            yield card_signing(
+                self.opened,
+                cards=cards,
+                signer=signer,
+                profile=profile,
+                authorisation=authorisation.digest,
+            )
+
+    def _socket(self) -> Path:
+        path = self.opened.settings.card_signer_socket
+        if path is None:
+            raise IssuerRefusedError(
+                "the settings do not say where the signer process is",
+                code="signing.no-signer",
+                hint="[signing] signer_socket in settings.toml",
+            )
+        return path
 
 
 def _now() -> datetime:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from card_layout.profile import CardProfile
+from card_layout.transport.connection import CardReader
 from card_layout.transport.readers import open_reader
 from issuer.bootstrap_production import ProductionHome, open_production_home
 from issuer.bootstrap_station_exchange import ExchangeRole, centre_of, exchange_keys_of
@@ -21,7 +22,8 @@ from issuer.personalisation.chip_keys import KeystoreThread, MasterKeyChipKeys
 from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.services.print_ports import PrintQueue
 from issuer.services.production_ports import ChipKeys
-from issuer.services.station import Station, StationEvent, StationTiming
+from issuer.services.station import Station, StationTiming
+from issuer.services.station_events import StationEvent
 from issuer.services.station_ports import JobSeal, ProductionLink
 from issuer.services.visit_chip import StationTask, Workbench
 from issuer.stations.bundles import BundleProductionLink, StationBundles
@@ -35,7 +37,13 @@ from pki.bounded_files import read_bounded
 from pki.certificates.profile import ProfileKind
 from pki.certificates.service_certificates import check_service_certificate
 
-__all__ = ["JOURNAL_DIRECTORY", "OpenedStation", "open_journal", "open_station"]
+__all__ = [
+    "JOURNAL_DIRECTORY",
+    "OpenedStation",
+    "open_journal",
+    "open_readers",
+    "open_station",
+]
 
 JOURNAL_DIRECTORY: Final = "stations"
 """Where the journals of stations lie within the home directory."""
@@ -114,18 +122,19 @@ class OpenedStation:
 
     def station(
         self,
-        reader_names: Sequence[str],
+        readers: Sequence[CardReader],
         *,
         count: int | None,
         patience: float | None,
         on_event: Callable[[StationEvent], None],
         chip_keys: ChipKeys | None = None,
         task: StationTask = StationTask.RUN,
+        hand_in: Callable[[], bool] | None = None,
+        is_attended: bool = False,
     ) -> Station:
-        """The workers over readers by name; chips' keys are derived here unless ``chip_keys`` are given.
+        """The workers over readers; chips' keys are derived here unless ``chip_keys`` are given.
 
-        Raises:
-            NoCardError: there is no such reader (``transport.no-reader``).
+        ``hand_in`` stands instead of the ledger's; ``is_attended`` as for ``Station``.
         """
         return Station(
             Workbench(
@@ -140,12 +149,24 @@ class OpenedStation:
                 clock=_now,
                 prints=self.prints(),
             ),
-            [open_reader(name) for name in reader_names],
+            readers,
             timing=StationTiming(patience=patience),
             count=count,
             on_event=on_event,
-            hand_in=self.ledger.hand_in,
+            hand_in=hand_in or self.ledger.hand_in,
+            is_attended=is_attended,
         )
+
+
+def open_readers(names: Sequence[str]) -> tuple[CardReader, ...]:
+    """Readers by their names or parts of them, each once.
+
+    Raises:
+        NoCardError: there is no such reader (``transport.no-reader``).
+        TransportError: the PC/SC service failed.
+    """
+    found = {reader.name: reader for reader in map(open_reader, names)}
+    return tuple(found.values())
 
 
 @contextlib.contextmanager

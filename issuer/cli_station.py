@@ -8,20 +8,26 @@ from typing import Annotated
 
 import typer
 
+from issuer.bootstrap_station import open_readers
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
     print_json,
     standard_output,
 )
-from issuer.cli_rights import needs
+from issuer.cli_rights import OWN_STATION, needs
 from issuer.cli_station_bundle import bundle_app
 from issuer.cli_station_day import station_day_app
 from issuer.cli_station_home import opened_station
-from issuer.cli_station_operator import OperatorDesk
+from issuer.cli_station_screen import (
+    DEFAULT_LISTEN,
+    ScreenOption,
+    StationWork,
+    station_page_app,
+)
 from issuer.domain.batch import BatchId, parse_batch_id
 from issuer.domain.rights import Right
-from issuer.services.station import StationReport
+from issuer.services.station_events import StationReport
 from issuer.services.visit_chip import StationTask, VisitResult
 
 __all__ = ["station_app"]
@@ -34,6 +40,7 @@ station_app = typer.Typer(
     help="Work with chips: initialise blank ones, make cards of them.", rich_markup_mode=None
 )
 station_app.add_typer(station_day_app)
+station_app.add_typer(station_page_app)
 station_app.add_typer(bundle_app, name="bundle")
 
 ReaderOption = Annotated[
@@ -74,7 +81,7 @@ Examples:
   membercard-issuer --home office station initialise --reader "Virtual PCD 00 00" --keys station-1.keys
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def initialise_command(
     context: typer.Context,
     *,
@@ -108,7 +115,7 @@ Examples:
   membercard-issuer --home office station personalise --reader sim:cards/0001.json --timeout 5 --format json
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def personalise_command(
     context: typer.Context,
     *,
@@ -142,9 +149,10 @@ Examples:
   membercard-issuer --home office station run --reader "Virtual PCD 00 00" --reader "Virtual PCD 00 01"
   membercard-issuer --home office station run --reader sim:cards/0001.json --count 1 --format json
   membercard-issuer --home office station run --reader "Virtual PCD 00 00" --keys station-1.keys
+  membercard-issuer --home office station run --screen --open --reader "Virtual PCD 00 00"
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def run_command(
     context: typer.Context,
     *,
@@ -161,12 +169,27 @@ def run_command(
             "--key-batch", help="Take sealed keys of this batch only: 32 hexadecimal digits."
         ),
     ] = None,
+    has_screen: Annotated[
+        bool,
+        typer.Option("--screen", help="Serve the operator's screen to a browser of this computer."),
+    ] = False,
+    listen: Annotated[
+        str,
+        typer.Option(
+            help="With --screen: the loopback address and port of the page; port 0 takes any free one."
+        ),
+    ] = DEFAULT_LISTEN,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="With --screen: open it in this user's browser.")
+    ] = False,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Take whatever is put in as far as it can go: blank chips become initialised ones, signed cards finished ones.
 
     What the station has in hand and does is on its own disk first; the centre is told when it answers. A chip that was
     pulled out is put in again, and goes on. Ctrl-C ends after the chips in hand.
+
+    With --screen the address of the page is told on standard error. It pairs one browser; `station page` tells the next.
     """
     _run(
         context,
@@ -176,6 +199,7 @@ def run_command(
         timeout=timeout,
         sealed=_sealed(keys, key_batch),
         output_format=output_format,
+        screen=ScreenOption(listen=listen, is_opened=open_page) if has_screen else None,
         batch=None if batch is None else parse_batch_id(batch),
     )
 
@@ -190,22 +214,23 @@ def _run(
     sealed: tuple[Sequence[Path], bytes | None],
     output_format: OutputFormat,
     batch: BatchId | None = None,
+    screen: ScreenOption | None = None,
 ) -> None:
     files, key_batch = sealed
-    names = tuple(dict.fromkeys(readers))
+    is_silent = output_format is OutputFormat.JSON
     with opened_station(context, batch=batch) as opened:
-        desk = OperatorDesk(controls=opened.controls(), names=names, waiting=opened.waiting)
-        with desk.display(is_silent=output_format is OutputFormat.JSON) as on_event:
-            station = opened.station(
-                names,
-                task=task,
-                count=count,
-                patience=timeout,
-                on_event=on_event,
-                chip_keys=opened.production.sealed_keys(files, batch=key_batch) if files else None,
-            )
-            desk.station = station
-            report = station.run()
+        work = StationWork(
+            opened=opened,
+            task=task,
+            readers=open_readers(tuple(dict.fromkeys(readers))),
+            count=count,
+            patience=timeout,
+            chip_keys=opened.production.sealed_keys(files, batch=key_batch) if files else None,
+        )
+        if screen is None:
+            report = work.run(is_silent=is_silent)
+        else:
+            report = work.run_with_screen(screen, is_silent=is_silent)
         waiting = opened.waiting()
     _conclude(task, report, count=count, output_format=output_format, waiting=waiting)
     status = _exit_status(report, count)

@@ -38,6 +38,8 @@ def plain_display(stream: TextIO | None = None) -> Iterator[_EventSink]:
         elif event.kind not in (
             StationEventKind.WAITING,
             StationEventKind.STAGE,
+            StationEventKind.CHIP_GONE,
+            StationEventKind.GOES_ON,
             StationEventKind.STOPPED,
         ):
             out.write(f"{event.reader}: {event.text}\n")

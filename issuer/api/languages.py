@@ -66,6 +66,10 @@ class Wording:
             value.astimezone(_VIET_NAM).replace(tzinfo=None), _TIME, locale=self.language.value
         )
 
+    def clock(self, value: datetime) -> str:
+        """The time of day, in the time of Viet Nam."""
+        return f"{value.astimezone(_VIET_NAM):%H:%M}"
+
     def number(self, value: int) -> str:
         """A figure with its thousands apart."""
         return format_decimal(Decimal(value), locale=self.language.value)

@@ -1,18 +1,22 @@
 """The register of cards in the database, as the office works with it."""
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import NoReturn
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.application_lock import ApplicationLock
 from issuer.db.base import Database
 from issuer.db.batch_progress import settle_batch
 from issuer.db.card_binding import free_chips, status_list_with_room
 from issuer.db.card_seals import document_number_digest, open_secrets, seal_secrets
 from issuer.db.card_validity import SqlCardValidity
 from issuer.db.member_rows import MemberRow
+from issuer.db.organisation_queries import below as part_of_tree
 from issuer.db.production_rows import card_of, journal, locked_card, locked_chip
 from issuer.db.production_tables import CardRow
 from issuer.db.request_tables import RequestRow
@@ -26,6 +30,7 @@ from issuer.domain.card_secrets import CardSecrets
 from issuer.domain.chip import ChipState, Serial
 from issuer.domain.eligibility import STANDINGS_WITH_CARD
 from issuer.domain.member import MemberId
+from issuer.domain.organisation import OrganisationCode
 from issuer.domain.production_errors import TransitionError
 from issuer.domain.requests import RequestId, RequestState
 from issuer.domain.rights import AccountName
@@ -61,7 +66,12 @@ class SqlCardRegister:
         with self._database.reading() as session:
             return tuple(card_of(row) for row in session.scalars(statement))
 
-    def lines(self, *, states: Sequence[CardState] | None = None) -> tuple[CardLine, ...]:
+    def lines(
+        self,
+        *,
+        states: Sequence[CardState] | None = None,
+        below: Collection[OrganisationCode] | None = None,
+    ) -> tuple[CardLine, ...]:
         """See ``CardLedger.lines``."""
         statement = (
             sa.select(CardRow, RequestRow.card_number)
@@ -70,6 +80,10 @@ class SqlCardRegister:
         )
         if states is not None:
             statement = statement.where(CardRow.state.in_([state.value for state in states]))
+        if below is not None:
+            statement = statement.join(MemberRow, MemberRow.id == RequestRow.member_id).where(
+                MemberRow.organisation_id.in_(part_of_tree(below))
+            )
         with self._database.reading() as session:
             return tuple(
                 CardLine(card=card_of(row), card_number=CardNumber(number))
@@ -222,11 +236,32 @@ class SqlCardLedger(SqlCardRegister):
             return keep_prepared(session, self._sealer, jobs, account=account, at=self._clock())
 
     def record_signed_several(
-        self, files: Mapping[CardReference, bytes], *, account: AccountName | None = None
+        self,
+        files: Mapping[CardReference, bytes],
+        *,
+        account: AccountName | None = None,
+        authorisation: bytes | None = None,
     ) -> frozenset[CardReference]:
         """See ``CardLedger.record_signed_several``."""
         with self._database.writing() as session:
-            return keep_signed(session, files, account=account, at=self._clock())
+            return keep_signed(
+                session, files, account=account, authorisation=authorisation, at=self._clock()
+            )
+
+    def signing(self, batch_id: BatchId) -> AbstractContextManager[None]:
+        """See ``CardLedger.signing``."""
+        number = hashlib.sha256(b"signing of batch " + batch_id.bytes).digest()[:8]
+        lock = ApplicationLock(
+            name="signing",
+            number=int.from_bytes(number, "big", signed=True),
+            unavailable="signing.lock-unavailable",
+        )
+        busy = IssuerRefusedError(
+            "the batch is being signed elsewhere at this moment",
+            code="batch.being-signed",
+            hint="wait until that has ended; what is left then can be signed",
+        )
+        return lock.held(self._database, busy=busy)
 
     def settle(self, batch_id: BatchId, *, account: AccountName) -> None:
         """See ``CardLedger.settle``."""

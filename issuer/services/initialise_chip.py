@@ -5,14 +5,20 @@ from issuer.domain.card_files import master_file_contents
 from issuer.domain.chip import KEY_VERSION_TRANSPORT
 from issuer.domain.chip_plan import initialisation_plan
 from issuer.services.production_ports import ChipKeys, OpenedChip, StationLedger
+from issuer.services.visit_progress import StepReport
 
 __all__ = ["initialise_chip"]
 
 
 def initialise_chip(
-    opened: OpenedChip, *, profile: CardProfile, ledger: StationLedger, chip_keys: ChipKeys
+    opened: OpenedChip,
+    *,
+    profile: CardProfile,
+    ledger: StationLedger,
+    chip_keys: ChipKeys,
+    on_step: StepReport = lambda _done, _steps: None,
 ) -> None:
-    """Carry out the whole initialisation, from the start or once more after a tear.
+    """Carry out the whole initialisation, from the start or once more after a tear; ``on_step`` is told how far it is.
 
     1. The intent is recorded, and a key of an earlier attempt forgotten.
     2. The plan is carried out; the key is recorded as soon as the chip has answered with it, so that it is
@@ -32,8 +38,9 @@ def initialise_chip(
         else None,
     )
     ledger.begin_initialisation(opened.serial)
-    for step in plan:
+    for number, step in enumerate(plan, start=1):
         public_key = opened.execute(step)
         if public_key is not None:
             ledger.record_chip_key(opened.serial, public_key, origin=opened.key_origin)
+        on_step(number, len(plan))
     ledger.finish_initialisation(opened.serial)

@@ -12,6 +12,7 @@ from issuer.domain.chip_plan import SetStatus
 from issuer.domain.production_errors import CardRejectedError
 from issuer.errors import IssuerRefusedError
 from issuer.services.production_ports import ChipDialect, QualityControl, StationLedger
+from issuer.services.visit_progress import VisitStage
 
 __all__ = ["control_and_lock", "find_locked_card"]
 
@@ -24,8 +25,9 @@ def control_and_lock(
     dialect: ChipDialect,
     quality_control: QualityControl,
     ledger: StationLedger,
+    on_stage: Callable[[VisitStage], None] = lambda _stage: None,
 ) -> None:
-    """From a written card to an issued one.
+    """From a written card to an issued one; ``on_stage`` is told where it is.
 
     1. The card is read as a terminal reads it, and every byte compared. A card that fails is read once more,
        because a card is not condemned for one disturbed answer.
@@ -39,10 +41,12 @@ def control_and_lock(
         IssuerRefusedError: another chip answers (``chip.exchanged``).
         TransportError, AccessError, CardRefusedError: broken off; the next visit finds out how far it came.
     """
+    on_stage(VisitStage.QUALITY_CONTROL)
     try:
         quality_control.read_back(connection, job)
     except CardRejectedError:
         quality_control.read_back(connection, job)
+    on_stage(VisitStage.LOCK)
     ledger.intend_lock(job.reference)
     connection.reset()
     opened = dialect.open(connection, keys_for=keys_for)
@@ -52,6 +56,7 @@ def control_and_lock(
             code="chip.exchanged",
         )
     opened.execute(SetStatus(life_cycle=LifeCycle.OPERATIONAL))
+    on_stage(VisitStage.PROVE_LOCK)
     dialect.prove_locked(connection)
     ledger.record_issued(job.reference)
 

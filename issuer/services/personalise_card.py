@@ -9,6 +9,7 @@ from issuer.domain.card_job import CardJob
 from issuer.domain.chip_plan import TRUST_POINTS_FILE, PutTrustPoints, personalisation_plan
 from issuer.errors import IssuerRefusedError
 from issuer.services.production_ports import OpenedChip, StationLedger
+from issuer.services.visit_progress import StepReport
 
 __all__ = ["personalise_card"]
 
@@ -21,8 +22,9 @@ def personalise_card(
     ledger: StationLedger,
     trust_points: Mapping[bytes, bytes],
     today: date,
+    on_step: StepReport = lambda _done, _steps: None,
 ) -> None:
-    """Write everything, from the start or once more after a tear.
+    """Write everything, from the start or once more after a tear; ``on_step`` is told how far it is.
 
     The plan is made before the intent is recorded, because a file that fits no chip must not begin a card.
     ``trust_points`` are the CVCA certificates at hand by their reference; the job names the ones that it needs.
@@ -46,8 +48,9 @@ def personalise_card(
         trust_points=_trust_points(job, trust_points, today),
     )
     ledger.begin_personalisation(job.reference)
-    for step in plan:
+    for number, step in enumerate(plan, start=1):
         opened.execute(step)
+        on_step(number, len(plan))
     ledger.record_personalised(job.reference)
 
 

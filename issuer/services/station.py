@@ -1,6 +1,5 @@
 """A station: one worker a reader, one chip after another, until the work or the patience ends."""
 
-import enum
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +10,14 @@ from card_layout.atr import read_life_cycle
 from card_layout.errors import CardDataError, NoCardError, TransportError
 from card_layout.transport.connection import CardConnection, CardReader
 from issuer.domain.chip import Serial
+from issuer.services.station_events import (
+    StationEvent,
+    StationEventKind,
+    StationReport,
+    StationTiming,
+)
 from issuer.services.visit_chip import Visit, VisitOutcome, VisitResult, Workbench
+from issuer.services.visit_progress import VisitProgress
 
 __all__ = [
     "MAX_REJECTS_IN_A_ROW",
@@ -26,54 +32,6 @@ MAX_REJECTS_IN_A_ROW = 3
 """So many chips rejected one after another on one reader are no accident: its worker stops."""
 
 _BAD_RESULTS = frozenset({VisitResult.CONDEMNED, VisitResult.HELD, VisitResult.INTERRUPTED})
-
-
-class StationEventKind(enum.StrEnum):
-    """What a worker tells the display."""
-
-    WAITING = "waiting"
-    STAGE = "stage"
-    WARNING = "warning"
-    VISIT_ENDED = "visit-ended"
-    SAME_CHIP = "same-chip"
-    MUTE_CHIP = "mute-chip"
-    READER_LOST = "reader-lost"
-    GAVE_UP = "gave-up"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationEvent:
-    """One step of one reader; ``text`` is for people."""
-
-    reader: str
-    kind: StationEventKind
-    text: str = ""
-    outcome: VisitOutcome | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationTiming:
-    """Seconds; ``patience`` is how long a worker waits for another chip, ``None`` for ever."""
-
-    poll: float = 0.05
-    retry: float = 1.0
-    patience: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationReport:
-    """What the station did, over all readers.
-
-    Attributes:
-        done: chips that went as far as the task goes.
-        outcomes: the end of every visit, in the order in which they ended.
-        readers_given_up: readers on which chip after chip was rejected.
-    """
-
-    done: int
-    outcomes: tuple[VisitOutcome, ...]
-    readers_given_up: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -98,13 +56,15 @@ class Station:
         count: int | None = None,
         on_event: Callable[[StationEvent], None] = lambda _event: None,
         hand_in: Callable[[], bool] | None = None,
+        is_attended: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """``count`` ends the station after that many chips; ``on_event`` is called by one worker at a time.
 
         ``hand_in`` tells the centre what happened, and whether it took everything; it is called beside the readers,
-        which wait for nothing.
+        which wait for nothing. ``is_attended``: somebody can be asked, so a reader on which chip after chip was
+        rejected waits for ``go_on`` and its worker does not end.
         """
         self._workbench = workbench
         self._readers = tuple(readers)
@@ -112,6 +72,7 @@ class Station:
         self._count = count
         self._on_event = on_event
         self._hand_in = hand_in
+        self._is_attended = is_attended
         self._something_happened = threading.Event()
         self._monotonic = monotonic
         self._sleep = sleep
@@ -121,6 +82,7 @@ class Station:
         self._is_stopping = False
         self._is_suspended = False
         self._last_done: dict[str, Serial] = {}
+        self._given_up: set[str] = set()
 
     @property
     def is_suspended(self) -> bool:
@@ -129,11 +91,25 @@ class Station:
 
     def suspend(self) -> None:
         """Let every worker finish the chip that it has in hand, and wait."""
-        self._is_suspended = True
+        with self._lock:
+            self._is_suspended = True
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no chip is in hand, and none is going to be before the workers are let go on."""
+        with self._lock:
+            return self._is_suspended and self._progress.in_progress == 0
 
     def resume(self) -> None:
         """Let the workers go on."""
         self._is_suspended = False
+
+    def wait_until_quiet(self, seconds: float) -> bool:
+        """Wait for ``is_quiet``, so long at most: a finished chip that was left in is looked at for a moment."""
+        until = self._monotonic() + seconds
+        while not self.is_quiet and self._monotonic() < until:
+            self._sleep(self._timing.poll)
+        return self.is_quiet
 
     def last_done(self, reader: int) -> Serial | None:
         """The chip that was done last on a reader, which counts from 0; ``None`` where there is none."""
@@ -184,6 +160,17 @@ class Station:
         """Pass an event to the display."""
         self._show(StationEvent(reader=reader, kind=kind, text=text))
 
+    def progress(self, reader: str, progress: VisitProgress) -> None:
+        """Tell the display how far a visit is."""
+        self._show(
+            StationEvent(
+                reader=reader,
+                kind=StationEventKind.STAGE,
+                text=progress.stage.value,
+                progress=progress,
+            )
+        )
+
     def end_visit(self, reader: str, outcome: VisitOutcome) -> None:
         """Count a visit that took a ticket, and show how it ended."""
         with self._lock:
@@ -202,19 +189,38 @@ class Station:
             )
         )
 
-    def give_up(self, reader: str) -> None:
-        """Record that a reader's worker ends because chip after chip was rejected."""
+    def give_up(self, reader: str) -> bool:
+        """Record that chip after chip was rejected on a reader; whether its worker waits for somebody's word."""
         with self._lock:
             self._progress.readers_given_up.append(reader)
+            if self._is_attended:
+                self._given_up.add(reader)
         self.tell(
             reader,
             StationEventKind.GAVE_UP,
             f"{MAX_REJECTS_IN_A_ROW} chips in a row were rejected: find the cause before going on",
         )
+        return self._is_attended
+
+    def is_given_up(self, reader: str) -> bool:
+        """Whether a reader waits for somebody's word."""
+        with self._lock:
+            return reader in self._given_up
+
+    def go_on(self, reader: str) -> bool:
+        """Let a reader work again on which chip after chip was rejected; whether it had stopped."""
+        with self._lock:
+            if reader not in self._given_up:
+                return False
+            self._given_up.discard(reader)
+        self.tell(reader, StationEventKind.GOES_ON)
+        return True
 
     def take_ticket(self) -> bool:
         """Whether another chip may be begun without making more than ``count``."""
         with self._lock:
+            if self._is_suspended:
+                return False
             begun = self._progress.done + self._progress.in_progress
             if self._count is not None and begun >= self._count:
                 return False
@@ -278,6 +284,7 @@ class _Worker:
         self._last: VisitOutcome | None = None
         self._told_same_chip = False
         self._is_reader_lost = False
+        self._was_present = False
         self._mute_since: float | None = None
         self._told_mute = False
         self._rejects = 0
@@ -291,12 +298,27 @@ class _Worker:
                     break
                 continue
             self._idle_since = self._monotonic()
-            self._rejects = self._rejects + 1 if outcome.result in _BAD_RESULTS else 0
+            self._count_rejects(outcome)
             if self._rejects == MAX_REJECTS_IN_A_ROW:
-                self._station.give_up(self._reader.name)
-                return
+                if not self._station.give_up(self._reader.name):
+                    return
+                self._wait_for_word()
             self._station.tell(self._reader.name, StationEventKind.WAITING)
         self._station.tell(self._reader.name, StationEventKind.STOPPED)
+
+    def _count_rejects(self, outcome: VisitOutcome) -> None:
+        # A refusal says nothing: a condemned chip that stays in the reader is refused right after.
+        if outcome.result is VisitResult.DONE:
+            self._rejects = 0
+        elif outcome.result in _BAD_RESULTS:
+            self._rejects += 1
+
+    def _wait_for_word(self) -> None:
+        """Begin nothing until somebody has looked for the cause."""
+        while self._station.is_given_up(self._reader.name) and not self._station.is_over():
+            self._sleep(self._timing.poll)
+        self._rejects = 0
+        self._idle_since = self._monotonic()
 
     def _next_visit(self) -> VisitOutcome | None:
         """A visit where there is a chip to begin; else a short wait and ``None``."""
@@ -327,9 +349,14 @@ class _Worker:
             self._is_reader_lost = True
             self._pause()
             return False
-        self._is_reader_lost = False
+        if self._is_reader_lost:
+            self._is_reader_lost = False
+            self._station.tell(self._reader.name, StationEventKind.WAITING)
         if not is_present:
             self._forget_last()
+            if self._was_present:
+                self._station.tell(self._reader.name, StationEventKind.CHIP_GONE)
+        self._was_present = is_present
         return is_present
 
     def _forget_last(self) -> None:
@@ -349,9 +376,7 @@ class _Worker:
                 outcome = Visit(
                     self._workbench,
                     connection,
-                    report=lambda stage: self._station.tell(
-                        self._reader.name, StationEventKind.STAGE, stage
-                    ),
+                    report=lambda progress: self._station.progress(self._reader.name, progress),
                     warn=lambda text: self._station.tell(
                         self._reader.name, StationEventKind.WARNING, text
                     ),

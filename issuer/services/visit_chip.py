@@ -17,6 +17,7 @@ from card_layout.profile import CardProfile
 from card_layout.transport.connection import CardConnection
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_job import CardJob
+from issuer.domain.card_number import CardNumber
 from issuer.domain.chip import Serial
 from issuer.domain.chip_keys import ChipKeySet, WrongKeyTries
 from issuer.domain.chip_plan import SetStatus
@@ -35,6 +36,12 @@ from issuer.services.production_ports import (
     OpenedChip,
     QualityControl,
     StationLedger,
+)
+from issuer.services.visit_progress import (
+    ProgressReport,
+    VisitProgress,
+    VisitStage,
+    card_number_of,
 )
 
 __all__ = ["PRINTED", "StationTask", "Visit", "VisitOutcome", "VisitResult", "Workbench"]
@@ -125,16 +132,17 @@ class Visit:
         workbench: Workbench,
         connection: CardConnection,
         *,
-        report: Callable[[str], None] = lambda _stage: None,
+        report: ProgressReport = lambda _progress: None,
         warn: Callable[[str], None] = lambda _text: None,
     ) -> None:
-        """``report`` is called with the name of each stage, ``warn`` with what a person must see before the next."""
+        """``report`` is told how far the visit is, ``warn`` with what a person must see before the next."""
         self._bench = workbench
         self._ledger = workbench.ledger
         self._connection = connection
-        self._report = report
+        self._on_progress = report
         self._warn = warn
         self._serial: Serial | None = None
+        self._card_number: CardNumber | None = None
         self._looked_up: Serial | None = None
         self._admitted: ChipRecord | None = None
 
@@ -151,6 +159,17 @@ class Visit:
             return self._visit()
         except (CardError, IssuerRefusedError) as error:
             return self._end(error)
+
+    def _report(self, stage: VisitStage, done: int = 0, steps: int = 0) -> None:
+        self._on_progress(
+            VisitProgress(
+                stage=stage,
+                serial=self._serial,
+                card_number=self._card_number,
+                done=done,
+                steps=steps,
+            )
+        )
 
     def _end(self, error: CardError | IssuerRefusedError) -> VisitOutcome:
         """What a visit that could not go on means for the chip."""
@@ -176,7 +195,7 @@ class Visit:
         if life_cycle is LifeCycle.OPERATIONAL:
             self._serial = sighting.serial
             return self._visit_operational()
-        self._report("identify")
+        self._report(VisitStage.IDENTIFY)
         opened = self._bench.dialect.open(
             self._connection, keys_for=self._keys_for, on_tries=self._show_tries
         )
@@ -197,14 +216,17 @@ class Visit:
     def _visit_operational(self) -> VisitOutcome:
         if self._bench.task is StationTask.INITIALISE:
             raise IssuerRefusedError("the card is finished already", code="card.already-issued")
-        self._report("prove lock")
+        self._report(VisitStage.PROVE_LOCK)
         card = find_locked_card(
             self._connection, quality_control=self._bench.quality_control, ledger=self._ledger
         )
         self._serial = card.serial
         self._bench.dialect.prove_locked(self._connection)
         self._ledger.record_issued(card.reference)
-        self._print(self._ledger.load_job(card.reference))
+        job = self._ledger.load_job(card.reference)
+        self._card_number = card_number_of(job)
+        self._report(VisitStage.PROVE_LOCK)
+        self._print(job)
         return VisitOutcome(
             result=VisitResult.DONE, serial=card.serial, reached=LifeCycle.OPERATIONAL
         )
@@ -282,13 +304,14 @@ class Visit:
         if action is Action.FINISH_INITIALISATION_RECORD:
             self._ledger.finish_initialisation(opened.serial)
             return
-        self._report("initialise")
+        self._report(VisitStage.INITIALISE)
         try:
             initialise_chip(
                 opened,
                 profile=self._bench.profile,
                 ledger=self._ledger,
                 chip_keys=self._bench.chip_keys,
+                on_step=lambda done, steps: self._report(VisitStage.INITIALISE, done, steps),
             )
         except (AccessError, TransportError):
             raise
@@ -307,8 +330,9 @@ class Visit:
                 f"the card is for profile {job.profile}, the station works with {self._bench.profile.name}",
                 code="station.other-profile",
             )
+        self._card_number = card_number_of(job)
         if action is Action.PERSONALISE:
-            self._report("personalise")
+            self._report(VisitStage.PERSONALISE)
             personalise_card(
                 opened,
                 job,
@@ -316,12 +340,12 @@ class Visit:
                 ledger=self._ledger,
                 trust_points=self._bench.trust_points,
                 today=self._bench.clock().astimezone(UTC).date(),
+                on_step=lambda done, steps: self._report(VisitStage.PERSONALISE, done, steps),
             )
         elif card.state in (CardState.SIGNED, CardState.PERSONALISING):
             # SET STATUS 15 was carried out, and its answer or our commit was lost.
             self._ledger.begin_personalisation(card.reference)
             self._ledger.record_personalised(card.reference)
-        self._report("quality control")
         control_and_lock(
             self._connection,
             job,
@@ -329,6 +353,7 @@ class Visit:
             dialect=self._bench.dialect,
             quality_control=self._bench.quality_control,
             ledger=self._ledger,
+            on_stage=self._report,
         )
         self._print(job)
 

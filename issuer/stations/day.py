@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.chip import ChipState
-from issuer.domain.production_events import ProductionEventKind
+from issuer.domain.production_events import ProductionEvent, ProductionEventKind
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError
 from issuer.services.production_ports import ChipRecord, Clock
@@ -111,14 +113,20 @@ class StationDay:
         )
         return tuple(CardReference(bytes.fromhex(each)) for each in named)
 
-    def _counts(self) -> tuple[int, int]:
-        issued = condemned = 0
+    def today(self) -> Iterator[ProductionEvent]:
+        """What happened since the last day close, in order.
+
+        Raises:
+            IssuerUnavailableError: the journal is gone, or was altered.
+        """
         after = int(self.journal.fact(_BEGUN_AFTER) or 0)
         while events := self.journal.events(after=after, limit=_PAGE):
-            issued += sum(event.kind is ProductionEventKind.ISSUED for event in events)
-            condemned += sum(event.kind is ProductionEventKind.CONDEMNED for event in events)
+            yield from events
             after = events[-1].sequence
-        return issued, condemned
+
+    def _counts(self) -> tuple[int, int]:
+        kinds = Counter(event.kind for event in self.today())
+        return kinds[ProductionEventKind.ISSUED], kinds[ProductionEventKind.CONDEMNED]
 
 
 def _is_begun(record: ChipRecord) -> bool:

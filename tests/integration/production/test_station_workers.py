@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from card_layout.errors import NoCardError, TransportError
+from issuer.domain.chip import Serial
 from issuer.errors import IssuerUnavailableError
 from issuer.services.station import (
     MAX_REJECTS_IN_A_ROW,
@@ -175,6 +177,86 @@ def test_a_reader_on_which_chip_after_chip_is_rejected_is_given_up(workshop: Any
     assert StationEventKind.GAVE_UP in kinds(events)
 
 
+class SlowHand(Hopper):
+    """A reader out of which chips are taken late: each is looked at twice."""
+
+    _taken = 0
+
+    def is_card_present(self) -> bool:
+        if self.connects == self._taken + 2:
+            self._taken = self.connects
+            self._cards.pop(0)
+        return bool(self._cards)
+
+
+def test_rejects_are_counted_although_each_chip_is_refused_while_it_is_still_in(
+    workshop: Any,
+) -> None:
+    workshop.receive(*range(1, 9))
+    for number in range(1, 9):
+        workshop.stock.condemn(Serial(number.to_bytes(10, "big")), code="chip.scratched")
+    cards = [workshop.blank(number) for number in range(1, 9)]
+    report, _ = work(workshop, [SlowHand("left", cards)])
+    assert report.readers_given_up == ("left",)
+    results = [outcome.result for outcome in report.outcomes]
+    assert results.count(VisitResult.CONDEMNED) == MAX_REJECTS_IN_A_ROW
+    assert results.count(VisitResult.REFUSED) == MAX_REJECTS_IN_A_ROW - 1
+
+
+def test_before_an_operator_a_reader_that_was_given_up_waits_for_their_word(workshop: Any) -> None:
+    workshop.receive(*range(1, 5))
+    cards = [_with_other_keys(workshop, workshop.blank(number)) for number in (1, 2, 3)]
+    events: list[StationEvent] = []
+
+    def on_event(event: StationEvent) -> None:
+        events.append(event)
+        if event.kind is StationEventKind.GAVE_UP:
+            waits.set()
+
+    waits = threading.Event()
+    station = Station(
+        workshop.bench(StationTask.INITIALISE),
+        [Hopper("left", [*cards, workshop.blank(4)])],
+        timing=FAST,
+        count=1,
+        on_event=on_event,
+        is_attended=True,
+    )
+    assert not station.go_on("left")
+    with ThreadPoolExecutor(1) as executor:
+        running = executor.submit(station.run)
+        assert waits.wait(30)
+        assert station.is_given_up("left")
+        assert station.go_on("left")
+        report = running.result(30)
+    assert report.done == 1
+    assert report.readers_given_up == ("left",)
+    assert StationEventKind.GOES_ON in kinds(events)
+
+
+def test_a_station_is_quiet_only_when_it_is_suspended_and_nothing_is_in_hand(workshop: Any) -> None:
+    workshop.receive(1)
+    seen: list[bool] = []
+    station = Station(
+        workshop.bench(StationTask.INITIALISE),
+        [Hopper("left", [workshop.blank(1)])],
+        timing=FAST,
+        count=1,
+        on_event=lambda event: _suspend_at_the_first_stage(station, event, seen),
+    )
+    assert not station.is_quiet
+    assert station.run().done == 1
+    assert seen == [False]
+    assert station.is_quiet
+    assert not station.take_ticket()
+
+
+def _suspend_at_the_first_stage(station: Station, event: StationEvent, seen: list[bool]) -> None:
+    if event.kind is StationEventKind.STAGE and not seen:
+        station.suspend()
+        seen.append(station.is_quiet)
+
+
 def test_a_lost_reader_does_not_stop_the_other(workshop: Any) -> None:
     workshop.receive(1, 2)
     cards = [workshop.blank(number) for number in (1, 2)]
@@ -185,7 +267,8 @@ def test_a_lost_reader_does_not_stop_the_other(workshop: Any) -> None:
 
 def test_a_chip_that_is_just_being_put_in_is_waited_for(workshop: Any) -> None:
     workshop.receive(1)
-    report, events = work(workshop, [MuteReader("left", [workshop.blank(1)])], count=1)
+    slow = StationTiming(poll=0.001, retry=30, patience=60)
+    report, events = work(workshop, [MuteReader("left", [workshop.blank(1)])], count=1, timing=slow)
     assert report.done == 1
     assert StationEventKind.MUTE_CHIP not in kinds(events)
 
