@@ -28,9 +28,9 @@ from issuer.personalisation.chip_keys import (
     TRANSPORT_KEY_ID,
     KeystoreThread,
 )
-from issuer.personalisation.sealed_keys import STATION_KEY_ID, SealedChipKeysOfStation
+from issuer.personalisation.sealed_keys import STATION_KEY_ID
 from issuer.personalisation.trust_points import TrustPointShelf
-from issuer.services.production_ports import CardLedger, CardRegister, ChipKeys, StockLedger
+from issuer.services.production_ports import CardLedger, CardRegister, StockLedger
 from issuer.services.stock_room import StockRoom
 from issuer.settings import remember
 from pki.card_verifiable.certificate import CvCertificate
@@ -42,7 +42,6 @@ from pki.keys.open import (
     keystore_warning,
 )
 from pki.signed.certification_request import encode_certification_request
-from pki.signed.chip_keys import MAX_SEALED_BYTES
 
 __all__ = [
     "KeystoreSummary",
@@ -92,22 +91,7 @@ class ProductionHome:
 
     def trust_points(self) -> Mapping[bytes, bytes]:
         """The CVCA certificates at hand, by their reference."""
-        return trust_pointtrust_point_shelf(self.opened.home).by_reference()
-
-    def sealed_keys(self, files: Sequence[Path], *, batch: bytes | None) -> ChipKeys:
-        """The keys of chips that the PKI sealed to this station.
-
-        Raises:
-            IssuerUnavailableError: ``personalisation.keys-unavailable``: a file cannot be read.
-            IssuerRefusedError, PkiError: as ``SealedChipKeysOfStation.open``.
-        """
-        contents = [
-            _read_bounded(
-                each, MAX_SEALED_BYTES, what="sealed keys", code="personalisation.keys-unavailable"
-            )
-            for each in files
-        ]
-        return SealedChipKeysOfStation.open(contents, self.keystore, now=_now, batch=batch)
+        return trust_point_shelf(self.opened.home).by_reference()
 
 
 def create_keys(
@@ -271,17 +255,6 @@ def _read_transport_key(path: Path) -> bytes:
         f"{path} is not a transport key, expected {_TRANSPORT_KEY_CHARACTERS} hexadecimal digits",
         code="transport-key.malformed",
     )
-
-
-def _read_bounded(path: Path, limit: int, *, what: str, code: str) -> bytes:
-    """At most one byte more than the limit, so that whoever reads it refuses what is longer."""
-    try:
-        with path.open("rb") as file:
-            return file.read(limit + 1)
-    except OSError as error:
-        raise IssuerUnavailableError(
-            f"{what} {path} cannot be read: {error.strerror}", code=code
-        ) from error
 
 
 def _now() -> datetime:

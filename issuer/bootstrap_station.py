@@ -20,6 +20,7 @@ from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.personalisation.chip_keys import KeystoreThread, MasterKeyChipKeys
 from issuer.personalisation.dialects import dialect_of, quality_control_of
+from issuer.personalisation.sealed_keys import SealedChipKeysOfStation
 from issuer.services.print_ports import PrintQueue
 from issuer.services.production_ports import ChipKeys
 from issuer.services.station import Station, StationTiming
@@ -31,11 +32,13 @@ from issuer.stations.controls import StationControls
 from issuer.stations.day import StationDay
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
+from issuer.stations.key_files import StationKeyFiles
 from issuer.stations.print_folder import FolderPrintQueue
 from issuer.stations.remote_link import RemoteProductionLink
 from pki.bounded_files import read_bounded
 from pki.certificates.profile import ProfileKind
 from pki.certificates.service_certificates import check_service_certificate
+from pki.signed.chip_keys import MAX_SEALED_BYTES
 
 __all__ = [
     "JOURNAL_DIRECTORY",
@@ -120,6 +123,18 @@ class OpenedStation:
         """The use case that closes its day."""
         return StationDay(journal=self.journal, ledger=self.ledger, link=self.link, clock=_now)
 
+    def sealed_keys(self, files: Sequence[Path], *, batch: bytes | None) -> ChipKeys:
+        """The keys of chips that the PKI sealed to this station; the files are destroyed when the day is closed.
+
+        Raises:
+            IssuerUnavailableError: a file cannot be read (``personalisation.keys-unavailable``); the journal is gone.
+            IssuerRefusedError, PkiError: as ``SealedChipKeysOfStation.open``.
+        """
+        contents = [_read_keys(each) for each in files]
+        keys = SealedChipKeysOfStation.open(contents, self.keystore, now=_now, batch=batch)
+        StationKeyFiles(journal=self.journal).use(files, contents)
+        return keys
+
     def station(
         self,
         readers: Sequence[CardReader],
@@ -156,6 +171,18 @@ class OpenedStation:
             hand_in=hand_in or self.ledger.hand_in,
             is_attended=is_attended,
         )
+
+
+def _read_keys(path: Path) -> bytes:
+    """At most one byte more than sealed keys may have, so that whoever reads it refuses what is longer."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_SEALED_BYTES + 1)
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"sealed keys {path} cannot be read: {error.strerror}",
+            code="personalisation.keys-unavailable",
+        ) from error
 
 
 def open_readers(names: Sequence[str]) -> tuple[CardReader, ...]:
@@ -225,7 +252,13 @@ def _link(
             station=station,
             keys=keys,
             centre=centre_of(home),
-            transport=https_transport(settings.api_url, authorities=settings.api_authorities),
+            transport=https_transport(
+                settings.api_url,
+                # As all paths of the station's settings, it is looked for from the home.
+                authorities=None
+                if settings.api_authorities is None
+                else home / settings.api_authorities,
+            ),
             clock=_now,
         ),
         envelope,

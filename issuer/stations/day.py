@@ -16,6 +16,7 @@ from issuer.services.production_ports import ChipRecord, Clock
 from issuer.services.station_ports import DayRecord, ProductionLink
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
+from issuer.stations.key_files import StationKeyFiles
 from issuer.stations.record_text import days_from_text, days_to_text
 
 __all__ = ["StationDay"]
@@ -49,7 +50,8 @@ class StationDay:
         self.journal.require_sound_clock()
         told = self._tell_again()
         in_hand = self.journal.in_hand()
-        is_at_rest = not in_hand and not self.journal.jobs_held()
+        keys = StationKeyFiles(journal=self.journal)
+        is_at_rest = not in_hand and not self.journal.jobs_held() and keys.is_empty
         if told is not None and told.head == self.journal.head and is_at_rest:
             return told
         unfinished = [record.chip.serial for record in in_hand if _is_begun(record)]
@@ -111,7 +113,20 @@ class StationDay:
             code="station.jobs-destroyed",
             detail=f"{len(named)} cards, SHA-256 of their references {digest}",
         )
+        self._destroy_keys()
         return tuple(CardReference(bytes.fromhex(each)) for each in named)
+
+    def _destroy_keys(self) -> None:
+        files = StationKeyFiles(journal=self.journal)
+        destroyed = files.destroy()
+        if destroyed.digests:
+            self.journal.append(
+                ProductionEventKind.NOTED,
+                None,
+                code="station.keys-destroyed",
+                detail=destroyed.detail,
+            )
+            files.forget()
 
     def today(self) -> Iterator[ProductionEvent]:
         """What happened since the last day close, in order.
