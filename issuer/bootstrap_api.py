@@ -53,6 +53,7 @@ from issuer.services.batch_services import BatchServices
 from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.look_at_stations import LookingAtStations
 from issuer.services.overviews import Overviews
 from issuer.services.request_operations import RequestOperations
 from pki.errors import PkiError
@@ -140,6 +141,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             finding_in_vietnamese=in_vietnamese,
             uploads=uploads,
             stations=installed_desk(opened, desk_keys),
+            station_list=LookingAtStations(register=opened.register, clock=_now),
             exchange=exchange_desk_of(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
             batches=_batches(opened),

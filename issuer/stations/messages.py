@@ -32,6 +32,7 @@ from issuer.services.station_ports import (
     DayRecord,
     HandInReceipt,
     RejectedEvent,
+    StationPresence,
 )
 from issuer.stations.record_text import (
     card_from_text,
@@ -42,10 +43,11 @@ from issuer.stations.record_text import (
 
 __all__ = ["Refusal", "StationOrder", "StationReport", "message_digest"]
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _MAX_EVENTS: Final = 100_000
 _MAX_CHIPS: Final = 2_000
 _MAX_TEXT: Final = 8192
+_MAX_READERS: Final = 64
 
 _Hex = Annotated[str, Field(max_length=400, pattern=r"^(?:[0-9a-f]{2})*$")]
 _Text = Annotated[str, Field(max_length=_MAX_TEXT)]
@@ -74,6 +76,7 @@ class StationReport:
         wanted: a chip that is asked for.
         batch: the batch that the station works on.
         day: a day that is closed.
+        presence: how the station is, where it says only that.
     """
 
     station: StationName
@@ -83,10 +86,11 @@ class StationReport:
     wanted: Serial | None = None
     batch: BatchId | None = None
     day: DayRecord | None = None
+    presence: StationPresence | None = None
 
     def to_bytes(self) -> bytes:
         """The one encoding."""
-        day = self.day
+        day, presence = self.day, self.presence
         return _write(
             {
                 "format": _FORMAT,
@@ -106,6 +110,9 @@ class StationReport:
                     "condemned": day.condemned,
                     "destroyed": [each.hex() for each in day.destroyed],
                 },
+                "presence": None
+                if presence is None
+                else {"readers": list(presence.readers), "is_suspended": presence.is_suspended},
             }
         )
 
@@ -137,6 +144,11 @@ class StationReport:
                     CardReference(_sized(each, REFERENCE_BYTES)) for each in day.destroyed
                 ),
             ),
+            presence=None
+            if model.presence is None
+            else StationPresence(
+                readers=tuple(model.presence.readers), is_suspended=model.presence.is_suspended
+            ),
         )
         return _same(found, content)
 
@@ -153,6 +165,7 @@ class StationOrder:
         receipt: how far the centre has the journal.
         chips: what the station may work on.
         refusal: why there is nothing else.
+        left: how many cards of the batch that was named are still to be made.
     """
 
     station: StationName
@@ -162,6 +175,7 @@ class StationOrder:
     receipt: HandInReceipt | None = None
     chips: tuple[ClaimedChip, ...] = ()
     refusal: Refusal | None = None
+    left: int | None = None
 
     def to_bytes(self) -> bytes:
         """The one encoding."""
@@ -190,6 +204,7 @@ class StationOrder:
                 "refusal": None
                 if refusal is None
                 else {"code": refusal.code, "text": refusal.text},
+                "left": self.left,
             }
         )
 
@@ -223,6 +238,7 @@ class StationOrder:
             refusal=None
             if model.refusal is None
             else Refusal(code=model.refusal.code, text=model.refusal.text),
+            left=model.left,
         )
         return _same(found, content)
 
@@ -245,6 +261,13 @@ class _Day(_Model):
     destroyed: Annotated[list[_Hex], Field(max_length=_MAX_EVENTS)]
 
 
+class _Presence(_Model):
+    readers: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=_MAX_READERS)
+    ]
+    is_suspended: bool
+
+
 class _Report(_Model):
     format: Annotated[int, Field(ge=_FORMAT, le=_FORMAT)]
     station: _Text
@@ -254,6 +277,7 @@ class _Report(_Model):
     wanted: _Hex | None
     batch: _Hex | None
     day: _Day | None
+    presence: _Presence | None
 
 
 class _Rejected(_Model):
@@ -289,6 +313,7 @@ class _Order(_Model):
     receipt: _Receipt | None
     chips: Annotated[list[_Chip], Field(max_length=_MAX_CHIPS)]
     refusal: _Refusal | None
+    left: _Number | None
 
 
 def message_digest(sealed: bytes) -> bytes:
