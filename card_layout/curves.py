@@ -19,6 +19,7 @@ __all__ = [
     "CurveError",
     "EcPublicKey",
     "NamedCurve",
+    "before_point",
     "curve_for_pace_parameter",
     "decode_point",
     "encode_point",
@@ -301,9 +302,12 @@ class EcPublicKey:
 
     def to_subject_public_key_info(self, *, explicit: bool) -> bytes:
         """DER SubjectPublicKeyInfo (RFC 5480); ``explicit`` writes out the domain parameters (RFC 3279)."""
-        algorithm = tlv.encode(der.SEQUENCE, _ALGORITHMS[self.curve, explicit])
-        key = tlv.encode(der.BIT_STRING, b"\x00" + self.point)
-        return tlv.encode(der.SEQUENCE, algorithm + key)
+        return before_point(self.curve, explicit=explicit) + self.point
+
+
+def before_point(curve: NamedCurve, *, explicit: bool) -> bytes:
+    """A SubjectPublicKeyInfo up to its point: the same for every key on the curve."""
+    return _BEFORE_POINT[curve, explicit]
 
 
 def _algorithm(curve: NamedCurve, *, explicit: bool) -> bytes:
@@ -335,6 +339,19 @@ _ALGORITHMS = {
     (curve, explicit): _algorithm(curve, explicit=explicit)
     for curve in NamedCurve
     for explicit in (False, True)
+}
+
+
+def _before_point(curve: NamedCurve, algorithm: bytes) -> bytes:
+    """A SubjectPublicKeyInfo up to its point, which is as long for every key on the curve."""
+    key = tlv.encode(der.BIT_STRING, b"\x00" + curve.generator)
+    whole = tlv.encode(der.SEQUENCE, tlv.encode(der.SEQUENCE, algorithm) + key)
+    return whole[: -curve.point_bytes]
+
+
+_BEFORE_POINT = {
+    (curve, explicit): _before_point(curve, algorithm)
+    for (curve, explicit), algorithm in _ALGORITHMS.items()
 }
 
 # What we write ourselves is compared as a whole encoding; only other people's explicit parameters are taken apart.

@@ -6,6 +6,7 @@ Three lines of 30 characters, held and exchanged as one text of 90.
 import hashlib
 import re
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Self
 
 from card_layout.errors import CardDataError
@@ -42,6 +43,8 @@ _PATTERNS = {
     "optional_2": re.compile(r"([A-Z0-9<]{0,10}[A-Z0-9])?", re.ASCII),
     "name": re.compile(r"[A-Z][A-Z<]{29}", re.ASCII),
 }
+_FIELDS = re.compile("\n".join(pattern.pattern for pattern in _PATTERNS.values()), re.ASCII)
+"""All fields in one text. None of them has a line end in it, so that each ends where its own does."""
 
 
 class MrzError(CardDataError):
@@ -69,12 +72,22 @@ class MachineReadableZone:
     optional_2: str = ""
 
     def __post_init__(self) -> None:
-        for field_name, pattern in _PATTERNS.items():
-            if pattern.fullmatch(getattr(self, field_name)) is None:
-                raise MrzError(f"{field_name} of the mrz is not what 9303-5 allows there")
-        for field_name in ("birth_date", "expiry_date"):
-            if not _is_date(getattr(self, field_name)):
+        if _FIELDS.fullmatch("\n".join(_texts_of(self))) is None:
+            raise MrzError(f"{self._wrong_field()} of the mrz is not what 9303-5 allows there")
+        for field_name, day in (("birth_date", self.birth_date), ("expiry_date", self.expiry_date)):
+            if not _is_date(day):
                 raise MrzError(f"{field_name} of the mrz is not a date")
+
+    def _wrong_field(self) -> str:
+        """The first field that is not what its pattern allows."""
+        return next(
+            (
+                field_name
+                for field_name, pattern in _PATTERNS.items()
+                if pattern.fullmatch(getattr(self, field_name)) is None
+            ),
+            "a field",
+        )
 
     @property
     def information(self) -> str:
@@ -125,7 +138,7 @@ class MachineReadableZone:
             ("expiry date", middle[8:14], middle[14]),
             ("whole", _composite(upper, middle), middle[29]),
         ):
-            if check_digit(checked) != digit:
+            if _digit_over(checked) != digit:
                 raise MrzError(f"check digit of the {what} is wrong", code="mrz.check-digit")
         return cls(
             document_code=upper[0:2].rstrip(_FILLER),
@@ -149,6 +162,11 @@ def check_digit(text: str) -> str:
     """
     if _CHARACTERS.fullmatch(text) is None:
         raise MrzError("check digit asked of characters other than A-Z, 0-9 and <")
+    return _digit_over(text)
+
+
+def _digit_over(text: str) -> str:
+    """The same over characters that are known to have a value."""
     values = text.encode("ascii").translate(_VALUES)
     # The weights are 7, 3 and 1 by turns.
     return str((7 * sum(values[0::3]) + 3 * sum(values[1::3]) + sum(values[2::3])) % 10)
@@ -168,6 +186,9 @@ def password_from_information(information: str) -> bytes:
             raise MrzError("a check digit of the mrz information is wrong", code="mrz.check-digit")
     # The standard fixes SHA-1 here; it only spreads a password, nothing relies on its collisions.
     return hashlib.sha1(information.encode("ascii"), usedforsecurity=False).digest()
+
+
+_texts_of = attrgetter(*_PATTERNS)
 
 
 def _checked(value: str) -> str:

@@ -4,6 +4,7 @@ The table of 9303-3 lacks most of Viet Nam's accented capitals. One rule covers 
 base letter without combining marks, and the one letter that has no decomposition, Đ, is D.
 """
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -24,6 +25,7 @@ _LOOK_ALIKES = {
 }
 _APOSTROPHES = frozenset("'\u2018\u2019\u02bc")
 _SEPARATORS = frozenset(" -")
+_ONLY_LETTERS = re.compile(r"[A-Z ]*", re.ASCII)
 
 
 class NameTextError(CardDataError):
@@ -68,8 +70,13 @@ def transliterate(text: str) -> str:
     Raises:
         NameTextError: what `to_nfc` refuses, and any other character; code ``name.not-transliterable``.
     """
+    normalised = to_nfc(text)
+    usual = normalised.translate(_USUAL_LETTERS)
+    if _ONLY_LETTERS.fullmatch(usual) is not None:
+        return _FILLER.join(usual.split())
+    # A mark that stands apart from its letter, or something that is no letter at all.
     letters: list[str] = []
-    for position, character in enumerate(to_nfc(text), start=1):
+    for position, character in enumerate(normalised, start=1):
         if character in _SEPARATORS:
             letters.append(" ")
         elif not character.isalpha() and unicodedata.category(character) == "Mn":
@@ -124,6 +131,20 @@ def _base_letter(character: str) -> str | None:
     ):
         return None
     return base.upper()
+
+
+_USUAL_LETTERS = str.maketrans(
+    {
+        **{
+            character: letter
+            for character in map(chr, (*range(0x41, 0x250), *range(0x1E00, 0x1F00)))
+            if (letter := _base_letter(character)) is not None
+        },
+        **dict.fromkeys(_SEPARATORS, " "),
+        **dict.fromkeys(_APOSTROPHES, ""),
+    }
+)
+"""Latin letters that carry their marks in one code point, Viet Nam's among them; what stands here not is left as it is."""
 
 
 def _no_letter(position: int, character: str) -> NameTextError:

@@ -13,6 +13,7 @@ from card_layout.errors import CardDataError
 __all__ = [
     "MAX_LENGTH",
     "MAX_OBJECTS",
+    "FixedObjects",
     "Header",
     "Tlv",
     "TlvError",
@@ -126,6 +127,41 @@ def parse_all(data: bytes) -> tuple[Tlv, ...]:
         objects.append(Tlv(tag, data[start:end]))
         offset = end
     return tuple(objects)
+
+
+class FixedObjects:
+    """Data objects that stand side by side in one order in every file of a kind, taken apart in one pass.
+
+    A look for the usual form only: whatever else there is, is left to `parse_all`, and to those who can say what is wrong.
+    """
+
+    __slots__ = ("_tags",)
+
+    def __init__(self, *tags: int) -> None:
+        """Name the tags in their order.
+
+        Raises:
+            TlvError: one of them is not a tag.
+        """
+        self._tags = tuple(_tag_bytes(tag) for tag in tags)
+
+    def values(self, data: bytes, offset: int = 0) -> list[bytes] | None:
+        """Their values where exactly these objects fill ``data`` from ``offset`` on, else ``None``."""
+        values: list[bytes] = []
+        try:
+            for tag in self._tags:
+                start = offset + len(tag) + 1
+                if data[offset : start - 1] != tag:
+                    return None
+                end = start + data[start - 1]
+                if data[start - 1] > 0x7F:
+                    _, start, end = _locate(data, offset)
+                values.append(data[start:end])
+                offset = end
+        except (IndexError, TlvError):
+            return None
+        # An object that is cut short ends behind the data, where no other can follow.
+        return values if offset == len(data) else None
 
 
 def concatenate(objects: Iterable[Tlv]) -> bytes:

@@ -3,8 +3,8 @@
 import contextlib
 import functools
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class RegisterHome:
     portraits: PortraitStore
     evidence: EvidenceStore
     scheme: CardNumberScheme
+    card_sealer: Callable[[], Sealer] = field(repr=False)
 
     def doubts(self) -> DoubtDesk:
         """The use case that decides on questionable rows."""
@@ -119,6 +120,7 @@ def open_register_home(home: Path, *, create: bool = False) -> Iterator[Register
             portraits=FolderPortraitStore(settings.portraits_in(home)),
             evidence=FolderEvidenceStore(settings.evidence_in(home), sealer),
             scheme=scheme,
+            card_sealer=lambda: sealers().cards,
         )
     finally:
         database.close()

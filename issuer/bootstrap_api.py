@@ -39,6 +39,7 @@ from issuer.bootstrap_people import log_in_of, password_hasher, people_of
 from issuer.bootstrap_reports import production_file, production_of, report_file, reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
+from issuer.bootstrap_signing import SignerProcess
 from issuer.bootstrap_station_desk import DeskKeys, installed_desk
 from issuer.bootstrap_stock import stock_of
 from issuer.bootstrap_web_people import oidc_login_of, request_rates_of
@@ -49,11 +50,13 @@ from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableErro
 from issuer.imports.finding_texts import in_vietnamese
 from issuer.imports.template import ListFormat, member_template
 from issuer.services.audit_office import AuditOffice
+from issuer.services.batch_operations import BatchOperations
 from issuer.services.batch_services import BatchServices
 from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.look_at_stations import LookingAtStations
+from issuer.services.operations import OperationDesk
 from issuer.services.overviews import Overviews
 from issuer.services.request_operations import RequestOperations
 from pki.errors import PkiError
@@ -144,7 +147,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             station_list=LookingAtStations(register=opened.register, clock=_now),
             exchange=exchange_desk_of(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
-            batches=_batches(opened),
+            batches=_batches(opened, operations),
             cards=cards_of(opened.register, opened.scheme),
             stock=stock_of(opened.register),
             reports=reports,
@@ -238,9 +241,13 @@ class _Probe:
             return self._keystore
 
 
-def _batches(opened: RegisterHome) -> BatchServices:
+def _batches(opened: RegisterHome, operations: OperationDesk) -> BatchServices:
     office = batches_of(opened)
     return BatchServices(
+        opening=office.opening,
+        operations=BatchOperations(
+            desk=office.desk, operations=operations, signer=SignerProcess(opened=opened)
+        ),
         filling=office.filling,
         freezing=office.freezing,
         reading=office.reading,

@@ -13,6 +13,7 @@ from issuer.services.control_batches import BatchControl
 from issuer.services.deliver_batches import BatchDelivery
 from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing
+from issuer.services.open_batches import BatchOpening
 from issuer.services.read_batches import ReadingOfBatches
 from issuer.services.write_batch_papers import BatchPapers
 from issuer.storage.status_mark_files import FileStatusMarkStore
@@ -25,6 +26,7 @@ class BatchOffice:
     """Every use case of batches but signing, which needs a signer."""
 
     desk: BatchDesk
+    opening: BatchOpening
     filling: BatchFilling
     freezing: BatchFreezing
     reading: ReadingOfBatches
@@ -42,6 +44,7 @@ def batches_of(opened: RegisterHome, *, random_bytes: RandomBytes | None = None)
     desk = BatchDesk(register=opened.register, clock=_now)
     return BatchOffice(
         desk=desk,
+        opening=BatchOpening(desk=desk),
         filling=BatchFilling(desk=desk),
         freezing=BatchFreezing(
             desk=desk,

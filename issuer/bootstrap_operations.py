@@ -14,6 +14,8 @@ from issuer.bootstrap_jobs import Jobs, jobs_of
 from issuer.bootstrap_keys import take_register_sealer
 from issuer.bootstrap_reports import reports_of
 from issuer.bootstrap_requests import requests_of
+from issuer.bootstrap_signing import SignerProcess
+from issuer.bootstrap_status import status_duty_of
 from issuer.db.operations import SqlOperationLedger
 from issuer.domain.member_list import MemberColumn
 from issuer.imports.correction import write_correction
@@ -21,15 +23,19 @@ from issuer.imports.open_table import open_laid_out
 from issuer.imports.table import Table, TemplateLayout
 from issuer.services.audit_office import AuditOffice
 from issuer.services.audit_verification import AuditVerification
+from issuer.services.batch_desk import BatchDesk
+from issuer.services.batch_operations import SignWork
 from issuer.services.bundle_operations import TakeBundleWork
 from issuer.services.decision_operations import ConfirmWork, DropWork, TableWork
 from issuer.services.import_members import MemberListSource
 from issuer.services.import_outcome import RowOutcome
 from issuer.services.import_uploads import ImportWork
+from issuer.services.job_ports import WorkList
 from issuer.services.operation_ports import OperationKind
 from issuer.services.operations import OPERATIONS, OperationDesk, OperationWork, Work
 from issuer.services.reports import ReportCounting
 from issuer.services.request_operations import DraftWork, StepWork
+from issuer.services.status_duty import STATUS
 from issuer.stations.exchange_keys import KeystoreCalls
 from issuer.uploads.folder_uploads import FolderUploads
 from issuer.uploads.sealed_corrections import SealedCorrections
@@ -51,7 +57,7 @@ CHECKPOINTS: Final = "audit"
 
 
 def jobs_of_operations(opened: RegisterHome, *, keystore: KeystoreCalls | None = None) -> Jobs:
-    """The queue of a home's operations, with its runner; ``keystore`` is one that is held open already."""
+    """What a home's programs do behind answers, and unasked; ``keystore`` is one that is held open already."""
     layout = TemplateLayout(columns=tuple(MemberColumn))
     requests = requests_of(opened)
     works: Mapping[OperationKind, Work] = {
@@ -95,9 +101,17 @@ def jobs_of_operations(opened: RegisterHome, *, keystore: KeystoreCalls | None =
             max_bytes=MAX_SEALED_BYTES,
         ),
         OperationKind.COUNT_REPORTS: ReportCounting(reports=reports_of(opened)),
+        OperationKind.SIGN_BATCH: SignWork(
+            desk=BatchDesk(register=opened.register, clock=_now),
+            signer=SignerProcess(opened=opened),
+        ),
     }
     work_list = OperationWork(ledger=SqlOperationLedger(opened.database), works=works, clock=_now)
-    return jobs_of(opened.database, {OPERATIONS: work_list})
+    duty = status_duty_of(opened)
+    work_lists: dict[str, WorkList] = {OPERATIONS: work_list}
+    if duty is not None:
+        work_lists[STATUS] = duty
+    return jobs_of(opened.database, work_lists)
 
 
 def uploads_of(opened: RegisterHome) -> FolderUploads:

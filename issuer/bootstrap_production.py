@@ -42,6 +42,7 @@ from pki.keys.open import (
 )
 from pki.services.document_signer import DocumentSigner
 from pki.services.open_signer import open_document_signer
+from pki.signed.authorisation import BatchAuthorisation
 from pki.signed.certification_request import encode_certification_request
 from pki.signed.chip_keys import MAX_SEALED_BYTES
 from pki.signer_service.client import SocketDocumentSigner
@@ -50,12 +51,14 @@ __all__ = [
     "KeystoreSummary",
     "ProductionHome",
     "ProductionOffice",
+    "card_signing",
     "create_keys",
     "import_transport_key",
     "import_trust_points",
     "open_production_home",
     "open_production_office",
     "request_station",
+    "require_signer_process",
 ]
 
 _TRUST_POINTS_DIRECTORY = "trust-points"
@@ -131,8 +134,10 @@ class ProductionHome:
             yield self._signing_with(signer)
 
     @contextlib.contextmanager
-    def signing_through(self, socket: Path, *, authorisation: bytes) -> Iterator[CardSigning]:
-        """The use case that signs cards through the signer process, under an authorisation: the bytes of its file.
+    def signing_through(
+        self, socket: Path, authorisation: BatchAuthorisation
+    ) -> Iterator[CardSigning]:
+        """The use case that signs cards through the signer process, under an authorisation.
 
         Raises:
             IssuerRefusedError: ``profile.development``.
@@ -140,8 +145,8 @@ class ProductionHome:
         """
         self.require_signer_process()
         self.keystore.close()
-        with SocketDocumentSigner(socket, authorisation=authorisation) as signer:
-            yield self._signing_with(signer)
+        with SocketDocumentSigner(socket, authorisation=authorisation.to_bytes()) as signer:
+            yield self._signing_with(signer, authorisation=authorisation.digest)
 
     def require_signer_process(self) -> None:
         """Let pass only a profile whose cards the signer process signs.
@@ -149,27 +154,57 @@ class ProductionHome:
         Raises:
             IssuerRefusedError: ``profile.development``.
         """
-        if self.profile.is_development:
-            raise IssuerRefusedError(
-                f"cards of profile {self.profile.name} are signed by a test authority only",
-                code="profile.development",
-                hint="batches sign BATCH --pki TEST-PKI",
-            )
+        require_signer_process(self.profile)
 
-    def _signing_with(self, signer: DocumentSigner) -> CardSigning:
-        return CardSigning(
+    def _signing_with(
+        self, signer: DocumentSigner, *, authorisation: bytes | None = None
+    ) -> CardSigning:
+        return card_signing(
+            self.opened,
             cards=self.cards,
-            register=self.opened.register,
-            portraits=self.opened.portraits,
             signer=signer,
             profile=self.profile,
-            policy=CardPolicy(
-                validity_years=self.opened.settings.card_validity_years,
-                personalisation_system=self.opened.settings.personalisation_system,
-                trust_points=_shelf(self.opened.home).for_new_cards(today=_now().date()),
-            ),
-            clock=_now,
+            authorisation=authorisation,
         )
+
+
+def require_signer_process(profile: CardProfile) -> None:
+    """Let pass only a profile whose cards the signer process signs.
+
+    Raises:
+        IssuerRefusedError: ``profile.development``.
+    """
+    if profile.is_development:
+        raise IssuerRefusedError(
+            f"cards of profile {profile.name} are signed by a test authority only",
+            code="profile.development",
+            hint="batches sign BATCH --pki TEST-PKI",
+        )
+
+
+def card_signing(
+    opened: RegisterHome,
+    *,
+    cards: CardLedger,
+    signer: DocumentSigner,
+    profile: CardProfile,
+    authorisation: bytes | None,
+) -> CardSigning:
+    """The use case that signs the cards of a home, under the authorisation with this digest."""
+    return CardSigning(
+        cards=cards,
+        register=opened.register,
+        portraits=opened.portraits,
+        signer=signer,
+        profile=profile,
+        policy=CardPolicy(
+            validity_years=opened.settings.card_validity_years,
+            personalisation_system=opened.settings.personalisation_system,
+            trust_points=_shelf(opened.home).for_new_cards(today=_now().date()),
+        ),
+        clock=_now,
+        authorisation=authorisation,
+    )
 
 
 def create_keys(

@@ -1,5 +1,6 @@
 """The command ``batches sign``."""
 
+import functools
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
@@ -19,24 +20,27 @@ from issuer.cli_context import (
 )
 from issuer.cli_production_home import opened_production
 from issuer.cli_rights import needs
-from issuer.domain.batch import BatchId, parse_batch_id
+from issuer.domain.batch import parse_batch_id
 from issuer.domain.rights import Right
-from issuer.services.batch_desk import BatchDesk
-from issuer.services.sign_batches import BatchSigning, batch_authorisation
+from issuer.services.sign_batches import BatchSigning, OpenSigner
 from issuer.services.sign_cards import CardSigning
+from pki.signed.authorisation import BatchAuthorisation
 
 __all__ = ["sign_command"]
 
 _REFUSED = 1
 
 
-@needs(Right.SIGN_BATCHES, by_use_case=True)
+@needs(Right.HAVE_BATCHES_SIGNED, by_use_case=True)
 def sign_command(
     context: typer.Context,
     batch: BatchArgument,
     *,
     signer_socket: Annotated[
-        Path | None, typer.Option(help="The socket of the PKI's signer process.")
+        Path | None,
+        typer.Option(
+            help="The socket of the PKI's signer process; by default that of the settings."
+        ),
     ] = None,
     pki: Annotated[
         Path | None,
@@ -62,23 +66,28 @@ def sign_command(
     signed = 0
     refused: list[dict[str, str | None]] = []
     with opened_production(context) as home:
-        desk = batches_of(home.opened).desk
-        with _signing(
-            context, home, desk, batch_id, socket=signer_socket, pki=pki, pin_file=pki_pin_file,
-            signer_id=signer,
-        ) as signing:  # fmt: skip
-            work = BatchSigning(desk=desk, signing=signing, cards=home.cards)
-            for outcome in work.sign(batch_id, actor=actor):
-                if outcome.code is None:
-                    signed += 1
-                else:
-                    refused.append(
-                        {
-                            "reference": outcome.reference.hex(),
-                            "code": outcome.code,
-                            "message": outcome.message,
-                        }
-                    )
+        if signer_socket is None and pki is None:
+            signer_socket = home.opened.settings.card_signer_socket
+        open_signer = _open_signer(
+            home, socket=signer_socket, pki=pki, pin_file=pki_pin_file, signer_id=signer
+        )
+        work = BatchSigning(
+            desk=batches_of(home.opened).desk,
+            cards=home.cards,
+            open_signer=open_signer,
+            is_authorised=pki is None,
+        )
+        for outcome in work.sign(batch_id, actor=actor):
+            if outcome.code is None:
+                signed += 1
+            else:
+                refused.append(
+                    {
+                        "reference": outcome.reference.hex(),
+                        "code": outcome.code,
+                        "message": outcome.message,
+                    }
+                )
     if output_format is OutputFormat.JSON:
         print_json({"signed": signed, "refused": refused})
     else:
@@ -93,26 +102,30 @@ def sign_command(
         raise typer.Exit(_REFUSED)
 
 
-def _signing(
-    context: typer.Context,
+def _open_signer(
     home: ProductionHome,
-    desk: BatchDesk,
-    batch_id: BatchId,
     *,
     socket: Path | None,
     pki: Path | None,
     pin_file: Path | None,
     signer_id: str | None,
-) -> AbstractContextManager[CardSigning]:
+) -> OpenSigner:
     if pki is not None and socket is None:
         standard_error().print(
             "warning: signing in this process, without an authorisation by two: only test authorities allow it",
             markup=False,
             soft_wrap=True,
         )
-        return home.signing(pki=pki, pin_file=pin_file, signer_id=signer_id)
+        return lambda _: home.signing(pki=pki, pin_file=pin_file, signer_id=signer_id)
     if socket is not None and pki is None and pin_file is None and signer_id is None:
         home.require_signer_process()
-        authorisation = batch_authorisation(desk, batch_id, actor=command_context(context).actor)
-        return home.signing_through(socket, authorisation=authorisation.to_bytes())
+        return functools.partial(_through, home, socket)
     raise typer.BadParameter("give --signer-socket, or --pki (with --signer, --pki-pin-file)")
+
+
+def _through(
+    home: ProductionHome, socket: Path, authorisation: BatchAuthorisation | None
+) -> AbstractContextManager[CardSigning]:
+    if authorisation is None:
+        raise ValueError("the signer process signs under an authorisation")
+    return home.signing_through(socket, authorisation)

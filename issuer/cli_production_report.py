@@ -148,4 +148,5 @@ def _as_json(line: ProductionLine, report: ProductionReport) -> dict[str, Any]:
         "needed_a_day": _needed(line, report),
         "stages": {each.value: asdict(line.progress.at(each)) for each in Stage},
         "rejects": dict(line.progress.rejects),
+        "spoiled_blanks": dict(line.progress.blanks),
     }

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from issuer.bootstrap import RegisterHome, open_register_home
+from issuer.bootstrap_status import publishing_of
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -24,7 +25,7 @@ from issuer.domain.rights import Right
 from issuer.errors import IssuerUnavailableError
 from issuer.services.publication_ports import StatusListIssuer
 from issuer.services.publish_status import PublishedStatus, StatusPublishing
-from issuer.status_files import ProcessStatusIssuer, SocketStatusIssuer, StatusFolders
+from issuer.status_files import ProcessStatusIssuer, SocketStatusIssuer
 from pki.bounded_files import read_bounded
 from pki.durable import replace_file
 from pki.signed.card_states import CardState
@@ -34,9 +35,6 @@ from pki.signed.status_list import MAX_STATUS_LIST_BYTES
 from pki.trust_directory import TrustDirectory
 
 __all__ = ["status_app"]
-
-_KEPT = "status"
-"""The folder of a home where the published list is kept."""
 
 _STATUS_CHECK = "status.card"
 """What a policy requires so that terminals look at the list (docs/policy.md)."""
@@ -211,16 +209,7 @@ def _opened(
     context: typer.Context, trust: Path | None
 ) -> Iterator[tuple[RegisterHome, StatusPublishing]]:
     with open_register_home(command_context(context).home) as home:
-        yield (
-            home,
-            StatusPublishing(
-                ledger=SqlStatusLedger(home.database),
-                shelf=StatusFolders(
-                    kept=home.home / _KEPT, trust=trust or home.settings.status.trust_directory
-                ),
-                clock=_now,
-            ),
-        )
+        yield home, publishing_of(home, trust=trust)
 
 
 def _warn_of_policy(trust: Path | None) -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "OidcSettings",
     "PeopleSettings",
     "RateSettings",
+    "SigningSettings",
     "StationSettings",
     "StatusSettings",
     "load_settings",
@@ -142,6 +143,22 @@ class StatusSettings(BaseModel):
     signer_socket: Path | None = None
     trust_directory: Path | None = None
     days: Annotated[int, Field(ge=1, le=90)] = 7
+    # How old the published list may be before `serve` publishes what changed since; unset, people publish.
+    publish_minutes: Annotated[int, Field(ge=1, le=10_080)] | None = None
+
+    @model_validator(mode="after")
+    def _publishing_with_signer(self) -> Self:
+        if self.publish_minutes is not None and self.signer_socket is None:
+            raise ValueError("publish_minutes belongs to signer_socket")
+        return self
+
+
+class SigningSettings(BaseModel):
+    """Who signs cards; where nothing is set, whoever signs status lists does."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    signer_socket: Path | None = None
 
 
 class StationSettings(BaseModel):
@@ -195,9 +212,15 @@ class IssuerSettings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     rates: RateSettings = RateSettings()
     reports: ReportSettings = ReportSettings()
+    signing: SigningSettings = SigningSettings()
     status: StatusSettings = StatusSettings()
     exchange: ExchangeSettings = ExchangeSettings()
     station: StationSettings = StationSettings()
+
+    @property
+    def card_signer_socket(self) -> Path | None:
+        """The socket of the signer process that signs cards; ``None`` where none is set."""
+        return self.signing.signer_socket or self.status.signer_socket
 
     def database_url_in(self, home: Path) -> str:
         """The URL that is set, else that of ``issuer.sqlite`` in the home directory."""

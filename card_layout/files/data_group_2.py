@@ -5,6 +5,7 @@
 face = record header (14) || facial information (20) || image information (12) || picture
 """
 
+import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -41,6 +42,9 @@ _RECORD_HEADER_BYTES = 14
 _FACIAL_INFORMATION_BYTES = 20
 _IMAGE_INFORMATION_BYTES = 12
 _PICTURE_OFFSET = _RECORD_HEADER_BYTES + _FACIAL_INFORMATION_BYTES + _IMAGE_INFORMATION_BYTES
+_FACE_RECORD = struct.Struct(">8sIHIH")
+"""Identifier and version, length and number of images of the record; length and feature points of its one image."""
+
 _MAX_PICTURE_BYTES = 0xFFFF
 
 # Full frontal; 24-bit sRGB; static photograph, source unspecified; device and quality unspecified (5.7).
@@ -77,6 +81,27 @@ class Portrait:
     feature_points: bytes = b""
 
     def __post_init__(self) -> None:
+        if (
+            not 1 <= len(self.image) <= _MAX_PICTURE_BYTES
+            or not 0 <= self.width <= 0xFFFF
+            or not 0 <= self.height <= 0xFFFF
+            or len(self.description) != 14
+            or len(self.capture) != 6
+            or self.image_type not in _FACE_IMAGE_TYPES
+            or self.feature_points
+        ):
+            # What is wrong, or unusual, is found value by value.
+            self._require_sizes()
+        _require_description(self.description)
+        with malformed_as(DataGroupError, "portrait"):
+            _require_face_header(self.biometric_header)
+        picture_format = self.picture.format
+        if picture_format is not self.format:
+            raise DataGroupError(
+                f"picture is {picture_format.name}, its record says {self.format.name}"
+            )
+
+    def _require_sizes(self) -> None:
         if not 1 <= len(self.image) <= _MAX_PICTURE_BYTES:
             raise DataGroupError(
                 f"picture has {len(self.image)} bytes, expected 1 to {_MAX_PICTURE_BYTES}"
@@ -101,13 +126,6 @@ class Portrait:
             or len(self.feature_points) > _MAX_FEATURE_POINTS * _FEATURE_POINT_BYTES
         ):
             raise DataGroupError(f"feature points have {len(self.feature_points)} bytes")
-        _require_description(self.description)
-        with malformed_as(DataGroupError, "portrait"):
-            _require_face_header(self.biometric_header)
-        if self.picture.format is not self.format:
-            raise DataGroupError(
-                f"picture is {self.picture.format.name}, its record says {self.format.name}"
-            )
 
     @property
     def picture(self) -> ImageHeader:
@@ -163,6 +181,9 @@ class Portrait:
                 encoding than ISO/IEC 19794-5.
         """
         with malformed_as(DataGroupError, "EF.DG2"):
+            face = _usual_face(data)
+            if face is not None:
+                return cls._from_face(_HEADER_OF_OURS, face)
             group = tlv.parse(
                 tlv.parse(data, expected_tag=_TAG).value, expected_tag=_GROUP_TEMPLATE
             )
@@ -185,17 +206,15 @@ class Portrait:
             )
         if face[:8] != _IDENTIFIER_AND_VERSION:
             raise _unsupported("a face record of another version than 010")
-        numbers = {
-            "length of the face record": (face[8:12], len(face)),
-            "number of facial images": (face[12:14], 1),
-            "length of the facial record data": (face[14:18], len(face) - _RECORD_HEADER_BYTES),
-        }
-        for what, (encoded, expected) in numbers.items():
-            if int.from_bytes(encoded, "big") != expected:
-                raise DataGroupError(
-                    f"{what} is {int.from_bytes(encoded, 'big')}, expected {expected}"
-                )
-        points_end = 34 + _FEATURE_POINT_BYTES * int.from_bytes(face[18:20], "big")
+        _, record_bytes, images, block_bytes, points = _FACE_RECORD.unpack_from(face)
+        for what, number, expected in (
+            ("length of the face record", record_bytes, len(face)),
+            ("number of facial images", images, 1),
+            ("length of the facial record data", block_bytes, len(face) - _RECORD_HEADER_BYTES),
+        ):
+            if number != expected:
+                raise DataGroupError(f"{what} is {number}, expected {expected}")
+        points_end = 34 + _FEATURE_POINT_BYTES * points
         picture_start = points_end + _IMAGE_INFORMATION_BYTES
         if len(face) < picture_start:
             raise DataGroupError(
@@ -219,6 +238,33 @@ class Portrait:
             capture=image_information[6:12],
             feature_points=face[34:points_end],
         )
+
+
+_USUAL_FRAME = struct.Struct(">2sH3sH3s3sH2s15s3sH")
+
+
+def _usual_face(data: bytes) -> bytes | None:
+    """The face in a file with the biometric header of ours, whose lengths all take two bytes; ``None`` for any other.
+
+    What such a file begins with follows from its length alone, and is compared as a whole.
+    """
+    size = len(data) - _USUAL_FRAME.size
+    if not 0x100 <= size <= _MAX_PICTURE_BYTES - _USUAL_FRAME.size:
+        return None
+    frame = _USUAL_FRAME.pack(
+        b"\x75\x82",
+        size + 35,
+        b"\x7f\x61\x82",
+        size + 30,
+        b"\x02\x01\x01",
+        b"\x7f\x60\x82",
+        size + 22,
+        b"\xa1\x0f",
+        _HEADER_OF_OURS,
+        b"\x5f\x2e\x82",
+        size,
+    )
+    return data[_USUAL_FRAME.size :] if data.startswith(frame) else None
 
 
 @lru_cache(maxsize=64)

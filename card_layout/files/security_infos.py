@@ -27,6 +27,7 @@ from card_layout.files.terminal_authentication_info import (
     ID_TERMINAL_AUTHENTICATION,
     TerminalAuthenticationInfo,
 )
+from card_layout.files.usual_keys import recognise_key
 
 __all__ = [
     "ID_ACTIVE_AUTHENTICATION",
@@ -66,6 +67,7 @@ MAX_INFOS = 16
 _PACE_PROTOCOLS = frozenset(
     f"{_SMARTCARD}.4.{mapping}.{cipher}" for mapping in (1, 2, 3, 4, 6) for cipher in (1, 2, 3, 4)
 )
+_KEY_PROTOCOLS = frozenset((ID_PK_ECDH,))
 # DH and ECDH, with the same ciphers (9303-11, 9.2.5).
 _CHIP_AUTHENTICATION_PROTOCOLS = frozenset(
     f"{_SMARTCARD}.3.{agreement}.{cipher}" for agreement in (1, 2) for cipher in (1, 2, 3, 4)
@@ -142,9 +144,7 @@ class ChipAuthenticationPublicKeyInfo:
     standardised_parameters: bool = False
 
     def __post_init__(self) -> None:
-        _require_protocol(
-            self.protocol, frozenset((ID_PK_ECDH,)), "ChipAuthenticationPublicKeyInfo"
-        )
+        _require_protocol(self.protocol, _KEY_PROTOCOLS, "ChipAuthenticationPublicKeyInfo")
         if self.explicit_parameters and self.standardised_parameters:
             raise CardAccessError("domain parameters are both written out and numbered")
 
@@ -295,18 +295,18 @@ class SecurityInfos:
     @property
     def pace_infos(self) -> tuple[PaceInfo, ...]:
         """The ways in that PACE offers."""
-        return tuple(info for info in self.infos if isinstance(info, PaceInfo))
+        return tuple([info for info in self.infos if isinstance(info, PaceInfo)])
 
     @property
     def chip_authentication_infos(self) -> tuple[ChipAuthenticationInfo, ...]:
         """The ways in which the chip can prove a key."""
-        return tuple(info for info in self.infos if isinstance(info, ChipAuthenticationInfo))
+        return tuple([info for info in self.infos if isinstance(info, ChipAuthenticationInfo)])
 
     @property
     def chip_authentication_keys(self) -> tuple[ChipAuthenticationPublicKeyInfo, ...]:
         """The keys that the chip can prove, on curves of ours."""
         return tuple(
-            info for info in self.infos if isinstance(info, ChipAuthenticationPublicKeyInfo)
+            [info for info in self.infos if isinstance(info, ChipAuthenticationPublicKeyInfo)]
         )
 
     @property
@@ -317,7 +317,7 @@ class SecurityInfos:
     @property
     def terminal_authentication_infos(self) -> tuple[TerminalAuthenticationInfo, ...]:
         """That the chip checks terminals, where it does."""
-        return tuple(info for info in self.infos if isinstance(info, TerminalAuthenticationInfo))
+        return tuple([info for info in self.infos if isinstance(info, TerminalAuthenticationInfo)])
 
     def to_bytes(self) -> bytes:
         """The DER SET."""
@@ -358,12 +358,33 @@ def _decode_infos(encoded: bytes) -> tuple[tuple[SecurityInfo, ...], bool]:
     with malformed_as(CardAccessError, "SecurityInfos"):
         parts = tlv.parse(encoded, expected_tag=der.SET).children()
         encodings = [part.to_bytes() for part in parts]
-        return tuple(map(_decode_info, encodings)), encodings == sorted(encodings)
+        infos = tuple(
+            [
+                _shared_info(item) if len(item) <= _MAX_SHARED_BYTES else _decode_info(item)
+                for item in encodings
+            ]
+        )
+        return infos, encodings == sorted(encodings)
+
+
+_MAX_SHARED_BYTES = 48
+"""An info with a key is longer, and no two cards have the same; all others are those of the cards' profile."""
 
 
 @lru_cache(maxsize=256)
+def _shared_info(encoded: bytes) -> SecurityInfo:
+    """One short info; cached by its bytes."""
+    return _decode_info(encoded)
+
+
 def _decode_info(encoded: bytes) -> SecurityInfo:
-    """One info; cached by its bytes, because but for the keys all cards of a profile have the same ones."""
+    usual = recognise_key(encoded)
+    if usual is not None:
+        return ChipAuthenticationPublicKeyInfo(
+            public_key=usual.public_key,
+            key_id=usual.key_id,
+            explicit_parameters=usual.is_explicit,
+        )
     protocol = _read_protocol(encoded)
     kind = _KIND_OF_PROTOCOL.get(protocol)
     if kind is not None:

@@ -1,6 +1,7 @@
 """Data groups that begin with the list of the tags in them (ICAO 9303-10, 4.7.11 and 4.7.12)."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from card_layout import tlv
 from card_layout.files.malformed import DataGroupError
@@ -19,7 +20,7 @@ def encode_listed(tag: int, objects: Sequence[tlv.Tlv]) -> bytes:
 def decode_listed(
     tag: int,
     data: bytes,
-    expected: Sequence[int],
+    expected: tuple[int, ...],
     *,
     may_be_absent: frozenset[int] = frozenset(),
 ) -> Mapping[int, bytes]:
@@ -29,7 +30,13 @@ def decode_listed(
         TlvError: not data objects in ``tag``.
         DataGroupError: other objects than expected, or than the list names.
     """
-    parts = tlv.parse(data, expected_tag=tag).children()
+    content = tlv.parse(data, expected_tag=tag).value
+    tag_list, objects = _usual_form(expected)
+    if content.startswith(tag_list):
+        values = objects.values(content, len(tag_list))
+        if values is not None:
+            return dict(zip(expected, values, strict=True))
+    parts = tlv.parse_all(content)
     if not parts or parts[0].tag != _TAG_LIST:
         raise DataGroupError("does not begin with a tag list (5C)")
     found = [part.tag for part in parts[1:]]
@@ -42,6 +49,12 @@ def decode_listed(
     if parts[0].value != _list_of(found):
         raise DataGroupError("tag list names other tags than there are")
     return {part.tag: part.value for part in parts[1:]}
+
+
+@lru_cache(maxsize=16)
+def _usual_form(expected: tuple[int, ...]) -> tuple[bytes, tlv.FixedObjects]:
+    """The tag list that names all of these, and the objects behind it."""
+    return tlv.encode(_TAG_LIST, _list_of(expected)), tlv.FixedObjects(*expected)
 
 
 def _list_of(tags: Sequence[int]) -> bytes:

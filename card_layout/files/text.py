@@ -65,7 +65,7 @@ def decode_date(value: bytes, what: str) -> date:
     if len(value) != 8 or not value.isdigit():
         raise DataGroupError(f"{what} is not eight digits")
     try:
-        return date(int(value[:4]), int(value[4:6]), int(value[6:]))
+        return date.fromisoformat(value.decode("ascii"))
     except ValueError as error:
         raise DataGroupError(f"{what} is no day of the calendar") from error
 

@@ -17,6 +17,7 @@ from issuer.api.remedies import remedy_of, title_of
 from issuer.domain.session import Restriction
 from issuer.errors import IssuerError, TooManyAttemptsError
 from pki.errors import PkiError
+from pki.web.problem import first_fault
 
 __all__ = ["install_error_handlers"]
 
@@ -64,13 +65,11 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])[:100]
         return _answer(
             request,
             HTTPStatus.UNPROCESSABLE_ENTITY,
             code="api.request-invalid",
-            detail=f"{where}: {str(first['msg'])[:200]}",
+            detail=first_fault(error),
         )
 
     @app.exception_handler(HTTPException)

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from issuer.api.answering_errors import install_error_handlers
 from issuer.api.authorisation_routes import authorisation_router
+from issuer.api.batch_act_routes import batch_act_router
 from issuer.api.batch_routes import batch_router
 from issuer.api.boundary import Boundary
 from issuer.api.bundle_routes import bundle_router
@@ -30,6 +31,7 @@ from issuer.api.pages.exchange_pages import exchange_page_router
 from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_pages import member_page_router
 from issuer.api.pages.oidc_pages import oidc_router
+from issuer.api.pages.opening_pages import opening_page_router
 from issuer.api.pages.organisation_pages import organisation_page_router
 from issuer.api.pages.overview_pages import overview_page_router
 from issuer.api.pages.people_pages import people_page_router
@@ -44,6 +46,7 @@ from issuer.api.pages.stock_end_pages import stock_end_page_router
 from issuer.api.pages.stock_pages import stock_page_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
+from issuer.api.production_routes import production_router
 from issuer.api.report_routes import report_router
 from issuer.api.request_routes import request_router
 from issuer.api.service_routes import service_router
@@ -71,7 +74,9 @@ _ROUTERS: Final = (
     authorisation_router,
     operation_router,
     report_router,
+    production_router,
     batch_router,
+    batch_act_router,
     card_router,
     stock_router,
     station_router,
@@ -93,6 +98,7 @@ _ROUTERS: Final = (
     audit_page_router,
     report_page_router,
     production_page_router,
+    opening_page_router,
     batch_page_router,
     card_page_router,
     station_page_router,

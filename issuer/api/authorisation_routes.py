@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from issuer.api.boundary import media_type_of
 from issuer.api.decision_routes import DecisionIdPath
 from issuer.api.entity_tags import tagged
 from issuer.api.gate import AnySession, Caller, Demand, Services
@@ -26,6 +25,7 @@ from issuer.services.sign_authorisation import AuthorisationSigning
 from pki.services.authorising import MAX_AUTHORISED_TIME, REQUIRED_OPERATORS
 from pki.signed.authorisation import MAX_CARDS, BatchAuthorisation, SignatureKind
 from pki.signed.webauthn import encode_base64url
+from pki.web.reading import media_type_of
 
 __all__ = [
     "AuthorisationDocument",

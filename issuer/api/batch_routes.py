@@ -4,10 +4,11 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from issuer.api.cursors import CursorScope
+from issuer.api.entity_tags import tagged
 from issuer.api.gate import Caller, Demand, Services
 from issuer.api.pages_of_lists import ListQuery
 from issuer.api.ports import ApiServices
@@ -208,10 +209,12 @@ def list_batches(
     return batch_page(caller, services, query)
 
 
-@batch_router.get("/{batch_id}", summary="Show a batch")
-def show_batch(batch_id: BatchIdPath, services: Services, caller: CardReader) -> BatchDocument:
+@batch_router.get("/{batch_id}", summary="Show a batch", response_model=BatchDocument)
+def show_batch(
+    batch_id: BatchIdPath, request: Request, services: Services, caller: CardReader
+) -> Response:
     """With its counts and its time line."""
-    return shown_batch(caller, services, batch_id)
+    return tagged(request, shown_batch(caller, services, batch_id))
 
 
 @batch_router.get(

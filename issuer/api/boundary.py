@@ -7,19 +7,28 @@ the log and one count say how it ended, without anybody's data: the route's patt
 """
 
 import asyncio
-import json
 import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from issuer.api.problems import API_CODES, ApiError, problem_response
+from pki.web.reading import (
+    ReadingError,
+    ReadingFault,
+    check_bodiless,
+    check_plain,
+    check_target,
+    media_type_of,
+    read_body,
+    read_json,
+    replayed,
+)
 
 __all__ = [
     "MAX_BODY_BYTES",
@@ -27,8 +36,6 @@ __all__ = [
     "REQUEST_ID_HEADER",
     "Boundary",
     "Observer",
-    "check_json",
-    "media_type_of",
 ]
 
 MAX_BODY_BYTES: Final = 65_536
@@ -123,13 +130,12 @@ class Boundary:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             await self._pass(scope, receive, answer)
-        except ApiError as error:
+        except ReadingError as error:
             if status:
                 raise
-            found, _ = API_CODES[error.code]
-            await problem_response(found, code=error.code, detail=str(error))(
-                scope, receive, answer
-            )
+            code = f"api.{error.fault}"
+            found, _ = API_CODES[code]
+            await problem_response(found, code=code, detail=str(error))(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 - the server's own log would quote anybody's data
             _log_fault(error)
             if not is_answered:
@@ -153,67 +159,38 @@ class Boundary:
             structlog.contextvars.unbind_contextvars("request_id")
 
     async def _pass(self, scope: Scope, receive: Receive, answer: Send) -> None:
-        _check_target(scope)
+        check_target(scope, maximum_bytes=_MAX_TARGET_BYTES)
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
         if scope["method"] not in _BODY_METHODS:
-            if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
-                raise ApiError("a body came where none belongs", code="api.body-unexpected")
-            await self._app(scope, _replay(b"", receive), answer)
+            check_bodiless(headers)
+            await self._app(scope, replayed(b"", receive), answer)
             return
-        if b"content-encoding" in headers:
-            raise ApiError("the body is encoded, expected it plain", code="api.media-type")
+        check_plain(headers)
         media_type = media_type_of(headers.get(b"content-type", b"").decode("latin-1"))
         if media_type == _FILES:
             if scope["path"] not in self._upload_paths:
-                raise ApiError("files came where none belong", code="api.media-type")
+                raise ReadingError("files came where none belong", ReadingFault.MEDIA_TYPE)
             await self._app(scope, _counted(receive, _declared(headers)), answer)
             return
-        try:
-            async with asyncio.timeout(self._body_seconds):
-                body = await _read(receive)
-        except TimeoutError as error:
-            raise ApiError(
-                f"the body did not come within {self._body_seconds:.0f} s", code="api.body-timeout"
-            ) from error
+        body = await read_body(receive, maximum_bytes=MAX_BODY_BYTES, seconds=self._body_seconds)
         if media_type == _JSON:
-            check_json(body)
-        await self._app(scope, _replay(body, receive), answer)
-
-
-def media_type_of(header: str) -> str:
-    """The media type of a Content-Type, without its parameters."""
-    return header.partition(";")[0].strip().lower()
-
-
-def check_json(body: bytes) -> Any:
-    """Read JSON strictly.
-
-    Raises:
-        ApiError: ``api.body-malformed``.
-    """
-    try:
-        return json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise ApiError(
-            "the body is not JSON in UTF-8 with each member once", code="api.body-malformed"
-        ) from error
+            read_json(body)
+        await self._app(scope, replayed(body, receive), answer)
 
 
 def _declared(headers: Mapping[bytes, bytes]) -> int:
     length = headers.get(b"content-length", b"")
     if not length.isdigit():
-        raise ApiError("files came without their length", code="api.body-malformed")
+        raise ReadingError("files came without their length", ReadingFault.BODY_MALFORMED)
     if len(length) > 12 or int(length) > MAX_UPLOAD_BYTES:
-        raise ApiError(
-            f"the files have more than {MAX_UPLOAD_BYTES} bytes", code="api.body-too-large"
+        raise ReadingError(
+            f"the files have more than {MAX_UPLOAD_BYTES} bytes", ReadingFault.BODY_TOO_LARGE
         )
     return int(length)
 
 
 def _counted(receive: Receive, declared: int) -> Receive:
-    """Hand files on as they come, as many bytes as were announced, without long silence."""
+    """Hand files on as they come, as many bytes as were announced, without long silence; the application answers faults."""
     seen = 0
 
     async def counted() -> Message:
@@ -234,51 +211,6 @@ def _counted(receive: Receive, declared: int) -> Receive:
     return counted
 
 
-async def _read(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ApiError("the body broke off", code="api.body-malformed")
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise ApiError(
-                f"the body has more than {MAX_BODY_BYTES} bytes", code="api.body-too-large"
-            )
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    is_given = False
-
-    async def replay() -> Message:
-        nonlocal is_given
-        if is_given:
-            return await receive()
-        is_given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
-def _check_target(scope: Scope) -> None:
-    query: bytes = scope["query_string"]
-    if len(scope.get("raw_path") or b"") + len(query) > _MAX_TARGET_BYTES:
-        raise ApiError(
-            f"path and query have more than {_MAX_TARGET_BYTES} bytes", code="api.target-too-long"
-        )
-    try:
-        pairs = parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=32
-        )
-    except ValueError as error:
-        raise ApiError("the query cannot be read", code="api.query-malformed") from error
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        raise ApiError("a name in the query stands twice", code="api.query-malformed")
-
-
 def _harden(message: Message, request_id: str) -> None:
     headers = list(message.get("headers", []))
     names = {name.lower() for name, _ in headers}
@@ -294,14 +226,3 @@ def _log_fault(error: Exception) -> None:
     frames = traceback.extract_tb(error.__traceback__)[-_SHOWN_FRAMES:]
     where = [f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in frames]
     _log.error("fault", kind=type(error).__name__, where=where)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member stands twice")
-    return found
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")

@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
-from issuer.api.boundary import media_type_of
 from issuer.api.problems import ApiError
+from pki.web.reading import media_type_of
 
 __all__ = ["FormFields", "local_path"]
 

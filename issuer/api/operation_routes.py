@@ -16,6 +16,7 @@ from issuer.api.gate import AnySession, Caller, Services
 from issuer.api.pages_of_lists import ListQuery
 from issuer.api.ports import ApiServices
 from issuer.domain.rights import AccountName
+from issuer.services.batch_operations import BATCH
 from issuer.services.decision_operations import DECISION
 from issuer.services.operation_ports import (
     Operation,
@@ -32,6 +33,9 @@ operation_router = APIRouter(prefix="/v1/operations", tags=["operations"])
 _LOOK_SECONDS: Final = 0.4
 _LOOKS: Final = 1500
 _LOOKS_WITHOUT_WORD: Final = 30
+
+_PLACES: Final = {DECISION: "/v1/decisions", BATCH: "/v1/batches"}
+"""Where that is found which an operation works on, by the name of its input."""
 
 OwnOperations = Annotated[
     Caller, Depends(AnySession("everybody sees the operations that they began, and no others"))
@@ -66,10 +70,17 @@ class OperationDocument(BaseModel):
     @classmethod
     def of(cls, operation: Operation) -> "OperationDocument":
         """The document of an operation."""
-        decision = operation.inputs.get(DECISION)
+        about = next(
+            (
+                f"{place}/{operation.inputs[name]}"
+                for name, place in _PLACES.items()
+                if name in operation.inputs
+            ),
+            None,
+        )
         return cls(
             id=str(operation.operation_id),
-            about=None if decision is None else f"/v1/decisions/{decision}",
+            about=about,
             kind=operation.kind,
             state=operation.state,
             done=operation.done,

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Final
 
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict
 
 from card_layout.errors import CardError
 from issuer.errors import (
@@ -17,6 +17,7 @@ from issuer.errors import (
     TooManyAttemptsError,
 )
 from pki.errors import PkiError, PkiRefusedError
+from pki.web.problem import PROBLEM_MEDIA_TYPE, ProblemDocument, answer_problem
 
 __all__ = [
     "API_CODES",
@@ -28,8 +29,6 @@ __all__ = [
     "problem_response",
     "status_of",
 ]
-
-PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 
 ProductError = IssuerError | PkiError | CardError
 """Every error that is ours to tell."""
@@ -98,7 +97,7 @@ _BY_KIND: Final[tuple[tuple[type[ProductError], HTTPStatus], ...]] = (
 )
 
 
-class Problem(BaseModel):
+class Problem(ProblemDocument):
     """A problem document; ``code`` is stable, ``detail`` is for people."""
 
     model_config = ConfigDict(
@@ -115,13 +114,6 @@ class Problem(BaseModel):
         }
     )
 
-    type: str = "about:blank"
-    title: str
-    status: int = Field(ge=400, le=599)
-    detail: str
-    code: str
-    hint: str | None = None
-
 
 class ApiError(IssuerRefusedError):
     """Something that only HTTP knows; the codes are those of ``API_CODES``."""
@@ -131,20 +123,7 @@ def problem_response(
     status: int, *, code: str, detail: str, hint: str | None = None
 ) -> JSONResponse:
     """The answer that tells a problem; it is never stored."""
-    headers = {"Cache-Control": "no-store"}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "5"
-    if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    problem = Problem(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, code=code, hint=hint
-    )
-    return JSONResponse(
-        problem.model_dump(exclude_none=True),
-        status_code=status,
-        media_type=PROBLEM_MEDIA_TYPE,
-        headers=headers,
-    )
+    return answer_problem(status, code=code, detail=detail, hint=hint, challenge="Bearer")
 
 
 def status_of(error: ProductError) -> HTTPStatus:

@@ -66,6 +66,15 @@ REMEDIES: Final[Mapping[str, str]] = {
     "authorisation.malformed": message(
         "Check the signer's name, the hours and the number of chips."
     ),
+    "authorisation.none-valid": message(
+        "Have two people authorise the decision's cards, on the page of the decision."
+    ),
+    "authorisation.used-up": message(
+        "Have two people sign another authorisation, on the page of the decision."
+    ),
+    "signing.no-signer": message("Tell whoever runs this service, with the number below."),
+    "signer.unreachable": message("Have the signer started, then have the batch signed again."),
+    "batch.being-signed": message("Wait until that has ended, then look at the batch again."),
     "webauthn.challenge-missing": message("It took too long. Try again."),
     "webauthn.credential-exists": message("This security key is registered already: use another."),
     "webauthn.counter-back": message(

@@ -8,8 +8,8 @@ from fastapi import Request
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 
-from issuer.api.boundary import media_type_of
 from issuer.api.problems import ApiError
+from pki.web.reading import media_type_of
 
 __all__ = ["form_of"]
 

@@ -6,6 +6,7 @@ SQLite it takes the write lock at once, so that what it reads stays true until i
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -34,6 +35,7 @@ __all__ = [
     "database_error",
     "insert_rows",
     "insert_unless_there",
+    "unindexed",
 ]
 
 
@@ -148,6 +150,14 @@ def insert_unless_there(session: Session, table: type[Base], values: Mapping[str
         session.execute(statement, execution_options={"synchronize_session": False})
     except DATABASE_FAILURES as error:
         raise database_error(error) from error
+
+
+def unindexed(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The same value by a term that is no column, for which no index is taken.
+
+    SQLite, which keeps no statistics here, takes an index of equal values for a good one, however many rows have them.
+    """
+    return sa.func.coalesce(column, sa.null())
 
 
 def database_error(error: DBAPIError | PoolTimeoutError) -> ConflictError | IssuerUnavailableError:

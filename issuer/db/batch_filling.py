@@ -14,11 +14,21 @@ from issuer.db.production_tables import CardRow
 from issuer.db.request_tables import DecisionRequestRow, RequestRow
 from issuer.domain.batch import Batch, BatchId
 from issuer.domain.card import CardState
+from issuer.domain.decisions import DecisionId
 from issuer.domain.eligibility import STANDINGS_WITH_CARD
+from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId, RequestState
 from issuer.errors import ConflictError
 
-__all__ = ["MAY_HAVE_CARD", "count_waiting", "drop_ineligible", "fill_batch", "take_out"]
+__all__ = [
+    "MAY_HAVE_CARD",
+    "count_waiting",
+    "drop_ineligible",
+    "fill_batch",
+    "recorded_below",
+    "take_out",
+    "waiting_requests",
+]
 
 _LOOKUP_SIZE = 500
 """How many identifiers stand in one IN (...): far below the parameter limits of both databases."""
@@ -42,7 +52,9 @@ def fill_batch(session: Session, batch: Batch, *, limit: int) -> int:
     """
     _let_go_of_condemned(session, batch)
     found = session.scalars(
-        _waiting(batch).order_by(MemberRow.sort_key, MemberRow.id).limit(limit)
+        waiting_requests(batch.decision_id, batch.receiver)
+        .order_by(MemberRow.sort_key, MemberRow.id)
+        .limit(limit)
     ).all()
     last = session.scalar(
         sa.select(sa.func.max(BatchRequestRow.position)).where(
@@ -73,7 +85,8 @@ def fill_batch(session: Session, batch: Batch, *, limit: int) -> int:
 
 def count_waiting(session: Session, batch: Batch) -> int:
     """How many requests could be put into a batch."""
-    counted = sa.select(sa.func.count()).select_from(_waiting(batch).subquery())
+    waiting = waiting_requests(batch.decision_id, batch.receiver)
+    counted = sa.select(sa.func.count()).select_from(waiting.subquery())
     return session.scalar(counted) or 0
 
 
@@ -107,26 +120,39 @@ def drop_ineligible(session: Session, batch_id: BatchId) -> tuple[RequestId, ...
     return dropped
 
 
-def _waiting(batch: Batch) -> sa.Select[uuid.UUID]:
-    """The requests that could be put into a batch."""
+def waiting_requests(
+    decision_id: DecisionId, receiver: OrganisationCode | None = None
+) -> sa.Select[uuid.UUID]:
+    """The requests of a decision that could be put into a batch; those of one receiver's members, if wished."""
+    condemned_there = sa.exists().where(
+        CardRow.request_id == BatchRequestRow.request_id,
+        CardRow.batch_id == BatchRequestRow.batch_id,
+        CardRow.state == CardState.CONDEMNED.value,
+    )
+    # A batch whose card was condemned lets the request go as soon as another one wants it.
     is_held = sa.exists().where(
-        BatchRequestRow.request_id == RequestRow.id, BatchRequestRow.is_live
+        BatchRequestRow.request_id == RequestRow.id, BatchRequestRow.is_live, ~condemned_there
     )
     has_card = sa.exists().where(
         CardRow.request_id == RequestRow.id, CardRow.state != CardState.CONDEMNED.value
     )
-    return (
+    found = (
         sa.select(RequestRow.id)
         .join(DecisionRequestRow, DecisionRequestRow.request_id == RequestRow.id)
         .join(MemberRow, MemberRow.id == RequestRow.member_id)
         .where(
-            DecisionRequestRow.decision_id == batch.decision_id,
+            DecisionRequestRow.decision_id == decision_id,
             MAY_HAVE_CARD,
-            MemberRow.organisation_id.in_(below([batch.receiver])),
             ~is_held,
             ~has_card,
         )
     )
+    return found if receiver is None else found.where(recorded_below([receiver]))
+
+
+def recorded_below(roots: Collection[OrganisationCode]) -> sa.ColumnElement[bool]:
+    """Of a member: whether they are recorded at or below one of these organisations."""
+    return MemberRow.organisation_id.in_(below(roots))
 
 
 def _let_go_of_condemned(session: Session, batch: Batch) -> None:

@@ -1,12 +1,15 @@
 """The register of cards in the database, as the office works with it."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import NoReturn
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.application_lock import ApplicationLock
 from issuer.db.base import Database
 from issuer.db.batch_progress import settle_batch
 from issuer.db.card_binding import free_chips, status_list_with_room
@@ -222,11 +225,32 @@ class SqlCardLedger(SqlCardRegister):
             return keep_prepared(session, self._sealer, jobs, account=account, at=self._clock())
 
     def record_signed_several(
-        self, files: Mapping[CardReference, bytes], *, account: AccountName | None = None
+        self,
+        files: Mapping[CardReference, bytes],
+        *,
+        account: AccountName | None = None,
+        authorisation: bytes | None = None,
     ) -> frozenset[CardReference]:
         """See ``CardLedger.record_signed_several``."""
         with self._database.writing() as session:
-            return keep_signed(session, files, account=account, at=self._clock())
+            return keep_signed(
+                session, files, account=account, authorisation=authorisation, at=self._clock()
+            )
+
+    def signing(self, batch_id: BatchId) -> AbstractContextManager[None]:
+        """See ``CardLedger.signing``."""
+        number = hashlib.sha256(b"signing of batch " + batch_id.bytes).digest()[:8]
+        lock = ApplicationLock(
+            name="signing",
+            number=int.from_bytes(number, "big", signed=True),
+            unavailable="signing.lock-unavailable",
+        )
+        busy = IssuerRefusedError(
+            "the batch is being signed elsewhere at this moment",
+            code="batch.being-signed",
+            hint="wait until that has ended; what is left then can be signed",
+        )
+        return lock.held(self._database, busy=busy)
 
     def settle(self, batch_id: BatchId, *, account: AccountName) -> None:
         """See ``CardLedger.settle``."""

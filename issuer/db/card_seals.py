@@ -23,12 +23,12 @@ def open_secrets(sealer: Sealer, sealed: bytes, reference: bytes) -> CardSecrets
     """The secrets of a card's row.
 
     Raises:
-        IssuerRefusedError: the card was handed over (``card.secrets-destroyed``).
+        IssuerRefusedError: they were destroyed: the card was handed over, condemned, or has ended (``card.secrets-destroyed``).
         IssuerUnavailableError: ``production.seal-broken``.
     """
     if not sealed:
         raise IssuerRefusedError(
-            "the card was handed over, and its secrets were destroyed",
+            "the card was handed over, condemned or has ended, and its secrets were destroyed",
             code="card.secrets-destroyed",
         )
     return CardSecrets.from_bytes(

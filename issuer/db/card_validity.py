@@ -10,7 +10,14 @@ from issuer.db.batch_progress import settle_batch
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_rows import OrganisationRow
-from issuer.db.production_rows import Producer, card_of, locked_card, move_card
+from issuer.db.production_rows import (
+    Producer,
+    card_of,
+    destroy_secrets,
+    empty_secrets,
+    locked_card,
+    move_card,
+)
 from issuer.db.production_tables import CardContentsRow, CardRow
 from issuer.db.request_tables import RequestRow
 from issuer.db.requests import fulfil_request
@@ -78,7 +85,15 @@ class SqlCardValidity:
         self, reference: CardReference, step: ValidityStep, *, at: datetime, remark: str = ""
     ) -> CardRecord:
         """See ``CardValidityRepository.take``."""
-        take_step(self._session, locked_card(self._session, reference), step, at=at, remark=remark)
+        card = locked_card(self._session, reference)
+        take_step(self._session, card, step, at=at, remark=remark)
+        if (
+            card.ended_for is not None
+            and card.state == CardState.ISSUED.value
+            and card.sealed_secrets
+        ):
+            # A finished card that ends before its member has it is handed over to nobody.
+            destroy_secrets(self._session, card, at=at, by=Producer(account=step.account))
         self._session.flush()
         return self.get(reference)
 
@@ -114,7 +129,8 @@ class SqlCardValidity:
         move_card(self._session, card, CardEvent.HANDED_OVER, at, by=Producer(account=account))
         card.handed_over_at = at
         card.handed_over_to = to
-        self._destroy_secrets(card)
+        # From now on the card itself says them to whoever holds it, and nobody else has a use for them.
+        empty_secrets(self._session, card)
         fulfil_request(self._session, RequestId(card.request_id), account=account, at=at)
         end = ValidityStep(event=ValidityEvent.ENDED, account=account, reason=EndReason.REPLACED)
         for each in older:
@@ -156,19 +172,6 @@ class SqlCardValidity:
                 remark=row.remark,
             )
             for row in rows
-        )
-
-    def _destroy_secrets(self, card: CardRow) -> None:
-        """From now on the card itself says them to whoever holds it, and nobody else has a use for them.
-
-        The keyed digest of the document number stays, against its repetition, and what the signer signed.
-        """
-        card.sealed_secrets = b""
-        self._session.execute(
-            sa.update(CardContentsRow)
-            .where(CardContentsRow.reference == card.reference)
-            .values(sealed=b"")
-            .execution_options(synchronize_session="fetch")
         )
 
     def _lock(self, member_id: MemberId) -> Sequence[CardRow]:

@@ -10,7 +10,14 @@ from sqlalchemy.orm import Session
 from issuer.db.base import DATABASE_FAILURES, database_error
 from issuer.db.organisation_queries import below
 from issuer.db.organisations import OrganisationRow
-from issuer.db.request_tables import BatchAuthorisationRow, DecisionRequestRow, DecisionRow
+from issuer.db.production_tables import CardRow
+from issuer.db.request_tables import (
+    BatchAuthorisationRow,
+    DecisionRequestRow,
+    DecisionRow,
+    RequestRow,
+)
+from issuer.domain.card import CardState
 from issuer.domain.decisions import (
     AttachedDocument,
     Decision,
@@ -20,12 +27,12 @@ from issuer.domain.decisions import (
     DocumentSignature,
 )
 from issuer.domain.organisation import OrganisationCode
-from issuer.domain.requests import RequestId
+from issuer.domain.requests import RequestId, RequestState
 from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.request_ports import KeptAuthorisation
 
-__all__ = ["SqlDecisionRepository"]
+__all__ = ["SELECT_DECISIONS", "SqlDecisionRepository", "behind_decision", "decision_of"]
 
 
 class SqlDecisionRepository:
@@ -68,12 +75,12 @@ class SqlDecisionRepository:
 
     def get(self, decision_id: DecisionId) -> Decision:
         """See ``DecisionRepository.get``."""
-        return self._one(_SELECT.where(DecisionRow.id == decision_id), decision_id)
+        return self._one(SELECT_DECISIONS.where(DecisionRow.id == decision_id), decision_id)
 
     def locked(self, decision_id: DecisionId) -> Decision:
         """See ``DecisionRepository.locked``."""
         query = (
-            _SELECT.where(DecisionRow.id == decision_id)
+            SELECT_DECISIONS.where(DecisionRow.id == decision_id)
             .with_for_update(of=DecisionRow)
             .execution_options(populate_existing=True)
         )
@@ -84,14 +91,14 @@ class SqlDecisionRepository:
     ) -> Decision | None:
         """See ``DecisionRepository.find``."""
         row = self._session.execute(
-            _SELECT.where(
+            SELECT_DECISIONS.where(
                 DecisionRow.number == number,
                 DecisionRow.decided_on == decided_on,
                 OrganisationRow.code == committee,
                 DecisionRow.state != DecisionState.DROPPED.value,
             )
         ).one_or_none()
-        return None if row is None else _decision(*row)
+        return None if row is None else decision_of(*row)
 
     def store(self, decision: Decision) -> None:
         """See ``DecisionRepository.store``."""
@@ -134,7 +141,9 @@ class SqlDecisionRepository:
         not_prepared_by: AccountName | None = None,
     ) -> tuple[Decision, ...]:
         """See ``DecisionRepository.page``."""
-        query = _SELECT.order_by(DecisionRow.prepared_at.desc(), DecisionRow.id.desc()).limit(limit)
+        query = SELECT_DECISIONS.order_by(
+            DecisionRow.prepared_at.desc(), DecisionRow.id.desc()
+        ).limit(limit)
         if state is not None:
             query = query.where(DecisionRow.state == state.value)
         if committees is not None:
@@ -142,16 +151,8 @@ class SqlDecisionRepository:
         if not_prepared_by is not None:
             query = query.where(DecisionRow.prepared_by != not_prepared_by)
         if behind is not None:
-            last = (
-                sa.select(DecisionRow.prepared_at, DecisionRow.id)
-                .where(DecisionRow.id == behind)
-                .subquery()
-            )
-            query = query.where(
-                sa.tuple_(DecisionRow.prepared_at, DecisionRow.id)
-                < sa.select(last.c.prepared_at, last.c.id).scalar_subquery()
-            )
-        return tuple(_decision(row, code) for row, code in self._session.execute(query))
+            query = query.where(behind_decision(behind))
+        return tuple(decision_of(row, code) for row, code in self._session.execute(query))
 
     def keep_authorisation(self, authorisation: KeptAuthorisation) -> None:
         """See ``DecisionRepository.keep_authorisation``."""
@@ -179,6 +180,8 @@ class SqlDecisionRepository:
                 content=row.content,
                 created_by=AccountName(row.created_by),
                 created_at=row.created_at,
+                signed=row.signed,
+                is_void=row.is_void,
             )
             for row in self._session.scalars(
                 sa.select(BatchAuthorisationRow)
@@ -187,21 +190,60 @@ class SqlDecisionRepository:
             )
         )
 
+    def make_void(self, digest: bytes) -> None:
+        """See ``DecisionRepository.make_void``."""
+        self._session.connection().execute(
+            sa.update(BatchAuthorisationRow)
+            .where(BatchAuthorisationRow.digest == digest)
+            .values(is_void=True)
+        )
+
+    def unsigned(self, decision_id: DecisionId) -> int:
+        """See ``DecisionRepository.unsigned``."""
+        is_signed = sa.exists().where(
+            CardRow.request_id == RequestRow.id,
+            CardRow.state.not_in([CardState.BOUND.value, CardState.CONDEMNED.value]),
+        )
+        counted = (
+            sa.select(sa.func.count())
+            .select_from(DecisionRequestRow)
+            .join(RequestRow, RequestRow.id == DecisionRequestRow.request_id)
+            .where(
+                DecisionRequestRow.decision_id == decision_id,
+                RequestRow.state == RequestState.DECIDED.value,
+                RequestRow.held_by.is_(None),
+                ~is_signed,
+            )
+        )
+        return self._session.scalar(counted) or 0
+
     def _one(self, query: sa.Select[DecisionRow, str], decision_id: uuid.UUID) -> Decision:
         row = self._session.execute(query).one_or_none()
         if row is None:
             raise IssuerRefusedError(
                 f"decision {decision_id} is not in the register", code="decision.unknown"
             )
-        return _decision(*row)
+        return decision_of(*row)
 
 
-_SELECT = sa.select(DecisionRow, OrganisationRow.code).join(
+SELECT_DECISIONS = sa.select(DecisionRow, OrganisationRow.code).join(
     OrganisationRow, DecisionRow.committee_id == OrganisationRow.id
 )
 
 
-def _decision(row: DecisionRow, committee: str) -> Decision:
+def behind_decision(last: DecisionId) -> sa.ColumnElement[bool]:
+    """Of decisions, the newest first: whether one comes behind this one."""
+    found = (
+        sa.select(DecisionRow.prepared_at, DecisionRow.id).where(DecisionRow.id == last).subquery()
+    )
+    return (
+        sa.tuple_(DecisionRow.prepared_at, DecisionRow.id)
+        < sa.select(found.c.prepared_at, found.c.id).scalar_subquery()
+    )
+
+
+def decision_of(row: DecisionRow, committee: str) -> Decision:
+    """The row as a value."""
     document = None
     if row.document is not None and row.document_signature is not None:
         document = AttachedDocument(

@@ -4,12 +4,13 @@ import heapq
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.base import unindexed
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import MemberSeals
 from issuer.db.organisation_queries import below
@@ -130,7 +131,7 @@ class SqlMemberDirectory:
         search_key, name_key = MemberRow.search_key.expression, MemberRow.name_key.expression
         if part.is_small:
             # Everybody of that name in the country is not walked for them.
-            search_key, name_key = _unindexed(search_key), _unindexed(name_key)
+            search_key, name_key = unindexed(search_key), unindexed(name_key)
         by_given_name = self._by_given_name(selection.name, search_key)
         if behind is None or not behind.key.startswith(_BY_BEGINNING):
             order = _Order(key=search_key, conditions=by_given_name)
@@ -158,7 +159,7 @@ class SqlMemberDirectory:
             is_whole = part.walked is None and not part.is_small
             standing = MemberRow.standing.expression
             conditions.append(
-                (standing if is_whole else _unindexed(standing)) == selection.standing.value
+                (standing if is_whole else unindexed(standing)) == selection.standing.value
             )
         if behind is None:
             # A deleted record has the empty key, which nobody else has: it is left out within the index.
@@ -177,7 +178,7 @@ class SqlMemberDirectory:
         if part.is_small:
             return [self._of_part(selection.roots, key, conditions, limit)]
         # No index of organisations is taken, so that the order is that of the key.
-        organisation_id = _unindexed(MemberRow.organisation_id.expression)
+        organisation_id = unindexed(MemberRow.organisation_id.expression)
         return [query.where(organisation_id.in_(below(selection.roots)))]
 
     def _part(self, selection: MemberSelection) -> "_Part":
@@ -209,7 +210,7 @@ class SqlMemberDirectory:
             query = sa.select(key, MemberRow.id).where(
                 MemberRow.organisation_id.in_(below(roots)), *conditions
             )
-            return query.order_by(_unindexed(key), MemberRow.id).limit(limit)
+            return query.order_by(unindexed(key), MemberRow.id).limit(limit)
         tree = below(roots).subquery("part")
         its_own = (
             sa.select(key.label("key"), MemberRow.id)
@@ -257,11 +258,6 @@ class _Part:
 def _begins(key: sa.ColumnElement[bytes], text: str) -> list[sa.ColumnElement[bool]]:
     prefix = text.encode()
     return [key >= prefix, key < prefix + _BEHIND_EVERY_KEY]
-
-
-def _unindexed(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """The same value by a term that is no column, for which no index is taken."""
-    return sa.func.coalesce(column, sa.null())
 
 
 def _is_sqlite(session: Session) -> bool:

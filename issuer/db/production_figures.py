@@ -13,15 +13,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from issuer.db.base import Base, Database
+from issuer.db.base import Base, Database, unindexed
 from issuer.db.batch_tables import BatchEventRow, BatchRow
 from issuer.db.bulk import bulk_insert
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_rows import OrganisationRow
-from issuer.db.production_tables import CardEventRow, CardRow
+from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.request_tables import RequestEventRow, RequestRow
+from issuer.db.stock_tables import StockSiteRow
 from issuer.domain.batch import BatchEventKind, BatchState
 from issuer.domain.card import CardState
+from issuer.domain.chip import ChipState
 from issuer.domain.eligibility import STANDINGS_WITH_CARD
 from issuer.domain.organisation import MAX_DEPTH, OrganisationCode
 from issuer.domain.production_report import LONG, VERY_LONG, Progress, Stage, StageCount
@@ -53,7 +55,7 @@ class ProductionLineRow(Base):
 
 
 class ProductionRejectRow(Base):
-    """How many cards of an organisation and all below it were condemned for one reason."""
+    """How many cards of an organisation and all below it were condemned for one reason, and how many blanks."""
 
     __tablename__ = "production_rejects"
 
@@ -62,6 +64,7 @@ class ProductionRejectRow(Base):
     )
     reason: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
     cards: Mapped[int]
+    blanks: Mapped[int] = mapped_column(server_default="0")
 
 
 class SqlProductionFigures:
@@ -74,6 +77,7 @@ class SqlProductionFigures:
         """See ``ProductionFigures.of``."""
         stages: dict[OrganisationCode, dict[Stage, StageCount]] = defaultdict(dict)
         rejects: dict[OrganisationCode, dict[str, int]] = defaultdict(dict)
+        blanks: dict[OrganisationCode, dict[str, int]] = defaultdict(dict)
         line, reject = ProductionLineRow, ProductionRejectRow
         with self._database.reading() as session:
             for code, stage, *counts in session.execute(
@@ -85,16 +89,23 @@ class SqlProductionFigures:
                 .where(OrganisationRow.code.in_(sorted(codes)))
             ):  # fmt: skip
                 stages[OrganisationCode(code)][Stage(stage)] = _stage_count(*counts)
-            for code, reason, cards in session.execute(
-                sa.select(OrganisationRow.code, reject.reason, reject.cards)
+            for code, reason, cards, spoiled in session.execute(
+                sa.select(OrganisationRow.code, reject.reason, reject.cards, reject.blanks)
                 .join(reject, reject.organisation_id == OrganisationRow.id)
                 .where(OrganisationRow.code.in_(sorted(codes)))
                 .order_by(reject.cards.desc(), reject.reason)
             ):
-                rejects[OrganisationCode(code)][reason] = cards
+                if cards:
+                    rejects[OrganisationCode(code)][reason] = cards
+                if spoiled:
+                    blanks[OrganisationCode(code)][reason] = spoiled
         return {
-            code: Progress(stages=stages.get(code, {}), rejects=rejects.get(code, {}))
-            for code in {*stages, *rejects}
+            code: Progress(
+                stages=stages.get(code, {}),
+                rejects=rejects.get(code, {}),
+                blanks=blanks.get(code, {}),
+            )
+            for code in {*stages, *rejects, *blanks}
         }
 
 
@@ -111,9 +122,15 @@ def count_production(
     for organisation_id, reason, cards in session.execute(_of_rejects()):
         for above in _upwards(organisation_id, parents):
             rejects[above][reason] += cards
+    blanks: dict[uuid.UUID, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for organisation_id, reason, chips in session.execute(_of_blanks()):
+        for above in _places_of_site(organisation_id, parents):
+            blanks[above][reason] += chips
     return {
-        each: Progress(stages=dict(stages[each]), rejects=dict(rejects[each]))
-        for each in {*stages, *rejects}
+        each: Progress(
+            stages=dict(stages[each]), rejects=dict(rejects[each]), blanks=dict(blanks[each])
+        )
+        for each in {*stages, *rejects, *blanks}
     }
 
 
@@ -140,9 +157,9 @@ def replace_production(session: Session, found: _Own) -> None:
         session,
         ProductionRejectRow,
         [
-            {"organisation_id": each, "reason": reason, "cards": cards}
+            {"organisation_id": each, "reason": reason, "cards": cards, "blanks": blanks}
             for each, progress in found.items()
-            for reason, cards in progress.rejects.items()
+            for reason, (cards, blanks) in progress.reasons.items()
         ],
     )
 
@@ -248,7 +265,9 @@ def _of_members() -> sa.Select[*tuple[Any, ...]]:
         CardRow.ended_for.is_(None),
     )
     is_decided = sa.exists().where(
-        RequestRow.member_id == row.id, RequestRow.state == RequestState.DECIDED.value
+        RequestRow.member_id == row.id,
+        # The member's own requests are looked at; all decided ones of the country would be, for each member.
+        unindexed(RequestRow.state.expression) == RequestState.DECIDED.value,
     )
     return (
         sa.select(
@@ -275,6 +294,27 @@ def _of_rejects() -> sa.Select[*tuple[Any, ...]]:
         .where(CardRow.state == CardState.CONDEMNED.value)
         .group_by(MemberRow.organisation_id, CardRow.condemned_for)
     )
+
+
+def _of_blanks() -> sa.Select[*tuple[Any, ...]]:
+    """Chips that were condemned and to which no card was ever bound, by the organisation of their site."""
+    has_card = sa.exists().where(CardRow.serial == ChipRow.serial)
+    return (
+        sa.select(StockSiteRow.organisation_id, ChipRow.condemned_for, sa.func.count())
+        .join(StockSiteRow, StockSiteRow.code == ChipRow.site)
+        .where(ChipRow.state == ChipState.CONDEMNED.value, ~has_card)
+        .group_by(StockSiteRow.organisation_id, ChipRow.condemned_for)
+    )
+
+
+def _places_of_site(
+    organisation_id: uuid.UUID | None, parents: Mapping[uuid.UUID, uuid.UUID | None]
+) -> Iterator[uuid.UUID]:
+    """Where the chips of a site count; a site of the whole register counts at every top of its tree."""
+    if organisation_id is not None:
+        yield from _upwards(organisation_id, parents)
+        return
+    yield from (each for each, above in parents.items() if above is None)
 
 
 def _grouped(inner: sa.Subquery, now: datetime) -> sa.Select[*tuple[Any, ...]]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from card_layout.curves import EcPublicKey, NamedCurve
 from issuer.db.batch_progress import begin_production, settle_batch
-from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.production_tables import CardContentsRow, CardEventRow, CardRow, ChipRow
 from issuer.db.station_tables import StationClaimRow
 from issuer.db.validity_rows import take_step
 from issuer.domain.batch import BatchId
@@ -33,10 +33,13 @@ from issuer.services.production_ports import ChipRecord
 __all__ = [
     "BY_ITSELF",
     "NOBODY",
+    "SECRETS_DESTROYED",
     "Producer",
     "card_of",
     "chip_of",
     "condemn_rows",
+    "destroy_secrets",
+    "empty_secrets",
     "journal",
     "locked_card",
     "locked_chip",
@@ -47,6 +50,9 @@ __all__ = [
 
 BY_ITSELF: Final = AccountName("system")
 """By whose word a program acts that nobody told to."""
+
+SECRETS_DESTROYED: Final = "secrets-destroyed"
+"""The journal's word for it."""
 
 _MAX_DETAIL_CHARACTERS = 400
 
@@ -209,6 +215,7 @@ def condemn_rows(
             )
         card.state = next_card_state(CardState(card.state), CardEvent.CONDEMNED).value
         card.condemned_for = code
+        destroy_secrets(session, card, at=at, by=by)
         if was_working and card.ended_for is None:
             # One that has ended otherwise never counts again anyway.
             end = ValidityStep(
@@ -232,6 +239,28 @@ def condemn_rows(
     )
     if card is not None and card.batch_id is not None:
         settle_batch(session, card.batch_id, account=by.account or _SYSTEM, at=at)
+
+
+def destroy_secrets(
+    session: Session, card: CardRow, *, at: datetime, by: Producer = NOBODY
+) -> None:
+    """Destroy the secrets and contents of a card that nobody will get, with a line in the journal.
+
+    The keyed digest of the document number stays, against its repetition, and what the signer signed.
+    """
+    empty_secrets(session, card)
+    journal(session, SECRETS_DESTROYED, at=at, serial=card.serial, reference=card.reference, by=by)
+
+
+def empty_secrets(session: Session, card: CardRow) -> None:
+    """Leave nothing of a card's secrets and contents; whoever calls says so in a record of their own."""
+    card.sealed_secrets = b""
+    session.execute(
+        sa.update(CardContentsRow)
+        .where(CardContentsRow.reference == card.reference)
+        .values(sealed=b"")
+        .execution_options(synchronize_session="fetch")
+    )
 
 
 def journal(

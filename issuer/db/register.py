@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
+from issuer.db.batch_openings import SqlBatchOpenings
 from issuer.db.batches import SqlBatchRepository
 from issuer.db.bundle_conflicts import SqlExchange
 from issuer.db.bundle_seals import BundleSeals
@@ -36,6 +37,7 @@ from issuer.services.card_validity_ports import CardDossiers, CardValidityReposi
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
 from issuer.services.number_ports import NumberRepository
+from issuer.services.opening_ports import BatchOpenings
 from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.register_ports import (
     MemberRepository,
@@ -90,6 +92,7 @@ class SqlRegisterTransaction:
         self.requests: RequestRepository = SqlRequestRepository(session)
         self.decisions: DecisionRepository = SqlDecisionRepository(session)
         self.batches: BatchRepository = SqlBatchRepository(session, card_sealer)
+        self.openings: BatchOpenings = SqlBatchOpenings(session)
         self.cards: CardValidityRepository = SqlCardValidity(session)
         self.card_dossiers: CardDossiers = SqlCardDossiers(session)
         self.numbers: NumberRepository = SqlNumberRepository(session, seals)

@@ -173,6 +173,9 @@ class BatchAuthorisationRow(Base):
     content: Mapped[bytes] = mapped_column(sa.LargeBinary)
     created_by: Mapped[str] = mapped_column(sa.String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # How many signatures under it are kept here: the signer counts at least as many.
+    signed: Mapped[int] = mapped_column(sa.Integer, server_default="0")
+    is_void: Mapped[bool] = mapped_column(server_default=sa.false())
 
 
 class NumberStateRow(Base):

@@ -12,6 +12,7 @@ from issuer.db.card_contents import CardContents
 from issuer.db.card_seals import CONTENTS_PURPOSE, open_secrets
 from issuer.db.production_rows import chip_of
 from issuer.db.production_tables import CardContentsRow, CardEventRow, CardRow, ChipRow
+from issuer.db.request_tables import BatchAuthorisationRow
 from issuer.db.sealing import Sealer
 from issuer.domain.card import CardEvent, CardReference, CardState, next_card_state
 from issuer.domain.card_job import CardJob
@@ -107,9 +108,13 @@ def keep_signed(
     files: Mapping[CardReference, bytes],
     *,
     account: str | None,
+    authorisation: bytes | None,
     at: datetime,
 ) -> frozenset[CardReference]:
-    """Keep EF.SOD of those of these cards that are *bound* and prepared; which they are."""
+    """Keep EF.SOD of those of these cards that are *bound* and prepared; which they are.
+
+    ``authorisation`` is the digest of the authorisation that they were signed under, against which they count.
+    """
     bound = _in_state(session, list(files), CardState.BOUND)
     prepared = {
         CardReference(reference)
@@ -132,6 +137,12 @@ def keep_signed(
     for part in _parts([reference for reference, _ in kept]):
         connection.execute(
             sa.update(CardRow).where(CardRow.reference.in_(part)).values(state=after)
+        )
+    if authorisation is not None:
+        connection.execute(
+            sa.update(BatchAuthorisationRow)
+            .where(BatchAuthorisationRow.digest == authorisation)
+            .values(signed=BatchAuthorisationRow.signed + len(kept))
         )
     _journal(session, CardEvent.SIGNED.value, kept, account=account, at=at)
     return frozenset(reference for reference, _ in kept)

@@ -3,21 +3,19 @@
 import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
 
+from issuer.db.application_lock import ApplicationLock
 from issuer.db.audit import SqlAuditTrail
-from issuer.db.base import DATABASE_FAILURES, Database, database_error
+from issuer.db.base import Database
 from issuer.db.production_tables import CardRow, StatusListRow
 from issuer.db.status_tables import StatusPublicationRow
 from issuer.domain.audit import AuditRecord
 from issuer.domain.rights import AccountName
-from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+from issuer.errors import IssuerRefusedError
 from issuer.services.publication_ports import ListedPosition, Publication
-from pki.errors import RecordError
-from pki.record.lock import lock_exclusively
 from pki.signed.card_states import CardState
 
 __all__ = ["SqlStatusLedger"]
@@ -25,8 +23,9 @@ __all__ = ["SqlStatusLedger"]
 _PART: Final = 10_000
 """Rows that are in memory at a time."""
 
-_LOCK: Final = 0x6D63_7374_6174_7573
-"""PostgreSQL knows locks of applications by a number."""
+_LOCK: Final = ApplicationLock(
+    name="status", number=0x6D63_7374_6174_7573, unavailable="status.lock-unavailable"
+)
 
 
 class SqlStatusLedger:
@@ -38,7 +37,7 @@ class SqlStatusLedger:
     @contextlib.contextmanager
     def exclusively(self) -> Iterator[None]:
         """See ``StatusLedger.exclusively``."""
-        with self._file_lock() if self._database.is_sqlite else self._server_lock():
+        with _LOCK.held(self._database, busy=_busy()):
             yield
 
     def lists(self) -> tuple[int, tuple[bytes, ...]]:
@@ -62,6 +61,12 @@ class SqlStatusLedger:
     def unpublished(self) -> Iterator[ListedPosition]:
         """See ``StatusLedger.unpublished``."""
         return self._positions(CardRow.counts_as != CardRow.published_as)
+
+    def has_unpublished(self) -> bool:
+        """See ``StatusLedger.has_unpublished``."""
+        found = sa.select(CardRow.reference).where(CardRow.counts_as != CardRow.published_as)
+        with self._database.reading() as session:
+            return session.scalars(found.limit(1)).first() is not None
 
     def counts(self) -> tuple[dict[CardState, int], int]:
         """See ``StatusLedger.counts``."""
@@ -153,40 +158,6 @@ class SqlStatusLedger:
             found = session.connection().execute(statement.execution_options(yield_per=_PART))
             for part in found.partitions():
                 yield from map(tuple, part)
-
-    @contextlib.contextmanager
-    def _file_lock(self) -> Iterator[None]:
-        path = Path(f"{self._database.url.database}.status-lock")
-        try:
-            with path.open("ab") as file:
-                try:
-                    lock_exclusively(file, name=path.name)
-                except RecordError as error:
-                    raise _busy() from error
-                yield
-        except OSError as error:
-            raise IssuerUnavailableError(
-                f"{path} cannot be opened: {error.strerror}", code="status.lock-unavailable"
-            ) from error
-
-    @contextlib.contextmanager
-    def _server_lock(self) -> Iterator[None]:
-        """On a connection of its own: the lock goes with it, however that ends."""
-        with self._database.engine.connect() as connection:
-            try:
-                taken = connection.execute(
-                    sa.select(sa.func.pg_try_advisory_lock(_LOCK))
-                ).scalar_one()
-                connection.commit()
-            except DATABASE_FAILURES as error:
-                raise database_error(error) from error
-            if not taken:
-                raise _busy()
-            try:
-                yield
-            finally:
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(_LOCK)))
-                connection.commit()
 
 
 _CARDS: Final = CardRow.metadata.tables[CardRow.__tablename__]

@@ -62,14 +62,31 @@ class StageCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What was counted in an organisation and all below it; ``rejects`` are condemned cards by the code of the reason."""
+    """What was counted in an organisation and all below it.
+
+    Attributes:
+        stages: how many cards stand where.
+        rejects: condemned cards by the code of the reason.
+        blanks: chips that were condemned before they were a card, by the code of the reason, at the organisation of
+            the site that answers for them; those of a site of the whole register count at its top.
+    """
 
     stages: Mapping[Stage, StageCount] = field(default_factory=dict)
     rejects: Mapping[str, int] = field(default_factory=dict)
+    blanks: Mapping[str, int] = field(default_factory=dict)
 
     def at(self, stage: Stage) -> StageCount:
         """One stage."""
         return self.stages.get(stage, StageCount())
+
+    @property
+    def reasons(self) -> Mapping[str, tuple[int, int]]:
+        """By reason, how many cards and how many blanks; the most frequent first."""
+        found = {
+            each: (self.rejects.get(each, 0), self.blanks.get(each, 0))
+            for each in {*self.rejects, *self.blanks}
+        }
+        return dict(sorted(found.items(), key=lambda pair: (-sum(pair[1]), pair[0])))
 
     @property
     def done(self) -> int:

@@ -69,6 +69,9 @@ class Right(enum.StrEnum):
     READ_CARDS = "cards.read"
     FREEZE_BATCHES = "batches.freeze"
     SIGN_BATCHES = "batches.sign"
+    HAVE_BATCHES_SIGNED = "batches.have-signed"
+    """To ask the signer for what two people authorised; ``SIGN_BATCHES`` is to authorise it."""
+
     PRODUCE_CARDS = "cards.produce"
     CONTROL_QUALITY = "cards.control-quality"
     HAND_OVER_CARDS = "cards.hand-over"
@@ -119,6 +122,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     | {
         Right.DECIDE,
         Right.SIGN_BATCHES,
+        Right.HAVE_BATCHES_SIGNED,
         Right.READ_CARDS,
         Right.REPORT_CARDS,
         Right.REVOKE_CARDS,
@@ -128,7 +132,9 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
             Right.READ_ORGANISATIONS,
             Right.READ_CARDS,
             Right.READ_STOCK,
+            Right.READ_REPORTS,
             Right.FREEZE_BATCHES,
+            Right.HAVE_BATCHES_SIGNED,
             Right.PRODUCE_CARDS,
         }
     ),
@@ -137,6 +143,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
             Right.READ_ORGANISATIONS,
             Right.READ_CARDS,
             Right.READ_STOCK,
+            Right.READ_REPORTS,
             Right.FREEZE_BATCHES,
             Right.CONTROL_QUALITY,
             Right.CLOSE_DAYS,
@@ -148,6 +155,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
             Right.READ_ORGANISATIONS,
             Right.READ_CARDS,
             Right.READ_STOCK,
+            Right.READ_REPORTS,
             Right.WRITE_STOCK,
             Right.CLOSE_DAYS,
             Right.DESTROY_CARDS,

@@ -146,7 +146,10 @@ def _needed(progress: Progress, deadline: date | None, today: date) -> int | Non
 
 
 def _rejects(progress: Progress) -> str:
-    return ", ".join(f"{reason}: {cards}" for reason, cards in progress.rejects.items())
+    return ", ".join(
+        f"{reason}: {cards}" + (f" + {blanks} phôi" if blanks else "")
+        for reason, (cards, blanks) in progress.reasons.items()
+    )
 
 
 def _figure(count: int) -> str:

@@ -4,23 +4,28 @@ The terms are written down here, from the decision; the operators sign them wher
 they are is judged by the signer alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from issuer.domain.decisions import DecisionId, DecisionState
-from issuer.domain.requests import RequestState
 from issuer.domain.rights import Actor, Right
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.decision_desk import DecisionDesk, decision_record, demand_right
 from issuer.services.register_ports import RegisterTransaction
-from issuer.services.request_ports import KeptAuthorisation, RequestQuestion
+from issuer.services.request_ports import KeptAuthorisation
 from pki.signed.authorisation import BATCH_BYTES, BatchAuthorisation
 
-__all__ = ["AuthorisationTerms", "DecisionAuthorisation"]
+__all__ = [
+    "REQUIRED_OPERATORS",
+    "AuthorisationTerms",
+    "DecisionAuthorisation",
+    "OpenAuthorisation",
+    "open_authorisations",
+]
 
-_OPERATORS: Final = 2
+REQUIRED_OPERATORS: Final = 2
 """How many signatures make an authorisation that the signer accepts."""
 
 
@@ -34,6 +39,14 @@ class AuthorisationTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAuthorisation:
+    """One by two that has not ended, and of how many cards nobody kept the signatures yet."""
+
+    authorisation: BatchAuthorisation
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionAuthorisation:
     """Writes authorisations down, and takes signatures in."""
 
@@ -43,12 +56,16 @@ class DecisionAuthorisation:
     def create(
         self, decision_id: DecisionId, terms: AuthorisationTerms, *, actor: Actor
     ) -> BatchAuthorisation:
-        """An authorisation for as many cards as requests of the decision wait for theirs, without signatures.
+        """An authorisation for as many cards as are to be signed and no other one covers, without signatures.
+
+        A card that was condemned after it was signed is signed anew, in a follow-up batch: it needs another
+        authorisation, and gets it while the one before holds. What two have signed is never open for more cards than
+        wait for a signature.
 
         Raises:
             IssuerRefusedError: ``right.*``, ``decision.unknown``; the decision is not confirmed
-                (``decision.wrong-state``); no request waits for a card (``decision.nothing-to-sign``).
-            ConflictError: there is one by two that has not ended (``authorisation.still-valid``).
+                (``decision.wrong-state``); no request waits for a signature (``decision.nothing-to-sign``).
+            ConflictError: those by two that have not ended cover all of them (``authorisation.still-valid``).
             AuthorisationError: the terms are none.
         """
         now = self.desk.clock()
@@ -62,13 +79,7 @@ class DecisionAuthorisation:
                     f"the decision is {decision.state}, expected a confirmed one",
                     code="decision.wrong-state",
                 )
-            self._require_none_valid(transaction, decision_id, now)
-            question = RequestQuestion(states={RequestState.DECIDED}, decision_id=decision_id)
-            cards = transaction.requests.count(question).get(RequestState.DECIDED, 0)
-            if not cards:
-                raise IssuerRefusedError(
-                    "no request of the decision waits for a card", code="decision.nothing-to-sign"
-                )
+            cards = self._uncovered(transaction, decision_id, now)
             authorisation = BatchAuthorisation(
                 batch=self.random_bytes(BATCH_BYTES),
                 signer_id=terms.signer_id,
@@ -166,14 +177,40 @@ class DecisionAuthorisation:
         return BatchAuthorisation.from_bytes(kept[-1].content)
 
     @staticmethod
-    def _require_none_valid(
-        transaction: RegisterTransaction, decision_id: DecisionId, now: datetime
-    ) -> None:
-        """One that two have signed may be in use: a second one would let twice as many cards be signed."""
-        for kept in transaction.decisions.authorisations(decision_id):
-            known = BatchAuthorisation.from_bytes(kept.content)
-            if len(known.signatures) >= _OPERATORS and known.until > now:
-                raise ConflictError(
-                    f"authorisation {known.digest.hex()} by two is valid until {known.until:%Y-%m-%d %H:%M} UTC",
-                    code="authorisation.still-valid",
-                )
+    def _uncovered(transaction: RegisterTransaction, decision_id: DecisionId, now: datetime) -> int:
+        """How many cards are to be signed for which nothing by two is open: with more, cards could be signed twice."""
+        wanted = transaction.decisions.unsigned(decision_id)
+        if not wanted:
+            raise IssuerRefusedError(
+                "no request of the decision waits for a signature", code="decision.nothing-to-sign"
+            )
+        found = open_authorisations(transaction.decisions.authorisations(decision_id), now=now)
+        cards = wanted - sum(each.left for each in found)
+        if cards < 1:
+            known = found[-1].authorisation
+            raise ConflictError(
+                f"authorisation {known.digest.hex()} by two is valid until {known.until:%Y-%m-%d %H:%M} UTC",
+                code="authorisation.still-valid",
+            )
+        return cards
+
+
+def open_authorisations(
+    kept: Iterable[KeptAuthorisation], *, now: datetime
+) -> tuple[OpenAuthorisation, ...]:
+    """Those that two have signed and under which the signer may sign something, the first to end first.
+
+    What the signer has signed and the register did not learn of counts as left here: too much, never too little.
+    """
+    found = []
+    for each in kept:
+        known = BatchAuthorisation.from_bytes(each.content)
+        left = known.cards - each.signed
+        if (
+            len(known.signatures) >= REQUIRED_OPERATORS
+            and known.until > now
+            and left > 0
+            and not each.is_void
+        ):
+            found.append(OpenAuthorisation(authorisation=known, left=left))
+    return tuple(sorted(found, key=lambda each: (each.authorisation.until, each.left)))

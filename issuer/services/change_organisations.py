@@ -68,10 +68,13 @@ class ChangeOfOrganisations:
     ) -> OrganisationVersion:
         """Give an organisation another name (and level, where one is given) from a day on.
 
+        Cards bear the name of the organisation in which their member is recorded: with another name their data are
+        stale. Who issued a card is a fact of its day, and no name of today changes it.
+
         Raises:
             IssuerDataError: the name breaks a rule (``text...``), or the reason does (``change.reason``).
             IssuerRefusedError: no right; ``organisation.closed``, ``organisation.future``,
-                ``organisation.order``, ``organisation.unchanged``.
+                ``organisation.order``, ``organisation.unchanged``, ``organisation.too-large``.
             ConflictError: somebody else changed it meanwhile (``organisation.changed``).
         """
         clean = clean_text(name, max_bytes=_NAME_BYTES)
@@ -81,7 +84,24 @@ class ChangeOfOrganisations:
             current = self._allowed(transaction, code, on, actor, act)
             organisation = current.organisation
             renamed = replace(organisation, name=clean, level=clean_level or organisation.level)
-            return _begin(transaction, current, renamed, OrganisationChange.RENAMED, on=on, act=act)
+            stale = 0
+            if clean != organisation.name:
+                _require_few_members(transaction, code)
+                stale = mark_stale(
+                    transaction.cards,
+                    transaction.members.recorded_in(code),
+                    account=act.account,
+                    at=act.at,
+                )
+            return _begin(
+                transaction,
+                current,
+                renamed,
+                OrganisationChange.RENAMED,
+                on=on,
+                act=act,
+                details={"stale_cards": stale},
+            )
 
     def move(
         self,
@@ -162,11 +182,7 @@ class ChangeOfOrganisations:
                 raise IssuerRefusedError(
                     f"organisation {code} cannot go into itself", code="organisation.circle"
                 )
-            if transaction.members.count_in(code) > _MAX_MOVED_MEMBERS:
-                raise IssuerRefusedError(
-                    f"organisation {code} has more than {_MAX_MOVED_MEMBERS} members to move at once",
-                    code="organisation.too-large",
-                )
+            _require_few_members(transaction, code)
             children = transaction.organisations.tree().children(code)
             _judge_moves(transaction, [each.code for each in children], into, on)
             for child in children:
@@ -254,6 +270,15 @@ class ChangeOfOrganisations:
     ) -> None:
         place = transaction.organisations.around([code]).place(code)
         actor.demand(Right.WRITE_ORGANISATIONS, place=place, now=act.at)
+
+
+def _require_few_members(transaction: RegisterTransaction, code: OrganisationCode) -> None:
+    """Their cards are looked at in one transaction: all of them say something else from now on, or none does."""
+    if transaction.members.count_in(code) > _MAX_MOVED_MEMBERS:
+        raise IssuerRefusedError(
+            f"organisation {code} has more than {_MAX_MOVED_MEMBERS} members to change at once",
+            code="organisation.too-large",
+        )
 
 
 def _place(

@@ -37,6 +37,7 @@ class OperationKind(enum.StrEnum):
     CONFIRM_DECISION = "confirm-decision"
     DROP_DECISION = "drop-decision"
     COUNT_REPORTS = "count-reports"
+    SIGN_BATCH = "sign-batch"
     TAKE_BUNDLE = "take-bundle"
 
 

@@ -5,6 +5,7 @@ the caller sends the next command to a chip.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -221,9 +222,23 @@ class CardLedger(CardRegister, Protocol):
         """As ``prepare_signing`` for those of these cards that are *bound*; which they are."""
 
     def record_signed_several(
-        self, files: Mapping[CardReference, bytes], *, account: AccountName | None = None
+        self,
+        files: Mapping[CardReference, bytes],
+        *,
+        account: AccountName | None = None,
+        authorisation: bytes | None = None,
     ) -> frozenset[CardReference]:
-        """As ``record_signed`` for those of these cards that are *bound* and prepared; which they are."""
+        """As ``record_signed`` for those of these cards that are *bound* and prepared; which they are.
+
+        They count against the authorisation with this digest, under which they were signed.
+        """
+
+    def signing(self, batch_id: BatchId) -> AbstractContextManager[None]:
+        """Whoever has a batch signed is alone.
+
+        Raises:
+            IssuerRefusedError: ``batch.being-signed``: somebody does already.
+        """
 
     def settle(self, batch_id: BatchId, *, account: AccountName) -> None:
         """Let the batch be *signed* once all of its cards are."""

@@ -70,6 +70,9 @@ class StatusLedger(Protocol):
     def unpublished(self) -> Iterator[ListedPosition]:
         """Every position of whose card the last list says something else."""
 
+    def has_unpublished(self) -> bool:
+        """Whether the last list says something else of any card; quick, however many cards there are."""
+
     def counts(self) -> tuple[dict[CardState, int], int]:
         """How many cards count as what, and of how many the last list says something else."""
 

@@ -7,14 +7,14 @@ that it knows, and lets no card revive.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import compress
 from operator import ne
 from typing import Final
 
 from issuer.domain.audit import AuditRecord, AuditSubject
-from issuer.domain.rights import Actor, Right
+from issuer.domain.rights import AccountName, Actor, Right
 from issuer.errors import IssuerRefusedError
 from issuer.services.publication_ports import (
     ListedPosition,
@@ -28,7 +28,7 @@ from pki.signed.card_states import CardState, CardStates
 from pki.signed.status_list import StatusList
 from pki.signed.status_list_delta import StatusListDelta
 
-__all__ = ["STATUS_LIST", "PublishedStatus", "StatusPublishing"]
+__all__ = ["STATUS_LIST", "PublishedStatus", "PublishingTimes", "StatusPublishing"]
 
 _MANY: Final = 1000
 """Changes of one list beyond which all of its cards are looked at."""
@@ -45,6 +45,14 @@ class PublishedStatus:
     is_full: bool
     delta_bytes: int
     der: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishingTimes:
+    """How old a list may be before what changed since is published, and for how many days each is current."""
+
+    every: timedelta
+    days: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,18 +91,35 @@ class StatusPublishing:
         """
         actor.demand(Right.OPERATE_SERVICE, place=(), now=self.clock())
         with self.ledger.exclusively():
-            base = self._base()
-            if is_full or base is None:
-                states = self._with(None, self.ledger.activated())
-            else:
-                states = self._with(base.states, self.ledger.unpublished())
-            listed = self.shelf.admit(issuer.issue(states, days=days))
-            if listed.states != states:
-                raise IssuerRefusedError(
-                    f"status list {listed.number} does not say what was asked for",
-                    code="status.not-as-asked",
-                )
-            return self._put(listed, base, actor=actor, is_full=is_full or base is None)
+            return self._publish(issuer, account=actor.account, days=days, is_full=is_full)
+
+    def is_due(self, times: PublishingTimes) -> bool:
+        """Whether a list is to be published that nobody asked for.
+
+        That is where none was published and cards were bound; where the last one is as old as ``times.every`` and
+        something changed since; and where a third of the time is left until it ends, so that what stands in the way
+        of the next one can be mended before terminals refuse cards.
+        """
+        newest = self.ledger.newest()
+        if newest is None:
+            return bool(self.ledger.lists()[1])
+        now = self.clock()
+        if now >= newest.next_update - timedelta(days=times.days) / 3:
+            return True
+        return now - newest.at >= times.every and self.ledger.has_unpublished()
+
+    def publish_when_due(
+        self, issuer: StatusListIssuer, *, times: PublishingTimes, account: AccountName
+    ) -> PublishedStatus | None:
+        """Publish if it is due once one is alone: of many that find it due at the same time one publishes.
+
+        Raises:
+            IssuerRefusedError, PkiError, IssuerUnavailableError: as ``publish``.
+        """
+        with self.ledger.exclusively():
+            if not self.is_due(times):
+                return None
+            return self._publish(issuer, account=account, days=times.days, is_full=False)
 
     def take(self, der: bytes, *, actor: Actor) -> PublishedStatus:
         """Publish a list that a signer on no wire has signed.
@@ -114,7 +139,23 @@ class StatusPublishing:
                     code="status.not-newer",
                 )
             base = self._base()
-            return self._put(listed, base, actor=actor, is_full=base is None)
+            return self._put(listed, base, account=actor.account, is_full=base is None)
+
+    def _publish(
+        self, issuer: StatusListIssuer, *, account: AccountName, days: int, is_full: bool
+    ) -> PublishedStatus:
+        base = self._base()
+        if is_full or base is None:
+            states = self._with(None, self.ledger.activated())
+        else:
+            states = self._with(base.states, self.ledger.unpublished())
+        listed = self.shelf.admit(issuer.issue(states, days=days))
+        if listed.states != states:
+            raise IssuerRefusedError(
+                f"status list {listed.number} does not say what was asked for",
+                code="status.not-as-asked",
+            )
+        return self._put(listed, base, account=account, is_full=is_full or base is None)
 
     def _base(self) -> StatusList | None:
         """The list that was published last; ``None`` where it is not here, or not the one on record."""
@@ -147,7 +188,12 @@ class StatusPublishing:
         )
 
     def _put(
-        self, listed: StatusList, base: StatusList | None, *, actor: Actor, is_full: bool
+        self,
+        listed: StatusList,
+        base: StatusList | None,
+        *,
+        account: AccountName,
+        is_full: bool,
     ) -> PublishedStatus:
         delta = None if base is None else StatusListDelta.between(base, listed).to_bytes()
         self.shelf.put(listed.der, number=listed.number, delta=delta)
@@ -161,14 +207,14 @@ class StatusPublishing:
             next_update=listed.next_update,
             digest=sha256(listed.der).digest(),
             changes=changes,
-            account=actor.account,
+            account=account,
             at=now,
         )
         self.ledger.add(
             publication,
             AuditRecord(
                 at=now,
-                account=actor.account,
+                account=account,
                 action="status.published",
                 subject=AuditSubject.SERVICE,
                 subject_id=STATUS_LIST,

@@ -21,6 +21,7 @@ from issuer.services.card_validity_ports import CardDossiers, CardValidityReposi
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger, Likeness
 from issuer.services.number_ports import NumberRepository
+from issuer.services.opening_ports import BatchOpenings
 from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
 from issuer.services.request_ports import DecisionRepository, RequestRepository
@@ -190,6 +191,10 @@ class RegisterTransaction(Protocol):
     @property
     def batches(self) -> BatchRepository:
         """The batches of cards."""
+
+    @property
+    def openings(self) -> BatchOpenings:
+        """What could go into batches."""
 
     @property
     def cards(self) -> CardValidityRepository:

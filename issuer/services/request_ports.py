@@ -156,13 +156,21 @@ class RequestRepository(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptAuthorisation:
-    """A batch authorisation that was made for a decision; ``content`` is its file, signed so far."""
+    """A batch authorisation that was made for a decision.
+
+    Attributes:
+        content: its file, signed so far.
+        signed: how many cards were signed under it whose signatures are kept here; the signer counts at least as many.
+        is_void: the signer said that it signs nothing under it any more.
+    """
 
     decision_id: DecisionId
     digest: bytes
     content: bytes
     created_by: AccountName
     created_at: datetime
+    signed: int = 0
+    is_void: bool = False
 
 
 class DecisionRepository(Protocol):
@@ -216,6 +224,12 @@ class DecisionRepository(Protocol):
 
     def authorisations(self, decision_id: DecisionId) -> tuple[KeptAuthorisation, ...]:
         """The authorisations that were made for a decision, the newest last."""
+
+    def make_void(self, digest: bytes) -> None:
+        """Keep that the signer signs nothing under an authorisation any more."""
+
+    def unsigned(self, decision_id: DecisionId) -> int:
+        """How many requests of a decision wait for a card that is not signed yet, in a batch or in none."""
 
 
 class DocumentStore(Protocol):

@@ -4,7 +4,7 @@ While the signer works on one request, the cards of the next are built in a thre
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
@@ -73,7 +73,10 @@ class CardSigning:
         profile: CardProfile,
         policy: CardPolicy,
         clock: Clock,
+        authorisation: bytes | None = None,
     ) -> None:
+        """``authorisation`` is the digest of the one that the signer was given, against which its cards count."""
+        self._authorisation = authorisation
         self._cards = cards
         self._signer = signer
         self._profile = profile
@@ -95,8 +98,11 @@ class CardSigning:
         limit: int | None = None,
         batch_id: BatchId | None = None,
         account: AccountName | None = None,
+        without: Collection[CardReference] = (),
     ) -> Iterator[SigningOutcome]:
         """Every bound card, or those of one batch, in the order of binding; a refusal of one does not stop the next.
+
+        At most ``limit`` of them, and none of those that are to be left out.
 
         1. The files of each card are built, unless they were kept before: what the signer may have been asked to
            sign must never change.
@@ -108,7 +114,8 @@ class CardSigning:
         Raises:
             IssuerUnavailableError, KeystoreError, RecordError: nothing can be signed any more.
         """
-        cards = self._cards.bound(batch_id=batch_id)[:limit]
+        bound = self._cards.bound(batch_id=batch_id)
+        cards = [card for card in bound if card.reference not in without][:limit]
         parts = [
             cards[start : start + CARDS_IN_REQUEST]
             for start in range(0, len(cards), CARDS_IN_REQUEST)
@@ -170,7 +177,9 @@ class CardSigning:
             except _REFUSALS as error:
                 outcomes.append(_refused(each.card, error))
         with self._writing:
-            kept = self._cards.record_signed_several(files, account=account)
+            kept = self._cards.record_signed_several(
+                files, account=account, authorisation=self._authorisation
+            )
         yield from outcomes
         for each in prepared:
             if each.card.reference in kept:

@@ -4,15 +4,22 @@ Paths, queries and bodies have bounds and a time; JSON is read once, strictly, s
 refused and not silently overwritten. HEAD is answered as GET without its body.
 """
 
-import asyncio
-import json
-from collections.abc import Mapping
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pki.api.problems import API_CODES, ApiError, problem_response
+from pki.api.problems import API_CODES, problem_response
+from pki.web.reading import (
+    ReadingError,
+    check_bodiless,
+    check_plain,
+    check_target,
+    media_type_of,
+    read_body,
+    read_json,
+    replayed,
+    without_body,
+)
 
 __all__ = ["MAX_BODY_BYTES", "Boundary"]
 
@@ -20,7 +27,7 @@ MAX_BODY_BYTES: Final = 65536
 _MAX_TARGET_BYTES: Final = 2048
 _BODY_SECONDS: Final = 10.0
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
-_JSON: Final = b"application/json"
+_JSON: Final = "application/json"
 
 
 class Boundary:
@@ -36,7 +43,7 @@ class Boundary:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "HEAD":
-            scope, send = {**scope, "method": "GET"}, _without_body(send)
+            scope, send = {**scope, "method": "GET"}, without_body(send)
         started = False
 
         async def answer(message: Message) -> None:
@@ -47,13 +54,12 @@ class Boundary:
             await send(message)
 
         try:
-            _check_target(scope)
-            await self._app(scope, _replay(await self._body(scope, receive), receive), answer)
-        except ApiError as error:
-            status, _ = API_CODES[error.code]
-            await problem_response(status, code=error.code, detail=str(error))(
-                scope, receive, answer
-            )
+            check_target(scope, maximum_bytes=_MAX_TARGET_BYTES)
+            await self._app(scope, replayed(await self._body(scope, receive), receive), answer)
+        except ReadingError as error:
+            code = f"api.{error.fault}"
+            status, _ = API_CODES[code]
+            await problem_response(status, code=code, detail=str(error))(scope, receive, answer)
         except Exception:
             if not started:
                 await problem_response(500, code="api.internal", detail="a fault of this program")(
@@ -62,88 +68,15 @@ class Boundary:
             raise
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        headers = _headers(scope)
+        headers = dict(scope["headers"])
         if scope["method"] not in _BODY_METHODS:
-            if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
-                raise ApiError("a body came where none belongs", code="api.body-unexpected")
+            check_bodiless(headers)
             return b""
-        if b"content-encoding" in headers:
-            raise ApiError("the body is encoded, expected it plain", code="api.media-type")
-        try:
-            async with asyncio.timeout(self._body_seconds):
-                body = await _read(receive)
-        except TimeoutError as error:
-            raise ApiError(
-                f"the body did not come within {self._body_seconds:.0f} s", code="api.body-timeout"
-            ) from error
-        if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == _JSON:
-            check_json(body)
+        check_plain(headers)
+        body = await read_body(receive, maximum_bytes=MAX_BODY_BYTES, seconds=self._body_seconds)
+        if media_type_of(headers.get(b"content-type", b"").decode("latin-1")) == _JSON:
+            read_json(body)
         return body
-
-
-def check_json(body: bytes) -> Any:
-    """Read JSON strictly.
-
-    Raises:
-        ApiError: ``api.body-malformed``.
-    """
-    try:
-        return json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise ApiError(
-            "the body is not JSON in UTF-8 with each member once", code="api.body-malformed"
-        ) from error
-
-
-async def _read(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ApiError("the body broke off", code="api.body-malformed")
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise ApiError(
-                f"the body has more than {MAX_BODY_BYTES} bytes", code="api.body-too-large"
-            )
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    is_given = False
-
-    async def replay() -> Message:
-        nonlocal is_given
-        if is_given:
-            return await receive()
-        is_given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
-def _check_target(scope: Scope) -> None:
-    query: bytes = scope["query_string"]
-    if len(scope.get("raw_path") or b"") + len(query) > _MAX_TARGET_BYTES:
-        raise ApiError(
-            f"path and query have more than {_MAX_TARGET_BYTES} bytes", code="api.target-too-long"
-        )
-    try:
-        pairs = parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=32
-        )
-    except ValueError as error:
-        raise ApiError("the query cannot be read", code="api.query-malformed") from error
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        raise ApiError("a name in the query stands twice", code="api.query-malformed")
-
-
-def _headers(scope: Scope) -> Mapping[bytes, bytes]:
-    return dict(scope["headers"])
 
 
 def _harden(message: Message) -> None:
@@ -153,23 +86,3 @@ def _harden(message: Message) -> None:
         headers.append((b"cache-control", b"no-store"))
     headers.append((b"x-content-type-options", b"nosniff"))
     message["headers"] = headers
-
-
-def _without_body(send: Send) -> Send:
-    async def bare(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            message = {**message, "body": b""}
-        await send(message)
-
-    return bare
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member stands twice")
-    return found
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")

@@ -7,10 +7,11 @@ from typing import Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict
 from starlette.exceptions import HTTPException
 
 from pki.errors import KeystoreError, PkiDataError, PkiError, PkiRefusedError, RecordError
+from pki.web.problem import PROBLEM_MEDIA_TYPE, ProblemDocument, answer_problem, first_fault
 
 __all__ = [
     "API_CODES",
@@ -20,8 +21,6 @@ __all__ = [
     "install_problem_handlers",
     "problem_response",
 ]
-
-PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 
 API_CODES: Final[Mapping[str, tuple[HTTPStatus, str]]] = {
     "api.body-malformed": (HTTPStatus.BAD_REQUEST, "the body is not JSON in UTF-8, each member once"),
@@ -70,7 +69,7 @@ _HTTP_CODES: Final[Mapping[int, str]] = {
 }
 
 
-class Problem(BaseModel):
+class Problem(ProblemDocument):
     """A problem document; ``code`` is stable, ``detail`` is for people."""
 
     model_config = ConfigDict(
@@ -87,13 +86,6 @@ class Problem(BaseModel):
         }
     )
 
-    type: str = "about:blank"
-    title: str
-    status: int = Field(ge=400, le=599)
-    detail: str
-    code: str
-    hint: str | None = None
-
 
 class ApiError(PkiRefusedError):
     """Something that only HTTP knows; the codes are those of ``API_CODES``."""
@@ -103,20 +95,9 @@ def problem_response(
     status: int, *, code: str, detail: str, hint: str | None = None
 ) -> JSONResponse:
     """The answer that tells a problem; it is never stored."""
-    headers = {"Cache-Control": "no-store"}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "5"
-    if status == HTTPStatus.UNAUTHORIZED:
-        # RFC 9110, 15.5.2 wants a challenge; there is no registered scheme for a certificate in TLS.
-        headers["WWW-Authenticate"] = "ClientCertificate"
-    problem = Problem(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, code=code, hint=hint
-    )
-    return JSONResponse(
-        problem.model_dump(exclude_none=True),
-        status_code=status,
-        media_type=PROBLEM_MEDIA_TYPE,
-        headers=headers,
+    # There is no registered scheme for a certificate in TLS.
+    return answer_problem(
+        status, code=code, detail=detail, hint=hint, challenge="ClientCertificate"
     )
 
 
@@ -143,12 +124,10 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])[:100]
         return problem_response(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             code="api.request-invalid",
-            detail=f"{where}: {str(first['msg'])[:200]}",
+            detail=first_fault(error),
         )
 
     @app.exception_handler(HTTPException)

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import Field
 
-from pki.api.boundary import check_json
 from pki.api.caller import Asker, Decider, Reader, Services
 from pki.api.documents import PageQuery, RequestDocument, RequestPage
 from pki.api.problems import ApiError
@@ -23,6 +22,7 @@ from pki.services.request_contents import (
     RequestKind,
     Text,
 )
+from pki.web.reading import read_json
 
 __all__ = ["request_router"]
 
@@ -61,7 +61,7 @@ async def _document(request: Request) -> dict[str, Any]:
         raise ApiError(
             f"content type is {media_type[:60]!r}, expected {_JSON}", code="api.media-type"
         )
-    found = check_json(await request.body())
+    found = read_json(await request.body())
     if not isinstance(found, dict):
         raise ApiError("the body is no JSON object", code="api.request-invalid")
     return found

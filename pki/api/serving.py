@@ -1,24 +1,20 @@
 """Serving the application on a Unix socket, for the proxy alone: the kernel says which user a peer is."""
 
 import asyncio
-import contextlib
-import signal
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
-import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from pki.web.serving import ServingLimits, serve
 
 __all__ = ["serve_api"]
 
 _CREDENTIALS: Final = struct.Struct("3i")
-_MAX_HEADER_BYTES: Final = 32768
-_KEEP_ALIVE_SECONDS: Final = 30
-_STOPPING_SECONDS: Final = 10
-_MAX_CONNECTIONS: Final = 256
+_LIMITS: Final = ServingLimits(connections=256, stopping_seconds=10)
 
 
 def serve_api(
@@ -36,50 +32,7 @@ def serve_api(
         allowed_uids: users whose processes are served: the proxy's. Whoever else connects is dropped unheard.
         on_ready: is called when clients can connect.
     """
-    config = uvicorn.Config(
-        app,
-        http=_protocol_for(allowed_uids),
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-        proxy_headers=False,
-        server_header=False,
-        date_header=True,
-        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_STOPPING_SECONDS,
-        limit_concurrency=_MAX_CONNECTIONS,
-    )
-    _Server(config, on_ready).run(sockets=[listener])
-
-
-class _Server(uvicorn.Server):
-    """Says when it is ready."""
-
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """End by returning: the library would send itself the signal again, and our own clearing up would be left out."""
-        before = {
-            number: signal.signal(number, self.handle_exit)
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()
+    serve(app, listener, limits=_LIMITS, on_ready=on_ready, protocol=_protocol_for(allowed_uids))
 
 
 def _protocol_for(allowed_uids: frozenset[int]) -> type[asyncio.Protocol]:

@@ -10,7 +10,7 @@ says what is wrong with it.
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -367,7 +367,6 @@ def _value_offset(data: bytes, offset: int) -> int:
     return offset + 2 + (length & 0x7F if length & 0x80 else 0)
 
 
-@lru_cache(maxsize=1024)
 def _moment(time: bytes) -> datetime:
     """The time that a UTCTime of this century writes in 13 characters.
 
@@ -376,7 +375,10 @@ def _moment(time: bytes) -> datetime:
     """
     if not time[:-1].isdigit() or time[-1:] != b"Z" or len(time) != UTC_TIME_CHARACTERS:
         raise ValueError("not a UTCTime of 13 characters")
-    year, month, day, hour, minute, second = (int(time[i : i + 2]) for i in range(0, 12, 2))
-    if year >= 50:
+    digits = time.decode("ascii")
+    if digits >= "50":
         raise ValueError("a UTCTime of the last century")
-    return datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
+    if digits[6:8] > "23":
+        # Some versions of the library take the end of a day for the beginning of the next.
+        raise ValueError("an hour that no day has")
+    return datetime.fromisoformat(f"20{digits[:6]}T{digits[6:]}")

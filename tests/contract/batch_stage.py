@@ -15,7 +15,7 @@ from issuer.db.card_ledger import SqlCardLedger
 from issuer.db.production_rows import Producer, locked_card, move_card
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
-from issuer.domain.batch import Batch, BatchEvent, BatchId
+from issuer.domain.batch import Batch, BatchEvent, BatchId, parse_batch_id
 from issuer.domain.card import CardEvent
 from issuer.domain.card_number import CardNumber
 from issuer.domain.chip import Serial
@@ -30,6 +30,7 @@ from issuer.services.control_batches import BatchControl
 from issuer.services.deliver_batches import BatchDelivery
 from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing, Frozen
+from issuer.services.open_batches import BatchOpening
 from issuer.services.read_batches import BatchView, ReadingOfBatches
 from issuer.services.write_batch_papers import BatchPapers
 from issuer.storage.status_mark_files import FileStatusMarkStore
@@ -88,6 +89,7 @@ class BatchStage:
             marks=self.marks,
             list_size=64,
         )
+        self.opening = BatchOpening(desk=self.desk)
         self.reading = ReadingOfBatches(desk=self.desk)
         self.control = BatchControl(desk=self.desk)
         self.delivery = BatchDelivery(desk=self.desk)
@@ -185,6 +187,14 @@ class BatchStage:
     def lines(self, batch: Batch) -> tuple[BatchLine, ...]:
         page = self.reading.lines(batch.batch_id, actor=OPERATOR, limit=100)
         return tuple(each.line for each in page.lines)
+
+    def batch_of(self, path: str) -> Batch:
+        """The batch at the end of an address."""
+        with self.register.reading() as transaction:
+            return transaction.batches.get(parse_batch_id(path.rpartition("/")[2]))
+
+    def lines_of(self, path: str) -> tuple[BatchLine, ...]:
+        return self.lines(self.batch_of(path))
 
     def events(self, batch: Batch) -> tuple[BatchEvent, ...]:
         return self.view(batch).events

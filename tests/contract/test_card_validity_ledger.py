@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from issuer.db.base import Database
+from issuer.db.production_tables import CardContentsRow, CardEventRow, CardRow
 from issuer.db.schema import upgrade
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
@@ -140,6 +141,45 @@ def test_a_condemned_card_that_may_work_is_revoked_and_another_is_not(stage: Car
         stock.condemn(Serial(number.to_bytes(10, "big")), code="test", is_safe=True)
     assert state_of(stage, working) is ListedState.REVOKED
     assert state_of(stage, unfinished) is ListedState.NOT_HANDED_OVER
+
+
+def test_a_card_that_nobody_will_get_loses_its_secrets_with_a_record(stage: CardsStage) -> None:
+    condemned = stage.add_card(1, stage.add_member(1), state=CardState.SIGNED)
+    stolen = stage.add_card(2, stage.add_member(2), state=CardState.ISSUED)
+    kept = stage.add_card(3, stage.add_member(3), state=CardState.ISSUED)
+    with stage.database.writing() as session:
+        session.execute(sa.update(CardRow).values(sealed_secrets=b"sealed"))
+        for reference in (condemned, stolen, kept):
+            session.add(CardContentsRow(reference=reference, sealed=b"sealed", prepared_at=NOW))
+    OfficeStock(stage.database, stage.clock).condemn(
+        Serial((1).to_bytes(10, "big")), code="test", is_safe=True
+    )
+    take(stage, stolen, ValidityEvent.REPORTED, reason=EndReason.STOLEN)
+    assert left_of(stage, stolen) == (b"sealed", b"sealed")
+    take(stage, stolen, ValidityEvent.CONFIRMED, OTHER)
+    assert left_of(stage, kept) == (b"sealed", b"sealed")
+    with stage.database.reading() as session:
+        for reference in (condemned, stolen):
+            assert left_of(stage, reference) == (b"", b"")
+            kinds = session.scalars(
+                sa.select(CardEventRow.kind).where(CardEventRow.reference == reference)
+            ).all()
+            assert kinds.count("secrets-destroyed") == 1
+        assert "secrets-destroyed" not in session.scalars(
+            sa.select(CardEventRow.kind).where(CardEventRow.reference == kept)
+        )
+
+
+def left_of(stage: CardsStage, reference: CardReference) -> tuple[bytes, bytes]:
+    """What lies sealed of a card: its secrets and its contents."""
+    with stage.database.reading() as session:
+        secrets = session.scalars(
+            sa.select(CardRow.sealed_secrets).where(CardRow.reference == reference)
+        ).one()
+        contents = session.scalars(
+            sa.select(CardContentsRow.sealed).where(CardContentsRow.reference == reference)
+        ).one()
+    return secrets, contents
 
 
 def test_who_reported_does_not_confirm_whatever_the_way(stage: CardsStage) -> None:

@@ -203,3 +203,30 @@ def test_members_of_an_organisation_that_is_merged_into_another_have_stale_cards
     )
     assert report.moved_members == 1
     assert world.state() is CardState.DATA_STALE
+
+
+def test_another_name_of_the_organisation_makes_the_data_of_its_members_cards_stale(
+    world: World,
+) -> None:
+    organisations = ChangeOfOrganisations(
+        register=world.stage.register, evidence=NoEvidence(), clock=world.stage.clock
+    )
+    manager = person("administrator", Role.ADMINISTRATOR)
+    with world.stage.register.reading() as transaction:
+        name = transaction.organisations.get(CELL).name
+        above = transaction.organisations.get(CELL).parent_code
+    assert above is not None
+    # Another level, and another name of a committee above: no card bears either.
+    organisations.rename(CELL, name, level="chi bộ", on=NOW.date(), actor=manager, why=WHY)
+    organisations.rename(above, "Đảng ủy tên mới", on=NOW.date(), actor=manager, why=WHY)
+    assert world.state() is CardState.VALID
+    world.stage.now += timedelta(days=1)
+    organisations.rename(CELL, "Chi bộ tên mới", on=world.stage.now.date(), actor=manager, why=WHY)
+    assert world.state() is CardState.DATA_STALE
+    with world.stage.register.reading() as transaction:
+        renamed = [
+            each.record().details
+            for each in transaction.audit.records()
+            if each.action == "organisation.renamed"
+        ]
+    assert [each["stale_cards"] for each in renamed] == [0, 0, 1]

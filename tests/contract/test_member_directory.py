@@ -4,11 +4,13 @@ import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 
 from issuer.db import directory as directory_module
 from issuer.db import schema
@@ -235,8 +237,8 @@ def test_members_are_found_by_name_and_number(
 
 
 @pytest.mark.parametrize("actor", [EVERYWHERE, clerk("P"), clerk("C0", "C1")])
-@pytest.mark.parametrize("text", ["hoa", "h", "nguyen", "t"])
-@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+@pytest.mark.parametrize("text", ["h", "nguyen"])
+@pytest.mark.parametrize("limit", [1, 3])
 def test_what_is_found_comes_in_pages(
     reading: ReadingOfMembers, limit: int, text: str, actor: Actor
 ) -> None:
@@ -382,11 +384,15 @@ def test_who_was_recorded_before_the_upgrade_is_found_by_the_beginning_of_the_na
     database: Database, reading: ReadingOfMembers
 ) -> None:
     found = names(reading.search("nguyen", actor=EVERYWHERE, limit=50).lines)
-    for step in (
-        lambda config: command.downgrade(config, "0026_instance_reports"),
-        lambda config: command.upgrade(config, "head"),
+    migration = import_module("issuer.db.migrations.versions.0027_name_key")
+    with (
+        database.engine.begin() as connection,
+        Operations.context(MigrationContext.configure(connection)),
     ):
-        schema._with_connection(database, step)
+        migration.downgrade()
+        columns = {each["name"] for each in sa.inspect(connection).get_columns("members")}
+        assert "name_key" not in columns
+        migration.upgrade()
     assert found
     assert names(reading.search("nguyen", actor=EVERYWHERE, limit=50).lines) == found
 

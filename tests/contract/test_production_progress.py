@@ -14,10 +14,13 @@ from issuer.bootstrap_reports import production_file
 from issuer.db import schema
 from issuer.db.base import Database
 from issuer.db.member_rows import MemberRow
+from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_figures import SqlProductionFigures
-from issuer.db.production_tables import CardEventRow, CardRow
+from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.reports import SqlReportFigures
+from issuer.db.stock_tables import StockSiteRow
 from issuer.domain.card import CardState
+from issuer.domain.chip import Serial
 from issuer.domain.member import Standing
 from issuer.domain.production_report import Progress, Stage, StageCount
 from issuer.domain.rights import Role
@@ -26,6 +29,8 @@ from issuer.services.production_reports import ProductionReports
 from issuer.services.reports import ReportForm, Reports
 from tests.contract.batch_stage import CONTROLLER, STOREKEEPER, BatchStage, people
 from tests.contract.cards_stage import CELL, COMMITTEE, NOW, OTHER_CELL, CardsStage, person
+from tests.contract.requests_stage import CELL as CELL_OF_COMMUNE
+from tests.contract.requests_stage import COMMUNE, PROVINCE
 
 READER = person("reader", Role.AUDITOR)
 STRANGER = person("stranger", Role.CLERK, at=OTHER_CELL)
@@ -198,3 +203,39 @@ def test_what_is_needed_a_day_is_enough_and_not_more(left: int, done: int, days:
     assert (share is None) == (left + done == 0)
     # All is said only of all.
     assert share is None or (share == 1000) == (left == 0)
+
+
+def test_spoiled_blanks_stand_among_the_rejects_at_the_place_of_their_site(
+    database: Database, tmp_path: Path
+) -> None:
+    stage = BatchStage(database, tmp_path / "marks", members=people(2))
+    stage.initialise(1, 2, 3, 4)
+    at_commune, anywhere = (Serial(number.to_bytes(10, "big")) for number in (3, 4))
+    with database.writing() as session:
+        place = session.scalars(
+            sa.select(OrganisationRow.id).where(OrganisationRow.code == COMMUNE)
+        ).one()
+        session.add(
+            StockSiteRow(
+                code="commune", kind="store", name="Kho xã", organisation_id=place, opened_at=NOW
+            )
+        )
+        session.flush()
+        session.execute(
+            sa.update(ChipRow).where(ChipRow.serial == at_commune).values(site="commune")
+        )
+    for serial in (at_commune, anywhere):
+        stage.stock.condemn(serial, code="chip.damaged")
+    batch = stage.open()
+    stage.freeze(batch)
+    bound = stage.lines(batch)[0].serial
+    assert bound is not None
+    stage.stock.condemn(bound, code="chip.damaged")
+    reports = Reports(
+        register=stage.register, figures=SqlReportFigures(database), clock=stage.clock
+    )
+    reports.count(actor=READER)
+    found = SqlProductionFigures(database).of([PROVINCE, COMMUNE, CELL_OF_COMMUNE])
+    assert found[PROVINCE].reasons == {"chip.damaged": (1, 2)}
+    assert found[COMMUNE].reasons == {"chip.damaged": (1, 1)}
+    assert found[CELL_OF_COMMUNE].reasons == {"chip.damaged": (1, 0)}

@@ -1,6 +1,8 @@
 """Publishing what cards count as: what changed is signed, kept, marked, and found again after whatever went wrong."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +18,12 @@ from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.rights import AccountName, Role
 from issuer.errors import IssuerError, IssuerUnavailableError
 from issuer.services.publication_ports import StatusLedger
-from issuer.services.publish_status import PublishedStatus, StatusPublishing
+from issuer.services.publish_status import (
+    PublishedStatus,
+    PublishingTimes,
+    StatusPublishing,
+)
+from issuer.services.status_duty import StatusDuty
 from pki.errors import PkiRefusedError
 from pki.keys.software import SoftwareSigner
 from pki.signed.card_states import CardState, CardStates, check_transitions
@@ -311,3 +318,88 @@ def test_whoever_has_no_right_publishes_nothing(office: Office) -> None:
         lambda: office.publishing.take(b"", actor=clerk),
     ):
         assert code_of(work) == "right.missing"
+
+
+TIMES = PublishingTimes(every=timedelta(minutes=5), days=6)
+
+
+def duty(office: Office) -> StatusDuty:
+    return StatusDuty(publishing=office.publishing, issuer=office.signer, times=TIMES)
+
+
+def later(office: Office, **time: int) -> None:
+    office.stage.now += timedelta(**time)
+    office.signer.now = office.stage.now
+
+
+def test_a_list_is_published_by_itself_when_cards_changed_and_the_time_has_come(
+    office: Office,
+) -> None:
+    work = duty(office)
+    card = office.stage.hand_over(1, office.stage.add_member(1))
+    assert work.waiting(limit=9) == ["status-list"]
+    assert work.waiting(limit=0) == []
+    work.work("status-list")
+    assert (len(office.signer.signed), office.waiting()) == (1, 0)
+    later(office, minutes=6)
+    assert work.waiting(limit=9) == []
+    office.take(card, ValidityEvent.REPORTED, EndReason.LOST)
+    assert work.waiting(limit=9) == ["status-list"]
+    work.work("status-list")
+    assert (len(office.signer.signed), office.waiting()) == (2, 0)
+    later(office, minutes=4)
+    with office.stage.register.writing() as transaction:
+        transaction.cards.take(
+            card,
+            ValidityStep(event=ValidityEvent.REJECTED, account=AccountName("another")),
+            at=office.stage.now,
+        )
+    assert work.waiting(limit=9) == []
+    later(office, minutes=1)
+    assert work.waiting(limit=9) == ["status-list"]
+    newest = office.ledger.newest()
+    assert newest is not None
+    assert newest.account == "system"
+
+
+def test_a_list_without_changes_is_renewed_before_it_ends(office: Office) -> None:
+    office.stage.add_card(1, office.stage.add_member(1))
+    work = duty(office)
+    work.work("status-list")
+    later(office, days=3, hours=23)
+    assert work.waiting(limit=9) == []
+    later(office, hours=1)
+    assert work.waiting(limit=9) == ["status-list"]
+    work.work("status-list")
+    assert len(office.signer.signed) == 2
+    assert work.waiting(limit=9) == []
+
+
+def test_of_many_that_find_a_list_due_one_publishes_it(office: Office) -> None:
+    office.stage.add_card(1, office.stage.add_member(1))
+    works = [duty(office) for _ in range(4)]
+    assert all(each.waiting(limit=1) for each in works)
+    together = threading.Barrier(len(works))
+
+    def run(work: StatusDuty) -> None:
+        together.wait()
+        work.work("status-list")
+
+    with ThreadPoolExecutor(len(works)) as threads:
+        for found in [threads.submit(run, each) for each in works]:
+            found.result()
+    assert len(office.signer.signed) == 1
+    assert not any(each.waiting(limit=1) for each in works)
+
+
+def test_what_the_signer_says_keeps_its_code_and_the_list_stays_due(office: Office) -> None:
+    office.stage.add_card(1, office.stage.add_member(1))
+
+    class NoSigner:
+        def issue(self, states: CardStates, *, days: int) -> bytes:
+            del states, days
+            raise PkiRefusedError("not now", code="signer.unreachable")
+
+    work = StatusDuty(publishing=office.publishing, issuer=NoSigner(), times=TIMES)
+    assert code_of(lambda: work.work("status-list")) == "signer.unreachable"
+    assert work.waiting(limit=1)

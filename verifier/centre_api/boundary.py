@@ -4,14 +4,23 @@ Paths, queries, headers and bodies have bounds and a time. The body is read once
 judged over exactly the bytes that came. HEAD is answered as GET without its body.
 """
 
-import asyncio
-import json
+from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pki.web.reading import (
+    ReadingError,
+    ReadingFault,
+    check_bodiless,
+    check_plain,
+    check_target,
+    read_body,
+    read_json,
+    replayed,
+    without_body,
+)
 from verifier.centre_api.ports import CentreServices
 from verifier.centre_api.problems import EdgeError, error_response, problem_response
 from verifier.errors import VerifierError
@@ -24,6 +33,14 @@ MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 
 _MAX_TARGET_BYTES: Final = 2048
 _BODY_SECONDS: Final = 30.0
+
+_CODES: Final[Mapping[ReadingFault, str]] = {
+    ReadingFault.BODY_MALFORMED: "centre.body-malformed",
+    ReadingFault.BODY_TOO_LARGE: "centre.body-too-large",
+    ReadingFault.BODY_TIMEOUT: "centre.body-timeout",
+    ReadingFault.MEDIA_TYPE: "centre.media-type",
+}
+"""What a fault is called; the others are all a request that is not as it must be."""
 
 
 class Boundary:
@@ -43,7 +60,7 @@ class Boundary:
             return
         method = scope["method"]
         if method == "HEAD":
-            scope, send = {**scope, "method": "GET"}, _without_body(send)
+            scope, send = {**scope, "method": "GET"}, without_body(send)
         started = False
 
         async def answer(message: Message) -> None:
@@ -54,14 +71,16 @@ class Boundary:
             await send(message)
 
         try:
-            _check_target(scope)
+            check_target(scope, maximum_bytes=_MAX_TARGET_BYTES)
             body = await self._body(scope, receive)
             signed = self._signed(scope, method, body)
             terminal = None
             if signed is not None:
                 terminal = await run_in_threadpool(self._services.gate.admit, signed)
             state = {**scope.get("state", {}), "terminal": terminal, "signed": signed}
-            await self._app({**scope, "state": state}, _replay(body, receive), answer)
+            await self._app({**scope, "state": state}, replayed(body, receive), answer)
+        except ReadingError as error:
+            await error_response(_told(error))(scope, receive, answer)
         except VerifierError as error:
             await error_response(error)(scope, receive, answer)
         except Exception:
@@ -86,20 +105,10 @@ class Boundary:
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         headers = dict(scope["headers"])
         if scope["method"] != "POST":
-            if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
-                raise EdgeError("a body came where none belongs")
+            check_bodiless(headers)
             return b""
-        if b"content-encoding" in headers:
-            raise EdgeError("the body is encoded, expected it plain", code="centre.media-type")
-        try:
-            async with asyncio.timeout(self._body_seconds):
-                body = await _read(receive)
-        except TimeoutError as error:
-            raise EdgeError(
-                f"the body did not come within {self._body_seconds:.0f} s",
-                code="centre.body-timeout",
-            ) from error
-        return body
+        check_plain(headers)
+        return await read_body(receive, maximum_bytes=MAX_BODY_BYTES, seconds=self._body_seconds)
 
 
 def check_json(body: bytes) -> Any:
@@ -109,56 +118,13 @@ def check_json(body: bytes) -> Any:
         EdgeError: ``centre.body-malformed``.
     """
     try:
-        return json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise EdgeError(
-            "the body is not JSON in UTF-8 with each member once", code="centre.body-malformed"
-        ) from error
+        return read_json(body)
+    except ReadingError as error:
+        raise _told(error) from error
 
 
-async def _read(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise EdgeError("the body broke off", code="centre.body-malformed")
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise EdgeError(
-                f"the body has more than {MAX_BODY_BYTES} bytes", code="centre.body-too-large"
-            )
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    is_given = False
-
-    async def replay() -> Message:
-        nonlocal is_given
-        if is_given:
-            return await receive()
-        is_given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
-def _check_target(scope: Scope) -> None:
-    query: bytes = scope["query_string"]
-    if len(scope.get("raw_path") or b"") + len(query) > _MAX_TARGET_BYTES:
-        raise EdgeError(f"path and query have more than {_MAX_TARGET_BYTES} bytes")
-    try:
-        pairs = parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=32
-        )
-    except ValueError as error:
-        raise EdgeError("the query cannot be read") from error
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        raise EdgeError("a name in the query stands twice")
+def _told(error: ReadingError) -> EdgeError:
+    return EdgeError(str(error), code=_CODES.get(error.fault, EdgeError.default_code))
 
 
 def _harden(message: Message) -> None:
@@ -167,23 +133,3 @@ def _harden(message: Message) -> None:
         headers.append((b"cache-control", b"no-store"))
     headers.append((b"x-content-type-options", b"nosniff"))
     message["headers"] = headers
-
-
-def _without_body(send: Send) -> Send:
-    async def bare(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            message = {**message, "body": b""}
-        await send(message)
-
-    return bare
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member stands twice")
-    return found
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")

@@ -7,9 +7,10 @@ from typing import Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict
 from starlette.exceptions import HTTPException
 
+from pki.web.problem import PROBLEM_MEDIA_TYPE, ProblemDocument, answer_problem, first_fault
 from verifier.errors import SnapshotError, TrustError, VerifierError
 
 __all__ = [
@@ -19,8 +20,6 @@ __all__ = [
     "install_problem_handlers",
     "problem_response",
 ]
-
-PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 
 _STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "centre.body-malformed": HTTPStatus.BAD_REQUEST,
@@ -61,7 +60,7 @@ class EdgeError(VerifierError):
     default_code = "centre.request-malformed"
 
 
-class Problem(BaseModel):
+class Problem(ProblemDocument):
     """A problem document; ``code`` is stable (docs/codes.md), ``detail`` is for people."""
 
     model_config = ConfigDict(
@@ -78,33 +77,13 @@ class Problem(BaseModel):
         }
     )
 
-    type: str = "about:blank"
-    title: str
-    status: int = Field(ge=400, le=599)
-    detail: str
-    code: str
-    hint: str | None = None
-
 
 def problem_response(
     status: int, *, code: str, detail: str, hint: str | None = None
 ) -> JSONResponse:
     """The answer that tells a problem; it is never stored."""
-    headers = {"Cache-Control": "no-store"}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "5"
-    if status == HTTPStatus.UNAUTHORIZED:
-        # RFC 9110, 15.5.2 wants a challenge; message signatures (RFC 9421, 5) have a header of their own beside it.
-        headers["WWW-Authenticate"] = "Signature"
-    problem = Problem(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, code=code, hint=hint
-    )
-    return JSONResponse(
-        problem.model_dump(exclude_none=True),
-        status_code=status,
-        media_type=PROBLEM_MEDIA_TYPE,
-        headers=headers,
-    )
+    # Message signatures (RFC 9421, 5) have a header of their own beside it.
+    return answer_problem(status, code=code, detail=detail, hint=hint, challenge="Signature")
 
 
 def status_of(error: VerifierError) -> HTTPStatus:
@@ -138,12 +117,10 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])[:100]
         return problem_response(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             code="centre.request-invalid",
-            detail=f"{where}: {str(first['msg'])[:200]}",
+            detail=first_fault(error),
         )
 
     @app.exception_handler(HTTPException)

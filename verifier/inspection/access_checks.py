@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from functools import lru_cache
 
-from card_layout.atr import LifeCycle, read_life_cycle
+from card_layout.atr import LifeCycle
 from card_layout.curves import NamedCurve
 from card_layout.errors import CardDataError
 from card_layout.files.card_access import CardAccess
 from card_layout.files.data_group_14 import SecurityOptions
 from card_layout.files.security_infos import PaceInfo
 from card_layout.protocols.algorithms import PaceAlgorithm, PaceMapping, pace_algorithm
+from verifier.inspection import shared_parts
 from verifier.inspection.checks import CheckFailedError, CheckName, CheckNotPerformedError
 from verifier.inspection.examination import Examination, group_name
 from verifier.inspection.snapshot import AccessEvidence, AccessOutcome, AccessPath, FileOutcome
@@ -38,6 +39,9 @@ def usable_pace_infos(
     return tuple(info for _, info in sorted(spoken, key=_preference))
 
 
+_usable = lru_cache(maxsize=64)(usable_pace_infos)
+
+
 def _preference(offer: tuple[PaceAlgorithm, PaceInfo]) -> tuple[bool, int, int, int, int]:
     """Smaller is better: a proof of the chip, then the longer key, then the larger curve; the rest makes it one order."""
     algorithm, info = offer
@@ -58,7 +62,7 @@ def check_life_cycle(examination: Examination) -> str:
         examination.require_complete_reading()
         raise CheckNotPerformedError("evidence.missing", "The snapshot holds no ATR.")
     try:
-        life_cycle = read_life_cycle(atr)
+        life_cycle = shared_parts.life_cycle(atr)
     except CardDataError as error:
         raise CheckFailedError(
             "card.not-operational", "The chip's answer to reset is malformed, so it tells no state."
@@ -137,10 +141,11 @@ def check_parameters_signed(examination: Examination) -> str:
     if examination.snapshot.content(_CARD_ACCESS) is None:
         # Why there is no EF.CardAccess has been said in 9.2.
         examination.require(CheckName.PACE)
-    announced = {info.to_bytes() for info in _card_access(examination).security_infos.pace_infos}
+    announced = _card_access(examination).security_infos.pace_infos
     options = examination.decoded(group_name(14), SecurityOptions)
-    signed = {info.to_bytes() for info in options.security_infos.pace_infos}
-    if announced != signed:
+    signed = options.security_infos.pace_infos
+    # DER writes each value in one way only, so equal values are equal bytes; a set has no order.
+    if announced != signed and set(announced) != set(signed):
         raise CheckFailedError(
             code, "EF.CardAccess announces other PACE parameters than the signed EF.DG14."
         )
@@ -150,7 +155,7 @@ def check_parameters_signed(examination: Examination) -> str:
         raise CheckNotPerformedError(
             "evidence.missing", "The snapshot does not say with which parameters PACE was done."
         )
-    if used not in signed:
+    if all(used != info.to_bytes() for info in signed):
         raise CheckFailedError(code, "PACE was done with parameters that nobody signed.")
     return "The access parameters announced before PACE are the signed ones."
 
@@ -178,7 +183,7 @@ def _allowed_infos(examination: Examination) -> tuple[PaceInfo, ...]:
     infos = _card_access(examination).security_infos.pace_infos
     if not infos:
         raise CheckFailedError("access.pace-required", "EF.CardAccess offers no PACE.")
-    allowed = usable_pace_infos(infos, examination.policy.pace_parameter_ids)
+    allowed = _usable(infos, examination.policy.pace_parameter_ids)
     if not allowed:
         raise CheckFailedError(
             "access.pace-unsupported",
@@ -193,27 +198,15 @@ def _card_access(examination: Examination) -> CardAccess:
         raise CheckFailedError(code, "EF.CardAccess is not a file that can be read.")
     content = examination.content(_CARD_ACCESS, code="access.pace-required")
     try:
-        return _decode_card_access(content)
+        return shared_parts.card_access(content)
     except CardDataError as error:
         raise CheckFailedError(code, "EF.CardAccess is not a set of SecurityInfos.") from error
 
 
-@lru_cache(maxsize=64)
-def _decode_card_access(content: bytes) -> CardAccess:
-    """EF.CardAccess decoded; cached by its bytes, because all cards of a profile have the same."""
-    return CardAccess.from_bytes(content)
-
-
 def _used_info(access: AccessEvidence) -> PaceInfo:
     try:
-        return _decode_pace_info(access.pace_info or b"")
+        return shared_parts.pace_info(access.pace_info or b"")
     except CardDataError as error:
         raise CheckFailedError(
             "access.pace-unsupported", "PACE was done with parameters that are none."
         ) from error
-
-
-@lru_cache(maxsize=64)
-def _decode_pace_info(encoded: bytes) -> PaceInfo:
-    """A PACEInfo decoded; cached by its bytes, too."""
-    return PaceInfo.from_bytes(encoded)

@@ -6,7 +6,6 @@ from card_layout.files.data_group_14 import SecurityOptions
 from card_layout.files.data_group_15 import ActiveAuthenticationKey
 from card_layout.files.security_infos import (
     ChipAuthenticationPublicKeyInfo,
-    PaceInfo,
     SecurityInfos,
 )
 from card_layout.protocols.active_authentication import (
@@ -19,6 +18,7 @@ from card_layout.protocols.algorithms import (
     pace_algorithm,
 )
 from pki.signed.card_security import CardSecurityObject
+from verifier.inspection import shared_parts
 from verifier.inspection.checks import CheckFailedError, CheckNotPerformedError
 from verifier.inspection.examination import Examination, group_name
 from verifier.inspection.snapshot import AccessPath, ChipEvidence, ChipOutcome, FileOutcome
@@ -110,7 +110,7 @@ def _signature_algorithm(examination: Examination) -> str | None:
 def _is_opened_by_mapping(examination: Examination) -> bool:
     """Whether PACE itself was to prove the chip (SPEC.md, 5.8)."""
     try:
-        used = PaceInfo.from_bytes(examination.snapshot.access.pace_info or b"")
+        used = shared_parts.pace_info(examination.snapshot.access.pace_info or b"")
     except CardDataError:
         return False
     algorithm = pace_algorithm(used.protocol)
@@ -166,10 +166,9 @@ def _require_key(chip: ChipEvidence, keys: tuple[ChipAuthenticationPublicKeyInfo
             "evidence.missing", "The snapshot does not say which key the chip proved."
         )
     for key in keys:
-        encodings = (
-            key.public_key.to_subject_public_key_info(explicit=True),
-            key.public_key.to_subject_public_key_info(explicit=False),
-        )
-        if chip.public_key in encodings and chip.key_id == key.key_id:
+        if chip.key_id == key.key_id and any(
+            chip.public_key == key.public_key.to_subject_public_key_info(explicit=is_explicit)
+            for is_explicit in (True, False)
+        ):
             return "The chip proved that it holds the private key that was signed for it."
     raise CheckFailedError(_NOT_PROVEN, "The key that the chip proved is not the signed one.")

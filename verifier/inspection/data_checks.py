@@ -1,16 +1,13 @@
 """The checks of the files themselves: SPEC.md, 9.10 to 9.12 and 9.14."""
 
-from functools import lru_cache
-
 from card_layout import tlv
 from card_layout.errors import CardDataError
-from card_layout.files.atr_info import AtrInfo
-from card_layout.files.common_data import CommonData
-from card_layout.files.data_groups import GROUP_OF_TAG, TAG_OF_GROUP
+from card_layout.files.data_groups import TAG_OF_GROUP
 from card_layout.files.registry import FILE_TYPES
+from verifier.inspection import shared_parts
 from verifier.inspection.checks import CheckFailedError, CheckNotPerformedError
 from verifier.inspection.examination import KNOWN_GROUPS, Examination, group_name
-from verifier.inspection.snapshot import FileEvidence, FileOutcome
+from verifier.inspection.snapshot import FileOutcome
 
 __all__ = ["check_common_data", "check_content", "check_coverage", "check_integrity"]
 
@@ -18,17 +15,15 @@ _COMMON_DATA = "EF.COM"
 _ATR_INFO = "EF.ATR/INFO"
 _ATR_INFO_MALFORMED = "atr-info.malformed"
 _REFUSED_DESPITE_RIGHT = "data-group.refused-despite-right"
-_GROUP_NUMBERS = {group_name(number): number for number in TAG_OF_GROUP}
 
 
 def check_integrity(examination: Examination) -> str:
     """9.10: the hash of each file read is the listed one."""
-    security_object = examination.security_object
+    listed = examination.security_object.file_hashes
     judged = 0
     altered: list[str] = []
-    for number, evidence in _data_groups(examination):
-        listed = security_object.file_hashes.get(number)
-        if listed is None or evidence.content is None:
+    for number, evidence in examination.data_groups:
+        if number not in listed or evidence.content is None:
             continue
         judged += 1
         if not examination.is_as_listed(number, evidence.content):
@@ -49,13 +44,13 @@ def check_coverage(examination: Examination) -> str:
     A data group that this program knows, or that the security object or EF.COM names, counts as not there only where
     the card itself said so.
     """
-    listed = set(examination.security_object.file_hashes)
-    on_card = {
-        number: evidence
-        for number, evidence in _data_groups(examination)
-        if evidence.outcome not in (FileOutcome.ABSENT, FileOutcome.NOT_REQUESTED)
-    }
-    unlisted = [evidence.name for number, evidence in on_card.items() if number not in listed]
+    listed = examination.security_object.file_hashes
+    unlisted = [
+        evidence.name
+        for number, evidence in examination.data_groups
+        if number not in listed
+        and evidence.outcome not in (FileOutcome.ABSENT, FileOutcome.NOT_REQUESTED)
+    ]
     if unlisted:
         raise CheckFailedError(
             "data-group.not-covered",
@@ -63,8 +58,9 @@ def check_coverage(examination: Examination) -> str:
         )
     missing: list[str] = []
     codes: list[str | None] = []
-    for number in sorted(listed | set(KNOWN_GROUPS) | _named_groups(examination)):
-        evidence = examination.evidence(group_name(number))
+    found = dict(examination.data_groups)
+    for number in sorted({*listed, *KNOWN_GROUPS, *_named_groups(examination)}):
+        evidence = found.get(number) or examination.evidence(group_name(number))
         if (
             number in listed
             and evidence.outcome is not FileOutcome.READ
@@ -95,8 +91,8 @@ def check_common_data(examination: Examination) -> str:
         raise CheckFailedError(
             "common-data.malformed", f"EF.COM was not read: {evidence.outcome.value}."
         )
-    common_data = _common_data(evidence.content)
-    if set(common_data.data_group_tags) != {TAG_OF_GROUP[number] for number in listed}:
+    common_data = shared_parts.common_data(evidence.content)
+    if shared_parts.named_groups(evidence.content) != listed.keys():
         raise CheckFailedError(
             "common-data.inconsistent",
             "EF.COM does not name exactly the data groups that the security object lists.",
@@ -116,14 +112,14 @@ def check_content(examination: Examination) -> str:
     _check_atr_info(examination)
     malformed: list[str] = []
     judged = 0
-    for number, evidence in _data_groups(examination):
+    for number, evidence in examination.data_groups:
         if evidence.outcome is FileOutcome.MALFORMED:
             malformed.append(evidence.name)
         elif evidence.content is not None:
             judged += 1
             try:
-                _decode(examination, number, evidence)
-            except (CardDataError, CheckNotPerformedError):
+                _decode(examination, number, evidence.name, evidence.content)
+            except CardDataError:
                 malformed.append(evidence.name)
     if malformed:
         raise CheckFailedError(
@@ -136,12 +132,6 @@ def check_content(examination: Examination) -> str:
     return f"All {judged} data groups read can be decoded."
 
 
-@lru_cache(maxsize=64)
-def _common_data(content: bytes) -> CommonData:
-    """EF.COM decoded; cached by its bytes, because all cards with the same data groups have the same."""
-    return CommonData.from_bytes(content)
-
-
 def _check_atr_info(examination: Examination) -> None:
     """EF.ATR/INFO, where the card has one: it is not signed, and says how long APDUs may be (SPEC.md, 3.3)."""
     evidence = examination.evidence(_ATR_INFO)
@@ -149,34 +139,25 @@ def _check_atr_info(examination: Examination) -> None:
         raise CheckFailedError(_ATR_INFO_MALFORMED, "EF.ATR/INFO is not a file that can be read.")
     if evidence.content is not None:
         try:
-            AtrInfo.from_bytes(evidence.content)
+            shared_parts.atr_info(evidence.content)
         except CardDataError as error:
             raise CheckFailedError(_ATR_INFO_MALFORMED, "EF.ATR/INFO cannot be decoded.") from error
 
 
-def _named_groups(examination: Examination) -> set[int]:
+def _named_groups(examination: Examination) -> frozenset[int]:
     """What EF.COM names; one that is malformed names nothing, and check 9.12 says so."""
     content = examination.evidence(_COMMON_DATA).content
     if content is None:
-        return set()
+        return frozenset()
     try:
-        return {GROUP_OF_TAG[tag] for tag in _common_data(content).data_group_tags}
+        return shared_parts.named_groups(content)
     except CardDataError:
-        return set()
+        return frozenset()
 
 
-def _decode(examination: Examination, number: int, evidence: FileEvidence) -> None:
-    if evidence.name in FILE_TYPES:
-        examination.decoded(evidence.name, FILE_TYPES[evidence.name])
+def _decode(examination: Examination, number: int, name: str, content: bytes) -> None:
+    if name in FILE_TYPES:
+        examination.decode(name, content)
     else:
         # A data group of ICAO Doc 9303 that member cards do not use: only its frame is ours to judge.
-        tlv.parse(evidence.content or b"", expected_tag=TAG_OF_GROUP[number])
-
-
-def _data_groups(examination: Examination) -> list[tuple[int, FileEvidence]]:
-    found = [
-        (_GROUP_NUMBERS[name], evidence)
-        for name, evidence in examination.snapshot.files.items()
-        if name in _GROUP_NUMBERS
-    ]
-    return sorted(found, key=lambda item: item[0])
+        tlv.parse(content, expected_tag=TAG_OF_GROUP[number])

@@ -5,12 +5,13 @@ Every way to get at evidence raises where it is not there, so that a step cannot
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final, TypeVar
 
 from card_layout.errors import CardDataError
 from card_layout.files.data_group_14 import SecurityOptions
-from card_layout.files.registry import FILE_TYPES, decode_file
+from card_layout.files.registry import FILE_TYPES, TAG_OF_GROUP, decode_file
 from pki.certificates.trust import Authority, TrustAnchors
 from pki.signed.security_object import SecurityObject
 from verifier.inspection.checks import (
@@ -33,6 +34,8 @@ def group_name(number: int) -> str:
     """The file of a data group: ``EF.DG13`` for 13."""
     return f"EF.DG{number}"
 
+
+_GROUP_NAMES: Final = tuple((number, group_name(number)) for number in sorted(TAG_OF_GROUP))
 
 _GROUPS_OF_VARIANTS: Final = frozenset({3, 4, 15})
 """Only where EF.COM, EF.SOD or the profile names them: asking every card for them would cost a command each."""
@@ -73,6 +76,7 @@ class Examination:
         self.log_evidence = LogEvidence() if log_evidence is None else log_evidence
         self.notes: list[str] = []
         self.results: dict[CheckName, CheckResult] = {}
+        self.passed: set[CheckName] = set()
         self._decoded: dict[str, object] = {}
         self._as_listed: dict[int, bool] = {}
         self._security_object: SecurityObject | None = None
@@ -82,6 +86,8 @@ class Examination:
     def record(self, result: CheckResult) -> None:
         """Keep what a step said, for later ones to build on."""
         self.results[result.name] = result
+        if result.is_passed:
+            self.passed.add(result.name)
 
     def require(self, *names: CheckName) -> None:
         """Go on only where these earlier checks passed.
@@ -89,6 +95,8 @@ class Examination:
         Raises:
             CheckNotPerformedError: with the code of the first one that did not.
         """
+        if self.passed.issuperset(names):
+            return
         for name in names:
             result = self.results.get(name)
             if result is None or result.code is not None:
@@ -146,18 +154,35 @@ class Examination:
         Raises:
             CheckNotPerformedError: the card does not give it, or it cannot be decoded (9.14 is the step that fails).
         """
-        content = self.content(name)
-        if name not in self._decoded:
+        value = self._decoded.get(name)
+        if value is None:
+            content = self.content(name)
             try:
-                self._decoded[name] = decode_file(name, content)
+                value = self.decode(name, content)
             except CardDataError as error:
                 raise CheckNotPerformedError(
                     "data-group.malformed", f"{name} cannot be decoded."
                 ) from error
-        value = self._decoded[name]
         if not isinstance(value, kind):
             raise TypeError(f"{name} decodes to {type(value).__name__}, expected {kind.__name__}")
         return value
+
+    def decode(self, name: str, content: bytes) -> object:
+        """The value that a file's content encodes; each is decoded once.
+
+        Raises:
+            CardDataError: it encodes none.
+        """
+        value = self._decoded.get(name)
+        if value is None:
+            value = self._decoded[name] = decode_file(name, content)
+        return value
+
+    @cached_property
+    def data_groups(self) -> tuple[tuple[int, FileEvidence], ...]:
+        """Every data group that something is known about, by its number, in ascending order."""
+        files = self.snapshot.files
+        return tuple((number, files[name]) for number, name in _GROUP_NAMES if name in files)
 
     @property
     def decoded_files(self) -> Mapping[str, object]:

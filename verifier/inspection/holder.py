@@ -5,7 +5,7 @@ accepted card.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from card_layout.files.registry import decode_file
 from verifier.inspection.examination import group_name
 from verifier.inspection.snapshot import CardSnapshot
 
-__all__ = ["Holder", "PortraitFacts", "read_holder", "read_portrait"]
+__all__ = ["Holder", "HolderFiles", "PortraitFacts", "read_holder", "read_portrait"]
 
 Decoded = TypeVar("Decoded")
 
@@ -81,6 +81,21 @@ class Holder:
             elif value is not None:
                 document[item.name] = value
         return document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HolderFiles:
+    """What a holder is put together from, once somebody asks: most who judge a card ask for the verdict alone.
+
+    ``decoded`` holds the files that the checks have decoded already, by name; it follows from the snapshot.
+    """
+
+    snapshot: CardSnapshot
+    decoded: Mapping[str, object] = field(compare=False)
+
+    def read(self) -> Holder | None:
+        """The holder, as `read_holder` reads it."""
+        return read_holder(self.snapshot, self.decoded)
 
 
 def read_holder(snapshot: CardSnapshot, decoded: Mapping[str, object]) -> Holder | None:

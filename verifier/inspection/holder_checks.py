@@ -8,8 +8,7 @@ from card_layout.files.data_group_11 import PersonalDetails
 from card_layout.files.data_group_13 import MemberRecord
 from card_layout.mrz import MachineReadableZone
 from card_layout.names import mrz_name, to_nfc
-from pki.certificates.certificate import load_certificate
-from pki.certificates.names import country_of
+from pki.certificates.trust import load_signer
 from verifier.inspection.checks import CheckFailedError, CheckName, CheckNotPerformedError
 from verifier.inspection.examination import Examination, group_name
 from verifier.inspection.portrait_evidence import PortraitOutcome
@@ -142,8 +141,8 @@ def _check_states(examination: Examination, state: str) -> None:
     if country is None:
         raise CheckFailedError(code, "The policy does not know the state in the MRZ.")
     examination.require(CheckName.SIGNER_CERTIFICATE, CheckName.SIGNER_PATH)
-    signer = load_certificate(examination.security_object.signer_certificate)
-    if {country_of(signer.subject), examination.authority.country} != {country}:
+    signer = load_signer(examination.security_object.signer_certificate)
+    if (signer.country, examination.authority.country) != (country, country):
         raise CheckFailedError(
             code, "The state in the MRZ is not that of the signer's or the authority's certificate."
         )

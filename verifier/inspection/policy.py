@@ -88,6 +88,22 @@ class Purpose:
             )
 
 
+_UNBOUND: Final = AnchorScopes(
+    otherwise=AnchorScope(
+        purposes=frozenset(
+            {
+                TrustPurpose.DOCUMENTS,
+                TrustPurpose.STOP_LISTS,
+                TrustPurpose.STATUS_LISTS,
+                TrustPurpose.TRUST_BUNDLES,
+            }
+        ),
+        states=None,
+        document_codes=None,
+    )
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The rules of one verifier; ``states`` maps a state in the MRZ to the country in certificates (VNM to VN)."""
@@ -107,6 +123,12 @@ class Policy:
     """How many days a terminal keeps the records of its inspections."""
     anchors: Mapping[str, AnchorScope] | None = None
     """What each authority is trusted for, by its certificate's SHA-256 fingerprint; ``None`` where the file does not say."""
+    scopes: AnchorScopes = field(init=False, compare=False, default=_UNBOUND)
+    """What the authorities of the trust directory are bound to (SPEC.md, 9.7).
+
+    Where the file binds none, all of them are there for documents, their lists and bundles: then 9.6 alone compares the
+    document code, and 9.15 the state.
+    """
 
     def __post_init__(self) -> None:
         if self.default_purpose is None and self.purposes:
@@ -117,30 +139,7 @@ class Policy:
         object.__setattr__(self, "purposes", MappingProxyType(dict(self.purposes)))
         if self.anchors is not None:
             object.__setattr__(self, "anchors", MappingProxyType(dict(self.anchors)))
-
-    @property
-    def scopes(self) -> AnchorScopes:
-        """What the authorities of the trust directory are bound to (SPEC.md, 9.7).
-
-        Where the file binds none, all of them are there for documents, their lists and bundles: then 9.6 alone compares the
-        document code, and 9.15 the state.
-        """
-        if self.anchors is not None:
-            return AnchorScopes(named=self.anchors)
-        return AnchorScopes(
-            otherwise=AnchorScope(
-                purposes=frozenset(
-                    {
-                        TrustPurpose.DOCUMENTS,
-                        TrustPurpose.STOP_LISTS,
-                        TrustPurpose.STATUS_LISTS,
-                        TrustPurpose.TRUST_BUNDLES,
-                    }
-                ),
-                states=None,
-                document_codes=None,
-            )
-        )
+            object.__setattr__(self, "scopes", AnchorScopes(named=self.anchors))
 
     def required_checks(self, purpose: str | None = None) -> frozenset[CheckName]:
         """The checks that a card must pass; none for an empty policy, which therefore accepts nothing.

@@ -7,6 +7,7 @@ step raises becomes a result here and nowhere else, and whatever it did not mean
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from card_layout.errors import CardError
@@ -28,7 +29,7 @@ __all__ = ["PROCEDURE", "Step", "perform"]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Step:
     """One step: its clause, its check, and the codes that the clause gives it, the most general one first."""
 
@@ -253,9 +254,7 @@ def perform(step: Step, examination: Examination) -> CheckResult:
             "check.broken",
             f"The check itself broke ({type(error).__name__}).",
         )
-    return CheckResult(
-        name=step.name, clause=step.clause, state=CheckState.PASSED, code=None, sentence=sentence
-    )
+    return _passed(step, sentence)
 
 
 def as_sentence(text: str) -> str:
@@ -263,7 +262,17 @@ def as_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else "It did not pass."
 
 
+@lru_cache(maxsize=256)
+def _passed(step: Step, sentence: str) -> CheckResult:
+    """Kept, because most steps say the same of every card that passes them."""
+    return CheckResult(
+        name=step.name, clause=step.clause, state=CheckState.PASSED, code=None, sentence=sentence
+    )
+
+
 def _result(step: Step, state: CheckState, code: str, sentence: str) -> CheckResult:
     # A certificate's names come into sentences from outside: nothing in them may steer a terminal.
-    shown = "".join(character if character.isprintable() else "\ufffd" for character in sentence)
+    shown = sentence
+    if not sentence.isprintable():
+        shown = "".join(item if item.isprintable() else "\ufffd" for item in sentence)
     return CheckResult(name=step.name, clause=step.clause, state=state, code=code, sentence=shown)

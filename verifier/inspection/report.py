@@ -15,7 +15,7 @@ from pki.certificates.trust import TrustAnchors
 from verifier.inspection.checks import CheckName, CheckResult, known_code
 from verifier.inspection.codes import CODES, Severity
 from verifier.inspection.examination import Examination
-from verifier.inspection.holder import Holder, read_holder
+from verifier.inspection.holder import Holder, HolderFiles
 from verifier.inspection.log_evidence import LogEvidence
 from verifier.inspection.policy import DATA_CHECKS, Policy
 from verifier.inspection.procedure import PROCEDURE, perform
@@ -84,10 +84,15 @@ class Report:
     access: AccessEvidence
     chip: ChipOutcome
     terminal: TerminalEvidence | None = None
-    unverified_holder: Holder | None = field(repr=False)
+    holder_files: HolderFiles = field(repr=False)
     judged_at: datetime
     apdu_count: int
     phase_seconds: Mapping[Phase, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def unverified_holder(self) -> Holder | None:
+        """Who the card says it belongs to, whatever the verdict; ``None`` where no file tells."""
+        return self.holder_files.read()
 
     @property
     def holder(self) -> Holder | None:
@@ -178,7 +183,7 @@ def inspect(
     verdict, codes = _verdict(snapshot, results, required)
     return Report(
         verdict=verdict,
-        assurance=_assurance(results),
+        assurance=_assurance(examination.passed),
         codes=codes,
         notes=(*_notes(examination, required, codes), *examination.notes),
         checks=tuple(results.values()),
@@ -186,7 +191,7 @@ def inspect(
         access=snapshot.access,
         chip=snapshot.chip.outcome,
         terminal=snapshot.terminal,
-        unverified_holder=read_holder(snapshot, examination.decoded_files),
+        holder_files=HolderFiles(snapshot=snapshot, decoded=examination.decoded_files),
         judged_at=now,
         apdu_count=snapshot.apdu_count,
         phase_seconds=snapshot.phase_seconds,
@@ -234,8 +239,7 @@ def _notes(
     return tuple(note for note in told if note not in in_the_way)
 
 
-def _assurance(results: Mapping[CheckName, CheckResult]) -> Assurance:
-    if not all(name in results and results[name].is_passed for name in DATA_CHECKS):
+def _assurance(passed: set[CheckName]) -> Assurance:
+    if not passed.issuperset(DATA_CHECKS):
         return Assurance.NONE
-    chip = results.get(CheckName.CHIP_AUTHENTICATION)
-    return Assurance.DATA_AND_CHIP if chip is not None and chip.is_passed else Assurance.DATA
+    return Assurance.DATA_AND_CHIP if CheckName.CHIP_AUTHENTICATION in passed else Assurance.DATA

@@ -7,14 +7,12 @@ that is not the original, could have brought about, so none of it may stay silen
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from card_layout.atr import announces_extended_lengths
 from card_layout.errors import CardDataError
-from card_layout.files.atr_info import AtrInfo
-from card_layout.files.card_access import CardAccess
 from card_layout.files.data_group_14 import SecurityOptions
 from card_layout.files.security_object_file import SecurityObjectFile
 from pki.errors import PkiError
 from pki.signed.security_object import SecurityObject
+from verifier.inspection import shared_parts
 from verifier.inspection.checks import CheckName, known_code
 from verifier.inspection.examination import Examination, group_name
 from verifier.inspection.snapshot import AccessPath, CardSnapshot, ChipOutcome
@@ -40,25 +38,25 @@ def _announces_what_nobody_signed(examination: Examination) -> bool:
     if options is None or announced is None:
         return False
     try:
-        signed = {
-            info.to_bytes() for info in SecurityOptions.from_bytes(options).security_infos.infos
-        }
-        infos = CardAccess.from_bytes(announced).security_infos
+        others = shared_parts.infos_beside_pace(announced)
+        if not others:
+            return False
+        signed = SecurityOptions.from_bytes(options).security_infos.infos
     except CardDataError:
         # Checks 9.2 and 9.14 say so.
         return False
-    judged = {info.to_bytes() for info in infos.pace_infos}
-    return bool({info.to_bytes() for info in infos.infos} - judged - signed)
+    return not {info.to_bytes() for info in signed}.issuperset(info.to_bytes() for info in others)
 
 
 def _is_held_to_short_lengths(examination: Examination) -> bool:
     """The answer to reset names extended lengths, and no EF.ATR/INFO says how long they may be."""
     snapshot = examination.snapshot
     try:
-        return announces_extended_lengths(snapshot.atr or b"") and not _has_lengths(snapshot)
+        is_announced = shared_parts.announces_extended_lengths(snapshot.atr or b"")
     except CardDataError:
         # Check 9.1 says so.
         return False
+    return is_announced and not _has_lengths(snapshot)
 
 
 def _has_lengths(snapshot: CardSnapshot) -> bool:
@@ -67,7 +65,7 @@ def _has_lengths(snapshot: CardSnapshot) -> bool:
     if evidence is None:
         return True
     try:
-        info = AtrInfo.from_bytes(evidence.content or b"")
+        info = shared_parts.atr_info(evidence.content or b"")
     except CardDataError:
         return False
     return info.max_command_bytes is not None and info.max_response_bytes is not None
@@ -101,8 +99,7 @@ def _is_proven_by_signature_alone(examination: Examination) -> bool:
 
 
 def _passed(examination: Examination, name: CheckName) -> bool:
-    result = examination.results.get(name)
-    return result is not None and result.is_passed
+    return name in examination.passed
 
 
 _SYNTAX: Final = CheckName.SECURITY_OBJECT_SYNTAX

@@ -6,7 +6,7 @@ They tell what a terminal was let do. Nothing that an assurance rests on depends
 from typing import Final
 
 from card_layout.errors import CardDataError
-from card_layout.files.trust_points import TrustPoints
+from verifier.inspection import shared_parts
 from verifier.inspection.checks import CheckFailedError, CheckName, CheckNotPerformedError
 from verifier.inspection.examination import PROTECTED_GROUPS, Examination, group_name
 from verifier.inspection.snapshot import FileOutcome
@@ -95,7 +95,7 @@ def _trust_points(examination: Examination) -> tuple[str, ...]:
             "The chip announces terminal authentication and gives no EF.CVCA.",
         )
     try:
-        references = TrustPoints.from_bytes(evidence.content or b"").references
+        references = shared_parts.trust_points(evidence.content or b"").references
     except CardDataError as error:
         raise CheckFailedError(_MALFORMED, "EF.CVCA cannot be decoded.") from error
     return tuple(reference.decode("iso-8859-1") for reference in references)

@@ -1,14 +1,22 @@
 """Pages of batches: how far each has come, and the step that comes next, for whoever may take it."""
 
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, Field
 
+from issuer.api.batch_acts import (
+    ActDocument,
+    hand_over_cards,
+    pass_cards,
+    receive_cards,
+    sign_once,
+)
 from issuer.api.batch_routes import (
+    BatchDocument,
     BatchIdPath,
     BatchListQuery,
     CardReader,
@@ -28,16 +36,11 @@ from issuer.api.pages.rendering import render
 from issuer.api.pages.stock_forms import ASKED_AGAIN, serials_of
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, status_of
-from issuer.domain.batch import (
-    Acknowledgement,
-    AcknowledgementKind,
-    BatchId,
-    BatchState,
-)
+from issuer.domain.batch import AcknowledgementKind, BatchId, BatchState
 from issuer.domain.card_number import CardNumber
-from issuer.domain.chip import parse_serial
+from issuer.domain.requests import RequestId
 from issuer.domain.rights import Right
-from issuer.errors import IssuerDataError, IssuerRefusedError
+from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
 
 __all__ = ["batch_page_router"]
 
@@ -46,17 +49,10 @@ batch_page_router = APIRouter(include_in_schema=False)
 _LIST: Final = "/batches"
 _PAGE: Final = 40
 _LINES: Final = 40
-_Told = IssuerDataError | IssuerRefusedError
+_Told = IssuerDataError | IssuerRefusedError | IssuerUnavailableError
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
-_MAX_DIGITS: Final = 4
-
-
-class ActOutcome(BaseModel):
-    """What came of a step: how many it took, and which it did not take, each with the code."""
-
-    done: int
-    refused: list[tuple[str, str]] = Field(default_factory=list)
-    missing: list[str] = Field(default_factory=list)
+_MAX_DIGITS: Final = 5
+_PICKED: Final = "request-"
 
 
 @batch_page_router.get(_LIST, response_model=None)
@@ -77,6 +73,7 @@ def batches_page(
         caller=caller,
         page=page,
         state=state,
+        may_open=caller.actor.may_somewhere(Right.FREEZE_BATCHES),
         first=None if cursor is None else here,
         next=None if page.next is None else f"{here}&cursor={page.next}",
         words=batch_words,
@@ -126,6 +123,9 @@ def act_on_batch(
     """The next step; whose right it is says the use case. Sent twice, it is done once."""
     key, identifier = form_key(fields), BatchId(batch_id)
     try:
+        if fields.get("act") == "sign":
+            begun = sign_once(services, caller, identifier, key=key)
+            return RedirectResponse((begun.location or "/").removeprefix("/v1"), status_code=303)
         act = _act(services, caller, identifier, fields)
         content = repr(sorted((k, v) for k, v in fields.items() if k != "once")).encode()
         mark = mark_of(
@@ -136,11 +136,14 @@ def act_on_batch(
             return Receipt(status=200, location=f"{_LIST}/{identifier}", document=act())
 
         kept = carry_out_once(services, mark, once)
-    except (IssuerDataError, IssuerRefusedError) as error:
-        if error.code in ASKED_AGAIN or isinstance(error, ApiError):
+    except (IssuerDataError, IssuerRefusedError, IssuerUnavailableError) as error:
+        is_told = (
+            not isinstance(error, IssuerUnavailableError) or error.code in batch_words.REFUSALS
+        )
+        if error.code in ASKED_AGAIN or isinstance(error, ApiError) or not is_told:
             raise
         return _show(request, services, caller, identifier, fields=fields, error=error)
-    outcome = ActOutcome.model_validate_json(kept.body)
+    outcome = ActDocument.model_validate_json(kept.body)
     if outcome.refused or outcome.missing:
         return _show(request, services, caller, identifier, outcome=outcome)
     return RedirectResponse(f"{_LIST}/{identifier}", status_code=303)
@@ -148,25 +151,28 @@ def act_on_batch(
 
 def _act(
     services: ApiServices, caller: Caller, batch: BatchId, fields: Mapping[str, str]
-) -> Callable[[], ActOutcome]:
+) -> Callable[[], ActDocument]:
     """What the form asks for."""
     actor, office = caller.actor, services.batches
     filling, freezing, delivery = office.filling, office.freezing, office.delivery
     text = {name: fields.get(name, "").strip() for name in ("proof", "size", "carrier")}
-    acts: dict[str, Callable[[], ActOutcome]] = {
-        "fill": lambda: _done(filling.fill(batch, actor=actor)),
+    acts: dict[str, Callable[[], ActDocument]] = {
+        "fill": lambda: ActDocument(
+            done=filling.fill(batch, actor=actor, limit=_limit(fields)).filled
+        ),
+        "take-out": lambda: _take_out(services, caller, batch, _picked(fields)),
         "cancel": lambda: _done(filling.cancel(batch, actor=actor)),
         "propose": lambda: _done(freezing.propose(batch, actor=actor)),
         "take-back": lambda: _done(freezing.take_back(batch, actor=actor)),
         "freeze": lambda: _done(freezing.confirm(batch, text["proof"], actor=actor)),
-        "pass": lambda: _pass(services, caller, batch, serials_of(fields)),
+        "pass": lambda: pass_cards(services, caller, batch, serials_of(fields)),
         "pack": lambda: _done(
             delivery.pack(batch, cards_of_box=_box_size(text["size"]), actor=actor)
         ),
         "dispatch": lambda: _done(delivery.dispatch(batch, carrier=text["carrier"], actor=actor)),
-        "receive": lambda: _receive(services, caller, batch, _numbers(services, fields)),
-        "hand-over": lambda: _hand_over(
-            services, caller, batch, _numbers(services, fields), fields.get("signed_by", "")
+        "receive": lambda: receive_cards(services, caller, batch, _numbers(services, fields)),
+        "hand-over": lambda: hand_over_cards(
+            services, caller, batch, _numbers(services, fields), _signed_by(fields)
         ),
     }
     act = acts.get(fields.get("act", ""))
@@ -181,8 +187,25 @@ def _box_size(text: str) -> int:
     return int(text)
 
 
-def _done(_result: object) -> ActOutcome:
-    return ActOutcome(done=1)
+def _limit(fields: Mapping[str, str]) -> int | None:
+    text = fields.get("limit", "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text) > 0):
+        raise IssuerDataError("the limit is no number from 1", code="batch.limit")
+    return int(text)
+
+
+def _take_out(
+    services: ApiServices, caller: Caller, batch: BatchId, requests: list[RequestId]
+) -> ActDocument:
+    if not requests:
+        raise ApiError("the form names no request", code="request.none-chosen")
+    return ActDocument(done=services.batches.filling.take_out(batch, requests, actor=caller.actor))
+
+
+def _done(_result: object) -> ActDocument:
+    return ActDocument(done=1)
 
 
 def _numbers(services: ApiServices, fields: Mapping[str, str]) -> list[CardNumber]:
@@ -190,50 +213,37 @@ def _numbers(services: ApiServices, fields: Mapping[str, str]) -> list[CardNumbe
     return [services.scheme.parse(each) for each in texts]
 
 
-def _pass(services: ApiServices, caller: Caller, batch: BatchId, serials: list[str]) -> ActOutcome:
-    report = services.batches.control.pass_cards(
-        batch, [parse_serial(each) for each in serials], actor=caller.actor
-    )
-    return ActOutcome(
-        done=report.passed,
-        refused=[(each.serial.hex().upper(), each.code) for each in report.refused],
-    )
-
-
-def _receive(
-    services: ApiServices, caller: Caller, batch: BatchId, numbers: list[CardNumber]
-) -> ActOutcome:
-    report = services.batches.delivery.receive(batch, numbers, actor=caller.actor)
-    display = services.scheme.display
-    return ActOutcome(
-        done=report.counted,
-        refused=[(display(each), "batch.unexpected") for each in report.unexpected],
-        missing=[display(each.card_number) for each in report.missing],
-    )
-
-
-def _hand_over(
-    services: ApiServices,
-    caller: Caller,
-    batch: BatchId,
-    numbers: list[CardNumber],
-    signed_by: str,
-) -> ActOutcome:
-    if signed_by not in set(AcknowledgementKind):
+def _signed_by(fields: Mapping[str, str]) -> AcknowledgementKind:
+    text = fields.get("signed_by", "")
+    if text not in set(AcknowledgementKind):
         raise ApiError("the form does not say who signed", code="api.request-invalid")
-    kind = AcknowledgementKind(signed_by)
-    outcomes = list(
-        services.batches.delivery.hand_over(
-            batch, numbers, Acknowledgement(kind=kind), actor=caller.actor
+    return AcknowledgementKind(text)
+
+
+def _picked(fields: Mapping[str, str]) -> list[RequestId]:
+    try:
+        return [
+            RequestId(uuid.UUID(name.removeprefix(_PICKED)))
+            for name in fields
+            if name.startswith(_PICKED)
+        ]
+    except ValueError as error:
+        raise ApiError("the form names no request", code="request.none-chosen") from error
+
+
+def _obstacle(services: ApiServices, caller: Caller, shown: BatchDocument) -> str | None:
+    """The code of what keeps a frozen batch from being signed now; ``None`` where nothing is known to."""
+    if shown.state is not BatchState.FROZEN or not caller.actor.may_somewhere(
+        Right.HAVE_BATCHES_SIGNED
+    ):
+        return None
+    try:
+        services.batches.operations.require_signable(
+            BatchId(uuid.UUID(shown.id)), actor=caller.actor
         )
-    )
-    display = services.scheme.display
-    return ActOutcome(
-        done=sum(each.code is None for each in outcomes),
-        refused=[
-            (display(each.card_number), each.code) for each in outcomes if each.code is not None
-        ],
-    )
+    except (IssuerRefusedError, IssuerUnavailableError) as error:
+        return error.code
+    return None
 
 
 def _show(
@@ -244,7 +254,7 @@ def _show(
     *,
     behind: int | None = None,
     fields: Mapping[str, str] | None = None,
-    outcome: ActOutcome | None = None,
+    outcome: ActDocument | None = None,
     error: _Told | None = None,
 ) -> Response:
     shown = shown_batch(caller, services, batch)
@@ -257,6 +267,8 @@ def _show(
         each.value: caller.actor.may_somewhere(each)
         for each in (
             Right.FREEZE_BATCHES,
+            Right.HAVE_BATCHES_SIGNED,
+            Right.READ_REQUESTS,
             Right.CONTROL_QUALITY,
             Right.WRITE_STOCK,
             Right.HAND_OVER_CARDS,
@@ -272,6 +284,7 @@ def _show(
         lines=[each.line for each in lines.lines],
         display=services.scheme.display,
         may=may,
+        obstacle=_obstacle(services, caller, shown),
         is_own_proposal=shown.proposed_by == caller.actor.account,
         outcome=outcome,
         fields=fields or {},

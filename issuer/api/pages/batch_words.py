@@ -59,6 +59,15 @@ REFUSALS: Final = {
     "batch.carrier": message("Say in one line who carries the batch"),
     "card-number.malformed": message("A card number has the form 98.000001"),
     "chip.serial-malformed": message("A serial has 20 digits, 0 to 9 and A to F"),
+    "batch.limit": message("Say how many at most, or leave it empty for all"),
+    "batch.other-receiver": message("The committee is not below the one that decided"),
+    "batch.changed-meanwhile": message("Somebody changed the batch since you looked"),
+    "batch.being-signed": message("It is being signed at this moment"),
+    "authorisation.none-valid": message("Two people have to authorise the decision's cards first"),
+    "authorisation.used-up": message("The authorisation is used up: two people have to sign another one"),
+    "signing.no-signer": message("No signer is set up for this console"),
+    "signer.unreachable": message("The signer does not run, or cannot be reached"),
+    "profile.development": message("Cards of this profile are for tests, and no signer signs them"),
     "batch.too-few-chips": message("There are fewer initialised chips than cards in the batch"),
 }  # fmt: skip
 """What a refused act is told as; others get the word of their status."""

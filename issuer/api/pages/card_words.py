@@ -106,6 +106,7 @@ EVENTS: Final = {
         "received-by-committee": message("Received by the committee"),
         "handed-over": message("Handed over"),
         "condemned": message("Condemned"),
+        "secrets-destroyed": message("Its secrets were destroyed"),
         "terminated": message("Terminated by the station"),
         "held": message("Held: a person has to look"),
         "released": message("Released"),

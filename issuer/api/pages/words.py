@@ -12,6 +12,7 @@ __all__ = [
     "COLUMNS",
     "DECISION_PILLS",
     "DECISION_STATES",
+    "OPERATION_ABOUT",
     "OPERATION_KINDS",
     "OPERATION_PILLS",
     "OPERATION_PLACES",
@@ -30,6 +31,7 @@ __all__ = [
     "SEXES",
     "SIGNATURES",
     "SIGNATURE_PILLS",
+    "SIGN_COUNTS",
     "STANDINGS",
     "STANDING_PILLS",
     "SUBJECTS",
@@ -46,6 +48,7 @@ OPERATION_KINDS: Final = {
     "drop-decision": message("Giving up of a decision"),
     "move-requests": message("A step with all requests that wait for it"),
     "count-reports": message("Count for reports"),
+    "sign-batch": message("Signing of a batch"),
     "take-bundle": message("Taking of a bundle"),
 }
 OPERATION_PLACES: Final = {
@@ -58,9 +61,20 @@ OPERATION_PLACES: Final = {
     "drop-decision": ("/decisions", message("Decisions")),
     "move-requests": ("/requests", message("Requests")),
     "count-reports": ("/reports", message("Reports")),
+    "sign-batch": ("/batches", message("Batches")),
     "take-bundle": ("/bundles", message("Bundles")),
 }
 """To which page an operation belongs."""
+
+OPERATION_ABOUT: Final = {
+    "table-requests": message("Look at the decision"),
+    "confirm-decision": message("Look at the decision"),
+    "drop-decision": message("Look at the decision"),
+    "sign-batch": message("Look at the batch"),
+}
+"""What the way from an operation to the thing that it works on is called."""
+
+SIGN_COUNTS: Final = {"signed": message("Signed")}
 
 OPERATION_STATES: Final = {
     "waiting": message("Waiting"),

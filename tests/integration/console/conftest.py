@@ -50,6 +50,7 @@ from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.request_policy import RequestPolicy
 from issuer.domain.rights import AccountName, Assignment, Role
 from issuer.domain.session import Face, LoginMethod
+from issuer.errors import IssuerRefusedError
 from issuer.evidence.folder_store import FolderEvidenceStore
 from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
 from issuer.identity.memory_rates import MemoryRequestRates
@@ -58,6 +59,7 @@ from issuer.jobs.in_process import InProcessJobs
 from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.services.audit_office import AuditOffice
 from issuer.services.batch_desk import BatchDesk
+from issuer.services.batch_operations import BatchOperations
 from issuer.services.batch_services import BatchServices
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.control_batches import BatchControl
@@ -70,6 +72,7 @@ from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.look_at_stations import LookingAtStations
 from issuer.services.member_record import MemberRecords
+from issuer.services.open_batches import BatchOpening
 from issuer.services.operations import OPERATIONS, OperationDesk
 from issuer.services.overviews import Overviews
 from issuer.services.people import People
@@ -80,6 +83,7 @@ from issuer.services.reports import Reports
 from issuer.services.request_office import RequestOffice
 from issuer.services.request_operations import RequestOperations
 from issuer.services.request_rates import RateKind
+from issuer.services.sign_batches import BatchSigning
 from issuer.services.write_batch_papers import BatchPapers
 from issuer.settings import PeopleSettings
 from issuer.storage.document_folder import FolderDocumentStore
@@ -284,10 +288,24 @@ def request_office(
     )
 
 
-def batch_services(register: SqlRegister, directory: Path) -> BatchServices:
+class NoSigner:
+    """An office whose settings name no signer process."""
+
+    def require(self) -> None:
+        raise IssuerRefusedError("there is no signer", code="signing.no-signer")
+
+    def signing(self) -> BatchSigning:
+        raise IssuerRefusedError("there is no signer", code="signing.no-signer")
+
+
+def batch_services(
+    register: SqlRegister, directory: Path, operations: OperationDesk
+) -> BatchServices:
     """Batches of cards of the first profile."""
     desk = BatchDesk(register=register, clock=now)
     return BatchServices(
+        opening=BatchOpening(desk=desk),
+        operations=BatchOperations(desk=desk, operations=operations, signer=NoSigner()),
         filling=BatchFilling(desk=desk),
         freezing=BatchFreezing(
             desk=desk,
@@ -371,7 +389,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         station_list=LookingAtStations(register=register, clock=now),
         exchange=None,
         member_template=lambda: b"PK template",
-        batches=batch_services(register, tmp_path),
+        batches=batch_services(register, tmp_path, operations),
         cards=cards_of(register, SCHEME, clock=now),
         stock=stock_of(register, clock=now),
         reports=reports,

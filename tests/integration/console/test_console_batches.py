@@ -11,8 +11,12 @@ from issuer.api.app import create_app
 from issuer.db.base import Database
 from issuer.db.schema import upgrade
 from issuer.domain.rights import Role
+from issuer.services.batch_operations import SignerOfCards
 from issuer.services.batch_services import BatchServices
+from issuer.services.sign_batches import BatchSigning
 from tests.contract.batch_stage import OPERATOR, BatchStage, people
+from tests.contract.requests_stage import COMMUNE
+from tests.contract.test_batch_signing import write_down
 from tests.integration.console.conftest import SCHEME
 from tests.integration.console.strict_page import StrictPage
 
@@ -25,6 +29,8 @@ class Office:
     def __init__(self, office: Any, stage: BatchStage) -> None:
         self.stage = stage
         services = BatchServices(
+            opening=stage.opening,
+            operations=replace(office.services.batches.operations, desk=stage.desk),
             filling=stage.filling,
             freezing=stage.freezing,
             reading=stage.reading,
@@ -46,6 +52,39 @@ class Office:
     def act(self, name: str, path: str, **fields: str) -> Any:
         self._forms += 1
         return self.office.client(name).post(path, {"once": f"{KEY}-{self._forms}", **fields})
+
+    def use_signer(self, signer: SignerOfCards) -> None:
+        """Another console over the same stage, with this signer."""
+        batches = self.office.services.batches
+        operations = replace(batches.operations, signer=signer)
+        self.office.services = replace(
+            self.office.services, batches=replace(batches, operations=operations)
+        )
+        self.office.app = create_app(self.office.services)
+
+    def program(self, name: str) -> Any:
+        return self.office.client(name, is_program=True)
+
+    def tag(self, name: str, path: str) -> str:
+        return str(self.program(name).get(path).headers["etag"])
+
+    def call(
+        self,
+        name: str,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        key: str = "",
+        tag: str = "",
+    ) -> Any:
+        """What a program asks for, under a key of its own."""
+        self._forms += 1
+        headers = {"idempotency-key": key or f"{KEY}-call-{self._forms}"}
+        if tag:
+            headers["if-match"] = tag
+        values = {} if body is None else {"json": body}
+        return self.program(name).send(method, path, headers=headers, **values)
 
     def page(self, name: str, path: str) -> str:
         found = self.office.client(name).get(path)
@@ -150,3 +189,128 @@ def test_programs_read_batches_page_by_page(batches: Office) -> None:
     assert [each["kind"] for each in one["events"]] == ["opened", "filled"]
     assert client.get(f"/v1/batches/{first.batch_id}/packing-list").status_code == 409
     assert client.get("/v1/batches?state=frozen").json()["batches"] == []
+
+
+class Signer:
+    """A signer process that is there; whoever signs is asked by the operation, not by the page."""
+
+    def require(self) -> None:
+        pass
+
+    def signing(self) -> BatchSigning:
+        raise AssertionError("nobody works on operations here")
+
+
+def open_batch(batches: Office, receiver: str = "P-01-01", **fields: str) -> str:
+    """Its page."""
+    opened = batches.act(
+        "may", "/batches/open", decision=str(batches.stage.decision_id), receiver=receiver, **fields
+    )
+    assert opened.status_code == 303, opened.text
+    return str(opened.headers["location"])
+
+
+def test_a_batch_is_opened_from_a_decision_filled_and_taken_out_of(batches: Office) -> None:
+    stage = batches.stage
+    assert "/batches/open" in batches.page("may", "/batches")
+    assert "/batches/open" not in batches.page("kho", "/batches")
+    assert batches.office.client("kho").get("/batches/open").status_code == 403
+    assert "12-QĐ/TU" in batches.page("may", "/batches/open")
+    assert "No confirmed decision" in batches.page("may", "/batches/open?text=99")
+    decision = f"/batches/open/{stage.decision_id}"
+    assert "Đảng ủy xã Mẫu" in batches.page("may", decision)
+    assert "No committee of this name" in batches.page("may", f"{decision}?text=Giao")
+    preview = batches.page("may", f"{decision}/preview?receiver={COMMUNE}")
+    assert "3 cards would go in" in preview
+    assert "Nguyễn Văn An" not in preview
+    path = open_batch(batches, COMMUNE)
+    held = [line.request_id for line in stage.lines_of(path)]
+    assert len(held) == 3
+    none = batches.act("may", path, act="take-out")
+    assert none.status_code == 422
+    taken = batches.act("may", path, act="take-out", **{f"request-{held[0]}": "1"})
+    assert taken.status_code == 303, taken.text
+    page = batches.page("may", path)
+    assert "1 more requests could go into it." in page or "1 more" in page
+    wrong = batches.act("may", path, act="fill", limit="no")
+    assert "<code>batch.limit</code>" in wrong.text
+    assert batches.act("may", path, act="fill", limit="1").status_code == 303
+    assert len(stage.lines_of(path)) == 3
+    assert batches.act("may", path, act="cancel").status_code == 303
+    assert "3 cards would go in" in batches.page("may", f"{decision}/preview?receiver={COMMUNE}")
+    gone = batches.act("may", "/batches/open", decision="x", receiver=COMMUNE)
+    assert gone.status_code == 422
+
+
+def test_signing_is_offered_to_who_may_and_says_what_is_missing(batches: Office) -> None:
+    stage = batches.stage
+    batch = stage.open()
+    stage.freeze(batch)
+    path = f"/batches/{batch.batch_id}"
+    assert "No signer is set up for this console" in batches.page("may", path)
+    told = batches.act("may", path, act="sign")
+    assert "<code>signing.no-signer</code>" in told.text
+    batches.use_signer(Signer())
+    assert "Two people have to authorise" in batches.page("may", path)
+    assert "<code>authorisation.none-valid</code>" in batches.act("may", path, act="sign").text
+    write_down(stage)
+    assert "Have it signed" in batches.page("may", path)
+    assert "Have it signed" not in batches.page("kho", path)
+    assert batches.act("kho", path, act="sign").status_code == 403
+    begun = batches.act("may", path, act="sign")
+    assert begun.status_code == 303, begun.text
+    operation = batches.page("may", begun.headers["location"])
+    assert "Signing of a batch" in operation
+    asked = batches.program("may").send(
+        "POST", f"/v1{path}/signing", headers={"idempotency-key": f"{KEY}-signing"}
+    )
+    assert asked.status_code == 202, asked.text
+    assert asked.json()["about"] == f"/v1{path}"
+    assert asked.headers["location"].startswith("/v1/operations/")
+
+
+def test_programs_take_every_step_of_a_batch_with_a_key_and_an_entity_tag(batches: Office) -> None:
+    stage = batches.stage
+    body = {"decision": str(stage.decision_id), "receiver": COMMUNE}
+    made = batches.call("may", "POST", "/v1/batches", body)
+    assert made.status_code == 201, made.text
+    path = made.headers["location"]
+    again = batches.call("may", "POST", "/v1/batches", body, key=f"{KEY}-call-1")
+    assert again.json()["id"] == made.json()["id"]
+    assert made.json()["requests"] == 3
+    (first, *_) = [str(line.request_id) for line in stage.lines_of(path)]
+    out = batches.call("may", "POST", f"{path}/taken-out", {"requests": [first]})
+    assert out.json() == {"filled": 1, "held": 2, "waiting": 1}
+    filled = batches.call("may", "POST", f"{path}/requests", {"limit": 5})
+    assert filled.json() == {"filled": 1, "held": 3, "waiting": 0}
+    assert batches.call("may", "POST", f"{path}/freeze-proposal").status_code == 428
+    stale = batches.call("may", "POST", f"{path}/freeze-proposal", tag='"old"')
+    assert stale.status_code == 412
+
+    def step(name: str, to: str, body: dict[str, Any] | None = None) -> Any:
+        done = batches.call(name, "POST", f"{path}/{to}", body, tag=batches.tag(name, path))
+        assert done.status_code == 200, done.text
+        return done.json()
+
+    step("may", "freeze-proposal")
+    step("may", "freeze-withdrawal")
+    proof = step("may", "freeze-proposal")["proof"]
+    assert step("kiem", "freeze", {"proof": proof})["state"] == "frozen"
+    stage.sign(stage.batch_of(path))
+    serials = [each.hex() for each in stage.produce(stage.batch_of(path))]
+    passed = batches.call("kiem", "POST", f"{path}/passes", {"serials": serials})
+    assert passed.json() == {"done": 3, "refused": [], "missing": []}
+    assert step("kho", "packing", {"cards_of_box": 2})["boxed"] == 3
+    assert step("kho", "dispatch", {"carrier": "xe 7"})["carrier"] == "xe 7"
+    numbers = [SCHEME.display(each) for each in stage.numbers(stage.batch_of(path))]
+    part = batches.call("kho", "POST", f"{path}/receipts", {"numbers": numbers[:1]})
+    assert part.json()["missing"] == numbers[1:]
+    batches.call("kho", "POST", f"{path}/receipts", {"numbers": numbers})
+    given = batches.call("kho", "POST", f"{path}/hand-overs", {"numbers": numbers})
+    assert given.json()["done"] == 3
+    shown = batches.program("may").get(path).json()
+    assert (shown["state"], shown["handed_over"]) == ("handed-over", 3)
+    other = batches.call("may", "POST", "/v1/batches", {**body, "fill": False})
+    gone = other.headers["location"]
+    cancelled = batches.call("may", "POST", f"{gone}/cancellation", tag=batches.tag("may", gone))
+    assert cancelled.json()["state"] == "cancelled"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from issuer.domain.rights import Role
 from tests.integration.console.strict_page import StrictPage
 
 
@@ -29,3 +30,23 @@ def test_production_is_shown_level_by_level_against_the_deadline(office: Any) ->
     assert hoa.get("/reports/production?above=P-02").status_code == 404
     assert "P-02" not in hoa.get("/reports/production").text
     assert office.client("van").get("/reports/production").status_code == 403
+
+
+def test_programs_read_the_progress_page_by_page(office: Any) -> None:
+    office.add_members(3)
+    client = office.client("lan", is_program=True)
+    assert client.get("/v1/reports/production").json()["lines"] == []
+    office.services.reports.count_for("lan")
+    whole = client.get("/v1/reports/production").json()
+    (top,) = whole["lines"]
+    assert (top["code"], top["handed_over"], top["left"], top["per_mille"]) == ("T", 0, 3, 0)
+    assert whole["deadline"] == "2100-01-01"
+    assert {each["stage"]: each["cards"] for each in top["stages"]}["to-exchange"] == 3
+    first = client.get("/v1/reports/production?above=T&limit=1").json()
+    assert first["head"]["code"] == "T"
+    second = client.get(f"/v1/reports/production?above=T&limit=1&cursor={first['next']}").json()
+    assert [first["lines"][0]["code"], second["lines"][0]["code"]] == ["P-01", "P-02"]
+    for role in (Role.PRODUCTION_OPERATOR, Role.QUALITY_CONTROLLER, Role.STOREKEEPER):
+        office.add_person(role.value, role)
+        assert office.client(role.value).get("/reports/production").status_code == 200
+    assert office.client("van", is_program=True).get("/v1/reports/production").status_code == 403

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0029_station_presence"
-down_revision = "0028_station_proposals"
+revision = "0030_station_presence"
+down_revision = "0029_signed_under"
 branch_labels = None
 depends_on = None
 
