@@ -76,7 +76,8 @@ def standings_of(session: Session, *, now: datetime) -> tuple[StationStanding, .
             StationDayRow.station
         )
     )
-    claimed, closed = dict(claims.tuples().all()), dict(days.tuples().all())
+    claimed = {str(station): int(count) for station, count in claims}
+    closed = {str(station): at for station, at in days}
     rows = session.scalars(sa.select(StationRow).order_by(StationRow.name))
     return tuple(
         _standing(row, claimed=claimed.get(row.name, 0), closed_at=closed.get(row.name), now=now)
