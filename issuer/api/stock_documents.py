@@ -209,6 +209,7 @@ class SiteListDocument(BaseModel):
     """The sites that the caller sees."""
 
     sites: list[SiteDocument]
+    next: str | None = None
 
 
 class MovementDocument(BaseModel):
@@ -310,6 +311,7 @@ class CountListDocument(BaseModel):
     """The newest counts."""
 
     counts: list[CountDocument]
+    next: str | None = None
 
 
 class DestructionDocument(BaseModel):
@@ -353,6 +355,7 @@ class DestructionListDocument(BaseModel):
     """The newest destructions."""
 
     destructions: list[DestructionDocument]
+    next: str | None = None
 
 
 class StopDocument(BaseModel):
@@ -386,3 +389,4 @@ class StopListDocument(BaseModel):
     """The newest lines."""
 
     stops: list[StopDocument]
+    next: str | None = None

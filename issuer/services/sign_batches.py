@@ -62,6 +62,7 @@ _FINAL: Final = frozenset(
         "authorisation.signature-wrong",
         "operator.revoked",
         "signer.retired",
+        "signer.revoked",
     }
 )
 """With these words the signer says that it will never sign anything more under an authorisation."""

@@ -221,14 +221,34 @@ class StockRoom:
             self.desk.demand(transaction, actor, Right.READ_STOCK, found)
             return found
 
-    def accounts(self, *, actor: Actor) -> tuple[SiteView, ...]:
-        """The accounts of all sites that the actor sees."""
+    def demand_at_chip(self, serial: Serial, right: Right, *, actor: Actor) -> None:
+        """Let pass who has the right where the chip lies.
+
+        Raises:
+            IssuerRefusedError: ``chip.not-in-stock``, ``right.missing``, ``right.step-up-needed``.
+        """
         with self.desk.register.reading() as transaction:
-            return tuple(
-                self._view(transaction, each)
+            self.desk.demand(transaction, actor, right, self._site_of(transaction, serial))
+
+    def sites_shown(self, *, actor: Actor) -> tuple[SiteCode, ...] | None:
+        """The sites whose stock the actor sees; ``None`` where that is the whole stock."""
+        if actor.roots(Right.READ_STOCK) is None:
+            return None
+        with self.desk.register.reading() as transaction:
+            return tuple(self.desk.readable(transaction, actor))
+
+    def accounts(
+        self, *, actor: Actor, limit: int | None = None, behind: SiteCode | None = None
+    ) -> tuple[SiteView, ...]:
+        """The accounts of the sites that the actor sees, by code: all of them, or so many behind one."""
+        with self.desk.register.reading() as transaction:
+            shown = [
+                each
                 for each in transaction.stock.sites()
-                if self.desk.may_read(transaction, actor, each)
-            )
+                if (behind is None or each.code > behind)
+                and self.desk.may_read(transaction, actor, each)
+            ]
+            return tuple(self._view(transaction, each) for each in shown[:limit])
 
     def account(self, site: SiteCode, *, actor: Actor) -> SiteView:
         """One site's account.
