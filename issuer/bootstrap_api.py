@@ -108,6 +108,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         requests = requests_of(opened)
         idempotency = SqlIdempotencyLedger(opened.database)
         reports, production = reports_of(opened), production_of(opened)
+        stock = stock_of(opened.register)
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
             log_in=log_in,
@@ -144,12 +145,12 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             finding_in_vietnamese=in_vietnamese,
             uploads=uploads,
             stations=installed_desk(opened, desk_keys),
-            station_list=LookingAtStations(register=opened.register, clock=_now),
+            station_list=LookingAtStations(room=stock.room),
             exchange=exchange_desk_of(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
             batches=_batches(opened, operations),
             cards=cards_of(opened.register, opened.scheme),
-            stock=stock_of(opened.register),
+            stock=stock,
             reports=reports,
             report_file=functools.partial(report_file, reports),
             production=production,

@@ -4,10 +4,13 @@ import base64
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from issuer.api.cursors import CursorScope
 from issuer.api.gate import Caller, Demand, NoSession, Services
+from issuer.api.pages_of_lists import ListQuery
+from issuer.domain.production_events import StationName
 from issuer.domain.rights import Right
 from issuer.domain.station_standing import StationStanding, StationState
 from issuer.errors import IssuerDataError, IssuerRefusedError
@@ -58,22 +61,29 @@ class StationDocument(BaseModel):
 
 
 class StationListDocument(BaseModel):
-    """Every station, by name."""
+    """A page of stations, by name."""
 
     model_config = ConfigDict(extra="forbid")
 
     stations: list[StationDocument]
+    next: str | None
 
 
 @station_router.get("", summary="The stations, and how each stands")
-def list_stations(caller: StationReader, services: Services) -> StationListDocument:
-    """What each said of itself last, and how far its journal is known."""
+def list_stations(
+    query: Annotated[ListQuery, Query()], services: Services, caller: StationReader
+) -> StationListDocument:
+    """Those that the caller sees: what each said of itself last, and how far its journal is known."""
+    scope = CursorScope(listing="stations", account=caller.actor.account)
+    behind = None
+    if query.cursor is not None:
+        behind = StationName(services.cursors.open(query.cursor, scope).decode())
+    found = services.station_list.show(actor=caller.actor, limit=query.limit + 1, behind=behind)
+    shown, has_more = found[: query.limit], len(found) > query.limit
     now = services.now()
     return StationListDocument(
-        stations=[
-            StationDocument.of(each, now=now)
-            for each in services.station_list.show(actor=caller.actor)
-        ]
+        stations=[StationDocument.of(each, now=now) for each in shown],
+        next=services.cursors.seal(shown[-1].name.encode(), scope) if has_more else None,
     )
 
 

@@ -386,7 +386,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         finding_in_vietnamese=in_vietnamese,
         uploads=uploads,
         stations=None,
-        station_list=LookingAtStations(register=register, clock=now),
+        station_list=LookingAtStations(room=stock_of(register, clock=now).room),
         exchange=None,
         member_template=lambda: b"PK template",
         batches=batch_services(register, tmp_path, operations),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from issuer.bootstrap_stock import stock_of
 from issuer.db.register import SqlRegister
 from issuer.domain.chip import Serial
 from issuer.domain.production_events import StationName
@@ -101,7 +102,7 @@ def test_the_office_sees_its_stations(office: Any, workshop: Any, stations: Stat
     presence = StationPresence(readers=("ACS <ACR39U> 00 00",), is_suspended=True)
     station.link.greet(presence, batch=None)
     register = SqlRegister(workshop.database, workshop.sealer)
-    watched = LookingAtStations(register=register, clock=stations.clock)
+    watched = LookingAtStations(room=stock_of(register, clock=stations.clock).room)
     seen = office.with_services(station_list=watched, now=stations.clock)
     seen.add_person("kho", Role.STOREKEEPER)
     page = seen.client("kho").get("/stations")
