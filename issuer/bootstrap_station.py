@@ -15,6 +15,7 @@ from issuer.bootstrap_station_exchange import ExchangeRole, centre_of, exchange_
 from issuer.db.local_job_seal import LocalJobSeal
 from issuer.db.station_desk import SqlProductionLink
 from issuer.domain.batch import BatchId
+from issuer.domain.chip import Serial
 from issuer.domain.production_events import StationName, parse_station_name
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
@@ -114,6 +115,11 @@ class OpenedStation:
             centre=centre_of(home),
             clock=_now,
         )
+
+    def batch_of(self, serial: Serial) -> BatchId | None:
+        """The batch of the card on a chip that is in hand."""
+        held = self.journal.chip(serial)
+        return None if held is None else held.batch
 
     def waiting(self) -> int:
         """How many events the centre has not."""

@@ -21,6 +21,7 @@ from issuer.db.production_rows import (
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
+from issuer.db.station_presence import cards_left, count_events, keep_presence
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.batch import BatchId
@@ -45,6 +46,7 @@ from issuer.services.station_ports import (
     HandInReceipt,
     JobSeal,
     RejectedEvent,
+    StationPresence,
 )
 
 __all__ = ["SqlProductionLink"]
@@ -113,6 +115,12 @@ class SqlProductionLink:
                 at=self._clock(),
             )
 
+    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+        """See ``ProductionLink.greet``."""
+        with self._database.writing() as session:
+            keep_presence(self._station_row(session), presence, at=self._clock())
+            return None if batch is None else cards_left(session, batch)
+
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
         """See ``ProductionLink.hand_in``."""
         with self._database.writing() as session:
@@ -124,18 +132,22 @@ class SqlProductionLink:
             # The answer to an earlier hand-in may have been lost on its way.
             known = [event for event in events if event.sequence <= station.sequence]
             rejected = self._rejected_before(session, known)
+            followed: list[ProductionEvent] = []
             now = self._clock()
             for event in new:
                 reached = _reach(self._station, reached, event)
                 code = self._follow(session, event, now)
-                if code is not None:
+                if code is None:
+                    followed.append(event)
+                else:
                     rejected.append(
                         RejectedEvent(sequence=event.sequence, serial=event.serial, code=code)
                     )
             if reached != head:
                 raise _journal_back(self._station, station.sequence, head.sequence)
             station.sequence, station.chain = reached.sequence, reached.chain
-            station.heard_at = now
+            station.heard_at = station.handed_in_at = now
+            count_events(station, followed, at=now)
             if new:
                 self._audit(
                     session,

@@ -13,6 +13,7 @@ from issuer.services.station_ports import (
     ClaimedChip,
     DayRecord,
     HandInReceipt,
+    StationPresence,
 )
 from issuer.stations.exchange_keys import ExchangeKeys, Peer
 from issuer.stations.journal import StationJournal
@@ -56,6 +57,11 @@ class BundleProductionLink:
             code="station.not-in-bundle",
             hint="membercard-issuer station bundle in ORDER",
         )
+
+    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+        """See ``ProductionLink.greet``: there is nobody to greet."""
+        del presence
+        return None if batch is None else self.journal.cards_left(batch)
 
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
         """See ``ProductionLink.hand_in``: events wait for the next report.

@@ -37,7 +37,7 @@ from issuer.stations.journal_file import (
     prepare_journal,
     translated,
 )
-from issuer.stations.journal_rows import PENDING, SELECT_CHIPS, claimed_of
+from issuer.stations.journal_rows import PENDING, SELECT_CHIPS, claimed_of, count_unfinished
 from issuer.stations.record_text import card_to_text, chip_to_text
 
 __all__ = ["CLOCK_TOLERANCE", "StationJournal"]
@@ -139,10 +139,7 @@ class StationJournal:
             IssuerUnavailableError: the journal cannot be read.
         """
         with self._lock, translated():
-            row = self._connection.execute(
-                f"{SELECT_CHIPS} WHERE serial = ?",
-                (serial,),
-            ).fetchone()
+            row = self._connection.execute(f"{SELECT_CHIPS} WHERE serial = ?", (serial,)).fetchone()
         return None if row is None else claimed_of(row)
 
     def locking_records(self) -> tuple[ChipRecord, ...]:
@@ -153,8 +150,7 @@ class StationJournal:
         """The chip of a card that is in hand."""
         with self._lock, translated():
             row = self._connection.execute(
-                f"{SELECT_CHIPS} WHERE reference = ?",
-                (reference,),
+                f"{SELECT_CHIPS} WHERE reference = ?", (reference,)
             ).fetchone()
         return None if row is None else claimed_of(row).record
 
@@ -307,6 +303,11 @@ class StationJournal:
     def in_hand(self) -> tuple[ChipRecord, ...]:
         """The chips that the station is at work with, begun or not."""
         return self._records("is_in_hand = 1")
+
+    def cards_left(self, batch: BatchId) -> int:
+        """How many cards of a batch the station was given and has not finished."""
+        with self._lock, translated():
+            return count_unfinished(self._connection, batch)
 
     def destroy_jobs(self) -> tuple[CardReference, ...]:
         """Destroy every sealed job and all that is known of chips, in the file too; give back whose jobs they were."""

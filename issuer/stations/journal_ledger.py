@@ -47,6 +47,11 @@ class JournalStationLedger:
         self._batch = batch
         self._handing_in = threading.Lock()
 
+    @property
+    def batch(self) -> BatchId | None:
+        """The only batch of which cards are claimed; ``None`` where any may be."""
+        return self._batch
+
     def find(self, serial: Serial) -> ChipRecord | None:
         """See ``StationLedger.find``; a chip that is not in hand is claimed.
 

@@ -32,6 +32,7 @@ from issuer.services.station_ports import (
     DayRecord,
     HandInReceipt,
     RejectedEvent,
+    StationPresence,
 )
 from issuer.stations.record_text import (
     card_from_text,
@@ -42,11 +43,12 @@ from issuer.stations.record_text import (
 
 __all__ = ["Refusal", "StationOrder", "StationReport", "message_digest"]
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _MAX_EVENTS: Final = 100_000
 _MAX_CHIPS: Final = 2_000
 _MAX_DAYS: Final = 1_000
 _MAX_TEXT: Final = 8192
+_MAX_READERS: Final = 64
 
 _Hex = Annotated[str, Field(max_length=400, pattern=r"^(?:[0-9a-f]{2})*$")]
 _Text = Annotated[str, Field(max_length=_MAX_TEXT)]
@@ -75,6 +77,7 @@ class StationReport:
         wanted: a chip that is asked for.
         batch: the batch that the station works on.
         days: days that are closed; one that destroyed much is told in parts, each with the same head.
+        presence: how the station is, where it says only that.
     """
 
     station: StationName
@@ -84,9 +87,11 @@ class StationReport:
     wanted: Serial | None = None
     batch: BatchId | None = None
     days: tuple[DayRecord, ...] = ()
+    presence: StationPresence | None = None
 
     def to_bytes(self) -> bytes:
         """The one encoding."""
+        presence = self.presence
         return _write(
             {
                 "format": _FORMAT,
@@ -97,6 +102,9 @@ class StationReport:
                 "wanted": None if self.wanted is None else self.wanted.hex(),
                 "batch": None if self.batch is None else self.batch.hex,
                 "days": [_day_to(day) for day in self.days],
+                "presence": None
+                if presence is None
+                else {"readers": list(presence.readers), "is_suspended": presence.is_suspended},
             }
         )
 
@@ -116,6 +124,11 @@ class StationReport:
             wanted=None if model.wanted is None else _serial(model.wanted),
             batch=None if model.batch is None else _batch(model.batch),
             days=tuple(_day_of(day) for day in model.days),
+            presence=None
+            if model.presence is None
+            else StationPresence(
+                readers=tuple(model.presence.readers), is_suspended=model.presence.is_suspended
+            ),
         )
         return _same(found, content)
 
@@ -132,6 +145,7 @@ class StationOrder:
         receipt: how far the centre has the journal.
         chips: what the station may work on.
         refusal: why there is nothing else.
+        left: how many cards of the batch that was named are still to be made.
     """
 
     station: StationName
@@ -141,6 +155,7 @@ class StationOrder:
     receipt: HandInReceipt | None = None
     chips: tuple[ClaimedChip, ...] = ()
     refusal: Refusal | None = None
+    left: int | None = None
 
     def to_bytes(self) -> bytes:
         """The one encoding."""
@@ -169,6 +184,7 @@ class StationOrder:
                 "refusal": None
                 if refusal is None
                 else {"code": refusal.code, "text": refusal.text},
+                "left": self.left,
             }
         )
 
@@ -202,6 +218,7 @@ class StationOrder:
             refusal=None
             if model.refusal is None
             else Refusal(code=model.refusal.code, text=model.refusal.text),
+            left=model.left,
         )
         return _same(found, content)
 
@@ -224,6 +241,13 @@ class _Day(_Model):
     destroyed: Annotated[list[_Hex], Field(max_length=_MAX_EVENTS)]
 
 
+class _Presence(_Model):
+    readers: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=_MAX_READERS)
+    ]
+    is_suspended: bool
+
+
 class _Report(_Model):
     format: Annotated[int, Field(ge=_FORMAT, le=_FORMAT)]
     station: _Text
@@ -233,6 +257,7 @@ class _Report(_Model):
     wanted: _Hex | None
     batch: _Hex | None
     days: Annotated[list[_Day], Field(max_length=_MAX_DAYS)]
+    presence: _Presence | None
 
 
 class _Rejected(_Model):
@@ -268,6 +293,7 @@ class _Order(_Model):
     receipt: _Receipt | None
     chips: Annotated[list[_Chip], Field(max_length=_MAX_CHIPS)]
     refusal: _Refusal | None
+    left: _Number | None
 
 
 def message_digest(sealed: bytes) -> bytes:

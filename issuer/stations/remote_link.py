@@ -17,6 +17,7 @@ from issuer.services.station_ports import (
     ClaimedChip,
     DayRecord,
     HandInReceipt,
+    StationPresence,
 )
 from issuer.stations.exchange_keys import ExchangeKeys, Peer
 from issuer.stations.messages import StationOrder, StationReport, message_digest
@@ -54,6 +55,10 @@ class RemoteProductionLink:
             raise _invalid("it is about other chips")
         return order.chips[0] if order.chips else None
 
+    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+        """See ``ProductionLink.greet``."""
+        return self._ask(self._report(presence=presence, batch=batch)).left
+
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
         """See ``ProductionLink.hand_in``."""
         receipt = self._ask(self._report(events=tuple(events), head=head)).receipt
@@ -80,6 +85,7 @@ class RemoteProductionLink:
         wanted: Serial | None = None,
         batch: BatchId | None = None,
         days: tuple[DayRecord, ...] = (),
+        presence: StationPresence | None = None,
     ) -> StationReport:
         report = StationReport(
             station=self.station,
@@ -88,6 +94,7 @@ class RemoteProductionLink:
             wanted=wanted,
             batch=batch,
             days=days,
+            presence=presence,
         )
         return report if head is None else replace(report, head=head)
 

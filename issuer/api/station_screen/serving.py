@@ -26,7 +26,9 @@ def listen_on_loopback(host: str, port: int) -> socket.socket:
     Raises:
         IssuerRefusedError: the port is taken (``screen.port-taken``).
     """
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named, so that the event loop sends small answers at once.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # A port that was just let go of can be taken again at once.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -85,7 +85,9 @@ class ScreenStage:
             station_of=lambda: self.running.station,
             patience=1.0,
         )
-        self.running = RunningScreen(screen=self.screen, operator=self.operator)
+        self.running = RunningScreen(
+            screen=self.screen, operator=self.operator, batch_of=lambda _serial: None
+        )
 
     @contextlib.contextmanager
     def working(self) -> Iterator[Station]:
