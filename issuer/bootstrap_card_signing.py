@@ -12,6 +12,7 @@ from issuer.bootstrap_production import ProductionHome, trust_point_shelf
 from issuer.errors import IssuerRefusedError
 from issuer.services.production_ports import CardLedger
 from issuer.services.sign_cards import CardPolicy, CardSigning
+from issuer.signing_crew import SigningCrew, signing_crew
 from pki.services.document_signer import DocumentSigner
 from pki.services.open_signer import open_document_signer
 from pki.signed.authorisation import BatchAuthorisation
@@ -50,8 +51,8 @@ class SigningHome:
     @contextlib.contextmanager
     def signing_through(
         self, socket: Path, authorisation: BatchAuthorisation
-    ) -> Iterator[CardSigning]:
-        """The use case that signs cards through the signer process, under an authorisation.
+    ) -> Iterator[SigningCrew]:
+        """A crew that signs cards through the signer process, under an authorisation.
 
         Raises:
             IssuerRefusedError: ``profile.development``.
@@ -59,8 +60,16 @@ class SigningHome:
         """
         self.require_signer_process()
         self.production.keystore.close()
-        with SocketDocumentSigner(socket, authorisation=authorisation.to_bytes()) as signer:
-            yield self._signing_with(signer, authorisation=authorisation.digest)
+        # A connection that is open here must not be open in a member of the crew, too.
+        self.production.opened.database.close()
+
+        @contextlib.contextmanager
+        def member() -> Iterator[CardSigning]:
+            with SocketDocumentSigner(socket, authorisation=authorisation.to_bytes()) as signer:
+                yield self._signing_with(signer, authorisation=authorisation.digest)
+
+        with signing_crew(member, cards=self.production.cards) as crew:
+            yield crew
 
     def require_signer_process(self) -> None:
         """Let pass only a profile whose cards the signer process signs.
