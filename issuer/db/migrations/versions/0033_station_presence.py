@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030_station_presence"
-down_revision = "0029_signed_under"
+revision = "0033_station_presence"
+down_revision = "0032_cards_issued_at"
 branch_labels = None
 depends_on = None
 
