@@ -11,7 +11,7 @@ from typing import Final
 from issuer.api.station_screen.app import create_screen_app
 from issuer.api.station_screen.pairing import ScreenPairing
 from issuer.api.station_screen.ports import ScreenServices
-from issuer.api.station_screen.serving import listen_on_loopback, serving_screen
+from issuer.api.station_screen.serving import screen_listener, serving_screen
 from issuer.api.station_screen.streams import ScreenStreams
 from issuer.bootstrap_station import JOURNAL_DIRECTORY, OpenedStation
 from issuer.domain.batch import BatchId
@@ -91,7 +91,7 @@ def running_screen(
         IssuerUnavailableError: the address cannot be left for ``station page`` (``screen.address-unwritable``).
     """
     host, port = listen
-    listener = listen_on_loopback(host, port)
+    listener = screen_listener(host, port)
     with contextlib.closing(listener):
         port = listener.getsockname()[1]
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
