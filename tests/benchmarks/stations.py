@@ -34,7 +34,7 @@ from issuer.personalisation.native import NativeDialect
 from issuer.personalisation.quality_control import TerminalQualityControl
 from issuer.services.production_ports import ChipRecord
 from issuer.services.station import Station, StationTiming
-from issuer.services.station_ports import ClaimedChip, DayRecord, HandInReceipt
+from issuer.services.station_ports import ClaimedChip, DayRecord, HandInReceipt, StationPresence
 from issuer.services.visit_chip import StationTask, Workbench
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
@@ -71,6 +71,10 @@ class _GivingLink:
     def claim(self, serial: Serial, *, batch: BatchId | None) -> ClaimedChip | None:
         del batch
         return self._chips.get(serial)
+
+    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+        del presence, batch
+        return None
 
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
         del events
