@@ -15,6 +15,7 @@ from issuer.bootstrap_keys import (
     derive_register_sealer,
     open_issuer_keystore,
 )
+from issuer.bootstrap_stock import stock_of
 from issuer.db.card_ledger import SqlCardLedger, SqlCardRegister
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
@@ -31,6 +32,7 @@ from issuer.personalisation.sealed_keys import STATION_KEY_ID, SealedChipKeysOfS
 from issuer.personalisation.trust_points import TrustPointShelf
 from issuer.services.production_ports import CardLedger, CardRegister, ChipKeys, StockLedger
 from issuer.services.sign_cards import CardPolicy, CardSigning
+from issuer.services.stock_room import StockRoom
 from issuer.settings import remember
 from issuer.signing_crew import SigningCrew, signing_crew
 from pki.card_verifiable.certificate import CvCertificate
@@ -82,6 +84,7 @@ class ProductionOffice:
     scheme: CardNumberScheme
     stock: StockLedger
     cards: CardRegister
+    room: StockRoom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +309,7 @@ def open_production_office(home: Path) -> Iterator[ProductionOffice]:
             scheme=opened.scheme,
             stock=SqlStockLedger(opened.database),
             cards=SqlCardRegister(opened.database, _now),
+            room=stock_of(opened.register).room,
         )
 
 

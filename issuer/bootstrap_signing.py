@@ -12,7 +12,7 @@ from card_layout.profile import load_profile
 from issuer.bootstrap import RegisterHome
 from issuer.bootstrap_production import card_signing, require_signer_process
 from issuer.db.card_ledger import SqlCardLedger
-from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+from issuer.errors import IssuerRefusedError
 from issuer.services.batch_desk import BatchDesk
 from issuer.services.production_ports import CardLedger
 from issuer.services.sign_batches import BatchSigning
@@ -38,7 +38,8 @@ class SignerProcess:
         except OSError:
             is_there = False
         if not is_there:
-            raise IssuerUnavailableError(
+            # Nothing was begun, so whoever asked under a key may ask under it again.
+            raise IssuerRefusedError(
                 f"no signer process serves at {path}",
                 code="signer.unreachable",
                 hint="membercard-pki --home DIR signer serve --socket PATH",

@@ -32,7 +32,7 @@ from issuer.cli_production_home import opened_production
 from issuer.cli_rights import needs
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.card import CardState
-from issuer.domain.rights import Right
+from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerUnavailableError
 
 __all__ = ["cards_app"]
@@ -64,15 +64,16 @@ Examples:
   membercard-issuer --home office cards list --state issued --format json
 """,
 )
-@needs(Right.READ_CARDS)
+@needs(Right.READ_CARDS, by_use_case=True)
 def list_cards_command(
     context: typer.Context,
     state: Annotated[list[CardState] | None, typer.Option(help="Only cards in this state.")] = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """List the cards in the order in which they were bound."""
+    """List the cards of one's own part of the tree, in the order in which they were bound."""
+    actor = command_context(context).actor
     with open_production_office(command_context(context).home) as office:
-        lines = office.cards.lines(states=state)
+        lines = office.cards.lines(states=state, below=actor.roots(Right.READ_CARDS))
         display = office.scheme.display
     if output_format is OutputFormat.JSON:
         print_json_list(
@@ -116,24 +117,25 @@ Examples:
   membercard-issuer --home office cards print-data print.csv
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, by_use_case=True)
 def print_data_command(
     context: typer.Context,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The csv file to write.")],
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Write what the card printer needs of every signed card: serial, CAN, MRZ.
+    """Write what the card printer needs of every signed card of one's own part of the tree: serial, CAN, MRZ.
 
     The file is SECRET until the cards are handed over: with it anybody can open the chips.
     It can be read by its owner only; destroy it when the cards are printed.
     """
+    actor = command_context(context).actor
     with opened_production(context) as home:
-        count = _write_privately(out, _print_data(home))
+        count = _write_privately(out, _print_data(home, actor))
         with home.opened.register.writing() as transaction:
             transaction.audit.append(
                 AuditRecord(
                     at=datetime.now(UTC),
-                    account=command_context(context).actor.account,
+                    account=actor.account,
                     action="card.secrets-shown",
                     subject=AuditSubject.SERVICE,
                     subject_id="print-data",
@@ -146,8 +148,9 @@ def print_data_command(
         standard_output().print(f"{count} cards written to {out}, which is SECRET.", markup=False)
 
 
-def _print_data(home: ProductionHome) -> Iterable[tuple[str, ...]]:
-    for line in home.cards.lines(states=_PRINTABLE_STATES):
+def _print_data(home: ProductionHome, actor: Actor) -> Iterable[tuple[str, ...]]:
+    below = actor.roots(Right.PRODUCE_CARDS)
+    for line in home.cards.lines(states=_PRINTABLE_STATES, below=below, with_secrets=True):
         job = home.cards.job(line.card.reference)
         mrz = DataGroup1.from_bytes(job.contents["EF.DG1"]).mrz
         yield (

@@ -11,14 +11,27 @@ import typer
 from issuer.bootstrap import open_register_home
 from issuer.bootstrap_people import log_in_of
 from issuer.cli_context import CommandContext, command_context
-from issuer.domain.organisation import parse_organisation_code
+from issuer.domain.organisation import OrganisationCode, parse_organisation_code
 from issuer.domain.rights import Actor, Right
 from issuer.domain.session import Face, Restriction
+from issuer.domain.stock_account import SiteCode
 from issuer.errors import IssuerRefusedError
 from issuer.identity.session_file import read_session
 from issuer.services.places import place_of
+from issuer.services.register_ports import RegisterTransaction
 
-__all__ = ["Need", "commands_of", "deny_undeclared", "need_of", "needs", "needs_no_right"]
+__all__ = [
+    "OWN_STATION",
+    "Need",
+    "commands_of",
+    "deny_undeclared",
+    "need_of",
+    "needs",
+    "needs_no_right",
+]
+
+OWN_STATION: Final = "the station of this home"
+"""Stands for a parameter that names a site."""
 
 _MARK: Final = "membercard_need"
 _Words = ParamSpec("_Words")
@@ -33,6 +46,9 @@ class Need:
         right: the right; ``None`` where none is needed.
         at: the command's parameter that names the organisation whose matter it is; without it, or where it was not
             given, the matter is the whole register's.
+        at_site: the command's parameter that names a site of the stock, whose organisation's matter it is;
+            ``OWN_STATION`` where it is the site of the station of this home. The matter of a site that is nobody's, or
+            is not there yet, is the whole register's.
         is_demanded_by_use_case: the use case demands the right at each place that it touches; before it, whoever has
             the right nowhere is refused.
         reason: why no right is needed.
@@ -41,23 +57,32 @@ class Need:
 
     right: Right | None = None
     at: str | None = None
+    at_site: str | None = None
     is_demanded_by_use_case: bool = False
     reason: str | None = None
     unless: str | None = None
 
 
 def needs(
-    right: Right, *, at: str | None = None, by_use_case: bool = False, unless: str | None = None
+    right: Right,
+    *,
+    at: str | None = None,
+    at_site: str | None = None,
+    by_use_case: bool = False,
+    unless: str | None = None,
 ) -> Callable[[Callable[_Words, _Result]], Callable[_Words, _Result]]:
     """Let a command run only for somebody who is logged in and has this right; the command gets their ``Actor``.
 
     Args:
         right: what is demanded.
         at: see ``Need``.
+        at_site: see ``Need``.
         by_use_case: see ``Need.is_demanded_by_use_case``.
         unless: see ``Need``.
     """
-    need = Need(right=right, at=at, is_demanded_by_use_case=by_use_case, unless=unless)
+    need = Need(
+        right=right, at=at, at_site=at_site, is_demanded_by_use_case=by_use_case, unless=unless
+    )
 
     def decorate(command: Callable[_Words, _Result]) -> Callable[_Words, _Result]:
         @functools.wraps(command)
@@ -66,7 +91,8 @@ def needs(
                 return command(*args, **kwargs)
             # The library's context is not an instance of the class that it shows to commands.
             context = cast("typer.Context", kwargs["context"])
-            code = None if at is None else kwargs[at]
+            named = at or (None if at_site == OWN_STATION else at_site)
+            code = None if named is None else kwargs[named]
             actor = _demand(command_context(context), need, right, code)
             # The context is the command's own: what stands in it ends with the command.
             context.obj = replace(command_context(context), given_actor=actor)
@@ -140,8 +166,20 @@ def _demand(command: CommandContext, need: Need, right: Right, code: object) -> 
             if not actor.may_somewhere(right):
                 actor.demand(right, place=(), now=datetime.now(UTC))
             return actor
-        wanted = parse_organisation_code(code) if isinstance(code, str) else None
         with opened.register.reading() as transaction:
+            if need.at_site is not None:
+                own = opened.settings.station.name
+                wanted = _organisation_of_site(transaction, code if isinstance(code, str) else own)
+            else:
+                wanted = parse_organisation_code(code) if isinstance(code, str) else None
             place = place_of(transaction.organisations, wanted)
         actor.demand(right, place=place, now=datetime.now(UTC))
         return actor
+
+
+def _organisation_of_site(transaction: RegisterTransaction, name: str) -> OrganisationCode | None:
+    """Whose site it is; ``None`` where it is nobody's, or is not there."""
+    return next(
+        (each.organisation for each in transaction.stock.sites() if each.code == SiteCode(name)),
+        None,
+    )

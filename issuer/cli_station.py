@@ -15,7 +15,7 @@ from issuer.cli_context import (
     print_json,
     standard_output,
 )
-from issuer.cli_rights import needs
+from issuer.cli_rights import OWN_STATION, needs
 from issuer.cli_station_bundle import bundle_app
 from issuer.cli_station_day import station_day_app
 from issuer.cli_station_home import opened_station
@@ -81,7 +81,7 @@ Examples:
   membercard-issuer --home office station initialise --reader "Virtual PCD 00 00" --keys station-1.keys
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def initialise_command(
     context: typer.Context,
     *,
@@ -115,7 +115,7 @@ Examples:
   membercard-issuer --home office station personalise --reader sim:cards/0001.json --timeout 5 --format json
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def personalise_command(
     context: typer.Context,
     *,
@@ -152,7 +152,7 @@ Examples:
   membercard-issuer --home office station run --screen --open --reader "Virtual PCD 00 00"
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def run_command(
     context: typer.Context,
     *,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from issuer.cli_context import FormatOption, OutputFormat, print_json, standard_output
-from issuer.cli_rights import needs
+from issuer.cli_rights import OWN_STATION, needs
 from issuer.cli_station_home import opened_station
 from issuer.domain.rights import Right
 from issuer.errors import IssuerUnavailableError
@@ -28,7 +28,7 @@ Examples:
   membercard-issuer --home station-2 station bundle out report-17.p7m
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def out_command(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="REPORT", help="Where to write the report.")],
@@ -59,7 +59,7 @@ Examples:
   membercard-issuer --home station-2 station bundle in order-3.p7m
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def in_command(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="ORDER", help="What the centre wrote.")],

@@ -12,7 +12,7 @@ from issuer.cli_context import (
     print_table,
     standard_output,
 )
-from issuer.cli_rights import needs
+from issuer.cli_rights import OWN_STATION, needs
 from issuer.cli_station_home import opened_station
 from issuer.domain.chip import parse_serial
 from issuer.domain.production_events import ProductionEvent
@@ -31,7 +31,7 @@ Examples:
   membercard-issuer --home office station journal --after 120 --format json
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def journal_command(
     context: typer.Context,
     *,
@@ -71,7 +71,7 @@ Examples:
   membercard-issuer --home office station hand-in
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def hand_in_command(
     context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
 ) -> None:
@@ -109,7 +109,7 @@ Examples:
   membercard-issuer --home office station reject 00000000000000000001 --reason "the chip does not answer any more"
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def reject_command(
     context: typer.Context,
     serial: Annotated[
@@ -135,7 +135,7 @@ Examples:
   membercard-issuer --home office station print-again 00000000000000000001
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def print_again_command(
     context: typer.Context,
     serial: Annotated[
@@ -157,7 +157,7 @@ Examples:
   membercard-issuer --home office station close-day --format json
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def close_day_command(
     context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
 ) -> None:

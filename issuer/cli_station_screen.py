@@ -11,7 +11,7 @@ from rich.markup import escape
 from card_layout.transport.connection import CardReader
 from issuer.bootstrap_station import OpenedStation
 from issuer.cli_context import command_context, standard_error, standard_output
-from issuer.cli_rights import needs
+from issuer.cli_rights import OWN_STATION, needs
 from issuer.cli_station_operator import OperatorDesk
 from issuer.domain.production_events import parse_station_name
 from issuer.domain.rights import Right
@@ -114,7 +114,7 @@ Examples:
   membercard-issuer --home office station page --open
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def page_command(
     context: typer.Context,
     *,

@@ -13,6 +13,7 @@ from issuer.bootstrap_station_desk import (
     station_orders_of,
 )
 from issuer.bootstrap_station_exchange import read_peer
+from issuer.bootstrap_stock import stock_of
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -30,7 +31,7 @@ from issuer.domain.chip import parse_serial
 from issuer.domain.instances import ExchangeCertificates
 from issuer.domain.production_events import parse_station_name
 from issuer.domain.rights import Right
-from issuer.domain.stock_account import FIRST_STORE, parse_site_code
+from issuer.domain.stock_account import FIRST_STORE, SiteCode, parse_site_code
 from issuer.errors import IssuerUnavailableError
 from issuer.services.receive_stock import read_delivery
 from issuer.stations.desk import EnrolledStation
@@ -56,7 +57,7 @@ Examples:
   membercard-issuer --home office stations propose station-2 --signer station-signer.cer --certificate station.cer
 """,
 )
-@needs(Right.OPERATE_SERVICE)
+@needs(Right.OPERATE_SERVICE, at_site="name")
 def propose_command(
     context: typer.Context,
     name: NameArgument,
@@ -91,7 +92,7 @@ Examples:
   membercard-issuer --home office stations confirm station-2 --fingerprint 5F0C4C7E...
 """,
 )
-@needs(Right.OPERATE_SERVICE)
+@needs(Right.OPERATE_SERVICE, at_site="name")
 def confirm_command(
     context: typer.Context,
     name: NameArgument,
@@ -119,7 +120,7 @@ Examples:
   membercard-issuer --home office stations dismiss station-2
 """,
 )
-@needs(Right.OPERATE_SERVICE)
+@needs(Right.OPERATE_SERVICE, at_site="name")
 def dismiss_command(context: typer.Context, name: NameArgument) -> None:
     """Work with a station no more: it is lost, stolen, or its journal is. The chips that it has are held."""
     with open_register_home(command_context(context).home) as opened:
@@ -136,7 +137,7 @@ Examples:
   membercard-issuer --home office stations release 00000000000000000001
 """,
 )
-@needs(Right.CONTROL_QUALITY)
+@needs(Right.CONTROL_QUALITY, by_use_case=True)
 def release_command(
     context: typer.Context,
     serial: Annotated[
@@ -144,10 +145,10 @@ def release_command(
     ],
 ) -> None:
     """Take a chip from the station that has it. It is held: look at it, then `stock release`."""
+    actor, chip = command_context(context).actor, parse_serial(serial)
     with open_register_home(command_context(context).home) as opened:
-        station_book_of(opened).release(
-            parse_serial(serial), account=command_context(context).actor.account
-        )
+        stock_of(opened.register).room.demand_at_chip(chip, Right.CONTROL_QUALITY, actor=actor)
+        station_book_of(opened).release(chip, account=actor.account)
     standard_output().print("The chip is taken from its station, and held.")
 
 
@@ -159,13 +160,22 @@ Examples:
   membercard-issuer --home office stations list --format json
 """,
 )
-@needs(Right.READ_STOCK)
+@needs(Right.READ_STOCK, by_use_case=True)
 def list_command(context: typer.Context, output_format: FormatOption = OutputFormat.TEXT) -> None:
-    """List the stations: where each is, how far its journal is known, when it was last heard, and what is proposed."""
+    """List the stations of one's own part of the tree: where each is, how far its journal is known, when it was last heard, and what is proposed."""
     with open_register_home(command_context(context).home) as opened:
-        found = station_book_of(opened).all()
+        shown = stock_of(opened.register).room.sites_shown(actor=command_context(context).actor)
+        found = [
+            each
+            for each in station_book_of(opened).all()
+            if shown is None or SiteCode(each[0]) in shown
+        ]
         with opened.register.reading() as transaction:
-            proposals = {each.name: each for each in transaction.stations.proposals()}
+            proposals = {
+                each.name: each
+                for each in transaction.stations.proposals()
+                if shown is None or SiteCode(each.name) in shown
+            }
     known = {name for name, *_ in found}
     rows = [*found, *((name, None, 0, None) for name in proposals if name not in known)]
     if output_format is OutputFormat.JSON:

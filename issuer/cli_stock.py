@@ -89,7 +89,9 @@ def account_command(
 ) -> None:
     """Show the account of each site: received = good + spoiled + samples + left."""
     with open_register_home(command_context(context).home) as opened:
-        views = stock_of(opened.register).room.accounts(actor=command_context(context).actor)
+        views = stock_of(opened.register).room.accounts(
+            actor=command_context(context).actor, is_patient=True
+        )
     if output_format is OutputFormat.JSON:
         print_json_list(_document(each) for each in views)
         return
@@ -297,13 +299,15 @@ Examples:
   membercard-issuer --home office stock list --format json
 """,
 )
-@needs(Right.READ_STOCK)
+@needs(Right.READ_STOCK, by_use_case=True)
 def list_stock_command(
     context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
 ) -> None:
-    """List every chip that was ever received, by serial."""
-    with open_production_office(command_context(context).home) as office:
-        records = office.stock.chips()
+    """List every chip that was ever received at the sites of one's own part of the tree, by serial."""
+    command = command_context(context)
+    with open_production_office(command.home) as office:
+        shown = office.room.sites_shown(actor=command.actor)
+        records = office.stock.chips(sites=shown)
     if output_format is OutputFormat.JSON:
         print_json_list(
             {
@@ -381,15 +385,18 @@ Examples:
   membercard-issuer --home office stock journal --serial 00000000000000000001 --format json
 """,
 )
-@needs(Right.READ_STOCK)
+@needs(Right.READ_STOCK, by_use_case=True)
 def journal_command(
     context: typer.Context,
     serial: Annotated[str | None, typer.Option(help="Only this chip.")] = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Show what happened to chips and cards, in order."""
-    with open_production_office(command_context(context).home) as office:
-        events = office.stock.journal(serial=None if serial is None else parse_serial(serial))
+    """Show what happened to the chips of one's own part of the tree and their cards, in order."""
+    command = command_context(context)
+    chip = None if serial is None else parse_serial(serial)
+    with open_production_office(command.home) as office:
+        shown = office.room.sites_shown(actor=command.actor)
+        events = office.stock.journal(serial=chip, sites=shown)
     if output_format is OutputFormat.JSON:
         print_json_list(
             {

@@ -57,6 +57,14 @@ class SystemClock:
         """The time of day; where a guard knows a later one to be past, that one."""
         return datetime.now(UTC) if self._guard is None else self._guard.now()
 
+    def known_past(self) -> datetime:
+        """The latest time that is surely past: what is kept for so many days is let go of by it, and not by ``now``.
+
+        Raises:
+            TrustError: ``bundle.unwritable``, ``trust.malformed``.
+        """
+        return datetime.now(UTC) if self._guard is None else self._guard.known_past()
+
     def guard_by(self, guard: GuardedClock | None) -> None:
         """Another bundle was installed: it may know a later time."""
         self._guard = guard

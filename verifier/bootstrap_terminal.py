@@ -88,9 +88,11 @@ def open_terminal(
     ):
 
         def keep_for(days: int) -> None:
-            journal.keep_for(days, now=verifier.clock.now())
+            journal.keep_for(days, known_past=verifier.clock.known_past)
             if refused is not None:
-                refused.drop_older_than(days, now=verifier.clock.now())
+                refused.drop_older_than(
+                    days, now=verifier.clock.known_past(), told=verifier.clock.now()
+                )
 
         keep_for(verifier.rules.policy.journal_days)
         # The first picture's decoder is ready before the first card.

@@ -14,6 +14,7 @@ from card_layout.transport.readers import list_readers
 from verifier.bootstrap import DEFAULT_PROFILE, Verifier, card_change, open_verifier
 from verifier.cli_bundle_network import bundle_app
 from verifier.cli_centre import SERVE_EXAMPLES, centre_app, serve
+from verifier.cli_clock import clock_app
 from verifier.cli_journal import journal_app
 from verifier.cli_office import office_app
 from verifier.cli_replay import REPLAY_EXAMPLES, replay, write_evidence, write_transcript
@@ -66,6 +67,7 @@ reader_app = typer.Typer(help="The card readers of this computer.", rich_markup_
 app.add_typer(reader_app, name="reader")
 app.add_typer(trust_app, name="trust")
 app.add_typer(bundle_app, name="bundle")
+app.add_typer(clock_app, name="clock")
 app.add_typer(terminal_app, name="terminal")
 app.add_typer(journal_app, name="journal")
 app.add_typer(centre_app, name="centre")

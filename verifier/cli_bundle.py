@@ -30,7 +30,10 @@ __all__ = [
     "bundle_app",
     "print_bundle_document",
     "read_approvals",
+    "read_key_file",
+    "read_pin",
     "report_document",
+    "write_result",
 ]
 
 bundle_app = typer.Typer(
@@ -77,7 +80,7 @@ def bundle_build(
     """Assemble what terminals are to trust; `membercard-pki trust-bundle issue` signs it."""
     files = assemble_bundle(trust, card_verifiable=cv, checkpoint=checkpoint)
     draft = write_bundle_draft(files)
-    _write(output, draft)
+    write_result(output, draft)
     print_bundle_document(
         {"files": sorted(files), "bytes": len(draft)},
         output_format,
@@ -164,11 +167,11 @@ def bundle_approve(
     new = new_anchors_of(bundle, trust)
     approval = Approval.make(
         name=name,
-        key_file=_key_file(key),
-        pin=_pin(pin_file),
+        key_file=read_key_file(key),
+        pin=read_pin(pin_file),
         stated=statement(bundle.fingerprint, new),
     )
-    _write(output, approval.to_bytes())
+    write_result(output, approval.to_bytes())
     print_bundle_document(
         {**_document(bundle), "new_anchors": list(new), "approved_by": name}, output_format
     )
@@ -190,7 +193,7 @@ def bundle_approver(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Make an approver's key; what it prints goes into approvers.toml of each terminal."""
-    content, public_key = create_approver_key(_pin(pin_file))
+    content, public_key = create_approver_key(read_pin(pin_file))
     try:
         create_file(key, content)
     except OSError as error:
@@ -204,7 +207,7 @@ def read_approvals(paths: list[Path] | None) -> list[Approval]:
     Raises:
         TrustError: ``bundle.approval-invalid``.
     """
-    return [Approval.from_bytes(_key_file(path)) for path in paths or ()]
+    return [Approval.from_bytes(read_key_file(path)) for path in paths or ()]
 
 
 def report_document(report: BundleReport) -> dict[str, object]:
@@ -241,7 +244,12 @@ def print_bundle_document(document: dict[str, object], output_format: OutputForm
             )
 
 
-def _key_file(path: Path) -> bytes:
+def read_key_file(path: Path) -> bytes:
+    """A file of an approver's, within bounds.
+
+    Raises:
+        TrustError: ``bundle.approval-invalid``.
+    """
     try:
         with path.open("rb") as file:
             return file.read(_MAX_KEY_BYTES)
@@ -251,14 +259,24 @@ def _key_file(path: Path) -> bytes:
         ) from error
 
 
-def _pin(path: Path) -> str:
+def read_pin(path: Path) -> str:
+    """The PIN of an approver's key.
+
+    Raises:
+        TrustError: ``bundle.approval-invalid``.
+    """
     try:
         return read_pin_file(path)
     except PkiError as error:
         raise TrustError(str(error), code="bundle.approval-invalid", hint=error.hint) from error
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_result(path: Path, content: bytes) -> None:
+    """Write what a command gives, whole or not at all.
+
+    Raises:
+        TrustError: ``bundle.unwritable``.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content, mode=0o644)

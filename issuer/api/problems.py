@@ -79,6 +79,7 @@ CODE_STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "authorisation.none-written": HTTPStatus.NOT_FOUND,
     "correction.gone": HTTPStatus.NOT_FOUND,
     "operation.unknown": HTTPStatus.NOT_FOUND,
+    "signer.unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
     "idempotency.key-reused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "idempotency.outcome-unknown": HTTPStatus.CONFLICT,
     "file.too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

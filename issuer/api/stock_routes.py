@@ -1,10 +1,10 @@
 """The stock of chips: sites and their accounts, movements, samples, closes of days, destructions, the stop list."""
 
 import uuid
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
 
 from issuer.api import stock_acts
 from issuer.api.cursors import CursorScope
@@ -35,10 +35,12 @@ from issuer.api.stock_documents import (
     StopDocument,
     StopListDocument,
 )
+from issuer.domain.chip import parse_serial
 from issuer.domain.rights import Right
 from issuer.domain.stock_account import SiteCode
 from issuer.domain.stock_acts import DayCloseId, DestructionId, StopState
 from issuer.papers.stock_pdf import day_close_pdf, destruction_pdf
+from issuer.services.stock_ports import ActPosition, StopPosition
 
 __all__ = [
     "ChipDestroyer",
@@ -71,15 +73,7 @@ _PDF: Final = "application/pdf"
 _PAPER: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {_PDF: {}}}}
 
 
-class NewestQuery(BaseModel):
-    """How many of the newest."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(default=50, ge=1, le=200)
-
-
-class StopListQuery(NewestQuery):
+class StopListQuery(ListQuery):
     """Which lines."""
 
     state: StopState | None = None
@@ -128,6 +122,17 @@ def destruction_paper(caller: Caller, services: ApiServices, destruction: uuid.U
     return _paper(destruction_pdf(made, site), f"destruction-{destruction}")
 
 
+def _behind(services: ApiServices, query: ListQuery, scope: CursorScope) -> ActPosition | None:
+    if query.cursor is None:
+        return None
+    at, _, act_id = services.cursors.open(query.cursor, scope).decode().partition(" ")
+    return ActPosition(at=datetime.fromisoformat(at), act_id=uuid.UUID(act_id))
+
+
+def _cursor(services: ApiServices, scope: CursorScope, at: datetime, name: str) -> str:
+    return services.cursors.seal(f"{at.isoformat()} {name}".encode(), scope)
+
+
 def _paper(content: bytes, name: str) -> Response:
     return Response(
         content,
@@ -140,10 +145,20 @@ def _paper(content: bytes, name: str) -> Response:
 
 
 @stock_router.get("/sites", summary="List the sites with their accounts")
-def list_sites(services: Services, caller: StockReader) -> SiteListDocument:
+def list_sites(
+    query: Annotated[ListQuery, Query()], services: Services, caller: StockReader
+) -> SiteListDocument:
     """Those that the caller sees, by code."""
-    found = services.stock.room.accounts(actor=caller.actor)
-    return SiteListDocument(sites=[SiteDocument.of(each) for each in found])
+    scope = CursorScope(listing="stock sites", account=caller.actor.account)
+    behind = None
+    if query.cursor is not None:
+        behind = SiteCode(services.cursors.open(query.cursor, scope).decode())
+    found = services.stock.room.accounts(actor=caller.actor, limit=query.limit + 1, behind=behind)
+    shown, has_more = found[: query.limit], len(found) > query.limit
+    return SiteListDocument(
+        sites=[SiteDocument.of(each) for each in shown],
+        next=services.cursors.seal(shown[-1].site.code.encode(), scope) if has_more else None,
+    )
 
 
 @stock_router.post(
@@ -243,11 +258,20 @@ def count(
 
 @stock_router.get("/counts", summary="List counts and closes of days")
 def list_counts(
-    query: Annotated[NewestQuery, Query()], services: Services, caller: StockReader
+    query: Annotated[ListQuery, Query()], services: Services, caller: StockReader
 ) -> CountListDocument:
     """The newest first."""
-    found = services.stock.days.newest(actor=caller.actor, limit=query.limit)
-    return CountListDocument(counts=[CountDocument.of(each) for each in found])
+    scope = CursorScope(listing="stock counts", account=caller.actor.account)
+    found = services.stock.days.newest(
+        actor=caller.actor, limit=query.limit + 1, behind=_behind(services, query, scope)
+    )
+    shown, has_more = found[: query.limit], len(found) > query.limit
+    return CountListDocument(
+        counts=[CountDocument.of(each) for each in shown],
+        next=_cursor(services, scope, shown[-1].counted_at, str(shown[-1].close_id))
+        if has_more
+        else None,
+    )
 
 
 @stock_router.get("/counts/{count_id}", summary="Show a count")
@@ -275,11 +299,20 @@ def take_count_protocol(count_id: CountIdPath, services: Services, caller: Stock
 
 @stock_router.get("/destructions", summary="List destructions")
 def list_destructions(
-    query: Annotated[NewestQuery, Query()], services: Services, caller: StockReader
+    query: Annotated[ListQuery, Query()], services: Services, caller: StockReader
 ) -> DestructionListDocument:
     """The newest first."""
-    found = services.stock.destructions.newest(actor=caller.actor, limit=query.limit)
-    return DestructionListDocument(destructions=[DestructionDocument.of(each) for each in found])
+    scope = CursorScope(listing="stock destructions", account=caller.actor.account)
+    found = services.stock.destructions.newest(
+        actor=caller.actor, limit=query.limit + 1, behind=_behind(services, query, scope)
+    )
+    shown, has_more = found[: query.limit], len(found) > query.limit
+    return DestructionListDocument(
+        destructions=[DestructionDocument.of(each) for each in shown],
+        next=_cursor(services, scope, shown[-1].first_at, str(shown[-1].destruction_id))
+        if has_more
+        else None,
+    )
 
 
 @stock_router.post(
@@ -359,12 +392,26 @@ def list_stops(
     query: Annotated[StopListQuery, Query()], services: Services, caller: StockReader
 ) -> StopListDocument:
     """The newest first."""
+    scope = CursorScope(
+        listing="stock stops", account=caller.actor.account, selection={"state": query.state}
+    )
+    behind = None
+    if query.cursor is not None:
+        at, _, serial = services.cursors.open(query.cursor, scope).decode().partition(" ")
+        behind = StopPosition(at=datetime.fromisoformat(at), serial=parse_serial(serial))
     found = services.stock.stops.newest(
         actor=caller.actor,
-        limit=query.limit,
+        limit=query.limit + 1,
         states=() if query.state is None else (query.state,),
+        behind=behind,
     )
-    return StopListDocument(stops=[StopDocument.of(each) for each in found])
+    shown, has_more = found[: query.limit], len(found) > query.limit
+    return StopListDocument(
+        stops=[StopDocument.of(each) for each in shown],
+        next=_cursor(services, scope, shown[-1].reported_at, shown[-1].serial.hex().upper())
+        if has_more
+        else None,
+    )
 
 
 @stock_router.post("/stops", response_model=DoneDocument, summary="Put chips on the stop list")

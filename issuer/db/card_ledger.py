@@ -1,7 +1,7 @@
 """The register of cards in the database, as the office works with it."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from typing import NoReturn
@@ -16,6 +16,7 @@ from issuer.db.card_binding import free_chips, status_list_with_room
 from issuer.db.card_seals import document_number_digest, open_secrets, seal_secrets
 from issuer.db.card_validity import SqlCardValidity
 from issuer.db.member_rows import MemberRow
+from issuer.db.organisation_queries import below as part_of_tree
 from issuer.db.production_rows import card_of, journal, locked_card, locked_chip
 from issuer.db.production_tables import CardRow
 from issuer.db.request_tables import RequestRow
@@ -29,6 +30,7 @@ from issuer.domain.card_secrets import CardSecrets
 from issuer.domain.chip import ChipState, Serial
 from issuer.domain.eligibility import STANDINGS_WITH_CARD
 from issuer.domain.member import MemberId
+from issuer.domain.organisation import OrganisationCode
 from issuer.domain.production_errors import TransitionError
 from issuer.domain.requests import RequestId, RequestState
 from issuer.domain.rights import AccountName
@@ -64,7 +66,13 @@ class SqlCardRegister:
         with self._database.reading() as session:
             return tuple(card_of(row) for row in session.scalars(statement))
 
-    def lines(self, *, states: Sequence[CardState] | None = None) -> tuple[CardLine, ...]:
+    def lines(
+        self,
+        *,
+        states: Sequence[CardState] | None = None,
+        below: Collection[OrganisationCode] | None = None,
+        with_secrets: bool = False,
+    ) -> tuple[CardLine, ...]:
         """See ``CardLedger.lines``."""
         statement = (
             sa.select(CardRow, RequestRow.card_number)
@@ -73,6 +81,12 @@ class SqlCardRegister:
         )
         if states is not None:
             statement = statement.where(CardRow.state.in_([state.value for state in states]))
+        if with_secrets:
+            statement = statement.where(sa.func.length(CardRow.sealed_secrets) > 0)
+        if below is not None:
+            statement = statement.join(MemberRow, MemberRow.id == RequestRow.member_id).where(
+                MemberRow.organisation_id.in_(part_of_tree(below))
+            )
         with self._database.reading() as session:
             return tuple(
                 CardLine(card=card_of(row), card_number=CardNumber(number))

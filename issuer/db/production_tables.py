@@ -102,6 +102,7 @@ class CardRow(Base):
         ),
         sa.Index("ix_cards_state_bound_at_reference", "state", "bound_at", "reference"),
         sa.Index("ix_cards_batch_id_state", "batch_id", "state"),
+        sa.Index("ix_cards_issued_at", "issued_at"),
     )
 
     reference: Mapped[bytes] = mapped_column(sa.LargeBinary(16), primary_key=True)

@@ -1,6 +1,6 @@
 """Closes of days, destructions and the stop list, over the session of a register transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -33,6 +33,7 @@ from issuer.domain.stock_acts import (
     StopState,
 )
 from issuer.errors import IssuerDataError
+from issuer.services.stock_ports import ActPosition, StopPosition
 
 __all__ = ["SqlStockActRepository"]
 
@@ -80,12 +81,44 @@ class SqlStockActRepository:
             raise IssuerDataError(f"there is no count {close_id}", code="stock.count-unknown")
         return _close(row)
 
-    def closes(self, site: SiteCode | None = None, *, limit: int) -> tuple[DayClose, ...]:
+    def closes(
+        self, sites: Collection[SiteCode], *, limit: int, behind: ActPosition | None = None
+    ) -> tuple[DayClose, ...]:
         """See ``StockActRepository.closes``."""
-        query = sa.select(DayCloseRow).order_by(DayCloseRow.counted_at.desc()).limit(limit)
-        if site is not None:
-            query = query.where(DayCloseRow.site == site)
+        query = (
+            sa.select(DayCloseRow)
+            .where(DayCloseRow.site.in_(sorted(sites)))
+            .order_by(DayCloseRow.counted_at.desc(), DayCloseRow.id.desc())
+            .limit(limit)
+        )
+        if behind is not None:
+            query = query.where(
+                sa.tuple_(DayCloseRow.counted_at, DayCloseRow.id)
+                < sa.tuple_(
+                    sa.literal(behind.at, DayCloseRow.counted_at.type),
+                    sa.literal(behind.act_id, DayCloseRow.id.type),
+                )
+            )
         return tuple(_close(row) for row in self._session.scalars(query))
+
+    def last_closed(self, site: SiteCode) -> DayClose | None:
+        """See ``StockActRepository.last_closed``."""
+        row = self._session.scalars(
+            sa.select(DayCloseRow)
+            .where(DayCloseRow.site == site, DayCloseRow.state == DayCloseState.CLOSED.value)
+            .order_by(DayCloseRow.counted_at.desc())
+            .limit(1)
+        ).one_or_none()
+        return None if row is None else _close(row)
+
+    def stolen(self, site: SiteCode) -> int:
+        """See ``StockActRepository.stolen``."""
+        query = (
+            sa.select(sa.func.count())
+            .select_from(StockStopRow)
+            .where(StockStopRow.site == site, StockStopRow.state == StopState.CONFIRMED.value)
+        )
+        return self._session.scalar(query) or 0
 
     def note_missing(
         self, serials: Sequence[Serial], *, site: SiteCode, account: AccountName, at: datetime
@@ -143,14 +176,25 @@ class SqlStockActRepository:
         )
         return _destruction(row), tuple(Serial(each) for each in serials)
 
-    def destructions(self, *, limit: int) -> tuple[Destruction, ...]:
+    def destructions(
+        self, sites: Collection[SiteCode], *, limit: int, behind: ActPosition | None = None
+    ) -> tuple[Destruction, ...]:
         """See ``StockActRepository.destructions``."""
-        rows = self._session.scalars(
+        query = (
             sa.select(DestructionRow)
-            .order_by(DestructionRow.first_at.desc(), DestructionRow.id)
+            .where(DestructionRow.site.in_(sorted(sites)))
+            .order_by(DestructionRow.first_at.desc(), DestructionRow.id.desc())
             .limit(limit)
         )
-        return tuple(_destruction(row) for row in rows)
+        if behind is not None:
+            query = query.where(
+                sa.tuple_(DestructionRow.first_at, DestructionRow.id)
+                < sa.tuple_(
+                    sa.literal(behind.at, DestructionRow.first_at.type),
+                    sa.literal(behind.act_id, DestructionRow.id.type),
+                )
+            )
+        return tuple(_destruction(row) for row in self._session.scalars(query))
 
     def waiting_for_destruction(self, serials: Sequence[Serial]) -> frozenset[Serial]:
         """See ``StockActRepository.waiting_for_destruction``."""
@@ -269,11 +313,35 @@ class SqlStockActRepository:
             )
         return frozenset(found)
 
-    def stops(self, *, states: Sequence[StopState] = (), limit: int) -> tuple[Stop, ...]:
+    def stops(
+        self,
+        sites: Collection[SiteCode],
+        *,
+        with_unknown: bool,
+        states: Sequence[StopState] = (),
+        limit: int,
+        behind: StopPosition | None = None,
+    ) -> tuple[Stop, ...]:
         """See ``StockActRepository.stops``."""
-        query = sa.select(StockStopRow).order_by(StockStopRow.sequence.desc()).limit(limit)
+        of_sites: sa.ColumnElement[bool] = StockStopRow.site.in_(sorted(sites))
+        if with_unknown:
+            of_sites = of_sites | StockStopRow.site.is_(None)
+        query = (
+            sa.select(StockStopRow)
+            .where(of_sites)
+            .order_by(StockStopRow.reported_at.desc(), StockStopRow.serial.desc())
+            .limit(limit)
+        )
         if states:
             query = query.where(StockStopRow.state.in_([each.value for each in states]))
+        if behind is not None:
+            query = query.where(
+                sa.tuple_(StockStopRow.reported_at, StockStopRow.serial)
+                < sa.tuple_(
+                    sa.literal(behind.at, StockStopRow.reported_at.type),
+                    sa.literal(behind.serial, StockStopRow.serial.type),
+                )
+            )
         return tuple(_stop(row) for row in self._session.scalars(query))
 
     def _live_stop(self, serial: Serial) -> StockStopRow | None:

@@ -13,6 +13,7 @@ import re
 import resource
 import sys
 import zipfile
+from typing import BinaryIO, TextIO
 from xml.etree import ElementTree as ET
 
 from python_calamine import CalamineError, CalamineWorkbook
@@ -37,28 +38,32 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_OUTPUT_BYTES, _OUTPUT_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with os.fdopen(0, "rb", closefd=False) as file:
+        return write_rows(file, sys.stdout)
+
+
+def write_rows(file: BinaryIO, output: TextIO) -> int:
+    """The rows of a workbook's first sheet, in whichever process; gives its exit status."""
     try:
-        with os.fdopen(0, "rb", closefd=False) as file:
-            with zipfile.ZipFile(file) as archive:
-                formula = _find_formula(archive)
-            if formula is not None:
-                _write({"formula": formula})
-                sys.stdout.flush()
-                return 0
-            file.seek(0)
-            workbook = CalamineWorkbook.from_filelike(file)
-        sheet = workbook.get_sheet_by_index(0)
+        with zipfile.ZipFile(file) as archive:
+            formula = _find_formula(archive)
+        if formula is not None:
+            _write({"formula": formula}, output)
+            output.flush()
+            return 0
+        file.seek(0)
+        sheet = CalamineWorkbook.from_filelike(file).get_sheet_by_index(0)
         if sheet.total_width > _MAX_COLUMNS:
             return 1
         # `total_height` is the index of the last row, not how many there are.
         count = 0 if sheet.end is None else sheet.end[0] + 1
-        _write({"rows": count})
+        _write({"rows": count}, output)
         if count > MAX_ROWS + 1:
             # The reader refuses the sheet; walking it could take as long as its maker likes.
             return 0
         for row in sheet.iter_rows():
-            _write([_plain(cell) for cell in row])
-        sys.stdout.flush()
+            _write([_plain(cell) for cell in row], output)
+        output.flush()
     except (
         CalamineError,
         MemoryError,
@@ -112,8 +117,8 @@ def _parse(archive: zipfile.ZipFile, name: str) -> ET.Element:
     return ET.fromstring(content)  # noqa: S314
 
 
-def _write(value: object) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=True, default=str) + "\n")
+def _write(value: object, output: TextIO) -> None:
+    output.write(json.dumps(value, ensure_ascii=True, default=str) + "\n")
 
 
 def _plain(cell: object) -> object:

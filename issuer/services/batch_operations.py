@@ -30,8 +30,7 @@ class SignerOfCards(Protocol):
         """Let pass only where cards could be signed: quickly, without asking the signer anything.
 
         Raises:
-            IssuerRefusedError: ``signing.no-signer``, ``profile.development``.
-            IssuerUnavailableError: ``signer.unreachable``.
+            IssuerRefusedError: ``signing.no-signer``, ``profile.development``, ``signer.unreachable``.
         """
 
     def signing(self) -> BatchSigning:
@@ -56,9 +55,8 @@ class BatchOperations:
 
         Raises:
             IssuerRefusedError: ``right.missing``, ``batch.unknown``, ``batch.wrong-state``; nobody signs cards here
-                (``signing.no-signer``); ``profile.development``; the decision has no authorisation that is open
+                (``signing.no-signer``); ``profile.development``; ``signer.unreachable``; the decision has no authorisation that is open
                 (``authorisation.none-valid``, ``authorisation.used-up``).
-            IssuerUnavailableError: ``signer.unreachable``.
         """
         self.require_signable(batch_id, actor=actor)
         return self.operations.begin(
@@ -69,7 +67,7 @@ class BatchOperations:
         """Let pass only a batch that could be signed now.
 
         Raises:
-            IssuerRefusedError, IssuerUnavailableError: as ``sign``.
+            IssuerRefusedError: as ``sign``.
         """
         with self.desk.register.reading() as transaction:
             batch = require_frozen(self.desk, transaction, batch_id, actor)
@@ -116,7 +114,7 @@ class SignWork:
             if outcome.code is None:
                 counts["signed"] += 1
             else:
-                counts["left-out"] += 1
+                counts["not-signed"] += 1
                 counts[outcome.code] += 1
-            progress(done=counts["signed"] + counts["left-out"], total=total)
+            progress(done=counts["signed"] + counts["not-signed"], total=total)
         return counts

@@ -21,6 +21,7 @@ from issuer.domain.stock_acts import DayClose, DayCloseId, DayCloseState
 from issuer.errors import ConflictError, IssuerDataError
 from issuer.services.register_ports import RegisterTransaction
 from issuer.services.stock_desk import MAX_SERIALS, StockDesk, digest_of, site_record
+from issuer.services.stock_ports import ActPosition
 
 __all__ = ["NAMED_SERIALS", "ClosingOfDays", "CountOutcome"]
 
@@ -194,17 +195,18 @@ class ClosingOfDays:
             return found
 
     def newest(
-        self, *, actor: Actor, limit: int, site: SiteCode | None = None
+        self,
+        *,
+        actor: Actor,
+        limit: int,
+        site: SiteCode | None = None,
+        behind: ActPosition | None = None,
     ) -> tuple[DayClose, ...]:
         """The newest counts of the sites that the actor sees, or of one."""
         with self.desk.register.reading() as transaction:
-            seen = {
-                each.code
-                for each in transaction.stock.sites()
-                if self.desk.may_read(transaction, actor, each)
-            }
-            found = transaction.stock_acts.closes(site, limit=limit)
-            return tuple(each for each in found if each.site in seen)
+            seen = self.desk.readable(transaction, actor)
+            wanted = seen if site is None else seen & {site}
+            return transaction.stock_acts.closes(wanted, limit=limit, behind=behind)
 
 
 def _has_moved(account: SiteAccount, close: DayClose) -> bool:

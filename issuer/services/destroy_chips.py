@@ -13,7 +13,7 @@ from issuer.domain.stock_acts import Destruction, DestructionId, DestructionStat
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.register_ports import RegisterTransaction
 from issuer.services.stock_desk import StockDesk, digest_of, distinct, in_hand_at, site_record
-from issuer.services.stock_ports import ChipStanding
+from issuer.services.stock_ports import ActPosition, ChipStanding
 from issuer.services.stock_room import CONDEMNED_BY_PERSON
 
 __all__ = ["DestroyedChips", "DestructionOfChips"]
@@ -154,16 +154,13 @@ class DestructionOfChips:
             )
             return DestroyedChips(destruction=destruction, serials=serials)
 
-    def newest(self, *, actor: Actor, limit: int) -> tuple[Destruction, ...]:
+    def newest(
+        self, *, actor: Actor, limit: int, behind: ActPosition | None = None
+    ) -> tuple[Destruction, ...]:
         """The newest destructions of the sites that the actor sees."""
         with self.desk.register.reading() as transaction:
-            seen = {
-                each.code
-                for each in transaction.stock.sites()
-                if self.desk.may_read(transaction, actor, each)
-            }
-            found = transaction.stock_acts.destructions(limit=limit)
-            return tuple(each for each in found if each.site in seen)
+            seen = self.desk.readable(transaction, actor)
+            return transaction.stock_acts.destructions(seen, limit=limit, behind=behind)
 
     def _demand(self, transaction: RegisterTransaction, site: SiteCode, actor: Actor) -> Site:
         place = transaction.stock.locked_sites([site])[site]

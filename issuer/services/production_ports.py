@@ -4,7 +4,7 @@ Every method of a ledger is one transaction, committed before it returns: what i
 the caller sends the next command to a chip.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -22,9 +22,11 @@ from issuer.domain.chip import Chip, KeyOrigin, Serial
 from issuer.domain.chip_keys import ChipKeySet, WrongKeyTries
 from issuer.domain.chip_plan import Step
 from issuer.domain.member import MemberId
+from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex, StatusListRoom
+from issuer.domain.stock_account import SiteCode
 from issuer.services.status_ports import StatusMarkStore
 
 __all__ = [
@@ -123,11 +125,13 @@ class JobToKeep:
 class StockLedger(Protocol):
     """The stock of chips, to look at."""
 
-    def chips(self) -> tuple[ChipRecord, ...]:
-        """The whole stock, by serial."""
+    def chips(self, *, sites: Collection[SiteCode] | None = None) -> tuple[ChipRecord, ...]:
+        """The stock of these sites, or the whole one, by serial."""
 
-    def journal(self, *, serial: Serial | None = None) -> tuple[JournalEvent, ...]:
-        """All that ever happened, or all that happened to one chip, in order."""
+    def journal(
+        self, *, serial: Serial | None = None, sites: Collection[SiteCode] | None = None
+    ) -> tuple[JournalEvent, ...]:
+        """All that ever happened, or all that happened to one chip, in order; to the chips of these sites alone."""
 
 
 class CardRegister(Protocol):
@@ -136,8 +140,17 @@ class CardRegister(Protocol):
     def cards(self, *, states: Sequence[CardState] | None = None) -> tuple[Card, ...]:
         """Cards in the order in which they were bound."""
 
-    def lines(self, *, states: Sequence[CardState] | None = None) -> tuple[CardLine, ...]:
-        """The same cards with their numbers."""
+    def lines(
+        self,
+        *,
+        states: Sequence[CardState] | None = None,
+        below: Collection[OrganisationCode] | None = None,
+        with_secrets: bool = False,
+    ) -> tuple[CardLine, ...]:
+        """The same cards with their numbers; those of members at and below these organisations alone, if wished.
+
+        ``with_secrets`` leaves out those whose secrets were destroyed.
+        """
 
     def hand_over(self, reference: CardReference, *, to: str, account: AccountName) -> None:
         """Record that the card went to its member, by whose word, as ``CardValidityRepository.hand_over``.

@@ -62,6 +62,7 @@ _FINAL: Final = frozenset(
         "authorisation.signature-wrong",
         "operator.revoked",
         "signer.retired",
+        "signer.revoked",
     }
 )
 """With these words the signer says that it will never sign anything more under an authorisation."""
@@ -120,7 +121,8 @@ class BatchSigning:
         self, batch: Batch, actor: Actor, refused: dict[CardReference, SigningOutcome]
     ) -> Iterator[SigningOutcome]:
         """What was signed, under one authorisation after the other; what was refused goes into ``refused``."""
-        while self._is_left(batch, refused):
+        is_left = True
+        while is_left:
             found = self._choose(batch)
             with self._connected(found) as signing:
                 is_used_up = False
@@ -138,6 +140,7 @@ class BatchSigning:
                         refused[outcome.reference] = outcome
             if found is not None and is_used_up:
                 self._make_void(found.authorisation)
+            is_left = self._is_left(batch, refused)
 
     def _is_left(self, batch: Batch, refused: dict[CardReference, SigningOutcome]) -> bool:
         # Of one card more than were refused, one at least was not.

@@ -49,6 +49,14 @@ class StockDesk:
             Right.READ_STOCK, place=place_of(transaction.organisations, site.organisation)
         )
 
+    def readable(self, transaction: RegisterTransaction, actor: Actor) -> frozenset[SiteCode]:
+        """The sites whose stock somebody sees."""
+        return frozenset(
+            each.code
+            for each in transaction.stock.sites()
+            if self.may_read(transaction, actor, each)
+        )
+
 
 def site_record(
     action: str,

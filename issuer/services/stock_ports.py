@@ -1,5 +1,6 @@
 """Ports of the stock: sites, chips and their movements, closes of a day, destructions, and the stop list."""
 
+import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,23 @@ from issuer.domain.stock_acts import (
     StopState,
 )
 
-__all__ = ["ChipStanding", "StockActRepository", "StockRepository"]
+__all__ = ["ActPosition", "ChipStanding", "StockActRepository", "StockRepository", "StopPosition"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActPosition:
+    """Where a page of counts or destructions ends, the newest first: the next one begins behind it."""
+
+    at: datetime
+    act_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopPosition:
+    """Where a page of the stop list ends, the newest first: the next one begins behind it."""
+
+    at: datetime
+    serial: Serial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +154,9 @@ class StockRepository(Protocol):
     def account(self, site: SiteCode) -> SiteAccount:
         """What the records say of a site now."""
 
+    def chips_up_to(self, site: SiteCode, most: int) -> int:
+        """How many chips a site answers for, counted no further than this."""
+
     def serials_in_hand(self, site: SiteCode) -> Iterator[tuple[Serial, StockClass]]:
         """Every chip that lies at the site, with its class, by serial."""
 
@@ -162,8 +182,16 @@ class StockActRepository(Protocol):
             IssuerDataError: there is none (``stock.count-unknown``).
         """
 
-    def closes(self, site: SiteCode | None = None, *, limit: int) -> tuple[DayClose, ...]:
-        """The newest counts, of a site or all."""
+    def last_closed(self, site: SiteCode) -> DayClose | None:
+        """The newest count of a site that was closed; ``None`` before the first."""
+
+    def stolen(self, site: SiteCode) -> int:
+        """How many chips went to the stop list for good from here."""
+
+    def closes(
+        self, sites: Collection[SiteCode], *, limit: int, behind: ActPosition | None = None
+    ) -> tuple[DayClose, ...]:
+        """The newest counts of these sites."""
 
     def note_missing(
         self, serials: Sequence[Serial], *, site: SiteCode, account: AccountName, at: datetime
@@ -182,8 +210,10 @@ class StockActRepository(Protocol):
             IssuerDataError: there is none (``stock.destruction-unknown``).
         """
 
-    def destructions(self, *, limit: int) -> tuple[Destruction, ...]:
-        """The newest destructions."""
+    def destructions(
+        self, sites: Collection[SiteCode], *, limit: int, behind: ActPosition | None = None
+    ) -> tuple[Destruction, ...]:
+        """The newest destructions at these sites."""
 
     def waiting_for_destruction(self, serials: Sequence[Serial]) -> frozenset[Serial]:
         """Those of the chips that stand in a destruction without its second witness."""
@@ -206,5 +236,13 @@ class StockActRepository(Protocol):
     def stopped(self, serials: Sequence[Serial]) -> frozenset[Serial]:
         """Those of the chips that are on the stop list, reported or confirmed."""
 
-    def stops(self, *, states: Sequence[StopState] = (), limit: int) -> tuple[Stop, ...]:
-        """The newest lines."""
+    def stops(
+        self,
+        sites: Collection[SiteCode],
+        *,
+        with_unknown: bool,
+        states: Sequence[StopState] = (),
+        limit: int,
+        behind: StopPosition | None = None,
+    ) -> tuple[Stop, ...]:
+        """The newest lines of chips of these sites; with those of chips that never came, where that is said."""

@@ -17,7 +17,7 @@ from issuer.domain.stock_acts import Stop, StopReason, StopState
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.register_ports import RegisterTransaction
 from issuer.services.stock_desk import StockDesk, distinct
-from issuer.services.stock_ports import ChipStanding
+from issuer.services.stock_ports import ChipStanding, StopPosition
 from issuer.services.stock_room import chip_record
 
 __all__ = ["StopList"]
@@ -102,17 +102,19 @@ class StopList:
         return self._conclude(serials, StopState.LIFTED, actor)
 
     def newest(
-        self, *, actor: Actor, limit: int, states: Sequence[StopState] = ()
+        self,
+        *,
+        actor: Actor,
+        limit: int,
+        states: Sequence[StopState] = (),
+        behind: StopPosition | None = None,
     ) -> tuple[Stop, ...]:
         """The newest lines of the sites that the actor sees, and of chips that never came."""
         with self.desk.register.reading() as transaction:
-            seen = {
-                each.code
-                for each in transaction.stock.sites()
-                if self.desk.may_read(transaction, actor, each)
-            }
-            found = transaction.stock_acts.stops(states=states, limit=limit)
-            return tuple(each for each in found if (each.site or FIRST_STORE) in seen)
+            seen = self.desk.readable(transaction, actor)
+            return transaction.stock_acts.stops(
+                seen, with_unknown=FIRST_STORE in seen, states=states, limit=limit, behind=behind
+            )
 
     def _conclude(
         self, serials: Sequence[Serial], state: StopState, actor: Actor

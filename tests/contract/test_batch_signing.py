@@ -1,6 +1,7 @@
 """Having batches signed, whatever database stands behind the register: authorisations one after the other, and alone."""
 
 import contextlib
+import uuid
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from issuer.db.production_tables import CardContentsRow
+from issuer.domain.account import Account, AccountId
 from issuer.domain.batch import Batch, BatchId, BatchState
 from issuer.domain.card import CardReference
 from issuer.domain.request_policy import RequestPolicy
@@ -19,7 +21,14 @@ from issuer.services.authorise_batch import (
     DecisionAuthorisation,
     open_authorisations,
 )
+from issuer.services.batch_operations import BATCH, SignWork
 from issuer.services.decision_desk import DecisionDesk
+from issuer.services.operation_ports import (
+    Operation,
+    OperationId,
+    OperationKind,
+    OperationState,
+)
 from issuer.services.sign_batches import BatchSigning
 from issuer.services.sign_cards import SigningOutcome
 from pki.errors import PkiRefusedError
@@ -248,3 +257,81 @@ def test_whoever_signs_a_batch_is_alone_and_goes_on_where_another_was_killed(
     first.close()  # type: ignore[attr-defined]  # a generator, as a killed worker leaves it
     assert signing.sign(batch) == [None] * 3
     assert signing.stage.view(batch).batch.state is BatchState.SIGNED
+
+
+@dataclass
+class Office:
+    """The signer of an office, as operations reach it."""
+
+    stage: SigningStage
+
+    def require(self) -> None:
+        pass
+
+    def signing(self) -> BatchSigning:
+        return self.stage.signing
+
+
+def operation(batch: Batch, *, attempt: int = 1) -> Operation:
+    return Operation(
+        operation_id=OperationId(uuid.UUID(int=1)),
+        kind=OperationKind.SIGN_BATCH,
+        account=OPERATOR.account,
+        state=OperationState.RUNNING,
+        inputs={BATCH: str(batch.batch_id)},
+        attempt=attempt,
+        created_at=NOW,
+        changed_at=NOW,
+    )
+
+
+@pytest.fixture
+def work(signing: SigningStage) -> SignWork:
+    with signing.stage.register.writing() as transaction:
+        transaction.people.add(
+            Account(
+                account_id=AccountId(uuid.UUID(int=5)),
+                name=OPERATOR.account,
+                assignments=OPERATOR.assignments,
+                password=None,
+                created_at=NOW,
+            )
+        )
+    return SignWork(desk=signing.stage.desk, signer=Office(signing))
+
+
+def test_work_that_is_begun_again_goes_on_and_finds_nothing_left_where_all_is_signed(
+    signing: SigningStage, work: SignWork
+) -> None:
+    told: list[tuple[int, int | None]] = []
+
+    def progress(*, done: int, total: int | None) -> None:
+        told.append((done, total))
+
+    batch = signing.frozen()
+    signing.write_down()
+    broken = signing.signing.sign(batch.batch_id, actor=OPERATOR)
+    next(broken)
+    broken.close()  # type: ignore[attr-defined]  # a generator, as a killed worker leaves it
+    assert work(operation(batch, attempt=2), progress) == {"signed": 4}
+    assert told == [(2, 4), (3, 4), (4, 4)]
+    assert work(operation(batch, attempt=3), progress) == {"signed": 4}
+    assert code_of(lambda: work(operation(batch), progress)) == "batch.wrong-state"
+
+
+def test_what_the_signer_says_keeps_its_code_and_what_was_refused_is_counted(
+    signing: SigningStage, work: SignWork
+) -> None:
+    def progress(*, done: int, total: int | None) -> None:
+        del done, total
+
+    batch = signing.frozen()
+    signing.write_down()
+    signing.signer.refusal = "authorisation.expired"
+    assert code_of(lambda: work(operation(batch), progress)) == "authorisation.expired"
+    signing.signer.refusal = None
+    reference = signing.stage.lines(batch)[2].reference
+    assert reference is not None
+    signing.signer.refused_cards = {reference}
+    found = work(operation(batch), progress)
+    assert found == {"signed": 3, "not-signed": 1, "card.altered": 1}

@@ -144,6 +144,7 @@ def test_no_order_loss_or_repetition_of_bundles_makes_two_cards(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 5)), min_size=6, max_size=60))
 def test_no_order_loss_or_repetition_of_bundles_makes_two_cards_at_length(

@@ -199,15 +199,9 @@ class Unit:
         act_as(self.home, "an")
         assert say(self.home, "stations", "accept", report)["rejected"] == []
 
-    def batches(self, decision: str) -> list[str]:
-        """A batch for each committee, with its requests."""
-        act_as(self.home, "an")
-        made = [
-            say(self.home, "batches", "create", "--receiver", each.code, "--decision", decision, "--fill")
-            for each in COMMITTEES
-        ]  # fmt: skip
-        assert [each["requests"] for each in made] == [MEMBERS_OF_COMMITTEE] * len(COMMITTEES)
-        return [each["batch_id"] for each in made]
+    def know_signer(self) -> None:
+        """The office's settings say where the signer process serves."""
+        remember(self.home, {"signing": {"signer_socket": str(self.pki.socket)}})
 
     def cards(self, batch: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = say(self.home, "batches", "cards", batch)

@@ -1,11 +1,12 @@
 """Three committees' decided members come to their cards: an operator, a quality controller and a storekeeper at work.
 
-What is done in the browser (headless Chromium, a real service): chips are taken in and issued to two stations, the
-freeze of each batch is proposed and confirmed against the proof sheet that was downloaded, two deciders sign the
-authorisation with security keys, each card is passed, packed, dispatched, counted in and handed over, and the day of a
-station is counted and closed by two. By commands: the members' lists and their decision (``test_console_decides`` does
-these in the browser); and what has no page, opening and signing a batch, both stations (one of the office, one on no
-network that gets its orders and gives its reports as files), print data, the status list, the terminal.
+What is done in the browser (headless Chromium, a real service): chips are taken in and issued to two stations, a batch
+is opened for each committee, its freeze is proposed and confirmed against the proof sheet that was downloaded, two
+deciders sign the authorisation with security keys, the operator has the batches signed, each card is passed, packed,
+dispatched, counted in and handed over, and the day of a station is counted and closed by two. By commands: the members'
+lists and their decision (``test_console_decides`` does these in the browser); and what has no page, both stations (one
+of the office, one on no network that gets its orders and gives its reports as files), print data, the status list,
+the terminal.
 
 The chips are virtual. Through ``pcsc`` they are in two readers of the real PC/SC stack, and both stations work at the
 same time; ``in-process`` needs no readers. Not here: a token (keys are in files of a test authority), keys of chips that
@@ -26,7 +27,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from card_layout.transport.readers import list_readers
 from tests.e2e.production_unit import CARDS, MEMBERS_OF_COMMITTEE, Readers, Unit, say
-from tests.e2e.province import act_as, issuer, serving
+from tests.e2e.province import COMMITTEES, act_as, serving
 from tests.e2e.test_console_decides import (
     CHROMIUM,
     Walk,
@@ -42,6 +43,7 @@ PICTURES = os.environ.get("MEMBERCARD_SCREENSHOTS")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium"),
 ]
 
@@ -70,6 +72,7 @@ def test_three_committees_from_the_decision_to_cards_in_their_members_hands(
     unit.hire()
     unit.take_keys()
     decision = unit.decide()
+    unit.know_signer()
     with ExitStack() as stack:
         stack.enter_context(serving(walk.home, walk.port, tmp_path / "log"))
         an, kiem, kho = (stack.enter_context(walk.person(name)) for name in ("an", "kiem", "kho"))
@@ -77,16 +80,17 @@ def test_three_committees_from_the_decision_to_cards_in_their_members_hands(
         unit.carry_order(1, jobs=0)
         unit.both_stations()
         unit.carry_report(1)
-        batches = unit.batches(decision)
+        batches = [open_batch(unit, an, each.name) for each in COMMITTEES]
         for batch in batches:
             freeze(unit, batch, an, kiem)
+        expect(kiem.get_by_text("signer.unreachable")).to_have_count(0)
+        cannot_sign(an, batches[0], "signer.unreachable")
         _authorise(walk, unit, decision, stack)
         unit.open_trust()
         socket = stack.enter_context(unit.pki.signer())
-        act_as(unit.home, "minh")
+        assert socket == unit.pki.socket
         for batch in batches:
-            issuer(unit.home, "batches", "sign", batch, "--signer-socket", socket)
-        expect_state(an, batches[0], "Đã ký")
+            sign(an, batch)
         unit.carry_order(2, jobs=CARDS // 2)
         unit.both_stations()
         _close_days_of_stations(unit)
@@ -136,6 +140,51 @@ def take_chips_in(page: Page, unit: Unit) -> None:
         page.get_by_label("Chip", exact=True).first.fill(chips)
         page.get_by_role("button", name="Xuất", exact=True).click()
         expect(page.get_by_role("status")).to_contain_text(str(CARDS // 2))
+
+
+def open_batch(unit: Unit, an: Page, committee: str) -> str:
+    """The operator opens a batch for a committee: the decision, the committee, who goes in; its identifier."""
+    an.goto("/batches")
+    an.get_by_role("link", name="Mở lô thẻ").click()
+    an.get_by_label("Số quyết định").fill("12-qd")
+    an.get_by_role("button", name="Xem").click()
+    an.get_by_role("link", name="12-QD/TU").click()
+    an.get_by_label("Tên hoặc mã của cấp ủy").fill(committee)
+    an.get_by_role("button", name="Xem").click()
+    picture(an, "batch-receiver")
+    an.get_by_role("link", name=committee).click()
+    expect(an.get_by_text(f"{MEMBERS_OF_COMMITTEE} thẻ sẽ vào lô")).to_be_visible()
+    picture(an, "batch-preview")
+    an.get_by_role("button", name="Mở lô này").click()
+    expect(an.locator(".heading .pill")).to_have_text("Đang xếp")
+    # One is taken out, and put in again.
+    an.locator("td.pick input").first.check()
+    picture(an, "batch-open")
+    an.get_by_role("button", name="Bỏ khỏi lô (1)").click()
+    expect(an.locator("td.pick input")).to_have_count(MEMBERS_OF_COMMITTEE - 1)
+    an.get_by_role("button", name="Xếp những đề nghị đang chờ").click()
+    expect(an.locator("td.pick input")).to_have_count(MEMBERS_OF_COMMITTEE)
+    batch = an.url.rpartition("/")[2]
+    assert len(unit.cards(batch)) == MEMBERS_OF_COMMITTEE
+    return batch
+
+
+def cannot_sign(an: Page, batch: str, code: str) -> None:
+    """What is missing is said, and no button is there."""
+    expect_state(an, batch, "Đã chốt")
+    expect(an.get_by_text(code)).to_be_visible()
+    expect(an.get_by_role("button", name="Cho ký lô này")).to_have_count(0)
+
+
+def sign(an: Page, batch: str) -> None:
+    """The operator has a batch signed, and follows the progress."""
+    expect_state(an, batch, "Đã chốt")
+    an.get_by_role("button", name="Cho ký lô này").click()
+    expect(an.get_by_text("Đã xong", exact=True)).to_be_visible()
+    expect(an.locator(".figures div").first).to_contain_text(str(MEMBERS_OF_COMMITTEE))
+    picture(an, "batch-signing")
+    an.get_by_role("link", name="Xem lô thẻ").click()
+    expect(an.locator(".heading .pill")).to_have_text("Đã ký")
 
 
 def expect_state(page: Page, batch: str, state: str) -> None:

@@ -21,25 +21,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("targets", nargs="*", help="all of them where none is named")
     parser.add_argument("--seconds", type=int, default=300, help="for each target")
-    parser.add_argument("--runs", type=int, help="for each target, instead of seconds")
+    parser.add_argument(
+        "--runs", type=int, help="for each target but slow ones, instead of seconds"
+    )
     parser.add_argument("--unit-seconds", type=int, default=UNIT_SECONDS, help="for one input")
     parser.add_argument("--found", type=Path, default=Path("fuzz"), help="where findings are kept")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.targets) - set(TARGETS))
     if unknown:
         parser.error(f"got {', '.join(unknown)}, expected some of {', '.join(TARGETS)}")
-    end = (
-        # The seed of the short run is always the same: it finds today what it found yesterday.
-        [f"-runs={arguments.runs}", "-seed=1"]
-        if arguments.runs
-        else [f"-max_total_time={arguments.seconds}"]
-    )
     failed = []
     for name in arguments.targets or TARGETS:
         sys.stdout.write(f"{name}: ")
         sys.stdout.flush()
         folder: Path = arguments.found / name
         (folder / "learnt").mkdir(parents=True, exist_ok=True)
+        end = (
+            # The seed of the short run is always the same: it finds today what it found yesterday.
+            [f"-runs={arguments.runs // TARGETS[name].share}", "-seed=1"]
+            if arguments.runs
+            else [f"-max_total_time={arguments.seconds}"]
+        )
         options = [
             *end,
             f"-max_len={MAX_BYTES}",

@@ -1,7 +1,8 @@
-"""Makes the seeds of the corpora from what simulators and a test authority make: ``python -m tests.fuzz.seeds``."""
+"""Makes the seeds of the corpora from what simulators and a test authority make: ``python -m tests.fuzz.seeds [TARGET ...]``."""
 
 import hashlib
 import io
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +24,9 @@ from simulators.population.member import draw_member
 from tests.fuzz.seeds_of_centre import seeds_of_centre
 from tests.fuzz.seeds_of_files import seeds_of_files
 from tests.fuzz.seeds_of_lists import seeds_of_lists
-from tests.fuzz.targets import BASES, TARGETS
+from tests.fuzz.seeds_of_registers import seeds_of_registers
+from tests.fuzz.target import BASES
+from tests.fuzz.targets import TARGETS
 from tests.unit.verifier.terminal_hierarchy import Hierarchy
 from verifier.inspection.snapshot import CardSnapshot
 from verifier.reading.card_reading import read_card
@@ -100,6 +103,7 @@ def _seeds_of_cards(image: CardImage) -> Iterator[tuple[str, bytes]]:
     yield "answer-to-reset", image.atr
     snapshot, transcript = _read(image)
     yield "snapshot", snapshot.to_json().encode()
+    yield "snapshot-to-judge", snapshot.to_json().encode()
     yield "transcript", transcript.encode()
     yield "machine-readable-zone", (snapshot.content("EF.DG1") or b"")[5:]
 
@@ -114,23 +118,38 @@ def make_seeds() -> Iterator[tuple[str, bytes]]:
         can="271828",
         profile=_PROFILE,
     )
+    yield "base:authority", authority.root.certificate
+    yield "base:authority-crl", authority.revocation_list(now=_NOW)
     yield from _seeds_of_cards(image)
     hierarchy = Hierarchy(day=_NOW.date())
     yield from seeds_of_lists(authority, hierarchy, now=_NOW)
     yield from seeds_of_files(now=_NOW)
     yield from seeds_of_centre()
+    yield from seeds_of_registers(now=_NOW)
+
+
+_BASES_OF: Final = {
+    "snapshot-to-judge": ("authority", "authority-crl"),
+    "sealed-message": ("receiver",),
+    "status-list-delta": ("status-list",),
+    "trust-bundle-delta": ("trust-bundle",),
+}
 
 
 def main() -> None:
     """Write every seed under a name made of its digest; what fuzzing found beside them stays."""
-    for name in TARGETS:
+    wanted = sys.argv[1:] or list(TARGETS)
+    bases = {base for name in wanted for base in _BASES_OF.get(name, ())}
+    for name in wanted:
         (CORPUS / name).mkdir(parents=True, exist_ok=True)
         for earlier in (CORPUS / name).glob("seed-*"):
             earlier.unlink()
     BASES.mkdir(exist_ok=True)
     for target, content in make_seeds():
-        if target.startswith("base:"):
-            (BASES / target.removeprefix("base:")).write_bytes(content)
+        base = target.removeprefix("base:")
+        if target.startswith("base:") and base in bases:
+            (BASES / base).write_bytes(content)
+        if target not in wanted:
             continue
         digest = hashlib.sha256(content).hexdigest()[:16]
         (CORPUS / target / f"seed-{digest}").write_bytes(content)

@@ -24,6 +24,15 @@ from verifier.trust.refused_cards import RefusedCard
 __all__ = ["seeds_of_centre"]
 
 _NOW: Final = datetime(2026, 11, 22, 8, tzinfo=UTC)
+_COMMANDS: Final = """\
+{"cmd":"GET_INFO"}
+{"cmd":"GET_READER_LIST"}
+{"cmd":"RUN_INSPECTION"}
+{"cmd":"SET_CAN","value":"314159"}
+{"cmd":"SET_MRZ","value":"ABCDEFGH1/700101/311231"}
+{"cmd":"SET_HOLDER","answer":"compared-yes"}
+{"cmd":"CANCEL"}
+"""
 _TERMINAL: Final = "terminal-5d0c61a9f0b7e2d4"
 
 
@@ -34,6 +43,7 @@ def seeds_of_centre() -> Iterator[tuple[str, bytes]]:
     yield "bundle-index", BundleIndex(number=7, bundle=file, deltas={"0" * 64: delta}).to_bytes()
     yield "journal-page", _page().to_bytes()
     yield "request-signature", _signed_headers()
+    yield "program-messages", _COMMANDS.encode()
     snapshot = CardSnapshot(profile="membercard-1", read_at=_NOW, atr=None, files={})
     yield (
         "refused-card",

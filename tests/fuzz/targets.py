@@ -4,9 +4,7 @@ import io
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from card_layout import tlv
@@ -42,6 +40,9 @@ from pki.signed.status_list_delta import StatusListDelta
 from pki.signed.stop_list import StopList
 from pki.signed.trust_bundle import TrustBundle, read_bundle_draft
 from pki.signed.trust_bundle_delta import TrustBundleDelta
+from tests.fuzz.target import BASES, Target
+from tests.fuzz.targets_of_registers import REGISTER_TARGETS
+from tests.fuzz.targets_of_terminals import TERMINAL_TARGETS
 from verifier.errors import VerifierError
 from verifier.inspection.policy import Policy
 from verifier.inspection.snapshot import CardSnapshot
@@ -57,41 +58,11 @@ from verifier.trust.bundle_index import BundleIndex
 from verifier.trust.installed import InstalledBundle
 from verifier.trust.refused_cards import RefusedCard
 
-__all__ = ["BASES", "MAX_BYTES", "TARGETS", "Target"]
-
-BASES: Final = Path(__file__).with_name("bases")
-"""What deltas are applied to; ``tests.fuzz.seeds`` makes them together with the deltas."""
+__all__ = ["MAX_BYTES", "TARGETS"]
 
 MAX_BYTES: Final = 64 * 1024
 _KEY: Final = bytes(range(16))
 _NAMES: Final = tuple(FILE_TYPES)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """One reader of bytes.
-
-    Attributes:
-        read: reads; whatever else than ``refusals`` it raises is a fault.
-        refusals: how it may say no.
-    """
-
-    read: Callable[[bytes], object]
-    refusals: tuple[type[Exception], ...]
-
-    def try_on(self, data: bytes) -> bool:
-        """Whether the bytes were accepted.
-
-        Raises:
-            Exception: a fault: neither accepted nor refused.
-        """
-        try:
-            self.read(data)
-        except self.refusals as refusal:
-            # A refusal is shown to somebody: its sentence must be one that can be shown.
-            str(refusal).encode()
-            return False
-        return True
 
 
 def _read_data_objects(data: bytes) -> None:
@@ -248,5 +219,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "audit-trail": Target(read=_read_trail, refusals=(IssuerError,)),
     "snapshot": Target(read=_read_snapshot, refusals=_VERIFIER),
     "transcript": Target(read=_read_text(Transcript.from_text), refusals=_VERIFIER),
+    **REGISTER_TARGETS,
+    **TERMINAL_TARGETS,
 }
 """Every target by its name; each has a folder of that name in ``corpus``."""

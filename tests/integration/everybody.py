@@ -6,6 +6,7 @@ trail stays as it was. The commands find the session where those of a person wou
 
 import secrets
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,10 +26,15 @@ from issuer.identity.session_file import default_session_file, write_session
 EVERYBODY = AccountName("everybody")
 
 
-def log_in_everybody(home: Path, *, name: AccountName = EVERYBODY) -> None:
+def log_in_everybody(
+    home: Path,
+    *,
+    name: AccountName = EVERYBODY,
+    assignments: Sequence[Assignment] = tuple(Assignment(role=each) for each in Role),
+) -> None:
     """Make the account where there is none, and log it in; what needs the second factor works for some minutes.
 
-    Another ``name`` is another person, for what takes two.
+    Another ``name`` is another person, for what takes two, or one whose roles are other ``assignments``.
     """
     now = datetime.now(UTC)
     token = SessionToken(secrets.token_bytes(SESSION_TOKEN_BYTES))
@@ -38,7 +44,7 @@ def log_in_everybody(home: Path, *, name: AccountName = EVERYBODY) -> None:
             account = Account(
                 account_id=AccountId(uuid.uuid4()),
                 name=name,
-                assignments=tuple(Assignment(role=each) for each in Role),
+                assignments=tuple(assignments),
                 created_at=now,
             )
             transaction.people.add(account)

@@ -186,8 +186,10 @@ def test_records_are_let_go_of_once_a_day_while_the_terminal_runs(
     journal: SqlInspectionJournal,
 ) -> None:
     fill(journal, 3)
-    journal.keep_for(5, now=AT + timedelta(days=3))
+    today = [AT + timedelta(days=3)]
+    journal.keep_for(5, known_past=lambda: today[0])
     assert len(list(journal.lines())) == 3
+    today[0] = AT + timedelta(days=7)
     journal.record(replace(RECORD, at=AT + timedelta(days=7)))
     assert [line.sequence for line in journal.lines()] == [3, 4]
     assert journal.verify().sequence == 4
@@ -200,6 +202,29 @@ def test_a_clock_that_was_set_back_drops_nothing_behind_a_record_that_is_kept(
         journal.record(replace(RECORD, at=AT + timedelta(days=days)))
     assert journal.drop_older_than(5, now=AT + timedelta(days=22)) == 1
     assert journal.verify().sequence == 4
+
+
+def test_a_record_of_ten_years_ahead_keeps_none_before_it_and_goes_with_those_around_it(
+    journal: SqlInspectionJournal,
+) -> None:
+    for days in (0, 3650, 1, 20):
+        journal.record(replace(RECORD, at=AT + timedelta(days=days)))
+    assert journal.drop_older_than(5, now=AT + timedelta(days=5)) == 0
+    assert journal.drop_older_than(5, now=AT + timedelta(days=6)) == 2
+    assert journal.drop_older_than(5, now=AT + timedelta(days=22)) == 1
+    assert [line.sequence for line in journal.lines()] == [4]
+    # The newest may be the one of the wrong clock: nothing behind it says yet how old it is.
+    journal.record(replace(RECORD, at=AT + timedelta(days=3650)))
+    assert journal.drop_older_than(5, now=AT + timedelta(days=40)) == 1
+    assert [line.sequence for line in journal.lines()] == [5]
+    assert journal.verify().sequence == 5
+
+
+def test_a_clock_that_jumps_ahead_empties_no_journal(journal: SqlInspectionJournal) -> None:
+    fill(journal, 3)
+    journal.keep_for(5, known_past=lambda: AT + timedelta(days=3))
+    journal.record(replace(RECORD, at=AT + timedelta(days=3650)))
+    assert [line.sequence for line in journal.lines()] == [1, 2, 3, 4]
 
 
 def test_a_journal_belongs_to_one_terminal(home: TerminalHome) -> None:

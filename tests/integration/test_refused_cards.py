@@ -158,8 +158,24 @@ def test_kept_cards_are_let_go_of_with_the_journal(
     cards.keep(replace(accepted_card, judged_at=now - timedelta(days=9)))
     young = cards.keep(accepted_card)
     (tmp_path / "refused" / "note.txt").write_text("somebody's note")
-    assert cards.drop_older_than(8, now=now) == 1
+    assert cards.drop_older_than(8, now=now, told=now) == 1
     assert sorted((tmp_path / "refused").iterdir()) == sorted([young, tmp_path / "refused" / "note.txt"])  # fmt: skip
+
+
+def test_what_a_wrong_clock_named_counts_from_today_on(
+    tmp_path: Path, office: list[object], accepted_card: RefusedCard
+) -> None:
+    assert office
+    cards = RefusedCards.open(tmp_path / "refused", tmp_path / "office.cer")
+    now = accepted_card.judged_at
+    cards.keep(replace(accepted_card, judged_at=now + timedelta(days=3650)))
+    later = cards.keep(replace(accepted_card, judged_at=now + timedelta(days=20)))
+    # The own clock is ahead of what signed files prove, and right: what it named stays as it is.
+    assert cards.drop_older_than(8, now=now, told=now + timedelta(days=20)) == 0
+    (renamed,) = set((tmp_path / "refused").iterdir()) - {later}
+    assert renamed.name[:16] == later.name[:16]
+    month = now + timedelta(days=30)
+    assert cards.drop_older_than(8, now=month, told=month) == 2
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ class AlarmRules:
                 sequence=item.line.sequence,
                 holder=terminal.holder,
                 organisation=terminal.organisation,
-                at=item.record.at,
+                at=item.at,
                 card=item.card,
                 chip=item.chip,
             )

@@ -201,7 +201,14 @@ class JournalDesk:
                 raise JournalPageError(f"record {line.sequence} is another terminal's")
             if isinstance(record, StoredHolder):
                 found.append(
-                    CentreRecord(line=line, record=record, period=None, card=None, chip=None)
+                    CentreRecord(
+                        line=line,
+                        record=record,
+                        at=_at(record.at, now),
+                        period=None,
+                        card=None,
+                        chip=None,
+                    )
                 )
                 continue
             period = period_of(record.at)
@@ -214,12 +221,18 @@ class JournalDesk:
                 CentreRecord(
                     line=line,
                     record=record,
+                    at=_at(record.at, now),
                     period=None if moved is None else period,
                     card=_moved(record.card, moved),
                     chip=_moved(record.chip, moved),
                 )
             )
         return found
+
+
+def _at(told: datetime, now: datetime) -> datetime:
+    """Otherwise a record of ten years ahead would be kept for ten years longer than policy says."""
+    return told if told <= now + _FUTURE else now
 
 
 def _moved(pseudonym: bytes | None, key: PseudonymKey | None) -> bytes | None:

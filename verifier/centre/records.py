@@ -1,6 +1,7 @@
 """Records of inspections as the centre keeps them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from verifier.services.journal_chain import JournalLine, StoredHolder, StoredInspection
 
@@ -13,6 +14,8 @@ class CentreRecord:
 
     line: JournalLine
     record: StoredInspection | StoredHolder
+    at: datetime
+    """When it counts as made: what bears a time that has not come counts as of when it came in."""
     period: str | None
     card: bytes | None
     chip: bytes | None

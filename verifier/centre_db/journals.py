@@ -138,7 +138,7 @@ class SqlJournalTransaction:
             "digest": item.line.digest,
             "holder": terminal.holder,
             "organisation": terminal.organisation,
-            "at": seconds(record.at),
+            "at": seconds(item.at),
             "period": item.period,
             "card": item.card,
             "chip": item.chip,

@@ -1,6 +1,6 @@
 """The journal of inspections in the terminal's database; implements ``InspectionJournal``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
@@ -37,6 +37,7 @@ class SqlInspectionJournal:
         self._terminal = terminal
         self._key = PseudonymKey.from_secret(key)
         self._keep_days: int | None = None
+        self._known_past: Callable[[], datetime] | None = None
         self._dropped_on: date | None = None
 
     @classmethod
@@ -76,15 +77,19 @@ class SqlInspectionJournal:
         """Close the file."""
         self._database.close()
 
-    def keep_for(self, days: int, *, now: datetime) -> None:
-        """Let go of older records now, and at the first record of each day from now on."""
+    def keep_for(self, days: int, *, known_past: Callable[[], datetime]) -> None:
+        """Let go of older records now, and at the first record of each day from now on.
+
+        ``known_past`` tells the latest time that is surely past: a clock that jumps ahead must not empty the journal.
+        """
         self._keep_days = days
-        self._drop_once_a_day(now)
+        self._known_past = known_past
+        self._drop_once_a_day()
 
     def record(self, record: InspectionRecord | HolderRecord) -> int:
         """See ``InspectionJournal``."""
         stored = self._stored(record)
-        self._drop_once_a_day(record.at)
+        self._drop_once_a_day()
         with self._database.writing() as connection:
             row = _head(connection)
             line = JournalLine.after(JournalHead(sequence=row.sequence, digest=row.digest), stored)
@@ -167,17 +172,23 @@ class SqlInspectionJournal:
     def drop_older_than(self, days: int, *, now: datetime) -> int:
         """Let go of the records from the front that are older; gives how many.
 
+        A record of a time that has not come was written by a wrong clock. It is as old as the records around it: it
+        keeps none before it, and goes with them.
+
         Raises:
             DatabaseError: the database does not answer.
         """
+        today = int(now.timestamp())
         limit = int((now.astimezone(UTC) - timedelta(days=days)).timestamp())
+        at = JOURNAL_RECORDS.c.at
         with self._database.writing() as connection:
             row = _head(connection)
             first_kept = connection.scalar(
-                sa.select(sa.func.min(_SEQUENCE)).where(JOURNAL_RECORDS.c.at >= limit)
+                sa.select(sa.func.min(_SEQUENCE)).where(at.between(limit, today))
             )
-            last = row.sequence if first_kept is None else first_kept - 1
-            if last <= row.dropped:
+            last_old = connection.scalar(sa.select(sa.func.max(_SEQUENCE)).where(at < limit))
+            last = last_old if first_kept is None else first_kept - 1
+            if last is None or last <= row.dropped:
                 return 0
             digest = connection.scalar(sa.select(JOURNAL_RECORDS.c.digest).where(last == _SEQUENCE))
             connection.execute(sa.update(JOURNAL_HEAD).values(dropped=last, dropped_digest=digest))
@@ -185,8 +196,11 @@ class SqlInspectionJournal:
             count: int = last - row.dropped
         return count
 
-    def _drop_once_a_day(self, now: datetime) -> None:
-        if self._keep_days is not None and self._dropped_on != now.date():
+    def _drop_once_a_day(self) -> None:
+        if self._keep_days is None or self._known_past is None:
+            return
+        now = self._known_past()
+        if self._dropped_on != now.date():
             self.drop_older_than(self._keep_days, now=now)
             self._dropped_on = now.date()
 

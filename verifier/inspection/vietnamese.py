@@ -81,7 +81,7 @@ _ROWS: Final = (
     ("status.data-stale", "Thẻ được tính, nhưng nay sổ đăng ký ghi khác với thẻ: chẳng hạn đảng viên đã chuyển sinh hoạt.", "Không cần làm gì ngay; đảng viên đi đổi thẻ. Điều gì quan trọng thì hỏi sổ đăng ký."),
     ("trust.stale", "Danh sách trạng thái cũ hơn chính sách cho phép, nên không ai biết thẻ còn được tính không.", _TRUST),
     ("trust.aging", "Danh sách trạng thái không còn mới, nhưng vẫn trong hạn chính sách cho phép.", "Cập nhật thư mục tin cậy trong mấy ngày tới."),
-    ("clock.rolled-back", "Đồng hồ máy này chậm hơn một thời điểm đã biết là đã qua; thẻ được xét vào thời điểm ấy, nên điều gì đã hết hạn thì không được tính lại.", "Chỉnh đồng hồ của máy tính này."),
+    ("clock.rolled-back", "Đồng hồ máy này chậm hơn một thời điểm đã biết là đã qua; thẻ được xét vào thời điểm ấy, nên điều gì đã hết hạn thì không được tính lại.", "Chỉnh đồng hồ của máy tính này. Nếu đồng hồ đúng mà trước đây đã chạy sai tới tương lai, hai người duyệt cùng đưa mốc giờ ấy về (`membercard-verifier clock show`, `clock approve`, `clock reset`)."),
     ("terminal-authentication.no-credentials", "Chip giữ những tệp chỉ dành cho máy đọc có quyền, và máy này không có chứng thư nào để trình.", f"{_NOTHING_NEEDED} Nếu cần, dùng --terminal."),
     ("terminal-authentication.expired", "Chứng thư của máy đọc hôm nay không có hiệu lực, nên máy đọc thẻ mà không dùng quyền của mình.", "Gia hạn chứng thư của máy (`membercard-pki terminal renew`) và xuất lại thư mục; kiểm tra đồng hồ máy tính."),
     ("terminal-authentication.trust-point-unknown", "Không chuỗi chứng thư nào của máy bắt đầu từ khóa mà chip tin.", "Xuất lại thư mục của máy với mọi liên kết của CVCA; nếu mã này còn, thẻ thuộc hệ thống khác."),

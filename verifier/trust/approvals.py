@@ -1,5 +1,7 @@
 """Two people approve what a terminal is to trust newly: each signs the bundle's digest and the new anchors.
 
+They approve, too, that a clock's mark is taken back (verifier.trust.clock_reset): each kind of statement has its own first line.
+
 Who may approve stands in ``approvers.toml`` of the trust directory, which whoever sets the terminal up writes. No bundle
 ever brings or changes it.
 """
@@ -23,7 +25,14 @@ from cryptography.hazmat.primitives.serialization import (
 
 from verifier.errors import TrustError
 
-__all__ = ["APPROVERS_FILE", "Approval", "Approvers", "create_approver_key", "statement"]
+__all__ = [
+    "APPROVERS_FILE",
+    "Approval",
+    "ApprovedMatter",
+    "Approvers",
+    "create_approver_key",
+    "statement",
+]
 
 APPROVERS_FILE: Final = "approvers.toml"
 
@@ -33,6 +42,22 @@ _MAX_BYTES: Final = 65536
 _MAX_APPROVERS: Final = 64
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedMatter:
+    """What takes two people, in the words of a refusal."""
+
+    needs: str
+    signed: str
+    command: str
+
+
+_NEW_ANCHORS: Final = ApprovedMatter(
+    needs="the bundle brings new trust anchors",
+    signed="this bundle with these new anchors",
+    command="membercard-verifier bundle approve",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +150,9 @@ class Approvers:
             keys[item["name"]] = bytes.fromhex(item["key"])
         return cls(keys)
 
-    def require_two(self, approvals: Sequence[Approval], stated: bytes) -> tuple[str, ...]:
+    def require_two(
+        self, approvals: Sequence[Approval], stated: bytes, *, matter: ApprovedMatter = _NEW_ANCHORS
+    ) -> tuple[str, ...]:
         """Two different approvers signed this statement; gives back their names.
 
         Raises:
@@ -140,15 +167,13 @@ class Approvers:
             try:
                 Ed25519PublicKey.from_public_bytes(key).verify(approval.signature, stated)
             except (InvalidSignature, ValueError) as error:
-                raise _invalid(
-                    f"what {approval.name!r} signed is not this bundle with these new anchors"
-                ) from error
+                raise _invalid(f"what {approval.name!r} signed is not {matter.signed}") from error
             names.append(approval.name)
         if len(set(names)) < _NEEDED:
             raise TrustError(
-                f"the bundle brings new trust anchors, which {_NEEDED} people approve, got {len(set(names))}",
+                f"{matter.needs}, which {_NEEDED} people approve, got {len(set(names))}",
                 code="bundle.approval-missing",
-                hint="membercard-verifier bundle approve, by two of approvers.toml",
+                hint=f"{matter.command}, by two of approvers.toml",
             )
         return tuple(sorted(set(names)))
 

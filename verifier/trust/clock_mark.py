@@ -5,15 +5,15 @@ what the terminal's own clock has said. A clock behind the mark is reported, and
 
 The own clock counts no further than the moment at which the installed bundle's status list is too old for every purpose:
 by then the terminal refuses every card anyway, so going further would help nobody, and a clock that once jumped years
-ahead would shut the terminal for years.
+ahead would shut the terminal for years. Two approvers can take back what only the own clock said (verifier.trust.clock_reset).
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from pki.durable import replace_file
 from pki.errors import PkiError
@@ -22,15 +22,65 @@ from verifier.errors import TrustError
 from verifier.trust.directory import Trust
 from verifier.trust.installed import InstalledBundle, current_layout, installed
 
-__all__ = ["ROLLED_BACK", "GuardedClock", "latest_evidence", "own_clock_limit"]
+__all__ = ["ROLLED_BACK", "GuardedClock", "WrittenMark", "latest_evidence", "own_clock_limit"]
 
 ROLLED_BACK: Final = "clock.rolled-back"
 
 _FILE: Final = "clock.json"
 _FORMAT: Final = 1
 _MAX_BYTES: Final = 4096
+_MAX_RESETS: Final = 1 << 31
 _TOLERANCE: Final = timedelta(minutes=5)
 """Clocks are put right by minutes; the mark is written no more often than that either."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenMark:
+    """``clock.json``: the latest time known, and how often two approvers took one back."""
+
+    latest: datetime
+    resets: int = 0
+
+    @classmethod
+    def read(cls, directory: Path) -> Self | None:
+        """The mark of a trust directory; ``None`` where none was written yet.
+
+        Raises:
+            TrustError: ``trust.malformed``.
+        """
+        path = directory / _FILE
+        try:
+            with path.open("rb") as file:
+                found = json.loads(file.read(_MAX_BYTES))
+            is_ours = found["format"] == _FORMAT
+            latest = datetime.fromisoformat(found["latest"])
+            resets = found.get("resets", 0)
+            is_ours = is_ours and latest.tzinfo is not None
+            is_ours = is_ours and type(resets) is int and 0 <= resets < _MAX_RESETS
+            # The first and the last hours of the calendar are no time in UTC.
+            latest = latest.astimezone(UTC)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, OverflowError, TypeError, KeyError, RecursionError) as error:
+            raise _malformed(path) from error
+        if not is_ours:
+            raise _malformed(path)
+        return cls(latest=latest, resets=resets)
+
+    def write(self, directory: Path) -> None:
+        """Keep it.
+
+        Raises:
+            TrustError: ``bundle.unwritable``: a mark that is not kept would be forgotten at the next start.
+        """
+        path = directory / _FILE
+        document = {"format": _FORMAT, "latest": self.latest.isoformat(), "resets": self.resets}
+        try:
+            replace_file(path, (json.dumps(document) + "\n").encode(), mode=0o644)
+        except OSError as error:
+            raise TrustError(
+                f"{path} cannot be written: {error.strerror}", code="bundle.unwritable"
+            ) from error
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +96,7 @@ class GuardedClock:
     """How far the own clock alone may move the mark."""
 
     _mark: datetime
-    _written: datetime
+    _written: WrittenMark
 
     @classmethod
     def open(
@@ -60,14 +110,14 @@ class GuardedClock:
         found = installed(directory)
         if found is None:
             return None
-        written = _read(directory / _FILE)
+        written = WrittenMark.read(directory) or _NEVER
         evidence = latest_evidence(found, current_layout(directory))
         return cls(
             directory=directory,
             system=system,
             evidence=evidence,
             limit=own_clock_limit(found, trust),
-            _mark=max(evidence, written),
+            _mark=max(evidence, written.latest),
             _written=written,
         )
 
@@ -75,20 +125,35 @@ class GuardedClock:
         """The time to judge at.
 
         Raises:
-            TrustError: ``bundle.unwritable``: a mark that is not kept would be forgotten at the next start.
+            TrustError: ``bundle.unwritable``; ``trust.malformed``: the mark was broken meanwhile.
         """
         told = self.system()
+        self._take(WrittenMark.read(self.directory))
         self._mark = max(self._mark, min(told, self.limit))
-        if self._mark - self._written >= _TOLERANCE:
-            try:
-                replace_file(self.directory / _FILE, _to_bytes(self._mark), mode=0o644)
-            except OSError as error:
-                raise TrustError(
-                    f"{self.directory / _FILE} cannot be written: {error.strerror}",
-                    code="bundle.unwritable",
-                ) from error
-            self._written = self._mark
+        if self._mark - self._written.latest >= _TOLERANCE:
+            written = replace(self._written, latest=self._mark)
+            written.write(self.directory)
+            self._written = written
         return max(told, self._mark)
+
+    def known_past(self) -> datetime:
+        """The mark as of now: a clock that jumped ahead moves it no further than ``limit``.
+
+        Raises:
+            TrustError: as ``now``.
+        """
+        self.now()
+        return self._mark
+
+    def _take(self, found: WrittenMark | None) -> None:
+        """What another process has written meanwhile counts, and so does that two approvers took a mark back."""
+        if found is None or found == self._written:
+            return
+        if found.resets > self._written.resets:
+            self._mark = max(self.evidence, found.latest)
+        else:
+            self._mark = max(self._mark, found.latest)
+        self._written = replace(found, resets=max(found.resets, self._written.resets))
 
     @property
     def is_rolled_back(self) -> bool:
@@ -121,31 +186,12 @@ def own_clock_limit(bundle: InstalledBundle, trust: Trust) -> datetime:
     return max([bundle.next_update, *(moment + usable for moment in made)]) + timedelta(seconds=1)
 
 
-def _to_bytes(mark: datetime) -> bytes:
-    return (json.dumps({"format": _FORMAT, "latest": mark.isoformat()}) + "\n").encode()
-
-
-def _read(path: Path) -> datetime:
-    try:
-        with path.open("rb") as file:
-            found = json.loads(file.read(_MAX_BYTES))
-        is_ours = found["format"] == _FORMAT
-        latest = datetime.fromisoformat(found["latest"])
-        is_ours = is_ours and latest.tzinfo is not None
-        # The first and the last hours of the calendar are no time in UTC.
-        latest = latest.astimezone(UTC)
-    except FileNotFoundError:
-        return datetime.min.replace(tzinfo=UTC)
-    except (OSError, ValueError, OverflowError, TypeError, KeyError, RecursionError) as error:
-        raise _malformed(path) from error
-    if not is_ours:
-        raise _malformed(path)
-    return latest
-
-
 def _malformed(path: Path) -> TrustError:
     return TrustError(
         f"{path} is not of format {_FORMAT}",
         code="trust.malformed",
-        hint="where this terminal's clock is known to be right, delete the file",
+        hint="where this computer's clock is right, two approvers write it anew: membercard-verifier clock approve",
     )
+
+
+_NEVER: Final = WrittenMark(latest=datetime.min.replace(tzinfo=UTC))

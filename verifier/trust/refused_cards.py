@@ -163,15 +163,24 @@ class RefusedCards:
             ) from error
         return path
 
-    def drop_older_than(self, days: int, *, now: datetime) -> int:
-        """Remove what is older; gives how many."""
+    def drop_older_than(self, days: int, *, now: datetime, told: datetime) -> int:
+        """Remove what is older by the time that is surely past (``now``); gives how many.
+
+        What bears a time that even the clock has not come to (``told``) was named when it was wrong; it counts as of today.
+        """
+        today = told.astimezone(UTC).strftime(_STAMP)
         limit = (now.astimezone(UTC) - timedelta(days=days)).strftime(_STAMP)
         count = 0
-        for path in self._directory.glob(f"*{_SUFFIX}") if self._directory.exists() else ():
+        # Listed first: what is named anew here must not be met again.
+        for path in sorted(self._directory.glob(f"*{_SUFFIX}")):
             match = _NAME.fullmatch(path.name)
-            if match is not None and match[1] < limit:
+            if match is None:
+                continue
+            if match[1] < limit:
                 path.unlink(missing_ok=True)
                 count += 1
+            elif match[1] > today:
+                path.rename(path.with_name(today + path.name[len(today) :]))
         return count
 
 

@@ -40,7 +40,7 @@ from issuer.domain.batch import AcknowledgementKind, BatchId, BatchState
 from issuer.domain.card_number import CardNumber
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import Right
-from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
+from issuer.errors import IssuerDataError, IssuerRefusedError
 
 __all__ = ["batch_page_router"]
 
@@ -49,7 +49,7 @@ batch_page_router = APIRouter(include_in_schema=False)
 _LIST: Final = "/batches"
 _PAGE: Final = 40
 _LINES: Final = 40
-_Told = IssuerDataError | IssuerRefusedError | IssuerUnavailableError
+_Told = IssuerDataError | IssuerRefusedError
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
 _MAX_DIGITS: Final = 5
 _PICKED: Final = "request-"
@@ -136,11 +136,8 @@ def act_on_batch(
             return Receipt(status=200, location=f"{_LIST}/{identifier}", document=act())
 
         kept = carry_out_once(services, mark, once)
-    except (IssuerDataError, IssuerRefusedError, IssuerUnavailableError) as error:
-        is_told = (
-            not isinstance(error, IssuerUnavailableError) or error.code in batch_words.REFUSALS
-        )
-        if error.code in ASKED_AGAIN or isinstance(error, ApiError) or not is_told:
+    except (IssuerDataError, IssuerRefusedError) as error:
+        if error.code in ASKED_AGAIN or isinstance(error, ApiError):
             raise
         return _show(request, services, caller, identifier, fields=fields, error=error)
     outcome = ActDocument.model_validate_json(kept.body)
@@ -241,7 +238,7 @@ def _obstacle(services: ApiServices, caller: Caller, shown: BatchDocument) -> st
         services.batches.operations.require_signable(
             BatchId(uuid.UUID(shown.id)), actor=caller.actor
         )
-    except (IssuerRefusedError, IssuerUnavailableError) as error:
+    except IssuerRefusedError as error:
         return error.code
     return None
 

@@ -82,9 +82,14 @@ class Pki:
         self.run("operator", "certificate", name, "--out", out)
         return out.read_bytes()
 
+    @property
+    def socket(self) -> Path:
+        """Where the signer process serves, once it does."""
+        return self.directory / "run" / "s"
+
     @contextmanager
     def signer(self) -> Iterator[Path]:
-        path = self.directory / "run" / "s"
+        path = self.socket
         words = ["--home", str(self.home), "signer", "serve", "--socket", str(path)]
         process = subprocess.Popen([str(PROGRAM), *words], stdout=subprocess.PIPE, text=True)
         try:

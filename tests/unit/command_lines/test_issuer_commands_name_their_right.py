@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from issuer.cli import app, main, whole_app
-from issuer.cli_rights import commands_of, deny_undeclared, need_of, needs
+from issuer.cli_rights import OWN_STATION, commands_of, deny_undeclared, need_of, needs
 from issuer.domain.rights import ROLE_RIGHTS, Right
 from pki.lazy_commands import LazyCommands, LazyGroup
 
@@ -19,6 +19,21 @@ NEED_NONE = {
     "backup create", "backup verify", "backup restore",
 }  # fmt: skip
 """A command that joins these is looked at by whoever reads this list."""
+
+OF_THE_WHOLE_REGISTER = {
+    "audit checkpoint", "numbers recover", "status publish", "status states", "status take", "status show",
+    "keys create", "keys import-transport", "keys import-trust-point", "keys request-station",
+    "keys request-exchange", "keys install-exchange", "instances request", "instances install",
+    "cards expire", "stations accept",
+}  # fmt: skip
+"""Keys, the trail, the lists of status and the register itself belong to no organisation; a report of a station is
+sealed to the centre. A command that joins these asks nobody for a part of the tree."""
+
+NAMES_OF_PLACES = {
+    "organisation", "committee", "code", "above", "below", "receiver", "to", "into", "place", "site", "serial",
+    "serials", "batch", "reference", "references", "card", "member", "decision", "instance", "conflict",
+}  # fmt: skip
+"""What parameters of commands are called that name a matter of some organisation."""
 
 
 def _lazy_commands() -> Mapping[str, LazyCommands]:
@@ -60,6 +75,29 @@ def test_a_command_says_what_it_needs(words: str, command: typer.models.CommandI
     if need.is_demanded_by_use_case:
         # Who leaves the demand to a use case must at least hand it the actor.
         assert "actor" in inspect.getsource(inner)
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS, ids=[words for words, _ in COMMANDS])
+def test_a_command_demands_its_right_at_the_place_that_it_touches(
+    words: str, command: typer.models.CommandInfo
+) -> None:
+    need = need_of(command.callback)
+    assert need is not None
+    assert command.callback is not None
+    if need.right is None or need.is_demanded_by_use_case:
+        return
+    names = set(inspect.signature(inspect.unwrap(command.callback)).parameters)
+    is_at_a_place = need.at is not None or need.at_site is not None
+    assert is_at_a_place != (words in OF_THE_WHOLE_REGISTER)
+    if need.at_site is not None:
+        assert need.at_site == OWN_STATION or need.at_site in names
+    elif need.at is None:
+        # One command says whose register this is, before there is a tree to look it up in.
+        assert not names & NAMES_OF_PLACES or words == "instances request"
+
+
+def test_every_command_of_the_whole_register_is_there() -> None:
+    assert {words for words, _ in COMMANDS} >= OF_THE_WHOLE_REGISTER
 
 
 def undeclared() -> typer.Typer:

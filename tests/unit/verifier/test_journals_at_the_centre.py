@@ -16,6 +16,7 @@ from tests.unit.verifier.terminal_hierarchy import reference
 from verifier.centre.period_keys import PeriodKeys, period_of
 from verifier.centre.reports import CountedBy, InspectionCount, to_csv
 from verifier.centre_db.journals import SqlJournalStore
+from verifier.centre_db.terminals import seconds
 from verifier.db.journal import SqlInspectionJournal
 from verifier.inspection.report import Assurance, Verdict
 from verifier.network.bounded_http import Answer, NetworkError
@@ -446,6 +447,19 @@ def test_what_comes_when_the_key_is_gone_has_no_pseudonym(
     office.upload()
     found = [(row.period, row.card is not None) for row in rows_of(stage)]
     assert found == [(None, False), (None, False), (period_of(now), True)]
+
+
+def test_a_record_of_ten_years_ahead_counts_as_of_when_it_came_in(
+    stage: Stage, office: Office, now: datetime
+) -> None:
+    office.inspect(b"card", at=now + timedelta(days=3650), codes=("status.lost",))
+    office.inspect(b"card", at=now + 4 * MINUTE)
+    office.upload()
+    assert [row.at for row in rows_of(stage)] == [seconds(now), seconds(now + 4 * MINUTE)]
+    assert alarms_of(stage) == ["alarm.stopped-card"]
+    # So policy lets go of it like of any other.
+    assert SqlJournalStore(stage.centre.database).drop_older_than(now + 5 * MINUTE) == 2
+    assert alarms_of(stage) == []
 
 
 def test_a_centre_that_lies_about_its_end_is_noticed(
