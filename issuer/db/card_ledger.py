@@ -205,12 +205,15 @@ class SqlCardLedger(SqlCardRegister):
         if not self.record_signed_several({reference: security_object_file}):
             self._refuse(reference, "signed")
 
-    def bound(self, *, batch_id: BatchId | None = None) -> tuple[Card, ...]:
+    def bound(
+        self, *, batch_id: BatchId | None = None, limit: int | None = None
+    ) -> tuple[Card, ...]:
         """See ``CardLedger.bound``."""
         statement = (
             sa.select(CardRow)
             .where(CardRow.state == CardState.BOUND.value)
             .order_by(CardRow.bound_at, CardRow.reference)
+            .limit(limit)
         )
         if batch_id is not None:
             statement = statement.where(CardRow.batch_id == batch_id)

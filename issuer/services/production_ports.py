@@ -216,8 +216,13 @@ class CardLedger(CardRegister, Protocol):
                 (``card.not-signed``), or its secrets are destroyed (``card.secrets-destroyed``).
         """
 
-    def bound(self, *, batch_id: BatchId | None = None) -> tuple[Card, ...]:
-        """The cards that wait for their signature, in the order in which they were bound; of one batch, if wished."""
+    def bound(
+        self, *, batch_id: BatchId | None = None, limit: int | None = None
+    ) -> tuple[Card, ...]:
+        """The cards that wait for their signature, in the order in which they were bound.
+
+        Those of one batch, and the first so many, if wished.
+        """
 
     def signing_facts(
         self, references: Sequence[CardReference]

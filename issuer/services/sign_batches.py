@@ -143,7 +143,8 @@ class BatchSigning:
             is_left = self._is_left(batch, refused)
 
     def _is_left(self, batch: Batch, refused: dict[CardReference, SigningOutcome]) -> bool:
-        bound = self.cards.bound(batch_id=batch.batch_id)
+        # Of one card more than were refused, one at least was not.
+        bound = self.cards.bound(batch_id=batch.batch_id, limit=len(refused) + 1)
         return any(card.reference not in refused for card in bound)
 
     def _choose(self, batch: Batch) -> OpenAuthorisation | None:
