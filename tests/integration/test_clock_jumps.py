@@ -171,14 +171,15 @@ class Life:
             "MEMBERCARD_VERIFIER_HOME": str(self.folder / "home"),
         }
 
-    def call(self, *words: object) -> str:
-        return subprocess.run(
+    def call(self, *words: object) -> None:
+        result = subprocess.run(
             [PROGRAM, *map(str, words)],
             env=self.environment(),
             capture_output=True,
             text=True,
-            check=True,
-        ).stdout
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
 
     def take(self, step: str) -> None:
         """One step of the life, and what must hold after it."""

@@ -50,6 +50,7 @@ CENTRE_ROWS: Final = (
     ("refused-card.sealed-to-another", "The file is sealed to another inspection office.", "Ask that office."),
     ("refused-card.office", "The key or the certificate of the inspection office cannot be used, or the PIN is wrong.", "Make them with `membercard-verifier office create`."),
     ("refused-card.unwritable", "A refused card should have been kept and could not be: nothing is shown of it.", "Look whether the disk is full and whose the directory is."),
+    ("refused-card.signature", "What was kept of a refused card bears a terminal's signature that does not hold, or one of a CVCA that is not trusted here.", "Give --trust with the bundle by which it was judged; if it is that one, believe nothing of the file, and ask how it came here."),
     ("refused-card.other-report", "Judging a kept card again gives another report than it had then.", "Give --trust with the bundle by which it was judged; if it is that one, report it to the makers of this program."),
     ("terminal.renewal-refused", "The authority does not renew the terminal: it was blocked, its certificate has ended, or another key followed; its own code stands in the error.", "Ask whoever runs the authority; `membercard-pki terminal issue` begins anew with a person's word."),
     ("alarm.two-places", "One card was inspected at two organisations within half an hour: one of the two is a copy, or was lent.", "Ask both offices what they saw; have the card checked where it is now."),
