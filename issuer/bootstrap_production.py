@@ -34,6 +34,7 @@ from issuer.services.production_ports import CardLedger, CardRegister, ChipKeys,
 from issuer.services.sign_cards import CardPolicy, CardSigning
 from issuer.services.stock_room import StockRoom
 from issuer.settings import remember
+from issuer.signing_crew import SigningCrew, signing_crew
 from pki.card_verifiable.certificate import CvCertificate
 from pki.keys.keystore import AgreementKeystore
 from pki.keys.open import (
@@ -139,8 +140,8 @@ class ProductionHome:
     @contextlib.contextmanager
     def signing_through(
         self, socket: Path, authorisation: BatchAuthorisation
-    ) -> Iterator[CardSigning]:
-        """The use case that signs cards through the signer process, under an authorisation.
+    ) -> Iterator[SigningCrew]:
+        """A crew that signs cards through the signer process, under an authorisation.
 
         Raises:
             IssuerRefusedError: ``profile.development``.
@@ -148,8 +149,16 @@ class ProductionHome:
         """
         self.require_signer_process()
         self.keystore.close()
-        with SocketDocumentSigner(socket, authorisation=authorisation.to_bytes()) as signer:
-            yield self._signing_with(signer, authorisation=authorisation.digest)
+        # A connection that is open here must not be open in a member of the crew, too.
+        self.opened.database.close()
+
+        @contextlib.contextmanager
+        def member() -> Iterator[CardSigning]:
+            with SocketDocumentSigner(socket, authorisation=authorisation.to_bytes()) as signer:
+                yield self._signing_with(signer, authorisation=authorisation.digest)
+
+        with signing_crew(member, cards=self.cards) as crew:
+            yield crew
 
     def require_signer_process(self) -> None:
         """Let pass only a profile whose cards the signer process signs.

@@ -22,8 +22,7 @@ from issuer.cli_production_home import opened_production
 from issuer.cli_rights import needs
 from issuer.domain.batch import parse_batch_id
 from issuer.domain.rights import Right
-from issuer.services.sign_batches import BatchSigning, OpenSigner
-from issuer.services.sign_cards import CardSigning
+from issuer.services.sign_batches import BatchSigning, OpenSigner, SigningOfCards
 from pki.signed.authorisation import BatchAuthorisation
 
 __all__ = ["sign_command"]
@@ -125,7 +124,7 @@ def _open_signer(
 
 def _through(
     home: ProductionHome, socket: Path, authorisation: BatchAuthorisation | None
-) -> AbstractContextManager[CardSigning]:
+) -> AbstractContextManager[SigningOfCards]:
     if authorisation is None:
         raise ValueError("the signer process signs under an authorisation")
     return home.signing_through(socket, authorisation)

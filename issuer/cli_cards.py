@@ -150,7 +150,7 @@ def print_data_command(
 
 def _print_data(home: ProductionHome, actor: Actor) -> Iterable[tuple[str, ...]]:
     below = actor.roots(Right.PRODUCE_CARDS)
-    for line in home.cards.lines(states=_PRINTABLE_STATES, below=below):
+    for line in home.cards.lines(states=_PRINTABLE_STATES, below=below, with_secrets=True):
         job = home.cards.job(line.card.reference)
         mrz = DataGroup1.from_bytes(job.contents["EF.DG1"]).mrz
         yield (

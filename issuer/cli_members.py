@@ -1,5 +1,6 @@
 """Commands of the members: import, list, template."""
 
+import gc
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -91,6 +92,8 @@ def import_members_command(
         open_report(report) as found,
     ):
         with import_progress(table.row_count, output_format=output_format) as progress:
+            # The program itself lives to the end: its collector need not walk it with every few hundred rows.
+            gc.freeze()
             record = member_import.run(table, actor=actor, progress=progress)
         for outcome in member_import.outcomes(record):
             found.take(outcome)

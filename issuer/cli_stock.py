@@ -89,7 +89,9 @@ def account_command(
 ) -> None:
     """Show the account of each site: received = good + spoiled + samples + left."""
     with open_register_home(command_context(context).home) as opened:
-        views = stock_of(opened.register).room.accounts(actor=command_context(context).actor)
+        views = stock_of(opened.register).room.accounts(
+            actor=command_context(context).actor, is_patient=True
+        )
     if output_format is OutputFormat.JSON:
         print_json_list(_document(each) for each in views)
         return

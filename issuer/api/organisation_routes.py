@@ -1,9 +1,9 @@
 """Organisations: the tree, level by level."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from issuer.api.cursors import CursorScope
 from issuer.api.gate import Caller, Demand, Services
@@ -21,7 +21,10 @@ __all__ = [
     "organisation_router",
 ]
 
-organisation_router = APIRouter(prefix="/v1/organisations", tags=["organisations"])
+organisation_router = APIRouter(tags=["organisations"])
+
+_LIST: Final = "/v1/organisations"
+_CHOICES: Final = 12
 
 OrganisationReader = Annotated[Caller, Depends(Demand(Right.READ_ORGANISATIONS))]
 
@@ -73,6 +76,26 @@ class OrganisationDocument(OrganisationStep):
     path: list[OrganisationStep]
 
 
+class ChoicesQuery(BaseModel):
+    """What somebody has typed so far."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1, max_length=120, examples=["xa mau"])
+
+
+class OrganisationChoice(OrganisationStep):
+    """An organisation that may be meant, with those above it."""
+
+    path: list[OrganisationStep]
+
+
+class OrganisationChoices(BaseModel):
+    """The organisations that fit best; whoever does not find theirs types on."""
+
+    organisations: list[OrganisationChoice]
+
+
 def organisation_page(
     caller: Caller, services: ApiServices, query: OrganisationListQuery
 ) -> OrganisationPageDocument:
@@ -100,7 +123,25 @@ def organisation_page(
     )
 
 
-@organisation_router.get("", summary="List organisations, one level of the tree")
+@organisation_router.get("/v1/organisation-choices", summary="Find organisations by name or code")
+def find_organisations(
+    query: Annotated[ChoicesQuery, Query()], services: Services, caller: OrganisationReader
+) -> OrganisationChoices:
+    """Beginnings of words of the name, in any order and without marks, or the beginning of the code."""
+    found = services.organisations.find(query.text, actor=caller.actor, limit=_CHOICES)
+    return OrganisationChoices(
+        organisations=[
+            OrganisationChoice(
+                code=path[-1].code,
+                name=path[-1].name,
+                path=[OrganisationStep(code=each.code, name=each.name) for each in path[:-1]],
+            )
+            for path in found
+        ]
+    )
+
+
+@organisation_router.get(_LIST, summary="List organisations, one level of the tree")
 def list_organisations(
     query: Annotated[OrganisationListQuery, Query()],
     services: Services,
@@ -110,7 +151,7 @@ def list_organisations(
     return organisation_page(caller, services, query)
 
 
-@organisation_router.get("/{code:path}", summary="Show an organisation")
+@organisation_router.get(_LIST + "/{code:path}", summary="Show an organisation")
 def show_organisation(
     code: Annotated[str, Path(max_length=32, examples=["P-01"])],
     services: Services,

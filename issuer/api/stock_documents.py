@@ -183,6 +183,10 @@ class SiteDocument(BaseModel):
     is_balanced: bool = Field(description="Whether movements and records agree.")
     owes_since: date | None = Field(default=None, description="The first day that was not closed.")
     in_hand: CountedDocument = Field(description="What lies there to be counted.")
+    as_of: datetime | None = Field(
+        default=None,
+        description="When the figures were counted, where they are those of the last close.",
+    )
 
     @classmethod
     def of(cls, view: SiteView) -> "SiteDocument":
@@ -202,6 +206,7 @@ class SiteDocument(BaseModel):
             is_balanced=account.is_balanced,
             owes_since=view.owes_since,
             in_hand=CountedDocument.of(account.to_count()),
+            as_of=view.as_of,
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from issuer.db.batch_tables import BatchRequestRow
+from issuer.db.batch_tables import IS_LIVE, BatchRequestRow
 from issuer.db.bulk import bulk_insert
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below
@@ -131,7 +131,7 @@ def waiting_requests(
     )
     # A batch whose card was condemned lets the request go as soon as another one wants it.
     is_held = sa.exists().where(
-        BatchRequestRow.request_id == RequestRow.id, BatchRequestRow.is_live, ~condemned_there
+        BatchRequestRow.request_id == RequestRow.id, IS_LIVE, ~condemned_there
     )
     has_card = sa.exists().where(
         CardRow.request_id == RequestRow.id, CardRow.state != CardState.CONDEMNED.value
@@ -168,7 +168,7 @@ def _let_go_of_condemned(session: Session, batch: Batch) -> None:
     session.connection().execute(
         sa.update(BatchRequestRow)
         .where(
-            BatchRequestRow.is_live,
+            IS_LIVE,
             BatchRequestRow.batch_id != batch.batch_id,
             BatchRequestRow.request_id.in_(of_decision),
             condemned,

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from issuer.db.base import Base, UtcDateTime
 
-__all__ = ["AcknowledgementRow", "BatchEventRow", "BatchRequestRow", "BatchRow"]
+__all__ = ["IS_LIVE", "AcknowledgementRow", "BatchEventRow", "BatchRequestRow", "BatchRow"]
 
 _SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """SQLite numbers rows by itself only where the primary key is called INTEGER."""
@@ -57,6 +57,10 @@ class BatchRow(Base):
     confirmed_by: Mapped[str | None] = mapped_column(sa.String(200))
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     carrier: Mapped[str | None] = mapped_column(sa.String(200))
+
+
+IS_LIVE = sa.text("batch_requests.is_live")
+"""That a batch holds the request now, in the very words of the index: written otherwise, SQLite walks the table."""
 
 
 class BatchRequestRow(Base):

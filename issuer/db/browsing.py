@@ -74,6 +74,30 @@ class SqlBrowsing:
             end=OrganisationCode(shown[-1].code) if len(rows) > limit else None,
         )
 
+    def find_organisations(
+        self, words: Sequence[str], *, code: str, roots: Roots, limit: int
+    ) -> tuple[OrganisationCode, ...]:
+        """The open organisations whose name has words that begin with all of these, or whose code begins with this."""
+        by_code = sa.func.lower(OrganisationRow.code).startswith(code.lower(), autoescape=True)
+        by_name = sa.and_(
+            sa.true(),
+            *(OrganisationRow.words.contains(f" {each}", autoescape=True) for each in words),
+        )
+        query = (
+            sa.select(OrganisationRow.code)
+            .where(OrganisationRow.closed_on.is_(None), by_code | by_name if words else by_code)
+            .order_by(
+                sa.case((by_code, 0), else_=1),
+                sa.func.length(OrganisationRow.words),
+                OrganisationRow.code,
+            )
+            .limit(limit)
+        )
+        if roots is not None:
+            query = query.where(OrganisationRow.id.in_(_at_and_below(roots)))
+        with self._database.reading() as session:
+            return tuple(OrganisationCode(each) for each in session.scalars(query))
+
     def standings(self, roots: Roots) -> Mapping[Standing, int]:
         """How many members are in which standing; without those that nobody is in."""
         # A deleted record has the empty key, which nobody else has: the index of standings alone is read.

@@ -4,6 +4,7 @@ SQLAlchemy's executemany looks at every row again. Here each column's values are
 and go to SQLite's executemany or PostgreSQL's COPY, within the transaction of the session.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from issuer.db.base import DATABASE_FAILURES, Base, database_error
 from issuer.errors import ConflictError, IssuerUnavailableError
 
-__all__ = ["bulk_insert", "ids_where"]
+__all__ = ["bulk_insert", "held_values", "ids_where"]
 
 _LOOKUP_SIZE = 500
 """How many values stand in one IN (...): far below the limits of parameters."""
@@ -64,25 +65,58 @@ def ids_where(
     Raises:
         IssuerUnavailableError: the database does not answer.
     """
-    table = column.class_.__table__
+    return {
+        each if isinstance(each, uuid.UUID) else uuid.UUID(each)
+        for each in _selected(session, "id", column, values)
+    }
+
+
+def held_values(
+    session: Session, column: InstrumentedAttribute[Any], values: Sequence[str]
+) -> set[str]:
+    """Those of many values that some row's column holds.
+
+    Raises:
+        IssuerUnavailableError: the database does not answer.
+    """
+    return set(_selected(session, column.key, column, values))
+
+
+def _selected(
+    session: Session,
+    wanted: str,
+    column: InstrumentedAttribute[Any],
+    values: Sequence[str | bytes],
+) -> Iterator[Any]:
+    """What stands in a column of the rows where another one holds one of many values, all of one type."""
     connection = session.connection()
-    found: set[uuid.UUID] = set()
     is_array = connection.dialect.name == "postgresql"
     size = _ARRAY_SIZE if is_array else _LOOKUP_SIZE
     for start in range(0, len(values), size):
         part = values[start : start + size]
-        condition = f"IN ({', '.join('?' * len(part))})"
-        parameters: tuple[Any, ...] = tuple(part)
-        if is_array:
-            condition, parameters = "= ANY(%s)", (list(part),)
+        condition, parameters = _among_array(part) if is_array else _among_list(part)
         # The names are those of our own tables; SQLAlchemy's own IN would look at every value.
-        query = f"SELECT id FROM {table.name} WHERE {column.key} {condition}"  # noqa: S608
+        query = (
+            f"SELECT {wanted} FROM {column.class_.__table__.name} WHERE {column.key} {condition}"  # noqa: S608
+        )
         try:
-            rows = connection.exec_driver_sql(query, parameters).scalars()
-            found.update(each if isinstance(each, uuid.UUID) else uuid.UUID(each) for each in rows)
+            yield from connection.exec_driver_sql(query, parameters).scalars()
         except DATABASE_FAILURES as error:
             raise database_error(error) from error
-    return found
+
+
+def _among_list(values: Sequence[str | bytes]) -> tuple[str, tuple[str | bytes, ...]]:
+    return f"IN ({', '.join('?' * len(values))})", tuple(values)
+
+
+def _among_array(values: Sequence[str | bytes]) -> tuple[str, tuple[str]]:
+    """One text for all values: the driver's own arrays take each value through Python."""
+    one = "json_array_elements_text(%s::json)"
+    texts: Sequence[str | bytes] = values
+    if isinstance(values[0], bytes):
+        one = f"decode({one}, 'hex')"
+        texts = [each.hex() for each in values if isinstance(each, bytes)]
+    return f"= ANY(ARRAY(SELECT {one}))", (json.dumps(texts),)
 
 
 def _column(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from card_layout.errors import CardDataError
 from card_layout.files.security_object_file import SecurityObjectFile
 from issuer.db.card_validity import SqlCardValidity
-from issuer.db.production_tables import CardContentsRow, CardEventRow, CardRow, ChipRow
+from issuer.db.production_tables import CardEventRow, CardRow, ChipRow, SecurityObjectRow
 from issuer.db.request_tables import DecisionRequestRow
 from issuer.db.requests import SqlRequestRepository
 from issuer.domain.card import CardReference
@@ -97,12 +97,12 @@ class SqlCardDossiers:
         )
 
     def _signature(self, reference: CardReference) -> SignatureFacts | None:
-        stored = self._session.get(CardContentsRow, reference)
-        if stored is None or stored.security_object_file is None:
+        stored = self._session.get(SecurityObjectRow, reference)
+        if stored is None:
             return None
-        digest = sha256(stored.security_object_file).digest()
+        digest = sha256(stored.file).digest()
         try:
-            file = SecurityObjectFile.from_bytes(stored.security_object_file)
+            file = SecurityObjectFile.from_bytes(stored.file)
             found = SecurityObject.from_bytes(file.content_info)
         except (CardDataError, PkiError):
             # Who looks for what became of a card wants the rest of it all the more.

@@ -71,6 +71,7 @@ class SqlCardRegister:
         *,
         states: Sequence[CardState] | None = None,
         below: Collection[OrganisationCode] | None = None,
+        with_secrets: bool = False,
     ) -> tuple[CardLine, ...]:
         """See ``CardLedger.lines``."""
         statement = (
@@ -80,6 +81,8 @@ class SqlCardRegister:
         )
         if states is not None:
             statement = statement.where(CardRow.state.in_([state.value for state in states]))
+        if with_secrets:
+            statement = statement.where(sa.func.length(CardRow.sealed_secrets) > 0)
         if below is not None:
             statement = statement.join(MemberRow, MemberRow.id == RequestRow.member_id).where(
                 MemberRow.organisation_id.in_(part_of_tree(below))
@@ -202,12 +205,15 @@ class SqlCardLedger(SqlCardRegister):
         if not self.record_signed_several({reference: security_object_file}):
             self._refuse(reference, "signed")
 
-    def bound(self, *, batch_id: BatchId | None = None) -> tuple[Card, ...]:
+    def bound(
+        self, *, batch_id: BatchId | None = None, limit: int | None = None
+    ) -> tuple[Card, ...]:
         """See ``CardLedger.bound``."""
         statement = (
             sa.select(CardRow)
             .where(CardRow.state == CardState.BOUND.value)
             .order_by(CardRow.bound_at, CardRow.reference)
+            .limit(limit)
         )
         if batch_id is not None:
             statement = statement.where(CardRow.batch_id == batch_id)

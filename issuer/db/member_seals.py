@@ -57,7 +57,7 @@ class MemberSeals:
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
-        self._likenesses: dict[tuple[str, date], bytes] = {}
+        self._digests: dict[tuple[str, str], bytes] = {}
 
     @property
     def sealer(self) -> Sealer:
@@ -108,20 +108,11 @@ class MemberSeals:
 
     def citizen_number_digest(self, number: str) -> bytes:
         """By which a citizen number is found and kept unique."""
-        return self._sealer.digest(number, purpose=_CITIZEN_NUMBER_DIGEST)
+        return self._digest(number, _CITIZEN_NUMBER_DIGEST)
 
     def likeness_digest(self, full_name: str, birth_date: date) -> bytes:
         """Alike for members who may be one and the same: the folded name and the date of birth."""
-        # An import asks for each twice before it stores it.
-        key = (full_name, birth_date)
-        digest = self._likenesses.get(key)
-        if digest is None:
-            if len(self._likenesses) >= _MOST_KEPT:
-                self._likenesses.clear()
-            digest = self._likenesses[key] = self._sealer.digest(
-                f"{likeness(full_name)}|{birth_date.isoformat()}", purpose=_LIKENESS_DIGEST
-            )
-        return digest
+        return self._digest(f"{likeness(full_name)}|{birth_date.isoformat()}", _LIKENESS_DIGEST)
 
     def retired_number_digest(self, retired: RetiredNumber) -> bytes:
         """By which a number is known that was a deleted member's."""
@@ -131,6 +122,15 @@ class MemberSeals:
     def key_check(self) -> bytes:
         """Tells these keys from others, and nothing else about them."""
         return self._sealer.digest("register", purpose=_KEY_CHECK)
+
+    def _digest(self, value: str, purpose: str) -> bytes:
+        # An import asks for each two or three times: it looks once, looks again, and stores.
+        digest = self._digests.get((purpose, value))
+        if digest is None:
+            if len(self._digests) >= _MOST_KEPT:
+                self._digests.clear()
+            digest = self._digests[purpose, value] = self._sealer.digest(value, purpose=purpose)
+        return digest
 
 
 class RegisterKeys:

@@ -125,7 +125,7 @@ class SqlMemberRepository:
             return
         seals = self._seals()
         retired = SqlSubjectRepository(self._session, self._seals).retired(
-            [number for member in members for number in numbers_to_retire(member.statement)]
+            number for member in members for number in numbers_to_retire(member.statement)
         )
         if retired:
             raise IssuerRefusedError(

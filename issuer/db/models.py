@@ -31,6 +31,7 @@ from issuer.db.production_tables import (
     CardEventRow,
     CardRow,
     ChipRow,
+    SecurityObjectRow,
     StatusListRow,
 )
 from issuer.db.report_tables import InstanceReportLineRow, InstanceReportRow
@@ -109,6 +110,7 @@ __all__ = [
     "RequestRow",
     "RetiredNumberRow",
     "SecondFactorRow",
+    "SecurityObjectRow",
     "SessionRow",
     "StationClaimRow",
     "StationDayRow",

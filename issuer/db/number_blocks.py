@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.base import DATABASE_FAILURES, database_error
+from issuer.db.bulk import held_values
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import MemberSeals
 from issuer.db.organisations import OrganisationRow
@@ -22,7 +23,6 @@ from issuer.services.number_ports import AllottedNumber, NumberState
 __all__ = ["SqlNumberRepository", "block_of_row"]
 
 _STATE_ID = 1
-_LOOKUP_SIZE = 500
 
 
 class SqlNumberRepository:
@@ -155,18 +155,8 @@ class SqlNumberRepository:
         """See ``NumberRepository.given_out``."""
         # Behind this lock no allotment goes on, so what is not given out now is not while members take it.
         self._session.execute(sa.select(NumberStateRow.id).with_for_update(read=True))
-        wanted = list(numbers)
-        found: set[CardNumber] = set()
-        for start in range(0, len(wanted), _LOOKUP_SIZE):
-            found.update(
-                CardNumber(number)
-                for number in self._session.scalars(
-                    sa.select(AllottedNumberRow.number).where(
-                        AllottedNumberRow.number.in_(wanted[start : start + _LOOKUP_SIZE])
-                    )
-                )
-            )
-        return frozenset(found)
+        held = held_values(self._session, AllottedNumberRow.number, list(numbers))
+        return frozenset(map(CardNumber, held))
 
     def count_given_out(self) -> int:
         """See ``NumberRepository.count_given_out``."""

@@ -16,6 +16,7 @@ from issuer.db.organisation_rows import (
     organisation_of,
     version_of,
     version_values,
+    words_of,
 )
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
 from issuer.domain.organisation_history import (
@@ -188,6 +189,7 @@ class SqlOrganisationRepository:
                     "id": ids[organisation.code],
                     "code": organisation.code,
                     "name": organisation.name,
+                    "words": words_of(organisation.name),
                     "parent_id": parent_id,
                     "level": organisation.level,
                     "committee_number": organisation.committee_number,
@@ -294,6 +296,7 @@ class SqlOrganisationRepository:
             .where(OrganisationRow.id == organisation_id)
             .values(
                 name=organisation.name,
+                words=words_of(organisation.name),
                 parent_id=parent_id,
                 level=organisation.level,
                 committee_number=organisation.committee_number,

@@ -71,6 +71,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "requests": Holding.PSEUDONYMOUS,
     "retired_numbers": Holding.PSEUDONYMOUS,
     "second_factors": Holding.STAFF,
+    "security_objects": Holding.DELETED,
     "sessions": Holding.STAFF,
     "station_claims": Holding.NOBODY,
     "station_days": Holding.STAFF,

@@ -36,6 +36,7 @@ __all__ = [
     "SECRETS_DESTROYED",
     "Producer",
     "card_of",
+    "chip_key_of",
     "chip_of",
     "condemn_rows",
     "destroy_secrets",
@@ -76,16 +77,20 @@ _CURVES_BY_OID = {curve.oid: curve for curve in NamedCurve}
 
 def chip_of(row: ChipRow) -> Chip:
     """The stock ledger's line as a value."""
-    public_key = None
-    if row.key_curve is not None and row.key_point is not None:
-        public_key = EcPublicKey(curve=_CURVES_BY_OID[row.key_curve], point=row.key_point)
     return Chip(
         serial=Serial(row.serial),
         state=ChipState(row.state),
-        public_key=public_key,
+        public_key=chip_key_of(row.key_curve, row.key_point),
         held=row.held,
         condemned_for=row.condemned_for,
     )
+
+
+def chip_key_of(curve: str | None, point: bytes | None) -> EcPublicKey | None:
+    """The key that a chip made; ``None`` where it made none."""
+    if curve is None or point is None:
+        return None
+    return EcPublicKey(curve=_CURVES_BY_OID[curve], point=point)
 
 
 def card_of(row: CardRow) -> Card:

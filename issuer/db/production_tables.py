@@ -8,7 +8,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from issuer.db.base import Base, UtcDateTime
 
-__all__ = ["CardContentsRow", "CardEventRow", "CardRow", "ChipRow", "StatusListRow"]
+__all__ = [
+    "CardContentsRow",
+    "CardEventRow",
+    "CardRow",
+    "ChipRow",
+    "SecurityObjectRow",
+    "StatusListRow",
+]
 
 _SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """SQLite numbers rows by itself only where the primary key is called INTEGER."""
@@ -95,6 +102,7 @@ class CardRow(Base):
         ),
         sa.Index("ix_cards_state_bound_at_reference", "state", "bound_at", "reference"),
         sa.Index("ix_cards_batch_id_state", "batch_id", "state"),
+        sa.Index("ix_cards_issued_at", "issued_at"),
     )
 
     reference: Mapped[bytes] = mapped_column(sa.LargeBinary(16), primary_key=True)
@@ -133,14 +141,24 @@ class CardRow(Base):
 
 
 class CardContentsRow(Base):
-    """What is written to a card, sealed, from before it is signed; EF.SOD comes with the signature."""
+    """What is written to a card, sealed, from before it is signed."""
 
     __tablename__ = "card_contents"
 
     reference: Mapped[bytes] = mapped_column(sa.ForeignKey("cards.reference"), primary_key=True)
     sealed: Mapped[bytes] = mapped_column(sa.LargeBinary)
     prepared_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    security_object_file: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+
+
+class SecurityObjectRow(Base):
+    """EF.SOD of a card, once and for ever; beside its contents, which would be written anew with it."""
+
+    __tablename__ = "security_objects"
+
+    reference: Mapped[bytes] = mapped_column(
+        sa.ForeignKey("card_contents.reference"), primary_key=True
+    )
+    file: Mapped[bytes] = mapped_column(sa.LargeBinary)
 
 
 class CardEventRow(Base):

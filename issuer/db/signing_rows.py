@@ -10,8 +10,14 @@ from sqlalchemy.orm import Session
 from issuer.db.bulk import bulk_insert
 from issuer.db.card_contents import CardContents
 from issuer.db.card_seals import CONTENTS_PURPOSE, open_secrets
-from issuer.db.production_rows import chip_of
-from issuer.db.production_tables import CardContentsRow, CardEventRow, CardRow, ChipRow
+from issuer.db.production_rows import chip_key_of
+from issuer.db.production_tables import (
+    CardContentsRow,
+    CardEventRow,
+    CardRow,
+    ChipRow,
+    SecurityObjectRow,
+)
 from issuer.db.request_tables import BatchAuthorisationRow
 from issuer.db.sealing import Sealer
 from issuer.domain.card import CardEvent, CardReference, CardState, next_card_state
@@ -31,11 +37,13 @@ def signing_facts(
     """Secrets and chip key of each of these cards."""
     return {
         CardReference(reference): SigningFacts(
-            secrets=open_secrets(sealer, sealed, reference), chip_key=chip_of(chip).public_key
+            secrets=open_secrets(sealer, sealed, reference), chip_key=chip_key_of(curve, point)
         )
         for part in _parts(references)
-        for reference, sealed, chip in session.execute(
-            sa.select(CardRow.reference, CardRow.sealed_secrets, ChipRow)
+        for reference, sealed, curve, point in session.execute(
+            sa.select(
+                CardRow.reference, CardRow.sealed_secrets, ChipRow.key_curve, ChipRow.key_point
+            )
             .join(ChipRow, ChipRow.serial == CardRow.serial)
             .where(CardRow.reference.in_(part))
         )
@@ -47,12 +55,13 @@ def jobs_of(
 ) -> dict[CardReference, CardJob]:
     """What is to be written to those of these cards that were prepared; EF.SOD is among it once it is signed."""
     return {
-        CardReference(card.reference): _job(sealer, card, contents, chip)
+        CardReference(card.reference): _job(sealer, card, contents, chip, security_object_file)
         for part in _parts(references)
-        for card, contents, chip in session.execute(
-            sa.select(CardRow, CardContentsRow, ChipRow)
+        for card, contents, chip, security_object_file in session.execute(
+            sa.select(CardRow, CardContentsRow, ChipRow, SecurityObjectRow.file)
             .join(CardContentsRow, CardContentsRow.reference == CardRow.reference)
             .join(ChipRow, ChipRow.serial == CardRow.serial)
+            .outerjoin(SecurityObjectRow, SecurityObjectRow.reference == CardRow.reference)
             .where(CardRow.reference.in_(part), ChipRow.key_point.is_not(None))
         )
     }
@@ -126,13 +135,12 @@ def keep_signed(
     kept = [(reference, serial) for reference, serial in bound.items() if reference in prepared]
     if not kept:
         return frozenset()
-    connection = session.connection()
-    connection.execute(
-        sa.update(CardContentsRow)
-        .where(CardContentsRow.reference == sa.bindparam("the_card"))
-        .values(security_object_file=sa.bindparam("the_file")),
-        [{"the_card": reference, "the_file": files[reference]} for reference, _ in kept],
+    bulk_insert(
+        session,
+        SecurityObjectRow,
+        [{"reference": reference, "file": files[reference]} for reference, _ in kept],
     )
+    connection = session.connection()
     after = next_card_state(CardState.BOUND, CardEvent.SIGNED).value
     for part in _parts([reference for reference, _ in kept]):
         connection.execute(
@@ -182,16 +190,22 @@ def _journal(
     )
 
 
-def _job(sealer: Sealer, card: CardRow, stored: CardContentsRow, chip: ChipRow) -> CardJob:
+def _job(
+    sealer: Sealer,
+    card: CardRow,
+    stored: CardContentsRow,
+    chip: ChipRow,
+    security_object_file: bytes | None,
+) -> CardJob:
     # First of all: where the secrets were destroyed, the contents were, too.
     secrets = open_secrets(sealer, card.sealed_secrets, card.reference)
     contents = CardContents.from_bytes(
         sealer.open(stored.sealed, purpose=CONTENTS_PURPOSE, row=card.reference)
     )
     files = dict(contents.files)
-    if stored.security_object_file is not None:
-        files["EF.SOD"] = stored.security_object_file
-    chip_key = chip_of(chip).public_key
+    if security_object_file is not None:
+        files["EF.SOD"] = security_object_file
+    chip_key = chip_key_of(chip.key_curve, chip.key_point)
     if chip_key is None:
         raise ValueError("the chip of a prepared card has no key")
     return CardJob(

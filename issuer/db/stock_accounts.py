@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from issuer.db.base import insert_rows
+from issuer.db.base import insert_rows, unindexed
 from issuer.db.batch_tables import BatchRow
 from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_rows import Producer, condemn_rows, journal, locked_chip
@@ -274,6 +274,11 @@ class SqlStockRepository:
             last_movement=last,
         )
 
+    def chips_up_to(self, site: SiteCode, most: int) -> int:
+        """See ``StockRepository.chips_up_to``."""
+        found = sa.select(ChipRow.state).where(ChipRow.site == site).limit(most).subquery()
+        return self._session.scalar(sa.select(sa.func.count()).select_from(found)) or 0
+
     def serials_in_hand(self, site: SiteCode) -> Iterator[tuple[Serial, StockClass]]:
         """See ``StockRepository.serials_in_hand``."""
         rows = self._session.execute(
@@ -331,10 +336,13 @@ class SqlStockRepository:
         movements = sa.select(sa.func.min(StockMovementRow.at)).where(
             sa.or_(StockMovementRow.source == site, StockMovementRow.target == site)
         )
+        # Cards in the order in which they were issued, up to the first one of the site.
         finished = (
-            sa.select(sa.func.min(CardRow.issued_at))
+            sa.select(CardRow.issued_at)
             .join(ChipRow, ChipRow.serial == CardRow.serial)
-            .where(ChipRow.site == site)
+            .where(unindexed(ChipRow.site.expression) == site, CardRow.issued_at.is_not(None))
+            .order_by(CardRow.issued_at)
+            .limit(1)
         )
         if last is not None:
             movements = movements.where(StockMovementRow.sequence > last.last_movement)

@@ -101,6 +101,25 @@ class SqlStockActRepository:
             )
         return tuple(_close(row) for row in self._session.scalars(query))
 
+    def last_closed(self, site: SiteCode) -> DayClose | None:
+        """See ``StockActRepository.last_closed``."""
+        row = self._session.scalars(
+            sa.select(DayCloseRow)
+            .where(DayCloseRow.site == site, DayCloseRow.state == DayCloseState.CLOSED.value)
+            .order_by(DayCloseRow.counted_at.desc())
+            .limit(1)
+        ).one_or_none()
+        return None if row is None else _close(row)
+
+    def stolen(self, site: SiteCode) -> int:
+        """See ``StockActRepository.stolen``."""
+        query = (
+            sa.select(sa.func.count())
+            .select_from(StockStopRow)
+            .where(StockStopRow.site == site, StockStopRow.state == StopState.CONFIRMED.value)
+        )
+        return self._session.scalar(query) or 0
+
     def note_missing(
         self, serials: Sequence[Serial], *, site: SiteCode, account: AccountName, at: datetime
     ) -> None:

@@ -1,6 +1,6 @@
 """What is held about people beyond their record, in the database; and its destruction."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from issuer.db.member_seals import MemberSeals
 from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
 from issuer.db.personal_data import KEPT_MEMBER_COLUMNS, blank_of
 from issuer.db.production_rows import card_of
-from issuer.db.production_tables import CardContentsRow, CardRow
+from issuer.db.production_tables import CardContentsRow, CardRow, SecurityObjectRow
 from issuer.db.request_tables import RequestEventRow, RequestRow
 from issuer.db.subject_tables import (
     DisclosureRow,
@@ -168,11 +168,12 @@ class SqlSubjectRepository:
             .values(**blanks, erased_at=erasure.at, version=row.version + 1)
         )
         references = sa.select(CardRow.reference).where(CardRow.member_id == erasure.member_id)
-        self._session.execute(
-            sa.delete(CardContentsRow)
-            .where(CardContentsRow.reference.in_(references))
-            .execution_options(synchronize_session=False)
-        )
+        for kept in (SecurityObjectRow, CardContentsRow):
+            self._session.execute(
+                sa.delete(kept)
+                .where(kept.reference.in_(references))
+                .execution_options(synchronize_session=False)
+            )
         self._update(
             sa.update(CardChangeRow)
             .where(CardChangeRow.reference.in_(references))
@@ -244,10 +245,9 @@ class SqlSubjectRepository:
             self._session.merge(FileToDestroyRow(store=store.value, digest=digest))
         self._session.flush()
 
-    def retired(self, numbers: Collection[RetiredNumber]) -> Sequence[RetiredNumber]:
+    def retired(self, numbers: Iterable[RetiredNumber]) -> Sequence[RetiredNumber]:
         """See ``SubjectRepository.retired``."""
-        if not numbers or self._session.scalar(sa.select(RetiredNumberRow.kind).limit(1)) is None:
-            # Where nobody was ever deleted, a long list costs one look.
+        if self._session.scalar(sa.select(RetiredNumberRow.kind).limit(1)) is None:
             return ()
         seals = self._seals()
         by_digest = {(each.kind, seals.retired_number_digest(each)): each for each in numbers}

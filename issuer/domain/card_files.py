@@ -1,5 +1,6 @@
 """Every file of a card, built from what the register, the chip and the draw of secrets give (SPEC.md 3)."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -170,12 +171,16 @@ def build_card_data(profile: CardProfile, facts: CardFacts) -> CardData:
             )
         content = builders[file.data_group].to_bytes()
         contents[file.name] = data_groups[file.data_group] = content
-    contents["EF.COM"] = CommonData(
-        data_group_tags=tuple(TAG_OF_GROUP[group] for group in sorted(data_groups))
-    ).to_bytes()
+    contents["EF.COM"] = _common_data(tuple(sorted(data_groups)))
     if is_protected:
         contents[TRUST_POINTS_FILE] = _trust_points(profile, facts)
     return CardData(contents=contents, data_groups=data_groups, mrz_information=mrz.information)
+
+
+@functools.lru_cache(maxsize=16)
+def _common_data(groups: tuple[int, ...]) -> bytes:
+    """EF.COM, which is the same on all cards of a profile."""
+    return CommonData(data_group_tags=tuple(TAG_OF_GROUP[group] for group in groups)).to_bytes()
 
 
 def _trust_points(profile: CardProfile, facts: CardFacts) -> bytes:

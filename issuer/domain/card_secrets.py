@@ -43,10 +43,7 @@ class CardSecrets:
         """New secrets, every value uniform over all there are."""
         return cls(
             can=f"{draw_below(random_bytes, 10**CAN_DIGITS):0{CAN_DIGITS}d}",
-            document_number="".join(
-                _ALPHABET[draw_below(random_bytes, len(_ALPHABET))]
-                for _ in range(DOCUMENT_NUMBER_CHARACTERS)
-            ),
+            document_number=_draw_document_number(random_bytes),
             salt=random_bytes(SALT_BYTES),
         )
 
@@ -69,3 +66,13 @@ class CardSecrets:
     def to_bytes(self) -> bytes:
         """CAN, document number, salt, one behind another."""
         return self.can.encode("ascii") + self.document_number.encode("ascii") + self.salt
+
+
+def _draw_document_number(random_bytes: RandomBytes) -> str:
+    """One number below 36 to the power of nine, written with as many characters: one draw instead of nine."""
+    number = draw_below(random_bytes, len(_ALPHABET) ** DOCUMENT_NUMBER_CHARACTERS)
+    characters: list[str] = []
+    for _ in range(DOCUMENT_NUMBER_CHARACTERS):
+        number, place = divmod(number, len(_ALPHABET))
+        characters.append(_ALPHABET[place])
+    return "".join(characters)

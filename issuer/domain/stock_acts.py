@@ -8,7 +8,7 @@ from typing import Final, NewType
 
 from issuer.domain.chip import Serial
 from issuer.domain.rights import AccountName, two_different_people
-from issuer.domain.stock_account import SiteCode, StockCount
+from issuer.domain.stock_account import SiteAccount, SiteCode, StockClass, StockCount
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 
 __all__ = [
@@ -97,6 +97,18 @@ class DayClose:
     counted_at: datetime
     closed_by: AccountName | None = None
     closed_at: datetime | None = None
+
+    def account(self, *, stolen: int) -> SiteAccount:
+        """The account of the site as it was counted; ``stolen`` is told by the stop list."""
+        figures = (self.good, self.spoiled, self.samples, self.left)
+        return SiteAccount(
+            site=self.site,
+            received=self.received,
+            classes=dict(zip(StockClass, figures, strict=True)),
+            in_hand={each: self.expected.of(each) for each in StockClass},
+            stolen=stolen,
+            last_movement=self.last_movement,
+        )
 
     def closed(self, account: AccountName, at: datetime) -> "DayClose":
         """The same, confirmed.

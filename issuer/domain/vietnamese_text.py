@@ -70,6 +70,7 @@ def sort_key(full_name: str) -> bytes:
     return b"\x00".join(key for key in (words[-1:] + words[:-1]) if key)
 
 
+@functools.lru_cache(maxsize=16_384)
 def fold(text: str) -> str:
     """The text without what people write in different ways: marks and tones, Đ, capitals, apostrophes, layout.
 

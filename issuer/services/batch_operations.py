@@ -114,7 +114,7 @@ class SignWork:
             if outcome.code is None:
                 counts["signed"] += 1
             else:
-                counts["left-out"] += 1
+                counts["not-signed"] += 1
                 counts[outcome.code] += 1
-            progress(done=counts["signed"] + counts["left-out"], total=total)
+            progress(done=counts["signed"] + counts["not-signed"], total=total)
         return counts

@@ -1,6 +1,6 @@
 """Looking through the tree of organisations, level by level, and counting what is in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +43,14 @@ class Browsing(Protocol):
         behind: OrganisationCode | None = None,
     ) -> OrganisationLines:
         """The open organisations directly below one; where none is named, those at which somebody's part begins."""
+
+    def find_organisations(
+        self, words: Sequence[str], *, code: str, roots: Roots, limit: int
+    ) -> tuple[OrganisationCode, ...]:
+        """The open organisations whose name has words that begin with all of these, or whose code begins with this.
+
+        Those whose code does come first, then the shortest names. ``words`` are folded (``vietnamese_text.fold``).
+        """
 
     def standings(self, roots: Roots) -> Mapping[Standing, int]:
         """How many members are in which standing; without those that nobody is in."""

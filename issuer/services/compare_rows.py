@@ -1,10 +1,10 @@
 """Compares the rows of a list with each other and with the register."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from issuer.domain.data_subjects import numbers_to_retire
+from issuer.domain.data_subjects import RetiredNumber, numbers_to_retire
 from issuer.domain.list_row import Cell, Finding
 from issuer.domain.member import Member, MemberStatement, PortraitDigest
 from issuer.domain.member_list import JudgedRow, MemberColumn
@@ -212,25 +212,28 @@ def _with_retired_numbers(
     candidates: Sequence[Candidate], transaction: RegisterTransaction
 ) -> Mapping[int, RowOutcome]:
     """The refusals of those who have a number of somebody whose record was deleted, by row."""
-    numbers = {
-        number: candidate.row.number
-        for candidate in candidates
-        for number in numbers_to_retire(candidate.row.statement)
-    }
+    rows: dict[RetiredNumber, int] = {}
+
+    def numbers() -> Iterator[RetiredNumber]:
+        for candidate in candidates:
+            for number in numbers_to_retire(candidate.row.statement):
+                rows[number] = candidate.row.number
+                yield number
+
     return {
-        numbers[found]: RowOutcome(
-            row=numbers[found],
+        rows[found]: RowOutcome(
+            row=rows[found],
             result=RowResult.REFUSED,
             findings=(
                 Finding(
-                    row=numbers[found],
+                    row=rows[found],
                     column=found.kind.replace("-", "_"),
                     code="number.retired",
                     sentence=f"the {found.kind.replace('-', ' ')} was that of somebody whose record was deleted",
                 ),
             ),
         )
-        for found in transaction.subjects.retired(list(numbers))
+        for found in transaction.subjects.retired(numbers())
     }
 
 

@@ -109,10 +109,10 @@ class BatchFilling:
             after = batch.after(BatchEventKind.FILLED)
             held = transaction.batches.tallies([batch_id])[batch_id].requests
             room = MAX_CARDS_OF_BATCH - held
-            filled = transaction.batches.fill(
-                batch, limit=room if limit is None else min(limit, room)
-            )
-            waiting = transaction.batches.waiting(batch)
+            most = room if limit is None else min(limit, room)
+            filled = transaction.batches.fill(batch, limit=most)
+            # Where there was room for more, nothing more waits.
+            waiting = transaction.batches.waiting(batch) if filled == most else 0
             if filled:
                 transaction.batches.store(
                     after, batch_event(BatchEventKind.FILLED, actor, now, count=filled)

@@ -37,6 +37,7 @@ from issuer.services.batch_desk import (
     demand_at,
     proof_lines,
 )
+from issuer.services.batch_ports import DueRequest
 from issuer.services.committee_names import CommitteeNames
 from issuer.services.production_ports import NewCard
 from issuer.services.register_ports import RegisterTransaction
@@ -126,7 +127,7 @@ class BatchFreezing:
             # Only an open batch can lose requests.
             batch.after(BatchEventKind.FREEZE_PROPOSED)
             left_out = transaction.batches.drop_ineligible(batch_id)
-            lines = self._lines(transaction, batch_id)
+            lines = self._lines(transaction, transaction.batches.due(batch_id))
             proposal = FreezeProposal(
                 proof=proof_digest(batch_id, self.profile, (digest for _, digest in lines)),
                 cards=len(lines),
@@ -189,13 +190,14 @@ class BatchFreezing:
             # Before the long work: it would be refused all the same behind it.
             two_different_people(batch.proposal.proposed_by, actor.account, act="to freeze a batch")
             check_proof_text(proof, batch.proposal.proof)
-            lines = self._lines(transaction, batch_id)
+            due = transaction.batches.due(batch_id)
+            lines = self._lines(transaction, due)
             frozen = batch.frozen(
                 proof=proof_digest(batch_id, self.profile, (digest for _, digest in lines)),
                 by=actor.account,
                 at=now,
             )
-            bound = self._bind(transaction, batch_id, actor)
+            bound = self._bind(transaction, batch_id, due, actor)
             transaction.batches.store(
                 frozen, batch_event(BatchEventKind.FROZEN, actor, now, count=bound)
             )
@@ -208,17 +210,21 @@ class BatchFreezing:
 
     @staticmethod
     def _lines(
-        transaction: RegisterTransaction, batch_id: BatchId
+        transaction: RegisterTransaction, due: Sequence[DueRequest]
     ) -> list[tuple[RequestId, bytes]]:
-        due = transaction.batches.due(batch_id)
         return [
             (line.request_id, line.digest)
             for line in proof_lines(transaction, due, CommitteeNames())
         ]
 
-    def _bind(self, transaction: RegisterTransaction, batch_id: BatchId, actor: Actor) -> int:
+    def _bind(
+        self,
+        transaction: RegisterTransaction,
+        batch_id: BatchId,
+        due: Sequence[DueRequest],
+        actor: Actor,
+    ) -> int:
         now = self.desk.clock()
-        due = transaction.batches.due(batch_id)
         chips = transaction.batches.free_chips(len(due))
         if len(chips) < len(due):
             raise IssuerRefusedError(

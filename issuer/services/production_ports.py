@@ -145,8 +145,12 @@ class CardRegister(Protocol):
         *,
         states: Sequence[CardState] | None = None,
         below: Collection[OrganisationCode] | None = None,
+        with_secrets: bool = False,
     ) -> tuple[CardLine, ...]:
-        """The same cards with their numbers; those of members at and below these organisations alone."""
+        """The same cards with their numbers; those of members at and below these organisations alone, if wished.
+
+        ``with_secrets`` leaves out those whose secrets were destroyed.
+        """
 
     def hand_over(self, reference: CardReference, *, to: str, account: AccountName) -> None:
         """Record that the card went to its member, by whose word, as ``CardValidityRepository.hand_over``.
@@ -212,8 +216,13 @@ class CardLedger(CardRegister, Protocol):
                 (``card.not-signed``), or its secrets are destroyed (``card.secrets-destroyed``).
         """
 
-    def bound(self, *, batch_id: BatchId | None = None) -> tuple[Card, ...]:
-        """The cards that wait for their signature, in the order in which they were bound; of one batch, if wished."""
+    def bound(
+        self, *, batch_id: BatchId | None = None, limit: int | None = None
+    ) -> tuple[Card, ...]:
+        """The cards that wait for their signature, in the order in which they were bound.
+
+        Those of one batch, and the first so many, if wished.
+        """
 
     def signing_facts(
         self, references: Sequence[CardReference]

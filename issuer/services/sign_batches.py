@@ -121,7 +121,8 @@ class BatchSigning:
         self, batch: Batch, actor: Actor, refused: dict[CardReference, SigningOutcome]
     ) -> Iterator[SigningOutcome]:
         """What was signed, under one authorisation after the other; what was refused goes into ``refused``."""
-        while self._is_left(batch, refused):
+        is_left = True
+        while is_left:
             found = self._choose(batch)
             with self._connected(found) as signing:
                 is_used_up = False
@@ -139,9 +140,11 @@ class BatchSigning:
                         refused[outcome.reference] = outcome
             if found is not None and is_used_up:
                 self._make_void(found.authorisation)
+            is_left = self._is_left(batch, refused)
 
     def _is_left(self, batch: Batch, refused: dict[CardReference, SigningOutcome]) -> bool:
-        bound = self.cards.bound(batch_id=batch.batch_id)
+        # Of one card more than were refused, one at least was not.
+        bound = self.cards.bound(batch_id=batch.batch_id, limit=len(refused) + 1)
         return any(card.reference not in refused for card in bound)
 
     def _choose(self, batch: Batch) -> OpenAuthorisation | None:

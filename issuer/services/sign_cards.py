@@ -1,11 +1,6 @@
-"""Sign bound cards: build every data group, keep what will be signed, have it signed once, keep EF.SOD.
+"""Sign bound cards: build every data group, keep what will be signed, have it signed once, keep EF.SOD."""
 
-While the signer works on one request, the cards of the next are built in a thread beside it.
-"""
-
-import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,9 +20,15 @@ from pki.errors import PkiDataError, PkiRefusedError
 from pki.services.document_signer import DocumentSigner, SigningRequest
 from pki.signed.security_object import SecurityObject, StatusReference
 
-__all__ = ["CARDS_IN_REQUEST", "CardPolicy", "CardSigning", "SigningOutcome"]
+__all__ = [
+    "CARDS_IN_REQUEST",
+    "CardPolicy",
+    "CardSigning",
+    "SigningOutcome",
+    "bound_in_requests",
+]
 
-CARDS_IN_REQUEST: Final = 250
+CARDS_IN_REQUEST: Final = 500
 """How many cards the signer is asked for at once."""
 
 _REFUSALS = (IssuerRefusedError, PkiRefusedError, CardDataError, PkiDataError)
@@ -52,12 +53,23 @@ class _Prepared:
     was_prepared: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Chunk:
-    """Cards that go to the signer together, and those that cannot be made."""
+def bound_in_requests(
+    cards: CardLedger,
+    *,
+    limit: int | None = None,
+    batch_id: BatchId | None = None,
+    without: Collection[CardReference] = (),
+) -> list[Sequence[Card]]:
+    """Bound cards, or those of one batch, in the order of binding, in parts that the signer is asked for together.
 
-    prepared: tuple[_Prepared, ...]
-    refused: tuple[SigningOutcome, ...]
+    At most ``limit`` of them, and none of those that are to be left out.
+    """
+    bound = cards.bound(batch_id=batch_id)
+    wished = [card for card in bound if card.reference not in without][:limit]
+    return [
+        wished[start : start + CARDS_IN_REQUEST]
+        for start in range(0, len(wished), CARDS_IN_REQUEST)
+    ]
 
 
 class CardSigning:
@@ -89,8 +101,6 @@ class CardSigning:
             policy=policy,
             clock=clock,
         )
-        # Two threads that wait for one lock of a database wait longer than they need to.
-        self._writing = threading.Lock()
 
     def sign_all(
         self,
@@ -100,9 +110,16 @@ class CardSigning:
         account: AccountName | None = None,
         without: Collection[CardReference] = (),
     ) -> Iterator[SigningOutcome]:
-        """Every bound card, or those of one batch, in the order of binding; a refusal of one does not stop the next.
+        """Every bound card, or those of one batch, one request after another; see ``sign``, ``bound_in_requests``."""
+        for cards in bound_in_requests(
+            self._cards, limit=limit, batch_id=batch_id, without=without
+        ):
+            yield from self.sign(cards, account=account)
 
-        At most ``limit`` of them, and none of those that are to be left out.
+    def sign(
+        self, cards: Sequence[Card], *, account: AccountName | None = None
+    ) -> Sequence[SigningOutcome]:
+        """Bound cards that go to the signer together; a refusal of one does not stop the next.
 
         1. The files of each card are built, unless they were kept before: what the signer may have been asked to
            sign must never change.
@@ -114,36 +131,26 @@ class CardSigning:
         Raises:
             IssuerUnavailableError, KeystoreError, RecordError: nothing can be signed any more.
         """
-        bound = self._cards.bound(batch_id=batch_id)
-        cards = [card for card in bound if card.reference not in without][:limit]
-        parts = [
-            cards[start : start + CARDS_IN_REQUEST]
-            for start in range(0, len(cards), CARDS_IN_REQUEST)
-        ]
-        if not parts:
-            return
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="build") as beside:
-            following = beside.submit(self._prepare, parts[0], account)
-            for number in range(len(parts)):
-                chunk = following.result()
-                if number + 1 < len(parts):
-                    following = beside.submit(self._prepare, parts[number + 1], account)
-                yield from chunk.refused
-                yield from self._sign(chunk.prepared, account)
+        outcomes: list[SigningOutcome] = []
+        prepared = self._prepare(cards, account, outcomes)
+        if prepared:
+            self._have_signed(prepared, account, outcomes)
+        return outcomes
 
-    def _prepare(self, cards: Sequence[Card], account: AccountName | None) -> _Chunk:
+    def _prepare(
+        self, cards: Sequence[Card], account: AccountName | None, outcomes: list[SigningOutcome]
+    ) -> Sequence[_Prepared]:
+        """The cards whose files are kept; the ends of the others are among the outcomes."""
         known = self._cards.prepared_several([card.reference for card in cards])
         built: dict[CardReference, JobToKeep] = {}
-        refused: list[SigningOutcome] = []
         for card, found in self._building.build(
             [card for card in cards if card.reference not in known]
         ):
             if isinstance(found, JobToKeep):
                 built[card.reference] = found
             else:
-                refused.append(_refused(card, found))
-        with self._writing:
-            kept = self._cards.prepare_several(list(built.values()), account=account)
+                outcomes.append(_refused(card, found))
+        kept = self._cards.prepare_several(list(built.values()), account=account)
         prepared: list[_Prepared] = []
         for card in cards:
             job = known.get(card.reference)
@@ -153,21 +160,21 @@ class CardSigning:
                 new = built[card.reference].job
                 prepared.append(_Prepared(card=card, job=new, was_prepared=False))
             elif card.reference in built:
-                refused.append(_refused(card, _not_bound()))
-        return _Chunk(prepared=tuple(prepared), refused=tuple(refused))
+                outcomes.append(_refused(card, _not_bound()))
+        return prepared
 
-    def _sign(
-        self, prepared: Sequence[_Prepared], account: AccountName | None
-    ) -> Iterator[SigningOutcome]:
-        if not prepared:
-            return
+    def _have_signed(
+        self,
+        prepared: Sequence[_Prepared],
+        account: AccountName | None,
+        outcomes: list[SigningOutcome],
+    ) -> None:
         requests = [self._request(each) for each in prepared]
         try:
             signed: Sequence[bytes | None] = self._signer.sign_many(requests)
         except PkiRefusedError:
             signed = [None] * len(prepared)
         files: dict[CardReference, bytes] = {}
-        outcomes: list[SigningOutcome] = []
         for each, request, content_info in zip(prepared, requests, signed, strict=True):
             try:
                 files[each.card.reference] = self._file(
@@ -176,16 +183,14 @@ class CardSigning:
                 )
             except _REFUSALS as error:
                 outcomes.append(_refused(each.card, error))
-        with self._writing:
-            kept = self._cards.record_signed_several(
-                files, account=account, authorisation=self._authorisation
-            )
-        yield from outcomes
+        kept = self._cards.record_signed_several(
+            files, account=account, authorisation=self._authorisation
+        )
         for each in prepared:
             if each.card.reference in kept:
-                yield SigningOutcome(reference=each.card.reference)
+                outcomes.append(SigningOutcome(reference=each.card.reference))
             elif each.card.reference in files:
-                yield _refused(each.card, _not_bound())
+                outcomes.append(_refused(each.card, _not_bound()))
 
     def _sign_alone(self, prepared: _Prepared, request: SigningRequest) -> bytes:
         try:

@@ -154,6 +154,9 @@ class StockRepository(Protocol):
     def account(self, site: SiteCode) -> SiteAccount:
         """What the records say of a site now."""
 
+    def chips_up_to(self, site: SiteCode, most: int) -> int:
+        """How many chips a site answers for, counted no further than this."""
+
     def serials_in_hand(self, site: SiteCode) -> Iterator[tuple[Serial, StockClass]]:
         """Every chip that lies at the site, with its class, by serial."""
 
@@ -178,6 +181,12 @@ class StockActRepository(Protocol):
         Raises:
             IssuerDataError: there is none (``stock.count-unknown``).
         """
+
+    def last_closed(self, site: SiteCode) -> DayClose | None:
+        """The newest count of a site that was closed; ``None`` before the first."""
+
+    def stolen(self, site: SiteCode) -> int:
+        """How many chips went to the stop list for good from here."""
 
     def closes(
         self, sites: Collection[SiteCode], *, limit: int, behind: ActPosition | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.chip import Serial
@@ -25,18 +26,27 @@ from issuer.services.receive_stock import Receipt, read_delivery
 from issuer.services.register_ports import RegisterTransaction
 from issuer.services.stock_desk import StockDesk, digest_of, distinct, in_hand_at, site_record
 
-__all__ = ["CONDEMNED_BY_PERSON", "SiteView", "StockRoom"]
+__all__ = ["CONDEMNED_BY_PERSON", "MOST_COUNTED", "SiteView", "StockRoom"]
 
 CONDEMNED_BY_PERSON = "card.condemned-by-person"
+
+MOST_COUNTED: Final = 5_000
+"""How many chips one look at the stock counts: of a larger site it shows what two people closed last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteView:
-    """One site with its account; ``owes_since`` is the first day that it has not closed, where that is over."""
+    """One site with its account.
+
+    Attributes:
+        owes_since: the first day that it has not closed, where that is over.
+        as_of: the moment of the account, where it is that of the last close; ``None`` where it was counted just now.
+    """
 
     site: Site
     account: SiteAccount
     owes_since: date | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,9 +248,18 @@ class StockRoom:
             return tuple(self.desk.readable(transaction, actor))
 
     def accounts(
-        self, *, actor: Actor, limit: int | None = None, behind: SiteCode | None = None
+        self,
+        *,
+        actor: Actor,
+        limit: int | None = None,
+        behind: SiteCode | None = None,
+        is_patient: bool = False,
     ) -> tuple[SiteView, ...]:
-        """The accounts of the sites that the actor sees, by code: all of them, or so many behind one."""
+        """The accounts of the sites that the actor sees, by code: all of them, or so many behind one.
+
+        They are counted from the records up to ``MOST_COUNTED`` chips; of the sites beyond it they are those of the
+        last close, where there is one. Whoever is patient has all of them counted.
+        """
         with self.desk.register.reading() as transaction:
             shown = [
                 each
@@ -248,7 +267,24 @@ class StockRoom:
                 if (behind is None or each.code > behind)
                 and self.desk.may_read(transaction, actor, each)
             ]
-            return tuple(self._view(transaction, each) for each in shown[:limit])
+            budget = MOST_COUNTED
+            views: list[SiteView] = []
+            for each in shown[:limit]:
+                chips = 0
+                if not is_patient:
+                    chips = transaction.stock.chips_up_to(each.code, budget + 1)
+                views.append(self._view(transaction, each, is_counted=chips <= budget))
+                budget -= min(chips, budget)
+            return tuple(views)
+
+    def sites(self, *, actor: Actor) -> tuple[Site, ...]:
+        """All sites that the actor sees."""
+        with self.desk.register.reading() as transaction:
+            return tuple(
+                each
+                for each in transaction.stock.sites()
+                if self.desk.may_read(transaction, actor, each)
+            )
 
     def account(self, site: SiteCode, *, actor: Actor) -> SiteView:
         """One site's account.
@@ -260,7 +296,8 @@ class StockRoom:
         with self.desk.register.reading() as transaction:
             found = transaction.stock.site(site)
             self.desk.demand(transaction, actor, Right.READ_STOCK, found)
-            return self._view(transaction, found)
+            chips = transaction.stock.chips_up_to(site, MOST_COUNTED + 1)
+            return self._view(transaction, found, is_counted=chips <= MOST_COUNTED)
 
     def movements(
         self, site: SiteCode, *, actor: Actor, limit: int, before: int | None = None
@@ -296,13 +333,19 @@ class StockRoom:
             )
         return len(chosen)
 
-    def _view(self, transaction: RegisterTransaction, site: Site) -> SiteView:
+    def _view(self, transaction: RegisterTransaction, site: Site, *, is_counted: bool) -> SiteView:
         oldest = transaction.stock.oldest_unclosed(site.code)
         is_over = oldest is not None and day_of(oldest) < day_of(self.desk.clock())
+        owes_since = day_of(oldest) if oldest is not None and is_over else None
+        last = None if is_counted else transaction.stock_acts.last_closed(site.code)
+        if last is None:
+            account = transaction.stock.account(site.code)
+            return SiteView(site=site, account=account, owes_since=owes_since)
         return SiteView(
             site=site,
-            account=transaction.stock.account(site.code),
-            owes_since=day_of(oldest) if oldest is not None and is_over else None,
+            account=last.account(stolen=transaction.stock_acts.stolen(site.code)),
+            owes_since=owes_since,
+            as_of=last.counted_at,
         )
 
     @staticmethod

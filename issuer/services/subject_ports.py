@@ -1,6 +1,6 @@
 """Port of the rights of data subjects: what their use cases need from the register."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from issuer.domain.card import Card
@@ -44,8 +44,8 @@ class SubjectRepository(Protocol):
     def file_was_destroyed(self, file: FileToDestroy) -> None:
         """Forget the digest of a file that is gone."""
 
-    def retired(self, numbers: Collection[RetiredNumber]) -> Sequence[RetiredNumber]:
-        """Those of these numbers that were a deleted member's."""
+    def retired(self, numbers: Iterable[RetiredNumber]) -> Sequence[RetiredNumber]:
+        """Those of these numbers that were a deleted member's; where nobody was ever deleted they are not looked at."""
 
     def members_within(self, codes: Collection[OrganisationCode]) -> Iterator[MemberId]:
         """Who is recorded in one of these organisations or served by it."""

@@ -40,6 +40,8 @@ _PRAGMAS: Final = (
     "trusted_schema=OFF",
     # What is deleted is overwritten in the file.
     "secure_delete=ON",
+    # One request of cards writes 8 MB: a log that is emptied after 4 writes the same pages of indices again and again.
+    "wal_autocheckpoint=4000",
 )
 
 

@@ -320,11 +320,11 @@ def _stock_rows() -> Iterator[tuple[type[Base], dict[str, Any]]]:
         ),
         0,
     )  # fmt: skip
-    for number in range(8 * 300):
-        at = _BEGUN + timedelta(days=number // 8)
+    for number in range(9 * 300):
+        at = _BEGUN + timedelta(days=number // 9)
         yield DayCloseRow, {
-            "id": _id(5, number), "site": f"s{number % 8}", "day": at.date(), "state": "closed", **zeros,
-            "last_movement": 1, "counted_by": "an", "counted_at": at, "closed_by": "binh", "closed_at": at,
+            "id": _id(5, number), "site": ("store", *(f"s{place}" for place in range(8)))[number % 9], "day": at.date(), "state": "closed", **zeros,
+            "last_movement": 20_001, "counted_by": "an", "counted_at": at, "closed_by": "binh", "closed_at": at,
         }  # fmt: skip
     for number in range(1_000):
         at = _BEGUN + timedelta(hours=number)

@@ -21,7 +21,7 @@ from issuer.db.bulk import bulk_insert
 from issuer.db.import_tables import ImportRow, ImportRowRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import MemberSeals, SealedColumn
-from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
+from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow, words_of
 from issuer.db.production_tables import CardEventRow, CardRow
 from issuer.db.request_tables import RequestEventRow, RequestRow
 from issuer.db.sealing import Sealer
@@ -162,6 +162,7 @@ def _fill_tree(database: Database, cells: list[str]) -> dict[str, uuid.UUID]:
             "id": ids[code],
             "code": code,
             "name": f"Đảng bộ Mẫu {code}",
+            "words": words_of(f"Đảng bộ Mẫu {code}"),
             "parent_id": None if (above := parents[code]) is None else ids[above],
             "level": None,
             "committee_number": code[1:3] if len(code) == 3 else None,

@@ -34,6 +34,7 @@ from issuer.api.gate import SESSION_COOKIE, all_routes
 from issuer.api.ports import ApiServices
 from issuer.bootstrap import open_register_home
 from issuer.bootstrap_api import open_api_services
+from issuer.bootstrap_jobs import prepare_jobs
 from issuer.bootstrap_keys import take_register_sealer
 from issuer.bootstrap_production import create_keys
 from issuer.db import schema
@@ -61,6 +62,7 @@ _NOT_ASKED: Final = {
     "/v1/operations/{operation_id}/events": "it stays open",
     "/v1/reports/file": "a file of the whole tree, which is an export and no page",
     "/reports/file": "as above",
+    "/reports/production/file": "as above",
     "/imports/template": "it makes a workbook and looks at no register",
     "/login/oidc/begin": "no provider is set",
     "/login/oidc": "as above",
@@ -152,6 +154,7 @@ def _made(home: Path, announce: Announce) -> BigRegister:
     else:
         with open_register_home(home) as opened:
             schema.upgrade(opened.database)
+            prepare_jobs(opened.database)
     register = BigRegister.from_json(kept.read_bytes())
     if register.members != _MEMBERS:
         raise ValueError(f"{home} has {register.members} members, expected {_MEMBERS}")
@@ -165,6 +168,7 @@ def _make(home: Path, kept: Path, announce: Announce) -> None:
         (home / "settings.toml").write_text(f"database_url = {json.dumps(url)}\n", encoding="utf-8")
     with open_register_home(home) as opened:
         schema.upgrade(opened.database)
+        prepare_jobs(opened.database)
     create_keys(home, kind=KeystoreKind.FILE, pin_file=home.parent / "pin")
     begin = time.perf_counter()
     with open_register_home(home) as opened:

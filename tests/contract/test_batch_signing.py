@@ -334,4 +334,4 @@ def test_what_the_signer_says_keeps_its_code_and_what_was_refused_is_counted(
     assert reference is not None
     signing.signer.refused_cards = {reference}
     found = work(operation(batch), progress)
-    assert found == {"signed": 3, "left-out": 1, "card.altered": 1}
+    assert found == {"signed": 3, "not-signed": 1, "card.altered": 1}

@@ -1,5 +1,6 @@
 """Batches from their opening to the freeze; SQLite always, PostgreSQL where a URL is given."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from issuer.db.base import Database
+from issuer.db.batch_filling import waiting_requests
 from issuer.db.member_rows import MemberRow
 from issuer.db.schema import upgrade
 from issuer.domain.batch import BatchEventKind, BatchState
@@ -17,6 +19,7 @@ from issuer.domain.requests import RequestId
 from issuer.domain.rights import Actor, Role
 from issuer.errors import ConflictError, IssuerDataError, IssuerError
 from tests.contract.batch_stage import CONTROLLER, OPERATOR, BatchStage, people
+from tests.contract.query_plans import explained
 from tests.contract.requests_stage import CELL, CLERK, COMMUNE, OTHER, PROVINCE, actor, member
 
 
@@ -332,3 +335,12 @@ def test_condemned_cards_are_made_anew_in_a_follow_up_batch(stage: BatchStage) -
             OTHER, stage.decision_id, actor=OPERATOR, follow_up_of=batch.batch_id
         )
     ) == ("batch.other-receiver")
+
+
+def test_a_table_of_all_batches_is_not_walked_for_what_waits(stage: BatchStage) -> None:
+    """With a million cards made, each request that waits would else cost a look at all of them."""
+    batch = stage.open()
+    with stage.database.reading() as session:
+        plan = explained(session.connection(), waiting_requests(batch.decision_id, batch.receiver))
+    assert "uq_batch_requests_request_id_live" in plan
+    assert not re.search(r"SCAN batch_requests|Seq Scan on batch_requests", plan)

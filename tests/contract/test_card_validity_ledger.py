@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from issuer.db.base import Database
+from issuer.db.card_ledger import SqlCardRegister
 from issuer.db.production_tables import CardContentsRow, CardEventRow, CardRow
 from issuer.db.schema import upgrade
 from issuer.domain.card import CardReference, CardState
@@ -165,6 +166,9 @@ def test_a_card_that_nobody_will_get_loses_its_secrets_with_a_record(stage: Card
                 sa.select(CardEventRow.kind).where(CardEventRow.reference == reference)
             ).all()
             assert kinds.count("secrets-destroyed") == 1
+        cards = SqlCardRegister(stage.database, stage.clock)
+        lines = cards.lines(states=[CardState.ISSUED], with_secrets=True)
+        assert [line.card.reference for line in lines] == [kept]
         assert "secrets-destroyed" not in session.scalars(
             sa.select(CardEventRow.kind).where(CardEventRow.reference == kept)
         )

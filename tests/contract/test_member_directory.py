@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from importlib import import_module
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -36,6 +35,7 @@ from issuer.domain.rights import AccountName, Actor, Assignment, Role
 from issuer.errors import IssuerError
 from issuer.services.directory_ports import DirectoryPosition, MemberLine, MemberSelection
 from issuer.services.read_members import ReadingOfMembers
+from tests.contract.query_plans import explained
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 SEALER = Sealer(encryption_key=bytes(range(32)), digest_key=bytes(range(32, 64)))
@@ -405,29 +405,3 @@ def require_walk(plan: str, *, is_sqlite: bool) -> None:
         assert "Seq Scan on members" not in plan
         assert "Sort" not in plan
     assert re.search(r"ix_members_(sort_key|search_key|name_key|standing|organisation_id)", plan)
-
-
-def explained(connection: sa.Connection, query: sa.Select[*tuple[Any, ...]]) -> str:
-    """The plan for a table that is large: a small one is read faster by any other way."""
-    if connection.dialect.name == "sqlite":
-        prefix = "EXPLAIN QUERY PLAN "
-    else:
-        prefix = "EXPLAIN "
-        for setting in ("enable_seqscan", "enable_sort", "enable_bitmapscan"):
-            connection.exec_driver_sql(f"SET LOCAL {setting} = off")
-    compiled = query.compile(
-        dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
-    )
-    names_of = compiled.positiontup
-    values = compiled.construct_params()
-    processors = compiled._bind_processors
-    bound: dict[str, Any] = {}
-    for name, value in values.items():
-        # The members of an IN stand under names of their own, with the processor of the whole.
-        convert = processors.get(name, processors.get(name.rpartition("_")[0], lambda each: each))
-        bound[name] = value if isinstance(value, (list, tuple)) else convert(value)
-        if isinstance(value, (list, tuple)):
-            bound |= {f"{name}_{place}": convert(each) for place, each in enumerate(value, 1)}
-    parameters: Any = tuple(bound[name] for name in names_of) if names_of else bound
-    rows = connection.exec_driver_sql(prefix + str(compiled), parameters)
-    return "\n".join(" ".join(map(str, row)) for row in rows)

@@ -27,6 +27,7 @@ from issuer.domain.stock_account import (
 from issuer.domain.stock_acts import DayCloseState, DestructionState, StopReason, StopState
 from issuer.errors import ConflictError, IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.papers.stock_pdf import day_close_pdf, destruction_pdf
+from issuer.services import stock_room
 from issuer.services.stock_services import StockServices
 from tests.contract.stock_stage import (
     CONTROLLER,
@@ -255,6 +256,34 @@ def test_a_day_is_closed_by_a_count_and_another_person(stock: Stock) -> None:
     with pytest.raises(ConflictError) as again:
         stock.services.days.close(counted.close.close_id, actor=CONTROLLER)
     assert code_of(again) == "stock.day-closed"
+
+
+def test_of_a_large_site_the_account_is_that_of_its_last_close(
+    stock: Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at the stock counts a bounded number of chips; nothing but a close counts more of them."""
+    room = stock.services.room
+    monkeypatch.setattr(stock_room, "MOST_COUNTED", 4)
+    whole = room.account(FIRST_STORE, actor=STOREKEEPER)
+    assert (whole.account.received, whole.as_of) == (5, None), "it was never closed"
+    found = stock.services.days.count(
+        FIRST_STORE, StockCount(finished=0, spoiled=0, samples=0, left=5), actor=STOREKEEPER
+    )
+    assert room.account(FIRST_STORE, actor=STOREKEEPER).as_of is None, "nobody confirmed it"
+    stock.services.days.close(found.close.close_id, actor=CONTROLLER)
+    stock.receive(6, 7)
+    closed = room.account(FIRST_STORE, actor=STOREKEEPER)
+    assert closed.as_of == found.close.counted_at
+    assert closed.account.figures == whole.account.figures
+    assert closed.account.to_count() == whole.account.to_count()
+    assert (closed.account.received, closed.account.last_movement) == (5, 1)
+    store, station = room.accounts(actor=STOREKEEPER, is_patient=True)
+    if store.site.code != FIRST_STORE:
+        store, station = station, store
+    assert (store.account.received, store.as_of) == (7, None)
+    assert station.account.received == 0
+    monkeypatch.setattr(stock_room, "MOST_COUNTED", 7)
+    assert room.account(FIRST_STORE, actor=STOREKEEPER).account == store.account
 
 
 def test_a_wrong_count_is_kept_and_does_not_close(stock: Stock) -> None:

@@ -16,7 +16,13 @@ from issuer.db.base import Database
 from issuer.db.member_rows import MemberRow
 from issuer.db.models import Base
 from issuer.db.personal_data import KEPT_MEMBER_COLUMNS, TABLES, Holding, blank_of
-from issuer.db.production_tables import CardContentsRow, CardRow, ChipRow, StatusListRow
+from issuer.db.production_tables import (
+    CardContentsRow,
+    CardRow,
+    ChipRow,
+    SecurityObjectRow,
+    StatusListRow,
+)
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
 from issuer.domain.card import CardReference
@@ -160,11 +166,9 @@ def add_card(database: Database, number: int, *, state: str = "handed-over") -> 
             )
         )  # fmt: skip
         session.flush()
-        session.add(
-            CardContentsRow(
-                reference=reference, sealed=b"contents", prepared_at=NOW, security_object_file=None
-            )
-        )
+        session.add(CardContentsRow(reference=reference, sealed=b"contents", prepared_at=NOW))
+        session.flush()
+        session.add(SecurityObjectRow(reference=reference, file=b"signed"))
     return reference
 
 
@@ -279,11 +283,12 @@ def test_what_was_made_for_a_card_is_destroyed_and_the_card_register_stays(
         assert card is not None
         assert (card.sealed_secrets, card.handed_over_to) == (b"", None)
         assert card.document_number_digest == hashlib.sha256(reference).digest()
-        assert session.get(CardContentsRow, reference) is None
-        assert session.get(CardContentsRow, other) is not None
-        kept = session.get(CardRow, other)
-        assert kept is not None
-        assert kept.handed_over_to == "Trần Thị Nhận"
+        for kept in (CardContentsRow, SecurityObjectRow):
+            assert session.get(kept, reference) is None
+            assert session.get(kept, other) is not None
+        other_card = session.get(CardRow, other)
+        assert other_card is not None
+        assert other_card.handed_over_to == "Trần Thị Nhận"
     with register.reading() as transaction:
         (found,) = transaction.subjects.cards_of(MemberId(uuid.UUID(int=1)))
         assert found.reference == reference

@@ -43,6 +43,7 @@ PICTURES = os.environ.get("MEMBERCARD_SCREENSHOTS")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium"),
 ]
 

@@ -35,6 +35,7 @@ STATIC_FILES: Final = {
     "htmx-2.0.11.min.js": "text/javascript; charset=utf-8",
     "icons.svg": "image/svg+xml",
     "mark.svg": "image/svg+xml",
+    "organisation-picker.js": "text/javascript; charset=utf-8",
     "security-key.js": "text/javascript; charset=utf-8",
 }
 OwnPassword = Annotated[

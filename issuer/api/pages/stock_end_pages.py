@@ -159,7 +159,7 @@ def _destructions(
         caller=caller,
         status=200 if error is None else int(status_of(error)),
         destructions=services.stock.destructions.newest(actor=caller.actor, limit=_SHOWN),
-        sites=[each.site for each in services.stock.room.accounts(actor=caller.actor)],
+        sites=services.stock.room.sites(actor=caller.actor),
         may_destroy=caller.actor.may_somewhere(Right.DESTROY_CARDS),
         fields=fields or {},
         words=stock_words,

@@ -306,9 +306,7 @@ def _site(
         status=200 if error is None else int(status_of(error)),
         view=services.stock.room.account(code, actor=caller.actor),
         others=[
-            each.site
-            for each in services.stock.room.accounts(actor=caller.actor)
-            if each.site.code != code
+            each for each in services.stock.room.sites(actor=caller.actor) if each.code != code
         ],
         page=page,
         first=None if cursor is None else here,

@@ -74,7 +74,7 @@ OPERATION_ABOUT: Final = {
 }
 """What the way from an operation to the thing that it works on is called."""
 
-SIGN_COUNTS: Final = {"signed": message("Signed")}
+SIGN_COUNTS: Final = {"signed": message("Signed"), "not-signed": message("Not signed")}
 
 OPERATION_STATES: Final = {
     "waiting": message("Waiting"),
@@ -268,6 +268,8 @@ REFUSALS: Final = {
     "right.missing": message("You have no right to this step there"),
     "right.step-up-needed": message("The security key has to be shown again"),
     "member.unknown": message("There is no such member in your part of the tree"),
+    "card.differs-from-proof": message("The record is not any more what two people froze: condemn the card"),
+    "card.member-not-entitled": message("The member may have no card any more: condemn the card"),
     "decision.other-committee": message("Another committee decides on it"),
     "numbers.exhausted": message("The committee's blocks of card numbers are used up"),
 }  # fmt: skip

@@ -47,7 +47,9 @@ def test_every_code_of_the_edge_is_explained() -> None:
     assert [code for code in _STATUSES if code not in CODES] == []
 
 
-@pytest.mark.parametrize("examples", [3, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "examples", [3, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+)
 def test_whatever_fits_the_description_or_not_is_answered_as_it_says(
     tmp_path: Path, test_pki: TestAuthority, now: datetime, examples: int
 ) -> None:

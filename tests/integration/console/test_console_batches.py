@@ -271,6 +271,12 @@ def test_signing_is_offered_to_who_may_and_says_what_is_missing(batches: Office)
 
 def test_programs_take_every_step_of_a_batch_with_a_key_and_an_entity_tag(batches: Office) -> None:
     stage = batches.stage
+    program = batches.program("may")
+    (opening,) = program.get("/v1/batches/openings?text=12").json()["decisions"]
+    assert (opening["decision"], opening["waiting"]) == (str(stage.decision_id), 3)
+    receivers = program.get(f"/v1/batches/openings/{stage.decision_id}?text=mau").json()
+    assert [each["code"] for each in receivers["receivers"]] == [COMMUNE]
+    assert batches.program("kho").get("/v1/batches/openings").status_code == 403
     body = {"decision": str(stage.decision_id), "receiver": COMMUNE}
     made = batches.call("may", "POST", "/v1/batches", body)
     assert made.status_code == 201, made.text

@@ -4,6 +4,7 @@ With ``MEMBERCARD_SCREENSHOTS=docs/console`` the pictures of the documents are m
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,3 +103,23 @@ def test_a_clerk_settles_a_conflict_and_makes_a_bundle_by_keyboard(desk: Desk) -
         with page.expect_download() as waiting:
             page.locator(".done a").click()
         assert waiting.value.suggested_filename == "tinh-uy-xa-mau-00000001.bundle"
+        # Wherever an organisation is asked for it is found by parts of its name, without leaving the keyboard.
+        page.goto("/members")
+        field = page.locator("#organisation")
+        field.press_sequentially("thon mot")
+        expect(page.locator(".picker li:visible")).to_have_count(1)
+        expect(page.locator(".picker li:visible")).to_contain_text(
+            "Tỉnh ủy Giả Định › Đảng ủy xã Mẫu"
+        )
+        picture(page, "organisation-picker")
+        field.press("Enter")
+        expect(field).to_have_value("P-01-01")
+        field.press("Enter")
+        page.wait_for_url(re.compile("organisation=P-01-01"))
+        expect(page.locator("a.row")).to_have_count(2)
+        field.fill("không có nơi này")
+        expect(page.get_by_text("Không có tổ chức nào tên như vậy.")).to_be_visible()
+        field.fill("xa")
+        expect(page.locator(".picker li:visible").first).to_be_visible()
+        field.press("Escape")
+        expect(page.locator(".picker li:visible")).to_have_count(0)

@@ -23,6 +23,7 @@ NEED_NO_KEY: Final = {
 PAGES_OF_THEIR_OWN: Final = {
     "/v1/imports/{number}/findings": "the position is the number of a row, which its reader knows anyhow",
     "/v1/session": "one's own roles",
+    "/v1/organisation-choices": "the few that fit best; one types on",
     "/v1/decisions/{decision_id}/authorisation": "one authorisation, and the two who sign it",
     "/v1/members/{member_id}/eligibility": "the rules, each once",
     "/v1/overview": "a line for each of a few figures",

@@ -106,17 +106,15 @@ class Issuance:
         )
 
     def sign(self) -> None:
-        outcomes = list(
-            CardSigning(
-                cards=self.workshop.cards,
-                register=SqlRegister(self.workshop.database, self.workshop.sealer),
-                portraits=OnePortrait(self.portrait),
-                signer=self.signer,
-                profile=self.workshop.profile,
-                policy=CardPolicy(validity_years=10, personalisation_system="membercard"),
-                clock=self.clock,
-            ).sign_all()
-        )
+        outcomes = CardSigning(
+            cards=self.workshop.cards,
+            register=SqlRegister(self.workshop.database, self.workshop.sealer),
+            portraits=OnePortrait(self.portrait),
+            signer=self.signer,
+            profile=self.workshop.profile,
+            policy=CardPolicy(validity_years=10, personalisation_system="membercard"),
+            clock=self.clock,
+        ).sign(self.workshop.cards.bound())
         assert [each.code for each in outcomes if each.code] == []
 
     def make(self) -> None:

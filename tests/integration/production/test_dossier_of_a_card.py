@@ -105,9 +105,7 @@ def test_it_tells_who_signed_where_that_can_be_read(story: Story) -> None:
     )
     [file] = [each.data for path, each in image.files.items() if path.endswith("/011D")]
     with story.database.writing() as session:
-        session.connection().exec_driver_sql(
-            "UPDATE card_contents SET security_object_file = ?", (file,)
-        )
+        session.connection().exec_driver_sql("UPDATE security_objects SET file = ?", (file,))
     signed = story.dossier().signature
     assert signed is not None
     assert signed.signed_at is not None

@@ -66,8 +66,9 @@ def test_they_stand_in_no_table_and_no_log_and_are_gone_with_the_hand_over(
         assert caught.value.code == "card.secrets-destroyed"
     with issued.database.reading() as session:
         sealed = session.connection().exec_driver_sql(
-            "SELECT c.sealed_secrets, f.sealed, f.security_object_file IS NULL"
+            "SELECT c.sealed_secrets, f.sealed, s.file IS NULL"
             " FROM cards c JOIN card_contents f ON f.reference = c.reference"
+            " LEFT JOIN security_objects s ON s.reference = c.reference"
         )
         assert sealed.all() == [(b"", b"", 0)]
     assert _digest(issued) == digest

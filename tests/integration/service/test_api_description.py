@@ -42,7 +42,9 @@ def test_every_code_of_the_edge_is_explained() -> None:
     assert [code for code in API_CODES if f"`{code}`" not in page] == []
 
 
-@pytest.mark.parametrize("examples", [6, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "examples", [6, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+)
 def test_whatever_fits_the_description_or_not_is_answered_as_it_says(
     call: Call, examples: int
 ) -> None:

@@ -4,8 +4,9 @@ import contextlib
 import copy
 import hashlib
 import itertools
+import threading
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -66,9 +67,15 @@ class MemoryRegister:
         self.organisations = _MemoryOrganisations(self)
         self.conflicts = 0
         self.transactions = 0
+        # An import stores one chunk while it judges the next: here transactions take turns.
+        self.turn = threading.RLock()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator["MemoryRegister"]:
+        with self.turn:
+            yield from self._writing()
+
+    def _writing(self) -> Iterator["MemoryRegister"]:
         kept = dict(self.by_code), dict(self.by_id)
         kept_imports = copy.deepcopy(self.imports)
         self.transactions += 1
@@ -86,8 +93,10 @@ class MemoryRegister:
             self.conflicts -= 1
             raise ConflictError("somebody else was faster")
 
-    def reading(self) -> contextlib.AbstractContextManager["MemoryRegister"]:
-        return contextlib.nullcontext(self)
+    @contextlib.contextmanager
+    def reading(self) -> Iterator["MemoryRegister"]:
+        with self.turn:
+            yield self
 
     def given_out(self, numbers: Collection[CardNumber]) -> frozenset[CardNumber]:
         return self.numbers_given & set(numbers)
@@ -98,7 +107,7 @@ class MemoryRegister:
     def several(self, member_ids: Collection[MemberId]) -> tuple[Member, ...]:
         return tuple(self.by_id[each] for each in member_ids if each in self.by_id)
 
-    def retired(self, numbers: Collection[RetiredNumber]) -> list[RetiredNumber]:
+    def retired(self, numbers: Iterable[RetiredNumber]) -> list[RetiredNumber]:
         return [each for each in numbers if each in self.retired_numbers]
 
     def find_by_card_number(self, card_number: CardNumber) -> Member | None:

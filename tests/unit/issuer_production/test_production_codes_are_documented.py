@@ -58,6 +58,7 @@ SOURCES = (
     "issuer/services/stop_chips.py",
     "issuer/services/visit_chip.py",
     "issuer/services/write_batch_papers.py",
+    "issuer/signing_crew.py",
     "issuer/cli_station_day.py",
     "issuer/db/local_job_seal.py",
     "issuer/bootstrap_station.py",
