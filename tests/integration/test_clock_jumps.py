@@ -215,6 +215,7 @@ class Life:
             f"ws://127.0.0.1:{port}/v1/terminal",
             additional_headers={"Authorization": f"Bearer {token}"},
             origin=None,
+            open_timeout=60,
         )
         self._connection = self._opened.enter_context(connecting)
         self._see()
