@@ -157,21 +157,16 @@ class NamedCurve(Enum):
         self.g_y = parameters.g_y
         self.n = parameters.n
         self.h = parameters.h
+        # Attributes, because every point asks for them.
+        self.field_bytes = (self.p.bit_length() + 7) // 8
+        """Bytes of one coordinate."""
+        self.point_bytes = 1 + 2 * self.field_bytes
+        """Bytes of an uncompressed point."""
 
     @property
     def oid_bytes(self) -> bytes:
         """The value bytes of the curve's OBJECT IDENTIFIER, without tag and length."""
         return der.encode_object_identifier(self.oid)
-
-    @property
-    def field_bytes(self) -> int:
-        """Bytes of one coordinate."""
-        return (self.p.bit_length() + 7) // 8
-
-    @property
-    def point_bytes(self) -> int:
-        """Bytes of an uncompressed point."""
-        return 1 + 2 * self.field_bytes
 
     @property
     def generator(self) -> bytes:

@@ -6,6 +6,7 @@ Three lines of 30 characters, held and exchanged as one text of 90.
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from typing import Self
 
@@ -116,7 +117,8 @@ class MachineReadableZone:
             + self.nationality.ljust(3, _FILLER)
             + self.optional_2.ljust(11, _FILLER)
         )
-        return upper + middle + check_digit(_composite(upper, middle)) + self.name
+        checked = _composite(_values_of(upper), _values_of(middle))
+        return upper + middle + _digit_over(checked) + self.name
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -132,11 +134,12 @@ class MachineReadableZone:
         upper, middle, name = text[:30], text[30:60], text[60:]
         if upper[14] == _FILLER:
             raise MrzError("document number has more than 9 characters, which is not supported")
+        values = _values_of(text)
         for what, checked, digit in (
-            ("document number", upper[5:14], upper[14]),
-            ("birth date", middle[0:6], middle[6]),
-            ("expiry date", middle[8:14], middle[14]),
-            ("whole", _composite(upper, middle), middle[29]),
+            ("document number", values[5:14], upper[14]),
+            ("birth date", values[30:36], middle[6]),
+            ("expiry date", values[38:44], middle[14]),
+            ("whole", _composite(values[:30], values[30:60]), middle[29]),
         ):
             if _digit_over(checked) != digit:
                 raise MrzError(f"check digit of the {what} is wrong", code="mrz.check-digit")
@@ -162,12 +165,15 @@ def check_digit(text: str) -> str:
     """
     if _CHARACTERS.fullmatch(text) is None:
         raise MrzError("check digit asked of characters other than A-Z, 0-9 and <")
-    return _digit_over(text)
+    return _digit_over(_values_of(text))
 
 
-def _digit_over(text: str) -> str:
-    """The same over characters that are known to have a value."""
-    values = text.encode("ascii").translate(_VALUES)
+def _values_of(text: str) -> bytes:
+    """The value of each character."""
+    return text.encode("ascii").translate(_VALUES)
+
+
+def _digit_over(values: bytes) -> str:
     # The weights are 7, 3 and 1 by turns.
     return str((7 * sum(values[0::3]) + 3 * sum(values[1::3]) + sum(values[2::3])) % 10)
 
@@ -195,11 +201,12 @@ def _checked(value: str) -> str:
     return value + check_digit(value)
 
 
-def _composite(upper: str, middle: str) -> str:
-    """What the composite check digit covers (9303-5, 4.2.4)."""
+def _composite(upper: bytes, middle: bytes) -> bytes:
+    """What the composite check digit covers of two lines (9303-5, 4.2.4)."""
     return upper[5:30] + middle[0:7] + middle[8:15] + middle[18:29]
 
 
+@lru_cache(maxsize=4096)
 def _is_date(text: str) -> bool:
     """Whether the known parts can be a date in some century."""
     year, month, day = text[:2], text[2:4], text[4:6]

@@ -4,7 +4,7 @@ Accepted: tags of one to three bytes, definite lengths in their shortest form, a
 bytes of value. What is accepted encodes again to the same bytes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -135,33 +135,42 @@ class FixedObjects:
     A look for the usual form only: whatever else there is, is left to `parse_all`, and to those who can say what is wrong.
     """
 
-    __slots__ = ("_tags",)
+    __slots__ = ("_tags", "_templates")
 
-    def __init__(self, *tags: int) -> None:
-        """Name the tags in their order.
+    def __init__(self, *tags: int, within: Sequence[int] = ()) -> None:
+        """Name the tags in their order, and the templates around them, the outermost first.
 
         Raises:
             TlvError: one of them is not a tag.
         """
-        self._tags = tuple(_tag_bytes(tag) for tag in tags)
+        encoded = [_tag_bytes(tag) for tag in tags]
+        self._tags = tuple([(item[0], item[1:], len(item) + 1) for item in encoded])
+        self._templates = tuple(within)
 
-    def values(self, data: bytes, offset: int = 0) -> list[bytes] | None:
-        """Their values where exactly these objects fill ``data`` from ``offset`` on, else ``None``."""
+    def values(self, data: bytes) -> list[bytes] | None:
+        """Their values where ``data`` is exactly these objects in their templates, else ``None``."""
         values: list[bytes] = []
+        size = len(data)
+        offset = 0
         try:
-            for tag in self._tags:
-                start = offset + len(tag) + 1
-                if data[offset : start - 1] != tag:
+            for template in self._templates:
+                tag, offset, end = _locate(data, offset)
+                if tag != template or end != size:
                     return None
-                end = start + data[start - 1]
-                if data[start - 1] > 0x7F:
-                    _, start, end = _locate(data, offset)
-                values.append(data[start:end])
-                offset = end
+            for first, others, header_size in self._tags:
+                start = offset + header_size
+                if data[offset] != first or (others and data[offset + 1 : start - 1] != others):
+                    return None
+                length = data[start - 1]
+                if length < 0x80:
+                    offset = start + length
+                else:
+                    _, start, offset = _locate(data, offset)
+                values.append(data[start:offset])
         except (IndexError, TlvError):
             return None
         # An object that is cut short ends behind the data, where no other can follow.
-        return values if offset == len(data) else None
+        return values if offset == size else None
 
 
 def concatenate(objects: Iterable[Tlv]) -> bytes:

@@ -36,7 +36,14 @@ from issuer.bootstrap_operations import (
     uploads_of,
 )
 from issuer.bootstrap_people import log_in_of, password_hasher, people_of
-from issuer.bootstrap_reports import production_file, production_of, report_file, reports_of
+from issuer.bootstrap_reports import (
+    merged_report_file,
+    merged_reports_of,
+    production_file,
+    production_of,
+    report_file,
+    reports_of,
+)
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_signing import SignerProcess
@@ -107,6 +114,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         requests = requests_of(opened)
         idempotency = SqlIdempotencyLedger(opened.database)
         reports, production = reports_of(opened), production_of(opened)
+        merged = merged_reports_of(opened)
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
             log_in=log_in,
@@ -150,6 +158,8 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             stock=stock_of(opened.register),
             reports=reports,
             report_file=functools.partial(report_file, reports),
+            merged_reports=merged,
+            merged_report_file=functools.partial(merged_report_file, merged),
             production=production,
             production_file=functools.partial(production_file, production),
             idempotency=idempotency,

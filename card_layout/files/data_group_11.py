@@ -80,16 +80,14 @@ class PersonalDetails:
                 primary_name=primary_name,
                 secondary_name=secondary_name,
                 birth_date=decode_date(values[_BIRTH_DATE], "birth date"),
-                place_of_birth=decode_text(
-                    values[_PLACE_OF_BIRTH], "place of birth", maximum=_MAX_PLACE_BYTES
-                ),
+                place_of_birth=decode_text(values[_PLACE_OF_BIRTH], "place of birth"),
             )
 
 
 def _require_words(name: str, what: str) -> None:
     """Words with single spaces between them, so that fillers can stand for the spaces."""
     require_text(name, what, maximum=4 * MAX_NAME_BYTES)
-    if "<" in name or name != " ".join(name.split(" ")).strip() or "  " in name:
+    if "<" in name or name != name.strip() or "  " in name:
         raise DataGroupError(f"{what} is not words with single spaces between them")
 
 
@@ -99,7 +97,9 @@ def _encode_name(primary_name: str, secondary_name: str) -> bytes:
 
 
 def _decode_name(value: bytes) -> tuple[str, str]:
-    text = decode_text(value, "full name", maximum=MAX_NAME_BYTES)
+    text = decode_text(value, "full name")
+    # As a whole, too: a mark at the beginning of a word would stand above the filler before it.
+    require_text(text, "full name", maximum=MAX_NAME_BYTES)
     if " " in text:
         raise DataGroupError("full name has spaces, expected < in their place")
     primary, separator, secondary = text.partition(_SEPARATOR)

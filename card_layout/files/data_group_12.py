@@ -70,14 +70,10 @@ class DocumentDetails:
                 (_ISSUING_COMMITTEE, _DATE_OF_ISSUE, _PERSONALISED_AT, _PERSONALISATION_SYSTEM),
             )
             return cls(
-                issuing_committee=decode_text(
-                    values[_ISSUING_COMMITTEE], "issuing committee", maximum=_MAX_COMMITTEE_BYTES
-                ),
+                issuing_committee=decode_text(values[_ISSUING_COMMITTEE], "issuing committee"),
                 date_of_issue=decode_date(values[_DATE_OF_ISSUE], "date of issue"),
                 personalised_at=decode_moment(values[_PERSONALISED_AT], "time of personalisation"),
                 personalisation_system=decode_text(
-                    values[_PERSONALISATION_SYSTEM],
-                    "personalisation system",
-                    maximum=_MAX_SYSTEM_BYTES,
+                    values[_PERSONALISATION_SYSTEM], "personalisation system"
                 ),
             )

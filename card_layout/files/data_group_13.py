@@ -4,17 +4,20 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
+from operator import attrgetter
 from typing import Annotated, Self
 
 from cryptography.hazmat import asn1
 
-from card_layout import tlv
+from card_layout import der, tlv
 from card_layout.files.malformed import DataGroupError, malformed_as
-from card_layout.files.text import decode_date, encode_date, require_text
+from card_layout.files.text import decode_date, decode_text, encode_date, require_texts
 
 __all__ = ["CardKind", "MemberRecord"]
 
 _TAG = 0x6D
+_UTF8_STRING = 0x0C
+_PRINTABLE_STRING = 0x13
 _VERSION = 1
 _SALT_BYTES = 16
 
@@ -25,6 +28,10 @@ _PATTERNS = {
     # What a PrintableString can write (ITU-T X.680, 41.4).
     "organisation_code": re.compile(r"[A-Za-z0-9 '()+,\-./:=?]{1,32}", re.ASCII),
 }
+_FIELDS = re.compile("\n".join(pattern.pattern for pattern in _PATTERNS.values()), re.ASCII)
+"""All of these in one text. None of them has a line end in it, so that each ends where its own does."""
+
+_fields_of = attrgetter(*_PATTERNS)
 _TEXT_SIZES = {
     "full_name": (1, 321),
     "primary_name": (1, 160),
@@ -33,6 +40,9 @@ _TEXT_SIZES = {
     "home_town": (1, 320),
     "ethnic_group": (1, 64),
 }
+
+
+_texts_of = attrgetter(*_TEXT_SIZES)
 
 
 class CardKind(IntEnum):
@@ -70,6 +80,25 @@ class _MemberRecord:
     valid_until: _Eight
 
 
+_VERSION_BYTES = bytes((_VERSION,))
+_KINDS = {bytes((kind,)): kind for kind in CardKind}
+"""As the value of an INTEGER writes them, in its one shortest form."""
+_OBJECTS = tlv.FixedObjects(
+    der.OCTET_STRING,
+    der.INTEGER,
+    *(_PRINTABLE_STRING, _PRINTABLE_STRING, _PRINTABLE_STRING),
+    *(_UTF8_STRING, _UTF8_STRING, _UTF8_STRING),
+    _PRINTABLE_STRING,
+    _UTF8_STRING,
+    *(_PRINTABLE_STRING, _PRINTABLE_STRING),
+    *(_UTF8_STRING, _UTF8_STRING),
+    *(der.INTEGER, der.INTEGER),
+    *(_PRINTABLE_STRING, _PRINTABLE_STRING),
+    within=(_TAG, der.SEQUENCE),
+)
+"""The same, as it is read: it has no member that may be left out."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class MemberRecord:
     """What the register knows of the member and the card.
@@ -100,11 +129,14 @@ class MemberRecord:
     def __post_init__(self) -> None:
         if len(self.salt) != _SALT_BYTES:
             raise DataGroupError(f"salt has {len(self.salt)} bytes, expected {_SALT_BYTES}")
-        for field_name, pattern in _PATTERNS.items():
-            if pattern.fullmatch(getattr(self, field_name)) is None:
-                raise DataGroupError(f"{field_name} is not as SPEC.md, 3.10 wants it")
-        for field_name, (minimum, maximum) in _TEXT_SIZES.items():
-            require_text(getattr(self, field_name), field_name, minimum=minimum, maximum=maximum)
+        if _FIELDS.fullmatch("\n".join(_fields_of(self))) is None:
+            wrong = [
+                field_name
+                for field_name, pattern in _PATTERNS.items()
+                if pattern.fullmatch(getattr(self, field_name)) is None
+            ]
+            raise DataGroupError(f"{' and '.join(wrong)} is not as SPEC.md, 3.10 wants it")
+        require_texts(_texts_of(self), _TEXT_SIZES)
         # For some peoples the family name stands last, so the order of the words is not told by the parts.
         if sorted(self.full_name.split()) != sorted(
             f"{self.primary_name} {self.secondary_name}".split()
@@ -144,45 +176,55 @@ class MemberRecord:
         Raises:
             DataGroupError: anything but a MemberRecord of version 1 in DER.
         """
+        values = _OBJECTS.values(data)
+        if values is None:
+            raise DataGroupError("EF.DG13 is not a MemberRecord in DER")
+        (
+            salt,
+            version,
+            card_number,
+            record_number,
+            citizen_number,
+            full_name,
+            primary_name,
+            secondary_name,
+            organisation_code,
+            organisation_name,
+            admission_date,
+            recognition_date,
+            home_town,
+            ethnic_group,
+            kind,
+            ordinal,
+            valid_from,
+            valid_until,
+        ) = values
         with malformed_as(DataGroupError, "EF.DG13"):
-            content = tlv.parse(data, expected_tag=_TAG).value
-            try:
-                record = asn1.decode_der(_MemberRecord, content)
-            except ValueError as error:
-                # The parser's text can quote what it found.
-                raise DataGroupError("EF.DG13 is not a MemberRecord in DER") from error
-            if record.version != _VERSION:
-                raise DataGroupError(
-                    f"member record has version {record.version}, expected {_VERSION}"
-                )
-            try:
-                kind = CardKind(record.kind)
-            except ValueError as error:
-                raise DataGroupError(f"kind of card is {record.kind}, expected 1 to 3") from error
+            if version != _VERSION_BYTES:
+                raise DataGroupError(f"member record is not of version {_VERSION}")
+            if kind not in _KINDS:
+                raise DataGroupError("kind of card is none of 1 to 3")
+            # Bytes beyond ASCII become characters that the patterns do not have.
             return cls(
-                salt=record.salt,
-                card_number=record.card_number.as_str(),
-                record_number=record.record_number.as_str(),
-                citizen_number=record.citizen_number.as_str(),
-                full_name=record.full_name,
-                primary_name=record.primary_name,
-                secondary_name=record.secondary_name,
-                organisation_code=record.organisation_code.as_str(),
-                organisation_name=record.organisation_name,
-                admission_date=_decode_date(record.admission_date, "admission date"),
-                recognition_date=_decode_date(record.recognition_date, "recognition date"),
-                home_town=record.home_town,
-                ethnic_group=record.ethnic_group,
-                kind=kind,
-                ordinal=record.ordinal,
-                valid_from=_decode_date(record.valid_from, "start of validity"),
-                valid_until=_decode_date(record.valid_until, "end of validity"),
+                salt=salt,
+                card_number=card_number.decode("latin-1"),
+                record_number=record_number.decode("latin-1"),
+                citizen_number=citizen_number.decode("latin-1"),
+                full_name=decode_text(full_name, "full name"),
+                primary_name=decode_text(primary_name, "primary name"),
+                secondary_name=decode_text(secondary_name, "secondary name"),
+                organisation_code=organisation_code.decode("latin-1"),
+                organisation_name=decode_text(organisation_name, "organisation name"),
+                admission_date=decode_date(admission_date, "admission date"),
+                recognition_date=decode_date(recognition_date, "recognition date"),
+                home_town=decode_text(home_town, "home town"),
+                ethnic_group=decode_text(ethnic_group, "ethnic group"),
+                kind=_KINDS[kind],
+                ordinal=der.decode_integer(ordinal),
+                valid_from=decode_date(valid_from, "start of validity"),
+                valid_until=decode_date(valid_until, "end of validity"),
             )
 
 
 def _date_string(value: date) -> asn1.PrintableString:
     return asn1.PrintableString(encode_date(value).decode("ascii"))
-
-
-def _decode_date(value: asn1.PrintableString, what: str) -> date:
-    return decode_date(value.as_str().encode("ascii"), what)

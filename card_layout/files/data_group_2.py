@@ -45,6 +45,10 @@ _PICTURE_OFFSET = _RECORD_HEADER_BYTES + _FACIAL_INFORMATION_BYTES + _IMAGE_INFO
 _FACE_RECORD = struct.Struct(">8sIHIH")
 """Identifier and version, length and number of images of the record; length and feature points of its one image."""
 
+_IMAGE_INFORMATION = struct.Struct(">BBHH")
+"""Type, data type, width and height; six bytes more follow."""
+
+_FORMATS = {item.value: item for item in ImageFormat}
 _MAX_PICTURE_BYTES = 0xFFFF
 
 # Full frontal; 24-bit sRGB; static photograph, source unspecified; device and quality unspecified (5.7).
@@ -93,8 +97,10 @@ class Portrait:
             # What is wrong, or unusual, is found value by value.
             self._require_sizes()
         _require_description(self.description)
-        with malformed_as(DataGroupError, "portrait"):
+        try:
             _require_face_header(self.biometric_header)
+        except tlv.TlvError as error:
+            raise DataGroupError(f"portrait: {error}") from error
         picture_format = self.picture.format
         if picture_format is not self.format:
             raise DataGroupError(
@@ -207,35 +213,31 @@ class Portrait:
         if face[:8] != _IDENTIFIER_AND_VERSION:
             raise _unsupported("a face record of another version than 010")
         _, record_bytes, images, block_bytes, points = _FACE_RECORD.unpack_from(face)
-        for what, number, expected in (
-            ("length of the face record", record_bytes, len(face)),
-            ("number of facial images", images, 1),
-            ("length of the facial record data", block_bytes, len(face) - _RECORD_HEADER_BYTES),
-        ):
-            if number != expected:
-                raise DataGroupError(f"{what} is {number}, expected {expected}")
+        if record_bytes != len(face) or block_bytes != len(face) - _RECORD_HEADER_BYTES:
+            raise DataGroupError(
+                f"face record announces {record_bytes} bytes and {block_bytes} of data, got {len(face)}"
+            )
+        if images != 1:
+            raise DataGroupError(f"number of facial images is {images}, expected 1")
         points_end = 34 + _FEATURE_POINT_BYTES * points
         picture_start = points_end + _IMAGE_INFORMATION_BYTES
         if len(face) < picture_start:
             raise DataGroupError(
                 f"face record has {len(face)} bytes, expected more than {picture_start}"
             )
-        image_information = face[points_end:picture_start]
-        try:
-            image_format = ImageFormat(image_information[1])
-        except ValueError as error:
-            raise DataGroupError(
-                f"image data type is {image_information[1]}, expected 0 or 1"
-            ) from error
+        image_type, data_type, width, height = _IMAGE_INFORMATION.unpack_from(face, points_end)
+        image_format = _FORMATS.get(data_type)
+        if image_format is None:
+            raise DataGroupError(f"image data type is {data_type}, expected 0 or 1")
         return cls(
             image=face[picture_start:],
             format=image_format,
-            width=int.from_bytes(image_information[2:4], "big"),
-            height=int.from_bytes(image_information[4:6], "big"),
+            width=width,
+            height=height,
             biometric_header=biometric_header,
             description=face[20:34],
-            image_type=image_information[0],
-            capture=image_information[6:12],
+            image_type=image_type,
+            capture=face[picture_start - 6 : picture_start],
             feature_points=face[34:points_end],
         )
 

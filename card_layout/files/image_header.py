@@ -4,6 +4,7 @@ JPEG is ITU-T T.81, annex B; JPEG 2000 is ITU-T T.800, annexes A (codestream) an
 in front of the pixels is walked through, in a bounded number of steps.
 """
 
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -22,6 +23,8 @@ _START_OF_IMAGE = b"\xff\xd8"
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN = 0xDA
 _END_OF_IMAGE = 0xD9
+_NO_FRAME = frozenset((0x00, _START_OF_SCAN, _END_OF_IMAGE))
+_SIZE = struct.Struct(">HH")
 # TEM and RST0-RST7 stand alone, without a length.
 _STAND_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))
 
@@ -72,25 +75,27 @@ def read_image_header(image: bytes) -> ImageHeader:
 def _read_jpeg(image: bytes) -> ImageHeader:
     position = 2
     for _ in range(_MAX_STEPS):
-        marker = _take(image, position, 2)
-        if marker[0] != 0xFF or marker[1] in (0x00, _START_OF_SCAN, _END_OF_IMAGE):
+        head = image[position : position + 4]
+        if len(head) < 4:
+            # Too little for marker and length; a marker that ends the header says so first.
+            head = _take(image, position, 2)
+        prefix, marker = head[0], head[1]
+        if prefix != 0xFF or marker in _NO_FRAME:
             raise ImageHeaderError("jpeg header has no frame in front of its pixels")
-        position += 2
-        if marker[1] == 0xFF:
+        if marker == 0xFF:
             # Fill bytes may stand in front of a marker (T.81, B.1.1.2).
-            position -= 1
-            continue
-        if marker[1] in _STAND_ALONE:
-            continue
-        if marker[1] in _START_OF_FRAME:
+            position += 1
+        elif marker in _STAND_ALONE:
+            position += 2
+        elif marker in _START_OF_FRAME:
             # Lf, P, Y, X (T.81, B.2.2).
-            return ImageHeader(
-                format=ImageFormat.JPEG,
-                height=_number(image, position + 3, 2),
-                width=_number(image, position + 5, 2),
-            )
-        # A length under 2 lands on a byte 00, which begins no marker.
-        position += _number(image, position, 2)
+            height, width = _SIZE.unpack(_take(image, position + 5, _SIZE.size))
+            return ImageHeader(format=ImageFormat.JPEG, height=height, width=width)
+        elif len(head) < 4:
+            raise ImageHeaderError("picture ends inside its header")
+        else:
+            # A length under 2 lands on a byte 00, which begins no marker.
+            position += 2 + (head[2] << 8 | head[3])
     raise ImageHeaderError(f"jpeg header has more than {_MAX_STEPS} segments")
 
 

@@ -11,12 +11,18 @@ that a file that holds them can be compared and encoded again.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Self
+from typing import NamedTuple, Self
 
 from card_layout import der, tlv
 from card_layout.curves import CurveError, EcPublicKey
+from card_layout.errors import CardDataError
+from card_layout.files.active_authentication_info import (
+    ID_ACTIVE_AUTHENTICATION,
+    ActiveAuthenticationInfo,
+)
 from card_layout.files.malformed import CardAccessError, malformed_as
 from card_layout.files.numbered_keys import (
     decode_numbered_key,
@@ -27,7 +33,7 @@ from card_layout.files.terminal_authentication_info import (
     ID_TERMINAL_AUTHENTICATION,
     TerminalAuthenticationInfo,
 )
-from card_layout.files.usual_keys import recognise_key
+from card_layout.files.usual_keys import UsualKey, last_key
 
 __all__ = [
     "ID_ACTIVE_AUTHENTICATION",
@@ -56,9 +62,6 @@ ID_CA_ECDH_AES_128 = f"{_SMARTCARD}.3.2.2"
 
 ID_PK_ECDH = f"{_SMARTCARD}.1.2"
 """id-PK-ECDH: an elliptic-curve key for chip authentication."""
-
-ID_ACTIVE_AUTHENTICATION = "2.23.136.1.1.5"
-"""id-icao-mrtd-security-aaProtocolObject."""
 
 MAX_INFOS = 16
 """The most infos that a reader takes in one set (SPEC.md, 3.4)."""
@@ -193,50 +196,6 @@ class ChipAuthenticationPublicKeyInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActiveAuthenticationInfo:
-    """``ActiveAuthenticationInfo``: with which algorithm a key on a curve signs (9303-11, 9.2.4)."""
-
-    protocol: str = ID_ACTIVE_AUTHENTICATION
-    version: int = 1
-    signature_algorithm: str
-
-    def __post_init__(self) -> None:
-        _require_protocol(
-            self.protocol, frozenset((ID_ACTIVE_AUTHENTICATION,)), "ActiveAuthenticationInfo"
-        )
-
-    def to_bytes(self) -> bytes:
-        """The DER SEQUENCE."""
-        return tlv.encode(
-            der.SEQUENCE,
-            _encode_protocol(self.protocol)
-            + der.encode_integer(self.version)
-            + _encode_protocol(self.signature_algorithm),
-        )
-
-    @classmethod
-    def from_bytes(cls, encoded: bytes) -> Self:
-        """Read one DER SEQUENCE.
-
-        Raises:
-            CardAccessError: anything but an ActiveAuthenticationInfo in DER.
-        """
-        with malformed_as(CardAccessError, "ActiveAuthenticationInfo"):
-            parts = tlv.parse(encoded, expected_tag=der.SEQUENCE).children()
-            if [part.tag for part in parts] != [
-                der.OBJECT_IDENTIFIER,
-                der.INTEGER,
-                der.OBJECT_IDENTIFIER,
-            ]:
-                raise CardAccessError("it does not hold a protocol, a version and an algorithm")
-            return cls(
-                protocol=der.decode_object_identifier(parts[0].value),
-                version=der.decode_integer(parts[1].value),
-                signature_algorithm=der.decode_object_identifier(parts[2].value),
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownSecurityInfo:
     """An info that is kept and not understood; ``encoded`` is the whole DER SEQUENCE."""
 
@@ -356,35 +315,47 @@ def _decode_infos(encoded: bytes) -> tuple[tuple[SecurityInfo, ...], bool]:
     Cached by the bytes: one inspection asks the same file of a card for one thing after another.
     """
     with malformed_as(CardAccessError, "SecurityInfos"):
-        parts = tlv.parse(encoded, expected_tag=der.SET).children()
-        encodings = [part.to_bytes() for part in parts]
-        infos = tuple(
-            [
-                _shared_info(item) if len(item) <= _MAX_SHARED_BYTES else _decode_info(item)
-                for item in encodings
-            ]
-        )
-        return infos, encodings == sorted(encodings)
+        usual = last_key(encoded)
+        # Whatever stands before the key otherwise than on other cards is found out below.
+        with suppress(CardDataError):
+            if usual is not None:
+                before = _infos_before(usual.before, len(usual.info))
+                is_in_der_order = before.is_in_der_order and before.last <= usual.info
+                return (*before.infos, _chip_key(usual.key)), is_in_der_order
+        encodings = [
+            part.to_bytes() for part in tlv.parse(encoded, expected_tag=der.SET).children()
+        ]
+        return tuple(map(_decode_info, encodings)), encodings == sorted(encodings)
 
 
-_MAX_SHARED_BYTES = 48
-"""An info with a key is longer, and no two cards have the same; all others are those of the cards' profile."""
+class _InfosBefore(NamedTuple):
+    """What stands in a set before the chip's key."""
+
+    infos: tuple[SecurityInfo, ...]
+    is_in_der_order: bool
+    last: bytes
 
 
-@lru_cache(maxsize=256)
-def _shared_info(encoded: bytes) -> SecurityInfo:
-    """One short info; cached by its bytes."""
-    return _decode_info(encoded)
+@lru_cache(maxsize=64)
+def _infos_before(start: bytes, key_bytes: int) -> _InfosBefore:
+    """The infos in a set up to the last one, which has ``key_bytes``; cached, because all cards of a profile have the same."""
+    header = tlv.read_header(start)
+    if header.tag != der.SET or header.total != len(start) + key_bytes:
+        raise CardAccessError("the set does not end with its last info")
+    encodings = [part.to_bytes() for part in tlv.parse_all(start[header.size :])]
+    infos = tuple(map(_decode_info, encodings))
+    return _InfosBefore(infos, encodings == sorted(encodings), encodings[-1] if encodings else b"")
+
+
+def _chip_key(usual: UsualKey) -> ChipAuthenticationPublicKeyInfo:
+    return ChipAuthenticationPublicKeyInfo(
+        public_key=usual.public_key,
+        key_id=usual.key_id,
+        explicit_parameters=usual.is_explicit,
+    )
 
 
 def _decode_info(encoded: bytes) -> SecurityInfo:
-    usual = recognise_key(encoded)
-    if usual is not None:
-        return ChipAuthenticationPublicKeyInfo(
-            public_key=usual.public_key,
-            key_id=usual.key_id,
-            explicit_parameters=usual.is_explicit,
-        )
     protocol = _read_protocol(encoded)
     kind = _KIND_OF_PROTOCOL.get(protocol)
     if kind is not None:

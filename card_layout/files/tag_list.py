@@ -30,13 +30,11 @@ def decode_listed(
         TlvError: not data objects in ``tag``.
         DataGroupError: other objects than expected, or than the list names.
     """
-    content = tlv.parse(data, expected_tag=tag).value
-    tag_list, objects = _usual_form(expected)
-    if content.startswith(tag_list):
-        values = objects.values(content, len(tag_list))
-        if values is not None:
-            return dict(zip(expected, values, strict=True))
-    parts = tlv.parse_all(content)
+    tag_list, objects = _usual_form(tag, expected)
+    values = objects.values(data)
+    if values is not None and values[0] == tag_list:
+        return dict(zip(expected, values[1:], strict=True))
+    parts = tlv.parse(data, expected_tag=tag).children()
     if not parts or parts[0].tag != _TAG_LIST:
         raise DataGroupError("does not begin with a tag list (5C)")
     found = [part.tag for part in parts[1:]]
@@ -52,9 +50,9 @@ def decode_listed(
 
 
 @lru_cache(maxsize=16)
-def _usual_form(expected: tuple[int, ...]) -> tuple[bytes, tlv.FixedObjects]:
-    """The tag list that names all of these, and the objects behind it."""
-    return tlv.encode(_TAG_LIST, _list_of(expected)), tlv.FixedObjects(*expected)
+def _usual_form(tag: int, expected: tuple[int, ...]) -> tuple[bytes, tlv.FixedObjects]:
+    """The list of all of these tags, and the objects of a file that has them all."""
+    return _list_of(expected), tlv.FixedObjects(_TAG_LIST, *expected, within=(tag,))
 
 
 def _list_of(tags: Sequence[int]) -> bytes:

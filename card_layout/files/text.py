@@ -1,7 +1,9 @@
 """Texts and dates as the files write them (SPEC.md, 1.2)."""
 
 import unicodedata
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from card_layout.files.malformed import DataGroupError
 
@@ -13,6 +15,7 @@ __all__ = [
     "encode_moment",
     "require_moment",
     "require_text",
+    "require_texts",
 ]
 
 
@@ -36,18 +39,31 @@ def require_text(text: str, what: str, *, minimum: int = 1, maximum: int) -> byt
     return encoded
 
 
-def decode_text(value: bytes, what: str, *, minimum: int = 1, maximum: int) -> str:
-    """The text of UTF-8 bytes, under the same rules.
+def require_texts(texts: Sequence[str], sizes: Mapping[str, tuple[int, int]]) -> None:
+    """The same of several texts, by the least and the most bytes of each under its name.
+
+    All are judged as one first: no character composes with the space between two of them.
 
     Raises:
-        DataGroupError: the bytes break one of them.
+        DataGroupError: the first text that breaks a rule.
+    """
+    together = " ".join(texts)
+    are_usual = together.isprintable() and unicodedata.is_normalized("NFC", together)
+    for text, (what, (minimum, maximum)) in zip(texts, sizes.items(), strict=True):
+        if not are_usual or not minimum <= len(text.encode()) <= maximum:
+            require_text(text, what, minimum=minimum, maximum=maximum)
+
+
+def decode_text(value: bytes, what: str) -> str:
+    """The text of UTF-8 bytes; whatever holds it asks for the rules above itself.
+
+    Raises:
+        DataGroupError: the bytes are not UTF-8.
     """
     try:
-        text = value.decode()
+        return value.decode()
     except UnicodeDecodeError as error:
         raise DataGroupError(f"{what} is not UTF-8") from error
-    require_text(text, what, minimum=minimum, maximum=maximum)
-    return text
 
 
 def encode_date(value: date) -> bytes:
@@ -65,9 +81,15 @@ def decode_date(value: bytes, what: str) -> date:
     if len(value) != 8 or not value.isdigit():
         raise DataGroupError(f"{what} is not eight digits")
     try:
-        return date.fromisoformat(value.decode("ascii"))
+        return _day(value)
     except ValueError as error:
         raise DataGroupError(f"{what} is no day of the calendar") from error
+
+
+@lru_cache(maxsize=4096)
+def _day(digits: bytes) -> date:
+    """The day of eight digits; kept, because there are few days and many cards."""
+    return date.fromisoformat(digits.decode("ascii"))
 
 
 def require_moment(value: datetime, what: str) -> None:
@@ -93,16 +115,11 @@ def decode_moment(value: bytes, what: str) -> datetime:
     """
     if len(value) != 14 or not value.isdigit():
         raise DataGroupError(f"{what} is not fourteen digits")
-    day = decode_date(value[:8], what)
+    decode_date(value[:8], what)
+    digits = value.decode("ascii")
     try:
-        return datetime(
-            day.year,
-            day.month,
-            day.day,
-            int(value[8:10]),
-            int(value[10:12]),
-            int(value[12:]),
-            tzinfo=UTC,
-        )
+        # Some versions of the library take the end of a day, 24:00, for the beginning of the next.
+        hour = "" if digits[8:10] > "23" else digits[8:]
+        return datetime.fromisoformat(f"{digits[:8]}T{hour}Z")
     except ValueError as error:
         raise DataGroupError(f"{what} is no time of day") from error

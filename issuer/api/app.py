@@ -18,6 +18,7 @@ from issuer.api.history_routes import history_router
 from issuer.api.import_routes import import_router
 from issuer.api.instance_routes import instance_router
 from issuer.api.member_routes import member_router
+from issuer.api.merged_report_routes import merged_report_router
 from issuer.api.opening_routes import opening_router
 from issuer.api.operation_routes import operation_router
 from issuer.api.organisation_routes import organisation_router
@@ -74,6 +75,7 @@ _ROUTERS: Final = (
     authorisation_router,
     operation_router,
     report_router,
+    merged_report_router,
     production_router,
     opening_router,
     batch_router,

@@ -18,6 +18,7 @@ from issuer.services.import_uploads import Imports
 from issuer.services.log_in import LogIn
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.member_record import MemberRecords
+from issuer.services.merged_reports import MergedReports
 from issuer.services.oidc_login import OidcLogin
 from issuer.services.operation_ports import IdempotencyLedger
 from issuer.services.operations import OperationDesk
@@ -90,6 +91,8 @@ class ApiServices:
     stock: StockServices
     reports: Reports
     report_file: Callable[..., bytes]
+    merged_reports: MergedReports
+    merged_report_file: Callable[..., bytes]
     production: ProductionReports
     production_file: Callable[..., bytes]
     idempotency: IdempotencyLedger

@@ -121,6 +121,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "idempotency.outcome-unknown": message(
         "Look whether it was done before you open the form anew and send it again."
     ),
+    "report.not-counted": message("Have the register counted first, on the page of reports."),
     "correction.gone": message("Bring the list again: the file is kept for two weeks."),
     "file.columns": message("Use the columns of the template, and no others."),
     "file.not-supported": message("Save the list as a plain xlsx workbook or as csv in UTF-8."),

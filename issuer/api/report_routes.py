@@ -21,6 +21,7 @@ from issuer.services.report_ports import ReportLine
 from issuer.services.reports import ReportForm
 
 __all__ = [
+    "ReportFileQuery",
     "ReportLineDocument",
     "ReportListQuery",
     "ReportPageDocument",

@@ -1,7 +1,7 @@
 """Decisions in the database."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 
 import sqlalchemy as sa
@@ -76,6 +76,12 @@ class SqlDecisionRepository:
     def get(self, decision_id: DecisionId) -> Decision:
         """See ``DecisionRepository.get``."""
         return self._one(SELECT_DECISIONS.where(DecisionRow.id == decision_id), decision_id)
+
+    def several(self, decision_ids: Collection[DecisionId]) -> Mapping[DecisionId, Decision]:
+        """See ``DecisionRepository.several``."""
+        wanted = sorted(set(decision_ids))
+        rows = self._session.execute(SELECT_DECISIONS.where(DecisionRow.id.in_(wanted)))
+        return {DecisionId(row.id): decision_of(row, code) for row, code in rows}
 
     def locked(self, decision_id: DecisionId) -> Decision:
         """See ``DecisionRepository.locked``."""

@@ -179,7 +179,8 @@ class SqlMemberDirectory:
             return [self._of_part(selection.roots, key, conditions, limit)]
         # No index of organisations is taken, so that the order is that of the key.
         organisation_id = unindexed(MemberRow.organisation_id.expression)
-        return [query.where(organisation_id.in_(below(selection.roots)))]
+        # Behind IS TRUE it is no join: PostgreSQL hashes the part once, and would walk it for each row otherwise.
+        return [query.where(organisation_id.in_(below(selection.roots)).is_(sa.true()))]
 
     def _part(self, selection: MemberSelection) -> "_Part":
         """How the members of the organisations that are asked for are best read."""

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from issuer.domain.audit_reads import members_listed
 from issuer.domain.batch import Batch, BatchEvent, BatchId, BatchState, BatchTally
-from issuer.domain.decisions import Decision, DecisionId
+from issuer.domain.decisions import DecisionId
 from issuer.domain.member import MemberId
-from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerRefusedError
 from issuer.services.batch_desk import BatchDesk, demand_at
@@ -85,13 +84,14 @@ class ReadingOfBatches:
                 behind=behind,
             )
             tallies = transaction.batches.tallies([each.batch_id for each in page.batches])
-            names: dict[OrganisationCode, str] = {}
-            decisions: dict[DecisionId, Decision] = {}
-            for batch in page.batches:
-                if batch.receiver not in names:
-                    names[batch.receiver] = transaction.organisations.get(batch.receiver).name
-                if batch.decision_id not in decisions:
-                    decisions[batch.decision_id] = transaction.decisions.get(batch.decision_id)
+            receivers = {each.receiver for each in page.batches}
+            known = transaction.organisations.around(receivers)
+            names = {
+                # Those that were closed are in no tree of today.
+                each: (known if each in known else transaction.organisations).get(each).name
+                for each in receivers
+            }
+            decisions = transaction.decisions.several([each.decision_id for each in page.batches])
         return BatchListPage(
             batches=tuple(
                 BatchView(

@@ -190,6 +190,9 @@ class DecisionRepository(Protocol):
             IssuerRefusedError: there is none (``decision.unknown``).
         """
 
+    def several(self, decision_ids: Collection[DecisionId]) -> Mapping[DecisionId, Decision]:
+        """Those of a page of decisions that there are."""
+
     def locked(self, decision_id: DecisionId) -> Decision:
         """The same, as it stays until this transaction changes it."""
 

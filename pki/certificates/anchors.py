@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
-from pki.certificates.anchor_scope import AnchorScopes
+from pki.certificates.anchor_scope import AnchorScopes, TrustDemand
 from pki.certificates.authority_certificate import Authority, no_authority
 from pki.certificates.certificate import (
     CertificateError,
@@ -42,6 +42,10 @@ class TrustAnchors:
 
     A cache: other lists are other anchors, and begin without it.
     """
+    issuers: dict[tuple[bytes, TrustDemand | None], tuple[AnchorScopes, Authority]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
+    """Which of these authorities issued a signer (DER) and is bound to what was demanded of it, under which scopes. A cache, too."""
 
     @classmethod
     def from_bytes(

@@ -141,13 +141,15 @@ def find_authority(
         PkiDataError: ``signer.profile``.
         PkiRefusedError: ``signer.authority-unknown``, ``signer.path-invalid``, ``signer.authority-scope``.
     """
+    scopes = _NO_SCOPES if scopes is None else scopes
+    known = anchors.issuers.get((certificate_der, demand))
+    # Scopes never change, so the same ones bind to the same.
+    if known is not None and known[0] is scopes:
+        return known[1]
     signer = load_signer(certificate_der)
     try:
         authority = find_issuer(
-            signer.certificate,
-            anchors.authorities,
-            demand=demand,
-            scopes=_NO_SCOPES if scopes is None else scopes,
+            signer.certificate, anchors.authorities, demand=demand, scopes=scopes
         )
     except PkiError as error:
         raise PkiRefusedError(str(error), code=_path_code(error.code)) from error
@@ -156,6 +158,9 @@ def find_authority(
             f"the test marks of {signer.name} and of its authority differ",
             code="signer.path-invalid",
         )
+    if len(anchors.issuers) >= _MAX_CLEARED:
+        anchors.issuers.clear()
+    anchors.issuers[certificate_der, demand] = scopes, authority
     return authority
 
 

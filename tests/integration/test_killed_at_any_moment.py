@@ -302,7 +302,8 @@ def state_of(home: Home, operation_id: OperationId) -> OperationState:
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + 120
+    # Nothing here says how fast it is: what is waited for either comes or was lost.
+    end = time.monotonic() + 900
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.3)

@@ -39,7 +39,11 @@ def usable_pace_infos(
     return tuple(info for _, info in sorted(spoken, key=_preference))
 
 
-_usable = lru_cache(maxsize=64)(usable_pace_infos)
+@lru_cache(maxsize=64)
+def _allowed(card_access: bytes, parameter_ids: frozenset[int]) -> tuple[PaceInfo, ...]:
+    """The usable ones of an EF.CardAccess; cached by its bytes, because all cards of a profile have the same."""
+    infos = shared_parts.card_access(card_access).security_infos.pace_infos
+    return usable_pace_infos(infos, parameter_ids)
 
 
 def _preference(offer: tuple[PaceAlgorithm, PaceInfo]) -> tuple[bool, int, int, int, int]:
@@ -180,10 +184,9 @@ def _allowed_infos(examination: Examination) -> tuple[PaceInfo, ...]:
             "access.pace-required",
             "The chip has no readable EF.CardAccess, so it does not offer PACE; no other way in is tried.",
         )
-    infos = _card_access(examination).security_infos.pace_infos
-    if not infos:
+    if not _card_access(examination).security_infos.pace_infos:
         raise CheckFailedError("access.pace-required", "EF.CardAccess offers no PACE.")
-    allowed = _usable(infos, examination.policy.pace_parameter_ids)
+    allowed = _allowed(evidence.content or b"", examination.policy.pace_parameter_ids)
     if not allowed:
         raise CheckFailedError(
             "access.pace-unsupported",

@@ -166,9 +166,9 @@ def _require_key(chip: ChipEvidence, keys: tuple[ChipAuthenticationPublicKeyInfo
             "evidence.missing", "The snapshot does not say which key the chip proved."
         )
     for key in keys:
-        if chip.key_id == key.key_id and any(
-            chip.public_key == key.public_key.to_subject_public_key_info(explicit=is_explicit)
-            for is_explicit in (True, False)
+        if chip.key_id == key.key_id and (
+            chip.public_key == key.public_key.to_subject_public_key_info(explicit=True)
+            or chip.public_key == key.public_key.to_subject_public_key_info(explicit=False)
         ):
             return "The chip proved that it holds the private key that was signed for it."
     raise CheckFailedError(_NOT_PROVEN, "The key that the chip proved is not the signed one.")

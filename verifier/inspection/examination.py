@@ -48,6 +48,19 @@ KNOWN_GROUPS: Final = tuple(
 """The data groups that this program decodes on every card; a reading asks for every one of them."""
 
 
+_SYNTAX: Final = CheckName.SECURITY_OBJECT_SYNTAX
+_PROOF: Final = (
+    CheckName.SECURITY_OBJECT_SIGNATURE,
+    CheckName.SECURITY_OBJECT_SIGNING_TIME,
+    CheckName.SIGNER_CERTIFICATE,
+    CheckName.SIGNER_PATH,
+    CheckName.SIGNER_VALIDITY,
+    CheckName.SIGNER_REVOCATION,
+)
+"""What makes the hashes in a security object those of a trusted, valid signer."""
+
+_NO_LOG_EVIDENCE: Final = LogEvidence()
+
 PROTECTED_GROUPS: Final = frozenset({3, 4, 13})
 """The data groups that a chip may keep for terminals with a right (SPEC.md, 3.2 and 10.1)."""
 
@@ -73,7 +86,7 @@ class Examination:
         self.policy = policy
         self.now = now
         self.purpose = purpose
-        self.log_evidence = LogEvidence() if log_evidence is None else log_evidence
+        self.log_evidence = _NO_LOG_EVIDENCE if log_evidence is None else log_evidence
         self.notes: list[str] = []
         self.results: dict[CheckName, CheckResult] = {}
         self.passed: set[CheckName] = set()
@@ -86,7 +99,7 @@ class Examination:
     def record(self, result: CheckResult) -> None:
         """Keep what a step said, for later ones to build on."""
         self.results[result.name] = result
-        if result.is_passed:
+        if result.code is None:
             self.passed.add(result.name)
 
     def require(self, *names: CheckName) -> None:
@@ -196,10 +209,11 @@ class Examination:
         Raises:
             CheckNotPerformedError: 9.3 did not pass.
         """
-        self.require(CheckName.SECURITY_OBJECT_SYNTAX)
-        if self._security_object is None:
+        found = self._security_object
+        if found is None or _SYNTAX not in self.passed:
+            self.require(_SYNTAX)
             raise CheckNotPerformedError("evidence.missing", "No security object was kept.")
-        return self._security_object
+        return found
 
     def keep_security_object(self, value: SecurityObject) -> None:
         """Let later steps use what 9.3 parsed."""
@@ -271,14 +285,7 @@ class Examination:
         Raises:
             CheckNotPerformedError: one of those checks did not pass, or the data group was not read.
         """
-        self.require(
-            CheckName.SECURITY_OBJECT_SIGNATURE,
-            CheckName.SECURITY_OBJECT_SIGNING_TIME,
-            CheckName.SIGNER_CERTIFICATE,
-            CheckName.SIGNER_PATH,
-            CheckName.SIGNER_VALIDITY,
-            CheckName.SIGNER_REVOCATION,
-        )
+        self.require(*_PROOF)
         return self.is_as_listed(number, self.content(group_name(number)))
 
     def is_as_listed(self, number: int, content: bytes) -> bool:
@@ -289,8 +296,7 @@ class Examination:
         """
         known = self._as_listed.get(number)
         if known is None:
-            security_object = self.security_object
-            listed = security_object.file_hashes.get(number)
-            known = security_object.file_hash_algorithm.digest(content) == listed
-            self._as_listed[number] = known
+            signed = self.security_object
+            digest = signed.file_hash_algorithm.digest(content)
+            known = self._as_listed[number] = digest == signed.file_hashes.get(number)
         return known

@@ -25,9 +25,7 @@ def check_holder(examination: Examination) -> str:
     mrz = examination.decoded(group_name(1), DataGroup1).mrz
     details = examination.decoded(group_name(11), PersonalDetails)
     record = _record(examination)
-    differences = _differences(mrz, details)
-    if record is not None:
-        differences += _differences_of_record(mrz, details, record)
+    differences = _differences(mrz, details, record)
     if differences:
         raise CheckFailedError(
             "holder.inconsistent", f"These do not agree: {'; '.join(differences)}."
@@ -81,43 +79,51 @@ def _record(examination: Examination) -> MemberRecord | None:
     return examination.decoded(group_name(13), MemberRecord)
 
 
-def _differences(mrz: MachineReadableZone, details: PersonalDetails) -> list[str]:
+def _differences(
+    mrz: MachineReadableZone, details: PersonalDetails, record: MemberRecord | None
+) -> list[str]:
     """What disagrees, by the names of the fields: values stay out of reports."""
+    name = (details.primary_name, details.secondary_name or "")
+    has_own_name = details.primary_name is None or _is_name(mrz, details.primary_name, name[1])
     differences: list[str] = []
     if not _may_be(mrz.birth_date, details.birth_date):
         differences.append("birth date (EF.DG1, EF.DG11)")
-    if details.primary_name is not None and mrz.name != mrz_name(
-        details.primary_name, details.secondary_name or "", _MRZ_NAME_WIDTH
-    ):
+    if not has_own_name:
         differences.append("name (EF.DG1, EF.DG11)")
-    return differences
-
-
-def _differences_of_record(
-    mrz: MachineReadableZone, details: PersonalDetails, record: MemberRecord
-) -> list[str]:
-    differences: list[str] = []
+    if record is None:
+        return differences
     if mrz.expiry_date != _six_digits(record.valid_until):
         differences.append("date of expiry (EF.DG1, EF.DG13)")
-    if mrz.name != mrz_name(record.primary_name, record.secondary_name, _MRZ_NAME_WIDTH):
+    if (record.primary_name, record.secondary_name) == name:
+        # The very same name: what was said of the one holds for the other.
+        if not has_own_name:
+            differences.append("name (EF.DG1, EF.DG13)")
+        return differences
+    if not _is_name(mrz, record.primary_name, record.secondary_name):
         differences.append("name (EF.DG1, EF.DG13)")
-    if details.primary_name is not None and (
-        to_nfc(details.primary_name),
-        to_nfc(details.secondary_name or ""),
-    ) != (to_nfc(record.primary_name), to_nfc(record.secondary_name)):
+    if details.primary_name is not None and (to_nfc(details.primary_name), to_nfc(name[1])) != (
+        to_nfc(record.primary_name),
+        to_nfc(record.secondary_name),
+    ):
         differences.append("name (EF.DG11, EF.DG13)")
     return differences
 
 
+def _is_name(mrz: MachineReadableZone, primary_name: str, secondary_name: str) -> bool:
+    return mrz.name == mrz_name(primary_name, secondary_name, _MRZ_NAME_WIDTH)
+
+
 def _may_be(birth_date: str, day: date) -> bool:
     """Whether what the MRZ knows of a birth date is of this day; unknown parts stand as fillers (9303-3, 4.7)."""
-    return all(
-        known in ("<", digit) for known, digit in zip(birth_date, _six_digits(day), strict=True)
+    digits = _six_digits(day)
+    return birth_date == digits or all(
+        known in ("<", digit) for known, digit in zip(birth_date, digits, strict=True)
     )
 
 
 def _six_digits(day: date) -> str:
-    return f"{day:%y%m%d}"
+    """``YYMMDD``."""
+    return day.isoformat().replace("-", "")[2:]
 
 
 def _check_password(examination: Examination) -> None:

@@ -37,6 +37,8 @@ class Step:
     name: CheckName
     judge: Callable[[Examination], str]
     codes: tuple[str, ...]
+    tells_cards_apart: bool = False
+    """Whether what it says of a card that passes is said of that card alone."""
 
 
 PROCEDURE: Final[tuple[Step, ...]] = (
@@ -81,6 +83,7 @@ PROCEDURE: Final[tuple[Step, ...]] = (
         name=CheckName.SECURITY_OBJECT_SIGNING_TIME,
         judge=signature_checks.check_signing_time,
         codes=("security-object.signing-time-missing", "security-object.signing-time-in-future"),
+        tells_cards_apart=True,
     ),
     Step(
         clause="9.6",
@@ -178,6 +181,7 @@ PROCEDURE: Final[tuple[Step, ...]] = (
         name=CheckName.STATUS_REFERENCE,
         judge=signature_checks.check_status_reference,
         codes=("status.reference-missing",),
+        tells_cards_apart=True,
     ),
     Step(
         clause="9.27",
@@ -254,7 +258,7 @@ def perform(step: Step, examination: Examination) -> CheckResult:
             "check.broken",
             f"The check itself broke ({type(error).__name__}).",
         )
-    return _passed(step, sentence)
+    return _said(step, CheckState.PASSED, None, sentence)
 
 
 def as_sentence(text: str) -> str:
@@ -262,12 +266,20 @@ def as_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else "It did not pass."
 
 
-@lru_cache(maxsize=256)
-def _passed(step: Step, sentence: str) -> CheckResult:
-    """Kept, because most steps say the same of every card that passes them."""
+def _said(step: Step, state: CheckState, code: str | None, sentence: str) -> CheckResult:
+    """What a step says: kept where it says the same of most cards, and never of a card that failed it."""
+    if step.tells_cards_apart or state is CheckState.FAILED:
+        return _new(step, state, code, sentence)
+    return _kept(step, state, code, sentence)
+
+
+def _new(step: Step, state: CheckState, code: str | None, sentence: str) -> CheckResult:
     return CheckResult(
-        name=step.name, clause=step.clause, state=CheckState.PASSED, code=None, sentence=sentence
+        name=step.name, clause=step.clause, state=state, code=code, sentence=sentence
     )
+
+
+_kept = lru_cache(maxsize=256)(_new)
 
 
 def _result(step: Step, state: CheckState, code: str, sentence: str) -> CheckResult:
@@ -275,4 +287,4 @@ def _result(step: Step, state: CheckState, code: str, sentence: str) -> CheckRes
     shown = sentence
     if not sentence.isprintable():
         shown = "".join(item if item.isprintable() else "\ufffd" for item in sentence)
-    return CheckResult(name=step.name, clause=step.clause, state=state, code=code, sentence=shown)
+    return _said(step, state, code, shown)

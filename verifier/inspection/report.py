@@ -180,7 +180,7 @@ def inspect(
     for step in PROCEDURE:
         examination.record(perform(step, examination))
     results = examination.results
-    verdict, codes = _verdict(snapshot, results, required)
+    verdict, codes = _verdict(snapshot, results, required, examination.passed)
     return Report(
         verdict=verdict,
         assurance=_assurance(examination.passed),
@@ -202,18 +202,19 @@ def _verdict(
     snapshot: CardSnapshot,
     results: Mapping[CheckName, CheckResult],
     required: frozenset[CheckName],
+    passed: set[CheckName],
 ) -> tuple[Verdict, tuple[str, ...]]:
     """SPEC.md, 9.19: accepted where every required check passed, and there was one."""
-    in_the_way = [
-        result.code
-        for result in results.values()
-        if result.name in required and result.code is not None
-    ]
     if not required:
         # An empty policy accepts nothing, whatever the card is; it also allows no way into one.
         return Verdict.REFUSED, (_EMPTY_POLICY,)
-    if not in_the_way and required <= results.keys():
+    if required <= passed:
         return Verdict.ACCEPTED, ()
+    in_the_way = [
+        result.code
+        for result in results.values()
+        if result.code is not None and result.name in required
+    ]
     if snapshot.problem is not None:
         in_the_way.append(known_code(snapshot.problem.code))
     codes = tuple(dict.fromkeys(in_the_way))
@@ -235,6 +236,8 @@ def _notes(
             for result in examination.results.values()
             if result.code is not None and result.name not in required
         ]
+    if not notes:
+        return ()
     told = dict.fromkeys(note for note in notes if note not in _NOT_TOLD)
     return tuple(note for note in told if note not in in_the_way)
 

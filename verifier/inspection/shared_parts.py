@@ -113,10 +113,12 @@ def named_groups(content: bytes) -> frozenset[int]:
 
 
 @lru_cache(maxsize=_KEPT)
-def trust_points(content: bytes) -> TrustPoints:
-    """EF.CVCA.
+def trust_points(content: bytes) -> tuple[str, ...]:
+    """The references in EF.CVCA, as people write them.
 
     Raises:
         TrustPointsError: it is none.
     """
-    return TrustPoints.from_bytes(content)
+    return tuple(
+        reference.decode("iso-8859-1") for reference in TrustPoints.from_bytes(content).references
+    )

@@ -65,7 +65,8 @@ def check_signing_time(examination: Examination) -> str:
     """9.5: the signing time is there and not in the future."""
     moment = examination.security_object.check_signing_time(now=examination.now)
     examination.keep_signing_time(moment)
-    return f"The card was signed at {moment:%Y-%m-%d %H:%M:%S} UTC."
+    written = moment.replace(tzinfo=None).isoformat(" ", "seconds")
+    return f"The card was signed at {written} UTC."
 
 
 def check_signer_certificate(examination: Examination) -> str:

@@ -95,7 +95,6 @@ def _trust_points(examination: Examination) -> tuple[str, ...]:
             "The chip announces terminal authentication and gives no EF.CVCA.",
         )
     try:
-        references = shared_parts.trust_points(evidence.content or b"").references
+        return shared_parts.trust_points(evidence.content or b"")
     except CardDataError as error:
         raise CheckFailedError(_MALFORMED, "EF.CVCA cannot be decoded.") from error
-    return tuple(reference.decode("iso-8859-1") for reference in references)

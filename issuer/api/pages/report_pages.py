@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from issuer.api.form_fields import FormFields
 from issuer.api.gate import Services
 from issuer.api.languages import message
+from issuer.api.merged_report_routes import merged_page
 from issuer.api.once import KEY_PATTERN
 from issuer.api.pages.rendering import render
 from issuer.api.problems import ApiError
@@ -23,6 +24,7 @@ from issuer.api.report_routes import (
 from issuer.domain.organisation import Organisation, parse_organisation_code
 from issuer.domain.report import Quality
 from issuer.domain.rights import Right
+from issuer.services.instance_sources import SourceState
 from issuer.services.reports import ReportForm
 
 __all__ = ["report_page_router"]
@@ -30,6 +32,7 @@ __all__ = ["report_page_router"]
 report_page_router = APIRouter(include_in_schema=False)
 
 _LIST: Final = "/reports"
+_MERGED: Final = "/reports/instances"
 _Cursor = Annotated[str | None, Query(max_length=3000)]
 _Above = Annotated[str | None, Query(max_length=32)]
 
@@ -44,6 +47,20 @@ _MEANINGS: Final = {
     Quality.COMPLETE: message("Residence, phone, day of recognition and portrait are there."),
     Quality.CLEAN: message("No likely duplicate, and no letter that only looks Vietnamese."),
     Quality.LIVE: message("Recorded or changed within the last year."),
+}
+_SOURCES: Final = {
+    SourceState.CURRENT: message("Counted within the month"),
+    SourceState.STALE: message("Counted more than a month ago"),
+    SourceState.MISSING: message("Has told nothing yet"),
+    SourceState.SUSPENDED: message("Suspended: counted as it told last"),
+    SourceState.REPLACED: message("Another instance told newer figures"),
+}
+_SOURCE_PILLS: Final = {
+    SourceState.CURRENT: "good",
+    SourceState.STALE: "care",
+    SourceState.MISSING: "bad",
+    SourceState.SUSPENDED: "bad",
+    SourceState.REPLACED: "plain",
 }
 _COUNTS: Final = {
     "waiting_rows": message("Rows that wait for a judgement"),
@@ -78,6 +95,8 @@ def reports_page(
         caller=caller,
         way=way,
         page=page,
+        here=_LIST,
+        sources=None,
         qualities=_QUALITIES,
         meanings=_MEANINGS,
         counts=_COUNTS,
@@ -85,6 +104,49 @@ def reports_page(
         first=here if cursor is not None else None,
         next=None if page.next is None else f"{_LIST}?{further}",
     )
+
+
+@report_page_router.get(_MERGED, response_model=None)
+def merged_reports_page(
+    request: Request,
+    services: Services,
+    caller: ReportReader,
+    above: _Above = None,
+    cursor: _Cursor = None,
+) -> Response:
+    """One level of the tree, with what the instances below have told of their parts."""
+    code = above or None
+    here = _MERGED if code is None else f"{_MERGED}?{urlencode({'above': code})}"
+    page = merged_page(caller, services, ReportListQuery(above=code, cursor=cursor))
+    further = urlencode(({"above": code} if code else {}) | {"cursor": page.next or ""})
+    return render(
+        request,
+        "reports.html",
+        caller=caller,
+        here=_MERGED,
+        sources=page.sources,
+        source_words=_SOURCES,
+        source_pills=_SOURCE_PILLS,
+        way=(),
+        page=page,
+        qualities=_QUALITIES,
+        meanings=_MEANINGS,
+        counts=_COUNTS,
+        file_query="" if code is None else f"&above={quote(code, safe='')}",
+        first=here if cursor is not None else None,
+        next=None if page.next is None else f"{_MERGED}?{further}",
+    )
+
+
+@report_page_router.get(_MERGED + "/file", response_model=None)
+def merged_file_page(
+    services: Services,
+    caller: ReportReader,
+    form: ReportForm = ReportForm.XLSX,
+    above: _Above = None,
+) -> Response:
+    """A merged report as a file."""
+    return file_of_report(services.merged_report_file, caller, form, above or None)
 
 
 @report_page_router.post(_LIST + "/count", response_model=None)

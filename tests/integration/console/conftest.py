@@ -22,12 +22,13 @@ from issuer.api.metrics import Metrics
 from issuer.api.ports import ApiServices, Readiness
 from issuer.bootstrap_cards import cards_of
 from issuer.bootstrap_people import log_in_of
-from issuer.bootstrap_reports import production_file, report_file
+from issuer.bootstrap_reports import merged_report_file, production_file, report_file
 from issuer.bootstrap_requests import office_of_requests
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_stock import stock_of
 from issuer.db.base import Database
 from issuer.db.browsing import SqlBrowsing
+from issuer.db.instance_reports import SqlInstanceFigures
 from issuer.db.operations import SqlIdempotencyLedger, SqlOperationLedger
 from issuer.db.production_figures import SqlProductionFigures
 from issuer.db.register import SqlRegister
@@ -71,6 +72,7 @@ from issuer.services.freeze_batches import BatchFreezing
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
 from issuer.services.member_record import MemberRecords
+from issuer.services.merged_reports import MergedReports
 from issuer.services.open_batches import BatchOpening
 from issuer.services.operations import OPERATIONS, OperationDesk
 from issuer.services.overviews import Overviews
@@ -338,6 +340,13 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
     people = PeopleSettings(console_origin=ORIGIN)
     log_in = log_in_of(register, people, passwords=HASHER)
     reports = Reports(register=register, figures=SqlReportFigures(database), clock=now)
+    merged = MergedReports(
+        register=register,
+        figures=SqlReportFigures(database),
+        instances=SqlInstanceFigures(database),
+        own="tinh-uy",
+        clock=now,
+    )
     production = ProductionReports(
         reports=reports, figures=SqlProductionFigures(database), deadline=date(2100, 1, 1)
     )
@@ -392,6 +401,8 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         stock=stock_of(register, clock=now),
         reports=reports,
         report_file=functools.partial(report_file, reports),
+        merged_reports=merged,
+        merged_report_file=functools.partial(merged_report_file, merged),
         production=production,
         production_file=functools.partial(production_file, production),
         idempotency=SqlIdempotencyLedger(database),

@@ -1,5 +1,6 @@
 """The console of a province that exchanges bundles with one of its communes."""
 
+import functools
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -10,11 +11,15 @@ from typing import Any
 
 import httpx
 
+from issuer.bootstrap_reports import merged_report_file
 from issuer.db.base import Database
 from issuer.db.browsing import SqlBrowsing
+from issuer.db.instance_reports import SqlInstanceFigures
+from issuer.db.reports import SqlReportFigures
 from issuer.domain.rights import Role
 from issuer.services.bundle_operations import TakeBundleWork
 from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.merged_reports import MergedReports
 from issuer.services.operation_ports import OperationId
 from issuer.services.read_members import ReadingOfMembers
 from pki.signed.sealed_envelope import MAX_SEALED_BYTES
@@ -48,10 +53,19 @@ class Desk:
             ("elsewhere", Role.CLERK, "P-02"),
         ):
             office.add_person(name, role, place)
+        merged = MergedReports(
+            register=province.register,
+            figures=SqlReportFigures(province.database),
+            instances=SqlInstanceFigures(province.database),
+            own=province.own.name,
+            clock=province.clock,
+        )
         self.exchange = exchange
         self.register = province.register
         self.office = office.with_services(
             exchange=province.desk(),
+            merged_reports=merged,
+            merged_report_file=functools.partial(merged_report_file, merged),
             members=ReadingOfMembers(
                 register=province.register, scheme=office.services.scheme, clock=province.clock
             ),

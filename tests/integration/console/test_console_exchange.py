@@ -4,6 +4,7 @@ import re
 import uuid
 from typing import Any
 
+from issuer.db.reports import SqlReportFigures
 from issuer.domain.bundle import ConflictId
 from tests.contract.bundle_stage import PROVINCE_CLERK
 from tests.contract.requests_stage import COMMUNE
@@ -200,3 +201,38 @@ def test_a_register_that_exchanges_nothing_says_what_to_do(office: Any) -> None:
     StrictPage(page.text)
     assert "instances request" in page.text
     assert office.client("lan").get("/bundles").status_code == 409
+
+
+def test_the_report_of_many_registers_says_whose_each_line_is(desk: Desk) -> None:
+    enrol(desk)
+    province, commune = desk.exchange.province, desk.exchange.commune
+    early = desk.clients["clerk"].get("/reports/instances")
+    assert "report.not-counted" in early.text
+    for office in (province, commune):
+        SqlReportFigures(office.database).count(now=office.clock())
+    lines = lambda: {  # noqa: E731 - of the level below the province, by code
+        each["code"]: each
+        for each in desk.office.client("clerk", is_program=True)
+        .get("/v1/merged-reports?above=P")
+        .json()["lines"]
+    }
+    assert lines()["P-01"]["members"] == 0
+    assert "Has told nothing yet" in desk.page("clerk", "/reports/instances")
+    desk.bring("clerk", commune.send(province, by=PROVINCE_CLERK).content)
+    found = lines()["P-01"]
+    assert (found["members"], found["instance"]) == (4, "xa-mau")
+    shown = desk.page("clerk", "/reports/instances?above=P")
+    assert "Counted within the month" in shown
+    assert "4 members" in shown
+    file = desk.clients["clerk"].get("/reports/instances/file?above=P")
+    assert file.status_code == 200
+    program = desk.office.client("clerk", is_program=True)
+    first = program.get("/v1/merged-reports?above=P&limit=1").json()
+    second = program.get(f"/v1/merged-reports?above=P&limit=1&cursor={first['next']}").json()
+    assert [each["code"] for each in (*first["lines"], *second["lines"])] == ["P-01", "P-02"]
+    assert second["next"] is None
+    elsewhere = desk.office.client("elsewhere", is_program=True)
+    seen = elsewhere.get("/v1/merged-reports").json()
+    assert [each["code"] for each in seen["lines"]] == ["P-02"]
+    assert seen["sources"] == []
+    assert elsewhere.get("/v1/merged-reports?above=P-01").json()["code"] == "organisation.unknown"

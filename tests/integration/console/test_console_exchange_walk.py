@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from issuer.api.app import bounded
+from issuer.db.reports import SqlReportFigures
 from simulators.population.appearance import draw_appearance
 from simulators.population.portrait import draw_portrait, encode_portrait
 from tests.contract.bundle_stage import OPERATOR, PROVINCE_CLERK
@@ -75,6 +76,8 @@ def test_a_clerk_settles_a_conflict_and_makes_a_bundle_by_keyboard(desk: Desk) -
     province, commune = desk.exchange.province, desk.exchange.commune
     desk.know(4)
     commune.endorsed(2, 4)
+    for each in (province, commune):
+        SqlReportFigures(each.database).count(now=each.clock())
     desk.bring("clerk", commune.send(province, by=PROVINCE_CLERK).content)
     province.handing.hand_indices(commune.own.name, 3000, actor=OPERATOR)
     office = desk.office.with_services(portraits=Drawn())
@@ -103,6 +106,9 @@ def test_a_clerk_settles_a_conflict_and_makes_a_bundle_by_keyboard(desk: Desk) -
         with page.expect_download() as waiting:
             page.locator(".done a").click()
         assert waiting.value.suggested_filename == "tinh-uy-xa-mau-00000001.bundle"
+        page.goto("/reports/instances?above=P")
+        expect(page.get_by_text("gộp số liệu").first).to_be_visible()
+        picture(page, "reports-merged")
         # Wherever an organisation is asked for it is found by parts of its name, without leaving the keyboard.
         page.goto("/members")
         field = page.locator("#organisation")

@@ -1,5 +1,6 @@
 """Splicing against the readable encoder and the strict parser: the same bytes, and the same ones recognised."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -284,3 +285,34 @@ def test_the_length_of_the_signed_attributes_takes_one_byte_more(
     size = algorithm.hash_algorithm.digest_bytes
     pieces = attribute_pieces(size)[index.bit_length() // 8 + 1]
     assert tlv.read_header(pieces.before_time).size == SET_HEADER_BYTES
+
+
+@given(
+    time=st.one_of(
+        st.text(st.sampled_from("0123459"), min_size=12, max_size=12).map(lambda text: text + "Z"),
+        st.datetimes(datetime(2000, 1, 1), datetime(2049, 12, 31, 23, 59, 59)).map(  # noqa: DTZ001 - written as UTC
+            lambda moment: f"{moment:%y%m%d%H%M%SZ}"
+        ),
+        st.text(st.sampled_from("0129-:.+TWZ \u0660"), max_size=14),
+    )
+)
+def test_a_time_is_read_as_its_digits_say_or_not_at_all(time: str) -> None:
+    try:
+        found = splicing._moment(time.encode())
+    except ValueError:
+        found = None
+    expected = None
+    if len(time) == 13 and time.isascii() and time[:12].isdigit() and time[12] == "Z":
+        year, month, day, hour, minute, second = (
+            int(time[place : place + 2]) for place in range(0, 12, 2)
+        )
+        with contextlib.suppress(ValueError):
+            whole = datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
+            expected = whole if year < 50 else None
+    assert found == expected
+
+
+@pytest.mark.parametrize("time", [b"261122240000Z", b"261122236000Z", b"260229000000Z"])
+def test_a_time_that_no_day_has_is_none(time: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        splicing._moment(time)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from card_layout.errors import CardDataError
 from pki.certificates.trust import TrustAnchors
 from verifier.inspection import access_checks, procedure, shared_parts
+from verifier.inspection.checks import CheckState
 from verifier.inspection.policy import Policy
 from verifier.inspection.report import inspect
 from verifier.inspection.snapshot import AccessEvidence, AccessPath, CardSnapshot, FileOutcome
@@ -38,7 +39,7 @@ PARTS: tuple[KeptPart, ...] = (
     shared_parts.named_groups,
     shared_parts.trust_points,
 )
-CACHES = (*PARTS, access_checks._usable, procedure._passed)
+CACHES = (*PARTS, access_checks._allowed, procedure._kept)
 FILES = ("EF.CardAccess", "EF.ATR/INFO", "EF.COM", "EF.CVCA", "EF.DG1", "EF.DG14", "EF.SOD")
 
 
@@ -114,5 +115,28 @@ def test_nothing_is_kept_of_what_was_refused_and_little_of_the_rest(
 def test_sentences_are_kept_within_bounds() -> None:
     step = procedure.PROCEDURE[0]
     for number in range(1000):
-        assert procedure._passed(step, f"{number}").sentence == f"{number}"
-    assert procedure._passed.cache_info().currsize == 256
+        assert procedure._kept(step, CheckState.PASSED, None, f"{number}").sentence == f"{number}"
+    assert procedure._kept.cache_info().currsize == 256
+
+
+def test_an_issuer_that_was_found_is_bound_anew_under_other_scopes(
+    accepted_snapshot: CardSnapshot, anchors: TrustAnchors, policy: Policy, now: datetime
+) -> None:
+    bound_to_nothing = replace(policy, anchors={})
+    for _ in range(2):
+        assert inspect(accepted_snapshot, trust=anchors, policy=policy, now=now).codes == ()
+        report = inspect(accepted_snapshot, trust=anchors, policy=bound_to_nothing, now=now)
+        assert "signer.authority-scope" in report.codes
+
+
+def test_nothing_is_kept_of_what_is_said_of_one_card_alone_or_against_it(
+    accepted_snapshot: CardSnapshot, anchors: TrustAnchors, policy: Policy, now: datetime
+) -> None:
+    forget()
+    inspect(accepted_snapshot, trust=anchors, policy=policy, now=now)
+    kept = procedure._kept.cache_info().currsize
+    apart = [step for step in procedure.PROCEDURE if step.tells_cards_apart]
+    assert kept == len(procedure.PROCEDURE) - len(apart)
+    wrong = replace(accepted_snapshot, atr=b"\x3b\x00")
+    inspect(wrong, trust=anchors, policy=policy, now=now)
+    assert procedure._kept.cache_info().currsize == kept
