@@ -399,11 +399,12 @@ def _time_text(moment: datetime) -> str:
 def _moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        if found.tzinfo is None:
+            raise _malformed()
+        # The first and the last hours of the calendar are no time in UTC.
+        return found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise _malformed() from error
-    if found.tzinfo is None:
-        raise _malformed()
-    return found
 
 
 def _malformed() -> IssuerDataError:

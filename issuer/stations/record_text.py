@@ -30,7 +30,15 @@ __all__ = [
 ]
 
 _CURVES: Final = {curve.label: curve for curve in NamedCurve}
-_MALFORMED: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError, CurveError)
+_MALFORMED: Final = (
+    ValueError,
+    OverflowError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+    CurveError,
+)
 _MAX_TEXT: Final = 4096
 
 
@@ -111,8 +119,10 @@ def card_from_text(text: str) -> Card:
             ordinal=_whole(found["ordinal"]),
             status=StatusIndex(list_id=_sized(list_id, LIST_ID_BYTES), index=_whole(index)),
             profile=_text(found["profile"]) or "",
-            bound_at=datetime.fromisoformat(found["bound_at"]),
-            issued_at=None if issued_at is None else datetime.fromisoformat(issued_at),
+            bound_at=datetime.fromisoformat(found["bound_at"]).astimezone(UTC),
+            issued_at=None
+            if issued_at is None
+            else datetime.fromisoformat(issued_at).astimezone(UTC),
             condemned_for=_text(found["condemned_for"]),
         )
     except _MALFORMED as error:
