@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.base import unindexed
 from issuer.db.batch_tables import IS_LIVE, BatchRequestRow
 from issuer.db.bulk import bulk_insert
 from issuer.db.member_rows import MemberRow
@@ -36,9 +37,10 @@ _LOOKUP_SIZE = 500
 _STANDINGS = sorted(each.value for each in STANDINGS_WITH_CARD)
 
 MAY_HAVE_CARD = (
-    (RequestRow.state == RequestState.DECIDED.value)
+    # The requests of one decision or batch are looked at; those of a state or standing are the country's.
+    (unindexed(RequestRow.state.expression) == RequestState.DECIDED.value)
     & RequestRow.held_by.is_(None)
-    & MemberRow.standing.in_(_STANDINGS)
+    & unindexed(MemberRow.standing.expression).in_(_STANDINGS)
     & MemberRow.erased_at.is_(None)
 )
 """Of a request joined with its member: whether a card may be made."""

@@ -86,7 +86,7 @@ def make_big_production(
         made += len(people.members)
         words = words or of_commune.words()
     announce(f"{made} cards")
-    _store(database, _stock_rows())
+    _store(database, _stock_rows(made))
     _store(database, _people_rows(ids))
     _store(database, _exchange_rows(provinces, ids))
     _fill_trail(database)
@@ -302,7 +302,7 @@ def _fill_sites(database: Database, provinces: Sequence[str], ids: Mapping[str, 
     )
 
 
-def _stock_rows() -> Iterator[tuple[type[Base], dict[str, Any]]]:
+def _stock_rows(chips: int) -> Iterator[tuple[type[Base], dict[str, Any]]]:
     """Deliveries and issues of a year, a count a site and day, destructions, and a stop list."""
     yield StockMovementRow, {
         "at": _BEGUN, "account": "kho", "kind": "delivered", "source": None, "target": "store", "chips": 1_000_000
@@ -326,7 +326,7 @@ def _stock_rows() -> Iterator[tuple[type[Base], dict[str, Any]]]:
             "id": _id(5, number), "site": ("store", *(f"s{place}" for place in range(8)))[number % 9], "day": at.date(), "state": "closed", **zeros,
             "last_movement": 20_001, "counted_by": "an", "counted_at": at, "closed_by": "binh", "closed_at": at,
         }  # fmt: skip
-    for number in range(1_000):
+    for number in range(min(1_000, chips)):
         at = _BEGUN + timedelta(hours=number)
         yield DestructionRow, {
             "id": _id(6, number), "site": f"s{number % 8}", "state": "destroyed", "manner": "shredded", "chips": 1,
