@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Programs that start one after another compile themselves once: some shells forbid that, and everything takes twice as long.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-slow fuzz check format bench lock clean
+.PHONY: help setup demo test test-slow fuzz bare-debian check format bench lock clean
 
 help:                ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -32,6 +32,9 @@ FUZZ_SECONDS ?= 300
 
 fuzz: setup          ## fuzz every reader of bytes, FUZZ_SECONDS each; what breaks is kept under fuzz/
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+bare-debian: setup   ## as root: do what docs/terminal.md says on a bare Debian (debootstrap, 300 MB)
+	.ci/bare-debian
 
 check: setup         ## format, lint, types, import contracts, migrations
 	$(BIN)/ruff format --check .

@@ -17,9 +17,9 @@ from issuer.domain.card_number import CardNumberScheme, find_card_number_scheme
 from issuer.domain.member import MemberId
 from issuer.errors import IssuerUnavailableError
 from issuer.evidence.folder_store import FolderEvidenceStore
+from issuer.portraits.bounds import PortraitBounds
 from issuer.portraits.folder_source import FolderPortraitSource
 from issuer.portraits.folder_store import FolderPortraitStore
-from issuer.portraits.normalising import PortraitBounds
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.change_organisations import ChangeOfOrganisations

@@ -62,6 +62,7 @@ from issuer.services.batch_services import BatchServices
 from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.look_at_stations import LookingAtStations
 from issuer.services.operations import OperationDesk
 from issuer.services.overviews import Overviews
 from issuer.services.request_operations import RequestOperations
@@ -114,6 +115,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         requests = requests_of(opened)
         idempotency = SqlIdempotencyLedger(opened.database)
         reports, production = reports_of(opened), production_of(opened)
+        stock = stock_of(opened.register)
         merged = merged_reports_of(opened)
         idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
@@ -151,11 +153,12 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             finding_in_vietnamese=in_vietnamese,
             uploads=uploads,
             stations=installed_desk(opened, desk_keys),
+            station_list=LookingAtStations(room=stock.room),
             exchange=exchange_desk_of(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
             batches=_batches(opened, operations),
             cards=cards_of(opened.register, opened.scheme),
-            stock=stock_of(opened.register),
+            stock=stock,
             reports=reports,
             report_file=functools.partial(report_file, reports),
             merged_reports=merged,

@@ -22,7 +22,7 @@ from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode, parse_organisation_code
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.exchange.instance_keys import RECEIVING_KEY_ID, SIGNING_KEY_ID, CertifiedInstanceKeys
-from issuer.portraits.normalising import PortraitBounds
+from issuer.portraits.bounds import PortraitBounds
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.bundle_ports import OwnInstance
 from issuer.services.collect_bundle import BundleMaterial

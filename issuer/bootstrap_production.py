@@ -28,13 +28,11 @@ from issuer.personalisation.chip_keys import (
     TRANSPORT_KEY_ID,
     KeystoreThread,
 )
-from issuer.personalisation.sealed_keys import STATION_KEY_ID, SealedChipKeysOfStation
+from issuer.personalisation.sealed_keys import STATION_KEY_ID
 from issuer.personalisation.trust_points import TrustPointShelf
-from issuer.services.production_ports import CardLedger, CardRegister, ChipKeys, StockLedger
-from issuer.services.sign_cards import CardPolicy, CardSigning
+from issuer.services.production_ports import CardLedger, CardRegister, StockLedger
 from issuer.services.stock_room import StockRoom
 from issuer.settings import remember
-from issuer.signing_crew import SigningCrew, signing_crew
 from pki.card_verifiable.certificate import CvCertificate
 from pki.keys.keystore import AgreementKeystore
 from pki.keys.open import (
@@ -43,25 +41,19 @@ from pki.keys.open import (
     create_pin_file,
     keystore_warning,
 )
-from pki.services.document_signer import DocumentSigner
-from pki.services.open_signer import open_document_signer
-from pki.signed.authorisation import BatchAuthorisation
 from pki.signed.certification_request import encode_certification_request
-from pki.signed.chip_keys import MAX_SEALED_BYTES
-from pki.signer_service.client import SocketDocumentSigner
 
 __all__ = [
     "KeystoreSummary",
     "ProductionHome",
     "ProductionOffice",
-    "card_signing",
     "create_keys",
     "import_transport_key",
     "import_trust_points",
     "open_production_home",
     "open_production_office",
     "request_station",
-    "require_signer_process",
+    "trust_point_shelf",
 ]
 
 _TRUST_POINTS_DIRECTORY = "trust-points"
@@ -99,124 +91,7 @@ class ProductionHome:
 
     def trust_points(self) -> Mapping[bytes, bytes]:
         """The CVCA certificates at hand, by their reference."""
-        return _shelf(self.opened.home).by_reference()
-
-    def sealed_keys(self, files: Sequence[Path], *, batch: bytes | None) -> ChipKeys:
-        """The keys of chips that the PKI sealed to this station.
-
-        Raises:
-            IssuerUnavailableError: ``personalisation.keys-unavailable``: a file cannot be read.
-            IssuerRefusedError, PkiError: as ``SealedChipKeysOfStation.open``.
-        """
-        contents = [
-            _read_bounded(
-                each, MAX_SEALED_BYTES, what="sealed keys", code="personalisation.keys-unavailable"
-            )
-            for each in files
-        ]
-        return SealedChipKeysOfStation.open(contents, self.keystore, now=_now, batch=batch)
-
-    @contextlib.contextmanager
-    def signing(
-        self, *, pki: Path, pin_file: Path | None, signer_id: str | None
-    ) -> Iterator[CardSigning]:
-        """The use case that signs cards in this process, over a test PKI's home that nobody else uses meanwhile.
-
-        Raises:
-            PkiRefusedError: ``authorisation.missing``: it is no test authority.
-            PkiError: the PKI cannot be opened.
-        """
-        # From here on no key of the issuer is needed, and one PKCS#11 library serves one thread.
-        self.keystore.close()
-        with open_document_signer(pki, pin_file=pin_file, signer_id=signer_id) as signer:
-            if not signer.is_test:
-                raise IssuerRefusedError(
-                    f"{pki} is no test authority: its cards are signed with an authorisation by two",
-                    code="authorisation.missing",
-                    hint="batches sign BATCH --signer-socket PATH",
-                )
-            yield self._signing_with(signer)
-
-    @contextlib.contextmanager
-    def signing_through(
-        self, socket: Path, authorisation: BatchAuthorisation
-    ) -> Iterator[SigningCrew]:
-        """A crew that signs cards through the signer process, under an authorisation.
-
-        Raises:
-            IssuerRefusedError: ``profile.development``.
-            PkiError: the signer cannot be reached, or refuses.
-        """
-        self.require_signer_process()
-        self.keystore.close()
-        # A connection that is open here must not be open in a member of the crew, too.
-        self.opened.database.close()
-
-        @contextlib.contextmanager
-        def member() -> Iterator[CardSigning]:
-            with SocketDocumentSigner(socket, authorisation=authorisation.to_bytes()) as signer:
-                yield self._signing_with(signer, authorisation=authorisation.digest)
-
-        with signing_crew(member, cards=self.cards) as crew:
-            yield crew
-
-    def require_signer_process(self) -> None:
-        """Let pass only a profile whose cards the signer process signs.
-
-        Raises:
-            IssuerRefusedError: ``profile.development``.
-        """
-        require_signer_process(self.profile)
-
-    def _signing_with(
-        self, signer: DocumentSigner, *, authorisation: bytes | None = None
-    ) -> CardSigning:
-        return card_signing(
-            self.opened,
-            cards=self.cards,
-            signer=signer,
-            profile=self.profile,
-            authorisation=authorisation,
-        )
-
-
-def require_signer_process(profile: CardProfile) -> None:
-    """Let pass only a profile whose cards the signer process signs.
-
-    Raises:
-        IssuerRefusedError: ``profile.development``.
-    """
-    if profile.is_development:
-        raise IssuerRefusedError(
-            f"cards of profile {profile.name} are signed by a test authority only",
-            code="profile.development",
-            hint="batches sign BATCH --pki TEST-PKI",
-        )
-
-
-def card_signing(
-    opened: RegisterHome,
-    *,
-    cards: CardLedger,
-    signer: DocumentSigner,
-    profile: CardProfile,
-    authorisation: bytes | None,
-) -> CardSigning:
-    """The use case that signs the cards of a home, under the authorisation with this digest."""
-    return CardSigning(
-        cards=cards,
-        register=opened.register,
-        portraits=opened.portraits,
-        signer=signer,
-        profile=profile,
-        policy=CardPolicy(
-            validity_years=opened.settings.card_validity_years,
-            personalisation_system=opened.settings.personalisation_system,
-            trust_points=_shelf(opened.home).for_new_cards(today=_now().date()),
-        ),
-        clock=_now,
-        authorisation=authorisation,
-    )
+        return trust_point_shelf(self.opened.home).by_reference()
 
 
 def create_keys(
@@ -269,7 +144,7 @@ def import_trust_points(home: Path, paths: Sequence[Path]) -> tuple[CvCertificat
     with open_register_home(home):
         # A home directory that is none must be refused before anything is written.
         pass
-    shelf = _shelf(home)
+    shelf = trust_point_shelf(home)
     for path in paths:
         shelf.add(path, today=_now().date())
     return shelf.held()
@@ -349,7 +224,8 @@ def open_production_home(
             )
 
 
-def _shelf(home: Path) -> TrustPointShelf:
+def trust_point_shelf(home: Path) -> TrustPointShelf:
+    """Where the CVCA certificates lie."""
     return TrustPointShelf(home / _TRUST_POINTS_DIRECTORY)
 
 
@@ -379,17 +255,6 @@ def _read_transport_key(path: Path) -> bytes:
         f"{path} is not a transport key, expected {_TRANSPORT_KEY_CHARACTERS} hexadecimal digits",
         code="transport-key.malformed",
     )
-
-
-def _read_bounded(path: Path, limit: int, *, what: str, code: str) -> bytes:
-    """At most one byte more than the limit, so that whoever reads it refuses what is longer."""
-    try:
-        with path.open("rb") as file:
-            return file.read(limit + 1)
-    except OSError as error:
-        raise IssuerUnavailableError(
-            f"{what} {path} cannot be read: {error.strerror}", code=code
-        ) from error
 
 
 def _now() -> datetime:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from card_layout.profile import load_profile
 from issuer.bootstrap import RegisterHome
-from issuer.bootstrap_production import card_signing, require_signer_process
+from issuer.bootstrap_card_signing import card_signing, require_signer_process
 from issuer.db.card_ledger import SqlCardLedger
 from issuer.errors import IssuerRefusedError
 from issuer.services.batch_desk import BatchDesk

@@ -15,11 +15,13 @@ from issuer.bootstrap_station_exchange import ExchangeRole, centre_of, exchange_
 from issuer.db.local_job_seal import LocalJobSeal
 from issuer.db.station_desk import SqlProductionLink
 from issuer.domain.batch import BatchId
+from issuer.domain.chip import Serial
 from issuer.domain.production_events import StationName, parse_station_name
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.personalisation.chip_keys import KeystoreThread, MasterKeyChipKeys
 from issuer.personalisation.dialects import dialect_of, quality_control_of
+from issuer.personalisation.sealed_keys import SealedChipKeysOfStation
 from issuer.services.print_ports import PrintQueue
 from issuer.services.production_ports import ChipKeys
 from issuer.services.station import Station, StationTiming
@@ -29,14 +31,15 @@ from issuer.services.visit_chip import StationTask, Workbench
 from issuer.stations.bundles import BundleProductionLink, StationBundles
 from issuer.stations.controls import StationControls
 from issuer.stations.day import StationDay
-from issuer.stations.https_transport import https_transport
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
+from issuer.stations.key_files import StationKeyFiles
 from issuer.stations.print_folder import FolderPrintQueue
 from issuer.stations.remote_link import RemoteProductionLink
 from pki.bounded_files import read_bounded
 from pki.certificates.profile import ProfileKind
 from pki.certificates.service_certificates import check_service_certificate
+from pki.signed.chip_keys import MAX_SEALED_BYTES
 
 __all__ = [
     "JOURNAL_DIRECTORY",
@@ -113,6 +116,11 @@ class OpenedStation:
             clock=_now,
         )
 
+    def batch_of(self, serial: Serial) -> BatchId | None:
+        """The batch of the card on a chip that is in hand."""
+        held = self.journal.chip(serial)
+        return None if held is None else held.batch
+
     def waiting(self) -> int:
         """How many events the centre has not."""
         return self.journal.head.sequence - self.journal.handed_in
@@ -120,6 +128,18 @@ class OpenedStation:
     def day(self) -> StationDay:
         """The use case that closes its day."""
         return StationDay(journal=self.journal, ledger=self.ledger, link=self.link, clock=_now)
+
+    def sealed_keys(self, files: Sequence[Path], *, batch: bytes | None) -> ChipKeys:
+        """The keys of chips that the PKI sealed to this station; the files are destroyed when the day is closed.
+
+        Raises:
+            IssuerUnavailableError: a file cannot be read (``personalisation.keys-unavailable``); the journal is gone.
+            IssuerRefusedError, PkiError: as ``SealedChipKeysOfStation.open``.
+        """
+        contents = [_read_keys(each) for each in files]
+        keys = SealedChipKeysOfStation.open(contents, self.keystore, now=_now, batch=batch)
+        StationKeyFiles(journal=self.journal).use(files, contents)
+        return keys
 
     def station(
         self,
@@ -157,6 +177,18 @@ class OpenedStation:
             hand_in=hand_in or self.ledger.hand_in,
             is_attended=is_attended,
         )
+
+
+def _read_keys(path: Path) -> bytes:
+    """At most one byte more than sealed keys may have, so that whoever reads it refuses what is longer."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_SEALED_BYTES + 1)
+    except OSError as error:
+        raise IssuerUnavailableError(
+            f"sealed keys {path} cannot be read: {error.strerror}",
+            code="personalisation.keys-unavailable",
+        ) from error
 
 
 def open_readers(names: Sequence[str]) -> tuple[CardReader, ...]:
@@ -218,12 +250,21 @@ def _link(
     envelope = keys.job_seal(keys.own)
     if settings.link == "bundle" or settings.api_url is None:
         return BundleProductionLink(journal=journal), envelope
+    # What speaks HTTP is loaded where it is spoken: a station's memory is bounded.
+    from issuer.stations.https_transport import https_transport  # noqa: PLC0415
+
     return (
         RemoteProductionLink(
             station=station,
             keys=keys,
             centre=centre_of(home),
-            transport=https_transport(settings.api_url, authorities=settings.api_authorities),
+            transport=https_transport(
+                settings.api_url,
+                # As all paths of the station's settings, it is looked for from the home.
+                authorities=None
+                if settings.api_authorities is None
+                else home / settings.api_authorities,
+            ),
             clock=_now,
         ),
         envelope,

@@ -11,9 +11,11 @@ from typing import Final
 from issuer.api.station_screen.app import create_screen_app
 from issuer.api.station_screen.pairing import ScreenPairing
 from issuer.api.station_screen.ports import ScreenServices
-from issuer.api.station_screen.serving import listen_on_loopback, serving_screen
+from issuer.api.station_screen.serving import screen_listener, serving_screen
 from issuer.api.station_screen.streams import ScreenStreams
 from issuer.bootstrap_station import JOURNAL_DIRECTORY, OpenedStation
+from issuer.domain.batch import BatchId
+from issuer.domain.chip import Serial
 from issuer.domain.production_events import StationName
 from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError, IssuerUnavailableError
 from issuer.services.station import Station
@@ -36,10 +38,14 @@ class RunningScreen:
 
     screen: StationScreen
     operator: StationOperator
+    batch_of: Callable[[Serial], BatchId | None]
     station: Station | None = None
 
     def show(self, event: StationEvent) -> None:
         """Take an event of a worker."""
+        progress = event.progress
+        if progress is not None and progress.card_number and progress.serial and not progress.done:
+            self.screen.note_batch(self.batch_of(progress.serial))
         self.screen.show(event)
 
     def hand_in(self) -> bool:
@@ -85,7 +91,7 @@ def running_screen(
         IssuerUnavailableError: the address cannot be left for ``station page`` (``screen.address-unwritable``).
     """
     host, port = listen
-    listener = listen_on_loopback(host, port)
+    listener = screen_listener(host, port)
     with contextlib.closing(listener):
         port = listener.getsockname()[1]
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -169,7 +175,8 @@ def _put_together(opened: OpenedStation, readers: tuple[str, ...]) -> RunningScr
         day=day,
         station_of=lambda: held[0].station,
     )
-    held.append(RunningScreen(screen=screen, operator=operator))
+    screen.note_batch(opened.ledger.batch)
+    held.append(RunningScreen(screen=screen, operator=operator, batch_of=opened.batch_of))
     return held[0]
 
 

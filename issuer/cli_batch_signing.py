@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from issuer.bootstrap_batches import batches_of
+from issuer.bootstrap_card_signing import SigningHome
 from issuer.bootstrap_production import ProductionHome
 from issuer.cli_batch_output import BatchArgument
 from issuer.cli_context import (
@@ -109,22 +110,23 @@ def _open_signer(
     pin_file: Path | None,
     signer_id: str | None,
 ) -> OpenSigner:
+    signing = SigningHome(production=home)
     if pki is not None and socket is None:
         standard_error().print(
             "warning: signing in this process, without an authorisation by two: only test authorities allow it",
             markup=False,
             soft_wrap=True,
         )
-        return lambda _: home.signing(pki=pki, pin_file=pin_file, signer_id=signer_id)
+        return lambda _: signing.signing(pki=pki, pin_file=pin_file, signer_id=signer_id)
     if socket is not None and pki is None and pin_file is None and signer_id is None:
-        home.require_signer_process()
-        return functools.partial(_through, home, socket)
+        signing.require_signer_process()
+        return functools.partial(_through, signing, socket)
     raise typer.BadParameter("give --signer-socket, or --pki (with --signer, --pki-pin-file)")
 
 
 def _through(
-    home: ProductionHome, socket: Path, authorisation: BatchAuthorisation | None
+    signing: SigningHome, socket: Path, authorisation: BatchAuthorisation | None
 ) -> AbstractContextManager[SigningOfCards]:
     if authorisation is None:
         raise ValueError("the signer process signs under an authorisation")
-    return home.signing_through(socket, authorisation)
+    return signing.signing_through(socket, authorisation)

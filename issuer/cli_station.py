@@ -225,7 +225,7 @@ def _run(
             readers=open_readers(tuple(dict.fromkeys(readers))),
             count=count,
             patience=timeout,
-            chip_keys=opened.production.sealed_keys(files, batch=key_batch) if files else None,
+            chip_keys=opened.sealed_keys(files, batch=key_batch) if files else None,
         )
         if screen is None:
             report = work.run(is_silent=is_silent)

@@ -18,9 +18,11 @@ from issuer.domain.rights import Right
 from issuer.services.production_ports import ChipKeys
 from issuer.services.station import Station
 from issuer.services.station_events import StationEvent, StationReport
+from issuer.services.station_ports import StationPresence
 from issuer.services.visit_chip import StationTask
 from issuer.settings import load_settings
 from issuer.station_display import plain_display, silent_display
+from issuer.stations.herald import StationHerald
 
 __all__ = ["DEFAULT_LISTEN", "ScreenOption", "StationWork", "station_page_app"]
 
@@ -56,8 +58,14 @@ class StationWork:
             waiting=self.opened.waiting,
         )
         with desk.display(is_silent=is_silent) as on_event:
-            desk.station = self._station(on_event)
-            return desk.station.run()
+            station = desk.station = self._station(on_event)
+            herald = StationHerald(
+                self.opened.link,
+                presence=lambda: self._presence(station),
+                batch=lambda: self.opened.ledger.batch,
+            )
+            with herald.heralding():
+                return station.run()
 
     def run_with_screen(self, option: ScreenOption, *, is_silent: bool) -> StationReport:
         """Before a page in the browser, and with a line a chip."""
@@ -85,7 +93,21 @@ class StationWork:
                 tell(event)
 
             station = self._station(on_event, hand_in=screen.hand_in, is_attended=True)
-            return screen.run(station)
+            herald = StationHerald(
+                self.opened.link,
+                presence=lambda: self._presence(station),
+                batch=lambda: screen.screen.state.batch,
+                on_answer=screen.screen.note_answer,
+                on_silence=screen.screen.note_silence,
+            )
+            with herald.heralding():
+                return screen.run(station)
+
+    def _presence(self, station: Station) -> StationPresence:
+        return StationPresence(
+            readers=tuple(reader.name for reader in self.readers),
+            is_suspended=station.is_suspended,
+        )
 
     def _station(
         self,

@@ -90,6 +90,8 @@ class Verifier:
     clock: SystemClock
     terminal: TerminalAccess
     decoder: PortraitDecoder
+    credentials: CurrentCredentials | None = None
+    """The terminal's own key and certificates, where it has any."""
 
     def inspect(
         self,
@@ -225,6 +227,7 @@ def open_verifier(
             clock=SystemClock(GuardedClock.open(trust_directory, trust, system=_utc_now)),
             terminal=TerminalAccess(credentials=shown, needed=needed),
             decoder=decoder,
+            credentials=shown,
         )
 
 

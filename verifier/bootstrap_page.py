@@ -10,7 +10,7 @@ from typing import Final
 from verifier.api.app import create_app
 from verifier.api.pairing import PagePairing
 from verifier.api.ports import PageServices, ProgramRight
-from verifier.api.serving import listen_on_loopback, serve_page
+from verifier.api.serving import page_listener, serve_page
 from verifier.api.streams import Streams
 from verifier.bootstrap_terminal import OpenTerminal, open_terminal, reader_names
 from verifier.errors import VerifierError
@@ -53,7 +53,7 @@ def run_terminal(
         credentials=credentials,
         keep_refused=keep_refused,
     ) as opened:
-        listener = listen_on_loopback(host, port)
+        listener = page_listener(host, port)
         with listener:
             _serve(
                 opened,

@@ -29,6 +29,7 @@ from verifier.trust.changes import fingerprint_of
 from verifier.trust.credentials import CredentialsSource
 from verifier.trust.installed import installed
 from verifier.trust.refused_cards import RefusedCard, RefusedCards
+from verifier.trust.signed_evidence import signed_by_terminal
 from verifier.trust.terminal_home import TerminalHome
 
 __all__ = ["OpenTerminal", "check_database", "open_journal", "open_terminal", "reader_names"]
@@ -211,15 +212,15 @@ class _Examination:
         if self._refused is None or report.verdict is not Verdict.REFUSED:
             return
         bundle = installed(self._trust_directory)
-        self._refused.keep(
-            RefusedCard(
-                judged_at=report.judged_at,
-                purpose=self._verifier.rules.purpose,
-                bundle=None if bundle is None else bundle.sha256,
-                report=report.to_json(show_unverified=True),
-                snapshot=inspection.snapshot,
-            )
+        card = RefusedCard(
+            judged_at=report.judged_at,
+            purpose=self._verifier.rules.purpose,
+            bundle=None if bundle is None else bundle.sha256,
+            report=report.to_json(show_unverified=True),
+            snapshot=inspection.snapshot,
         )
+        credentials = self._verifier.credentials
+        self._refused.keep(card if credentials is None else signed_by_terminal(card, credentials))
 
     def _renew_trust(self) -> None:
         """Lists that came since the last card count for this one; with a broken directory nothing is judged."""

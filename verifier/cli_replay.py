@@ -22,8 +22,10 @@ from verifier.reading.transcript_file import MAX_TRANSCRIPT_CHARACTERS, Transcri
 from verifier.result_files import write_private
 from verifier.services.card_password import CardPassword
 from verifier.services.inspect_card import Inspection
+from verifier.trust.current import CurrentTrust
 from verifier.trust.installed import installed
 from verifier.trust.refused_cards import InspectionOffice, RefusedCard, is_sealed
+from verifier.trust.signed_evidence import terminal_that_signed
 from verifier.typed_input import parse_time
 
 __all__ = ["REPLAY_EXAMPLES", "replay", "write_evidence", "write_transcript"]
@@ -155,15 +157,26 @@ def _replay_refused(card: RefusedCard, trust: Path | None, output_format: Output
     """Judge it as it was then, and compare."""
     if trust is None:
         raise UsageError("a refused card is judged against --trust, got none")
+    terminal = terminal_that_signed(card, CurrentTrust(trust).get().terminal_roots)
     inspection, _ = judge_stored(
         card.snapshot, trust_directory=trust, purpose=card.purpose, at=card.judged_at
     )
     report = json.loads(json.dumps(inspection.report.to_json(show_unverified=True)))
     differences = card.differences_to(report)
     if output_format is OutputFormat.JSON:
-        print_json({**report, "differences": list(differences), "bundle_then": card.bundle})
+        print_json(
+            {
+                **report,
+                "differences": list(differences),
+                "bundle_then": card.bundle,
+                "signed_by": terminal,
+            }
+        )
     else:
         print_one(inspection, output_format, show_unverified=True)
+    standard_error().print(
+        "no terminal has signed it" if terminal is None else f"signed by terminal {terminal}"
+    )
     if not differences:
         standard_error().print("the same report as then")
         return _EXITS[inspection.report.verdict]

@@ -92,6 +92,7 @@ Examples:
 _NEXT_STEPS: Final = """\
 next:
   systemd-sysusers
+  chown --recursive {user}: {trust}
   systemctl daemon-reload
   systemctl enable --now membercard-terminal.service
   adduser CLERK {group}
@@ -333,7 +334,7 @@ def install(
                 hint="run it as root, or give --root",
             ) from error
         sys.stdout.write(f"wrote {printable(str(path))}\n")
-    sys.stdout.write(_NEXT_STEPS.format(group=page_group))
+    sys.stdout.write(_NEXT_STEPS.format(group=page_group, user=user, trust=trust))
     if centre is not None:
         sys.stdout.write("  systemctl enable --now membercard-terminal-sync.timer\n")
     return 0

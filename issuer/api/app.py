@@ -43,6 +43,7 @@ from issuer.api.pages.report_pages import report_page_router
 from issuer.api.pages.request_pages import request_page_router
 from issuer.api.pages.security_key_pages import security_key_router
 from issuer.api.pages.shell_pages import shell_router
+from issuer.api.pages.station_pages import station_page_router
 from issuer.api.pages.stock_end_pages import stock_end_page_router
 from issuer.api.pages.stock_pages import stock_page_router
 from issuer.api.ports import ApiServices
@@ -104,6 +105,7 @@ _ROUTERS: Final = (
     opening_page_router,
     batch_page_router,
     card_page_router,
+    station_page_router,
     stock_page_router,
     stock_end_page_router,
     exchange_page_router,

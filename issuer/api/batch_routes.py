@@ -65,6 +65,9 @@ class BatchDocument(BaseModel):
     receiver_name: str
     decision: str
     decision_number: str
+    follow_up_of: str | None = Field(
+        default=None, description="The batch whose condemned cards it makes anew."
+    )
     state: BatchState
     requests: int = Field(ge=0)
     unfinished: int = Field(ge=0, description="Cards that no station has finished yet.")
@@ -94,6 +97,7 @@ class BatchDocument(BaseModel):
             receiver_name=view.receiver_name,
             decision=str(batch.decision_id),
             decision_number=view.decision_number,
+            follow_up_of=None if batch.follow_up_of is None else str(batch.follow_up_of),
             state=batch.state,
             requests=tally.requests,
             unfinished=tally.bound + tally.signed,

@@ -17,6 +17,7 @@ from issuer.services.exchange_desk import ExchangeDesk
 from issuer.services.import_uploads import Imports
 from issuer.services.log_in import LogIn
 from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.look_at_stations import LookingAtStations
 from issuer.services.member_record import MemberRecords
 from issuer.services.merged_reports import MergedReports
 from issuer.services.oidc_login import OidcLogin
@@ -84,6 +85,7 @@ class ApiServices:
     finding_in_vietnamese: Callable[[str], str]
     uploads: Uploads
     stations: StationDesk | None
+    station_list: LookingAtStations
     exchange: ExchangeDesk | None
     member_template: Callable[[], bytes]
     batches: BatchServices

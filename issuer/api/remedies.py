@@ -57,7 +57,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     ),
     "authorisation.signed-already": message("Another person signs, too."),
     "authorisation.still-valid": message(
-        "Use the one that two people have signed, or wait until it ends."
+        "Use the one that two people have signed: it covers every card that waits for a signature."
     ),
     "authorisation.other-terms": message(
         "Somebody wrote another authorisation down: look at it again."

@@ -1,18 +1,90 @@
-"""Stations' messages: signed by a station's key and sealed to the centre, so that no session stands around them."""
+"""Stations: how each stands, for the office; and their messages, which are signed and sealed and need no session."""
 
 import base64
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from issuer.api.gate import NoSession, Services
+from issuer.api.cursors import CursorScope
+from issuer.api.gate import Caller, Demand, NoSession, Services
+from issuer.api.pages_of_lists import ListQuery
+from issuer.domain.production_events import StationName
+from issuer.domain.rights import Right
+from issuer.domain.station_standing import StationStanding, StationState
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from pki.errors import PkiDataError, PkiRefusedError
 
-__all__ = ["station_router"]
+__all__ = ["StationReader", "station_router"]
 
 station_router = APIRouter(prefix="/v1/stations", tags=["stations"])
+
+StationReader = Annotated[Caller, Depends(Demand(Right.READ_STOCK))]
+
+
+class StationDocument(BaseModel):
+    """One station, as far as it was heard."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    state: StationState
+    is_elsewhere: bool
+    readers: list[str]
+    claimed: int
+    cards_made_today: int
+    chips_rejected_today: int
+    heard_at: datetime | None
+    handed_in_at: datetime | None
+    day_closed_at: datetime | None
+    events: int
+    chain: str
+
+    @classmethod
+    def of(cls, standing: StationStanding, *, now: datetime) -> Self:
+        """The document of a station."""
+        return cls(
+            name=standing.name,
+            state=standing.state(now),
+            is_elsewhere=standing.is_elsewhere,
+            readers=list(standing.readers),
+            claimed=standing.claimed,
+            cards_made_today=standing.cards_made,
+            chips_rejected_today=standing.chips_rejected,
+            heard_at=standing.heard_at,
+            handed_in_at=standing.handed_in_at,
+            day_closed_at=standing.closed_at,
+            events=standing.head.sequence,
+            chain=standing.head.chain.hex(),
+        )
+
+
+class StationListDocument(BaseModel):
+    """A page of stations, by name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stations: list[StationDocument]
+    next: str | None
+
+
+@station_router.get("", summary="The stations, and how each stands")
+def list_stations(
+    query: Annotated[ListQuery, Query()], services: Services, caller: StationReader
+) -> StationListDocument:
+    """Those that the caller sees: what each said of itself last, and how far its journal is known."""
+    scope = CursorScope(listing="stations", account=caller.actor.account)
+    behind = None
+    if query.cursor is not None:
+        behind = StationName(services.cursors.open(query.cursor, scope).decode())
+    found = services.station_list.show(actor=caller.actor, limit=query.limit + 1, behind=behind)
+    shown, has_more = found[: query.limit], len(found) > query.limit
+    now = services.now()
+    return StationListDocument(
+        stations=[StationDocument.of(each, now=now) for each in shown],
+        next=services.cursors.seal(shown[-1].name.encode(), scope) if has_more else None,
+    )
 
 
 class StationMessage(BaseModel):

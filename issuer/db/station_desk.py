@@ -18,9 +18,10 @@ from issuer.db.production_rows import (
     move_card,
     move_chip,
 )
-from issuer.db.production_tables import CardRow, ChipRow
+from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
+from issuer.db.station_presence import cards_left, count_events, keep_presence
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.batch import BatchId
@@ -45,6 +46,7 @@ from issuer.services.station_ports import (
     HandInReceipt,
     JobSeal,
     RejectedEvent,
+    StationPresence,
 )
 
 __all__ = ["SqlProductionLink"]
@@ -56,6 +58,7 @@ _CARD_EVENTS = {
     ProductionEventKind.ISSUED: CardEvent.ISSUED,
 }
 _EVENTS_AT_ONCE = 500
+_REJECTED = "event-rejected"
 _OVER = frozenset(
     {
         ProductionEventKind.INITIALISED,
@@ -112,6 +115,12 @@ class SqlProductionLink:
                 at=self._clock(),
             )
 
+    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+        """See ``ProductionLink.greet``."""
+        with self._database.writing() as session:
+            keep_presence(self._station_row(session), presence, at=self._clock())
+            return None if batch is None else cards_left(session, batch)
+
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
         """See ``ProductionLink.hand_in``."""
         with self._database.writing() as session:
@@ -120,19 +129,25 @@ class SqlProductionLink:
                 raise _journal_back(self._station, station.sequence, head.sequence)
             new = [event for event in events if event.sequence > station.sequence]
             reached = JournalHead(sequence=station.sequence, chain=station.chain)
-            rejected: list[RejectedEvent] = []
+            # The answer to an earlier hand-in may have been lost on its way.
+            known = [event for event in events if event.sequence <= station.sequence]
+            rejected = self._rejected_before(session, known)
+            followed: list[ProductionEvent] = []
             now = self._clock()
             for event in new:
                 reached = _reach(self._station, reached, event)
                 code = self._follow(session, event, now)
-                if code is not None:
+                if code is None:
+                    followed.append(event)
+                else:
                     rejected.append(
                         RejectedEvent(sequence=event.sequence, serial=event.serial, code=code)
                     )
             if reached != head:
                 raise _journal_back(self._station, station.sequence, head.sequence)
             station.sequence, station.chain = reached.sequence, reached.chain
-            station.heard_at = now
+            station.heard_at = station.handed_in_at = now
+            count_events(station, followed, at=now)
             if new:
                 self._audit(
                     session,
@@ -143,7 +158,7 @@ class SqlProductionLink:
                         "first": new[0].sequence,
                         "last": reached.sequence,
                         "chain": reached.chain.hex(),
-                        "rejected": len(rejected),
+                        "rejected": sum(each.sequence >= new[0].sequence for each in rejected),
                     },
                 )
             return HandInReceipt(through=reached.sequence, rejected=tuple(rejected))
@@ -153,7 +168,9 @@ class SqlProductionLink:
         now = self._clock()
         with self._database.writing() as session:
             station = self._station_row(session)
-            if session.get(StationDayRow, (self._station, record.head.sequence)) is not None:
+            known = session.get(StationDayRow, (self._station, record.head.sequence))
+            if known is not None:
+                self._add_destroyed(session, known, record, now)
                 return
             if station.sequence < record.head.sequence:
                 raise IssuerRefusedError(
@@ -191,6 +208,22 @@ class SqlProductionLink:
                     "condemned": record.condemned,
                     "destroyed": len(record.destroyed),
                 },
+            )
+
+    def _add_destroyed(
+        self, session: Session, row: StationDayRow, record: DayRecord, now: datetime
+    ) -> None:
+        """Another part of what a day destroyed; what is known already changes nothing."""
+        known = dict.fromkeys(json.loads(row.destroyed))
+        new = dict.fromkeys(each.hex() for each in record.destroyed if each.hex() not in known)
+        if new:
+            row.destroyed = json.dumps([*known, *new])
+            self._audit(
+                session,
+                "station.data-destroyed",
+                record.closed_by,
+                now,
+                {"sequence": record.head.sequence, "destroyed": len(new)},
             )
 
     def _station_row(self, session: Session) -> StationRow:
@@ -326,14 +359,42 @@ class SqlProductionLink:
                 chip.held = code
         journal(
             session,
-            "event-rejected",
+            _REJECTED,
             at=at,
             serial=serial if known else None,
             reference=event.reference if known else None,
             code=code,
-            detail=f"event {event.sequence} of station {self._station}: {event.kind}",
+            detail=self._rejection_of(event),
             by=Producer(station=self._station, account=event.account),
         )
+
+    def _rejection_of(self, event: ProductionEvent) -> str:
+        return f"event {event.sequence} of station {self._station}: {event.kind}"
+
+    def _rejected_before(
+        self, session: Session, events: Sequence[ProductionEvent]
+    ) -> list[RejectedEvent]:
+        """What was rejected of events that the centre has already."""
+        named = {self._rejection_of(event): event for event in events}
+        if not named:
+            return []
+        rows = session.execute(
+            sa.select(CardEventRow.detail, CardEventRow.code).where(
+                CardEventRow.kind == _REJECTED,
+                CardEventRow.station == self._station,
+                # Of a chip that nobody knows the journal names no serial.
+                sa.or_(
+                    CardEventRow.serial.in_({each.serial for each in events if each.serial}),
+                    CardEventRow.serial.is_(None),
+                ),
+                CardEventRow.detail.in_(named),
+            )
+        )
+        return [
+            RejectedEvent(sequence=event.sequence, serial=event.serial, code=code or "")
+            for detail, code in rows
+            if (event := named.get(detail or "")) is not None
+        ]
 
     def _journal(self, session: Session, event: ProductionEvent, at: datetime) -> None:
         journal(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
+from issuer.db.station_presence import standings_of
 from issuer.db.station_tables import StationClaimRow, StationProposalRow, StationRow
 from issuer.db.stock_rows import parts_of
 from issuer.domain.batch import BatchId
@@ -18,6 +19,7 @@ from issuer.domain.instances import ExchangeCertificates
 from issuer.domain.production_events import CHAIN_START, StationName
 from issuer.domain.rights import AccountName
 from issuer.domain.station_enrolment import StationProposal
+from issuer.domain.station_standing import StationStanding
 from issuer.domain.stock_account import SiteCode
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.station_ports import ClaimedChip, JobSeal
@@ -139,6 +141,10 @@ class SqlStationRepository:
         row = self._session.get_one(StationRow, name, with_for_update=True)
         row.last_order += 1
         return row.last_order
+
+    def standings(self, *, now: datetime) -> tuple[StationStanding, ...]:
+        """See ``StationRepository.standings``."""
+        return standings_of(self._session, now=now)
 
     def in_hands(self, serials: Sequence[Serial]) -> dict[Serial, StationName]:
         """See ``StationRepository.in_hands``."""

@@ -1,6 +1,6 @@
 """The tables of stations: which there are, how far each has handed in its journal, and what it has in hand."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -36,6 +36,12 @@ class StationRow(Base):
     last_order: Mapped[int] = mapped_column(sa.BigInteger)
     proposed_by: Mapped[str | None] = mapped_column(sa.String(200))
     confirmed_by: Mapped[str | None] = mapped_column(sa.String(200))
+    readers: Mapped[str | None] = mapped_column(sa.Text)
+    is_suspended: Mapped[bool] = mapped_column(server_default=sa.false())
+    handed_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    counted_on: Mapped[date | None] = mapped_column(sa.Date)
+    cards_made: Mapped[int] = mapped_column(sa.Integer, server_default="0")
+    chips_rejected: Mapped[int] = mapped_column(sa.Integer, server_default="0")
 
 
 class StationProposalRow(Base):

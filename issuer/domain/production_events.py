@@ -174,6 +174,8 @@ class ProductionEvent:
             found = cls._parse(json.loads(line))
         except (
             ValueError,
+            # The first and the last hours of the calendar are no time in UTC.
+            OverflowError,
             TypeError,
             AttributeError,
             KeyError,
@@ -198,7 +200,7 @@ class ProductionEvent:
             raise _malformed("it names no account")
         return cls(
             sequence=sequence,
-            at=datetime.fromisoformat(at),
+            at=datetime.fromisoformat(at).astimezone(UTC),
             kind=ProductionEventKind(kind),
             account=AccountName(account),
             serial=None if serial is None else Serial(_bytes_of(serial, SERIAL_BYTES)),

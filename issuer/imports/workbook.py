@@ -74,9 +74,9 @@ class WorkbookSheet:
                 code="file.formulas",
                 hint="copy the sheet and paste it as values",
             )
-        if "rows" not in answer:
+        count = answer.get("rows")
+        if type(count) is not int:
             raise _unreadable()
-        count = int(answer["rows"])
         if count > MAX_ROWS + 1:
             raise IssuerDataError(
                 f"the sheet has {count - 1} rows, expected at most {MAX_ROWS}",
@@ -88,7 +88,10 @@ class WorkbookSheet:
         line = self._output.readline(_MAX_LINE_BYTES + 1)
         if len(line) > _MAX_LINE_BYTES:
             raise IssuerDataError("a row of the sheet is too long", code="file.malformed")
-        return json.loads(line) if line else None
+        try:
+            return json.loads(line) if line else None
+        except (ValueError, RecursionError) as error:
+            raise _unreadable() from error
 
 
 @contextlib.contextmanager

@@ -31,6 +31,18 @@ _FORMULA = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?f[\s/>]")
 _CELL = re.compile(rb'<(?:[A-Za-z0-9]{1,16}:)?c\b[^>]{0,200}?\br="([A-Z]{1,3}[0-9]{1,7})"')
 _RELATION_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
+UNREADABLE = (
+    CalamineError,
+    MemoryError,
+    LookupError,
+    OSError,
+    ET.ParseError,
+    zipfile.BadZipFile,
+    ValueError,
+    StopIteration,
+)
+"""How a workbook may turn out to be none that can be read."""
+
 
 def main() -> int:
     """Read the first sheet; status 1 says that it cannot be read."""
@@ -46,7 +58,7 @@ def write_rows(file: BinaryIO, output: TextIO) -> int:
     """The rows of a workbook's first sheet, in whichever process; gives its exit status."""
     try:
         with zipfile.ZipFile(file) as archive:
-            formula = _find_formula(archive)
+            formula = find_formula(archive)
         if formula is not None:
             _write({"formula": formula}, output)
             output.flush()
@@ -64,21 +76,12 @@ def write_rows(file: BinaryIO, output: TextIO) -> int:
         for row in sheet.iter_rows():
             _write([_plain(cell) for cell in row], output)
         output.flush()
-    except (
-        CalamineError,
-        MemoryError,
-        LookupError,
-        OSError,
-        ET.ParseError,
-        zipfile.BadZipFile,
-        ValueError,
-        StopIteration,
-    ):
+    except UNREADABLE:
         return 1
     return 0
 
 
-def _find_formula(archive: zipfile.ZipFile) -> str | None:
+def find_formula(archive: zipfile.ZipFile) -> str | None:
     """The first cell of the first sheet that holds a formula: a saved value may be older than what it came from."""
     name = _first_sheet(archive)
     if name not in archive.namelist():

@@ -6,15 +6,15 @@ This module decodes what strangers send. Only the worker process runs it on such
 
 import io
 import warnings
-from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from issuer.domain.portrait import NormalisedPortrait
 from issuer.errors import IssuerDataError
+from issuer.portraits.bounds import PortraitBounds
 from issuer.portraits.quality import can_count_faces, judge_quality
 
-__all__ = ["MAX_PIXELS", "PortraitBounds", "normalise_portrait"]
+__all__ = ["MAX_PIXELS", "normalise_portrait"]
 
 MAX_PIXELS = 50_000_000
 """The most pixels of a picture: more than any telephone's camera takes."""
@@ -34,21 +34,6 @@ _MIN_QUALITY = 35
 _MAX_QUALITY = 95
 _FORMATS = ("JPEG", "PNG")
 _MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortraitBounds:
-    """How many bytes the card's portrait may have."""
-
-    min_bytes: int
-    max_bytes: int
-
-    def __post_init__(self) -> None:
-        if not 0 < self.min_bytes <= self.max_bytes:
-            raise IssuerDataError(
-                f"portrait bounds are {self.min_bytes} to {self.max_bytes} bytes",
-                code="settings.portrait-bounds",
-            )
 
 
 def normalise_portrait(picture: bytes, bounds: PortraitBounds) -> NormalisedPortrait:

@@ -10,7 +10,7 @@ from typing import Self
 
 from issuer.domain.portrait import NormalisedPortrait, PortraitDoubt
 from issuer.errors import IssuerDataError, IssuerUnavailableError
-from issuer.portraits.normalising import PortraitBounds
+from issuer.portraits.bounds import PortraitBounds
 
 __all__ = ["ProcessPortraitNormaliser"]
 

@@ -15,7 +15,8 @@ from PIL import Image
 
 from issuer.domain.portrait import NormalisedPortrait
 from issuer.errors import IssuerDataError
-from issuer.portraits.normalising import MAX_PIXELS, PortraitBounds, normalise_portrait
+from issuer.portraits.bounds import PortraitBounds
+from issuer.portraits.normalising import MAX_PIXELS, normalise_portrait
 from issuer.portraits.quality import can_count_faces
 
 _MEMORY_BYTES = 1024 * 1024 * 1024

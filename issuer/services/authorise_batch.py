@@ -176,6 +176,24 @@ class DecisionAuthorisation:
             )
         return BatchAuthorisation.from_bytes(kept[-1].content)
 
+    def uncovered(self, decision_id: DecisionId, *, actor: Actor) -> int:
+        """For how many cards another authorisation can be written down now.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``decision.unknown``.
+        """
+        now = self.desk.clock()
+        with self.desk.register.reading() as transaction:
+            decision = transaction.decisions.get(decision_id)
+            demand_right(
+                self.desk, transaction, actor, decision.committee, right=Right.READ_REQUESTS
+            )
+            if decision.state is not DecisionState.CONFIRMED:
+                return 0
+            wanted = transaction.decisions.unsigned(decision_id)
+            found = open_authorisations(transaction.decisions.authorisations(decision_id), now=now)
+        return max(0, wanted - sum(each.left for each in found))
+
     @staticmethod
     def _uncovered(transaction: RegisterTransaction, decision_id: DecisionId, now: datetime) -> int:
         """How many cards are to be signed for which nothing by two is open: with more, cards could be signed twice."""

@@ -1,8 +1,7 @@
 """Use case: take members from a list into the register.
 
 Rows are judged one by one and stored in chunks, each in one transaction together with the note of what became of
-its rows; while one chunk is stored, the next is judged beside it. Every row ends taken, already present, refused or
-questionable. An import that broke off at any moment goes
+its rows. Every row ends taken, already present, refused or questionable. An import that broke off at any moment goes
 on behind the last chunk that was stored when the same list is brought again; what it tells in the end is what an
 import tells that ran through, wherever the chunks were cut.
 """
@@ -11,7 +10,6 @@ import hashlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -154,7 +152,15 @@ class MemberImport:
         done = self._walk_again(iterator, record, run)
         tell = progress or (lambda _: None)
         tell(_progress(record))
-        return self._finish(self._take(itertools.chain(done, iterator), record, run, tell), actor)
+        size = min(_FIRST_CHUNK_ROWS, self.chunk_rows)
+        while chunk := list(itertools.islice(itertools.chain(done, iterator), size)):
+            done = ()
+            begin = self.stopwatch()
+            record = self._take(chunk, record, run)
+            tell(_progress(record))
+            if self.stopwatch() - begin < _CHUNK_SECONDS / 2:
+                size = min(size * 2, self.chunk_rows)
+        return self._finish(record, actor)
 
     def outcomes(self, record: ImportRecord) -> Iterator[RowOutcome]:
         """What became of every row, in the order of the rows."""
@@ -217,33 +223,10 @@ class MemberImport:
 
     def _take(
         self,
-        rows: Iterator[ListRow],
+        chunk: Sequence[ListRow],
         record: ImportRecord,
         run: _Run,
-        tell: Callable[[ImportProgress], None],
     ) -> ImportRecord:
-        """Take the rows chunk by chunk, and tell of each once it is durable; the import as it stands then."""
-        size = min(_FIRST_CHUNK_ROWS, self.chunk_rows)
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="store") as beside:
-            stored: Future[ImportRecord] | None = None
-            begin = self.stopwatch()
-            while chunk := list(itertools.islice(rows, size)):
-                settled = self._look_at(chunk, run)
-                if stored is not None:
-                    record = stored.result()
-                    tell(_progress(record))
-                stored = beside.submit(self._store, record, settled, run.actor)
-                end = self.stopwatch()
-                if end - begin < _CHUNK_SECONDS / 2:
-                    size = min(size * 2, self.chunk_rows)
-                begin = end
-            if stored is not None:
-                record = stored.result()
-                tell(_progress(record))
-        return record
-
-    def _look_at(self, chunk: Sequence[ListRow], run: _Run) -> SettledRows:
-        """What is known of these rows; whether they repeat those that are being stored meanwhile the run itself knows."""
         settled = SettledRows(rows=[row.number for row in chunk])
         candidates: list[Candidate] = []
         for row in chunk:
@@ -260,7 +243,7 @@ class MemberImport:
         settled.compared = compared
         for candidate in compared.new:
             self._look_at_portrait(candidate, settled)
-        return settled
+        return self._store(record, settled, run.actor)
 
     def _candidate(self, row: ListRow, run: _Run) -> Candidate | tuple[Finding, ...]:
         """Look at the row itself, the rows before, and the picture's bytes."""

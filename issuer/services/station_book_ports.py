@@ -9,6 +9,7 @@ from issuer.domain.chip import Serial
 from issuer.domain.production_events import StationName
 from issuer.domain.rights import AccountName
 from issuer.domain.station_enrolment import StationProposal
+from issuer.domain.station_standing import StationStanding
 from issuer.domain.stock_account import SiteCode
 from issuer.services.station_ports import ClaimedChip, JobSeal
 
@@ -66,6 +67,9 @@ class StationRepository(Protocol):
 
     def next_order(self, name: StationName) -> int:
         """The number of the next order that is carried to it; it is given once."""
+
+    def standings(self, *, now: datetime) -> tuple[StationStanding, ...]:
+        """Every station as the office sees it, by name."""
 
     def in_hands(self, serials: Sequence[Serial]) -> dict[Serial, StationName]:
         """Those of the chips that a station has, and which."""

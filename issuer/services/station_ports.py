@@ -25,6 +25,7 @@ __all__ = [
     "JobSeal",
     "ProductionLink",
     "RejectedEvent",
+    "StationPresence",
 ]
 
 
@@ -81,6 +82,19 @@ class DayRecord:
     destroyed: tuple[CardReference, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationPresence:
+    """What a station says of itself while it runs.
+
+    Attributes:
+        readers: their names; none once it has ended.
+        is_suspended: no chip is begun.
+    """
+
+    readers: tuple[str, ...]
+    is_suspended: bool = False
+
+
 class JobSeal(Protocol):
     """Seals what is written to a card so that this station opens it, card by card."""
 
@@ -119,6 +133,17 @@ class ProductionLink(Protocol):
         Raises:
             IssuerRefusedError: another station has it (``station.claimed-elsewhere``), it is of another batch
                 (``station.other-batch``), or was not given to this station (``station.not-in-bundle``).
+            IssuerUnavailableError: the centre does not answer now.
+        """
+
+    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+        """Say that the station is there, and how; give back how many cards of the batch are still to be made.
+
+        Nothing is counted where no batch is named. Where there is nobody to greet, what the station itself was given of
+        the batch counts.
+
+        Raises:
+            IssuerRefusedError: the centre does not work with this station (any more).
             IssuerUnavailableError: the centre does not answer now.
         """
 

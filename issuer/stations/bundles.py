@@ -1,32 +1,30 @@
 """A station that is on no network: its report goes out as a file, an order comes in as one."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from issuer.domain.batch import BatchId
-from issuer.domain.card import CardReference
 from issuer.domain.chip import Serial
 from issuer.domain.production_events import JournalHead, ProductionEvent, StationName
-from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.production_ports import Clock
 from issuer.services.station_ports import (
     ClaimedChip,
     DayRecord,
     HandInReceipt,
+    StationPresence,
 )
 from issuer.stations.exchange_keys import ExchangeKeys, Peer
 from issuer.stations.journal import StationJournal
 from issuer.stations.messages import StationOrder, StationReport
+from issuer.stations.record_text import days_from_text, days_to_text
 from issuer.stations.remote_link import open_order
 from pki.signed.sealed_message import MessagePurpose
 
 __all__ = ["BundleProductionLink", "StationBundles", "TakenOrder"]
 
-_DAY: Final = "closed-day"
+_DAYS: Final = "closed-days"
 _LAST_ORDER: Final = "last-order"
 _MAX_EVENTS: Final = 50_000
 
@@ -60,6 +58,11 @@ class BundleProductionLink:
             hint="membercard-issuer station bundle in ORDER",
         )
 
+    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+        """See ``ProductionLink.greet``: there is nobody to greet."""
+        del presence
+        return None if batch is None else self.journal.cards_left(batch)
+
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
         """See ``ProductionLink.hand_in``: events wait for the next report.
 
@@ -74,21 +77,14 @@ class BundleProductionLink:
         )
 
     def close_day(self, record: DayRecord) -> None:
-        """See ``ProductionLink.close_day``: the record goes with the next report."""
-        self.journal.remember(
-            _DAY,
-            json.dumps(
-                {
-                    "sequence": record.head.sequence,
-                    "chain": record.head.chain.hex(),
-                    "at": record.at.isoformat(),
-                    "closed_by": record.closed_by,
-                    "issued": record.issued,
-                    "condemned": record.condemned,
-                    "destroyed": [each.hex() for each in record.destroyed],
-                }
-            ),
-        )
+        """See ``ProductionLink.close_day``: the record goes with the next reports, until the centre has it."""
+        known = days_from_text(self.journal.fact(_DAYS) or "[]")
+        kept = [
+            day
+            for day in known
+            if day.head.sequence > self.journal.handed_in and day.head != record.head
+        ]
+        self.journal.remember(_DAYS, days_to_text([*kept, record]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +116,14 @@ class StationBundles:
             PkiError: a key or certificate cannot be used.
         """
         events, head = self.journal.pending(limit=_MAX_EVENTS)
-        day = self._closed_day()
-        if day is not None and day.head.sequence > head.sequence:
-            # The day goes with the report that holds its last event.
-            day = None
+        # A day goes with the report that holds its last event.
+        days = tuple(
+            day
+            for day in days_from_text(self.journal.fact(_DAYS) or "[]")
+            if day.head.sequence <= head.sequence
+        )
         report = StationReport(
-            station=self.station, at=self.clock(), events=events, head=head, day=day
+            station=self.station, at=self.clock(), events=events, head=head, days=days
         )
         sealed = self.keys.seal(
             report.to_bytes(), purpose=MessagePurpose.RESULT_BUNDLE, peer=self.centre
@@ -165,20 +163,6 @@ class StationBundles:
         held = self.journal.chip(serial)
         return (
             claimed.is_claimed and serial not in pending and (held is None or not held.is_claimed)
-        )
-
-    def _closed_day(self) -> DayRecord | None:
-        text = self.journal.fact(_DAY)
-        if text is None:
-            return None
-        found = json.loads(text)
-        return DayRecord(
-            head=JournalHead(sequence=found["sequence"], chain=bytes.fromhex(found["chain"])),
-            at=datetime.fromisoformat(found["at"]),
-            closed_by=AccountName(found["closed_by"]),
-            issued=found["issued"],
-            condemned=found["condemned"],
-            destroyed=tuple(CardReference(bytes.fromhex(each)) for each in found["destroyed"]),
         )
 
 

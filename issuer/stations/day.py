@@ -7,20 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from issuer.domain.card import CardReference
+from issuer.domain.card import CardReference, CardState
+from issuer.domain.chip import ChipState
 from issuer.domain.production_events import ProductionEvent, ProductionEventKind
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError
-from issuer.services.production_ports import Clock
+from issuer.services.production_ports import ChipRecord, Clock
 from issuer.services.station_ports import DayRecord, ProductionLink
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
+from issuer.stations.key_files import StationKeyFiles
+from issuer.stations.record_text import days_from_text, days_to_text
 
 __all__ = ["StationDay"]
 
+_CLOSING: Final = "closing-day"
 _BEGUN_AFTER: Final = "day-begun-after"
 _DESTROYING: Final = "destroying"
 _PAGE: Final = 10_000
+_BEGUN: Final = (CardState.PERSONALISING, CardState.PERSONALISED, CardState.LOCKING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,13 @@ class StationDay:
             IssuerUnavailableError: the journal is gone.
         """
         self.journal.require_sound_clock()
-        unfinished = self.journal.unfinished()
+        told = self._tell_again()
+        in_hand = self.journal.in_hand()
+        keys = StationKeyFiles(journal=self.journal)
+        is_at_rest = not in_hand and not self.journal.jobs_held() and keys.is_empty
+        if told is not None and told.head == self.journal.head and is_at_rest:
+            return told
+        unfinished = [record.chip.serial for record in in_hand if _is_begun(record)]
         if unfinished:
             raise IssuerRefusedError(
                 f"{len(unfinished)} chips are begun and not finished, the first is {unfinished[0].hex().upper()}",
@@ -63,10 +74,23 @@ class StationDay:
             condemned=condemned,
             destroyed=destroyed,
         )
+        self.journal.remember(_CLOSING, days_to_text([record]))
+        self._tell(record)
+        return record
+
+    def _tell_again(self) -> DayRecord | None:
+        """The record of a day whose end the centre may not have heard, as it was written."""
+        for record in days_from_text(self.journal.fact(_CLOSING) or "[]"):
+            self._tell(record)
+            return record
+        return None
+
+    def _tell(self, record: DayRecord) -> None:
+        """Close it at the centre, which takes the same record once; only then is it forgotten here."""
         self.link.close_day(record)
         self.journal.remember(_DESTROYING, "[]")
-        self.journal.remember(_BEGUN_AFTER, str(head.sequence))
-        return record
+        self.journal.remember(_BEGUN_AFTER, str(record.head.sequence))
+        self.journal.remember(_CLOSING, "[]")
 
     def _require_handed_in(self) -> None:
         if self.link.answers_at_once and not self.ledger.hand_in():
@@ -89,7 +113,20 @@ class StationDay:
             code="station.jobs-destroyed",
             detail=f"{len(named)} cards, SHA-256 of their references {digest}",
         )
+        self._destroy_keys()
         return tuple(CardReference(bytes.fromhex(each)) for each in named)
+
+    def _destroy_keys(self) -> None:
+        files = StationKeyFiles(journal=self.journal)
+        destroyed = files.destroy()
+        if destroyed.digests:
+            self.journal.append(
+                ProductionEventKind.NOTED,
+                None,
+                code="station.keys-destroyed",
+                detail=destroyed.detail,
+            )
+            files.forget()
 
     def today(self) -> Iterator[ProductionEvent]:
         """What happened since the last day close, in order.
@@ -105,3 +142,10 @@ class StationDay:
     def _counts(self) -> tuple[int, int]:
         kinds = Counter(event.kind for event in self.today())
         return kinds[ProductionEventKind.ISSUED], kinds[ProductionEventKind.CONDEMNED]
+
+
+def _is_begun(record: ChipRecord) -> bool:
+    """Whether a command may have reached the chip, and its end is not known."""
+    return record.chip.state is ChipState.INITIALISING or (
+        record.card is not None and record.card.state in _BEGUN
+    )

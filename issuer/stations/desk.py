@@ -84,9 +84,11 @@ class StationDesk:
         receipt: HandInReceipt | None = None
         chips: tuple[ClaimedChip, ...] = ()
         refusal: Refusal | None = None
+        left: int | None = None
         try:
             receipt = self._follow(station, report)
             chips = self._claim(station, report)
+            left = self._greeted(station, report)
         except (IssuerRefusedError, IssuerDataError) as error:
             refusal = _refusal_of(error)
         order = StationOrder(
@@ -96,6 +98,7 @@ class StationDesk:
             receipt=receipt,
             chips=chips,
             refusal=refusal,
+            left=left,
         )
         return self._seal(station, order)
 
@@ -134,8 +137,8 @@ class StationDesk:
         receipt = None
         if report.events:
             receipt = link.hand_in(report.events, head=report.head)
-        if report.day is not None:
-            link.close_day(report.day)
+        for day in report.days:
+            link.close_day(day)
         return receipt
 
     def _claim(self, station: EnrolledStation, report: StationReport) -> tuple[ClaimedChip, ...]:
@@ -144,6 +147,12 @@ class StationDesk:
         link = self.link_of(station.name, self.keys.job_seal(station.peer))
         claimed = link.claim(report.wanted, batch=report.batch)
         return () if claimed is None else (claimed,)
+
+    def _greeted(self, station: EnrolledStation, report: StationReport) -> int | None:
+        if report.presence is None:
+            return None
+        link = self.link_of(station.name, self.keys.job_seal(station.peer))
+        return link.greet(report.presence, batch=report.batch)
 
     def _seal(self, station: EnrolledStation, order: StationOrder) -> bytes:
         return self.keys.seal(

@@ -70,13 +70,25 @@ def https_transport(url: str, *, authorities: Path | None) -> Callable[[bytes], 
         except urllib.error.HTTPError as error:
             raise _refusal(error) from error
         except (OSError, HTTPException) as error:
-            raise IssuerUnavailableError(
-                f"the centre at {parts.netloc} does not answer: {type(error).__name__}",
-                code="station.no-answer",
-            ) from error
+            raise _no_answer(parts.netloc, error) from error
         return _message_of(content)
 
     return carry
+
+
+def _no_answer(server: str, error: OSError | HTTPException) -> IssuerUnavailableError:
+    """Why nothing came back; whoever cannot prove to be the centre was not told anything."""
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return IssuerUnavailableError(
+            f"the server at {server} does not prove to be it: {cause.verify_message}",
+            code="station.server-not-trusted",
+            hint="settings.toml, [station]: api_url names the host of its certificate, api_authorities who issued it",
+        )
+    return IssuerUnavailableError(
+        f"the centre at {server} does not answer: {type(cause).__name__}",
+        code="station.no-answer",
+    )
 
 
 def _message_of(content: bytes) -> bytes:

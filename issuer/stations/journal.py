@@ -1,7 +1,7 @@
 """The station's journal: what it has in hand and what happened, on disk before the next command to a chip.
 
-Plain SQLite in one file, written through (`synchronous=FULL`), so that what was acknowledged outlives a power cut. One
-process works with a journal at a time. It refuses to go on when the clock runs behind what it has written.
+Plain SQLite in one file. Events are written through (`synchronous=FULL`), so that what was acknowledged outlives a power
+cut; what the centre would tell again is written behind them. One process works with a journal at a time. It refuses to go on when the clock runs behind what it has written.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import Final, Self
 from card_layout.curves import EcPublicKey
 from issuer.domain.batch import BatchId
 from issuer.domain.card import CardReference, CardState
-from issuer.domain.chip import Chip, ChipState, Serial
+from issuer.domain.chip import Chip, Serial
 from issuer.domain.production_events import (
     MAX_DETAIL_CHARACTERS,
     JournalHead,
@@ -37,11 +37,8 @@ from issuer.stations.journal_file import (
     prepare_journal,
     translated,
 )
-from issuer.stations.journal_rows import SELECT_CHIPS, claimed_of
-from issuer.stations.record_text import (
-    card_to_text,
-    chip_to_text,
-)
+from issuer.stations.journal_rows import PENDING, SELECT_CHIPS, claimed_of, count_unfinished
+from issuer.stations.record_text import card_to_text, chip_to_text
 
 __all__ = ["CLOCK_TOLERANCE", "StationJournal"]
 
@@ -142,10 +139,7 @@ class StationJournal:
             IssuerUnavailableError: the journal cannot be read.
         """
         with self._lock, translated():
-            row = self._connection.execute(
-                f"{SELECT_CHIPS} WHERE serial = ?",
-                (serial,),
-            ).fetchone()
+            row = self._connection.execute(f"{SELECT_CHIPS} WHERE serial = ?", (serial,)).fetchone()
         return None if row is None else claimed_of(row)
 
     def locking_records(self) -> tuple[ChipRecord, ...]:
@@ -156,8 +150,7 @@ class StationJournal:
         """The chip of a card that is in hand."""
         with self._lock, translated():
             row = self._connection.execute(
-                f"{SELECT_CHIPS} WHERE reference = ?",
-                (reference,),
+                f"{SELECT_CHIPS} WHERE reference = ?", (reference,)
             ).fetchone()
         return None if row is None else claimed_of(row).record
 
@@ -170,8 +163,8 @@ class StationJournal:
         return None if row is None else row[0]
 
     def take(self, claimed: Sequence[ClaimedChip]) -> None:
-        """Keep what the centre gave, instead of what was known of these chips."""
-        with self._writing():
+        """Keep what the centre gave, instead of what was known of these chips; the centre gives the same again."""
+        with self._writing(is_through=False):
             for each in claimed:
                 self._store(each)
 
@@ -216,13 +209,14 @@ class StationJournal:
             self._head, self._latest = head, now
             return event
 
-    def pending(self, *, limit: int) -> tuple[tuple[ProductionEvent, ...], JournalHead]:
-        """The next events that were not handed in, and where the journal stands after them."""
+    def pending(
+        self, *, limit: int, most_bytes: int | None = None
+    ) -> tuple[tuple[ProductionEvent, ...], JournalHead]:
+        """The next events that were not handed in, and where the journal stands after them; at least one, if any."""
         with self._lock, translated():
             through = int(self._fact("handed-in") or 0)
             rows = self._connection.execute(
-                "SELECT line, chain FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
-                (through, limit),
+                PENDING, {"after": through, "limit": limit, "most_bytes": most_bytes}
             ).fetchall()
             if not rows:
                 return (), self._head_at(through)
@@ -241,7 +235,8 @@ class StationJournal:
                 f"the centre has {receipt.through} events of this journal, which has {self._head.sequence}",
                 code="station.journal-back",
             )
-        with self._writing():
+        # Where a power cut takes this back, the events are handed in again, and the receipt is the same.
+        with self._writing(is_through=False):
             self._remember("handed-in", str(receipt.through))
             for each in receipt.rejected:
                 self._connection.execute(
@@ -305,16 +300,14 @@ class StationJournal:
             ).fetchall()
         return tuple(CardReference(row[0]) for row in rows)
 
-    def unfinished(self) -> tuple[Serial, ...]:
-        """Chips that a command may have reached and whose end is not known."""
-        begun = (CardState.PERSONALISING, CardState.PERSONALISED, CardState.LOCKING)
-        records = self._records("is_in_hand = 1")
-        return tuple(
-            record.chip.serial
-            for record in records
-            if record.chip.state is ChipState.INITIALISING
-            or (record.card is not None and record.card.state in begun)
-        )
+    def in_hand(self) -> tuple[ChipRecord, ...]:
+        """The chips that the station is at work with, begun or not."""
+        return self._records("is_in_hand = 1")
+
+    def cards_left(self, batch: BatchId) -> int:
+        """How many cards of a batch the station was given and has not finished."""
+        with self._lock, translated():
+            return count_unfinished(self._connection, batch)
 
     def destroy_jobs(self) -> tuple[CardReference, ...]:
         """Destroy every sealed job and all that is known of chips, in the file too; give back whose jobs they were."""
@@ -347,8 +340,10 @@ class StationJournal:
                 self._lock_file = -1
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, *, is_through: bool = True) -> Iterator[None]:
+        """One transaction; what is not written through goes with the next one that is. No crash takes it back."""
         with self._lock, translated():
+            self._connection.execute(f"PRAGMA synchronous={'FULL' if is_through else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import Final
 
 from card_layout.curves import EcPublicKey
 from issuer.domain.batch import BatchId
@@ -16,6 +17,9 @@ from issuer.services.station_ports import JobSeal, ProductionLink
 from issuer.stations.journal import StationJournal
 
 __all__ = ["JournalStationLedger"]
+
+_BYTES_AT_ONCE: Final = 20_000
+"""So much of the journal goes in one message: quoted, signed, sealed and in base64 it fits into a request of the API."""
 
 
 class _NoAnswerError(IssuerUnavailableError):
@@ -42,6 +46,11 @@ class JournalStationLedger:
         self._seal = seal
         self._batch = batch
         self._handing_in = threading.Lock()
+
+    @property
+    def batch(self) -> BatchId | None:
+        """The only batch of which cards are claimed; ``None`` where any may be."""
+        return self._batch
 
     def find(self, serial: Serial) -> ChipRecord | None:
         """See ``StationLedger.find``; a chip that is not in hand is claimed.
@@ -164,7 +173,9 @@ class JournalStationLedger:
     def _hand_in(self) -> None:
         with self._handing_in:
             while True:
-                events, head = self._journal.pending(limit=self._link.events_at_once)
+                events, head = self._journal.pending(
+                    limit=self._link.events_at_once, most_bytes=_BYTES_AT_ONCE
+                )
                 if not events:
                     return
                 with _asking():

@@ -1,14 +1,26 @@
 """Rows of the journal's chips as values."""
 
+import json
+import sqlite3
 import uuid
 from typing import Final
 
 from issuer.domain.batch import BatchId
+from issuer.domain.card import UNFINISHED_STATES
 from issuer.services.production_ports import ChipRecord
 from issuer.services.station_ports import ClaimedChip
 from issuer.stations.record_text import card_from_text, chip_from_text
 
-__all__ = ["SELECT_CHIPS", "claimed_of"]
+__all__ = ["PENDING", "SELECT_CHIPS", "claimed_of", "count_unfinished"]
+
+PENDING: Final = """
+    SELECT line, chain FROM (
+        SELECT sequence, line, chain, sum(length(CAST(line AS BLOB))) OVER (ORDER BY sequence) AS size
+        FROM events WHERE sequence > :after ORDER BY sequence LIMIT :limit
+    ) WHERE :most_bytes IS NULL OR size <= :most_bytes OR sequence = :after + 1
+    ORDER BY sequence
+"""
+"""The next events, as many as have room together."""
 
 SELECT_CHIPS: Final = "SELECT chip, card, is_in_hand, batch, sealed_job FROM chips"
 """What ``claimed_of`` reads."""
@@ -25,3 +37,14 @@ def claimed_of(row: tuple[str, str | None, int, bytes | None, bytes | None]) -> 
         batch=None if batch is None else BatchId(uuid.UUID(bytes=batch)),
         sealed_job=sealed_job,
     )
+
+
+def count_unfinished(connection: sqlite3.Connection, batch: BatchId) -> int:
+    """How many cards of a batch are in hand and not finished."""
+    states = sorted(state.value for state in UNFINISHED_STATES)
+    row = connection.execute(
+        "SELECT count(*) FROM chips WHERE batch = ? AND is_in_hand = 1"
+        " AND card_state IN (SELECT value FROM json_each(?))",
+        (batch.bytes, json.dumps(states)),
+    ).fetchone()
+    return int(row[0])

@@ -32,6 +32,7 @@ from issuer.services.station_ports import (
     DayRecord,
     HandInReceipt,
     RejectedEvent,
+    StationPresence,
 )
 from issuer.stations.record_text import (
     card_from_text,
@@ -42,10 +43,12 @@ from issuer.stations.record_text import (
 
 __all__ = ["Refusal", "StationOrder", "StationReport", "message_digest"]
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _MAX_EVENTS: Final = 100_000
 _MAX_CHIPS: Final = 2_000
+_MAX_DAYS: Final = 1_000
 _MAX_TEXT: Final = 8192
+_MAX_READERS: Final = 64
 
 _Hex = Annotated[str, Field(max_length=400, pattern=r"^(?:[0-9a-f]{2})*$")]
 _Text = Annotated[str, Field(max_length=_MAX_TEXT)]
@@ -73,7 +76,8 @@ class StationReport:
         head: where the journal stands after them.
         wanted: a chip that is asked for.
         batch: the batch that the station works on.
-        day: a day that is closed.
+        days: days that are closed; one that destroyed much is told in parts, each with the same head.
+        presence: how the station is, where it says only that.
     """
 
     station: StationName
@@ -82,11 +86,12 @@ class StationReport:
     head: JournalHead = field(default_factory=JournalHead)
     wanted: Serial | None = None
     batch: BatchId | None = None
-    day: DayRecord | None = None
+    days: tuple[DayRecord, ...] = ()
+    presence: StationPresence | None = None
 
     def to_bytes(self) -> bytes:
         """The one encoding."""
-        day = self.day
+        presence = self.presence
         return _write(
             {
                 "format": _FORMAT,
@@ -96,16 +101,10 @@ class StationReport:
                 "head": _head_to(self.head),
                 "wanted": None if self.wanted is None else self.wanted.hex(),
                 "batch": None if self.batch is None else self.batch.hex,
-                "day": None
-                if day is None
-                else {
-                    "head": _head_to(day.head),
-                    "at": _time_text(day.at),
-                    "closed_by": day.closed_by,
-                    "issued": day.issued,
-                    "condemned": day.condemned,
-                    "destroyed": [each.hex() for each in day.destroyed],
-                },
+                "days": [_day_to(day) for day in self.days],
+                "presence": None
+                if presence is None
+                else {"readers": list(presence.readers), "is_suspended": presence.is_suspended},
             }
         )
 
@@ -117,7 +116,6 @@ class StationReport:
             IssuerDataError: ``station.message-malformed``, ``station.event-malformed``.
         """
         model = _parse(_Report, content)
-        day = model.day
         found = cls(
             station=parse_station_name(model.station),
             at=_moment(model.at),
@@ -125,17 +123,11 @@ class StationReport:
             head=_head_of(model.head),
             wanted=None if model.wanted is None else _serial(model.wanted),
             batch=None if model.batch is None else _batch(model.batch),
-            day=None
-            if day is None
-            else DayRecord(
-                head=_head_of(day.head),
-                at=_moment(day.at),
-                closed_by=AccountName(day.closed_by),
-                issued=day.issued,
-                condemned=day.condemned,
-                destroyed=tuple(
-                    CardReference(_sized(each, REFERENCE_BYTES)) for each in day.destroyed
-                ),
+            days=tuple(_day_of(day) for day in model.days),
+            presence=None
+            if model.presence is None
+            else StationPresence(
+                readers=tuple(model.presence.readers), is_suspended=model.presence.is_suspended
             ),
         )
         return _same(found, content)
@@ -153,6 +145,7 @@ class StationOrder:
         receipt: how far the centre has the journal.
         chips: what the station may work on.
         refusal: why there is nothing else.
+        left: how many cards of the batch that was named are still to be made.
     """
 
     station: StationName
@@ -162,6 +155,7 @@ class StationOrder:
     receipt: HandInReceipt | None = None
     chips: tuple[ClaimedChip, ...] = ()
     refusal: Refusal | None = None
+    left: int | None = None
 
     def to_bytes(self) -> bytes:
         """The one encoding."""
@@ -190,6 +184,7 @@ class StationOrder:
                 "refusal": None
                 if refusal is None
                 else {"code": refusal.code, "text": refusal.text},
+                "left": self.left,
             }
         )
 
@@ -223,6 +218,7 @@ class StationOrder:
             refusal=None
             if model.refusal is None
             else Refusal(code=model.refusal.code, text=model.refusal.text),
+            left=model.left,
         )
         return _same(found, content)
 
@@ -245,6 +241,13 @@ class _Day(_Model):
     destroyed: Annotated[list[_Hex], Field(max_length=_MAX_EVENTS)]
 
 
+class _Presence(_Model):
+    readers: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=_MAX_READERS)
+    ]
+    is_suspended: bool
+
+
 class _Report(_Model):
     format: Annotated[int, Field(ge=_FORMAT, le=_FORMAT)]
     station: _Text
@@ -253,7 +256,8 @@ class _Report(_Model):
     head: _Head
     wanted: _Hex | None
     batch: _Hex | None
-    day: _Day | None
+    days: Annotated[list[_Day], Field(max_length=_MAX_DAYS)]
+    presence: _Presence | None
 
 
 class _Rejected(_Model):
@@ -289,11 +293,34 @@ class _Order(_Model):
     receipt: _Receipt | None
     chips: Annotated[list[_Chip], Field(max_length=_MAX_CHIPS)]
     refusal: _Refusal | None
+    left: _Number | None
 
 
 def message_digest(sealed: bytes) -> bytes:
     """What an answer names the message by that it answers."""
     return hashlib.sha256(sealed).digest()
+
+
+def _day_to(day: DayRecord) -> Mapping[str, object]:
+    return {
+        "head": _head_to(day.head),
+        "at": _time_text(day.at),
+        "closed_by": day.closed_by,
+        "issued": day.issued,
+        "condemned": day.condemned,
+        "destroyed": [each.hex() for each in day.destroyed],
+    }
+
+
+def _day_of(day: _Day) -> DayRecord:
+    return DayRecord(
+        head=_head_of(day.head),
+        at=_moment(day.at),
+        closed_by=AccountName(day.closed_by),
+        issued=day.issued,
+        condemned=day.condemned,
+        destroyed=tuple(CardReference(_sized(each, REFERENCE_BYTES)) for each in day.destroyed),
+    )
 
 
 def _chip_to(claimed: ClaimedChip) -> Mapping[str, object]:
@@ -372,11 +399,12 @@ def _time_text(moment: datetime) -> str:
 def _moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        if found.tzinfo is None:
+            raise _malformed()
+        # The first and the last hours of the calendar are no time in UTC.
+        return found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise _malformed() from error
-    if found.tzinfo is None:
-        raise _malformed()
-    return found
 
 
 def _malformed() -> IssuerDataError:

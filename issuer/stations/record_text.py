@@ -1,8 +1,11 @@
-"""Chips and cards as text, the same in the station's journal and in messages: JSON with the fields that a station needs."""
+"""Chips, cards and closed days as text in the station's journal: JSON with the fields that a station needs.
+
+Chips and cards are the same in messages.
+"""
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,14 +13,32 @@ from card_layout.curves import CurveError, EcPublicKey, NamedCurve
 from issuer.domain.card import REFERENCE_BYTES, Card, CardReference, CardState
 from issuer.domain.chip import SERIAL_BYTES, Chip, ChipState, Serial
 from issuer.domain.member import MemberId
+from issuer.domain.production_events import JournalHead
 from issuer.domain.requests import RequestId
+from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import LIST_ID_BYTES, StatusIndex
 from issuer.errors import IssuerDataError
+from issuer.services.station_ports import DayRecord
 
-__all__ = ["card_from_text", "card_to_text", "chip_from_text", "chip_to_text"]
+__all__ = [
+    "card_from_text",
+    "card_to_text",
+    "chip_from_text",
+    "chip_to_text",
+    "days_from_text",
+    "days_to_text",
+]
 
 _CURVES: Final = {curve.label: curve for curve in NamedCurve}
-_MALFORMED: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError, CurveError)
+_MALFORMED: Final = (
+    ValueError,
+    OverflowError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+    CurveError,
+)
 _MAX_TEXT: Final = 4096
 
 
@@ -98,8 +119,10 @@ def card_from_text(text: str) -> Card:
             ordinal=_whole(found["ordinal"]),
             status=StatusIndex(list_id=_sized(list_id, LIST_ID_BYTES), index=_whole(index)),
             profile=_text(found["profile"]) or "",
-            bound_at=datetime.fromisoformat(found["bound_at"]),
-            issued_at=None if issued_at is None else datetime.fromisoformat(issued_at),
+            bound_at=datetime.fromisoformat(found["bound_at"]).astimezone(UTC),
+            issued_at=None
+            if issued_at is None
+            else datetime.fromisoformat(issued_at).astimezone(UTC),
             condemned_for=_text(found["condemned_for"]),
         )
     except _MALFORMED as error:
@@ -107,6 +130,50 @@ def card_from_text(text: str) -> Card:
     if card_to_text(card) != text:
         raise _malformed("card")
     return card
+
+
+def days_to_text(days: Sequence[DayRecord]) -> str:
+    """Closed days, in their order."""
+    return json.dumps(
+        [
+            {
+                "sequence": day.head.sequence,
+                "chain": day.head.chain.hex(),
+                "at": _time_text(day.at),
+                "closed_by": day.closed_by,
+                "issued": day.issued,
+                "condemned": day.condemned,
+                "destroyed": [each.hex() for each in day.destroyed],
+            }
+            for day in days
+        ]
+    )
+
+
+def days_from_text(text: str) -> tuple[DayRecord, ...]:
+    """Read what ``days_to_text`` wrote.
+
+    Raises:
+        IssuerDataError: ``station.record-malformed``.
+    """
+    try:
+        return tuple(
+            DayRecord(
+                head=JournalHead(
+                    sequence=_whole(found["sequence"]), chain=bytes.fromhex(found["chain"])
+                ),
+                at=datetime.fromisoformat(found["at"]),
+                closed_by=AccountName(found["closed_by"]),
+                issued=_whole(found["issued"]),
+                condemned=_whole(found["condemned"]),
+                destroyed=tuple(
+                    CardReference(_sized(each, REFERENCE_BYTES)) for each in found["destroyed"]
+                ),
+            )
+            for found in json.loads(text)
+        )
+    except _MALFORMED as error:
+        raise _malformed("day") from error
 
 
 def _write(fields: Mapping[str, object]) -> str:

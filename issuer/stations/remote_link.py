@@ -17,6 +17,7 @@ from issuer.services.station_ports import (
     ClaimedChip,
     DayRecord,
     HandInReceipt,
+    StationPresence,
 )
 from issuer.stations.exchange_keys import ExchangeKeys, Peer
 from issuer.stations.messages import StationOrder, StationReport, message_digest
@@ -26,7 +27,10 @@ from pki.signed.sealed_message import MessagePurpose
 __all__ = ["RemoteProductionLink", "open_order"]
 
 _EVENTS_A_MESSAGE = 64
-"""So many fit into one request of the API, whatever stands in them."""
+"""An answer to so many comes within the time that a station waits."""
+
+_DESTROYED_A_MESSAGE = 500
+"""The names of so many cards fit into one request of the API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,10 @@ class RemoteProductionLink:
             raise _invalid("it is about other chips")
         return order.chips[0] if order.chips else None
 
+    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+        """See ``ProductionLink.greet``."""
+        return self._ask(self._report(presence=presence, batch=batch)).left
+
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
         """See ``ProductionLink.hand_in``."""
         receipt = self._ask(self._report(events=tuple(events), head=head)).receipt
@@ -59,8 +67,10 @@ class RemoteProductionLink:
         return receipt
 
     def close_day(self, record: DayRecord) -> None:
-        """See ``ProductionLink.close_day``."""
-        self._ask(self._report(day=record))
+        """See ``ProductionLink.close_day``; what was destroyed is told in parts that fit into a request."""
+        for start in range(0, max(1, len(record.destroyed)), _DESTROYED_A_MESSAGE):
+            part = record.destroyed[start : start + _DESTROYED_A_MESSAGE]
+            self._ask(self._report(days=(replace(record, destroyed=part),)))
 
     @property
     def events_at_once(self) -> int:
@@ -74,7 +84,8 @@ class RemoteProductionLink:
         head: JournalHead | None = None,
         wanted: Serial | None = None,
         batch: BatchId | None = None,
-        day: DayRecord | None = None,
+        days: tuple[DayRecord, ...] = (),
+        presence: StationPresence | None = None,
     ) -> StationReport:
         report = StationReport(
             station=self.station,
@@ -82,7 +93,8 @@ class RemoteProductionLink:
             events=events,
             wanted=wanted,
             batch=batch,
-            day=day,
+            days=days,
+            presence=presence,
         )
         return report if head is None else replace(report, head=head)
 

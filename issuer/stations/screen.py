@@ -131,9 +131,35 @@ class StationScreen:
 
         self._change(change)
 
-    def note_batch(self, batch: BatchId | None, *, left: int | None) -> None:
-        """Which batch is being made, and how many cards of it are left."""
-        self._change(lambda state: replace(state, batch=batch, batch_left=left))
+    def note_batch(self, batch: BatchId | None) -> None:
+        """Which batch is being made."""
+        if batch is not None and batch != self._state.batch:
+            self._change(lambda state: replace(state, batch=batch, batch_left=None))
+
+    def note_answer(self, batch: BatchId | None, left: int | None) -> None:
+        """The centre was there, and said how many cards of the batch are left."""
+        waiting = self._waiting()
+
+        def change(state: ScreenState) -> ScreenState:
+            if state.link.answers_at_once:
+                state = replace(state, link=replace(state.link, is_online=True, waiting=waiting))
+            # What the centre was not told yet, it counts as left.
+            is_known = state.batch_left is not None and waiting > 0
+            if left is None or batch != state.batch or is_known:
+                return state
+            return replace(state, batch_left=left)
+
+        self._change(change)
+
+    def note_silence(self) -> None:
+        """The centre does not answer."""
+        self._change(
+            lambda state: (
+                replace(state, link=replace(state.link, is_online=False))
+                if state.link.answers_at_once
+                else state
+            )
+        )
 
     def note_suspended(self, *, is_suspended: bool) -> None:
         """Whether chips are begun."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
@@ -12,7 +13,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["ServingLimits", "serve"]
+__all__ = ["ServingLimits", "serve", "serving_beside"]
+
+_STARTING_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,58 @@ def serve(
         protocol: HTTP/1.1, or what looks at a peer before.
         logs_by_itself: the application has set up its log, and the server's lines go there.
     """
-    config = uvicorn.Config(
+    config = _config(app, limits, protocol=protocol, logs_by_itself=logs_by_itself)
+    _Server(config, on_ready=on_ready, on_exit=on_exit).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def serving_beside(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    limits: ServingLimits,
+    on_exit: Callable[[], None],
+) -> Iterator[None]:
+    """Serve while the block runs, in a thread beside it; signals stay the main thread's.
+
+    Args:
+        app: the application behind its outermost layer.
+        listener: a socket that listens; it is closed at the end.
+        limits: what one process takes on.
+        on_exit: is called at the end, to end streams.
+
+    Raises:
+        TimeoutError: the server does not start.
+    """
+    is_ready = threading.Event()
+    server = _ServerBeside(
+        _config(app, limits, protocol=H11Protocol, logs_by_itself=True),
+        on_ready=is_ready.set,
+        on_exit=None,
+    )
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [listener]}, name="serving", daemon=True
+    )
+    thread.start()
+    try:
+        if not is_ready.wait(_STARTING_SECONDS):
+            raise TimeoutError(f"the server was not ready within {_STARTING_SECONDS:.0f} s")
+        yield
+    finally:
+        on_exit()
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def _config(
+    app: ASGIApp,
+    limits: ServingLimits,
+    *,
+    protocol: type[asyncio.Protocol],
+    logs_by_itself: bool,
+) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         http=protocol,
         ws="websockets-sansio" if limits.message_bytes else "none",
@@ -73,7 +127,6 @@ def serve(
         timeout_graceful_shutdown=limits.stopping_seconds,
         limit_concurrency=limits.connections,
     )
-    _Server(config, on_ready=on_ready, on_exit=on_exit).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
@@ -114,3 +167,12 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+
+class _ServerBeside(_Server):
+    """Runs in a thread, where no signal comes."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield

@@ -6,7 +6,7 @@ Absolute times mean little on a shared machine; the ratio of two things timed si
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -14,6 +14,7 @@ __all__ = [
     "Announce",
     "Record",
     "compare",
+    "compare_pairs",
     "compare_rates",
     "counted",
     "cpu_seconds",
@@ -83,6 +84,18 @@ def compare(
     gc.collect()
     gc.freeze()
     pairs = [(value(), baseline()) for _ in range(rounds)]
+    return compare_pairs(name, pairs, unit=unit, goal=goal, better=better)
+
+
+def compare_pairs(
+    name: str,
+    pairs: Sequence[tuple[float, float]],
+    *,
+    goal: float | None,
+    unit: str = "s",
+    better: Literal["lower", "higher"] = "lower",
+) -> Record:
+    """The medians of what rounds gave, value and baseline; the ratio is the median of the ratios round by round."""
     return Record(
         name=name,
         value=statistics.median(first for first, _ in pairs),

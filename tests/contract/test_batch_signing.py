@@ -93,9 +93,8 @@ class Connection:
             yield SigningOutcome(reference=reference)
 
 
-def write_down(stage: BatchStage, *, days: int = 30) -> BatchAuthorisation:
-    """An authorisation of the stage's decision that bears two signatures."""
-    office = DecisionAuthorisation(
+def authorising_of(stage: BatchStage) -> DecisionAuthorisation:
+    return DecisionAuthorisation(
         desk=DecisionDesk(
             register=stage.register,
             documents=Documents({}),
@@ -104,6 +103,11 @@ def write_down(stage: BatchStage, *, days: int = 30) -> BatchAuthorisation:
         ),
         random_bytes=stage.random_bytes,
     )
+
+
+def write_down(stage: BatchStage, *, days: int = 30) -> BatchAuthorisation:
+    """An authorisation of the stage's decision that bears two signatures."""
+    office = authorising_of(stage)
     terms = AuthorisationTerms(signer_id="ds-1", until=NOW + timedelta(days=days))
     made = office.create(stage.decision_id, terms, actor=FIRST)
     signatures = tuple(
@@ -189,8 +193,10 @@ def test_a_follow_up_batch_is_authorised_while_the_first_authorisation_holds(
     stage.filling.fill(follow_up.batch_id, actor=OPERATOR)
     stage.freeze(follow_up)
     assert code_of(lambda: signing.sign(follow_up)) == "authorisation.used-up"
+    assert authorising_of(stage).uncovered(stage.decision_id, actor=FIRST) == 1
     made = signing.write_down(days=20)
     assert made.cards == 1
+    assert authorising_of(stage).uncovered(stage.decision_id, actor=FIRST) == 0
     assert code_of(signing.write_down) == "authorisation.still-valid"
     assert signing.sign(follow_up) == [None]
     assert stage.view(first).batch.state is BatchState.SIGNED

@@ -38,9 +38,9 @@ def actor(at: str | None, role: Role = Role.CLERK) -> Actor:
     )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
+    if getattr(request, "param", "sqlite") == "sqlite":
         opened = fresh_sqlite(tmp_path)
     else:
         opened = Database(request.getfixturevalue("postgresql_url"))
@@ -65,6 +65,7 @@ def find(database: Database, text: str, *, by: Actor | None = None, limit: int =
     return [" > ".join(each.code for each in path) for path in found]
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 def test_names_are_found_however_they_are_typed(database: Database) -> None:
     lac, binh = "P > P-02", "P > P-01"
     assert find(database, "hoa lac") == [lac]
@@ -94,6 +95,7 @@ def test_other_parts_of_the_tree_are_not_there_and_paths_begin_at_one_s_own(
     assert refusal.value.code == "right.missing"
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 def test_who_was_there_before_the_upgrade_is_found_and_a_new_name_at_once(
     database: Database,
 ) -> None:

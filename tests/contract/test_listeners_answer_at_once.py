@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from issuer.api.listeners import loopback_listener
-from verifier.api.serving import listen_on_loopback
+from pki.web.local_page import listen_on_loopback
 from verifier.centre_api.serving import listen_on_address
 
 Listen = Callable[[str, int], AbstractContextManager[socket.socket]]
@@ -22,7 +22,7 @@ Listen = Callable[[str, int], AbstractContextManager[socket.socket]]
         lambda host, port: contextlib.closing(listen_on_loopback(host, port)),
         lambda host, port: contextlib.closing(listen_on_address(host, port)),
     ],
-    ids=["issuer", "terminal", "centre"],
+    ids=["issuer", "pages", "centre"],
 )
 def test_an_accepted_connection_holds_nothing_back(listen: Listen) -> None:
     with listen("127.0.0.1", 0) as listener:

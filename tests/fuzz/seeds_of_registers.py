@@ -48,6 +48,7 @@ from issuer.domain.requests import RequestEventKind, RequestId, RequestKind
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import LIST_ID_BYTES, StatusIndex
 from issuer.exchange.bundle_file import bundle_to_bytes, request_to_bytes
+from issuer.imports.workbook_worker import write_rows
 from issuer.services.production_ports import ChipRecord
 from issuer.services.station_ports import ClaimedChip, DayRecord, HandInReceipt, RejectedEvent
 from issuer.stations.job_codec import job_to_bytes
@@ -124,6 +125,9 @@ def _lists() -> Iterator[tuple[str, bytes]]:
         book.close()
         content = path.read_bytes()
     yield "workbook", content
+    output = io.StringIO()
+    write_rows(io.BytesIO(content), output)
+    yield "workbook-rows", output.getvalue().encode()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = [archive.read(name) for name in SHEET_PARTS]
     yield "workbook-parts", b"\x00\x00".join(parts)

@@ -57,6 +57,7 @@ from verifier.trust.approvals import Approval
 from verifier.trust.bundle_index import BundleIndex
 from verifier.trust.installed import InstalledBundle
 from verifier.trust.refused_cards import RefusedCard
+from verifier.trust.signed_evidence import terminal_that_signed
 
 __all__ = ["MAX_BYTES", "TARGETS"]
 
@@ -171,6 +172,11 @@ def _read_signed_headers(data: bytes) -> None:
         SignedRequest.read(found, method="GET", target="https://centre.example/v1/health", body=b"")
 
 
+def _read_refused_card(data: bytes) -> None:
+    """What came out of a seal, and its signature, which leads to nobody here."""
+    terminal_that_signed(RefusedCard.from_bytes(data), ())
+
+
 _CARD: Final = (CardError,)
 _PKI: Final = (PkiError,)
 _VERIFIER: Final = (VerifierError,)
@@ -214,7 +220,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "bundle-index": Target(read=BundleIndex.from_bytes, refusals=_VERIFIER),
     "journal-page": Target(read=_read_page, refusals=_VERIFIER),
     "request-signature": Target(read=_read_signed_headers, refusals=_VERIFIER),
-    "refused-card": Target(read=RefusedCard.from_bytes, refusals=_VERIFIER),
+    "refused-card": Target(read=_read_refused_card, refusals=_VERIFIER),
     "card-batch": Target(read=parse_batch, refusals=_VERIFIER),
     "audit-trail": Target(read=_read_trail, refusals=(IssuerError,)),
     "snapshot": Target(read=_read_snapshot, refusals=_VERIFIER),

@@ -16,7 +16,7 @@ from issuer.imports.mapping import parse_mapping
 from issuer.imports.table import Sheet, Table, TemplateLayout
 from issuer.imports.text_table import TextSheet
 from issuer.imports.workbook import WorkbookSheet, judge_archive
-from issuer.imports.workbook_worker import write_rows
+from issuer.imports.workbook_worker import UNREADABLE, find_formula
 from issuer.stations.job_codec import job_from_bytes
 from issuer.stations.messages import StationOrder, StationReport
 from pki.backup.manifest import Manifest
@@ -85,14 +85,23 @@ def _read_list(data: bytes) -> None:
 
 
 def _read_workbook(data: bytes) -> None:
-    """What both processes do: the archive is judged, then its sheet is read."""
+    """What we read of a workbook ourselves: its archive, which sheet is the first one, and whether it computes.
+
+    The cells are read by a foreign library in a process of its own, which may break as it likes.
+    """
     file = io.BytesIO(data)
     judge_archive(file)
     file.seek(0)
-    output = io.StringIO()
-    if write_rows(file, output):
-        raise IssuerDataError("the workbook cannot be read", code="file.malformed")
-    _read_table(WorkbookSheet(io.BytesIO(output.getvalue().encode())))
+    try:
+        with zipfile.ZipFile(file) as archive:
+            find_formula(archive)
+    except UNREADABLE as error:
+        raise IssuerDataError("the workbook cannot be read", code="file.malformed") from error
+
+
+def _read_rows(data: bytes) -> None:
+    """What that process says."""
+    _read_table(WorkbookSheet(io.BytesIO(data)))
 
 
 def _read_parts_of_workbook(data: bytes) -> None:
@@ -163,7 +172,8 @@ REGISTER_TARGETS: Final[dict[str, Target]] = {
     "member-list": Target(read=_read_list, refusals=_ISSUER),
     "list-mapping": Target(read=_read_mapping, refusals=_ISSUER),
     "workbook": Target(read=_read_workbook, refusals=_ISSUER, share=5),
-    "workbook-parts": Target(read=_read_parts_of_workbook, refusals=_ISSUER, share=10),
+    "workbook-parts": Target(read=_read_parts_of_workbook, refusals=_ISSUER, share=5),
+    "workbook-rows": Target(read=_read_rows, refusals=_ISSUER),
     # Backups.
     "register-backup": Target(read=_read_register_backup, refusals=_ISSUER),
     "authority-backup": Target(read=_read_backup, refusals=_PKI),

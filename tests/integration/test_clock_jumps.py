@@ -171,14 +171,15 @@ class Life:
             "MEMBERCARD_VERIFIER_HOME": str(self.folder / "home"),
         }
 
-    def call(self, *words: object) -> str:
-        return subprocess.run(
+    def call(self, *words: object) -> None:
+        result = subprocess.run(
             [PROGRAM, *map(str, words)],
             env=self.environment(),
             capture_output=True,
             text=True,
-            check=True,
-        ).stdout
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
 
     def take(self, step: str) -> None:
         """One step of the life, and what must hold after it."""
@@ -214,6 +215,7 @@ class Life:
             f"ws://127.0.0.1:{port}/v1/terminal",
             additional_headers={"Authorization": f"Bearer {token}"},
             origin=None,
+            open_timeout=60,
         )
         self._connection = self._opened.enter_context(connecting)
         self._see()

@@ -6,10 +6,11 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
+from pki.web.local_page import listen_on_loopback
 from pki.web.serving import ServingLimits, serve
 from verifier.errors import VerifierError
 
-__all__ = ["MAX_MESSAGE_BYTES", "listen_on_loopback", "serve_page"]
+__all__ = ["MAX_MESSAGE_BYTES", "page_listener", "serve_page"]
 
 MAX_MESSAGE_BYTES: Final = 4096
 """The longest message that the interface for programs takes."""
@@ -19,30 +20,20 @@ _LIMITS: Final = ServingLimits(
 )
 
 
-def listen_on_loopback(host: str, port: int) -> socket.socket:
-    """A socket that listens where nobody but this computer can reach it; port 0 lets the system choose.
+def page_listener(host: str, port: int) -> socket.socket:
+    """See ``listen_on_loopback``.
 
     Raises:
         VerifierError: the port is taken (``terminal.port-taken``).
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The event loop sends at once only through sockets that name their protocol; on any other, each second part of an
-    # answer waits for an acknowledgement that the other side holds back for 40 ms (RFC 896, RFC 1122, 4.2.3.2).
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        # A port that was just let go of can be taken again at once; on Windows the option would share it.
-        if hasattr(socket, "AF_UNIX"):
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen()
+        return listen_on_loopback(host, port)
     except OSError as error:
-        listener.close()
         raise VerifierError(
             f"{host}:{port} cannot be listened on ({error.strerror})",
             code="terminal.port-taken",
             hint="another terminal may run; `--listen 127.0.0.1:0` takes any free port",
         ) from error
-    return listener
 
 
 def serve_page(

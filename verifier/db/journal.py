@@ -172,8 +172,8 @@ class SqlInspectionJournal:
     def drop_older_than(self, days: int, *, now: datetime) -> int:
         """Let go of the records from the front that are older; gives how many.
 
-        A record of a time that has not come was written by a wrong clock. It is as old as the records around it: it
-        keeps none before it, and goes with them.
+        A record of a time that has not come was written by a wrong clock: it keeps none before it, and goes with the
+        next one behind it.
 
         Raises:
             DatabaseError: the database does not answer.
@@ -186,8 +186,10 @@ class SqlInspectionJournal:
             first_kept = connection.scalar(
                 sa.select(sa.func.min(_SEQUENCE)).where(at.between(limit, today))
             )
-            last_old = connection.scalar(sa.select(sa.func.max(_SEQUENCE)).where(at < limit))
-            last = last_old if first_kept is None else first_kept - 1
+            old = sa.select(sa.func.max(_SEQUENCE)).where(at < limit)
+            last = connection.scalar(
+                old if first_kept is None else old.where(first_kept > _SEQUENCE)
+            )
             if last is None or last <= row.dropped:
                 return 0
             digest = connection.scalar(sa.select(JOURNAL_RECORDS.c.digest).where(last == _SEQUENCE))

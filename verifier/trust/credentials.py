@@ -12,7 +12,7 @@ from card_layout.errors import CardDataError
 from pki.card_verifiable.credentials import TerminalChain, TerminalCredentials
 from pki.card_verifiable.references import HolderReference
 from pki.errors import KeystoreError, PkiError
-from pki.services.terminal_export import open_terminal
+from pki.services.terminal_export import open_terminal, read_certificates
 from verifier.errors import TrustError
 from verifier.trust.changes import fingerprint_of
 
@@ -85,6 +85,25 @@ class CurrentCredentials:
         """See ``TerminalCredentials.chain_from``."""
         self._renew()
         return self._held.chain_from(trust_points, on=on)
+
+    @property
+    def held(self) -> TerminalCredentials:
+        """What is shown now."""
+        return self._held
+
+    def own_chain(self, *, on: date) -> TerminalChain:
+        """The chain below one of the CVCAs that this directory holds itself.
+
+        Raises:
+            PkiRefusedError: as ``TerminalCredentials.chain_from``.
+            TrustError: ``terminal.malformed``.
+        """
+        try:
+            certificates = read_certificates(self._source.directory / _CERTIFICATES)
+        except PkiError as error:
+            raise TrustError(str(error), code="terminal.malformed") from error
+        roots = [item.body.holder_reference for item in certificates if item.body.is_self_signed]
+        return self.chain_from([item.to_bytes() for item in roots], on=on)
 
     def sign(self, message: bytes) -> bytes:
         """See ``TerminalCredentials.sign``."""

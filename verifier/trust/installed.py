@@ -60,7 +60,12 @@ class InstalledBundle:
         except (ValueError, OverflowError, TypeError, KeyError, RecursionError) as error:
             raise _malformed(name) from error
         # What is not as this program writes it was not written by it.
-        if data != result.to_bytes() or _DIRECTORY.fullmatch(result.directory) is None:
+        is_aware = None not in (result.this_update.tzinfo, result.next_update.tzinfo)
+        if (
+            not is_aware
+            or data != result.to_bytes()
+            or _DIRECTORY.fullmatch(result.directory) is None
+        ):
             raise _malformed(name)
         return result
 

@@ -45,6 +45,8 @@ _SUFFIX: Final = ".refused"
 _NAME: Final = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{16}\.refused")
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _KEYS: Final = {"format", "judged_at", "purpose", "bundle", "report", "snapshot"}
+_SIGNATURE: Final = "signature"
+_MAX_HEADERS: Final = 8
 _MAX_NAME_CHARACTERS: Final = 64
 _MAX_KEY_BYTES: Final = 16384
 _OFFICE_DAYS: Final = 3650
@@ -59,13 +61,17 @@ class RefusedCardError(VerifierError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedCard:
-    """One refused card: what was read, by which bundle (SHA-256, ``None`` without one) and for what it was judged."""
+    """One refused card: what was read, by which bundle (SHA-256, ``None`` without one) and for what it was judged.
+
+    ``signature`` is the terminal's, where it has a key (verifier.trust.signed_evidence): headers of a signed request.
+    """
 
     judged_at: datetime
     purpose: str | None
     bundle: str | None
     report: Mapping[str, Any] = field(repr=False)
     snapshot: CardSnapshot = field(repr=False)
+    signature: Mapping[str, str] | None = field(default=None, repr=False)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -77,7 +83,7 @@ class RefusedCard:
         """
         try:
             found = json.loads(data)
-            if set(found) != _KEYS or found["format"] != _FORMAT:
+            if set(found) - {_SIGNATURE} != _KEYS or found["format"] != _FORMAT:
                 raise RefusedCardError(f"it is not of format {_FORMAT}")
             judged_at = datetime.fromisoformat(found["judged_at"])
             result = cls(
@@ -86,6 +92,7 @@ class RefusedCard:
                 bundle=_text_or_none(found["bundle"]),
                 report=dict(found["report"]),
                 snapshot=CardSnapshot.from_json(found["snapshot"]),
+                signature=_headers_or_none(found.get(_SIGNATURE)),
             )
         except (ValueError, OverflowError, TypeError, KeyError, RecursionError) as error:
             raise RefusedCardError("it is not as a terminal writes it") from error
@@ -95,7 +102,17 @@ class RefusedCard:
 
     def to_bytes(self) -> bytes:
         """What is sealed."""
-        document = {
+        document = self._document()
+        if self.signature is not None:
+            document[_SIGNATURE] = dict(self.signature)
+        return _encoded(document)
+
+    def signed_bytes(self) -> bytes:
+        """What a terminal signs: all but its signature."""
+        return _encoded(self._document())
+
+    def _document(self) -> dict[str, Any]:
+        return {
             "format": _FORMAT,
             "judged_at": self.judged_at.isoformat(),
             "purpose": self.purpose,
@@ -103,7 +120,6 @@ class RefusedCard:
             "report": dict(self.report),
             "snapshot": self.snapshot.to_json(),
         }
-        return json.dumps(document, ensure_ascii=False).encode()
 
     def differences_to(self, report: Mapping[str, Any]) -> tuple[str, ...]:
         """What a report of now says otherwise than that of then; how long things took does not count."""
@@ -275,6 +291,22 @@ def _comparable(report: Mapping[str, Any]) -> dict[str, Any]:
 def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)
     return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def _encoded(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+def _headers_or_none(value: object) -> Mapping[str, str] | None:
+    if value is None:
+        return None
+    if (
+        not isinstance(value, dict)
+        or len(value) > _MAX_HEADERS
+        or not all(isinstance(item, str) for item in value.values())
+    ):
+        raise TypeError(type(value).__name__)
+    return value
 
 
 def _text_or_none(value: object) -> str | None:

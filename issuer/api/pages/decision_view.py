@@ -57,6 +57,11 @@ def show_decision_page(
         decision=decision,
         authorisation=authorisation,
         has_ended=authorisation is not None and authorisation.until <= services.now(),
+        uncovered=services.requests.authorising.uncovered(
+            DecisionId(decision_id), actor=caller.actor
+        )
+        if decision.may_authorise
+        else 0,
         requests=request_page(caller, services, query),
         words=words,
         **problem_words(error),

@@ -93,6 +93,13 @@ NAVIGATION: Final = (
         right=Right.READ_CARDS,
     ),
     Entry(
+        path="/stations",
+        label=message("Stations"),
+        icon="stations",
+        key="w",
+        right=Right.READ_STOCK,
+    ),
+    Entry(
         path="/stock",
         label=message("Stock"),
         icon="stock",

@@ -110,3 +110,18 @@ window.addEventListener("pageshow", () => {
     button.removeAttribute("aria-busy");
   }
 });
+
+// A page that moves is asked for anew while somebody is there; one that is left alone lets its session end.
+const moving = document.querySelector("[data-refresh]");
+if (moving) {
+  const EVERY = 5000;
+  const UNATTENDED = 600000;
+  let seen = performance.now();
+  for (const sign of ["keydown", "pointermove", "pointerdown"]) {
+    document.addEventListener(sign, () => { seen = performance.now(); });
+  }
+  setInterval(() => {
+    if (document.hidden || performance.now() - seen > UNATTENDED) return;
+    htmx.ajax("GET", moving.dataset.refresh, { target: `#${moving.id}`, select: `#${moving.id} > *`, swap: "innerHTML" });
+  }, EVERY);
+}

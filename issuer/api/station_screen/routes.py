@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from issuer.api.languages import Language, Wording, choose_language, message, wording
-from issuer.api.station_screen.guard import PAIR_PATH, cookie_of
 from issuer.api.station_screen.pairing import ScreenPairing
 from issuer.api.station_screen.ports import ScreenServices
 from issuer.api.station_screen.refusals import ScreenRefusedError
@@ -22,6 +21,7 @@ from issuer.errors import IssuerError
 from issuer.stations.operator import RejectReason
 from issuer.stations.screen_state import ScreenState
 from pki.errors import PkiError
+from pki.web.local_page import PAIR_PATH, cookie_of
 
 __all__ = ["rendered_screen", "screen_router"]
 

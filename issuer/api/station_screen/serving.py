@@ -2,44 +2,34 @@
 
 import contextlib
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+from pki.web.local_page import listen_on_loopback
+from pki.web.serving import ServingLimits, serving_beside
 
-__all__ = ["listen_on_loopback", "serving_screen"]
+__all__ = ["screen_listener", "serving_screen"]
 
-_MAX_HEADER_BYTES: Final = 16_384
-_KEEP_ALIVE_SECONDS: Final = 30
-_STOPPING_SECONDS: Final = 3
-_STARTING_SECONDS: Final = 30.0
-_MAX_CONNECTIONS: Final = 64
+_LIMITS: Final = ServingLimits(connections=64, stopping_seconds=3, header_bytes=16_384)
 
 
-def listen_on_loopback(host: str, port: int) -> socket.socket:
-    """A socket that listens where nobody but this computer can reach it; port 0 lets the system choose.
+def screen_listener(host: str, port: int) -> socket.socket:
+    """See ``listen_on_loopback``.
 
     Raises:
         IssuerRefusedError: the port is taken (``screen.port-taken``).
     """
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        # A port that was just let go of can be taken again at once.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen()
+        return listen_on_loopback(host, port)
     except OSError as error:
-        listener.close()
         raise IssuerRefusedError(
             f"{host}:{port} cannot be listened on: {error.strerror}",
             code="screen.port-taken",
             hint="another station may run here; `--listen 127.0.0.1:0` takes any free port",
         ) from error
-    return listener
 
 
 @contextlib.contextmanager
@@ -56,51 +46,11 @@ def serving_screen(
     Raises:
         IssuerUnavailableError: the server does not start (``screen.not-served``).
     """
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_STOPPING_SECONDS,
-        limit_concurrency=_MAX_CONNECTIONS,
-    )
-    server = _Server(config)
-    thread = threading.Thread(
-        target=server.run, kwargs={"sockets": [listener]}, name="screen", daemon=True
-    )
-    thread.start()
-    try:
-        if not server.is_ready.wait(_STARTING_SECONDS):
-            raise IssuerUnavailableError("the screen cannot be served", code="screen.not-served")
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(serving_beside(app, listener, limits=_LIMITS, on_exit=on_exit))
+        except TimeoutError as error:
+            raise IssuerUnavailableError(
+                f"the screen cannot be served: {error}", code="screen.not-served"
+            ) from error
         yield
-    finally:
-        on_exit()
-        server.should_exit = True
-        thread.join()
-        listener.close()
-
-
-class _Server(uvicorn.Server):
-    """Says when it is ready; signals are the main thread's."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_ready = threading.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the station: Ctrl-C ends it after the chips in hand."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
-        await super().startup(sockets)
-        if self.started:
-            self.is_ready.set()

@@ -263,11 +263,13 @@ def _link(link: LinkState, words: Wording) -> str:
         )
     if link.is_online is False:
         return words.gettext(message("Offline: %(waiting)s events wait for the centre")) % waiting
-    if link.handed_in_at is not None:
-        return words.gettext(message("Online, everything handed in at %(time)s")) % {
-            "time": words.clock(link.handed_in_at)
-        }
-    return words.gettext(message("Not asked yet: %(waiting)s events wait for the centre")) % waiting
+    if link.is_online is None or link.waiting:
+        return words.gettext(message("%(waiting)s events wait for the centre")) % waiting
+    if link.handed_in_at is None:
+        return words.gettext(message("Online, everything handed in"))
+    return words.gettext(message("Online, everything handed in at %(time)s")) % {
+        "time": words.clock(link.handed_in_at)
+    }
 
 
 def _link_kind(link: LinkState) -> str:

@@ -71,6 +71,7 @@ from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
+from issuer.services.look_at_stations import LookingAtStations
 from issuer.services.member_record import MemberRecords
 from issuer.services.merged_reports import MergedReports
 from issuer.services.open_batches import BatchOpening
@@ -394,6 +395,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         finding_in_vietnamese=in_vietnamese,
         uploads=uploads,
         stations=None,
+        station_list=LookingAtStations(room=stock_of(register, clock=now).room),
         exchange=None,
         member_template=lambda: b"PK template",
         batches=batch_services(register, tmp_path, operations),

@@ -277,7 +277,8 @@ def make_workshop(tmp_path: Path, template_database: Path) -> Iterator[Callable[
     numbers = itertools.count()
 
     def make(profile: CardProfile | None = None) -> Workshop:
-        path = tmp_path / f"issuer{next(numbers)}.sqlite"
+        number = next(numbers)
+        path = tmp_path / f"issuer{number}.sqlite"
         path.write_bytes(template_database.read_bytes())
         database = Database(f"sqlite:///{path}")
         opened.append(database)
@@ -293,7 +294,7 @@ def make_workshop(tmp_path: Path, template_database: Path) -> Iterator[Callable[
             cards=SqlCardLedger(database, clock, sealer),
             station=SqlStationLedger(database, clock, sealer),
             sealer=lambda: sealer,
-            marks=FileStatusMarkStore(tmp_path / "marks"),
+            marks=FileStatusMarkStore(tmp_path / f"marks{number}"),
         )
 
     yield make

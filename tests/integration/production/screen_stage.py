@@ -10,7 +10,7 @@ from card_layout.errors import NoCardError
 from issuer.api.station_screen.app import create_screen_app
 from issuer.api.station_screen.pairing import ScreenPairing
 from issuer.api.station_screen.ports import ScreenServices
-from issuer.api.station_screen.serving import listen_on_loopback, serving_screen
+from issuer.api.station_screen.serving import screen_listener, serving_screen
 from issuer.api.station_screen.streams import ScreenStreams
 from issuer.bootstrap_station_screen import RunningScreen
 from issuer.domain.card_number import CommitteeBlockScheme
@@ -85,7 +85,9 @@ class ScreenStage:
             station_of=lambda: self.running.station,
             patience=1.0,
         )
-        self.running = RunningScreen(screen=self.screen, operator=self.operator)
+        self.running = RunningScreen(
+            screen=self.screen, operator=self.operator, batch_of=lambda _serial: None
+        )
 
     @contextlib.contextmanager
     def working(self) -> Iterator[Station]:
@@ -118,7 +120,7 @@ class ScreenStage:
     def served(self) -> Iterator[list[str]]:
         """The addresses that pair a browser, the newest last."""
         addresses: list[str] = []
-        listener = listen_on_loopback("127.0.0.1", 0)
+        listener = screen_listener("127.0.0.1", 0)
         port = listener.getsockname()[1]
         streams = ScreenStreams(self.screen)
         app = create_screen_app(

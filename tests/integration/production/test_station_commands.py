@@ -1,5 +1,7 @@
 """A station on no network by commands: keys, certificates, orders and reports, from blank chips to a closed day."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,18 @@ def certify(office: Commands, station: StationHome, authority: Path) -> None:
     log_in_everybody(office.home)
 
 
+def sealed_jobs(journal: Path) -> list[bytes]:
+    with contextlib.closing(sqlite3.connect(journal)) as connection:
+        rows = connection.execute("SELECT sealed_job FROM chips WHERE sealed_job IS NOT NULL")
+        return [row[0] for row in rows]
+
+
+def found_in(folder: Path, pieces: list[bytes]) -> set[bytes]:
+    """Those of the pieces that some file below the folder holds."""
+    kept = b"\0".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+    return {piece for piece in pieces if piece in kept}
+
+
 def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     station = StationHome(office)
     authority = make_pki(office.directory, "--test")
@@ -111,8 +125,16 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     assert (given["chips"], given["jobs"], given["issued"]) == (2, 2, 0)
     assert station.json("station", "bundle", "in", order)["jobs"] == 2
     assert station.json("station", "run", *readers, "--count", 2, "--timeout", 5)["done"] == 2
+    jobs = sealed_jobs(station.home / "stations" / "station-2.sqlite")
+    # What was given lies in the station's folder, and each piece of it can be found there by its bytes.
+    pieces = [
+        job[start : start + 48] for job in jobs for start in (0, len(job) // 2, len(job) - 48)
+    ]
+    assert len(pieces) == 6
+    assert len(found_in(station.home, pieces)) == 6
     day = station.json("station", "close-day")
     assert (day["issued"], len(day["destroyed"])) == (2, 2)
+    assert found_in(station.home, pieces) == set()
     station.json("station", "bundle", "out", report)
     assert office.json("stations", "accept", report)["rejected"] == []
     assert {each["state"] for each in office.json("cards", "list")} == {"issued"}

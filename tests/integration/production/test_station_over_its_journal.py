@@ -1,5 +1,6 @@
 """A station works on its own journal and hands in: chips go on when the centre is gone, and both agree in the end."""
 
+import json
 import sqlite3
 import uuid
 from collections.abc import Callable
@@ -10,14 +11,24 @@ from typing import Any
 import pytest
 
 from issuer.db.audit import SqlAuditTrail
+from issuer.db.local_job_seal import LocalJobSeal
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.station_desk import SqlProductionLink
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
 from issuer.domain.batch import BatchId
+from issuer.domain.card import CardReference
+from issuer.domain.chip import Serial
+from issuer.domain.production_events import StationName
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+from issuer.services.station_ports import DayRecord
 from issuer.services.visit_chip import VisitResult
+from issuer.stations.journal import StationJournal
+from issuer.stations.journal_ledger import JournalStationLedger
 from simulators.faults import Fault, FaultKind
 from tests.integration.production.station_stage import (
+    ANNA,
     NOW,
+    RUN,
     Stations,
     StationUnderTest,
     prepared,
@@ -266,3 +277,128 @@ def test_a_station_that_works_on_one_batch_gets_no_card_of_another(
         station.link.claim(card.image.serial, batch=BatchId(uuid.UUID(int=7)))
     assert refused.value.code == "station.other-batch"
     assert station.link.claim(card.image.serial, batch=None).is_claimed
+
+
+def test_what_was_rejected_is_told_again_where_the_answer_was_lost(
+    workshop: Any, make_station: Make
+) -> None:
+    station = make_station()
+    [card] = prepared(workshop, station)
+    station.visit(card, Fault(kind=FaultKind.TEAR_AFTER, at=15))
+    workshop.stock.condemn(card.image.serial, code="card.condemned-by-person", is_safe=True)
+    events, head = station.journal.pending(limit=500)
+    lost = station.link.hand_in(events, head=head)
+    assert {each.code for each in lost.rejected} == {"production.wrong-state"}
+    assert station.journal.rejections() == ()
+    assert station.ledger.hand_in()
+    assert station.journal.rejections() == lost.rejected
+    kinds = [row.kind for row in rows(workshop, CardEventRow)]
+    assert kinds.count("event-rejected") == len(lost.rejected)
+
+
+def test_events_reach_the_disk_before_they_count_and_copies_of_the_centres_word_after(
+    tmp_path: Path, workshop: Any, stations: Stations
+) -> None:
+    said: list[str] = []
+
+    class Listening(sqlite3.Connection):
+        def execute(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
+            said.append(statement)
+            return super().execute(statement, *arguments)
+
+    def connect(path: Path) -> sqlite3.Connection:
+        return sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, factory=Listening
+        )
+
+    inner = stations.here("left")
+    inner.journal.close()
+    workshop.receive(1, site="left")
+    journal = StationJournal.open(
+        tmp_path / "left.sqlite",
+        station=StationName("left"),
+        account=ANNA,
+        clock=stations.clock,
+        connect=connect,
+    )
+    ledger = JournalStationLedger(journal, inner.link, LocalJobSeal(sealer=workshop.sealer()))
+    outcome, _ = workshop.visit(workshop.blank(1), RUN, ledger=ledger)
+    assert outcome.result is VisitResult.DONE
+    assert ledger.hand_in()
+    journal.close()
+    level = ""
+    found = set()
+    for statement in said:
+        if statement.startswith("PRAGMA synchronous="):
+            level = statement.partition("=")[2]
+        elif statement.startswith(("INSERT INTO events", "INSERT OR REPLACE INTO chips")):
+            found.add(("events" if "events" in statement else "chips", level))
+        elif statement.startswith("INSERT INTO facts") and "CONFLICT" in statement:
+            found.add(("facts", level))
+    assert found == {
+        ("events", "FULL"), ("chips", "FULL"), ("chips", "NORMAL"), ("facts", "NORMAL"),
+    }  # fmt: skip
+
+
+def test_a_day_whose_end_the_centre_heard_and_the_station_did_not_is_told_once(
+    workshop: Any, make_station: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = make_station()
+    cards = prepared(workshop, station, 2)
+    assert station.visit(cards[0]).result is VisitResult.DONE
+    tell = SqlProductionLink.close_day
+
+    def answer_lost(link: SqlProductionLink, record: Any) -> None:
+        tell(link, record)
+        raise IssuerUnavailableError("the cable is cut", code="station.no-answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqlProductionLink, "close_day", answer_lost)
+        with pytest.raises(IssuerUnavailableError):
+            station.close_day()
+    record = station.close_day()
+    assert (record.issued, len(record.destroyed)) == (1, 1)
+    [day] = rows(workshop, StationDayRow)
+    assert (day.sequence, day.issued) == (record.head.sequence, 1)
+    # Work that went on meanwhile is of the next day, and the first one is told to its end before.
+    with monkeypatch.context() as patch:
+        patch.setattr(SqlProductionLink, "close_day", answer_lost)
+        assert station.visit(cards[1]).result is VisitResult.DONE
+        with pytest.raises(IssuerUnavailableError):
+            station.close_day()
+    serial = Serial((3).to_bytes(10, "big"))
+    workshop.receive(3, site="left")
+    assert station.ledger.find(serial) is not None
+    second = station.close_day()
+    assert (second.issued, second.destroyed) == (0, ())
+    assert [each.issued for each in rows(workshop, StationDayRow)] == [1, 1, 0]
+    assert station.journal.in_hand() == ()
+    assert not [row for row in rows(workshop, StationClaimRow) if row.released_at is None]
+
+
+def test_a_day_that_destroyed_much_is_told_in_parts(workshop: Any, stations: Stations) -> None:
+    far = stations.over_the_network("far", stations.enrol("far"))
+    near = stations.here("near")
+    references = tuple(CardReference(number.to_bytes(16, "big")) for number in range(1, 1201))
+    for station in (far, near):
+        day = DayRecord(
+            head=station.journal.head,
+            at=NOW,
+            closed_by=ANNA,
+            issued=1200,
+            condemned=0,
+            destroyed=references,
+        )
+        for _ in range(2):
+            station.link.close_day(day)
+    told = {row.station: json.loads(row.destroyed) for row in rows(workshop, StationDayRow)}
+    expected = [each.hex() for each in references]
+    assert told == {"far": expected, "near": expected}
+    with workshop.database.reading() as session:
+        records = [each.record() for each in SqlAuditTrail(session).records()]
+    counted = [
+        each.details["destroyed"]
+        for each in records
+        if each.subject_id == "far" and "destroyed" in each.details
+    ]
+    assert counted == [500, 500, 200]

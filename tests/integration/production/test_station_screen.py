@@ -81,7 +81,7 @@ def test_the_day_closes_only_when_no_chip_is_in_hand_and_the_station_rests_then(
         assert stage.screen.state.closed_day == record
         assert stage.screen.state.panels[0].kind is PanelKind.EMPTY
     assert stage.screen.state.has_ended
-    assert station.journal.unfinished() == ()
+    assert station.journal.in_hand() == ()
 
 
 def _when(is_it: bool, begun: threading.Event, refused: threading.Event) -> None:  # noqa: FBT001 - it is a condition

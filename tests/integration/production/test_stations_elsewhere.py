@@ -223,3 +223,24 @@ def test_a_station_of_this_process_and_one_elsewhere_have_different_names(
     with pytest.raises(IssuerRefusedError) as refused:
         here.link.claim(Serial((1).to_bytes(10, "big")), batch=None)
     assert refused.value.code == "station.name-taken"
+
+
+def test_days_that_were_closed_before_a_report_was_carried_are_all_told(
+    workshop: Any, stations: Stations
+) -> None:
+    station, bundles = stations.offline("far", stations.enrol("far"))
+    workshop.receive(1, 2)
+    for number in (1, 2):
+        card = workshop.blank(number)
+        bundles.take(stations.order("far", serials([card]))[0])
+        assert station.visit(card).result is VisitResult.DONE
+        station.close_day()
+    for _ in range(2):
+        stations.desk.accept(bundles.report()[0])
+    days = rows(workshop, StationDayRow)
+    assert [day.sequence for day in days] == [4, 8]
+    # What the centre has is told no more.
+    bundles.take(stations.order("far", [])[0])
+    station.close_day()
+    stations.desk.accept(bundles.report()[0])
+    assert len(rows(workshop, StationDayRow)) == 3

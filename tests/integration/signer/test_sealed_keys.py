@@ -166,6 +166,10 @@ def test_chips_are_made_with_keys_from_a_sealed_file_alone(
     # Without the file there is no key here.
     station.issuer("station", "initialise", "--reader", hopper, "--timeout", "0", expected=2)
     station.issuer("station", "initialise", "--reader", hopper, "--count", "2", "--keys", str(out))
+    # The end of the day ends the keys that the station was given.
+    assert out.exists()
+    station.issuer("station", "close-day")
+    assert not out.exists()
     for image in (tmp_path / "cards").glob("*.json"):
         keys = json.loads(image.read_text())["keys"]["personalisation"]
         assert keys["key_version"] in {0x31, "31"}

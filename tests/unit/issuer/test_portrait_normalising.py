@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from issuer.errors import IssuerDataError, IssuerUnavailableError
+from issuer.portraits.bounds import PortraitBounds
 from issuer.portraits.folder_source import MAX_PICTURE_BYTES, FolderPortraitSource
-from issuer.portraits.normalising import PortraitBounds, normalise_portrait
+from issuer.portraits.normalising import normalise_portrait
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 
 BOUNDS = PortraitBounds(min_bytes=12_000, max_bytes=20_000)

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from issuer.portraits import quality
-from issuer.portraits.normalising import PortraitBounds, normalise_portrait
+from issuer.portraits.bounds import PortraitBounds
+from issuer.portraits.normalising import normalise_portrait
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.portraits.quality import can_count_faces, judge_quality
 from simulators.population.appearance import draw_appearance

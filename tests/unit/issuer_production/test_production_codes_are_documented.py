@@ -88,6 +88,6 @@ def test_every_code_of_production_is_in_its_document() -> None:
     assert len(found) > 50
     document = "".join(
         (ROOT / "docs" / name).read_text(encoding="utf-8")
-        for name in ("production.md", "operations.md")
+        for name in ("production.md", "operations.md", "stations.md")
     )
     assert sorted(code for code in found if f"`{code}`" not in document) == []

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from issuer.api.station_screen.app import create_screen_app
-from issuer.api.station_screen.guard import MAX_BODY_BYTES
 from issuer.api.station_screen.pairing import ScreenPairing
 from issuer.api.station_screen.ports import ScreenServices
 from issuer.api.station_screen.refusals import REFUSALS
@@ -16,6 +15,7 @@ from issuer.domain.card_number import CommitteeBlockScheme
 from issuer.domain.production_events import StationName
 from issuer.domain.rights import AccountName
 from issuer.stations.operator import StationOperator
+from pki.web.local_page import MAX_BODY_BYTES
 from tests.unit.issuer_production.test_station_screen_state import NOW, a_screen
 from tests.unit.verifier.local_browser import LocalBrowser
 

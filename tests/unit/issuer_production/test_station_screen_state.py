@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +12,7 @@ from card_layout.atr import LifeCycle
 from issuer.api.languages import Language, wording
 from issuer.api.station_screen.view import ScreenView, bar_of, screen_view
 from issuer.api.station_screen.words import CODES, MADE, words_of
+from issuer.domain.batch import BatchId
 from issuer.domain.card_number import CardNumber, CommitteeBlockScheme
 from issuer.domain.chip import Serial
 from issuer.services.station_events import StationEvent, StationEventKind
@@ -30,6 +32,7 @@ from issuer.stations.screen_state import (
 NOW = datetime(2026, 11, 22, 3, 0, 0, tzinfo=UTC)
 FIRST, SECOND = (Serial(number.to_bytes(10, "big")) for number in (1, 2))
 NUMBER = CardNumber("98000001")
+BATCH = BatchId(UUID(int=7))
 
 
 def at_stage(stage: VisitStage, serial: Serial | None = FIRST, **more: object) -> StationEvent:
@@ -151,7 +154,8 @@ def test_cards_chips_and_rejects_are_counted_each_once() -> None:
     screen = a_screen()
     woken: list[None] = []
     screen.subscribe(lambda: woken.append(None))
-    screen.note_batch(None, left=2)
+    screen.note_batch(BATCH)
+    screen.note_answer(BATCH, 2)
     events = (
         at_stage(VisitStage.PERSONALISE, card_number=NUMBER), CARD_DONE, GONE,
         ended(VisitResult.DONE, SECOND, reached=LifeCycle.INITIALISED), GONE, CONDEMNED,
@@ -165,7 +169,7 @@ def test_cards_chips_and_rejects_are_counted_each_once() -> None:
     assert [(each.made, each.serial) for each in screen.state.last] == [
         (MadeKind.CONDEMNED, FIRST), (MadeKind.BLANK, SECOND),
     ]  # fmt: skip
-    assert len(woken) == len(events) + 1
+    assert len(woken) == len(events) + 2
 
 
 def test_a_page_that_ended_wakes_nobody_and_hurts_nobody() -> None:

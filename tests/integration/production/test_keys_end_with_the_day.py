@@ -1,0 +1,81 @@
+"""The files of sealed keys that a station used are destroyed when its day is closed, with a record."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from issuer.errors import IssuerRefusedError
+from issuer.stations.key_files import StationKeyFiles
+from tests.integration.production.station_stage import Stations, StationUnderTest
+
+KEYS = b"sealed keys of one batch's chips" * 40
+
+
+@pytest.fixture
+def station(stations: Stations) -> StationUnderTest:
+    return stations.here("left")
+
+
+def use(station: StationUnderTest, *files: Path) -> None:
+    for file in files:
+        file.write_bytes(KEYS + file.name.encode())
+    StationKeyFiles(journal=station.journal).use(files, [file.read_bytes() for file in files])
+
+
+def noted(station: StationUnderTest) -> list[Any]:
+    return [event for event in station.journal.events() if event.code == "station.keys-destroyed"]
+
+
+def test_what_was_used_is_gone_and_the_journal_and_the_centre_say_so(
+    station: StationUnderTest, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "1.keys", tmp_path / "2.keys"
+    use(station, first)
+    use(station, second)
+    # What is still open somewhere is overwritten, too.
+    with first.open("rb") as opened:
+        station.close_day()
+        assert opened.read().strip(b"\0") == b""
+    assert not first.exists()
+    assert not second.exists()
+    digests = sorted(hashlib.sha256(KEYS + f"{n}.keys".encode()).hexdigest() for n in (1, 2))
+    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
+    [event] = noted(station)
+    assert event.detail == f"2 files of sealed keys, SHA-256 of their digests {digest}"
+    assert event.sequence <= station.journal.handed_in
+    station.close_day()
+    assert len(noted(station)) == 1
+
+
+def test_a_file_that_was_removed_or_became_another_one_is_left_alone(
+    station: StationUnderTest, tmp_path: Path
+) -> None:
+    gone, other = tmp_path / "gone.keys", tmp_path / "other.keys"
+    use(station, gone, other)
+    gone.unlink()
+    other.write_bytes(b"somebody's letter")
+    station.close_day()
+    assert other.read_bytes() == b"somebody's letter"
+    assert len(noted(station)) == 1
+
+
+def test_a_file_that_cannot_be_removed_keeps_the_day_open(
+    station: StationUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "1.keys"
+    use(station, file)
+
+    def refuse(_path: Path) -> None:
+        raise PermissionError(30, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with pytest.raises(IssuerRefusedError) as left:
+            station.close_day()
+    assert left.value.code == "station.keys-left"
+    assert noted(station) == []
+    file.unlink()
+    station.close_day()
+    assert len(noted(station)) == 1
