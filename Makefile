@@ -51,8 +51,8 @@ format: setup        ## let ruff format and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup         ## measure; a table, and bench/results.json
-	$(BIN)/python -m tests.benchmarks
+bench: setup         ## measure; a table, and bench/results.json; PARTS="stations batches" measures these alone
+	$(BIN)/python -m tests.benchmarks $(PARTS)
 
 lock:                ## resolve the dependencies anew (needs uv)
 	.ci/lock

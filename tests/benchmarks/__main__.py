@@ -1,4 +1,4 @@
-"""`make bench`: measure everything, print a table, write bench/results.json."""
+"""`make bench`: measure, print a table, write bench/results.json; PARTS="stations batches" measures these modules alone."""
 
 import json
 import sys
@@ -49,12 +49,17 @@ def main() -> int:
     # Where it goes to a file, the table is as wide as it needs to be.
     console = Console() if sys.stdout.isatty() else Console(width=_TABLE_WIDTH)
     records: list[Record] = []
+    parts = {measure.__module__.rpartition(".")[2]: measure for measure in MEASURES}
+    wanted = sys.argv[1:] or list(parts)
+    if unknown := [name for name in wanted if name not in parts]:
+        console.print(f"error: no part is called {unknown[0]}, expected of: {' '.join(parts)}")
+        return 64
 
     def announce(line: str) -> None:
         console.print(f"  {line}", highlight=False, style="dim")
 
-    for measure in MEASURES:
-        for record in measure(announce):
+    for name in wanted:
+        for record in parts[name](announce):
             records.append(record)
             console.print(f"{record.name}: {record.ratio:.3g}", highlight=False)
     table = Table(title="Ratio = value / baseline, medians of interleaved rounds of this run")

@@ -207,7 +207,7 @@ def test_reports_are_shown_to_their_own_part_of_the_tree_alone(country: Country)
         reports.show(actor=elsewhere, above=CELL)
     assert refused.value.code == "organisation.unknown"
     with pytest.raises(IssuerRefusedError) as refused:
-        reports.show(actor=actor("porter", Role.STOREKEEPER), above=None)
+        reports.show(actor=actor("porter", Role.ADMINISTRATOR), above=None)
     assert refused.value.code == "right.missing"
     shown = reports.show(actor=actor("near", Role.CLERK, at=CELL), above=CELL)
     assert [each.measures.members for _, each in shown.lines] == [5]

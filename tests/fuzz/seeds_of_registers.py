@@ -50,7 +50,13 @@ from issuer.domain.status_allotment import LIST_ID_BYTES, StatusIndex
 from issuer.exchange.bundle_file import bundle_to_bytes, request_to_bytes
 from issuer.imports.workbook_worker import write_rows
 from issuer.services.production_ports import ChipRecord
-from issuer.services.station_ports import ClaimedChip, DayRecord, HandInReceipt, RejectedEvent
+from issuer.services.station_ports import (
+    ClaimedChip,
+    DayRecord,
+    HandInReceipt,
+    RejectedEvent,
+    StationPresence,
+)
 from issuer.stations.job_codec import job_to_bytes
 from issuer.stations.messages import Refusal, StationOrder, StationReport
 from pki.backup.manifest import Manifest, Member
@@ -275,10 +281,12 @@ def _stations(now: datetime) -> Iterator[tuple[str, bytes]]:
         head=head, at=now, closed_by=_ACCOUNT, issued=1, condemned=0, destroyed=(REFERENCE,)
     )
     yield "station-report", StationReport(station=station, at=now).to_bytes()
+    presence = StationPresence(readers=("ACS ACR39U 00 00",), is_suspended=True)
+    yield "station-report", StationReport(station=station, at=now, presence=presence).to_bytes()
     yield (
         "station-report",
         StationReport(
-            station=station, at=now, events=(made, begun), head=head, wanted=_SERIAL, day=day
+            station=station, at=now, events=(made, begun), head=head, wanted=_SERIAL, days=(day,)
         ).to_bytes(),
     )
     card = Card(
@@ -309,6 +317,7 @@ def _stations(now: datetime) -> Iterator[tuple[str, bytes]]:
                 ),
             ),
             refusal=Refusal(code="chip.claimed", text="another station has it"),
+            left=7,
         ).to_bytes(),
     )
     yield (

@@ -49,6 +49,7 @@ TOLERANCE: Final = timedelta(minutes=5)
 TRUE: Final = 0
 AHEAD: Final = 3650
 BACK: Final = -3650
+WEEK: Final = 7
 """Days between the true time and what the clock tells."""
 
 SLEEP: Final = """\
@@ -346,6 +347,15 @@ def test_a_terminal_whose_clock_jumps_to_and_fro_accepts_nothing_expired_and_fin
         life.mark = life.list_made_at
         life.take("inspect")
         assert life.verdicts[-1] == "accepted"
+
+
+def test_a_terminal_without_a_network_goes_on_for_a_week_and_not_for_ever(
+    tmp_path: Path, office: Office
+) -> None:
+    steps = ("install", "start", "inspect", "inspect", "inspect", "journal")
+    with living(tmp_path, office) as life:
+        live(life, [(3, WEEK), (4, USABLE.days + 1)], steps=steps)
+        assert life.verdicts == ["accepted", "accepted", "refused"]
 
 
 @pytest.mark.slow

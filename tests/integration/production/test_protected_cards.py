@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pki.errors import PkiError
 from simulators.connection import SimulatedReader
 from simulators.faults import Fault, FaultKind
 from simulators.image import ReadRule
+from tests.integration.production.conftest import NOW
 from tests.unit.verifier.terminal_hierarchy import Hierarchy
 from verifier.inspection.snapshot import FileOutcome
 from verifier.reading.card_reading import read_card
@@ -49,7 +50,7 @@ def protected(
 
 @pytest.fixture
 def today() -> Any:
-    return date(2026, 11, 21)
+    return NOW.date()
 
 
 def make_card(workshop: Any) -> Any:
