@@ -152,7 +152,7 @@ def insert_unless_there(session: Session, table: type[Base], values: Mapping[str
         raise database_error(error) from error
 
 
-def unindexed(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def unindexed(column: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[Any]:
     """The same value by a term that is no column, for which no index is taken.
 
     SQLite, which keeps no statistics here, takes an index of equal values for a good one, however many rows have them.

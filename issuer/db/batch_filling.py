@@ -11,7 +11,7 @@ from issuer.db.batch_tables import IS_LIVE, BatchRequestRow
 from issuer.db.bulk import bulk_insert
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below
-from issuer.db.production_tables import CardRow
+from issuer.db.production_tables import IS_NOT_CONDEMNED, CardRow
 from issuer.db.request_tables import DecisionRequestRow, RequestRow
 from issuer.domain.batch import Batch, BatchId
 from issuer.domain.card import CardState
@@ -135,9 +135,7 @@ def waiting_requests(
     is_held = sa.exists().where(
         BatchRequestRow.request_id == RequestRow.id, IS_LIVE, ~condemned_there
     )
-    has_card = sa.exists().where(
-        CardRow.request_id == RequestRow.id, CardRow.state != CardState.CONDEMNED.value
-    )
+    has_card = sa.exists().where(CardRow.request_id == RequestRow.id, IS_NOT_CONDEMNED)
     found = (
         sa.select(RequestRow.id)
         .join(DecisionRequestRow, DecisionRequestRow.request_id == RequestRow.id)

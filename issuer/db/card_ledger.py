@@ -18,7 +18,7 @@ from issuer.db.card_validity import SqlCardValidity
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below as part_of_tree
 from issuer.db.production_rows import card_of, journal, locked_card, locked_chip
-from issuer.db.production_tables import CardRow
+from issuer.db.production_tables import IS_NOT_CONDEMNED, CardRow
 from issuer.db.request_tables import RequestRow
 from issuer.db.sealing import Sealer
 from issuer.db.signing_rows import jobs_of, keep_prepared, keep_signed, signing_facts
@@ -110,9 +110,7 @@ class SqlCardLedger(SqlCardRegister):
 
     def members_to_bind(self) -> tuple[MemberToBind, ...]:
         """See ``CardLedger.members_to_bind``."""
-        has_card = sa.exists().where(
-            CardRow.request_id == RequestRow.id, CardRow.state != CardState.CONDEMNED.value
-        )
+        has_card = sa.exists().where(CardRow.request_id == RequestRow.id, IS_NOT_CONDEMNED)
         with self._database.reading() as session:
             rows = session.execute(
                 sa.select(MemberRow.id, RequestRow.id, RequestRow.ordinal)
@@ -305,10 +303,7 @@ class SqlCardLedger(SqlCardRegister):
         taken = session.scalar(
             sa.select(CardRow.reference).where(
                 (CardRow.serial == card.serial)
-                | (
-                    (CardRow.request_id == card.request_id)
-                    & (CardRow.state != CardState.CONDEMNED.value)
-                )
+                | ((CardRow.request_id == card.request_id) & IS_NOT_CONDEMNED)
             )
         )
         if taken is not None:

@@ -7,10 +7,10 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from issuer.db.base import DATABASE_FAILURES, database_error
+from issuer.db.base import DATABASE_FAILURES, database_error, unindexed
 from issuer.db.organisation_queries import below
 from issuer.db.organisations import OrganisationRow
-from issuer.db.production_tables import CardRow
+from issuer.db.production_tables import IS_NOT_CONDEMNED, CardRow
 from issuer.db.request_tables import (
     BatchAuthorisationRow,
     DecisionRequestRow,
@@ -32,7 +32,13 @@ from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.request_ports import KeptAuthorisation
 
-__all__ = ["SELECT_DECISIONS", "SqlDecisionRepository", "behind_decision", "decision_of"]
+__all__ = [
+    "SELECT_DECISIONS",
+    "SqlDecisionRepository",
+    "behind_decision",
+    "decision_of",
+    "unsigned_requests",
+]
 
 
 class SqlDecisionRepository:
@@ -206,22 +212,7 @@ class SqlDecisionRepository:
 
     def unsigned(self, decision_id: DecisionId) -> int:
         """See ``DecisionRepository.unsigned``."""
-        is_signed = sa.exists().where(
-            CardRow.request_id == RequestRow.id,
-            CardRow.state.not_in([CardState.BOUND.value, CardState.CONDEMNED.value]),
-        )
-        counted = (
-            sa.select(sa.func.count())
-            .select_from(DecisionRequestRow)
-            .join(RequestRow, RequestRow.id == DecisionRequestRow.request_id)
-            .where(
-                DecisionRequestRow.decision_id == decision_id,
-                RequestRow.state == RequestState.DECIDED.value,
-                RequestRow.held_by.is_(None),
-                ~is_signed,
-            )
-        )
-        return self._session.scalar(counted) or 0
+        return self._session.scalar(unsigned_requests(decision_id)) or 0
 
     def _one(self, query: sa.Select[DecisionRow, str], decision_id: uuid.UUID) -> Decision:
         row = self._session.execute(query).one_or_none()
@@ -230,6 +221,26 @@ class SqlDecisionRepository:
                 f"decision {decision_id} is not in the register", code="decision.unknown"
             )
         return decision_of(*row)
+
+
+def unsigned_requests(decision_id: DecisionId) -> sa.Select[int]:
+    """How many requests of a decision have no card that is signed or further."""
+    is_signed = sa.exists().where(
+        CardRow.request_id == RequestRow.id,
+        IS_NOT_CONDEMNED,
+        CardRow.state != CardState.BOUND.value,
+    )
+    return (
+        sa.select(sa.func.count())
+        .select_from(DecisionRequestRow)
+        .join(RequestRow, RequestRow.id == DecisionRequestRow.request_id)
+        .where(
+            DecisionRequestRow.decision_id == decision_id,
+            unindexed(RequestRow.state) == RequestState.DECIDED.value,
+            RequestRow.held_by.is_(None),
+            ~is_signed,
+        )
+    )
 
 
 SELECT_DECISIONS = sa.select(DecisionRow, OrganisationRow.code).join(

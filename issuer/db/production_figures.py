@@ -18,7 +18,7 @@ from issuer.db.batch_tables import BatchEventRow, BatchRow
 from issuer.db.bulk import bulk_insert
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_rows import OrganisationRow
-from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.production_tables import IS_NOT_CONDEMNED, CardEventRow, CardRow, ChipRow
 from issuer.db.request_tables import RequestEventRow, RequestRow
 from issuer.db.stock_tables import StockSiteRow
 from issuer.domain.batch import BatchEventKind, BatchState
@@ -247,9 +247,7 @@ def _of_requests(now: datetime) -> sa.Select[*tuple[Any, ...]]:
         .join(MemberRow, MemberRow.id == RequestRow.member_id)
         .where(
             RequestRow.state == RequestState.DECIDED.value,
-            ~sa.exists().where(
-                CardRow.request_id == RequestRow.id, CardRow.state != CardState.CONDEMNED.value
-            ),
+            ~sa.exists().where(CardRow.request_id == RequestRow.id, IS_NOT_CONDEMNED),
         )
         .subquery()
     )

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from issuer.db.base import Base, UtcDateTime
 
 __all__ = [
+    "IS_NOT_CONDEMNED",
     "CardContentsRow",
     "CardEventRow",
     "CardRow",
@@ -62,6 +63,10 @@ class StatusListRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     is_shared: Mapped[bool]
     """Other instances have sets of it, and no card is bound to it here."""
+
+
+IS_NOT_CONDEMNED = sa.text("cards.state <> 'condemned'")
+"""That a card is its request's one, in the very words of the index: written otherwise, SQLite walks the table."""
 
 
 class CardRow(Base):

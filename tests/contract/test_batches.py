@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from issuer.db.base import Database
 from issuer.db.batch_filling import waiting_requests
+from issuer.db.decisions import unsigned_requests
 from issuer.db.member_rows import MemberRow
 from issuer.db.schema import upgrade
 from issuer.domain.batch import BatchEventKind, BatchState
@@ -344,3 +345,15 @@ def test_a_table_of_all_batches_is_not_walked_for_what_waits(stage: BatchStage) 
         plan = explained(session.connection(), waiting_requests(batch.decision_id, batch.receiver))
     assert "uq_batch_requests_request_id_live" in plan
     assert not re.search(r"SCAN batch_requests|Seq Scan on batch_requests", plan)
+
+
+def test_a_table_of_all_cards_is_not_walked_for_what_is_not_signed(stage: BatchStage) -> None:
+    """The page of a decision counts it each time that somebody looks."""
+    with stage.database.reading() as session:
+        for query in (
+            unsigned_requests(stage.decision_id),
+            waiting_requests(stage.decision_id),
+        ):
+            plan = explained(session.connection(), query)
+            assert "uq_cards_request_id_live" in plan
+            assert not re.search(r"SCAN cards|Seq Scan on cards", plan)
