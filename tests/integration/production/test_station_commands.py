@@ -126,12 +126,11 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     assert station.json("station", "bundle", "in", order)["jobs"] == 2
     assert station.json("station", "run", *readers, "--count", 2, "--timeout", 5)["done"] == 2
     jobs = sealed_jobs(station.home / "stations" / "station-2.sqlite")
-    # What was given lies in the station's folder, and each piece of it can be found there by its bytes.
-    pieces = [
-        job[start : start + 48] for job in jobs for start in (0, len(job) // 2, len(job) - 48)
-    ]
-    assert len(pieces) == 6
-    assert len(found_in(station.home, pieces)) == 6
+    # What was given lies in the station's folder, and can be found there by its bytes: but for the few pieces that a page
+    # of the database cuts.
+    pieces = [job[start : start + 48] for job in jobs for start in range(0, len(job) - 48, 48)]
+    assert len(jobs) == 2
+    assert len(found_in(station.home, pieces)) > len(pieces) * 9 // 10 > 100
     day = station.json("station", "close-day")
     assert (day["issued"], len(day["destroyed"])) == (2, 2)
     assert found_in(station.home, pieces) == set()
