@@ -5,7 +5,7 @@ its data are stale; where the member may not use it any more, it counts for noth
 second person makes that final.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from issuer.domain.member_rules import MemberColumn
 from issuer.domain.rights import AccountName
 from issuer.services.card_validity_ports import CardRecord, CardValidityRepository
 
-__all__ = ["BORNE_BY_CARDS", "follow_member", "mark_stale"]
+__all__ = ["BORNE_BY_CARDS", "follow_member"]
 
 BORNE_BY_CARDS: Final = frozenset(
     {
@@ -90,24 +90,6 @@ def follow_member(
             follower.take(record, ValidityEvent.DATA_CHANGED)
         if MemberColumn.STANDING in changed:
             _follow_standing(follower, record, standing)
-
-
-def mark_stale(
-    cards: CardValidityRepository,
-    member_ids: Iterable[MemberId],
-    *,
-    account: AccountName,
-    at: datetime,
-) -> int:
-    """Say of the cards of these members that the register says something else by now; how many cards they are."""
-    follower = _Follower(cards=cards, account=account, at=at)
-    count = 0
-    for member_id in member_ids:
-        for record in cards.of_member(member_id, lock=True):
-            if record.validity.end is None and record.bears_data:
-                follower.take(record, ValidityEvent.DATA_CHANGED)
-                count += 1
-    return count
 
 
 def _follow_standing(follower: _Follower, record: CardRecord, standing: Standing) -> None:
