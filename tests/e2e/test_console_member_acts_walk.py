@@ -5,6 +5,7 @@ With ``MEMBERCARD_SCREENSHOTS=docs/console`` the pictures of the documents are m
 
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from issuer.domain.requests import RequestKind
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
 from issuer.services.change_members import Justification
 from issuer.services.draft_requests import Wish
-from tests.contract.cards_stage import NOW, CardsStage
+from tests.contract.cards_stage import CardsStage
 from tests.integration.console.conftest import console_template, office
 from tests.integration.console.test_console_exchange_walk import (
     CHROMIUM,
@@ -44,7 +45,7 @@ SCAN = {"name": "quyet-dinh.pdf", "mimeType": "application/pdf", "buffer": b"%PD
 def cards(office: Any, tmp_path: Path) -> Iterator[CardsStage]:
     """Cards of the register that the console is over."""
     database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
-    yield CardsStage(database)
+    yield CardsStage(database, now=office.services.now() - timedelta(hours=1))
     database.close()
 
 
@@ -52,13 +53,15 @@ def with_card(cards: CardsStage, number: int, member: str) -> None:
     """A card in the member's hand that says what the register says."""
     reference = cards.hand_over(number, MemberId(uuid.UUID(member)))
     with cards.database.writing() as session:
-        session.add(CardContentsRow(reference=reference, sealed=b"", prepared_at=NOW))
+        session.add(CardContentsRow(reference=reference, sealed=b"", prepared_at=cards.now))
 
 
 def press_to(page: Page, name: str) -> None:
     """Go with the tabulator to what is called so, as somebody without a mouse does."""
-    target = page.locator("main").get_by_role("link", name=name, exact=True).or_(
-        page.locator("main").get_by_role("button", name=name, exact=True)
+    target = (
+        page.locator("main")
+        .get_by_role("link", name=name, exact=True)
+        .or_(page.locator("main").get_by_role("button", name=name, exact=True))
     )
     for _ in range(60):
         if target.evaluate("element => element === document.activeElement"):
