@@ -11,6 +11,7 @@ from issuer.domain.card import CardReference
 from issuer.domain.card_number import CommitteeBlockScheme
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.member import Standing
+from issuer.domain.member_acts import Correction, MemberAct, Serving, StandingEvent, Transfer
 from issuer.domain.member_change import EvidenceDigest
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.rights import AccountName, Role
@@ -263,3 +264,41 @@ def test_cards_of_many_members_are_read_together(world: World) -> None:
         ]  # fmt: skip
     assert len(changed) == len({each.subject_id for each in changed}) == 1 + 1 + 4
     assert {each.organisation for each in changed} == {CELL}
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        *(StandingEvent(standing=each, since=NOW.date()) for each in Standing if each is not Standing.OFFICIAL),
+        Correction(values={MemberColumn.PHONE: "0912345678"}),
+        Correction(values={MemberColumn.HOME_TOWN: "Vinh"}),
+        Transfer(to=OTHER_CELL, on=NOW.date()),
+        Serving(organisation=OTHER_CELL, since=NOW.date()),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_an_act_means_is_told_before_exactly_as_it_happens(
+    world: World, act: MemberAct
+) -> None:
+    if isinstance(act, StandingEvent) and act.standing is Standing.PROBATIONARY:
+        with world.stage.register.reading() as transaction:
+            recognised = transaction.members.get(world.member_id).statement.recognition_date
+        assert recognised is not None
+        world.changes.correct(
+            world.member_id,
+            {MemberColumn.RECOGNITION_DATE: None, MemberColumn.STANDING: "exempt"},
+            actor=CLERK,
+            version=world.version(),
+            why=WHY,
+        )
+    version = world.version()
+    weighed = world.changes.weigh(world.member_id, act, actor=CLERK, version=version)
+    assert world.version() == version
+    [told] = weighed.consequences.cards
+    with world.stage.register.reading() as transaction:
+        assert transaction.cards.get(world.card).validity == told.before
+    done = world.changes.take(world.member_id, act, actor=CLERK, version=version, why=WHY)
+    assert done.consequences == weighed.consequences
+    assert done.changes == weighed.changes
+    with world.stage.register.reading() as transaction:
+        assert transaction.cards.get(world.card).validity == told.after
