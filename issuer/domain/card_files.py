@@ -34,10 +34,9 @@ from card_layout.files.trust_points import TrustPoints
 from card_layout.mrz import MachineReadableZone
 from card_layout.names import mrz_name
 from card_layout.profile import CardProfile
-from issuer.domain.card_number import CardNumber
+from issuer.domain.batch_proof import ProofLine
 from issuer.domain.card_secrets import CardSecrets
 from issuer.domain.chip_plan import CHIP_KEY_ID, TRUST_POINTS_FILE
-from issuer.domain.member import MemberStatement
 from issuer.domain.requests import RequestKind
 from issuer.errors import IssuerRefusedError
 
@@ -64,12 +63,7 @@ class CardFacts:
     """Everything that is on one card.
 
     Attributes:
-        statement: what the register says of the member.
-        kind: why the card is made.
-        ordinal: which of the member's cards it is.
-        card_number: what was decided with the request.
-        organisation_name: of the member's organisation.
-        issuing_committee: the name of the top-most organisation.
+        line: the card as it was proven: of whom, by which number, and whose.
         portrait: JPEG or JPEG 2000, within the profile's bounds.
         chip_key: the key that the chip made.
         valid_from: also the date of issue.
@@ -79,12 +73,7 @@ class CardFacts:
         trust_points: references of the CVCA keys that the chip is to trust, the newest first.
     """
 
-    statement: MemberStatement = field(repr=False)
-    kind: RequestKind
-    ordinal: int
-    card_number: CardNumber = field(repr=False)
-    organisation_name: str
-    issuing_committee: str
+    line: ProofLine = field(repr=False)
     portrait: bytes = field(repr=False)
     secrets: CardSecrets = field(repr=False)
     chip_key: EcPublicKey = field(repr=False)
@@ -142,7 +131,7 @@ def build_card_data(profile: CardProfile, facts: CardFacts) -> CardData:
         2: _portrait(facts),
         11: _personal_details(facts),
         12: DocumentDetails(
-            issuing_committee=facts.issuing_committee,
+            issuing_committee=facts.line.issuing_committee,
             date_of_issue=facts.valid_from,
             personalised_at=facts.personalised_at,
             personalisation_system=facts.personalisation_system,
@@ -229,16 +218,16 @@ def add_years(day: date, years: int) -> date:
 
 
 def _machine_readable_zone(profile: CardProfile, facts: CardFacts) -> MachineReadableZone:
-    name = facts.statement.name
+    person = facts.line.person
     return MachineReadableZone(
         document_code=profile.document_code,
         issuing_state=profile.issuing_state,
         document_number=facts.secrets.document_number,
-        birth_date=f"{facts.statement.birth_date:%y%m%d}",
-        sex=facts.statement.sex.value,
+        birth_date=f"{person.birth_date:%y%m%d}",
+        sex=person.sex.value,
         expiry_date=f"{facts.valid_until:%y%m%d}",
         nationality=profile.issuing_state,
-        name=mrz_name(name.primary, name.secondary),
+        name=mrz_name(person.primary_name, person.secondary_name),
     )
 
 
@@ -250,37 +239,37 @@ def _portrait(facts: CardFacts) -> Portrait:
 
 
 def _personal_details(facts: CardFacts) -> PersonalDetails:
-    statement = facts.statement
+    person = facts.line.person
     return PersonalDetails(
-        primary_name=statement.name.primary,
-        secondary_name=statement.name.secondary,
-        birth_date=statement.birth_date,
-        place_of_birth=statement.place_of_birth,
+        primary_name=person.primary_name,
+        secondary_name=person.secondary_name,
+        birth_date=person.birth_date,
+        place_of_birth=person.place_of_birth,
     )
 
 
 def _member_record(facts: CardFacts) -> MemberRecord:
-    statement = facts.statement
-    if statement.recognition_date is None:
+    line, person = facts.line, facts.line.person
+    if person.recognition_date is None:
         raise IssuerRefusedError(
             "the member has not been recognised as an official one", code="card.not-recognised"
         )
     return MemberRecord(
         salt=facts.secrets.salt,
-        card_number=str(facts.card_number),
-        record_number=str(statement.record_number),
-        citizen_number=str(statement.citizen_number),
-        full_name=statement.name.full,
-        primary_name=statement.name.primary,
-        secondary_name=statement.name.secondary,
-        organisation_code=statement.organisation_code,
-        organisation_name=facts.organisation_name,
-        admission_date=statement.admission_date,
-        recognition_date=statement.recognition_date,
-        home_town=statement.home_town,
-        ethnic_group=statement.ethnic_group,
-        kind=_KINDS[facts.kind],
-        ordinal=facts.ordinal,
+        card_number=line.card_number,
+        record_number=person.record_number,
+        citizen_number=person.citizen_number,
+        full_name=person.full_name,
+        primary_name=person.primary_name,
+        secondary_name=person.secondary_name,
+        organisation_code=person.organisation_code,
+        organisation_name=line.organisation_name,
+        admission_date=person.admission_date,
+        recognition_date=person.recognition_date,
+        home_town=person.home_town,
+        ethnic_group=person.ethnic_group,
+        kind=_KINDS[line.kind],
+        ordinal=line.ordinal,
         valid_from=facts.valid_from,
         valid_until=facts.valid_until,
     )
