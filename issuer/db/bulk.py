@@ -184,7 +184,12 @@ def _column(
         # Both drivers take bytes as they are.
         return values
     convert: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
-    return values if convert is None else [convert(value) for value in values]
+    if convert is None:
+        return values
+    if all(value is values[0] for value in values):
+        # The time, the batch, the account: what all rows have is made ready once.
+        return [convert(values[0])] * len(values)
+    return [convert(value) for value in values]
 
 
 def _copy(driver: Any, table: str, names: Sequence[str], values: Iterator[Any]) -> None:

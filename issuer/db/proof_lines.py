@@ -1,6 +1,7 @@
 """The lines of proofs in the database: what will stand on each card, read without the rest of the member."""
 
 import hashlib
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -169,7 +170,7 @@ class _StoredRecords:
         """
         (
             _,
-            _,
+            member_id,
             kind,
             ordinal,
             card_number,
@@ -188,8 +189,8 @@ class _StoredRecords:
             organisation_code,
             portrait,
         ) = values
-        key = self.member_id(values).bytes
-        open_column = self._seals().open_required
+        key = _key_bytes(member_id)
+        seals = self._seals()
         names = self._names(OrganisationCode(organisation_code))
         return ProofLine(
             request_id=self.request_id(values),
@@ -199,15 +200,17 @@ class _StoredRecords:
             person=PersonOnCard(
                 record_number=RecordNumber(record_number),
                 citizen_number=CitizenNumber(
-                    open_column(SealedColumn.CITIZEN_NUMBER, citizen_number, key)
+                    seals.open_required(SealedColumn.CITIZEN_NUMBER, citizen_number, key)
                 ),
                 full_name=full_name,
                 primary_name=primary_name,
                 secondary_name=secondary_name,
                 birth_date=self._date(birth_date),
                 sex=_SEXES[sex],
-                place_of_birth=open_column(SealedColumn.PLACE_OF_BIRTH, place_of_birth, key),
-                home_town=open_column(SealedColumn.HOME_TOWN, home_town, key),
+                place_of_birth=seals.open_required(
+                    SealedColumn.PLACE_OF_BIRTH, place_of_birth, key
+                ),
+                home_town=seals.open_required(SealedColumn.HOME_TOWN, home_town, key),
                 ethnic_group=ethnic_group,
                 admission_date=self._date(admission_date),
                 recognition_date=self._date(recognition_date),
@@ -223,6 +226,11 @@ def _reader(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Callable[[An
     """Makes a value of what the driver gives for a column."""
     read: Callable[[Any], Any] | None = kind.dialect_impl(dialect).result_processor(dialect, None)
     return _as_it_is if read is None else read
+
+
+def _key_bytes(stored: uuid.UUID | str) -> bytes:
+    """A key as the register's seals name a row; SQLite keeps it as a text of hexadecimal digits."""
+    return bytes.fromhex(stored) if isinstance(stored, str) else stored.bytes
 
 
 def _as_it_is(value: Any) -> Any:

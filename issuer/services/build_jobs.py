@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from card_layout.errors import CardDataError
 from card_layout.profile import CardProfile
@@ -49,9 +50,10 @@ class CardBuilding:
     ) -> Iterator[tuple[CardToSign, JobToKeep | BuildRefusal]]:
         """Each card with what will be written to it, or with the reason why it cannot be made."""
         people = self._people(cards)
+        now = self.clock().replace(microsecond=0)
         for card in cards:
             try:
-                job = self._build(card, people.get(card.reference))
+                job = self._build(card, people.get(card.reference), now)
             except (IssuerRefusedError, PkiRefusedError, CardDataError, PkiDataError) as error:
                 yield card, error
             else:
@@ -65,7 +67,7 @@ class CardBuilding:
                 [card.reference for card in cards], self.names.within(transaction.organisations)
             )
 
-    def _build(self, card: CardToSign, person: PersonOfCard | None) -> JobToKeep:
+    def _build(self, card: CardToSign, person: PersonOfCard | None, now: datetime) -> JobToKeep:
         if card.profile != self.profile.name:
             raise IssuerRefusedError(
                 f"the card is for profile {card.profile}, got {self.profile.name}",
@@ -76,7 +78,6 @@ class CardBuilding:
         if person is None:
             raise IssuerRefusedError("the member is not in the register", code="member.unknown")
         line = _require_entitled(person)
-        now = self.clock().replace(microsecond=0)
         valid_until = add_years(now.date(), self.policy.validity_years)
         data = build_card_data(
             self.profile,

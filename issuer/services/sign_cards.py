@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from card_layout.errors import CardDataError
@@ -175,7 +176,8 @@ class CardSigning:
         account: AccountName | None,
         outcomes: list[SigningOutcome],
     ) -> None:
-        requests = [self._request(each) for each in prepared]
+        signing_time = self._clock().replace(microsecond=0)
+        requests = [self._request(each, signing_time) for each in prepared]
         try:
             signed: Sequence[bytes | None] = self._signer.sign_many(requests)
         except PkiRefusedError:
@@ -208,13 +210,13 @@ class CardSigning:
             # so this is the same card once more, and the signer records that it is.
             return self._signer.sign(replace(request, re_signing_of=_LOST))
 
-    def _request(self, prepared: _Prepared) -> SigningRequest:
+    def _request(self, prepared: _Prepared, signing_time: datetime) -> SigningRequest:
         status = prepared.card.status
         return SigningRequest(
             reference=prepared.card.reference,
             file_hashes=self._hashes(prepared.job),
             status_reference=StatusReference(list_id=status.list_id, index=status.index),
-            signing_time=self._clock().replace(microsecond=0),
+            signing_time=signing_time,
         )
 
     def _file(self, request: SigningRequest, content_info: bytes) -> bytes:
@@ -230,11 +232,13 @@ class CardSigning:
         return security_object_file
 
     def _hashes(self, job: CardJob) -> Mapping[int, bytes]:
-        return {
-            file.data_group: self._signer.hash_algorithm.digest(job.contents[file.name])
-            for file in self._profile.application_files
-            if file.data_group is not None
-        }
+        return self._signer.hash_algorithm.digests(
+            {
+                file.data_group: job.contents[file.name]
+                for file in self._profile.application_files
+                if file.data_group is not None
+            }
+        )
 
 
 def _not_bound(reference: CardReference) -> SigningOutcome:
