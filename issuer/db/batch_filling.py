@@ -75,11 +75,16 @@ def fill_batch(session: Session, batch: Batch, *, limit: int) -> int:
     columns = ["batch_id", "request_id", "position", "is_live"]
     try:
         # Nothing of them is needed here: the database puts them in by itself.
-        return session.connection().execute(_PUT_IN.from_select(columns, chosen)).rowcount
+        session.connection().execute(_PUT_IN.from_select(columns, chosen))
     except IntegrityError as error:
         raise ConflictError(
             "another batch took a request meanwhile", code="batch.changed-meanwhile"
         ) from error
+    # SQLite's driver does not tell how many rows a statement put in that begins with a WITH.
+    put_in = sa.select(sa.func.count()).where(
+        BatchRequestRow.batch_id == batch.batch_id, BatchRequestRow.position > (last or 0)
+    )
+    return session.scalar(put_in) or 0
 
 
 def count_waiting(session: Session, batch: Batch) -> int:
