@@ -18,8 +18,10 @@ __all__ = [
     "ReadingError",
     "ReadingFault",
     "check_bodiless",
+    "check_json",
     "check_plain",
     "check_target",
+    "headers_of",
     "media_type_of",
     "read_body",
     "read_json",
@@ -28,6 +30,24 @@ __all__ = [
 ]
 
 _MAX_FIELDS: Final = 32
+_JSON: Final = "application/json"
+_SINGLE: Final = frozenset(
+    {
+        b"authorization",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"idempotency-key",
+        b"if-match",
+        b"origin",
+        b"referer",
+        b"sec-fetch-site",
+        b"transfer-encoding",
+        b"x-real-ip",
+    }
+)
+"""What we read and RFC 9110, 5.3 does not let a sender repeat; lists (Accept, Via, Cookie) may stand in many lines."""
 
 
 class ReadingFault(enum.StrEnum):
@@ -37,6 +57,7 @@ class ReadingFault(enum.StrEnum):
     BODY_TOO_LARGE = "body-too-large"
     BODY_TIMEOUT = "body-timeout"
     BODY_UNEXPECTED = "body-unexpected"
+    HEADER_TWICE = "header-twice"
     MEDIA_TYPE = "media-type"
     QUERY_MALFORMED = "query-malformed"
     TARGET_TOO_LONG = "target-too-long"
@@ -73,6 +94,25 @@ def check_target(scope: Scope, *, maximum_bytes: int) -> None:
     names = [name for name, _ in pairs]
     if len(set(names)) != len(names):
         raise ReadingError("a name in the query stands twice", ReadingFault.QUERY_MALFORMED)
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """The headers by name; of a list in many lines the last.
+
+    One that stands twice is refused: this layer would judge a request by the last line, and the framework behind it
+    would read it by the first.
+
+    Raises:
+        ReadingError: ``HEADER_TWICE``.
+    """
+    found: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in found and name in _SINGLE:
+            raise ReadingError(
+                f"the header {name.decode('ascii')} stands twice", ReadingFault.HEADER_TWICE
+            )
+        found[name] = value
+    return found
 
 
 def check_bodiless(headers: Mapping[bytes, bytes]) -> None:
@@ -129,6 +169,20 @@ def read_json(body: bytes) -> Any:
         raise ReadingError(
             "the body is not JSON in UTF-8 with each member once", ReadingFault.BODY_MALFORMED
         ) from error
+
+
+def check_json(body: bytes, media_type: str) -> None:
+    """JSON is strict; what a framework would take for JSON under another name is refused.
+
+    Raises:
+        ReadingError: ``BODY_MALFORMED``, ``MEDIA_TYPE``.
+    """
+    if media_type == _JSON:
+        read_json(body)
+    elif body and (not media_type or media_type.endswith("+json")):
+        raise ReadingError(
+            f"content type is {media_type[:60]!r}, expected {_JSON}", ReadingFault.MEDIA_TYPE
+        )
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:

@@ -73,6 +73,23 @@ def test_a_database_that_was_never_upgraded_says_so(tmp_path: Path) -> None:
     database.close()
 
 
+def test_an_older_schema_is_told_from_a_database_that_does_not_answer(
+    tmp_path: Path, postgresql_url: str
+) -> None:
+    for url in (f"sqlite:///{tmp_path / 'x.sqlite'}", postgresql_url):
+        database = Database(url)
+        with database.writing() as session:
+            session.execute(sa.text("CREATE TABLE members (old INTEGER)"))
+        for missing in ("SELECT new FROM members", "SELECT 1 FROM organisations"):
+            with (
+                pytest.raises(IssuerUnavailableError) as refusal,
+                database.reading() as session,
+            ):
+                session.execute(sa.text(missing))
+            assert refusal.value.code == "database.not-upgraded"
+        database.close()
+
+
 def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     database = sqlite(tmp_path / "x.sqlite")
     schema.upgrade(database)

@@ -229,7 +229,10 @@ class Client:
             self.cookies.set(SESSION_COOKIE, token, domain="console.example", path="/")
 
     def send(self, method: str, path: str, **values: Any) -> httpx.Response:
-        headers = self.headers | dict(values.pop("headers", {}))
+        headers = httpx.Headers(self.headers | dict(values.pop("headers", {})))
+        # A header that is to stand twice is given as a pair of its own.
+        repeated = values.pop("repeated", ())
+        headers = httpx.Headers([*headers.multi_items(), *repeated])
 
         async def go() -> httpx.Response:
             transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
