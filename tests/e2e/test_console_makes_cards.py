@@ -130,7 +130,6 @@ def watch_station(browser: Browser, address: str) -> None:
     green = page.locator('[data-panel="1"][data-kind="good"]')
     expect(green).to_be_visible(timeout=120_000)
     expect(green.locator(".number")).to_have_text(re.compile(r"\d+\.\d{6}"))
-    picture(page, "station-at-work")
     expect(page.locator(".made dd")).to_have_text(str(CARDS // 2), timeout=120_000)
     expect(page.locator(".last li")).to_have_count(CARDS // 2)
     expect(page.locator(".last code")).to_have_count(0)

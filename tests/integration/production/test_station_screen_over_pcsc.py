@@ -3,21 +3,15 @@
 With ``MEMBERCARD_SCREENSHOTS=docs/stations`` the picture of docs/stations.md is made anew.
 """
 
-import threading
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from card_layout.errors import TransportError
-from card_layout.transport.readers import list_readers, open_reader, wait_for_removal
+from card_layout.transport.readers import open_reader
 from simulators.faults import Fault, FaultKind
-from simulators.hopper import Hopper
 from simulators.image import CardImage
-from simulators.vpcd import FIRST_PORT, VirtualIcc
+from tests.integration.production.pcsc_slots import Slot, slots
 from tests.integration.production.screen_stage import ScreenStage
 from tests.integration.production.station_stage import Stations, prepared
 from tests.integration.production.test_station_screen_in_the_browser import (
@@ -28,7 +22,7 @@ from tests.integration.production.test_station_screen_in_the_browser import (
     picture,
 )
 
-__all__ = ["browser"]
+__all__ = ["browser", "slots"]
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,59 +30,6 @@ pytestmark = [
     pytest.mark.pcsc,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium"),
 ]
-
-
-class Slot:
-    """One reader of the virtual driver; a card stays in until it is taken out, as people leave one."""
-
-    def __init__(self, number: int, folder: Path) -> None:
-        self.name = f"Virtual PCD 00 0{number}"
-        self.number = number
-        self._folder = folder
-        self._icc: VirtualIcc | None = None
-        self._thread: threading.Thread | None = None
-
-    def put(self, image: CardImage, *faults: Fault) -> Path:
-        """The file of the card, which tells how far it has come."""
-        self.take()
-        path = self._folder / f"{image.serial.hex()}.json"
-        replace(image, faults=faults).save(path)
-        self._icc = VirtualIcc(
-            slot=self.number,
-            port=FIRST_PORT + self.number,
-            hopper=Hopper([path]),
-            report=lambda _line: None,
-            stop=threading.Event(),
-            stays=True,
-        )
-        self._thread = threading.Thread(target=self._icc.run)
-        self._thread.start()
-        return path
-
-    def take(self) -> None:
-        icc, self._icc = self._icc, None
-        if icc is not None and self._thread is not None:
-            icc.stop.set()
-            icc.interrupt()
-            self._thread.join()
-
-
-@pytest.fixture
-def slots(tmp_path: Path) -> Iterator[tuple[Slot, Slot]]:
-    try:
-        names = list_readers()
-    except TransportError as error:
-        pytest.skip(f"there is no PC/SC: {error}")
-    found = (Slot(0, tmp_path), Slot(1, tmp_path))
-    for slot in found:
-        if slot.name not in names:
-            pytest.skip(f"pcscd does not run, or has no reader {slot.name!r} (vsmartcard-vpcd)")
-        assert wait_for_removal(open_reader(slot.name), timeout_seconds=10)
-    try:
-        yield found
-    finally:
-        for slot in found:
-            slot.take()
 
 
 def test_an_operator_sees_what_happens_in_real_readers(
