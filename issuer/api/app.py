@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Scope
 
 from issuer.api.answering_errors import install_error_handlers
 from issuer.api.authorisation_routes import authorisation_router
@@ -60,7 +60,7 @@ from issuer.api.session_routes import session_router
 from issuer.api.station_routes import station_router
 from issuer.api.stock_routes import stock_router
 
-__all__ = ["bounded", "create_app", "describe"]
+__all__ = ["bounded", "create_app", "describe", "match_every_route"]
 
 _VERSION: Final = "1"
 _DESCRIPTION: Final = (
@@ -153,6 +153,35 @@ def bounded(app: FastAPI) -> ASGIApp:
 
 def _takes_files(path: str) -> bool:
     return path in _UPLOAD_PATHS or _UPLOAD_PATTERN.fullmatch(path) is not None
+
+
+async def match_every_route(app: FastAPI) -> None:
+    """Ask for what is not there: the framework makes what it matches a route with when it first passes it.
+
+    It takes 0.13 s, which the first person would wait.
+    """
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Message) -> None:
+        """Nobody asked."""
+
+    scope: Scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/v1/nothing",
+        "raw_path": b"/v1/nothing",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [],
+        "client": None,
+        "server": None,
+    }
+    await app(scope, receive, send)
 
 
 def describe() -> dict[str, Any]:

@@ -5,7 +5,7 @@ its data are stale; where the member may not use it any more, it counts for noth
 second person makes that final.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -17,7 +17,7 @@ from issuer.domain.member_rules import MemberColumn
 from issuer.domain.rights import AccountName
 from issuer.services.card_validity_ports import CardRecord, CardValidityRepository
 
-__all__ = ["BORNE_BY_CARDS", "follow_member", "mark_stale", "steps_of"]
+__all__ = ["BORNE_BY_CARDS", "follow_member", "steps_of"]
 
 BORNE_BY_CARDS: Final = frozenset(
     {
@@ -102,21 +102,3 @@ def steps_of(
     if end is not None and record.validity.report is None:
         steps.append(ValidityStep(event=ValidityEvent.REPORTED, account=account, reason=end))
     return tuple(steps)
-
-
-def mark_stale(
-    cards: CardValidityRepository,
-    member_ids: Iterable[MemberId],
-    *,
-    account: AccountName,
-    at: datetime,
-) -> int:
-    """Say of the cards of these members that the register says something else by now; how many cards they are."""
-    step = ValidityStep(event=ValidityEvent.DATA_CHANGED, account=account)
-    count = 0
-    for member_id in member_ids:
-        for record in cards.of_member(member_id, lock=True):
-            if record.validity.end is None and record.bears_data:
-                cards.take(record.card.reference, step, at=at)
-                count += 1
-    return count

@@ -20,6 +20,7 @@ from issuer.services.change_members import ChangeOfMembers, Justification
 from issuer.services.change_organisations import ChangeOfOrganisations
 from pki.signed.card_states import CardState
 from tests.contract.cards_stage import CELL, NOW, OTHER_CELL, CardsStage, fresh_sqlite, person
+from tests.contract.statements_seen import statements
 
 CLERK = person("clerk", Role.CLERK)
 WHY = Justification(reason="một lý do")
@@ -54,6 +55,13 @@ class World:
     def made(self, number: int) -> CardReference:
         """A card in its member's hand, with the files that it bears."""
         reference = self.stage.hand_over(number, self.member_id)
+        with self.stage.database.writing() as session:
+            session.add(CardContentsRow(reference=reference, sealed=b"", prepared_at=NOW))
+        return reference
+
+    def made_for(self, number: int) -> CardReference:
+        """The same for one more member of the cell."""
+        reference = self.stage.hand_over(number, self.stage.add_member(number))
         with self.stage.database.writing() as session:
             session.add(CardContentsRow(reference=reference, sealed=b"", prepared_at=NOW))
         return reference
@@ -231,6 +239,31 @@ def test_another_name_of_the_organisation_makes_the_data_of_its_members_cards_st
             if each.action == "organisation.renamed"
         ]
     assert [each["stale_cards"] for each in renamed] == [0, 0, 1]
+
+
+def test_cards_of_many_members_are_read_together(world: World) -> None:
+    organisations = ChangeOfOrganisations(
+        register=world.stage.register, evidence=NoEvidence(), clock=world.stage.clock
+    )
+    manager = person("administrator", Role.ADMINISTRATOR)
+    asked = []
+    for members in (1, 4):
+        for number in range(10 * members, 11 * members):
+            world.made_for(number)
+        world.stage.now += timedelta(days=1)
+        with statements() as seen:
+            organisations.rename(
+                CELL, f"Chi bộ {members}", on=world.stage.now.date(), actor=manager, why=WHY
+            )
+        asked.append([each for each in seen if each.startswith("SELECT")])
+    assert len(asked[0]) == len(asked[1]), asked
+    with world.stage.register.reading() as transaction:
+        changed = [
+            each.record() for each in transaction.audit.records()
+            if each.action == "card.data-changed"
+        ]  # fmt: skip
+    assert len(changed) == len({each.subject_id for each in changed}) == 1 + 1 + 4
+    assert {each.organisation for each in changed} == {CELL}
 
 
 @pytest.mark.parametrize(
