@@ -8,10 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.card_ledger import read_job
+from issuer.db.chip_holds import stop_chip
 from issuer.db.production_rows import Producer, journal, record_of
 from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_tables import StationClaimRow
+from issuer.db.stopped_cards import is_stopped
 from issuer.domain.batch import BatchId
 from issuer.domain.card import UNFINISHED_STATES, CardReference, CardState
 from issuer.domain.chip import ChipState, Serial
@@ -38,6 +40,9 @@ def claim_chip(
     chip = session.get(ChipRow, serial, with_for_update=True)
     if chip is None:
         return None
+    if is_stopped(session, serial):
+        # Whatever its row says: a chip of the stop list is given to nobody, and its row says so from now on.
+        stop_chip(chip)
     card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial))
     claim = session.get(StationClaimRow, serial)
     if claim is not None and claim.released_at is None and claim.station != station:
