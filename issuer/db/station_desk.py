@@ -21,6 +21,7 @@ from issuer.db.production_rows import (
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
+from issuer.db.station_heads import journal_back, reach, require_same_journal
 from issuer.db.station_presence import cards_left, count_events, keep_presence
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
 from issuer.domain.audit import AuditRecord, AuditSubject
@@ -35,7 +36,6 @@ from issuer.domain.production_events import (
     ProductionEventKind,
     StationName,
     key_origin_of,
-    next_head,
 )
 from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
@@ -101,10 +101,12 @@ class SqlProductionLink:
         """See ``ProductionLink.events_at_once``."""
         return _EVENTS_AT_ONCE
 
-    def claim(self, serial: Serial, *, batch: BatchId | None) -> ClaimedChip | None:
+    def claim(
+        self, serial: Serial, *, batch: BatchId | None, known: JournalHead
+    ) -> ClaimedChip | None:
         """See ``ProductionLink.claim``."""
         with self._database.writing() as session:
-            self._station_row(session)
+            require_same_journal(self._station_row(session), known)
             return claim_chip(
                 session,
                 serial,
@@ -115,10 +117,14 @@ class SqlProductionLink:
                 at=self._clock(),
             )
 
-    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+    def greet(
+        self, presence: StationPresence, *, batch: BatchId | None, known: JournalHead
+    ) -> int | None:
         """See ``ProductionLink.greet``."""
         with self._database.writing() as session:
-            keep_presence(self._station_row(session), presence, at=self._clock())
+            station = self._station_row(session)
+            require_same_journal(station, known)
+            keep_presence(station, presence, at=self._clock())
             return None if batch is None else cards_left(session, batch)
 
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
@@ -126,7 +132,7 @@ class SqlProductionLink:
         with self._database.writing() as session:
             station = self._station_row(session)
             if head.sequence < station.sequence:
-                raise _journal_back(self._station, station.sequence, head.sequence)
+                raise journal_back(self._station, station.sequence, head.sequence)
             new = [event for event in events if event.sequence > station.sequence]
             reached = JournalHead(sequence=station.sequence, chain=station.chain)
             # The answer to an earlier hand-in may have been lost on its way.
@@ -135,7 +141,7 @@ class SqlProductionLink:
             followed: list[ProductionEvent] = []
             now = self._clock()
             for event in new:
-                reached = _reach(self._station, reached, event)
+                reached = reach(self._station, reached, event)
                 code = self._follow(session, event, now)
                 if code is None:
                     followed.append(event)
@@ -144,7 +150,7 @@ class SqlProductionLink:
                         RejectedEvent(sequence=event.sequence, serial=event.serial, code=code)
                     )
             if reached != head:
-                raise _journal_back(self._station, station.sequence, head.sequence)
+                raise journal_back(self._station, station.sequence, head.sequence)
             station.sequence, station.chain = reached.sequence, reached.chain
             station.heard_at = station.handed_in_at = now
             count_events(station, followed, at=now)
@@ -426,19 +432,3 @@ class SqlProductionLink:
                 details=details,
             )
         )
-
-
-def _reach(station: StationName, head: JournalHead, event: ProductionEvent) -> JournalHead:
-    try:
-        return next_head(head, event)
-    except IssuerDataError as error:
-        raise _journal_back(station, head.sequence, event.sequence) from error
-
-
-def _journal_back(station: StationName, known: int, got: int) -> IssuerRefusedError:
-    return IssuerRefusedError(
-        f"the journal of station {station} stands at event {got} and does not go on from event {known}, "
-        "which the centre has",
-        code="station.journal-back",
-        hint="the journal was restored or exchanged: dismiss the station, and look at every chip it had",
-    )

@@ -45,22 +45,26 @@ class BundleProductionLink:
         """See ``ProductionLink.events_at_once``."""
         return 1
 
-    def claim(self, serial: Serial, *, batch: BatchId | None) -> ClaimedChip | None:
+    def claim(
+        self, serial: Serial, *, batch: BatchId | None, known: JournalHead
+    ) -> ClaimedChip | None:
         """See ``ProductionLink.claim``: there is nobody to ask.
 
         Raises:
             IssuerRefusedError: ``station.not-in-bundle``.
         """
-        del batch
+        del batch, known
         raise IssuerRefusedError(
             f"chip {serial.hex().upper()} is in no order that this station was given",
             code="station.not-in-bundle",
             hint="membercard-issuer station bundle in ORDER",
         )
 
-    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+    def greet(
+        self, presence: StationPresence, *, batch: BatchId | None, known: JournalHead
+    ) -> int | None:
         """See ``ProductionLink.greet``: there is nobody to greet."""
-        del presence
+        del presence, known
         return None if batch is None else self.journal.cards_left(batch)
 
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:

@@ -268,6 +268,12 @@ class StationJournal:
         with self._lock, translated():
             return int(self._fact("handed-in") or 0)
 
+    @property
+    def known(self) -> JournalHead:
+        """How far the centre has the journal: the last event that it took, and the chain there."""
+        with self._lock, translated():
+            return self._head_at(int(self._fact("handed-in") or 0))
+
     def events(self, *, after: int = 0, limit: int = 10_000) -> tuple[ProductionEvent, ...]:
         """Events by number, their chain verified from the beginning of the page on.
 

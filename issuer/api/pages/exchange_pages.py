@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from issuer.api import instance_acts
+from issuer.api.bundle_acts import BUNDLE_FIELD, take_bundle_once
 from issuer.api.bundle_documents import (
     BlockBody,
     BundleListQuery,
@@ -32,8 +33,6 @@ from issuer.api.instance_routes import (
     instance_page,
     proposal_of,
 )
-from issuer.api.once import Receipt, carry_out_once, mark_of
-from issuer.api.operation_routes import OperationDocument
 from issuer.api.pages import exchange_words
 from issuer.api.pages.form_keys import form_key, problem_words
 from issuer.api.pages.rendering import render
@@ -45,7 +44,6 @@ from issuer.domain.instances import InstanceName, Side
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import Right
 from issuer.errors import IssuerDataError, IssuerRefusedError
-from issuer.services.bundle_operations import begin_taking
 from issuer.services.operation_ports import KeptAnswer
 from issuer.services.upload_ports import UploadedFile
 
@@ -187,37 +185,14 @@ async def bring_bundle(request: Request, services: Services, caller: Exchanger) 
     """Take the file, and go on to where it can be followed; sent twice, it is done once."""
     exchange_desk(services)
     async with form_of(request, max_files=1, max_fields=_MAX_FIELDS) as form:
-        upload = form.get("bundle")
+        upload = form.get(BUNDLE_FIELD)
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
         if not isinstance(upload, UploadFile) or not upload.filename:
             raise ApiError("the form brings no bundle", code="api.request-invalid")
         key = form_key(fields)
-        file = UploadedFile(name="bundle", content=upload.file)
-        kept = await run_in_threadpool(_begin, services, caller, file, key)
+        file = UploadedFile(name=BUNDLE_FIELD, content=upload.file)
+        kept = await run_in_threadpool(take_bundle_once, services, caller, file, key=key)
     return RedirectResponse((kept.location or "/").removeprefix("/v1"), status_code=303)
-
-
-def _begin(services: ApiServices, caller: Caller, file: UploadedFile, key: str) -> KeptAnswer:
-    upload_id, digest = services.uploads.put(file, ())
-    has_begun = False
-
-    def act() -> Receipt:
-        nonlocal has_begun
-        operation = begin_taking(services.operations, upload_id, actor=caller.actor)
-        has_begun = True
-        return Receipt(
-            status=202,
-            location=f"/v1/operations/{operation.operation_id}",
-            document=OperationDocument.of(operation),
-        )
-
-    mark = mark_of(caller.actor.account, key, what="take a bundle", content=digest)
-    try:
-        return carry_out_once(services, mark, act)
-    finally:
-        if not has_begun:
-            # The same form again, or a refusal: nobody works on this copy.
-            services.uploads.remove(upload_id)
 
 
 def _act(

@@ -17,7 +17,6 @@ KEY: Final = "Idempotency-Key"
 
 NEED_NO_KEY: Final = {
     "/v1/stations/messages": "events are numbered, and a chip that is asked for again is given again",
-    "/v1/bundles": "a bundle is numbered by its sender, and taken once",
     "/v1/conflicts/{conflict}": "a conflict is settled once",
 }
 PAGES_OF_THEIR_OWN: Final = {
