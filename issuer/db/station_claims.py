@@ -18,6 +18,7 @@ from issuer.domain.batch import BatchId
 from issuer.domain.card import UNFINISHED_STATES, CardReference, CardState
 from issuer.domain.chip import ChipState, Serial
 from issuer.domain.production_events import StationName
+from issuer.domain.stock_account import HELD_AS_STOLEN
 from issuer.errors import IssuerRefusedError
 from issuer.services.station_ports import ClaimedChip, JobSeal
 
@@ -40,7 +41,7 @@ def claim_chip(
     chip = session.get(ChipRow, serial, with_for_update=True)
     if chip is None:
         return None
-    if is_stopped(session, serial):
+    if chip.state != ChipState.CONDEMNED.value and is_stopped(session, serial):
         # Whatever its row says: a chip of the stop list is given to nobody, and its row says so from now on.
         stop_chip(chip)
     card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial))
@@ -92,7 +93,7 @@ def _claim(
 
 def _has_work(chip: ChipRow, card: CardRow | None) -> bool:
     """Whether a station may do something with the chip that it has to be alone for."""
-    if chip.held is not None:
+    if chip.held is not None or chip.condemned_for == HELD_AS_STOLEN:
         return False
     if chip.state == ChipState.CONDEMNED.value or (
         card is not None and card.state == CardState.CONDEMNED.value

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from issuer.db.base import insert_rows, unindexed
 from issuer.db.batch_tables import BatchRow
-from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.chip_holds import release_hold
+from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_rows import Producer, condemn_rows, journal, locked_chip
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.stock_rows import IS_AWAY, parts_of, standing_of

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from issuer.db.base import insert_rows
 from issuer.db.chip_holds import lift_stop, release_hold, stop_chip
-from issuer.db.production_rows import Producer, condemn_rows, journal, locked_chip, move_chip
-from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.production_rows import Producer, journal, locked_chip
+from issuer.db.production_tables import CardEventRow, ChipRow
 from issuer.db.stock_rows import parts_of
 from issuer.db.stock_tables import (
     DayCloseRow,
@@ -18,9 +18,8 @@ from issuer.db.stock_tables import (
     StockMovementRow,
     StockStopRow,
 )
-from issuer.db.stopped_cards import judge_card, report_card
-from issuer.domain.card import CardState
-from issuer.domain.chip import ChipEvent, ChipState, Serial
+from issuer.db.stopped_cards import condemn_stopped, judge_card, report_card
+from issuer.domain.chip import ChipState, Serial
 from issuer.domain.rights import AccountName
 from issuer.domain.stock_account import HELD_AS_STOLEN, SiteCode, StockCount
 from issuer.domain.stock_acts import (
@@ -272,7 +271,7 @@ class SqlStockActRepository:
             judge_card(self._session, row, at=at)
         else:
             if ChipState(chip.state) is not ChipState.CONDEMNED:
-                self._condemn(row, at, by)
+                condemn_stopped(self._session, row, at=at, by=by)
             release_hold(chip)
             chip.condemned_for = HELD_AS_STOLEN
             chip.is_stolen = True
@@ -287,32 +286,6 @@ class SqlStockActRepository:
                     chips=1,
                 )
             )
-
-    def _condemn(self, stop: StockStopRow, at: datetime, by: Producer) -> None:
-        """The chip is not here: a card that may work ends, in a member's hand, too."""
-        serial = Serial(stop.serial)
-        card = self._session.scalar(sa.select(CardRow).where(CardRow.serial == serial))
-        if card is not None and card.state == CardState.HANDED_OVER.value:
-            # What was handed over is no record of production any more, so it ends by its validity alone.
-            report_card(self._session, stop, at=at)
-            move_chip(
-                self._session,
-                locked_chip(self._session, serial),
-                ChipEvent.CONDEMNED,
-                at,
-                code=HELD_AS_STOLEN,
-                by=by,
-            )
-            return
-        condemn_rows(
-            self._session,
-            serial,
-            code=HELD_AS_STOLEN,
-            detail=stop.reason,
-            at=at,
-            is_chip_safe=True,
-            by=by,
-        )
 
     def stop(self, serial: Serial) -> Stop:
         """See ``StockActRepository.stop``."""

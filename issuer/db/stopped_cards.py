@@ -7,16 +7,26 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from issuer.db.production_tables import CardRow
+from issuer.db.production_rows import Producer, condemn_rows, locked_chip, move_chip
+from issuer.db.production_tables import CardRow, ChipRow
+from issuer.db.stock_rows import parts_of
 from issuer.db.stock_tables import StockStopRow
 from issuer.db.validity_rows import take_step, validity_of
 from issuer.domain.card import CardState, may_be_operational
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
-from issuer.domain.chip import Serial
+from issuer.domain.chip import ChipEvent, Serial
 from issuer.domain.rights import AccountName
+from issuer.domain.stock_account import HELD_AS_STOLEN
 from issuer.domain.stock_acts import StopReason, StopState
 
-__all__ = ["is_stopped", "judge_card", "report_card", "stops_of"]
+__all__ = [
+    "condemn_stopped",
+    "is_stopped",
+    "judge_card",
+    "lock_stops",
+    "report_card",
+    "stops_of",
+]
 
 _END_REASONS: Final = {StopReason.STOLEN: EndReason.STOLEN, StopReason.MISSING: EndReason.LOST}
 
@@ -29,6 +39,21 @@ def stops_of(session: Session, serials: Collection[Serial]) -> dict[Serial, Stoc
         )
     )
     return {Serial(row.serial): row for row in rows}
+
+
+def lock_stops(session: Session, serials: Collection[Serial]) -> dict[Serial, StockStopRow]:
+    """As ``stops_of`` for any number of chips, which nobody puts on the list before the transaction ends."""
+    found: dict[Serial, StockStopRow] = {}
+    for part in parts_of(sorted(serials)):
+        # Chips are locked before everything else, and always in the same order.
+        session.execute(
+            sa.select(ChipRow.serial)
+            .where(ChipRow.serial.in_(part))
+            .order_by(ChipRow.serial)
+            .with_for_update()
+        )
+        found |= stops_of(session, part)
+    return found
 
 
 def is_stopped(session: Session, serial: Serial) -> bool:
@@ -49,6 +74,27 @@ def report_card(session: Session, stop: StockStopRow, *, at: datetime) -> None:
             reason=_END_REASONS[StopReason(stop.reason)],
         )
         take_step(session, card, step, at=at)
+
+
+def condemn_stopped(session: Session, stop: StockStopRow, *, at: datetime, by: Producer) -> None:
+    """Condemn a stopped chip, which is not here: a card that may work ends, in a member's hand, too."""
+    serial = Serial(stop.serial)
+    card = _locked(session, stop)
+    if card is None or card.state != CardState.HANDED_OVER.value:
+        condemn_rows(
+            session,
+            serial,
+            code=HELD_AS_STOLEN,
+            detail=stop.reason,
+            at=at,
+            is_chip_safe=True,
+            by=by,
+        )
+        return
+    # What was handed over is condemned no more: it ends by its report, which is judged with that of its chip.
+    report_card(session, stop, at=at)
+    chip = locked_chip(session, serial)
+    move_chip(session, chip, ChipEvent.CONDEMNED, at, code=HELD_AS_STOLEN, by=by)
 
 
 def judge_card(session: Session, stop: StockStopRow, *, at: datetime) -> None:

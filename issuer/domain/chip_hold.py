@@ -7,9 +7,11 @@ have to judge, so the lesser hold lies under the stop and comes up again when th
 
 from dataclasses import dataclass, replace
 
+from issuer.domain.chip import Serial
 from issuer.domain.stock_account import HELD_AS_SAMPLE, HELD_AS_STOLEN
+from issuer.errors import IssuerRefusedError
 
-__all__ = ["ChipHold"]
+__all__ = ["ChipHold", "require_not_held"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +50,25 @@ class ChipHold:
     def condemned(self) -> "ChipHold":
         """It never becomes a card, so only the stop list says something of it still."""
         return ChipHold(code=HELD_AS_STOLEN) if self.is_stopped else ChipHold()
+
+
+def require_not_held(held: str | None, serial: Serial) -> None:
+    """Nobody goes on with a chip, or with the card on it, while something holds it.
+
+    Raises:
+        IssuerRefusedError: ``chip.stolen``, ``chip.sample``, ``chip.held``.
+    """
+    if held == HELD_AS_STOLEN:
+        raise IssuerRefusedError(
+            "the chip is on the stop list",
+            code=HELD_AS_STOLEN,
+            hint="keep it apart and say so: another person than who reported it lifts or confirms the stop",
+        )
+    if held == HELD_AS_SAMPLE:
+        raise IssuerRefusedError("the chip was taken out as a sample", code=HELD_AS_SAMPLE)
+    if held is not None:
+        raise IssuerRefusedError(
+            f"the chip is held because of {held}",
+            code="chip.held",
+            hint=f"look at it, then: membercard-issuer stock release {serial.hex().upper()}",
+        )

@@ -20,6 +20,7 @@ from issuer.services.stock_room import chip_record
 
 __all__ = ["StopList"]
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopList:
     """Reports, confirms, lifts."""

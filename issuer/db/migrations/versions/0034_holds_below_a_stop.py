@@ -12,11 +12,10 @@ depends_on = None
 def upgrade() -> None:
     """A hold that was written over that of the stop list goes below it."""
     op.add_column("chips", sa.Column("held_below", sa.String(80), nullable=True))
-    on_the_list = "serial IN (SELECT serial FROM stock_stops WHERE state = 'reported')"
     op.execute(
         "UPDATE chips SET held_below = CASE WHEN sampled_at IS NOT NULL THEN 'chip.sample'"
         " WHEN held = 'chip.stolen' THEN NULL ELSE held END, held = 'chip.stolen'"
-        f" WHERE {on_the_list}"
+        " WHERE serial IN (SELECT serial FROM stock_stops WHERE state = 'reported')"
     )
 
 
