@@ -28,7 +28,8 @@ from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.batch import BatchId
 from issuer.domain.card import CardEvent, CardReference
 from issuer.domain.chip import ChipEvent, ChipState, Serial
-from issuer.domain.production_errors import TransitionError
+from issuer.domain.chip_key_strength import require_strong_key
+from issuer.domain.production_errors import CardRejectedError, TransitionError
 from issuer.domain.production_events import (
     CHAIN_START,
     JournalHead,
@@ -59,6 +60,8 @@ _CARD_EVENTS = {
 }
 _EVENTS_AT_ONCE = 500
 _REJECTED = "event-rejected"
+_BAD_KEYS = frozenset({"chip.key-not-unique", "chip.key-weak"})
+"""A chip with such a key is good for nothing; what else contradicts the records is looked at by a person."""
 _OVER = frozenset(
     {
         ProductionEventKind.INITIALISED,
@@ -271,7 +274,7 @@ class SqlProductionLink:
             return "station.not-claimed"
         try:
             self._move(session, serial, event, at)
-        except (TransitionError, ConflictError, IssuerDataError) as error:
+        except (TransitionError, CardRejectedError, ConflictError, IssuerDataError) as error:
             self._put_aside(session, event, at, error.code)
             return error.code
         if event.kind in _OVER:
@@ -312,6 +315,8 @@ class SqlProductionLink:
                 raise TransitionError("the chip made no key, so it is not initialised")
             move_chip(session, row, ChipEvent.INITIALISED, at, by=who)
         elif event.public_key is not None:
+            # A station of another version, or of somebody else's making, may not have looked.
+            require_strong_key(serial, event.public_key)
             other = session.scalar(
                 sa.select(ChipRow.serial).where(
                     ChipRow.key_point == event.public_key.point, ChipRow.serial != serial
@@ -351,7 +356,7 @@ class SqlProductionLink:
         chip = session.get(ChipRow, serial, with_for_update=True)
         known = chip is not None
         if chip is not None and chip.state != ChipState.CONDEMNED.value:
-            if code == "chip.key-not-unique":
+            if code in _BAD_KEYS:
                 condemn_rows(
                     session,
                     serial,

@@ -6,13 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from card_layout.atr import LifeCycle
-from card_layout.errors import (
-    AccessError,
-    CardDataError,
-    CardError,
-    CardRefusedError,
-    TransportError,
-)
+from card_layout.curves import CurveError
+from card_layout.errors import CardError, CardRefusedError
 from card_layout.profile import CardProfile
 from card_layout.transport.connection import CardConnection
 from issuer.domain.card import CardReference, CardState
@@ -313,9 +308,7 @@ class Visit:
                 chip_keys=self._bench.chip_keys,
                 on_step=lambda done, steps: self._report(VisitStage.INITIALISE, done, steps),
             )
-        except (AccessError, TransportError):
-            raise
-        except CardDataError as error:
+        except CurveError as error:
             raise CardRejectedError(
                 f"the chip's public key is not one: {error}", code="chip.key-invalid"
             ) from error
