@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
 from issuer.db.production_rows import (
+    EVENT_REJECTED,
     Producer,
     condemn_rows,
     journal,
@@ -39,6 +40,7 @@ from issuer.domain.production_events import (
     key_origin_of,
 )
 from issuer.domain.rights import AccountName
+from issuer.domain.stock_account import HELD_AS_STOLEN
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.production_ports import Clock
 from issuer.services.station_ports import (
@@ -59,9 +61,16 @@ _CARD_EVENTS = {
     ProductionEventKind.ISSUED: CardEvent.ISSUED,
 }
 _EVENTS_AT_ONCE = 500
-_REJECTED = "event-rejected"
 _BAD_KEYS = frozenset({"chip.key-not-unique", "chip.key-weak"})
 """A chip with such a key is good for nothing; what else contradicts the records is looked at by a person."""
+_OF_HELD_CHIPS = frozenset(
+    {
+        ProductionEventKind.HELD,
+        ProductionEventKind.CONDEMNED,
+        ProductionEventKind.TERMINATED,
+    }
+)
+"""What may happen to a chip at which a person has to look first; nothing else may."""
 _OVER = frozenset(
     {
         ProductionEventKind.INITIALISED,
@@ -273,6 +282,8 @@ class SqlProductionLink:
             self._put_aside(session, event, at, "station.not-claimed")
             return "station.not-claimed"
         try:
+            if event.kind not in _OF_HELD_CHIPS:
+                _require_not_held(locked_chip(session, serial))
             self._move(session, serial, event, at)
         except (TransitionError, CardRejectedError, ConflictError, IssuerDataError) as error:
             self._put_aside(session, event, at, error.code)
@@ -366,11 +377,11 @@ class SqlProductionLink:
                     is_chip_safe=True,
                     by=Producer(station=self._station, account=event.account),
                 )
-            else:
+            elif chip.held is None:
                 chip.held = code
         journal(
             session,
-            _REJECTED,
+            EVENT_REJECTED,
             at=at,
             serial=serial if known else None,
             reference=event.reference if known else None,
@@ -391,7 +402,7 @@ class SqlProductionLink:
             return []
         rows = session.execute(
             sa.select(CardEventRow.detail, CardEventRow.code).where(
-                CardEventRow.kind == _REJECTED,
+                CardEventRow.kind == EVENT_REJECTED,
                 CardEventRow.station == self._station,
                 # Of a chip that nobody knows the journal names no serial.
                 sa.or_(
@@ -437,3 +448,9 @@ class SqlProductionLink:
                 details=details,
             )
         )
+
+
+def _require_not_held(chip: ChipRow) -> None:
+    """A station goes on with no chip at which a person has to look first."""
+    if chip.held is not None and chip.held != HELD_AS_STOLEN:
+        raise TransitionError(f"the chip is held because of {chip.held}", code="chip.held")

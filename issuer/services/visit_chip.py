@@ -215,7 +215,8 @@ class Visit:
         card = find_locked_card(
             self._connection, quality_control=self._bench.quality_control, ledger=self._ledger
         )
-        self._serial = card.serial
+        # A card that was held at its lock goes on once a person has released it, as any other chip.
+        self._admit(card.serial)
         self._bench.dialect.prove_locked(self._connection)
         self._ledger.record_issued(card.reference)
         job = self._ledger.load_job(card.reference)

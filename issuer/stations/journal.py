@@ -143,8 +143,10 @@ class StationJournal:
         return None if row is None else claimed_of(row)
 
     def locking_records(self) -> tuple[ChipRecord, ...]:
-        """The chips whose lock was intended and not yet proven."""
-        return self._records("card_state = ?", CardState.LOCKING.value)
+        """The chips whose lock was intended and not yet proven, held or in hand; not those that the centre rejected."""
+        return self._records(
+            "card_state = ? AND sealed_job IS NOT NULL", CardState.LOCKING.value
+        )
 
     def record_of(self, reference: CardReference) -> ChipRecord | None:
         """The chip of a card that is in hand."""
