@@ -36,6 +36,7 @@ from issuer.stations.journal_ledger import JournalStationLedger
 from issuer.stations.key_files import StationKeyFiles
 from issuer.stations.print_folder import FolderPrintQueue
 from issuer.stations.remote_link import RemoteProductionLink
+from issuer.stations.waiting_prints import WaitingPrints
 from pki.bounded_files import read_bounded
 from pki.certificates.profile import ProfileKind
 from pki.certificates.service_certificates import check_service_certificate
@@ -126,8 +127,26 @@ class OpenedStation:
         return self.journal.head.sequence - self.journal.handed_in
 
     def day(self) -> StationDay:
-        """The use case that closes its day."""
-        return StationDay(journal=self.journal, ledger=self.ledger, link=self.link, clock=_now)
+        """The use case that closes its day.
+
+        Raises:
+            PkiError: the printer's certificate cannot be read, or is none.
+        """
+        return StationDay(
+            journal=self.journal,
+            ledger=self.ledger,
+            link=self.link,
+            clock=_now,
+            prints=self.prints(),
+        )
+
+    def waiting_prints(self) -> WaitingPrints:
+        """The print jobs that were not handed over.
+
+        Raises:
+            PkiError: the printer's certificate cannot be read, or is none.
+        """
+        return WaitingPrints(journal=self.journal, ledger=self.ledger, prints=self.prints())
 
     def sealed_keys(self, files: Sequence[Path], *, batch: bytes | None) -> ChipKeys:
         """The keys of chips that the PKI sealed to this station; the files are destroyed when the day is closed.

@@ -266,6 +266,7 @@ class SqlProductionLink:
             raise IssuerRefusedError(
                 f"station {self._station} was dismissed at {row.dismissed_at:%Y-%m-%d %H:%M:%S}Z",
                 code="station.dismissed",
+                hint="a computer that takes its place gets another name and a site of its own (docs/operations.md)",
             )
         return row
 

@@ -8,11 +8,15 @@ import pytest
 from card_layout.atr import LifeCycle
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.domain.chip import Serial
+from issuer.domain.production_events import StationName
+from issuer.domain.stock_account import FIRST_STORE, SiteCode
 from issuer.errors import IssuerRefusedError
 from issuer.services.visit_chip import VisitResult
 from simulators.faults import Fault, FaultKind
+from tests.contract.stock_stage import stock_services
 from tests.integration.production.station_stage import (
     ANNA,
+    KEEPER,
     RUN,
     Stations,
     StationUnderTest,
@@ -136,3 +140,32 @@ def test_what_a_station_does_with_a_chip_that_was_taken_from_it_is_not_followed_
         workshop.stock.condemn(serial_of(taken), code="card.condemned-by-person")
     assert caught.value.code == "card.may-be-operational"
     assert station.visit(other).result is VisitResult.DONE
+
+
+def test_a_successor_under_another_name_finishes_the_chips_of_a_dismissed_station(
+    workshop: Any, stations: Stations
+) -> None:
+    workshop.stock.open_site(SiteCode("right"))
+    lost = stations.here("left")
+    [card] = prepared(workshop, lost)
+    serial = serial_of(card)
+    torn = lost.visit(card, Fault(kind=FaultKind.TEAR_AFTER, at=20))
+    assert torn.result is VisitResult.INTERRUPTED
+    assert lost.ledger.hand_in()
+    stations.book.dismiss(StationName("left"), account=ANNA)
+    lost.journal.close()
+    (stations.directory / "left.sqlite").rename(stations.directory / "lost")
+    with pytest.raises(IssuerRefusedError) as refused:
+        stations.here("left").ledger.find(serial)
+    assert (refused.value.code, "another name" in (refused.value.hint or "")) == (
+        "station.dismissed",
+        True,
+    )
+    stock = stock_services(workshop.database, stations.clock)
+    workshop.stock.release(serial)
+    stock.room.take_back([serial], source=SiteCode("left"), target=FIRST_STORE, actor=KEEPER)
+    stock.room.issue([serial], source=FIRST_STORE, target=SiteCode("right"), actor=KEEPER)
+    successor = stations.here("right")
+    assert successor.visit(card).result is VisitResult.DONE
+    assert successor.ledger.hand_in()
+    assert states(workshop) == {1: "issued"}

@@ -121,7 +121,9 @@ def test_a_chip_that_makes_the_key_of_another_is_condemned_and_terminated(worksh
 def test_a_chip_whose_private_key_anybody_could_guess_is_condemned_and_terminated(
     workshop: Any, monkeypatch: pytest.MonkeyPatch, scalar: int
 ) -> None:
-    monkeypatch.setattr(chip_personalisation, "random_scalar", lambda curve, _random: scalar % curve.n)
+    monkeypatch.setattr(
+        chip_personalisation, "random_scalar", lambda curve, _random: scalar % curve.n
+    )
     workshop.receive(1)
     card = workshop.blank(1)
     outcome, _ = workshop.visit(card, INITIALISE)
