@@ -1,5 +1,6 @@
 """The composition root of the HTTP API and the console."""
 
+import asyncio
 import contextlib
 import functools
 import json
@@ -14,7 +15,7 @@ from typing import Final
 
 from prometheus_client import start_http_server
 
-from issuer.api.app import bounded, create_app, describe
+from issuer.api.app import bounded, create_app, describe, match_every_route
 from issuer.api.cursors import Cursors
 from issuer.api.metrics import Metrics
 from issuer.api.ports import ApiServices, Readiness
@@ -204,7 +205,9 @@ def serve(
                 code="serve.in-use",
             ) from error
     try:
-        serve_api(bounded(create_app(services)), listener, on_ready=on_ready)
+        app = create_app(services)
+        asyncio.run(match_every_route(app))
+        serve_api(bounded(app), listener, on_ready=on_ready)
     finally:
         if figures is not None:
             figures.shutdown()

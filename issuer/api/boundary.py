@@ -88,7 +88,7 @@ class Boundary:
         self,
         app: ASGIApp,
         *,
-        upload_paths: frozenset[str],
+        takes_files: Callable[[str], bool],
         observe: Observer,
         body_seconds: float = _BODY_SECONDS,
     ) -> None:
@@ -96,12 +96,12 @@ class Boundary:
 
         Args:
             app: the application.
-            upload_paths: the paths whose routes take files.
+            takes_files: whether the route of a path takes files.
             observe: is told of every answer.
             body_seconds: how long a body may take to come.
         """
         self._app = app
-        self._upload_paths = upload_paths
+        self._takes_files = takes_files
         self._observe = observe
         self._body_seconds = body_seconds
 
@@ -166,7 +166,7 @@ class Boundary:
         check_plain(headers)
         media_type = media_type_of(headers.get(b"content-type", b"").decode("latin-1"))
         if media_type == _FILES:
-            if scope["path"] not in self._upload_paths:
+            if not self._takes_files(str(scope["path"])):
                 raise ReadingError("files came where none belong", ReadingFault.MEDIA_TYPE)
             await self._app(scope, _counted(receive, _declared(headers)), answer)
             return

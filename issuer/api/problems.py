@@ -69,6 +69,7 @@ CODE_STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "right.same-person": HTTPStatus.FORBIDDEN,
     "organisation.unknown": HTTPStatus.NOT_FOUND,
     "member.unknown": HTTPStatus.NOT_FOUND,
+    "evidence.unknown": HTTPStatus.NOT_FOUND,
     "import.unknown": HTTPStatus.NOT_FOUND,
     "questionable.unknown": HTTPStatus.NOT_FOUND,
     "request.unknown": HTTPStatus.NOT_FOUND,

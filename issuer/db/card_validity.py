@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.audit import SqlAuditTrail
 from issuer.db.batch_progress import settle_batch
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.member_rows import MemberRow
@@ -40,6 +42,9 @@ from issuer.services.card_validity_ports import CardChange, CardRecord
 from pki.signed.card_states import CardState as ListedState
 
 __all__ = ["SqlCardValidity"]
+
+_MEMBERS_AT_ONCE: Final = 500
+"""How many members' cards one statement reads."""
 
 
 class SqlCardValidity:
@@ -96,6 +101,38 @@ class SqlCardValidity:
             destroy_secrets(self._session, card, at=at, by=Producer(account=step.account))
         self._session.flush()
         return self.get(reference)
+
+    def data_changed(
+        self, member_ids: Sequence[MemberId], *, account: AccountName, at: datetime
+    ) -> int:
+        """See ``CardValidityRepository.data_changed``."""
+        step = ValidityStep(event=ValidityEvent.DATA_CHANGED, account=account)
+        trail = SqlAuditTrail(self._session)
+        count = 0
+        for first in range(0, len(member_ids), _MEMBERS_AT_ONCE):
+            chunk = member_ids[first : first + _MEMBERS_AT_ONCE]
+            rows = {each.reference: each for each in self._lock(*chunk)}
+            # Read behind the lock, not with it: a card's files may have been made while we waited for it.
+            found = self._session.execute(
+                sa.select(CardRow.reference, OrganisationRow.code)
+                .join(MemberRow, MemberRow.id == CardRow.member_id)
+                .join(OrganisationRow, OrganisationRow.id == MemberRow.organisation_id)
+                .join(CardContentsRow, CardContentsRow.reference == CardRow.reference)
+                .where(CardRow.member_id.in_(chunk), CardRow.ended_for.is_(None))
+                .order_by(CardRow.reference)
+            ).all()
+            for reference, code in found:
+                take_step(
+                    self._session,
+                    rows[reference],
+                    step,
+                    at=at,
+                    organisation=OrganisationCode(code),
+                    trail=trail,
+                )
+            count += len(found)
+            self._session.flush()
+        return count
 
     def hand_over(
         self, reference: CardReference, *, to: str, account: AccountName, at: datetime
@@ -174,11 +211,11 @@ class SqlCardValidity:
             for row in rows
         )
 
-    def _lock(self, member_id: MemberId) -> Sequence[CardRow]:
-        """All of a member's cards, in one order of locking for everybody: nobody waits in a circle."""
+    def _lock(self, *member_ids: MemberId) -> Sequence[CardRow]:
+        """All of these members' cards, in one order of locking for everybody: nobody waits in a circle."""
         return self._session.scalars(
             sa.select(CardRow)
-            .where(CardRow.member_id == member_id)
+            .where(CardRow.member_id.in_(member_ids))
             .order_by(CardRow.reference)
             .with_for_update()
             .execution_options(populate_existing=True)

@@ -156,6 +156,9 @@ class MemberRepository(Protocol):
     ) -> HistoryPage:
         """What changed, the newest first."""
 
+    def rests_on(self, member_id: MemberId, evidence: EvidenceDigest) -> bool:
+        """Whether a change of this member rests on this document."""
+
 
 class RegisterTransaction(Protocol):
     """What one transaction of the register can reach."""

@@ -29,7 +29,7 @@ import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from issuer.api.app import create_app
+from issuer.api.app import create_app, match_every_route
 from issuer.api.gate import SESSION_COOKIE, all_routes
 from issuer.api.ports import ApiServices
 from issuer.bootstrap import open_register_home
@@ -45,6 +45,7 @@ from issuer.domain.session import Face, LoginMethod
 from issuer.identity.memory_rates import MemoryRequestRates
 from issuer.services.request_rates import RateKind
 from pki.keys.open import KeystoreKind
+from pki.web.standing_objects import keep_standing_objects
 from tests.benchmarks.big_register import BigRegister, make_big_register
 from tests.benchmarks.measure import Announce, Record
 
@@ -212,7 +213,9 @@ def walk_pages(
     services: ApiServices, register: BigRegister, announce: Announce
 ) -> tuple[dict[str, float], dict[str, float]]:
     """The 95th percentile of each route in milliseconds: on the clock, and of processor time."""
-    app = create_app(services)
+    app = _app(services)
+    pauses = _Pauses()
+    gc.callbacks.append(pauses)
     taken: dict[str, list[_Taken]] = defaultdict(list)
     unfilled: set[str] = set()
     for person in ("everybody", "province", "commune"):
@@ -226,6 +229,8 @@ def walk_pages(
                     unfilled.add(pattern)
                     break
                 taken[pattern + selection] += caller.follow(path)
+    gc.callbacks.remove(pauses)
+    announce(f"collections took at most {pauses.longest_text()}")
     if unfilled:
         announce(f"not asked, for there is none: {', '.join(sorted(unfilled))}")
     if silent := sorted(each for each, times in taken.items() if not times):
@@ -242,6 +247,33 @@ def walk_pages(
     for each, milliseconds in sorted(wall.items(), key=lambda item: -item[1])[:_SHOWN]:
         announce(f"{milliseconds:7.1f}  {processor[each]:7.1f}  {each}")
     return wall, processor
+
+
+def _app(services: ApiServices) -> FastAPI:
+    """The application as `serve` has it when it is ready."""
+    app = create_app(services)
+    asyncio.run(match_every_route(app))
+    keep_standing_objects()
+    return app
+
+
+class _Pauses:
+    """A callback of the garbage collector: the longest of each generation, in milliseconds of processor time."""
+
+    def __init__(self) -> None:
+        self._begun = 0.0
+        self._longest = {0: 0.0, 1: 0.0, 2: 0.0}
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._begun = time.thread_time()
+            return
+        taken = (time.thread_time() - self._begun) * 1000
+        generation = info["generation"]
+        self._longest[generation] = max(self._longest[generation], taken)
+
+    def longest_text(self) -> str:
+        return ", ".join(f"{each:.1f}" for each in self._longest.values()) + " ms"
 
 
 def _pages(app: FastAPI) -> list[APIRoute]:
@@ -326,7 +358,7 @@ def _next_of(response: httpx.Response, path: str) -> str:
 
 def _walk_members(services: ApiServices, members: int) -> float:
     """Megabytes by which the process grows over a walk of the whole list, page by page."""
-    caller = _Caller(create_app(services), services, "everybody")
+    caller = _Caller(_app(services), services, "everybody")
     path, seen, before = "/v1/members?limit=200", 0, 0.0
     peak = 0.0
     for number in range(members):
@@ -338,6 +370,8 @@ def _walk_members(services: ApiServices, members: int) -> float:
             before = _resident_megabytes()
         if number > 20 and number % 20 == 0:
             peak = max(peak, _resident_megabytes())
+        if number % 500 == 0:
+            sys.stderr.write(f"{seen} members, grown by {peak - before:.1f} MB\n")
         if document.get("next") is None:
             break
         path = str(httpx.URL(path).copy_merge_params({"cursor": document["next"]}))

@@ -1,0 +1,156 @@
+"""A clerk corrects a record, is overtaken once, transfers a member and strikes one off: a real browser, by the keyboard.
+
+With ``MEMBERCARD_SCREENSHOTS=docs/console`` the pictures of the documents are made anew.
+"""
+
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from issuer.api.app import bounded
+from issuer.db.base import Database
+from issuer.db.production_tables import CardContentsRow
+from issuer.domain.member import MemberId
+from issuer.domain.member_rules import MemberColumn
+from issuer.domain.requests import RequestKind
+from issuer.domain.rights import AccountName, Actor, Assignment, Role
+from issuer.services.change_members import Justification
+from issuer.services.draft_requests import Wish
+from tests.contract.cards_stage import CardsStage
+from tests.integration.console.conftest import console_template, office
+from tests.integration.console.test_console_exchange_walk import (
+    CHROMIUM,
+    Drawn,
+    at_a_browser,
+    picture,
+)
+
+__all__ = ["console_template", "office"]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium"),
+]
+
+CLERK = Actor(account=AccountName("hoa.pham"), assignments=(Assignment(role=Role.CLERK),))
+SCAN = {"name": "quyet-dinh.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 a scan"}
+
+
+@pytest.fixture
+def cards(office: Any, tmp_path: Path) -> Iterator[CardsStage]:
+    """Cards of the register that the console is over."""
+    database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
+    yield CardsStage(database, now=office.services.now() - timedelta(hours=1))
+    database.close()
+
+
+def with_card(cards: CardsStage, number: int, member: str) -> None:
+    """A card in the member's hand that says what the register says."""
+    reference = cards.hand_over(number, MemberId(uuid.UUID(member)))
+    with cards.database.writing() as session:
+        session.add(CardContentsRow(reference=reference, sealed=b"", prepared_at=cards.now))
+
+
+def press_to(page: Page, name: str) -> None:
+    """Go with the tabulator to what is called so, as somebody without a mouse does."""
+    target = (
+        page.locator("main")
+        .get_by_role("link", name=name, exact=True)
+        .or_(page.locator("main").get_by_role("button", name=name, exact=True))
+    )
+    for _ in range(60):
+        if target.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{name} is not reached by the keyboard")
+
+
+def look(page: Page) -> None:
+    press_to(page, "Xem trước khi lưu")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Những gì sẽ thay đổi").first).to_be_visible()
+
+
+def store(page: Page, button: str, reason: str) -> None:
+    page.get_by_label("Lý do, trong một dòng").fill(reason)
+    page.get_by_label("Tài liệu làm căn cứ").set_input_files([SCAN])  # type: ignore[list-item]
+    press_to(page, button)
+    page.keyboard.press("Enter")
+    expect(page.locator(".done")).to_be_visible()
+
+
+def test_a_clerk_corrects_transfers_and_strikes_off(office: Any, cards: CardsStage) -> None:
+    dao, an = office.add_members(names=("Đỗ Thị Đào", "Nguyễn Văn An"), organisation="C-011")
+    with_card(cards, 1, dao)
+    with_card(cards, 2, an)
+    list(
+        office.services.requests.drafting.draft(
+            [MemberId(uuid.UUID(an))], Wish(kind=RequestKind.EXCHANGE), actor=CLERK
+        )
+    )
+    with at_a_browser(bounded(office.with_services(portraits=Drawn()).app), "lan") as page:
+        # 1. A correction; while it is typed, somebody else corrects the same record.
+        page.goto(f"/members/{dao}")
+        press_to(page, "Sửa hồ sơ")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sửa hồ sơ của Đỗ Thị Đào")
+        page.get_by_label("Quê quán").fill("xã Mới, tỉnh Giả Định")
+        page.get_by_label("Nơi cư trú").fill("số 7, thôn Hạ")
+        picture(page, "member-correct")
+        office.services.changes.correct(
+            MemberId(uuid.UUID(dao)),
+            {MemberColumn.RESIDENCE: "thôn Thượng", MemberColumn.PHONE: "0912345678"},
+            actor=CLERK,
+            version=1,
+            why=Justification(reason="theo giấy khai sinh"),
+        )
+        press_to(page, "Xem trước khi lưu")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("Có người vừa sửa hồ sơ này")
+        expect(page.get_by_label("Quê quán")).to_have_value("xã Mới, tỉnh Giả Định")
+        expect(page.get_by_label("Nơi cư trú")).to_have_value("số 7, thôn Hạ")
+        expect(page.get_by_text("thôn Thượng")).to_be_visible()
+        picture(page, "member-changed-meanwhile")
+        look(page)
+        expect(page.locator("tbody tr")).to_have_count(2)
+        expect(page.get_by_text("Dữ liệu trên thẻ sẽ khác với hồ sơ.")).to_be_visible()
+        picture(page, "member-correct-check")
+        store(page, "Lưu nội dung sửa", "theo bản chính giấy khai sinh")
+        expect(page.get_by_text("Dữ liệu trên thẻ khác với hồ sơ")).to_be_visible()
+        picture(page, "member-corrected")
+        with page.expect_download() as begun:
+            page.get_by_role("link", name="Tài liệu làm căn cứ").first.click()
+        assert begun.value.path().read_bytes() == SCAN["buffer"]
+        # 2. A transfer, the organisation found by a part of its name.
+        page.goto(f"/members/{an}")
+        press_to(page, "Chuyển sinh hoạt")
+        page.keyboard.press("Enter")
+        page.get_by_label("Tổ chức mới").press_sequentially("xa hai")
+        expect(page.get_by_role("option").first).to_contain_text("P-02")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.type("01/11/2026")
+        look(page)
+        expect(page.get_by_text("Nay đã thuộc tổ chức đảng khác")).to_be_visible()
+        picture(page, "member-transfer-check")
+        store(page, "Lưu việc chuyển sinh hoạt", "Giấy chuyển sinh hoạt số 7")
+        # 3. A standing after which nothing follows: the card counts for nothing at once.
+        press_to(page, "Đổi tình trạng")
+        page.keyboard.press("Enter")
+        page.get_by_label("Tình trạng mới").select_option(label="Khai trừ")
+        page.get_by_label("Từ ngày").fill("10/11/2026")
+        look(page)
+        expect(page.locator("main")).to_contain_text("Một người khác xác nhận")
+        picture(page, "member-standing-check")
+        store(page, "Lưu tình trạng mới", "Quyết định kỷ luật số 12")
+        expect(page.locator("main")).to_contain_text("chờ người khác xác nhận")
+    changes = office.services.changes.history(
+        MemberId(uuid.UUID(an)), actor=CLERK, limit=20
+    ).changes
+    assert {(each.account, each.evidence is not None) for each in changes} == {("lan", True)}
+    assert len({each.version for each in changes}) == 2
