@@ -19,11 +19,12 @@ from issuer.db.production_rows import (
     move_card,
     move_chip,
 )
-from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
 from issuer.db.station_heads import journal_back, reach, require_same_journal
 from issuer.db.station_presence import cards_left, count_events, keep_presence
+from issuer.db.station_rejections import rejected_before, rejection_of
 from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.batch import BatchId
@@ -149,7 +150,7 @@ class SqlProductionLink:
             reached = JournalHead(sequence=station.sequence, chain=station.chain)
             # The answer to an earlier hand-in may have been lost on its way.
             known = [event for event in events if event.sequence <= station.sequence]
-            rejected = self._rejected_before(session, known)
+            rejected = rejected_before(session, self._station, known)
             followed: list[ProductionEvent] = []
             now = self._clock()
             for event in new:
@@ -387,37 +388,9 @@ class SqlProductionLink:
             serial=serial if known else None,
             reference=event.reference if known else None,
             code=code,
-            detail=self._rejection_of(event),
+            detail=rejection_of(self._station, event),
             by=Producer(station=self._station, account=event.account),
         )
-
-    def _rejection_of(self, event: ProductionEvent) -> str:
-        return f"event {event.sequence} of station {self._station}: {event.kind}"
-
-    def _rejected_before(
-        self, session: Session, events: Sequence[ProductionEvent]
-    ) -> list[RejectedEvent]:
-        """What was rejected of events that the centre has already."""
-        named = {self._rejection_of(event): event for event in events}
-        if not named:
-            return []
-        rows = session.execute(
-            sa.select(CardEventRow.detail, CardEventRow.code).where(
-                CardEventRow.kind == EVENT_REJECTED,
-                CardEventRow.station == self._station,
-                # Of a chip that nobody knows the journal names no serial.
-                sa.or_(
-                    CardEventRow.serial.in_({each.serial for each in events if each.serial}),
-                    CardEventRow.serial.is_(None),
-                ),
-                CardEventRow.detail.in_(named),
-            )
-        )
-        return [
-            RejectedEvent(sequence=event.sequence, serial=event.serial, code=code or "")
-            for detail, code in rows
-            if (event := named.get(detail or "")) is not None
-        ]
 
     def _journal(self, session: Session, event: ProductionEvent, at: datetime) -> None:
         journal(
