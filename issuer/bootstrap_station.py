@@ -31,9 +31,9 @@ from issuer.services.visit_chip import StationTask, Workbench
 from issuer.stations.bundles import BundleProductionLink, StationBundles
 from issuer.stations.controls import StationControls
 from issuer.stations.day import StationDay
+from issuer.stations.given_files import GivenFiles, GivenKind
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
-from issuer.stations.key_files import StationKeyFiles
 from issuer.stations.print_folder import FolderPrintQueue
 from issuer.stations.remote_link import RemoteProductionLink
 from issuer.stations.waiting_prints import WaitingPrints
@@ -157,7 +157,7 @@ class OpenedStation:
         """
         contents = [_read_keys(each) for each in files]
         keys = SealedChipKeysOfStation.open(contents, self.keystore, now=_now, batch=batch)
-        StationKeyFiles(journal=self.journal).use(files, contents)
+        GivenFiles(journal=self.journal, kind=GivenKind.KEYS).use(files, contents)
         return keys
 
     def station(

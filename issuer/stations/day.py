@@ -15,10 +15,10 @@ from issuer.errors import IssuerRefusedError
 from issuer.services.print_ports import PrintQueue
 from issuer.services.production_ports import ChipRecord, Clock
 from issuer.services.station_ports import DayRecord, ProductionLink
+from issuer.stations.given_files import GivenFiles, GivenKind
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_day import begin_day_after, events_of_today
 from issuer.stations.journal_ledger import JournalStationLedger
-from issuer.stations.key_files import StationKeyFiles
 from issuer.stations.record_text import days_from_text, days_to_text
 from issuer.stations.waiting_prints import WaitingPrints
 
@@ -53,8 +53,11 @@ class StationDay:
         self.journal.require_sound_clock()
         told = self._tell_again()
         in_hand = self.journal.in_hand()
-        keys = StationKeyFiles(journal=self.journal)
-        is_at_rest = not in_hand and not self.journal.jobs_held() and keys.is_empty
+        is_at_rest = (
+            not in_hand
+            and not self.journal.jobs_held()
+            and all(files.is_empty for files in self._files())
+        )
         if told is not None and told.head == self.journal.head and is_at_rest:
             return told
         unfinished = [record.chip.serial for record in in_hand if _is_begun(record)]
@@ -117,20 +120,23 @@ class StationDay:
             code="station.jobs-destroyed",
             detail=f"{len(named)} cards, SHA-256 of their references {digest}",
         )
-        self._destroy_keys()
+        self._destroy_files()
         return tuple(CardReference(bytes.fromhex(each)) for each in named)
 
-    def _destroy_keys(self) -> None:
-        files = StationKeyFiles(journal=self.journal)
-        destroyed = files.destroy()
-        if destroyed.digests:
-            self.journal.append(
-                ProductionEventKind.NOTED,
-                None,
-                code="station.keys-destroyed",
-                detail=destroyed.detail,
-            )
-            files.forget()
+    def _files(self) -> tuple[GivenFiles, ...]:
+        return tuple(GivenFiles(journal=self.journal, kind=kind) for kind in GivenKind)
+
+    def _destroy_files(self) -> None:
+        for files in self._files():
+            destroyed = files.destroy()
+            if destroyed.digests:
+                self.journal.append(
+                    ProductionEventKind.NOTED,
+                    None,
+                    code=files.kind.destroyed,
+                    detail=destroyed.detail,
+                )
+                files.forget()
 
     def today(self) -> Iterator[ProductionEvent]:
         """What happened since the last day close, in order.
