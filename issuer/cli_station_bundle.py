@@ -85,6 +85,7 @@ def in_command(
                 "chips": taken.chips,
                 "jobs": taken.jobs,
                 "left_alone": taken.left_alone,
+                "stopped": taken.stopped,
                 "through": taken.through,
                 "rejected": taken.rejected,
             }
@@ -94,3 +95,7 @@ def in_command(
         f"Order {taken.number}: {taken.chips} chips, {taken.jobs} with a card to write; "
         f"the centre has events up to {taken.through}."
     )
+    if taken.stopped:
+        standard_output().print(
+            f"{taken.stopped} of the station's chips are on the stop list: keep them apart and say so."
+        )

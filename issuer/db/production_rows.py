@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from card_layout.curves import EcPublicKey, NamedCurve
 from issuer.db.batch_progress import begin_production, settle_batch
+from issuer.db.chip_holds import condemn_hold
 from issuer.db.production_tables import CardContentsRow, CardEventRow, CardRow, ChipRow
 from issuer.db.station_tables import StationClaimRow
 from issuer.db.validity_rows import take_step
@@ -238,7 +239,7 @@ def condemn_rows(
             take_step(session, card, end, at=at)
     chip.state = next_chip_state(ChipState(chip.state), ChipEvent.CONDEMNED).value
     chip.condemned_for = code
-    chip.held = None
+    condemn_hold(chip)
     journal(
         session,
         ChipEvent.CONDEMNED.value,

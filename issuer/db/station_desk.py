@@ -1,7 +1,6 @@
 """The centre's side of stations in the database: chips are given out, events are taken in order, days are closed."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
+from issuer.db.chip_holds import hold_chip
 from issuer.db.production_rows import (
     EVENT_REJECTED,
     Producer,
@@ -22,10 +22,13 @@ from issuer.db.production_rows import (
 from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
+from issuer.db.station_days import keep_day
 from issuer.db.station_heads import journal_back, reach, require_same_journal
 from issuer.db.station_presence import cards_left, count_events, keep_presence
 from issuer.db.station_rejections import rejected_before, rejection_of
-from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
+from issuer.db.station_tables import StationClaimRow, StationRow
+from issuer.db.stock_tables import StockStopRow
+from issuer.db.stopped_cards import lock_stops, report_card
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.batch import BatchId
 from issuer.domain.card import CardEvent, CardReference
@@ -62,6 +65,8 @@ _CARD_EVENTS = {
     ProductionEventKind.ISSUED: CardEvent.ISSUED,
 }
 _EVENTS_AT_ONCE = 500
+_IS_HELD = "chip.held"
+"""Why nothing but the end of a chip is followed; what holds it says more."""
 _BAD_KEYS = frozenset({"chip.key-not-unique", "chip.key-weak"})
 """A chip with such a key is good for nothing; what else contradicts the records is looked at by a person."""
 _OF_HELD_CHIPS = frozenset(
@@ -153,12 +158,14 @@ class SqlProductionLink:
             rejected = rejected_before(session, self._station, known)
             followed: list[ProductionEvent] = []
             now = self._clock()
+            stops = lock_stops(session, {each.serial for each in new if each.serial is not None})
             for event in new:
                 reached = reach(self._station, reached, event)
                 code = self._follow(session, event, now)
                 if code is None:
                     followed.append(event)
-                else:
+                    code = self._stop(session, stops, event, now)
+                if code is not None:
                     rejected.append(
                         RejectedEvent(sequence=event.sequence, serial=event.serial, code=code)
                     )
@@ -186,64 +193,10 @@ class SqlProductionLink:
         """See ``ProductionLink.close_day``."""
         now = self._clock()
         with self._database.writing() as session:
-            station = self._station_row(session)
-            known = session.get(StationDayRow, (self._station, record.head.sequence))
-            if known is not None:
-                self._add_destroyed(session, known, record, now)
-                return
-            if station.sequence < record.head.sequence:
-                raise IssuerRefusedError(
-                    f"the centre has {station.sequence} events of station {self._station}, "
-                    f"expected {record.head.sequence}",
-                    code="station.events-missing",
-                )
-            session.add(
-                StationDayRow(
-                    station=self._station,
-                    sequence=record.head.sequence,
-                    closed_at=now,
-                    closed_by=record.closed_by,
-                    issued=record.issued,
-                    condemned=record.condemned,
-                    destroyed=json.dumps([each.hex() for each in record.destroyed]),
-                )
-            )
-            # A day with an unfinished chip does not close, so what the station still has it never began.
-            for claim in session.scalars(
-                sa.select(StationClaimRow).where(
-                    StationClaimRow.station == self._station,
-                    StationClaimRow.released_at.is_(None),
-                )
-            ):
-                claim.released_at = now
-            self._audit(
-                session,
-                "station.day-closed",
-                record.closed_by,
-                now,
-                {
-                    "sequence": record.head.sequence,
-                    "issued": record.issued,
-                    "condemned": record.condemned,
-                    "destroyed": len(record.destroyed),
-                },
-            )
-
-    def _add_destroyed(
-        self, session: Session, row: StationDayRow, record: DayRecord, now: datetime
-    ) -> None:
-        """Another part of what a day destroyed; what is known already changes nothing."""
-        known = dict.fromkeys(json.loads(row.destroyed))
-        new = dict.fromkeys(each.hex() for each in record.destroyed if each.hex() not in known)
-        if new:
-            row.destroyed = json.dumps([*known, *new])
-            self._audit(
-                session,
-                "station.data-destroyed",
-                record.closed_by,
-                now,
-                {"sequence": record.head.sequence, "destroyed": len(new)},
-            )
+            closed = keep_day(session, self._station_row(session), record, at=now)
+            if closed is not None:
+                action, details = closed
+                self._audit(session, action, record.closed_by, now, details)
 
     def _station_row(self, session: Session) -> StationRow:
         row = session.get(StationRow, self._station, with_for_update=True)
@@ -294,6 +247,21 @@ class SqlProductionLink:
             claim.released_at = now
         return None
 
+    def _stop(
+        self,
+        session: Session,
+        stops: Mapping[Serial, StockStopRow],
+        event: ProductionEvent,
+        now: datetime,
+    ) -> str | None:
+        """The records went along with a chip of the stop list; its card is worthless, and the station goes on no more."""
+        stop = None if event.serial is None else stops.get(event.serial)
+        if stop is None or event.kind is ProductionEventKind.NOTED:
+            return None
+        report_card(session, stop, at=now)
+        self._put_aside(session, event, min(event.at, now), HELD_AS_STOLEN)
+        return HELD_AS_STOLEN
+
     def _move(self, session: Session, serial: Serial, event: ProductionEvent, at: datetime) -> None:
         if event.kind in _CARD_EVENTS:
             self._move_card(session, serial, event, at)
@@ -308,7 +276,7 @@ class SqlProductionLink:
                 by=Producer(station=self._station, account=event.account),
             )
         elif event.kind is ProductionEventKind.HELD:
-            locked_chip(session, serial).held = event.code
+            hold_chip(locked_chip(session, serial), event.code or "chip.held")
             self._journal(session, event, at)
         elif event.kind is ProductionEventKind.TERMINATED:
             self._journal(session, event, at)
@@ -379,8 +347,8 @@ class SqlProductionLink:
                     is_chip_safe=True,
                     by=Producer(station=self._station, account=event.account),
                 )
-            elif chip.held is None:
-                chip.held = code
+            elif code != _IS_HELD:
+                hold_chip(chip, code)
         journal(
             session,
             EVENT_REJECTED,
@@ -427,4 +395,4 @@ class SqlProductionLink:
 def _require_not_held(chip: ChipRow) -> None:
     """A station goes on with no chip at which a person has to look first."""
     if chip.held is not None and chip.held != HELD_AS_STOLEN:
-        raise TransitionError(f"the chip is held because of {chip.held}", code="chip.held")
+        raise TransitionError(f"the chip is held because of {chip.held}", code=_IS_HELD)

@@ -14,6 +14,7 @@ from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.card_number import CardNumber
 from issuer.domain.chip import Serial
+from issuer.domain.chip_hold import require_not_held
 from issuer.domain.chip_keys import ChipKeySet, WrongKeyTries
 from issuer.domain.chip_plan import SetStatus
 from issuer.domain.production_errors import CardRejectedError
@@ -241,13 +242,7 @@ class Visit:
         """Let only chips of the stock in that nobody holds."""
         self._serial = serial
         self._admitted = self._record(serial)
-        chip = self._admitted.chip
-        if chip.held is not None:
-            raise IssuerRefusedError(
-                f"the chip is held because of {chip.held}",
-                code="chip.held",
-                hint=f"look at it, then: membercard-issuer stock release {serial.hex().upper()}",
-            )
+        require_not_held(self._admitted.chip.held, serial)
 
     def _record(self, serial: Serial) -> ChipRecord:
         self._looked_up = serial

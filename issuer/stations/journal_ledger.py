@@ -11,6 +11,7 @@ from issuer.domain.card import Card, CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.chip import ChipState, KeyOrigin, Serial
 from issuer.domain.production_events import ProductionEventKind
+from issuer.domain.stock_account import HELD_AS_STOLEN
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.production_ports import ChipRecord
 from issuer.services.station_ports import (
@@ -68,7 +69,7 @@ class JournalStationLedger:
         """
         self._journal.require_sound_clock()
         held = self._journal.chip(serial)
-        if held is not None and held.is_claimed:
+        if held is not None and (held.is_claimed or self._is_told_stopped(held)):
             return held.record
         try:
             claimed = self._claim(serial)
@@ -90,6 +91,10 @@ class JournalStationLedger:
             if self._link.answers_at_once:
                 self._hand_in()
             return self._link.greet(presence, batch=batch, known=self._journal.known)
+
+    def _is_told_stopped(self, held: ClaimedChip) -> bool:
+        """Whether the last word of the centre is that the chip is on the stop list, and there is nobody to ask again."""
+        return held.record.chip.held == HELD_AS_STOLEN and not self._link.answers_at_once
 
     def locking_cards(self) -> tuple[Card, ...]:
         """See ``StationLedger.locking_cards``; one that is held is among them, because nothing else tells its serial."""
