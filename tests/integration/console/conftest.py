@@ -248,7 +248,8 @@ class Client:
         headers = httpx.Headers(self.headers | dict(values.pop("headers", {})))
         # A header that is to stand twice is given as a pair of its own.
         repeated = values.pop("repeated", ())
-        headers = httpx.Headers([*headers.multi_items(), *repeated])
+        more = [(name.encode(), value.encode()) for name, value in repeated]
+        headers = httpx.Headers([*headers.raw, *more])
 
         async def go() -> httpx.Response:
             transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
