@@ -24,6 +24,7 @@ from issuer.services.number_ports import NumberRepository
 from issuer.services.opening_ports import BatchOpenings
 from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
+from issuer.services.proof_ports import ProofRepository
 from issuer.services.request_ports import DecisionRepository, RequestRepository
 from issuer.services.station_book_ports import StationRepository
 from issuer.services.stock_ports import StockActRepository, StockRepository
@@ -195,6 +196,10 @@ class RegisterTransaction(Protocol):
     @property
     def batches(self) -> BatchRepository:
         """The batches of cards."""
+
+    @property
+    def proofs(self) -> ProofRepository:
+        """What will stand on their cards."""
 
     @property
     def openings(self) -> BatchOpenings:
