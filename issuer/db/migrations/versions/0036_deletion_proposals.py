@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0035_deletion_proposals"
-down_revision = "0034_proof_records"
+revision = "0036_deletion_proposals"
+down_revision = "0035_holds_below_a_stop"
 branch_labels = None
 depends_on = None
 
