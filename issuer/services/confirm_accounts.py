@@ -11,7 +11,7 @@ from issuer.domain.account_proposal import (
     AccountProposal,
     ProposalNumber,
 )
-from issuer.domain.rights import Actor, Right
+from issuer.domain.rights import AccountName, Actor, Right
 from issuer.errors import IssuerRefusedError
 from issuer.services.account_acts import (
     ActOnAccount,
@@ -55,9 +55,9 @@ class ConfirmationOfAccounts:
             )
 
     def confirm(
-        self, number: ProposalNumber, *, actor: Actor, draw: Callable[[], str]
+        self, number: ProposalNumber, *, actor: Actor, draw: Callable[[AccountName], str]
     ) -> AccountProposal:
-        """Do what another administrator proposed; ``draw`` gives the provisional password where one is to be set.
+        """Do what another administrator proposed; ``draw`` gives the provisional password of an account where one is to be set.
 
         Raises:
             IssuerRefusedError: ``account.proposal-unknown``, ``account.proposal-over``, ``right.missing``,
@@ -70,7 +70,9 @@ class ConfirmationOfAccounts:
         # Slow on purpose, and therefore not within the transaction.
         password = (
             PasswordHash(
-                encoded=self.passwords.hash(check_new_password(draw(), account=proposal.account)),
+                encoded=self.passwords.hash(
+                    check_new_password(draw(proposal.account), account=proposal.account)
+                ),
                 set_at=now,
                 is_provisional=True,
             )

@@ -278,7 +278,13 @@ class People:
         """
         with self.register.reading() as transaction:
             account = transaction.people.get(name)
-            if name != actor.account and not may_manage(transaction, actor, account):
+            # Whoever waits for the first role belongs where it is to be.
+            wanted = tuple(
+                each.assignment
+                for each in transaction.account_proposals.all()
+                if each.account == name and each.assignment is not None and not account.assignments
+            )
+            if name != actor.account and not may_manage(transaction, actor, account, wanted):
                 demand_over(transaction, actor, account, (), self.clock())
         return account
 
