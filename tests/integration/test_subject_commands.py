@@ -191,7 +191,7 @@ def test_the_extract_holds_what_was_asked_for_and_what_people_wrote_about_it(
     asked = run("requests", "draft", "--kind", "exchange", "--member", identifier(2))
     assert asked.status == 0, asked.err
     (request,) = run("requests", "list", "--format", "json").json
-    withdrawn = run("requests", "withdraw", request["request"], "--reason", "xin cấp sau")
+    withdrawn = run("requests", "withdraw", request["request_id"], "--reason", "xin cấp sau")
     assert withdrawn.status == 0, withdrawn.err
     data, page = tmp_path / "extract.json", tmp_path / "extract.pdf"
     words = ("--reference", "letter 7", "--json", data, "--pdf", page)
