@@ -85,6 +85,7 @@ class RequestSettings(BaseModel):
     hands: Literal["every-level", "decision", "four-eyes"] = "every-level"
     exchange_number: Literal["keep", "new"] = "keep"
     re_issue_number: Literal["keep", "new"] = "keep"
+    document_signature: Literal["noted", "required"] = "noted"
 
 
 class ExchangeSettings(BaseModel):
