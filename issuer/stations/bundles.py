@@ -1,7 +1,7 @@
 """A station that is on no network: its report goes out as a file, an order comes in as one."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from issuer.services.station_ports import (
     ClaimedChip,
     DayRecord,
     HandInReceipt,
+    RejectedEvent,
     StationPresence,
 )
 from issuer.stations.exchange_keys import ExchangeKeys, Peer
@@ -104,7 +105,7 @@ class TakenOrder:
     left_alone: int
     stopped: int
     through: int
-    rejected: int
+    rejected: tuple[RejectedEvent, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,14 +162,15 @@ class StationBundles:
                 code="station.order-repeated",
             )
         receipt = order.receipt or HandInReceipt(through=0)
+        rejected: tuple[RejectedEvent, ...] = ()
         if receipt.through >= self.journal.handed_in:
-            self.journal.record_handed_in(receipt)
+            rejected = self.journal.record_handed_in(receipt)
         pending = self.journal.pending_serials()
         fresh = [each for each in order.chips if self._is_fresh(each, pending)]
         stopped = [each for each in order.chips if _is_stopped(each)]
         self.journal.take([*fresh, *stopped])
         self.journal.remember(_LAST_ORDER, str(order.number))
-        return _taken(order, fresh, stopped, receipt)
+        return _taken(order, fresh, stopped, replace(receipt, rejected=rejected))
 
     def _is_fresh(self, claimed: ClaimedChip, pending: Collection[Serial]) -> bool:
         serial = claimed.record.chip.serial
@@ -196,5 +198,5 @@ def _taken(
         left_alone=len(order.chips) - len(fresh) - len(stopped),
         stopped=len(stopped),
         through=receipt.through,
-        rejected=len(receipt.rejected),
+        rejected=receipt.rejected,
     )
