@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0034_holds_below_a_stop"
-down_revision = "0033_station_presence"
+revision = "0035_holds_below_a_stop"
+down_revision = "0034_proof_records"
 branch_labels = None
 depends_on = None
 
