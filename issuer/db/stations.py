@@ -114,7 +114,8 @@ class SqlStationBook:
     def _release(
         self, session: Session, claim: StationClaimRow, account: AccountName, now: datetime
     ) -> None:
-        claim.released_at = now
+        # Without a claim nothing more is taken of this chip from the station, which may go on with it unaware.
+        session.delete(claim)
         hold_chip(locked_chip(session, Serial(claim.serial)), _RELEASED)
         journal(
             session,

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from issuer.domain.batch import BatchId
@@ -17,6 +18,7 @@ from issuer.services.station_ports import (
     StationPresence,
 )
 from issuer.stations.exchange_keys import ExchangeKeys, Peer
+from issuer.stations.given_files import GivenFiles, GivenKind
 from issuer.stations.journal import StationJournal
 from issuer.stations.messages import StationOrder, StationReport
 from issuer.stations.record_text import days_from_text, days_to_text
@@ -136,8 +138,8 @@ class StationBundles:
         )
         return sealed, len(events)
 
-    def take(self, sealed: bytes) -> TakenOrder:
-        """Take an order, once and in its order.
+    def take(self, sealed: bytes, *, file: Path | None = None) -> TakenOrder:
+        """Take an order, once and in its order; ``file`` is where it lies, and ends with the day.
 
         A chip that the station has in hand, or of which the centre does not know everything, is left as it is here: the
         station knows better.
@@ -149,6 +151,9 @@ class StationBundles:
         """
         self.journal.require_sound_clock()
         order = open_order(sealed, keys=self.keys, centre=self.centre, station=self.station)
+        if file is not None:
+            # Also one that was taken before: a copy of it opens as well.
+            GivenFiles(journal=self.journal, kind=GivenKind.ORDERS).use([file], [sealed])
         last = int(self.journal.fact(_LAST_ORDER) or 0)
         if order.number <= last:
             raise IssuerRefusedError(

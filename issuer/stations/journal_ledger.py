@@ -7,7 +7,7 @@ from typing import Final
 
 from card_layout.curves import EcPublicKey
 from issuer.domain.batch import BatchId
-from issuer.domain.card import Card, CardReference
+from issuer.domain.card import Card, CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.chip import ChipState, KeyOrigin, Serial
 from issuer.domain.production_events import ProductionEventKind
@@ -97,8 +97,8 @@ class JournalStationLedger:
         return held.record.chip.held == HELD_AS_STOLEN and not self._link.answers_at_once
 
     def locking_cards(self) -> tuple[Card, ...]:
-        """See ``StationLedger.locking_cards``."""
-        records = self._journal.locking_records()
+        """See ``StationLedger.locking_cards``; one that is held is among them, because nothing else tells its serial."""
+        records = self._journal.records_in(CardState.LOCKING)
         return tuple(record.card for record in records if record.card is not None)
 
     def load_job(self, reference: CardReference) -> CardJob:
