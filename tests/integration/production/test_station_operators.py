@@ -17,7 +17,13 @@ from issuer.stations.job_codec import job_from_bytes
 from issuer.stations.print_folder import FolderPrintQueue
 from pki.signed.sealed_envelope import unsealed
 from simulators.connection import SimulatedReader
-from tests.integration.production.station_stage import NOW, Stations, StationUnderTest, prepared, rows
+from tests.integration.production.station_stage import (
+    NOW,
+    Stations,
+    StationUnderTest,
+    prepared,
+    rows,
+)
 
 
 class Printer:
