@@ -128,6 +128,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             records=opened.records(),
             changes=opened.changes(),
             new_portraits=opened.new_portraits(),
+            recording=opened.recording(),
             portraits=opened.portraits,
             organisations=LookingAtOrganisations(register=opened.register, browsing=browsing),
             scheme=opened.scheme,
