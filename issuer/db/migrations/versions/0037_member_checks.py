@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0036_member_checks"
-down_revision = "0035_holds_below_a_stop"
+revision = "0037_member_checks"
+down_revision = "0036_deletion_proposals"
 branch_labels = None
 depends_on = None
 
