@@ -186,7 +186,7 @@ class Office:
             transaction.organisations.add([Organisation(code=OrganisationCode("X"), name=name)])
         return "X"
 
-    def add_person(self, name: str, role: Role, organisation: str | None = None) -> str:
+    def add_person(self, name: str, *roles: Role, organisation: str | None = None) -> str:
         """One more account that logs in without a password."""
         code = None if organisation is None else OrganisationCode(organisation)
         with self.register.writing() as transaction:
@@ -194,7 +194,7 @@ class Office:
                 Account(
                     account_id=AccountId(uuid.uuid4()),
                     name=AccountName(name),
-                    assignments=(Assignment(role=role, organisation=code),),
+                    assignments=tuple(Assignment(role=role, organisation=code) for role in roles),
                     created_at=MADE_AT,
                 )
             )
@@ -257,6 +257,15 @@ class Client:
 def console_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("console") / "issuer.sqlite"
     database = Database(f"sqlite:///{path}")
+    fill_with_people(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return path
+
+
+def fill_with_people(database: Database) -> None:
+    """The tables, the organisations, and everybody's account."""
     upgrade(database)
     encoded = HASHER.hash(PASSWORD)
     with SqlRegister(database).writing() as transaction:
@@ -273,10 +282,6 @@ def console_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     created_at=MADE_AT,
                 )
             )
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.close()
-    return path
 
 
 def request_office(
@@ -330,6 +335,24 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
     path = tmp_path / "issuer.sqlite"
     path.write_bytes(console_template.read_bytes())
     database = Database(f"sqlite:///{path}")
+    yield office_over(database, tmp_path)
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def office_on_either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    """The same over both kinds of database, for what depends on how they take values."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("office")
+        return
+    database = Database(request.getfixturevalue("postgresql_url"))
+    fill_with_people(database)
+    yield office_over(database, tmp_path)
+    database.close()
+
+
+def office_over(database: Database, tmp_path: Path) -> Office:
+    """The services as they are served, over a database that is filled, with folders of their own."""
     register = SqlRegister(database, lambda: SEALER)
     browsing = SqlBrowsing(database)
     portraits = FolderPortraitStore(tmp_path / "portraits")
@@ -416,8 +439,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         readiness=lambda: Readiness(database=None, migrations=None, keystore=None),
         now=now,
     )
-    yield Office(services, register)
-    database.close()
+    return Office(services, register)
 
 
 @pytest.fixture
