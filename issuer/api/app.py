@@ -35,6 +35,7 @@ from issuer.api.pages.exchange_pages import exchange_page_router
 from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_act_pages import member_act_page_router
 from issuer.api.pages.member_pages import member_page_router
+from issuer.api.pages.member_portrait_pages import member_portrait_page_router
 from issuer.api.pages.oidc_pages import oidc_router
 from issuer.api.pages.opening_pages import opening_page_router
 from issuer.api.pages.organisation_pages import organisation_page_router
@@ -97,6 +98,7 @@ _ROUTERS: Final = (
     overview_page_router,
     member_page_router,
     member_act_page_router,
+    member_portrait_page_router,
     organisation_page_router,
     decision_page_router,
     authorisation_page_router,
@@ -131,8 +133,8 @@ _UPLOAD_PATHS: Final = frozenset(
     }
 )
 _UPLOAD_PATTERN: Final = re.compile(
-    r"/v1/members/[^/]+/(corrections|standings|transfers|servings)"
-    r"|/members/[^/]+/change/[^/]+/store"
+    r"/v1/members/[^/]+/(corrections|standings|transfers|servings|portraits)"
+    r"|/members/[^/]+/(change/[^/]+/store|portrait/new|portrait/new/store)"
 )
 
 

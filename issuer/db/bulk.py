@@ -4,6 +4,7 @@ SQLAlchemy's executemany looks at every row again. Here each column's values are
 and go to SQLite's executemany or PostgreSQL's COPY, within the transaction of the session.
 """
 
+import contextlib
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from issuer.db.base import DATABASE_FAILURES, Base, database_error
 from issuer.errors import ConflictError, IssuerUnavailableError
 
-__all__ = ["bulk_insert", "held_values", "ids_where"]
+__all__ = ["bulk_insert", "bulk_update", "held_values", "ids_where"]
 
 _LOOKUP_SIZE = 500
 """How many values stand in one IN (...): far below the limits of parameters."""
@@ -33,28 +34,50 @@ def bulk_insert(session: Session, table: type[Base], rows: Sequence[Mapping[str,
     """
     if not rows:
         return
-    plain = table.metadata.tables[table.__tablename__]
-    names = list(rows[0])
     connection = session.connection()
     dialect = connection.dialect
-    values = zip(
-        *(_column(plain.columns[name].type, name, rows, dialect) for name in names), strict=True
-    )
-    quoted = [dialect.identifier_preparer.quote(name) for name in names]
+    name, quoted, values = _prepared(table, list(rows[0]), rows, dialect)
     driver: Any = connection.connection.driver_connection
-    errors: Any = dialect.loaded_dbapi
-    store = _copy if dialect.name == "postgresql" else _execute_many
-    try:
-        store(driver, dialect.identifier_preparer.format_table(plain), quoted, values)
-    except errors.IntegrityError as error:
-        # Constraints are named without the values that broke them.
-        raise ConflictError(
-            "the database refused what was to be stored: a constraint is broken"
-        ) from error
-    except errors.Error as error:
-        raise IssuerUnavailableError(
-            f"the database does not answer: {type(error).__name__}", code="database.unavailable"
-        ) from error
+    with _told(dialect):
+        if dialect.name == "postgresql":
+            _copy(driver, name, quoted, values)
+        else:
+            marks = ", ".join("?" * len(quoted))
+            # The names are those of our own tables, quoted.
+            driver.executemany(
+                f"INSERT INTO {name} ({', '.join(quoted)}) VALUES ({marks})",  # noqa: S608
+                values,
+            )
+
+
+def bulk_update(
+    session: Session,
+    table: type[Base],
+    rows: Sequence[Mapping[str, object]],
+    *,
+    keys: Sequence[str],
+) -> None:
+    """Change plain rows, all of which name the same columns; ``keys`` are those that tell which row is meant.
+
+    Raises:
+        ConflictError, IssuerUnavailableError: as ``bulk_insert``.
+    """
+    if not rows:
+        return
+    connection = session.connection()
+    dialect = connection.dialect
+    changed = [each for each in rows[0] if each not in keys]
+    name, quoted, values = _prepared(table, [*changed, *keys], rows, dialect)
+    driver: Any = connection.connection.driver_connection
+    mark = "%s" if dialect.name == "postgresql" else "?"
+    texts = [f"{each} = {mark}" for each in quoted]
+    # The names are those of our own tables, quoted.
+    statement = (
+        f"UPDATE {name} SET {', '.join(texts[: len(changed)])} "  # noqa: S608
+        f"WHERE {' AND '.join(texts[len(changed) :])}"
+    )
+    with _told(dialect), contextlib.closing(driver.cursor()) as cursor:
+        cursor.executemany(statement, values)
 
 
 def ids_where(
@@ -119,6 +142,37 @@ def _among_array(values: Sequence[str | bytes]) -> tuple[str, tuple[str]]:
     return f"= ANY(ARRAY(SELECT {one}))", (json.dumps(texts),)
 
 
+def _prepared(
+    table: type[Base],
+    names: Sequence[str],
+    rows: Sequence[Mapping[str, object]],
+    dialect: sa.Dialect,
+) -> tuple[str, list[str], Iterator[Any]]:
+    """The table's and the columns' names, quoted, and the rows as the driver takes them."""
+    plain = table.metadata.tables[table.__tablename__]
+    values = zip(
+        *(_column(plain.columns[name].type, name, rows, dialect) for name in names), strict=True
+    )
+    quote = dialect.identifier_preparer
+    return quote.format_table(plain), [quote.quote(name) for name in names], values
+
+
+@contextlib.contextmanager
+def _told(dialect: sa.Dialect) -> Iterator[None]:
+    """What the driver raises as our own errors; constraints are named without the values that broke them."""
+    errors: Any = dialect.loaded_dbapi
+    try:
+        yield
+    except errors.IntegrityError as error:
+        raise ConflictError(
+            "the database refused what was to be stored: a constraint is broken"
+        ) from error
+    except errors.Error as error:
+        raise IssuerUnavailableError(
+            f"the database does not answer: {type(error).__name__}", code="database.unavailable"
+        ) from error
+
+
 def _column(
     kind: sa.types.TypeEngine[Any],
     name: str,
@@ -130,13 +184,12 @@ def _column(
         # Both drivers take bytes as they are.
         return values
     convert: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
-    return values if convert is None else [convert(value) for value in values]
-
-
-def _execute_many(driver: Any, table: str, names: Sequence[str], values: Iterator[Any]) -> None:
-    marks = ", ".join("?" * len(names))
-    # The names are those of our own tables, quoted.
-    driver.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", values)  # noqa: S608
+    if convert is None:
+        return values
+    if all(value is values[0] for value in values):
+        # The time, the batch, the account: what all rows have is made ready once.
+        return [convert(values[0])] * len(values)
+    return [convert(value) for value in values]
 
 
 def _copy(driver: Any, table: str, names: Sequence[str], values: Iterator[Any]) -> None:

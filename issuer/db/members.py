@@ -213,7 +213,12 @@ class SqlMemberRepository:
             found = self._session.scalar(
                 sa.update(MemberRow)
                 .where(MemberRow.id == member.member_id, MemberRow.version == member.version - 1)
-                .values(**values, version=member.version)
+                .values(
+                    **values,
+                    portrait=member.portrait,
+                    portrait_source=member.portrait_source,
+                    version=member.version,
+                )
                 .returning(MemberRow.id)
                 .execution_options(synchronize_session=False)
             )

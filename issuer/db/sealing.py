@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -56,4 +57,9 @@ class Sealer:
 
 
 def _context(purpose: str, row: bytes) -> bytes:
-    return purpose.encode("ascii") + b"\x00" + row
+    return _prefix(purpose) + row
+
+
+@lru_cache(maxsize=256)
+def _prefix(purpose: str) -> bytes:
+    return purpose.encode("ascii") + b"\x00"

@@ -305,13 +305,19 @@ class SqlStockRepository:
         self, site: SiteCode | None = None, *, limit: int, before: int | None = None
     ) -> tuple[Movement, ...]:
         """See ``StockRepository.movements``."""
-        query = sa.select(StockMovementRow).order_by(StockMovementRow.sequence.desc()).limit(limit)
-        if site is not None:
-            query = query.where(
-                sa.or_(StockMovementRow.source == site, StockMovementRow.target == site)
-            )
+        sequence = StockMovementRow.sequence
+        query = sa.select(StockMovementRow).order_by(sequence.desc()).limit(limit)
         if before is not None:
-            query = query.where(StockMovementRow.sequence < before)
+            query = query.where(sequence < before)
+        if site is not None:
+            # The newest of either way, each by its own index: with OR all movements of the site are sorted.
+            ways = [
+                query.with_only_columns(sequence).where(way == site).subquery()
+                for way in (StockMovementRow.source, StockMovementRow.target)
+            ]
+            query = query.where(
+                sequence.in_(sa.union(*(sa.select(way.c.sequence) for way in ways)))
+            )
         return tuple(
             Movement(
                 sequence=row.sequence,

@@ -199,6 +199,11 @@ class SqlSubjectRepository:
             digest=row.digest,
         )
 
+    def doom(self, file: FileToDestroy) -> None:
+        """See ``SubjectRepository.doom``."""
+        self._session.merge(FileToDestroyRow(store=file.store.value, digest=file.digest))
+        self._session.flush()
+
     def files_to_destroy(self) -> tuple[FileToDestroy, ...]:
         """See ``SubjectRepository.files_to_destroy``."""
         is_used = sa.or_(

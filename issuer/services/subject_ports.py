@@ -38,8 +38,11 @@ class SubjectRepository(Protocol):
     def erasure_of(self, member_id: MemberId) -> Erasure | None:
         """How the member's record was deleted, if it was."""
 
+    def doom(self, file: FileToDestroy) -> None:
+        """Note that a file is to be destroyed, unless it is somebody else's, too."""
+
     def files_to_destroy(self) -> tuple[FileToDestroy, ...]:
-        """Pictures and documents of deleted members that may still be there, and are nobody else's."""
+        """Doomed files, and those of deleted members, that may still be there and are nobody else's."""
 
     def file_was_destroyed(self, file: FileToDestroy) -> None:
         """Forget the digest of a file that is gone."""

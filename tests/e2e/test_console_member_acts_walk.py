@@ -3,15 +3,20 @@
 With ``MEMBERCARD_SCREENSHOTS=docs/console`` the pictures of the documents are made anew.
 """
 
+import io
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
+from card_layout.profile import load_profile
 from issuer.api.app import bounded
 from issuer.db.base import Database
 from issuer.db.production_tables import CardContentsRow
@@ -19,8 +24,12 @@ from issuer.domain.member import MemberId
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.requests import RequestKind
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
+from issuer.portraits.bounds import PortraitBounds
+from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.change_members import Justification
 from issuer.services.draft_requests import Wish
+from simulators.population.appearance import draw_appearance
+from simulators.population.portrait import draw_portrait, encode_portrait
 from tests.contract.cards_stage import CardsStage
 from tests.integration.console.conftest import console_template, office
 from tests.integration.console.test_console_exchange_walk import (
@@ -70,6 +79,21 @@ def press_to(page: Page, name: str) -> None:
     raise AssertionError(f"{name} is not reached by the keyboard")
 
 
+def press_to_box(page: Page, name: str) -> None:
+    """Tick a box without a mouse."""
+    page.get_by_label(name).focus()
+    page.keyboard.press("Space")
+
+
+def small_picture() -> bytes:
+    """A picture of fewer points than a portrait has."""
+    drawn = encode_portrait(draw_portrait(draw_appearance(Random(5), is_woman=True, age=36)))
+    made = io.BytesIO()
+    with Image.open(io.BytesIO(drawn)) as opened:
+        opened.resize((360, 480)).save(made, "PNG")
+    return made.getvalue()
+
+
 def look(page: Page) -> None:
     press_to(page, "Xem trước khi lưu")
     page.keyboard.press("Enter")
@@ -93,7 +117,15 @@ def test_a_clerk_corrects_transfers_and_strikes_off(office: Any, cards: CardsSta
             [MemberId(uuid.UUID(an))], Wish(kind=RequestKind.EXCHANGE), actor=CLERK
         )
     )
-    with at_a_browser(bounded(office.with_services(portraits=Drawn()).app), "lan") as page:
+    profile = load_profile("membercard-1")
+    bounds = PortraitBounds(
+        min_bytes=profile.portrait_min_bytes, max_bytes=profile.portrait_max_bytes
+    )
+    desk = replace(
+        office.services.new_portraits, open_normaliser=lambda: ProcessPortraitNormaliser(bounds)
+    )
+    console = office.with_services(portraits=Drawn(), new_portraits=desk)
+    with at_a_browser(bounded(console.app), "lan") as page:
         # 1. A correction; while it is typed, somebody else corrects the same record.
         page.goto(f"/members/{dao}")
         press_to(page, "Sửa hồ sơ")
@@ -149,6 +181,21 @@ def test_a_clerk_corrects_transfers_and_strikes_off(office: Any, cards: CardsSta
         picture(page, "member-standing-check")
         store(page, "Lưu tình trạng mới", "Quyết định kỷ luật số 12")
         expect(page.locator("main")).to_contain_text("chờ người khác xác nhận")
+        # 4. Another portrait: a small one is doubtful, and whoever takes it says so.
+        page.goto(f"/members/{dao}")
+        press_to(page, "Thay ảnh")
+        page.keyboard.press("Enter")
+        page.get_by_label("Ảnh mới").set_input_files(
+            [{"name": "anh.png", "mimeType": "image/png", "buffer": small_picture()}]
+        )
+        press_to(page, "Xem trước khi lưu")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Ảnh nhỏ hơn 480 x 640 điểm ảnh.")).to_be_visible()
+        made = page.get_by_role("img", name="Ảnh mới")
+        assert made.evaluate("image => image.decode().then(() => image.naturalWidth)") == 480
+        picture(page, "member-portrait-check")
+        press_to_box(page, "Tôi đã xem những điểm nghi ngờ: ảnh dùng được")
+        store(page, "Lưu ảnh mới", "ảnh cũ bị mờ")
     changes = office.services.changes.history(
         MemberId(uuid.UUID(an)), actor=CLERK, limit=20
     ).changes

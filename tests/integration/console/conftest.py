@@ -1,6 +1,7 @@
 """A register with a small tree and the console over it, for people whom the tests name."""
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import os
@@ -47,11 +48,12 @@ from issuer.domain.member import (
     Sex,
 )
 from issuer.domain.organisation import Organisation, OrganisationCode
+from issuer.domain.portrait import NormalisedPortrait, PortraitDoubt
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.request_policy import RequestPolicy
 from issuer.domain.rights import AccountName, Assignment, Role
 from issuer.domain.session import Face, LoginMethod
-from issuer.errors import IssuerRefusedError
+from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.evidence.folder_store import FolderEvidenceStore
 from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
 from issuer.identity.memory_rates import MemoryRequestRates
@@ -81,6 +83,7 @@ from issuer.services.people import People
 from issuer.services.production_reports import ProductionReports
 from issuer.services.read_batches import ReadingOfBatches
 from issuer.services.read_members import ReadingOfMembers
+from issuer.services.replace_portraits import PortraitDesk
 from issuer.services.reports import Reports
 from issuer.services.request_office import RequestOffice
 from issuer.services.request_operations import RequestOperations
@@ -93,6 +96,7 @@ from issuer.storage.number_mark_file import FileNumberMarkStore
 from issuer.storage.status_mark_files import FileStatusMarkStore
 from issuer.uploads.folder_uploads import FolderUploads
 from issuer.uploads.sealed_corrections import SealedCorrections
+from issuer.uploads.sealed_portraits import SealedPortraits
 from tests.integration.console.exchange_console import Desk, province_and_commune
 
 ORIGIN = "https://console.example"
@@ -144,6 +148,18 @@ def member(number: int, name: str, organisation: str) -> Member:
         portrait_source=PortraitDigest(hashlib.sha256(b"source").digest()),
         recorded_at=MADE_AT,
     )
+
+
+class PlainNormaliser:
+    """Takes a JPEG as it is, and finds a doubt in what says that it is doubtful."""
+
+    def normalise(self, picture: bytes) -> NormalisedPortrait:
+        if not picture.startswith(b"\xff\xd8"):
+            raise IssuerDataError("the picture is no JPEG", code="portrait.unreadable")
+        doubt = PortraitDoubt(code="portrait.blurred", sentence="the portrait is not sharp")
+        return NormalisedPortrait(
+            image=picture + b" made", doubts=(doubt,) if b"doubtful" in picture else ()
+        )
 
 
 class NoWork:
@@ -377,6 +393,12 @@ def office_over(database: Database, tmp_path: Path) -> Office:
     production = ProductionReports(
         reports=reports, figures=SqlProductionFigures(database), deadline=date(2100, 1, 1)
     )
+    changes = ChangeOfMembers(
+        register=register,
+        evidence=FolderEvidenceStore(tmp_path / "evidence", lambda: SEALER),
+        scheme=SCHEME,
+        clock=now,
+    )
     services = ApiServices(
         log_in=log_in,
         rates=MemoryRequestRates(dict.fromkeys(RateKind, 1_000_000)),
@@ -384,11 +406,12 @@ def office_over(database: Database, tmp_path: Path) -> Office:
         oidc=None,
         members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),
         records=MemberRecords(register=register, clock=now),
-        changes=ChangeOfMembers(
-            register=register,
-            evidence=FolderEvidenceStore(tmp_path / "evidence", lambda: SEALER),
-            scheme=SCHEME,
-            clock=now,
+        changes=changes,
+        new_portraits=PortraitDesk(
+            changes=changes,
+            open_normaliser=lambda: contextlib.nullcontext(PlainNormaliser()),
+            waiting=SealedPortraits(tmp_path / "portraits-waiting", lambda: SEALER, now),
+            store=portraits,
         ),
         portraits=portraits,
         organisations=LookingAtOrganisations(register=register, browsing=browsing),
