@@ -173,6 +173,7 @@ def test_a_station_whose_journal_was_put_back_does_not_begin(office: Commands) -
     journal.write_bytes(newest)
     assert office.run("station", "run", readers[0], "--timeout", 0) != 64
     assert office.json("station", "hand-in", "--after", 0)["waiting"] == 0
+    assert office.json("station", "journal", "--after", 10_000) == []
     status, error = office.error("station", "hand-in", "--after", 10_000)
     assert (status, "[station.not-handed-in]" in error) == (1, True), error
 
