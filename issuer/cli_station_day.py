@@ -17,8 +17,9 @@ from issuer.cli_station_home import opened_station
 from issuer.domain.chip import parse_serial
 from issuer.domain.production_events import ProductionEvent
 from issuer.domain.rights import Right
+from issuer.services.station_ports import RejectedEvent
 
-__all__ = ["AfterOption", "station_day_app"]
+__all__ = ["AfterOption", "rejection_json", "station_day_app"]
 
 AfterOption = Annotated[
     int | None,
@@ -99,14 +100,7 @@ def hand_in_command(
         print_json(
             {
                 "waiting": waiting,
-                "rejected": [
-                    {
-                        "sequence": each.sequence,
-                        "serial": None if each.serial is None else each.serial.hex().upper(),
-                        "code": each.code,
-                    }
-                    for each in rejections
-                ],
+                "rejected": [rejection_json(each) for each in rejections],
             }
         )
     else:
@@ -197,6 +191,15 @@ def close_day_command(
         f"The day is closed: {record.issued} cards issued, {record.condemned} chips condemned, "
         f"the data of {len(record.destroyed)} cards destroyed."
     )
+
+
+def rejection_json(rejected: RejectedEvent) -> dict[str, object]:
+    """An event that the centre did not follow, for programs."""
+    return {
+        "sequence": rejected.sequence,
+        "serial": None if rejected.serial is None else rejected.serial.hex().upper(),
+        "code": rejected.code,
+    }
 
 
 def _event_json(
