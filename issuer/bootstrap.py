@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import secrets
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from issuer.services.read_members import ReadingOfMembers
 from issuer.services.register_ports import EvidenceStore, PortraitStore, Register
 from issuer.settings import IssuerSettings, load_settings
 
-__all__ = ["RegisterHome", "open_member_import", "open_register_home"]
+__all__ = ["RegisterHome", "draw_member_ids", "open_member_import", "open_register_home"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +148,18 @@ def open_member_import(opened: RegisterHome, portraits_directory: Path) -> Itera
             store=opened.portraits,
             scheme=opened.scheme,
             clock=_now,
-            new_member_id=lambda: MemberId(uuid.uuid4()),
+            new_member_ids=draw_member_ids,
             chunk_rows=opened.settings.import_chunk_rows,
         )
+
+
+def draw_member_ids(count: int) -> list[MemberId]:
+    """Random identifiers (RFC 9562, version 4), for which the system is asked once."""
+    drawn = secrets.token_bytes(16 * count)
+    return [
+        MemberId(uuid.UUID(bytes=drawn[start : start + 16], version=4))
+        for start in range(0, len(drawn), 16)
+    ]
 
 
 def _now() -> datetime:

@@ -1,9 +1,11 @@
 """Stores many rows of one table at the speed of the database's own driver.
 
 SQLAlchemy's executemany looks at every row again. Here each column's values are converted once, as its type says,
-and go to SQLite's executemany or PostgreSQL's COPY, within the transaction of the session.
+and go to PostgreSQL's COPY or into statements of SQLite that store many rows each, within the transaction of the session.
+While such a statement runs, Python runs on in other threads: SQLite's executemany would stop them for every row.
 """
 
+import itertools
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,13 +14,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from issuer.db.base import DATABASE_FAILURES, Base, database_error
+from issuer.db.base import DATABASE_FAILURES, Base, UtcDateTime, database_error
 from issuer.errors import ConflictError, IssuerUnavailableError
 
-__all__ = ["bulk_insert", "held_values", "ids_where"]
+__all__ = ["bulk_insert", "driver_columns", "held_values", "ids_where", "insert_columns"]
 
-_LOOKUP_SIZE = 500
+_LOOKUP_SIZE = 16_000
 """How many values stand in one IN (...): far below the limits of parameters."""
+
+_STATEMENT_ROWS = 2_000
+_STATEMENT_VALUES = 32_766
+"""How many rows one statement of SQLite stores, and how many values it takes (SQLITE_MAX_VARIABLE_NUMBER)."""
 
 _ARRAY_SIZE = 10_000
 """How many values one array holds: a table that grows faster than its statistics may be walked for each."""
@@ -31,21 +37,42 @@ def bulk_insert(session: Session, table: type[Base], rows: Sequence[Mapping[str,
         ConflictError: a constraint of the database is broken.
         IssuerUnavailableError: the database does not answer.
     """
-    if not rows:
-        return
+    if rows:
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        insert_columns(session, table, driver_columns(session, table, columns))
+
+
+def driver_columns(
+    session: Session, table: type[Base], columns: Mapping[str, Sequence[object]]
+) -> dict[str, Sequence[object]]:
+    """Values of many rows, column by column, as the driver of this database takes them."""
     plain = table.metadata.tables[table.__tablename__]
-    names = list(rows[0])
+    dialect = session.get_bind().dialect
+    return {
+        name: _converted(plain.columns[name].type, values, dialect)
+        for name, values in columns.items()
+    }
+
+
+def insert_columns(
+    session: Session, table: type[Base], columns: Mapping[str, Sequence[object]]
+) -> None:
+    """Store rows whose values are those of ``driver_columns``, as many in each column.
+
+    Raises:
+        ConflictError: a constraint of the database is broken.
+        IssuerUnavailableError: the database does not answer.
+    """
+    plain = table.metadata.tables[table.__tablename__]
     connection = session.connection()
     dialect = connection.dialect
-    values = zip(
-        *(_column(plain.columns[name].type, name, rows, dialect) for name in names), strict=True
-    )
-    quoted = [dialect.identifier_preparer.quote(name) for name in names]
+    rows = zip(*columns.values(), strict=True)
+    quoted = [dialect.identifier_preparer.quote(name) for name in columns]
     driver: Any = connection.connection.driver_connection
     errors: Any = dialect.loaded_dbapi
-    store = _copy if dialect.name == "postgresql" else _execute_many
+    store = _copy if dialect.name == "postgresql" else _insert
     try:
-        store(driver, dialect.identifier_preparer.format_table(plain), quoted, values)
+        store(driver, dialect.identifier_preparer.format_table(plain), quoted, rows)
     except errors.IntegrityError as error:
         # Constraints are named without the values that broke them.
         raise ConflictError(
@@ -119,24 +146,31 @@ def _among_array(values: Sequence[str | bytes]) -> tuple[str, tuple[str]]:
     return f"= ANY(ARRAY(SELECT {one}))", (json.dumps(texts),)
 
 
-def _column(
-    kind: sa.types.TypeEngine[Any],
-    name: str,
-    rows: Sequence[Mapping[str, object]],
-    dialect: sa.Dialect,
-) -> list[Any]:
-    values = [row[name] for row in rows]
+def _converted(
+    kind: sa.types.TypeEngine[Any], values: Sequence[object], dialect: sa.Dialect
+) -> Sequence[object]:
     if isinstance(kind, sa.LargeBinary):
         # Both drivers take bytes as they are.
         return values
     convert: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
-    return values if convert is None else [convert(value) for value in values]
+    if convert is None:
+        return values
+    if isinstance(kind, (sa.Date, UtcDateTime)):
+        # There are few days in many rows, and each is written once.
+        written = {value: convert(value) for value in set(values)}
+        return [written[value] for value in values]
+    return [convert(value) for value in values]
 
 
-def _execute_many(driver: Any, table: str, names: Sequence[str], values: Iterator[Any]) -> None:
-    marks = ", ".join("?" * len(names))
-    # The names are those of our own tables, quoted.
-    driver.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", values)  # noqa: S608
+def _insert(driver: Any, table: str, names: Sequence[str], rows: Iterator[Any]) -> None:
+    size = min(_STATEMENT_ROWS, _STATEMENT_VALUES // len(names))
+    marks = f"({', '.join('?' * len(names))})"
+    while part := list(itertools.islice(rows, size)):
+        # The names are those of our own tables, quoted.
+        statement = (
+            f"INSERT INTO {table} ({', '.join(names)}) VALUES {', '.join([marks] * len(part))}"  # noqa: S608
+        )
+        driver.execute(statement, tuple(itertools.chain.from_iterable(part)))
 
 
 def _copy(driver: Any, table: str, names: Sequence[str], values: Iterator[Any]) -> None:
