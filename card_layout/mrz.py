@@ -6,6 +6,7 @@ Three lines of 30 characters, held and exchanged as one text of 90.
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from operator import attrgetter
 from typing import Self
@@ -17,6 +18,7 @@ __all__ = [
     "MachineReadableZone",
     "MrzError",
     "check_digit",
+    "mrz_date",
     "password_from_information",
 ]
 
@@ -155,6 +157,12 @@ class MachineReadableZone:
             optional_2=middle[18:29].rstrip(_FILLER),
             name=name,
         )
+
+
+@lru_cache(maxsize=4096)
+def mrz_date(day: date) -> str:
+    """The day as ``YYMMDD``; kept, because there are few days and many cards."""
+    return f"{day.year % 100:02d}{day.month:02d}{day.day:02d}"
 
 
 def check_digit(text: str) -> str:

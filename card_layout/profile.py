@@ -5,7 +5,7 @@ is another TOML file of the same schema, given by its path.
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from importlib import resources
 from pathlib import Path
@@ -110,8 +110,16 @@ class CardProfile:
     issuing_state: str = "VNM"
     personalisation: PersonalisationProfile = PersonalisationProfile()
     is_development: bool = False
+    master_files: tuple[FileProfile, ...] = field(init=False, repr=False, compare=False)
+    """The files of the master file, in the order of the profile."""
+    application_files: tuple[FileProfile, ...] = field(init=False, repr=False, compare=False)
+    """The files of the application, in the order of the profile."""
 
     def __post_init__(self) -> None:
+        # Set apart once: whoever makes cards asks for them several times a card.
+        for name, is_master in (("master_files", True), ("application_files", False)):
+            there = [f for f in self.files if f.path.startswith(_MASTER_PREFIX) is is_master]
+            object.__setattr__(self, name, tuple(there))
         prefix = f"{self.application_identifier.hex().upper()}/"
         for what in ("name", "path"):
             values = [getattr(file, what) for file in self.files]
@@ -174,16 +182,6 @@ class CardProfile:
             if file.name == name:
                 return file
         raise ProfileError(f"profile {self.name} has no file {name}", code="profile.no-such-file")
-
-    @property
-    def master_files(self) -> tuple[FileProfile, ...]:
-        """The files of the master file, in the order of the profile."""
-        return tuple(file for file in self.files if file.path.startswith(_MASTER_PREFIX))
-
-    @property
-    def application_files(self) -> tuple[FileProfile, ...]:
-        """The files of the application, in the order of the profile."""
-        return tuple(file for file in self.files if not file.path.startswith(_MASTER_PREFIX))
 
 
 def packaged_profiles() -> tuple[str, ...]:

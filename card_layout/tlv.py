@@ -19,6 +19,7 @@ __all__ = [
     "TlvError",
     "concatenate",
     "encode",
+    "encode_header",
     "parse",
     "parse_all",
     "read_header",
@@ -83,6 +84,15 @@ def encode(tag: int, value: bytes) -> bytes:
         TlvError: the tag is not a tag, or the value is longer than ``MAX_LENGTH``.
     """
     return _header_bytes(tag, len(value)) + value
+
+
+def encode_header(tag: int, length: int) -> bytes:
+    """Tag and shortest length, for a value that is put behind them without being copied once more.
+
+    Raises:
+        TlvError: as ``encode``.
+    """
+    return _header_bytes(tag, length)
 
 
 def read_header(data: bytes, offset: int = 0) -> Header:

@@ -1,5 +1,6 @@
 """The composition root of the HTTP API and the console."""
 
+import asyncio
 import contextlib
 import functools
 import json
@@ -14,7 +15,7 @@ from typing import Final
 
 from prometheus_client import start_http_server
 
-from issuer.api.app import bounded, create_app, describe
+from issuer.api.app import bounded, create_app, describe, match_every_route
 from issuer.api.cursors import Cursors
 from issuer.api.metrics import Metrics
 from issuer.api.ports import ApiServices, Readiness
@@ -70,7 +71,6 @@ from pki.errors import PkiError
 
 __all__ = ["api_description", "open_api_services", "serve"]
 
-_KEYS_KEPT: Final = timedelta(days=7)
 """How long a request's key is remembered."""
 
 _KEYSTORE_LOOK: Final = timedelta(seconds=60)
@@ -117,7 +117,6 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         reports, production = reports_of(opened), production_of(opened)
         stock = stock_of(opened.register)
         merged = merged_reports_of(opened)
-        idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
             log_in=log_in,
             rates=request_rates_of(opened.settings.rates),
@@ -128,6 +127,8 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             members=opened.reading(),
             records=opened.records(),
             changes=opened.changes(),
+            new_portraits=opened.new_portraits(),
+            recording=opened.recording(),
             portraits=opened.portraits,
             organisations=LookingAtOrganisations(register=opened.register, browsing=browsing),
             scheme=opened.scheme,
@@ -204,7 +205,9 @@ def serve(
                 code="serve.in-use",
             ) from error
     try:
-        serve_api(bounded(create_app(services)), listener, on_ready=on_ready)
+        app = create_app(services)
+        asyncio.run(match_every_route(app))
+        serve_api(bounded(app), listener, on_ready=on_ready)
     finally:
         if figures is not None:
             figures.shutdown()

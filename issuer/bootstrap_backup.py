@@ -7,6 +7,7 @@ that it names was on disk before it named it.
 
 import contextlib
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,8 +32,10 @@ from issuer.db.register import SqlRegister
 from issuer.db.schema import current_revision, latest_revision
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.audit_chain import ChainHead
+from issuer.domain.number_blocks import REGISTER_ID_BYTES
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
+from issuer.services.number_ports import NumberState
 from issuer.settings import SETTINGS_FILE, portable_settings, remember
 from issuer.storage.durable import sync_directory
 from pki.backup.sealed_stream import DEFAULT_COST
@@ -228,6 +231,7 @@ def _settle(
                 "sequence": summary.manifest.sequence,
             },
         )
+        _expect_marks(database)
         # What the write-ahead log of SQLite holds goes into the file that is moved with the home.
         database.forget_old_versions()
         return _steps(database)
@@ -286,15 +290,26 @@ def _left_out(opened: RegisterHome) -> tuple[str, ...]:
     return tuple(sorted(each.name for each in opened.home.iterdir() if each.name not in inside))
 
 
+def _expect_marks(database: Database) -> None:
+    """Have the register give no number out before the marks are back, even if it knew of no block yet."""
+    with SqlRegister(database).writing() as transaction:
+        if transaction.numbers.lock() is None:
+            transaction.numbers.store_state(
+                NumberState(register_id=secrets.token_bytes(REGISTER_ID_BYTES), allotments=0)
+            )
+
+
 def _steps(database: Database) -> tuple[RestoreStep, ...]:
     steps = [RestoreStep.KEYSTORE]
     if current_revision(database) != latest_revision():
         steps.append(RestoreStep.UPGRADE)
-    with SqlRegister(database).reading() as transaction:
-        state = transaction.numbers.state()
-    if state is not None:
-        steps.append(RestoreStep.NUMBERS)
-    return (*steps, RestoreStep.DELETIONS, RestoreStep.CARDS, RestoreStep.AUDIT)
+    return (
+        *steps,
+        RestoreStep.NUMBERS,
+        RestoreStep.DELETIONS,
+        RestoreStep.CARDS,
+        RestoreStep.AUDIT,
+    )
 
 
 def _record(database: Database, action: str, details: dict[str, str | int | None]) -> ChainHead:

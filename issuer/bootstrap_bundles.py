@@ -291,7 +291,6 @@ def exchange_desk_of(opened: RegisterHome, keystore: KeystoreCalls) -> ExchangeD
     return ExchangeDesk(
         own=office.own,
         own_fingerprint=office.keys.own.fingerprint,
-        importing=lambda: open_bundle_import(opened, keystore=keystore),
         exporting=office.exporting,
         conflicts=office.conflicts,
         weighing=ConflictLooking(register=opened.register, clock=_now),

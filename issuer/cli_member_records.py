@@ -32,6 +32,7 @@ from issuer.cli_rights import needs
 from issuer.domain.member import MemberId, Standing
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import parse_organisation_code
+from issuer.domain.portrait import MAX_PICTURE_BYTES
 from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.imports.table import open_bounded
@@ -238,6 +239,50 @@ def transfer_command(
             why=why,
         )
         print_member(changed, output_format)
+
+
+@member_records_app.command(
+    "portrait",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office members portrait 000123AB new.jpg --version 1 --reason "was blurred"
+  membercard-issuer --home office members portrait 000123AB new.jpg --version 1 --reason "beard" --accept-doubts
+""",
+)
+@needs(Right.WRITE_MEMBERS, by_use_case=True)
+def portrait_command(
+    context: typer.Context,
+    member: MemberArgument,
+    picture: Annotated[Path, typer.Argument(metavar="FILE", help="JPEG or PNG.")],
+    *,
+    version: VersionOption,
+    reason: ReasonOption,
+    evidence: EvidenceOption = None,
+    accept_doubts: Annotated[
+        bool, typer.Option("--accept-doubts", help="You have looked at what is doubtful.")
+    ] = False,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Give a member another portrait, made as the card holds it; the earlier one is destroyed."""
+    why = justification(reason, evidence)
+    with open_bounded(picture) as file:
+        content = file.read(MAX_PICTURE_BYTES + 1)
+    with open_register_home(command_context(context).home) as opened:
+        actor = command_context(context).actor
+        found, desk = _find(opened, member, actor), opened.new_portraits()
+        brought = desk.bring(found, content, actor=actor, version=version)
+        try:
+            done = desk.replace(
+                found,
+                brought.word,
+                actor=actor,
+                version=version,
+                why=why,
+                accepts_doubts=accept_doubts,
+            )
+        finally:
+            desk.discard(found, brought.word)
+        print_member(done.member, output_format)
 
 
 @member_records_app.command(

@@ -2,12 +2,11 @@
 
 import gc
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from issuer.bootstrap import RegisterHome, open_member_import, open_register_home
 from issuer.cli_context import (
@@ -16,7 +15,6 @@ from issuer.cli_context import (
     command_context,
     print_json_list,
     print_table,
-    standard_error,
 )
 from issuer.cli_import_report import (
     ListArgument,
@@ -41,7 +39,6 @@ __all__ = ["members_app"]
 
 _SHOWN_TO_PEOPLE = 20
 _PAGE_ROWS = 500
-_Outcome = TypeVar("_Outcome")
 
 members_app = typer.Typer(
     help="The members: import, list, look at and change.", rich_markup_mode=None
@@ -174,26 +171,6 @@ def members_template_command(
         ending = out.suffix.lower().removeprefix(".")
         form = ListFormat(ending) if ending in tuple(ListFormat) else ListFormat.CSV
     write_template(out, member_template(form))
-
-
-def _with_progress(
-    outcomes: Iterable[_Outcome], *, total: int, output_format: OutputFormat
-) -> Iterator[_Outcome]:
-    """The outcomes as they come, with a bar on the terminal."""
-    console = standard_error()
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=output_format is OutputFormat.JSON or not console.is_terminal,
-    ) as progress:
-        task = progress.add_task("Members", total=total)
-        for outcome in outcomes:
-            yield outcome
-            progress.advance(task)
 
 
 def _walk(

@@ -7,6 +7,7 @@ import typer
 
 from issuer.cli_context import FormatOption, OutputFormat, print_json, standard_output
 from issuer.cli_rights import OWN_STATION, needs
+from issuer.cli_station_day import AfterOption
 from issuer.cli_station_home import opened_station
 from issuer.domain.rights import Right
 from issuer.errors import IssuerUnavailableError
@@ -26,12 +27,15 @@ bundle_app = typer.Typer(
     epilog="""\b
 Examples:
   membercard-issuer --home station-2 station bundle out report-17.p7m
+  membercard-issuer --home station-2 station bundle out report-18.p7m --after 80
 """,
 )
 @needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def out_command(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="REPORT", help="Where to write the report.")],
+    *,
+    after: AfterOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Write what the centre does not know yet, signed by this station and sealed to the centre.
@@ -39,6 +43,8 @@ def out_command(
     It may be made and carried as often as one likes: the centre takes every event once.
     """
     with opened_station(context) as opened:
+        if after is not None:
+            opened.ledger.hand_in_again(after=after)
         sealed, events = opened.bundles().report()
     try:
         replace_file(file, sealed)
@@ -65,10 +71,13 @@ def in_command(
     file: Annotated[Path, typer.Argument(metavar="ORDER", help="What the centre wrote.")],
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Take an order of the centre, once: chips to work on, with what is to be written to them."""
+    """Take an order of the centre, once: chips to work on, with what is to be written to them.
+
+    The file is overwritten and removed when the day is closed.
+    """
     sealed = read_bounded(file, MAX_SEALED_BYTES)
     with opened_station(context) as opened:
-        taken = opened.bundles().take(sealed)
+        taken = opened.bundles().take(sealed, file=file)
     if output_format is OutputFormat.JSON:
         print_json(
             {
@@ -76,6 +85,7 @@ def in_command(
                 "chips": taken.chips,
                 "jobs": taken.jobs,
                 "left_alone": taken.left_alone,
+                "stopped": taken.stopped,
                 "through": taken.through,
                 "rejected": taken.rejected,
             }
@@ -85,3 +95,7 @@ def in_command(
         f"Order {taken.number}: {taken.chips} chips, {taken.jobs} with a card to write; "
         f"the centre has events up to {taken.through}."
     )
+    if taken.stopped:
+        standard_output().print(
+            f"{taken.stopped} of the station's chips are on the stop list: keep them apart and say so."
+        )

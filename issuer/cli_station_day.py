@@ -18,7 +18,15 @@ from issuer.domain.chip import parse_serial
 from issuer.domain.production_events import ProductionEvent
 from issuer.domain.rights import Right
 
-__all__ = ["station_day_app"]
+__all__ = ["AfterOption", "station_day_app"]
+
+AfterOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="The centre was restored from a backup and has events up to this number: the others go in again.",
+    ),
+]
 
 station_day_app = typer.Typer(rich_markup_mode=None)
 
@@ -69,14 +77,20 @@ def journal_command(
     epilog="""\b
 Examples:
   membercard-issuer --home office station hand-in
+  membercard-issuer --home office station hand-in --after 80
 """,
 )
 @needs(Right.PRODUCE_CARDS, at_site=OWN_STATION)
 def hand_in_command(
-    context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
+    context: typer.Context,
+    *,
+    after: AfterOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Tell the centre what it does not know yet."""
     with opened_station(context) as opened:
+        if after is not None:
+            opened.ledger.hand_in_again(after=after)
         has_all = opened.ledger.hand_in()
         waiting = opened.waiting()
         rejections = opened.journal.rejections()

@@ -1,5 +1,6 @@
 """How a station runs before its operator: on a terminal, or with a screen in the browser; and where its page is."""
 
+import contextlib
 import webbrowser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from issuer.cli_rights import OWN_STATION, needs
 from issuer.cli_station_operator import OperatorDesk
 from issuer.domain.production_events import parse_station_name
 from issuer.domain.rights import Right
+from issuer.errors import IssuerUnavailableError
 from issuer.services.production_ports import ChipKeys
 from issuer.services.station import Station
 from issuer.services.station_events import StationEvent, StationReport
@@ -23,6 +25,7 @@ from issuer.services.visit_chip import StationTask
 from issuer.settings import load_settings
 from issuer.station_display import plain_display, silent_display
 from issuer.stations.herald import StationHerald
+from pki.errors import PkiError
 
 __all__ = ["DEFAULT_LISTEN", "ScreenOption", "StationWork", "station_page_app"]
 
@@ -60,10 +63,11 @@ class StationWork:
         with desk.display(is_silent=is_silent) as on_event:
             station = desk.station = self._station(on_event)
             herald = StationHerald(
-                self.opened.link,
+                self.opened.ledger.greet,
                 presence=lambda: self._presence(station),
                 batch=lambda: self.opened.ledger.batch,
             )
+            self._introduce()
             with herald.heralding():
                 return station.run()
 
@@ -94,14 +98,28 @@ class StationWork:
 
             station = self._station(on_event, hand_in=screen.hand_in, is_attended=True)
             herald = StationHerald(
-                self.opened.link,
+                self.opened.ledger.greet,
                 presence=lambda: self._presence(station),
                 batch=lambda: screen.screen.state.batch,
                 on_answer=screen.screen.note_answer,
                 on_silence=screen.screen.note_silence,
             )
+            self._introduce()
             with herald.heralding():
                 return screen.run(station)
+
+    def _introduce(self) -> None:
+        """Before the first chip: a centre that does not work with this station or its journal says so now.
+
+        Where nobody answers, the station goes on with what it has. Jobs that the printer has not, it gets now.
+        """
+        with contextlib.suppress(IssuerUnavailableError, PkiError):
+            self.opened.ledger.greet(StationPresence(readers=()), None)
+        try:
+            self.opened.waiting_prints().hand_over()
+        except IssuerUnavailableError as error:
+            # A printer that is away stops no station; the jobs wait until the next start, or the end of the day.
+            standard_error().print(f"warning: {error} [{error.code}]", markup=False)
 
     def _presence(self, station: Station) -> StationPresence:
         return StationPresence(

@@ -29,7 +29,7 @@ from issuer.cli_stock_serials import read_list
 from issuer.domain.batch import parse_batch_id
 from issuer.domain.chip import parse_serial
 from issuer.domain.instances import ExchangeCertificates
-from issuer.domain.production_events import parse_station_name
+from issuer.domain.production_events import StationName, parse_station_name
 from issuer.domain.rights import Right
 from issuer.domain.stock_account import FIRST_STORE, SiteCode, parse_site_code
 from issuer.errors import IssuerUnavailableError
@@ -225,17 +225,26 @@ Examples:
   membercard-issuer --home office stations accept report-17.p7m
 """,
 )
-@needs(Right.PRODUCE_CARDS)
+@needs(Right.PRODUCE_CARDS, by_use_case=True)
 def accept_command(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="REPORT", help="What the station wrote.")],
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Take the report of a station that is on no network. Taking it again changes nothing."""
+    """Take the report of a station that is on no network, by whoever makes cards at its site.
+
+    Taking it again changes nothing.
+    """
     sealed = read_bounded(file, MAX_SEALED_BYTES)
+    actor = command_context(context).actor
     with opened_production(context) as production:
         desk = station_desk_of(production.opened, production.keystore, production.sealer)
-        station, receipt = desk.accept(sealed)
+        room = stock_of(production.opened.register).room
+
+        def demand(name: StationName) -> None:
+            room.demand_at_site(SiteCode(name), Right.PRODUCE_CARDS, actor=actor)
+
+        station, receipt = desk.accept(sealed, demand=demand)
         through = desk.book.get(station.name).head.sequence
     rejected = () if receipt is None else receipt.rejected
     if output_format is OutputFormat.JSON:

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
 from issuer.domain.batch import BatchId
-from issuer.domain.card import Card, CardReference
+from issuer.domain.card import CardReference
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerError, IssuerUnavailableError
 from issuer.services.production_ports import CardLedger
@@ -54,7 +54,7 @@ class SigningCrew:
         return self.sign(requests, account=account)
 
     def sign(
-        self, requests: Sequence[Sequence[Card]], *, account: AccountName | None = None
+        self, requests: Sequence[Sequence[CardReference]], *, account: AccountName | None = None
     ) -> Iterator[SigningOutcome]:
         """Cards in requests as the signer takes them, as many at once as there are members.
 
@@ -65,8 +65,8 @@ class SigningCrew:
         waiting = iter(requests)
         busy: list[Connection] = []
         failed: IssuerError | PkiError | None = None
-        for member, cards in zip(self._members, waiting, strict=False):
-            _hand(member, cards, account)
+        for member, references in zip(self._members, waiting, strict=False):
+            _hand(member, references, account)
             busy.append(member)
         while busy:
             for member in _ready(busy):
@@ -132,16 +132,18 @@ def _serve(member: Connection, heads: Sequence[Connection], open_signing: OpenSi
             with open_signing() as signing:
                 member.send(())
                 while True:
-                    cards, account = member.recv()
-                    member.send(tuple(signing.sign(cards, account=account)))
+                    references, account = member.recv()
+                    member.send(tuple(signing.sign(references, account=account)))
         except (IssuerError, PkiError) as error:
             member.send(error)
 
 
-def _hand(member: Connection, cards: Sequence[Card], account: AccountName | None) -> None:
+def _hand(
+    member: Connection, references: Sequence[CardReference], account: AccountName | None
+) -> None:
     # Who has gone is missed where the answer is awaited.
     with contextlib.suppress(BrokenPipeError):
-        member.send((cards, account))
+        member.send((references, account))
 
 
 def _ready(members: Sequence[Connection]) -> list[Connection]:

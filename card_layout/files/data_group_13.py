@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 from operator import attrgetter
-from typing import Annotated, Self
-
-from cryptography.hazmat import asn1
+from typing import Self
 
 from card_layout import der, tlv
 from card_layout.files.malformed import DataGroupError, malformed_as
@@ -53,34 +51,8 @@ class CardKind(IntEnum):
     RE_ISSUE = 3
 
 
-_Eight = Annotated[asn1.PrintableString, asn1.Size(min=8, max=8)]
-
-
-@asn1.sequence
-class _MemberRecord:
-    """The ASN.1 of SPEC.md, 3.10, member by member."""
-
-    salt: Annotated[bytes, asn1.Size(min=_SALT_BYTES, max=_SALT_BYTES)]
-    version: int
-    card_number: _Eight
-    record_number: Annotated[asn1.PrintableString, asn1.Size(min=7, max=9)]
-    citizen_number: Annotated[asn1.PrintableString, asn1.Size(min=12, max=12)]
-    full_name: str
-    primary_name: str
-    secondary_name: str
-    organisation_code: Annotated[asn1.PrintableString, asn1.Size(min=1, max=32)]
-    organisation_name: str
-    admission_date: _Eight
-    recognition_date: _Eight
-    home_town: str
-    ethnic_group: str
-    kind: int
-    ordinal: int
-    valid_from: _Eight
-    valid_until: _Eight
-
-
 _VERSION_BYTES = bytes((_VERSION,))
+_ENCODED_VERSION = der.encode_integer(_VERSION)
 _KINDS = {bytes((kind,)): kind for kind in CardKind}
 """As the value of an INTEGER writes them, in its one shortest form."""
 _OBJECTS = tlv.FixedObjects(
@@ -96,7 +68,7 @@ _OBJECTS = tlv.FixedObjects(
     *(_PRINTABLE_STRING, _PRINTABLE_STRING),
     within=(_TAG, der.SEQUENCE),
 )
-"""The same, as it is read: it has no member that may be left out."""
+"""The ASN.1 of SPEC.md, 3.10, member by member: it has none that may be left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -147,27 +119,27 @@ class MemberRecord:
 
     def to_bytes(self) -> bytes:
         """The whole file, tag 6D included."""
-        record = _MemberRecord(
-            salt=self.salt,
-            version=_VERSION,
-            card_number=asn1.PrintableString(self.card_number),
-            record_number=asn1.PrintableString(self.record_number),
-            citizen_number=asn1.PrintableString(self.citizen_number),
-            full_name=self.full_name,
-            primary_name=self.primary_name,
-            secondary_name=self.secondary_name,
-            organisation_code=asn1.PrintableString(self.organisation_code),
-            organisation_name=self.organisation_name,
-            admission_date=_date_string(self.admission_date),
-            recognition_date=_date_string(self.recognition_date),
-            home_town=self.home_town,
-            ethnic_group=self.ethnic_group,
-            kind=int(self.kind),
-            ordinal=self.ordinal,
-            valid_from=_date_string(self.valid_from),
-            valid_until=_date_string(self.valid_until),
+        parts = (
+            tlv.encode(der.OCTET_STRING, self.salt),
+            _ENCODED_VERSION,
+            _printable(self.card_number),
+            _printable(self.record_number),
+            _printable(self.citizen_number),
+            _utf8(self.full_name),
+            _utf8(self.primary_name),
+            _utf8(self.secondary_name),
+            _printable(self.organisation_code),
+            _utf8(self.organisation_name),
+            _date(self.admission_date),
+            _date(self.recognition_date),
+            _utf8(self.home_town),
+            _utf8(self.ethnic_group),
+            der.encode_integer(self.kind),
+            der.encode_integer(self.ordinal),
+            _date(self.valid_from),
+            _date(self.valid_until),
         )
-        return tlv.encode(_TAG, asn1.encode_der(record))
+        return tlv.encode(_TAG, tlv.encode(der.SEQUENCE, b"".join(parts)))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -226,5 +198,13 @@ class MemberRecord:
             )
 
 
-def _date_string(value: date) -> asn1.PrintableString:
-    return asn1.PrintableString(encode_date(value).decode("ascii"))
+def _printable(text: str) -> bytes:
+    return tlv.encode(_PRINTABLE_STRING, text.encode("ascii"))
+
+
+def _utf8(text: str) -> bytes:
+    return tlv.encode(_UTF8_STRING, text.encode())
+
+
+def _date(value: date) -> bytes:
+    return tlv.encode(_PRINTABLE_STRING, encode_date(value))

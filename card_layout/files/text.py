@@ -66,8 +66,9 @@ def decode_text(value: bytes, what: str) -> str:
         raise DataGroupError(f"{what} is not UTF-8") from error
 
 
+@lru_cache(maxsize=4096)
 def encode_date(value: date) -> bytes:
-    """Eight digits, YYYYMMDD."""
+    """Eight digits, YYYYMMDD; kept, because there are few days and many cards."""
     return f"{value.year:04d}{value.month:02d}{value.day:02d}".encode()
 
 

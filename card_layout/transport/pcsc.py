@@ -6,6 +6,7 @@ name another reader, start the service, or treat the card's state as unknown.
 
 import contextlib
 import importlib
+import time
 import weakref
 from collections.abc import Callable
 from types import ModuleType
@@ -24,6 +25,9 @@ __all__ = [
 
 _MODULE = "smartcard.scard"
 _CASE_4_SHORT_MIN_BYTES = 7
+_POWER_PAUSE_SECONDS = 0.002
+_POWER_LOOKS = 150
+"""A card that was put in a moment ago is told present before the service has powered it: so often it is asked again."""
 
 
 class PcscUnavailableError(NoCardError):
@@ -71,8 +75,9 @@ def list_pcsc_readers() -> tuple[str, ...]:
 class PcscReader:
     """One reader of the PC/SC service, by its full name."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._name = name
+        self._sleep = sleep
         self._context: _Context | None = None
 
     @property
@@ -112,20 +117,23 @@ class PcscReader:
     def connect(self) -> "PcscConnection":
         """Power and reset the card, and hold it for ourselves.
 
+        A card that the service is powering at this moment is waited for, 0.3 s at most.
+
         Raises:
             NoCardError: there is no card, or the reader is gone or in use.
             TransportError: there is a card, and it does not answer.
         """
-        return PcscConnection(self._name)
+        return PcscConnection(self._name, sleep=self._sleep)
 
 
 class PcscConnection:
     """A card held exclusively; ``close`` takes its power away, so that it forgets every session."""
 
-    def __init__(self, reader_name: str) -> None:
+    def __init__(self, reader_name: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._context: _Context | None = _Context()
         self._scard = self._context.scard
         self._reader_name = reader_name
+        self._sleep = sleep
         self._card: Any = None
         try:
             self._card, self._protocol = self._open(self._context)
@@ -160,7 +168,7 @@ class PcscConnection:
         if not response:
             # Some drivers report no error where the card went away over a command, and no answer either.
             raise TransportError("the card did not answer")
-        return bytes(byte & 0xFF for byte in response)
+        return _octets(response)
 
     def reset(self) -> bytes:
         """Reset the card, which ends its session, and give back its new ATR.
@@ -187,14 +195,12 @@ class PcscConnection:
 
     def _open(self, context: "_Context") -> tuple[Any, int]:
         scard = self._scard
-        result, card, protocol = _call(
-            scard,
-            scard.SCardConnect,
-            context.handle,
-            self._reader_name,
-            scard.SCARD_SHARE_EXCLUSIVE,
-            scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1,
-        )
+        result, card, protocol = self._connect(context)
+        for _ in range(_POWER_LOOKS):
+            if result != scard.SCARD_W_UNPOWERED_CARD:
+                break
+            self._sleep(_POWER_PAUSE_SECONDS)
+            result, card, protocol = self._connect(context)
         if result in (scard.SCARD_E_NO_SMARTCARD, scard.SCARD_W_REMOVED_CARD):
             raise NoCardError(f"reader {self._reader_name!r} has no card")
         if result in (scard.SCARD_E_UNKNOWN_READER, scard.SCARD_E_READER_UNAVAILABLE):
@@ -205,6 +211,17 @@ class PcscConnection:
             raise ReaderBusyError(f"another program uses the card in {self._reader_name!r}")
         _require_success(scard, result, f"connecting to the card in {self._reader_name!r}")
         return card, protocol
+
+    def _connect(self, context: "_Context") -> Any:
+        scard = self._scard
+        return _call(
+            scard,
+            scard.SCardConnect,
+            context.handle,
+            self._reader_name,
+            scard.SCARD_SHARE_EXCLUSIVE,
+            scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1,
+        )
 
     def _reset(self) -> bytes:
         scard = self._scard
@@ -219,7 +236,7 @@ class PcscConnection:
         _require_success(scard, result, "resetting the card")
         result, _, _, _, atr = _call(scard, scard.SCardStatus, self._card)
         _require_success(scard, result, "reading the answer to reset")
-        return bytes(byte & 0xFF for byte in atr)
+        return _octets(atr)
 
     def _require_open(self) -> None:
         if self._card is None:
@@ -270,6 +287,14 @@ def _call(scard: ModuleType, function: Callable[..., Any], *arguments: Any) -> A
         ValueError,
     ) as error:
         raise TransportError(f"the PC/SC library failed: {type(error).__name__}") from error
+
+
+def _octets(numbers: list[int]) -> bytes:
+    """What pyscard gives for bytes; some builds of it give those above 7F as negative numbers."""
+    try:
+        return bytes(numbers)
+    except ValueError:
+        return bytes(number & 0xFF for number in numbers)
 
 
 def _require_success(scard: ModuleType, result: int, doing: str) -> None:

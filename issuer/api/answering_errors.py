@@ -12,12 +12,13 @@ from starlette.exceptions import HTTPException
 from card_layout.errors import CardError
 from issuer.api.form_fields import local_path
 from issuer.api.pages.rendering import render
-from issuer.api.problems import problem_response, status_of
+from issuer.api.problems import API_CODES, problem_response, status_of
 from issuer.api.remedies import remedy_of, title_of
 from issuer.domain.session import Restriction
 from issuer.errors import IssuerError, TooManyAttemptsError
 from pki.errors import PkiError
 from pki.web.problem import first_fault
+from pki.web.reading import ReadingError
 
 __all__ = ["install_error_handlers"]
 
@@ -62,6 +63,11 @@ def install_error_handlers(app: FastAPI) -> None:
             code="api.internal",
             detail="a fault of this program",
         )
+
+    @app.exception_handler(ReadingError)
+    def _unreadable(request: Request, error: ReadingError) -> Response:
+        code = f"api.{error.fault}"
+        return _answer(request, API_CODES[code][0], code=code, detail=str(error))
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> Response:

@@ -17,16 +17,17 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from issuer.api.problems import API_CODES, ApiError, problem_response
+from issuer.api.problems import problem_response, reading_problem
 from pki.web.reading import (
     ReadingError,
     ReadingFault,
     check_bodiless,
+    check_json,
     check_plain,
     check_target,
+    headers_of,
     media_type_of,
     read_body,
-    read_json,
     replayed,
 )
 
@@ -46,7 +47,6 @@ _BODY_SECONDS: Final = 10.0
 _UPLOAD_SILENCE_SECONDS: Final = 30.0
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SHOWN_FRAMES: Final = 6
-_JSON: Final = "application/json"
 _FILES: Final = "multipart/form-data"
 _CONTENT_SECURITY_POLICY: Final = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
@@ -88,7 +88,7 @@ class Boundary:
         self,
         app: ASGIApp,
         *,
-        upload_paths: frozenset[str],
+        takes_files: Callable[[str], bool],
         observe: Observer,
         body_seconds: float = _BODY_SECONDS,
     ) -> None:
@@ -96,12 +96,12 @@ class Boundary:
 
         Args:
             app: the application.
-            upload_paths: the paths whose routes take files.
+            takes_files: whether the route of a path takes files.
             observe: is told of every answer.
             body_seconds: how long a body may take to come.
         """
         self._app = app
-        self._upload_paths = upload_paths
+        self._takes_files = takes_files
         self._observe = observe
         self._body_seconds = body_seconds
 
@@ -133,9 +133,7 @@ class Boundary:
         except ReadingError as error:
             if status:
                 raise
-            code = f"api.{error.fault}"
-            found, _ = API_CODES[code]
-            await problem_response(found, code=code, detail=str(error))(scope, receive, answer)
+            await reading_problem(error)(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 - the server's own log would quote anybody's data
             _log_fault(error)
             if not is_answered:
@@ -160,7 +158,7 @@ class Boundary:
 
     async def _pass(self, scope: Scope, receive: Receive, answer: Send) -> None:
         check_target(scope, maximum_bytes=_MAX_TARGET_BYTES)
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        headers = headers_of(scope)
         if scope["method"] not in _BODY_METHODS:
             check_bodiless(headers)
             await self._app(scope, replayed(b"", receive), answer)
@@ -168,13 +166,12 @@ class Boundary:
         check_plain(headers)
         media_type = media_type_of(headers.get(b"content-type", b"").decode("latin-1"))
         if media_type == _FILES:
-            if scope["path"] not in self._upload_paths:
+            if not self._takes_files(str(scope["path"])):
                 raise ReadingError("files came where none belong", ReadingFault.MEDIA_TYPE)
             await self._app(scope, _counted(receive, _declared(headers)), answer)
             return
         body = await read_body(receive, maximum_bytes=MAX_BODY_BYTES, seconds=self._body_seconds)
-        if media_type == _JSON:
-            read_json(body)
+        check_json(body, media_type)
         await self._app(scope, replayed(body, receive), answer)
 
 
@@ -199,13 +196,13 @@ def _counted(receive: Receive, declared: int) -> Receive:
             async with asyncio.timeout(_UPLOAD_SILENCE_SECONDS):
                 message = await receive()
         except TimeoutError as error:
-            raise ApiError(
-                f"nothing came for {_UPLOAD_SILENCE_SECONDS:.0f} s", code="api.body-timeout"
+            raise ReadingError(
+                f"nothing came for {_UPLOAD_SILENCE_SECONDS:.0f} s", ReadingFault.BODY_TIMEOUT
             ) from error
         if message["type"] == "http.request":
             seen += len(message.get("body", b""))
             if seen > declared:
-                raise ApiError("more came than was announced", code="api.body-malformed")
+                raise ReadingError("more came than was announced", ReadingFault.BODY_MALFORMED)
         return message
 
     return counted

@@ -11,7 +11,6 @@ from issuer.domain.card_number import CardNumberScheme
 from issuer.domain.instances import Instance, InstanceState, Side
 from issuer.services.bundle_ports import BundleRecord, Conflict, Direction
 from issuer.services.export_bundle import ExportedBundle
-from issuer.services.import_bundle import ImportReport
 from issuer.services.look_at_conflicts import ConflictView
 from issuer.services.look_at_instances import InstanceView
 from issuer.services.settle_conflicts import ConflictChoice
@@ -34,7 +33,6 @@ __all__ = [
     "MadeBundleDocument",
     "NothingBody",
     "RecoverBody",
-    "ReportDocument",
     "SettledDocument",
 ]
 
@@ -82,42 +80,6 @@ class BundlesDocument(BaseModel):
 
     bundles: list[BundleDocument]
     next: str | None = None
-
-
-class FoundDocument(BaseModel):
-    """Something of a bundle that was not taken by itself."""
-
-    kind: str
-    subject: str
-    code: str = Field(examples=["bundle.both-changed"])
-    sentence: str
-    columns: list[str]
-
-
-class ReportDocument(BaseModel):
-    """What became of a bundle; ``is_repeated``: it had been taken before, and nothing was done."""
-
-    bundle: BundleDocument
-    is_repeated: bool
-    conflicts: list[FoundDocument]
-
-    @classmethod
-    def of(cls, report: ImportReport) -> "ReportDocument":
-        """The document of a report."""
-        return cls(
-            bundle=BundleDocument.of(report.record),
-            is_repeated=report.is_repeated,
-            conflicts=[
-                FoundDocument(
-                    kind=each.kind,
-                    subject=each.subject_id,
-                    code=each.code,
-                    sentence=each.sentence,
-                    columns=list(each.columns),
-                )
-                for each in report.conflicts
-            ],
-        )
 
 
 class MadeBundleDocument(BaseModel):

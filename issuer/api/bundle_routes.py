@@ -4,10 +4,11 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from issuer.api.bundle_acts import BUNDLE_FIELD, take_bundle_once
 from issuer.api.bundle_documents import (
     BundleDocument,
     BundleListQuery,
@@ -16,11 +17,12 @@ from issuer.api.bundle_documents import (
     ConflictDocument,
     ConflictsDocument,
     ConflictViewDocument,
-    ReportDocument,
     SettledDocument,
 )
 from issuer.api.cursors import CursorScope
 from issuer.api.gate import Caller, Demand, Services
+from issuer.api.once import KeyHeader, answer_of
+from issuer.api.operation_routes import OperationDocument
 from issuer.api.pages_of_lists import ListQuery
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError
@@ -31,7 +33,7 @@ from issuer.domain.rights import Right
 from issuer.errors import IssuerRefusedError
 from issuer.services.bundle_ports import BundlePosition, ConflictPosition, Direction
 from issuer.services.exchange_desk import ExchangeDesk
-from pki.signed.sealed_envelope import MAX_SEALED_BYTES
+from issuer.services.upload_ports import UploadedFile
 
 __all__ = [
     "ConflictPath",
@@ -44,7 +46,6 @@ __all__ = [
 
 bundle_router = APIRouter(prefix="/v1", tags=["bundles"])
 
-_FILE: Final = "bundle"
 _FORM: Final = {
     "requestBody": {
         "required": True,
@@ -52,8 +53,8 @@ _FORM: Final = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": [_FILE],
-                    "properties": {_FILE: {"type": "string", "format": "binary"}},
+                    "required": [BUNDLE_FIELD],
+                    "properties": {BUNDLE_FIELD: {"type": "string", "format": "binary"}},
                 }
             }
         },
@@ -139,19 +140,31 @@ def conflict_page(caller: Caller, services: ApiServices, query: ListQuery) -> Co
     )
 
 
-@bundle_router.post("/bundles", summary="Hand in a bundle", openapi_extra=_FORM)
-async def take_bundle(caller: Exchanger, services: Services, request: Request) -> ReportDocument:
-    """Taken once, in order, whole or not at all: the same file again gives the same report and changes nothing."""
-    desk = exchange_desk(services)
+@bundle_router.post(
+    "/bundles",
+    status_code=202,
+    summary="Hand in a bundle",
+    response_model=OperationDocument,
+    openapi_extra=_FORM,
+)
+async def take_bundle(
+    caller: Exchanger, services: Services, request: Request, key: KeyHeader
+) -> Response:
+    """Answered with an operation as soon as the file is kept; its counts are the report.
+
+    A bundle is taken once, in order, whole or not at all: the same file again, under whatever key, is an operation
+    that finds it taken and changes nothing.
+    """
+    exchange_desk(services)
     async with form_of(request, max_files=1, max_fields=0) as form:
         files = [each for each in form.values() if isinstance(each, UploadFile)]
-        if len(files) != 1 or list(form) != [_FILE]:
+        if len(files) != 1 or list(form) != [BUNDLE_FIELD]:
             raise ApiError(
-                f"got {len(files)} files, expected one: {_FILE}", code="api.request-invalid"
+                f"got {len(files)} files, expected one: {BUNDLE_FIELD}", code="api.request-invalid"
             )
-        content = await files[0].read(MAX_SEALED_BYTES + 1)
-    report = await run_in_threadpool(desk.take, content, actor=caller.actor)
-    return ReportDocument.of(report)
+        file = UploadedFile(name=BUNDLE_FIELD, content=files[0].file)
+        kept = await run_in_threadpool(take_bundle_once, services, caller, file, key=key)
+    return answer_of(kept)
 
 
 @bundle_router.get("/bundles", summary="Bundles made and taken")

@@ -27,7 +27,9 @@ from issuer.services.overviews import Overviews
 from issuer.services.people import People
 from issuer.services.production_reports import ProductionReports
 from issuer.services.read_members import ReadingOfMembers
+from issuer.services.record_member import MemberRecording
 from issuer.services.register_ports import PortraitStore
+from issuer.services.replace_portraits import PortraitDesk
 from issuer.services.reports import Reports
 from issuer.services.request_office import RequestOffice
 from issuer.services.request_operations import RequestOperations
@@ -70,6 +72,8 @@ class ApiServices:
     members: ReadingOfMembers
     records: MemberRecords
     changes: ChangeOfMembers
+    new_portraits: PortraitDesk
+    recording: MemberRecording
     portraits: PortraitStore
     organisations: LookingAtOrganisations
     overview: Overviews

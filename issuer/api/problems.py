@@ -18,6 +18,7 @@ from issuer.errors import (
 )
 from pki.errors import PkiError, PkiRefusedError
 from pki.web.problem import PROBLEM_MEDIA_TYPE, ProblemDocument, answer_problem
+from pki.web.reading import ReadingError
 
 __all__ = [
     "API_CODES",
@@ -27,6 +28,7 @@ __all__ = [
     "Problem",
     "ProductError",
     "problem_response",
+    "reading_problem",
     "status_of",
 ]
 
@@ -38,6 +40,7 @@ API_CODES: Final[Mapping[str, tuple[HTTPStatus, str]]] = {
     "api.body-too-large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is over its bound"),
     "api.body-timeout": (HTTPStatus.REQUEST_TIMEOUT, "the body did not come in time"),
     "api.body-unexpected": (HTTPStatus.BAD_REQUEST, "a body where none belongs"),
+    "api.header-twice": (HTTPStatus.BAD_REQUEST, "a header that belongs once stands twice"),
     "api.target-too-long": (HTTPStatus.REQUEST_URI_TOO_LONG, "path or query are over their bound"),
     "api.query-malformed": (HTTPStatus.BAD_REQUEST, "a name in the query stands twice, or is no UTF-8"),
     "api.media-type": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the content type is another one than asked for"),
@@ -66,6 +69,7 @@ CODE_STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "right.same-person": HTTPStatus.FORBIDDEN,
     "organisation.unknown": HTTPStatus.NOT_FOUND,
     "member.unknown": HTTPStatus.NOT_FOUND,
+    "evidence.unknown": HTTPStatus.NOT_FOUND,
     "import.unknown": HTTPStatus.NOT_FOUND,
     "questionable.unknown": HTTPStatus.NOT_FOUND,
     "request.unknown": HTTPStatus.NOT_FOUND,
@@ -125,6 +129,13 @@ def problem_response(
 ) -> JSONResponse:
     """The answer that tells a problem; it is never stored."""
     return answer_problem(status, code=code, detail=detail, hint=hint, challenge="Bearer")
+
+
+def reading_problem(error: ReadingError) -> JSONResponse:
+    """The answer to a request that cannot be read."""
+    code = f"api.{error.fault}"
+    status, _ = API_CODES[code]
+    return problem_response(status, code=code, detail=str(error))
 
 
 def status_of(error: ProductError) -> HTTPStatus:

@@ -4,11 +4,11 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from issuer.db.base import unindexed
 from issuer.db.batch_tables import IS_LIVE, BatchRequestRow
-from issuer.db.bulk import bulk_insert
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below
 from issuer.db.production_tables import IS_NOT_CONDEMNED, CardRow
@@ -34,6 +34,8 @@ __all__ = [
 _LOOKUP_SIZE = 500
 """How many identifiers stand in one IN (...): far below the parameter limits of both databases."""
 
+_PUT_IN = sa.insert(BatchRequestRow.metadata.tables[BatchRequestRow.__tablename__])
+
 _STANDINGS = sorted(each.value for each in STANDINGS_WITH_CARD)
 
 MAY_HAVE_CARD = (
@@ -53,36 +55,36 @@ def fill_batch(session: Session, batch: Batch, *, limit: int) -> int:
         ConflictError: another batch took one of them meanwhile (``batch.changed-meanwhile``).
     """
     _let_go_of_condemned(session, batch)
-    found = session.scalars(
-        waiting_requests(batch.decision_id, batch.receiver)
-        .order_by(MemberRow.sort_key, MemberRow.id)
-        .limit(limit)
-    ).all()
     last = session.scalar(
         sa.select(sa.func.max(BatchRequestRow.position)).where(
             BatchRequestRow.batch_id == batch.batch_id
         )
     )
-    first = 1 if last is None else last + 1
-    try:
-        bulk_insert(
-            session,
-            BatchRequestRow,
-            [
-                {
-                    "batch_id": batch.batch_id,
-                    "request_id": request_id,
-                    "position": position,
-                    "is_live": True,
-                }
-                for position, request_id in enumerate(found, start=first)
-            ],
+    order = (MemberRow.sort_key, MemberRow.id)
+    chosen = (
+        waiting_requests(batch.decision_id, batch.receiver)
+        .with_only_columns(
+            sa.literal(batch.batch_id, BatchRequestRow.batch_id.type),
+            RequestRow.id,
+            sa.func.row_number().over(order_by=order) + (last or 0),
+            sa.true(),
         )
-    except ConflictError as error:
+        .order_by(*order)
+        .limit(limit)
+    )
+    columns = ["batch_id", "request_id", "position", "is_live"]
+    try:
+        # Nothing of them is needed here: the database puts them in by itself.
+        session.connection().execute(_PUT_IN.from_select(columns, chosen))
+    except IntegrityError as error:
         raise ConflictError(
             "another batch took a request meanwhile", code="batch.changed-meanwhile"
         ) from error
-    return len(found)
+    # SQLite's driver does not tell how many rows a statement put in that begins with a WITH.
+    put_in = sa.select(sa.func.count()).where(
+        BatchRequestRow.batch_id == batch.batch_id, BatchRequestRow.position > (last or 0)
+    )
+    return session.scalar(put_in) or 0
 
 
 def count_waiting(session: Session, batch: Batch) -> int:

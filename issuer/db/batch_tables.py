@@ -83,6 +83,8 @@ class BatchRequestRow(Base):
     position: Mapped[int] = mapped_column(sa.Integer)
     is_live: Mapped[bool]
     line_digest: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+    record_digest: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+    """Of all that the line was made of, as it was stored then; ``None`` where that was not kept."""
 
 
 class BatchEventRow(Base):

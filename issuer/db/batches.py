@@ -18,7 +18,6 @@ from issuer.db.batch_delivery import (
     under_control,
 )
 from issuer.db.batch_filling import (
-    MAY_HAVE_CARD,
     count_waiting,
     drop_ineligible,
     fill_batch,
@@ -35,18 +34,14 @@ from issuer.db.batch_rows import (
 )
 from issuer.db.batch_tables import BatchEventRow, BatchRequestRow, BatchRow
 from issuer.db.card_binding import bind_rows, free_chips, status_list_with_room
-from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below
 from issuer.db.organisation_rows import OrganisationRow
-from issuer.db.request_tables import RequestRow
 from issuer.db.sealing import Sealer
 from issuer.domain.batch import Acknowledgement, Batch, BatchEvent, BatchId, BatchTally
 from issuer.domain.card import CardReference
-from issuer.domain.card_number import CardNumber
 from issuer.domain.chip import Serial
-from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
-from issuer.domain.requests import RequestId, RequestKind
+from issuer.domain.requests import RequestId
 from issuer.domain.status_allotment import StatusListRoom
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.batch_ports import (
@@ -55,7 +50,6 @@ from issuer.services.batch_ports import (
     BatchPosition,
     BatchQuestion,
     CardUnderControl,
-    DueRequest,
 )
 from issuer.services.production_ports import NewCard
 from issuer.services.status_ports import StatusMarkStore
@@ -185,74 +179,6 @@ class SqlBatchRepository:
     def drop_ineligible(self, batch_id: BatchId) -> tuple[RequestId, ...]:
         """See ``BatchRepository.drop_ineligible``."""
         return drop_ineligible(self._session, batch_id)
-
-    def due(self, batch_id: BatchId) -> tuple[DueRequest, ...]:
-        """See ``BatchRepository.due``."""
-        rows = self._session.execute(
-            sa.select(
-                RequestRow.id,
-                RequestRow.member_id,
-                RequestRow.kind,
-                RequestRow.ordinal,
-                RequestRow.card_number,
-            )
-            .join(BatchRequestRow, BatchRequestRow.request_id == RequestRow.id)
-            .join(MemberRow, MemberRow.id == RequestRow.member_id)
-            .where(BatchRequestRow.batch_id == batch_id, MAY_HAVE_CARD)
-            .order_by(MemberRow.sort_key, MemberRow.id)
-            .with_for_update(of=RequestRow)
-        )
-        return tuple(
-            DueRequest(
-                request_id=RequestId(request_id),
-                member_id=MemberId(member_id),
-                kind=RequestKind(kind),
-                ordinal=ordinal,
-                card_number=CardNumber(card_number),
-            )
-            for request_id, member_id, kind, ordinal, card_number in rows
-            # A decided request has a number: the database sees to it.
-            if card_number is not None
-        )
-
-    def keep_proof(self, batch_id: BatchId, lines: Sequence[tuple[RequestId, bytes]]) -> None:
-        """See ``BatchRepository.keep_proof``."""
-        statement = (
-            sa.update(BatchRequestRow)
-            .where(
-                BatchRequestRow.batch_id == sa.bindparam("the_batch"),
-                BatchRequestRow.request_id == sa.bindparam("the_request"),
-            )
-            .values(position=sa.bindparam("the_place"), line_digest=sa.bindparam("the_digest"))
-        )
-        if lines:
-            self._session.connection().execute(
-                statement,
-                [
-                    {
-                        "the_batch": batch_id,
-                        "the_request": request_id,
-                        "the_place": place,
-                        "the_digest": digest,
-                    }
-                    for place, (request_id, digest) in enumerate(lines, start=1)
-                ],
-            )
-
-    def line_digests(
-        self, batch_id: BatchId, request_ids: Collection[RequestId]
-    ) -> Mapping[RequestId, bytes]:
-        """See ``BatchRepository.line_digests``."""
-        return {
-            RequestId(request_id): digest
-            for part in _parts(sorted(set(request_ids)))
-            for request_id, digest in self._session.execute(
-                sa.select(BatchRequestRow.request_id, BatchRequestRow.line_digest).where(
-                    BatchRequestRow.batch_id == batch_id, BatchRequestRow.request_id.in_(part)
-                )
-            )
-            if digest is not None
-        }
 
     def free_chips(self, count: int) -> tuple[Serial, ...]:
         """See ``BatchRepository.free_chips``."""

@@ -5,10 +5,11 @@ and go to PostgreSQL's COPY or into statements of SQLite that store many rows ea
 While such a statement runs, Python runs on in other threads: SQLite's executemany would stop them for every row.
 """
 
+import contextlib
 import itertools
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,10 +18,17 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from issuer.db.base import DATABASE_FAILURES, Base, UtcDateTime, database_error
 from issuer.errors import ConflictError, IssuerUnavailableError
 
-__all__ = ["bulk_insert", "driver_columns", "held_values", "ids_where", "insert_columns"]
+__all__ = [
+    "bulk_insert",
+    "bulk_update",
+    "driver_columns",
+    "held_values",
+    "ids_where",
+    "insert_columns",
+]
 
 _LOOKUP_SIZE = 16_000
-"""How many values stand in one IN (...): far below the limits of parameters."""
+"""How many values stand in one IN (...): below the limits of parameters."""
 
 _STATEMENT_ROWS = 2_000
 _STATEMENT_VALUES = 32_766
@@ -60,28 +68,48 @@ def insert_columns(
     """Store rows whose values are those of ``driver_columns``, as many in each column.
 
     Raises:
-        ConflictError: a constraint of the database is broken.
-        IssuerUnavailableError: the database does not answer.
+        ConflictError, IssuerUnavailableError: as ``bulk_insert``.
     """
-    plain = table.metadata.tables[table.__tablename__]
     connection = session.connection()
     dialect = connection.dialect
-    rows = zip(*columns.values(), strict=True)
-    quoted = [dialect.identifier_preparer.quote(name) for name in columns]
+    name, quoted = _quoted(table, columns, dialect)
     driver: Any = connection.connection.driver_connection
-    errors: Any = dialect.loaded_dbapi
     store = _copy if dialect.name == "postgresql" else _insert
-    try:
-        store(driver, dialect.identifier_preparer.format_table(plain), quoted, rows)
-    except errors.IntegrityError as error:
-        # Constraints are named without the values that broke them.
-        raise ConflictError(
-            "the database refused what was to be stored: a constraint is broken"
-        ) from error
-    except errors.Error as error:
-        raise IssuerUnavailableError(
-            f"the database does not answer: {type(error).__name__}", code="database.unavailable"
-        ) from error
+    with _told(dialect):
+        store(driver, name, quoted, zip(*columns.values(), strict=True))
+
+
+def bulk_update(
+    session: Session,
+    table: type[Base],
+    rows: Sequence[Mapping[str, object]],
+    *,
+    keys: Sequence[str],
+) -> None:
+    """Change plain rows, all of which name the same columns; ``keys`` are those that tell which row is meant.
+
+    Raises:
+        ConflictError, IssuerUnavailableError: as ``bulk_insert``.
+    """
+    if not rows:
+        return
+    connection = session.connection()
+    dialect = connection.dialect
+    changed = [each for each in rows[0] if each not in keys]
+    columns = driver_columns(
+        session, table, {name: [row[name] for row in rows] for name in (*changed, *keys)}
+    )
+    name, quoted = _quoted(table, columns, dialect)
+    driver: Any = connection.connection.driver_connection
+    mark = "%s" if dialect.name == "postgresql" else "?"
+    texts = [f"{each} = {mark}" for each in quoted]
+    # The names are those of our own tables, quoted.
+    statement = (
+        f"UPDATE {name} SET {', '.join(texts[: len(changed)])} "  # noqa: S608
+        f"WHERE {' AND '.join(texts[len(changed) :])}"
+    )
+    with _told(dialect), contextlib.closing(driver.cursor()) as cursor:
+        cursor.executemany(statement, zip(*columns.values(), strict=True))
 
 
 def ids_where(
@@ -144,6 +172,29 @@ def _among_array(values: Sequence[str | bytes]) -> tuple[str, tuple[str]]:
         one = f"decode({one}, 'hex')"
         texts = [each.hex() for each in values if isinstance(each, bytes)]
     return f"= ANY(ARRAY(SELECT {one}))", (json.dumps(texts),)
+
+
+def _quoted(table: type[Base], names: Iterable[str], dialect: sa.Dialect) -> tuple[str, list[str]]:
+    """The names of the table and of the columns as statements write them."""
+    quote = dialect.identifier_preparer
+    plain = table.metadata.tables[table.__tablename__]
+    return quote.format_table(plain), [quote.quote(name) for name in names]
+
+
+@contextlib.contextmanager
+def _told(dialect: sa.Dialect) -> Iterator[None]:
+    """What the driver raises as our own errors; constraints are named without the values that broke them."""
+    errors: Any = dialect.loaded_dbapi
+    try:
+        yield
+    except errors.IntegrityError as error:
+        raise ConflictError(
+            "the database refused what was to be stored: a constraint is broken"
+        ) from error
+    except errors.Error as error:
+        raise IssuerUnavailableError(
+            f"the database does not answer: {type(error).__name__}", code="database.unavailable"
+        ) from error
 
 
 def _converted(

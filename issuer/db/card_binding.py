@@ -1,8 +1,7 @@
 """Binding many cards at once: free chips, room in a status list, and rows that go to the database together."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -10,6 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from issuer.db.bulk import bulk_insert
 from issuer.db.card_seals import document_number_digest, seal_secrets
 from issuer.db.handed_down import given_lists
+from issuer.db.key_sets import among, in_parts
 from issuer.db.production_rows import journal
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow, StatusListRow
 from issuer.db.sealing import Sealer
@@ -21,9 +21,6 @@ from issuer.services.production_ports import NewCard
 from issuer.services.status_ports import StatusMarkStore
 
 __all__ = ["bind_rows", "free_chips", "status_list_with_room"]
-
-_LOOKUP_SIZE = 500
-"""How many values stand in one IN (...): far below the parameter limits of both databases."""
 
 
 def free_chips(session: Session, count: int | None) -> tuple[Serial, ...]:
@@ -158,11 +155,6 @@ def _taken(
 ) -> set[bytes]:
     """Those of these values that rows hold; of numbers that were drawn, hardly ever one."""
     found: set[bytes] = set()
-    for part in _parts(values):
-        found.update(session.scalars(sa.select(column).where(column.in_(part))))
+    for part in in_parts(values):
+        found.update(session.connection().scalars(sa.select(column).where(among(column, part))))
     return found
-
-
-def _parts(values: Sequence[Any]) -> Iterator[Iterable[Any]]:
-    for start in range(0, len(values), _LOOKUP_SIZE):
-        yield values[start : start + _LOOKUP_SIZE]

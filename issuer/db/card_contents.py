@@ -42,12 +42,14 @@ class CardContents:
 
     def to_bytes(self) -> bytes:
         """Data objects side by side."""
-        return tlv.encode(_MRZ_INFORMATION, self.mrz_information.encode("ascii")) + b"".join(
-            tlv.encode(
-                _FILE, tlv.encode(_NAME, name.encode("ascii")) + tlv.encode(_CONTENT, content)
+        parts = [tlv.encode(_MRZ_INFORMATION, self.mrz_information.encode("ascii"))]
+        for name, content in self.files.items():
+            # One of the files is as long as a picture: it is copied once, not for each template around it.
+            head = tlv.encode(_NAME, name.encode("ascii")) + tlv.encode_header(
+                _CONTENT, len(content)
             )
-            for name, content in self.files.items()
-        )
+            parts += (tlv.encode_header(_FILE, len(head) + len(content)), head, content)
+        return b"".join(parts)
 
 
 def _file(item: tlv.Tlv) -> tuple[str, bytes]:

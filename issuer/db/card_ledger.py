@@ -21,7 +21,7 @@ from issuer.db.production_rows import card_of, journal, locked_card, locked_chip
 from issuer.db.production_tables import IS_NOT_CONDEMNED, CardRow
 from issuer.db.request_tables import RequestRow
 from issuer.db.sealing import Sealer
-from issuer.db.signing_rows import jobs_of, keep_prepared, keep_signed, signing_facts
+from issuer.db.signing_rows import cards_to_sign, jobs_of, keep_prepared, keep_signed
 from issuer.domain.batch import BatchId
 from issuer.domain.card import Card, CardEvent, CardReference, CardState
 from issuer.domain.card_job import CardJob
@@ -38,11 +38,11 @@ from issuer.domain.status_allotment import StatusListRoom
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.production_ports import (
     CardLine,
+    CardToSign,
     Clock,
     JobToKeep,
     MemberToBind,
     NewCard,
-    SigningFacts,
 )
 from issuer.services.status_ports import StatusMarkStore
 
@@ -205,10 +205,10 @@ class SqlCardLedger(SqlCardRegister):
 
     def bound(
         self, *, batch_id: BatchId | None = None, limit: int | None = None
-    ) -> tuple[Card, ...]:
+    ) -> tuple[CardReference, ...]:
         """See ``CardLedger.bound``."""
         statement = (
-            sa.select(CardRow)
+            sa.select(CardRow.reference)
             .where(CardRow.state == CardState.BOUND.value)
             .order_by(CardRow.bound_at, CardRow.reference)
             .limit(limit)
@@ -216,14 +216,12 @@ class SqlCardLedger(SqlCardRegister):
         if batch_id is not None:
             statement = statement.where(CardRow.batch_id == batch_id)
         with self._database.reading() as session:
-            return tuple(card_of(row) for row in session.scalars(statement))
+            return tuple(map(CardReference, session.scalars(statement)))
 
-    def signing_facts(
-        self, references: Sequence[CardReference]
-    ) -> Mapping[CardReference, SigningFacts]:
-        """See ``CardLedger.signing_facts``."""
+    def to_sign(self, references: Sequence[CardReference]) -> tuple[CardToSign, ...]:
+        """See ``CardLedger.to_sign``."""
         with self._database.reading() as session:
-            return signing_facts(session, self._sealer, references)
+            return cards_to_sign(session, self._sealer, references)
 
     def prepared_several(
         self, references: Sequence[CardReference]

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.audit import SqlAuditTrail
 from issuer.db.batch_progress import settle_batch
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.member_rows import MemberRow
@@ -14,11 +16,10 @@ from issuer.db.production_rows import (
     Producer,
     card_of,
     destroy_secrets,
-    empty_secrets,
     locked_card,
     move_card,
 )
-from issuer.db.production_tables import CardContentsRow, CardRow
+from issuer.db.production_tables import CardContentsRow, CardRow, ChipRow
 from issuer.db.request_tables import RequestRow
 from issuer.db.requests import fulfil_request
 from issuer.db.validity_rows import take_step, validity_of
@@ -30,6 +31,7 @@ from issuer.domain.card_validity import (
     ValidityStep,
 )
 from issuer.domain.chip import Serial
+from issuer.domain.chip_hold import require_not_held
 from issuer.domain.eligibility import STANDINGS_WITH_CARD
 from issuer.domain.member import MemberId, Standing
 from issuer.domain.organisation import OrganisationCode
@@ -40,6 +42,9 @@ from issuer.services.card_validity_ports import CardChange, CardRecord
 from pki.signed.card_states import CardState as ListedState
 
 __all__ = ["SqlCardValidity"]
+
+_MEMBERS_AT_ONCE: Final = 500
+"""How many members' cards one statement reads."""
 
 
 class SqlCardValidity:
@@ -97,6 +102,38 @@ class SqlCardValidity:
         self._session.flush()
         return self.get(reference)
 
+    def data_changed(
+        self, member_ids: Sequence[MemberId], *, account: AccountName, at: datetime
+    ) -> int:
+        """See ``CardValidityRepository.data_changed``."""
+        step = ValidityStep(event=ValidityEvent.DATA_CHANGED, account=account)
+        trail = SqlAuditTrail(self._session)
+        count = 0
+        for first in range(0, len(member_ids), _MEMBERS_AT_ONCE):
+            chunk = member_ids[first : first + _MEMBERS_AT_ONCE]
+            rows = {each.reference: each for each in self._lock(*chunk)}
+            # Read behind the lock, not with it: a card's files may have been made while we waited for it.
+            found = self._session.execute(
+                sa.select(CardRow.reference, OrganisationRow.code)
+                .join(MemberRow, MemberRow.id == CardRow.member_id)
+                .join(OrganisationRow, OrganisationRow.id == MemberRow.organisation_id)
+                .join(CardContentsRow, CardContentsRow.reference == CardRow.reference)
+                .where(CardRow.member_id.in_(chunk), CardRow.ended_for.is_(None))
+                .order_by(CardRow.reference)
+            ).all()
+            for reference, code in found:
+                take_step(
+                    self._session,
+                    rows[reference],
+                    step,
+                    at=at,
+                    organisation=OrganisationCode(code),
+                    trail=trail,
+                )
+            count += len(found)
+            self._session.flush()
+        return count
+
     def hand_over(
         self, reference: CardReference, *, to: str, account: AccountName, at: datetime
     ) -> CardRecord:
@@ -122,6 +159,9 @@ class SqlCardValidity:
             raise IssuerRefusedError(
                 "a later card of the member was handed over", code="card.superseded"
             )
+        # Not locked: whoever puts it on the stop list at this moment finds a card in its member's hand, and reports it.
+        held = self._session.scalar(sa.select(ChipRow.held).where(ChipRow.serial == card.serial))
+        require_not_held(held, Serial(card.serial))
         # Judged before anything moves: what the record says of the card is a part of what validity is judged by.
         next_card_state(CardState(card.state), CardEvent.HANDED_OVER)
         validity = ValidityStep(event=ValidityEvent.HANDED_OVER, account=account)
@@ -130,7 +170,7 @@ class SqlCardValidity:
         card.handed_over_at = at
         card.handed_over_to = to
         # From now on the card itself says them to whoever holds it, and nobody else has a use for them.
-        empty_secrets(self._session, card)
+        destroy_secrets(self._session, card, at=at, by=Producer(account=account))
         fulfil_request(self._session, RequestId(card.request_id), account=account, at=at)
         end = ValidityStep(event=ValidityEvent.ENDED, account=account, reason=EndReason.REPLACED)
         for each in older:
@@ -174,11 +214,11 @@ class SqlCardValidity:
             for row in rows
         )
 
-    def _lock(self, member_id: MemberId) -> Sequence[CardRow]:
-        """All of a member's cards, in one order of locking for everybody: nobody waits in a circle."""
+    def _lock(self, *member_ids: MemberId) -> Sequence[CardRow]:
+        """All of these members' cards, in one order of locking for everybody: nobody waits in a circle."""
         return self._session.scalars(
             sa.select(CardRow)
-            .where(CardRow.member_id == member_id)
+            .where(CardRow.member_id.in_(member_ids))
             .order_by(CardRow.reference)
             .with_for_update()
             .execution_options(populate_existing=True)

@@ -19,7 +19,7 @@ from issuer.db.subjects import SqlSubjectRepository
 from issuer.domain.card_number import CardNumber
 from issuer.domain.data_subjects import numbers_to_retire
 from issuer.domain.member import Member, MemberId
-from issuer.domain.member_change import ChangeKind, FieldChange, MemberChange
+from issuer.domain.member_change import ChangeKind, EvidenceDigest, FieldChange, MemberChange
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.organisation_history import OrganisationAct
@@ -213,7 +213,12 @@ class SqlMemberRepository:
             found = self._session.scalar(
                 sa.update(MemberRow)
                 .where(MemberRow.id == member.member_id, MemberRow.version == member.version - 1)
-                .values(**values, version=member.version)
+                .values(
+                    **values,
+                    portrait=member.portrait,
+                    portrait_source=member.portrait_source,
+                    version=member.version,
+                )
                 .returning(MemberRow.id)
                 .execution_options(synchronize_session=False)
             )
@@ -346,6 +351,15 @@ class SqlMemberRepository:
             return HistoryPage(changes=changes, end=None)
         last = changes[-1]
         return HistoryPage(changes=changes, end=HistoryPosition(last.version, last.change.column))
+
+    def rests_on(self, member_id: MemberId, evidence: EvidenceDigest) -> bool:
+        """See ``MemberRepository.rests_on``."""
+        found = self._session.scalar(
+            sa.select(MemberChangeRow.version)
+            .where(MemberChangeRow.member_id == member_id, MemberChangeRow.evidence == evidence)
+            .limit(1)
+        )
+        return found is not None
 
     def _one(self, condition: sa.ColumnElement[bool]) -> Member | None:
         row = self._session.execute(_SELECT.where(condition)).one_or_none()

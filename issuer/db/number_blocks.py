@@ -45,8 +45,9 @@ class SqlNumberRepository:
         """See ``NumberRepository.store_state``."""
         row = self._session.get(NumberStateRow, _STATE_ID)
         if row is None:
-            row = NumberStateRow(id=_STATE_ID, register_id=state.register_id)
+            row = NumberStateRow(id=_STATE_ID)
             self._session.add(row)
+        row.register_id = state.register_id
         row.allotments = state.allotments
         self._flush()
 

@@ -23,6 +23,7 @@ from issuer.db.members import SqlMemberRepository
 from issuer.db.number_blocks import SqlNumberRepository
 from issuer.db.organisations import SqlOrganisationRepository
 from issuer.db.people import SqlAccountRepository
+from issuer.db.proof_lines import SqlProofRepository
 from issuer.db.requests import SqlRequestRepository
 from issuer.db.sealing import Sealer
 from issuer.db.station_repository import SqlStationRepository
@@ -39,6 +40,7 @@ from issuer.services.import_ports import ImportLedger
 from issuer.services.number_ports import NumberRepository
 from issuer.services.opening_ports import BatchOpenings
 from issuer.services.people_ports import AccountRepository, SessionRepository
+from issuer.services.proof_ports import ProofRepository
 from issuer.services.register_ports import (
     MemberRepository,
     OrganisationRepository,
@@ -92,6 +94,7 @@ class SqlRegisterTransaction:
         self.requests: RequestRepository = SqlRequestRepository(session)
         self.decisions: DecisionRepository = SqlDecisionRepository(session)
         self.batches: BatchRepository = SqlBatchRepository(session, card_sealer)
+        self.proofs: ProofRepository = SqlProofRepository(session, seals)
         self.openings: BatchOpenings = SqlBatchOpenings(session)
         self.cards: CardValidityRepository = SqlCardValidity(session)
         self.card_dossiers: CardDossiers = SqlCardDossiers(session)

@@ -1,10 +1,10 @@
 """Sealing of what the database must not show: AES-256-GCM, bound to the row and the column (NIST SP 800-38D)."""
 
-import functools
 import hmac
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -80,6 +80,6 @@ def _context(purpose: str, row: bytes) -> bytes:
     return _prefix(purpose) + row
 
 
-@functools.lru_cache(maxsize=256)
+@lru_cache(maxsize=256)
 def _prefix(purpose: str) -> bytes:
     return purpose.encode("ascii") + b"\x00"

@@ -1,15 +1,16 @@
 """Signing many cards at once: what is known of each, what is kept before the signer is asked, and what it gave."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.base import unindexed
 from issuer.db.bulk import bulk_insert
 from issuer.db.card_contents import CardContents
 from issuer.db.card_seals import CONTENTS_PURPOSE, open_secrets
+from issuer.db.key_sets import among, in_parts
 from issuer.db.production_rows import chip_key_of
 from issuer.db.production_tables import (
     CardContentsRow,
@@ -23,31 +24,54 @@ from issuer.db.sealing import Sealer
 from issuer.domain.card import CardEvent, CardReference, CardState, next_card_state
 from issuer.domain.card_job import CardJob
 from issuer.domain.chip import Serial
-from issuer.services.production_ports import JobToKeep, SigningFacts
+from issuer.domain.status_allotment import StatusIndex
+from issuer.services.production_ports import CardToSign, JobToKeep
 
-__all__ = ["jobs_of", "keep_prepared", "keep_signed", "signing_facts"]
-
-_LOOKUP_SIZE = 500
-"""How many identifiers stand in one IN (...): far below the parameter limits of both databases."""
+__all__ = ["cards_to_sign", "jobs_of", "keep_prepared", "keep_signed"]
 
 
-def signing_facts(
+def cards_to_sign(
     session: Session, sealer: Sealer, references: Sequence[CardReference]
-) -> dict[CardReference, SigningFacts]:
-    """Secrets and chip key of each of these cards."""
-    return {
-        CardReference(reference): SigningFacts(
-            secrets=open_secrets(sealer, sealed, reference), chip_key=chip_key_of(curve, point)
+) -> tuple[CardToSign, ...]:
+    """Those of these cards that are *bound*, in the same order."""
+    found = {
+        reference: CardToSign(
+            reference=CardReference(reference),
+            serial=Serial(serial),
+            profile=profile,
+            status=StatusIndex(list_id=status_list, index=status_index),
+            secrets=open_secrets(sealer, sealed, reference),
+            chip_key=chip_key_of(curve, point),
+            is_prepared=is_prepared,
         )
-        for part in _parts(references)
-        for reference, sealed, curve, point in session.execute(
+        for part in in_parts(references)
+        for (
+            reference,
+            serial,
+            profile,
+            status_list,
+            status_index,
+            sealed,
+            curve,
+            point,
+            is_prepared,
+        ) in session.connection().execute(
             sa.select(
-                CardRow.reference, CardRow.sealed_secrets, ChipRow.key_curve, ChipRow.key_point
+                CardRow.reference,
+                CardRow.serial,
+                CardRow.profile,
+                CardRow.status_list,
+                CardRow.status_index,
+                CardRow.sealed_secrets,
+                ChipRow.key_curve,
+                ChipRow.key_point,
+                sa.exists().where(CardContentsRow.reference == CardRow.reference),
             )
             .join(ChipRow, ChipRow.serial == CardRow.serial)
-            .where(CardRow.reference.in_(part))
+            .where(among(CardRow.reference, part), _is_in(CardState.BOUND))
         )
     }
+    return tuple(found[reference] for reference in references if reference in found)
 
 
 def jobs_of(
@@ -56,13 +80,13 @@ def jobs_of(
     """What is to be written to those of these cards that were prepared; EF.SOD is among it once it is signed."""
     return {
         CardReference(card.reference): _job(sealer, card, contents, chip, security_object_file)
-        for part in _parts(references)
+        for part in in_parts(references)
         for card, contents, chip, security_object_file in session.execute(
             sa.select(CardRow, CardContentsRow, ChipRow, SecurityObjectRow.file)
             .join(CardContentsRow, CardContentsRow.reference == CardRow.reference)
             .join(ChipRow, ChipRow.serial == CardRow.serial)
             .outerjoin(SecurityObjectRow, SecurityObjectRow.reference == CardRow.reference)
-            .where(CardRow.reference.in_(part), ChipRow.key_point.is_not(None))
+            .where(among(CardRow.reference, part), ChipRow.key_point.is_not(None))
         )
     }
 
@@ -80,9 +104,9 @@ def keep_prepared(
     days = {each.job.reference: each.valid_until for each in jobs}
     kept = [each.job for each in jobs if each.job.reference in bound]
     for day in sorted(set(days.values())):
-        for part in _parts([job.reference for job in kept if days[job.reference] == day]):
+        for part in in_parts([job.reference for job in kept if days[job.reference] == day]):
             session.connection().execute(
-                sa.update(CardRow).where(CardRow.reference.in_(part)).values(valid_until=day)
+                sa.update(CardRow).where(among(CardRow.reference, part)).values(valid_until=day)
             )
     bulk_insert(
         session,
@@ -127,9 +151,9 @@ def keep_signed(
     bound = _in_state(session, list(files), CardState.BOUND)
     prepared = {
         CardReference(reference)
-        for part in _parts(list(files))
-        for reference in session.scalars(
-            sa.select(CardContentsRow.reference).where(CardContentsRow.reference.in_(part))
+        for part in in_parts(list(files))
+        for reference in session.connection().scalars(
+            sa.select(CardContentsRow.reference).where(among(CardContentsRow.reference, part))
         )
     }
     kept = [(reference, serial) for reference, serial in bound.items() if reference in prepared]
@@ -142,9 +166,9 @@ def keep_signed(
     )
     connection = session.connection()
     after = next_card_state(CardState.BOUND, CardEvent.SIGNED).value
-    for part in _parts([reference for reference, _ in kept]):
+    for part in in_parts([reference for reference, _ in kept]):
         connection.execute(
-            sa.update(CardRow).where(CardRow.reference.in_(part)).values(state=after)
+            sa.update(CardRow).where(among(CardRow.reference, part)).values(state=after)
         )
     if authorisation is not None:
         connection.execute(
@@ -162,10 +186,10 @@ def _in_state(
     """Those of these cards that are in this state, locked, each with its chip."""
     return {
         CardReference(reference): Serial(serial)
-        for part in _parts(sorted(references))
-        for reference, serial in session.execute(
+        for part in in_parts(sorted(references))
+        for reference, serial in session.connection().execute(
             sa.select(CardRow.reference, CardRow.serial)
-            .where(CardRow.reference.in_(part), CardRow.state == state.value)
+            .where(among(CardRow.reference, part), _is_in(state))
             .order_by(CardRow.reference)
             .with_for_update(of=CardRow)
         )
@@ -219,6 +243,6 @@ def _job(
     )
 
 
-def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), _LOOKUP_SIZE):
-        yield values[start : start + _LOOKUP_SIZE]
+def _is_in(state: CardState) -> sa.ColumnElement[bool]:
+    # The cards are named one by one; of one state there may be a country's.
+    return unindexed(CardRow.state.expression) == state.value

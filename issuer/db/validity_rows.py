@@ -26,9 +26,19 @@ __all__ = ["take_step", "validity_of"]
 
 
 def take_step(
-    session: Session, row: CardRow, step: ValidityStep, *, at: datetime, remark: str = ""
+    session: Session,
+    row: CardRow,
+    step: ValidityStep,
+    *,
+    at: datetime,
+    remark: str = "",
+    organisation: OrganisationCode | None = None,
+    trail: SqlAuditTrail | None = None,
 ) -> None:
     """Take one step with a locked row; see ``CardValidityRepository.take``.
+
+    ``organisation`` is where the card's member is recorded, for whoever knows it already; ``trail`` takes the records
+    of many steps together.
 
     Raises:
         IssuerRefusedError: as ``issuer.domain.card_validity.apply``.
@@ -59,14 +69,14 @@ def take_step(
             remark=remark,
         )
     )
-    SqlAuditTrail(session).append(
+    (trail or SqlAuditTrail(session)).append(
         AuditRecord(
             at=at,
             account=step.account,
             action=f"card.{step.event}",
             subject=AuditSubject.CARD,
             subject_id=row.reference.hex(),
-            organisation=_organisation(session, row),
+            organisation=organisation or _organisation(session, row),
             details={
                 "reason": None if reason is None else reason.value,
                 "before": before.state.label,

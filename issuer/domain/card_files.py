@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from card_layout.atr import CAPABILITIES_EXTENDED, CAPABILITIES_SHORT
-from card_layout.curves import EcPublicKey
+from card_layout.curves import EcPublicKey, NamedCurve
 from card_layout.files.atr_info import AtrInfo
 from card_layout.files.card_access import CardAccess
 from card_layout.files.common_data import CommonData
@@ -17,8 +17,6 @@ from card_layout.files.data_group_12 import DocumentDetails
 from card_layout.files.data_group_13 import CardKind, MemberRecord
 from card_layout.files.data_group_14 import SecurityOptions
 from card_layout.files.data_groups import TAG_OF_GROUP
-from card_layout.files.image_header import read_image_header
-from card_layout.files.registry import CardFile
 from card_layout.files.security_infos import (
     ID_CA_ECDH_3DES,
     ID_CA_ECDH_AES_128,
@@ -31,13 +29,12 @@ from card_layout.files.security_infos import (
 )
 from card_layout.files.terminal_authentication_info import TerminalAuthenticationInfo
 from card_layout.files.trust_points import TrustPoints
-from card_layout.mrz import MachineReadableZone
+from card_layout.mrz import MachineReadableZone, mrz_date
 from card_layout.names import mrz_name
 from card_layout.profile import CardProfile
-from issuer.domain.card_number import CardNumber
+from issuer.domain.batch_proof import ProofLine
 from issuer.domain.card_secrets import CardSecrets
 from issuer.domain.chip_plan import CHIP_KEY_ID, TRUST_POINTS_FILE
-from issuer.domain.member import MemberStatement
 from issuer.domain.requests import RequestKind
 from issuer.errors import IssuerRefusedError
 
@@ -64,12 +61,7 @@ class CardFacts:
     """Everything that is on one card.
 
     Attributes:
-        statement: what the register says of the member.
-        kind: why the card is made.
-        ordinal: which of the member's cards it is.
-        card_number: what was decided with the request.
-        organisation_name: of the member's organisation.
-        issuing_committee: the name of the top-most organisation.
+        line: the card as it was proven: of whom, by which number, and whose.
         portrait: JPEG or JPEG 2000, within the profile's bounds.
         chip_key: the key that the chip made.
         valid_from: also the date of issue.
@@ -79,12 +71,7 @@ class CardFacts:
         trust_points: references of the CVCA keys that the chip is to trust, the newest first.
     """
 
-    statement: MemberStatement = field(repr=False)
-    kind: RequestKind
-    ordinal: int
-    card_number: CardNumber = field(repr=False)
-    organisation_name: str
-    issuing_committee: str
+    line: ProofLine = field(repr=False)
     portrait: bytes = field(repr=False)
     secrets: CardSecrets = field(repr=False)
     chip_key: EcPublicKey = field(repr=False)
@@ -137,17 +124,17 @@ def build_card_data(profile: CardProfile, facts: CardFacts) -> CardData:
         )
     mrz = _machine_readable_zone(profile, facts)
     is_protected = any(file.name == TRUST_POINTS_FILE for file in profile.application_files)
-    builders: dict[int, CardFile] = {
-        1: DataGroup1(mrz=mrz),
-        2: _portrait(facts),
-        11: _personal_details(facts),
-        12: DocumentDetails(
-            issuing_committee=facts.issuing_committee,
-            date_of_issue=facts.valid_from,
-            personalised_at=facts.personalised_at,
-            personalisation_system=facts.personalisation_system,
+    built = {
+        1: DataGroup1(mrz=mrz).to_bytes(),
+        2: Portrait.of_picture(facts.portrait).to_bytes(),
+        11: _personal_details(facts).to_bytes(),
+        12: _document_details(
+            facts.line.issuing_committee,
+            facts.valid_from,
+            facts.personalised_at,
+            facts.personalisation_system,
         ),
-        13: _member_record(facts),
+        13: _member_record(facts).to_bytes(),
         14: SecurityOptions(
             security_infos=SecurityInfos(
                 infos=(
@@ -157,20 +144,19 @@ def build_card_data(profile: CardProfile, facts: CardFacts) -> CardData:
                     *((TerminalAuthenticationInfo(),) if is_protected else ()),
                 )
             )
-        ),
+        ).to_bytes(),
     }
     contents: dict[str, bytes] = {}
     data_groups: dict[int, bytes] = {}
     for file in profile.application_files:
         if file.data_group is None:
             continue
-        if file.data_group not in builders:
+        if file.data_group not in built:
             raise IssuerRefusedError(
                 f"profile {profile.name} has {file.name}, which this version cannot fill",
                 code="card.unknown-file",
             )
-        content = builders[file.data_group].to_bytes()
-        contents[file.name] = data_groups[file.data_group] = content
+        contents[file.name] = data_groups[file.data_group] = built[file.data_group]
     contents["EF.COM"] = _common_data(tuple(sorted(data_groups)))
     if is_protected:
         contents[TRUST_POINTS_FILE] = _trust_points(profile, facts)
@@ -196,14 +182,13 @@ def _trust_points(profile: CardProfile, facts: CardFacts) -> bytes:
 
 def pace_infos(profile: CardProfile) -> tuple[PaceInfo, ...]:
     """The one PACEInfo of EF.CardAccess and EF.DG14; none on a card without PACE."""
-    if profile.pace_curve is None:
-        return ()
-    return (
-        PaceInfo(
-            protocol=ID_PACE_ECDH_GM_AES_128,
-            version=2,
-            parameter_id=profile.pace_curve.pace_parameter_id,
-        ),
+    return () if profile.pace_curve is None else (_pace_info(profile.pace_curve),)
+
+
+@functools.lru_cache(maxsize=16)
+def _pace_info(curve: NamedCurve) -> PaceInfo:
+    return PaceInfo(
+        protocol=ID_PACE_ECDH_GM_AES_128, version=2, parameter_id=curve.pace_parameter_id
     )
 
 
@@ -229,58 +214,64 @@ def add_years(day: date, years: int) -> date:
 
 
 def _machine_readable_zone(profile: CardProfile, facts: CardFacts) -> MachineReadableZone:
-    name = facts.statement.name
+    person = facts.line.person
     return MachineReadableZone(
         document_code=profile.document_code,
         issuing_state=profile.issuing_state,
         document_number=facts.secrets.document_number,
-        birth_date=f"{facts.statement.birth_date:%y%m%d}",
-        sex=facts.statement.sex.value,
-        expiry_date=f"{facts.valid_until:%y%m%d}",
+        birth_date=mrz_date(person.birth_date),
+        sex=person.sex.value,
+        expiry_date=mrz_date(facts.valid_until),
         nationality=profile.issuing_state,
-        name=mrz_name(name.primary, name.secondary),
+        name=mrz_name(person.primary_name, person.secondary_name),
     )
 
 
-def _portrait(facts: CardFacts) -> Portrait:
-    header = read_image_header(facts.portrait)
-    return Portrait(
-        image=facts.portrait, format=header.format, width=header.width, height=header.height
-    )
+@functools.lru_cache(maxsize=64)
+def _document_details(
+    issuing_committee: str, date_of_issue: date, personalised_at: datetime, system: str
+) -> bytes:
+    """EF.DG12, which is the same on all cards that one committee has made within a second."""
+    return DocumentDetails(
+        issuing_committee=issuing_committee,
+        date_of_issue=date_of_issue,
+        personalised_at=personalised_at,
+        personalisation_system=system,
+    ).to_bytes()
 
 
 def _personal_details(facts: CardFacts) -> PersonalDetails:
-    statement = facts.statement
+    person = facts.line.person
     return PersonalDetails(
-        primary_name=statement.name.primary,
-        secondary_name=statement.name.secondary,
-        birth_date=statement.birth_date,
-        place_of_birth=statement.place_of_birth,
+        primary_name=person.primary_name,
+        secondary_name=person.secondary_name,
+        birth_date=person.birth_date,
+        place_of_birth=person.place_of_birth,
     )
 
 
 def _member_record(facts: CardFacts) -> MemberRecord:
-    statement = facts.statement
-    if statement.recognition_date is None:
+    line, person = facts.line, facts.line.person
+    if person.recognition_date is None:
         raise IssuerRefusedError(
             "the member has not been recognised as an official one", code="card.not-recognised"
         )
     return MemberRecord(
         salt=facts.secrets.salt,
-        card_number=str(facts.card_number),
-        record_number=str(statement.record_number),
-        citizen_number=str(statement.citizen_number),
-        full_name=statement.name.full,
-        primary_name=statement.name.primary,
-        secondary_name=statement.name.secondary,
-        organisation_code=statement.organisation_code,
-        organisation_name=facts.organisation_name,
-        admission_date=statement.admission_date,
-        recognition_date=statement.recognition_date,
-        home_town=statement.home_town,
-        ethnic_group=statement.ethnic_group,
-        kind=_KINDS[facts.kind],
-        ordinal=facts.ordinal,
+        card_number=line.card_number,
+        record_number=person.record_number,
+        citizen_number=person.citizen_number,
+        full_name=person.full_name,
+        primary_name=person.primary_name,
+        secondary_name=person.secondary_name,
+        organisation_code=person.organisation_code,
+        organisation_name=line.organisation_name,
+        admission_date=person.admission_date,
+        recognition_date=person.recognition_date,
+        home_town=person.home_town,
+        ethnic_group=person.ethnic_group,
+        kind=_KINDS[line.kind],
+        ordinal=line.ordinal,
         valid_from=facts.valid_from,
         valid_until=facts.valid_until,
     )

@@ -1,7 +1,7 @@
 """Changes of a member: what may be changed, how a changed statement is judged, and what history keeps of it."""
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -33,6 +33,8 @@ from issuer.errors import IssuerDataError, IssuerRefusedError
 
 __all__ = [
     "CHANGEABLE",
+    "MAX_EVIDENCE_BYTES",
+    "BrokenRulesError",
     "ChangeKind",
     "EvidenceDigest",
     "FieldChange",
@@ -46,8 +48,20 @@ __all__ = [
 EvidenceDigest = NewType("EvidenceDigest", bytes)
 """SHA-256 of the document that a change rests on: its key in the evidence store."""
 
+MAX_EVIDENCE_BYTES: Final = 10 * 1024 * 1024
+"""The largest document taken: some twenty scanned pages."""
+
 _Column = MemberColumn
 _NAME: Final = (_Column.FULL_NAME, _Column.PRIMARY_NAME, _Column.SECONDARY_NAME)
+
+
+class BrokenRulesError(IssuerDataError):
+    """A change whose values break rules; code and sentence are those of the first finding."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        first = findings[0]
+        super().__init__(f"{first.column}: {first.sentence}", code=first.code)
+        self.findings = tuple(findings)
 
 
 class ChangeKind(enum.StrEnum):
@@ -137,7 +151,7 @@ def changed_statement(
 
     Raises:
         IssuerRefusedError: a field cannot be changed in this way (``member.field-fixed``).
-        IssuerDataError: a value breaks a rule; the code is that of the rule, the sentence names the field.
+        BrokenRulesError: values break rules; the code is that of the first, the sentence names the field.
     """
     for column in wanted:
         if column not in CHANGEABLE:
@@ -161,10 +175,10 @@ def changed_statement(
             values["earlier_card_number"] = reader.optional(column, scheme.parse)
     if not set(_NAME).isdisjoint(wanted):
         values["name"] = read_name(reader)
-    _raise_first(reader.findings)
+    _raise_any(reader.findings)
     changed = replace(statement, **values)
     known = {(each.column, each.code) for each in _judged(statement, organisations, today)}
-    _raise_first(
+    _raise_any(
         [
             each
             for each in _judged(changed, organisations, today)
@@ -243,6 +257,6 @@ def _judged(
     return reader.findings
 
 
-def _raise_first(findings: list[Finding]) -> None:
-    for each in findings:
-        raise IssuerDataError(f"{each.column}: {each.sentence}", code=each.code)
+def _raise_any(findings: list[Finding]) -> None:
+    if findings:
+        raise BrokenRulesError(findings)

@@ -21,6 +21,7 @@ from issuer.errors import IssuerDataError, IssuerRefusedError
 __all__ = [
     "MAX_BLOCKS",
     "MAX_MARK_BYTES",
+    "REGISTER_ID_BYTES",
     "BlockId",
     "BlockSupply",
     "NumberBlock",
@@ -38,6 +39,7 @@ MAX_BLOCKS: Final = 10_000
 """How many spans a mark holds at most: three times as many as there are communes."""
 
 MAX_MARK_BYTES: Final = 1 << 20
+REGISTER_ID_BYTES: Final = 16
 
 _NEAR_SHARE: Final = 10
 """A supply is near its end where a tenth of all that was granted is left, or less."""
@@ -150,7 +152,11 @@ class NumberMark:
     spent: tuple[Span, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        if len(self.register_id) != 16 or self.allotments < 0 or len(self.spent) > MAX_BLOCKS:
+        if (
+            len(self.register_id) != REGISTER_ID_BYTES
+            or self.allotments < 0
+            or len(self.spent) > MAX_BLOCKS
+        ):
             raise IssuerDataError(
                 "the mark of card numbers is not one", code="numbers.mark-malformed"
             )

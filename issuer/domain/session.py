@@ -1,7 +1,6 @@
 """Sessions: what the server keeps of somebody who has logged in."""
 
 import hashlib
-import hmac
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,7 +22,6 @@ __all__ = [
 ]
 
 SESSION_TOKEN_BYTES: Final = 32
-_CSRF_LABEL: Final = b"membercard csrf token"
 
 SessionId = NewType("SessionId", uuid.UUID)
 
@@ -84,15 +82,6 @@ class SessionToken:
     def digest(self) -> bytes:
         """What is stored: SHA-256; the token has 256 random bits, so no salt and no slow hash is needed."""
         return hashlib.sha256(self.secret).digest()
-
-    @property
-    def csrf_token(self) -> str:
-        """The token that a form carries: bound to the session, useless without it, kept nowhere."""
-        return hmac.digest(self.secret, _CSRF_LABEL, hashlib.sha256).hex()
-
-    def accepts_csrf_token(self, text: str) -> bool:
-        """Whether a form came from a page of this session; compared in constant time."""
-        return hmac.compare_digest(self.csrf_token.encode(), text.encode("utf-8", "replace"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

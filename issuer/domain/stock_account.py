@@ -9,13 +9,13 @@ that got lost between the two shows.
 
 import enum
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Final, NewType
 
 from issuer.domain.card import CardState
-from issuer.domain.chip import ChipState, Serial
+from issuer.domain.chip import ChipState
 from issuer.domain.organisation import OrganisationCode
 from issuer.errors import IssuerDataError, IssuerRefusedError
 
@@ -241,8 +241,3 @@ def parse_site_name(text: str) -> str:
             code="stock.site-malformed",
         )
     return name
-
-
-def serials_text(serials: Iterable[Serial]) -> str:
-    """Serials as sentences name them."""
-    return ", ".join(each.hex().upper() for each in serials)

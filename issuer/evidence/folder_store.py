@@ -6,14 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from issuer.db.sealing import Sealer
-from issuer.domain.member_change import EvidenceDigest
+from issuer.domain.member_change import MAX_EVIDENCE_BYTES, EvidenceDigest
 from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
 from pki.durable import replace_file, sync_directory
 
 __all__ = ["MAX_EVIDENCE_BYTES", "FolderEvidenceStore"]
-
-MAX_EVIDENCE_BYTES: Final = 10 * 1024 * 1024
-"""The largest document taken: some twenty scanned pages."""
 
 _PURPOSE: Final = "evidence"
 _BEGINNINGS: Final = (b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")

@@ -102,15 +102,15 @@ def minutes_pdf(minutes: Minutes, *, display: Callable[[CardNumber], str]) -> by
 
 
 def _lines(number: int, line: ProofLine, display: Callable[[CardNumber], str]) -> Sequence[str]:
-    statement = line.statement
-    recognised = statement.recognition_date
+    person = line.person
+    recognised = person.recognition_date
     return (
-        f"{number}. {statement.name.full}",
+        f"{number}. {person.full_name}",
         f"Số thẻ · No.: {display(line.card_number)} ({line.kind}, {line.ordinal})",
-        f"Số lý lịch · Record: {statement.record_number}",
-        f"Sinh · Born: {statement.birth_date:%d/%m/%Y}, {statement.sex}, {statement.place_of_birth}",
-        f"Quê · Home: {statement.home_town}; {statement.ethnic_group}",
-        f"Kết nạp · Admitted: {statement.admission_date:%d/%m/%Y}",
+        f"Số lý lịch · Record: {person.record_number}",
+        f"Sinh · Born: {person.birth_date:%d/%m/%Y}, {person.sex}, {person.place_of_birth}",
+        f"Quê · Home: {person.home_town}; {person.ethnic_group}",
+        f"Kết nạp · Admitted: {person.admission_date:%d/%m/%Y}",
         "Chính thức · Official: " + ("-" if recognised is None else f"{recognised:%d/%m/%Y}"),
         f"Sinh hoạt · In: {line.organisation_name}",
         f"Cấp bởi · By: {line.issuing_committee}",

@@ -5,10 +5,13 @@ Giving out goes in this order, so that a number that anybody may have seen is ne
 1. Whoever gives out waits for the one row of the register that counts allotments.
 2. The mark outside the database is read. It may be ahead of the register: a process ended between 4 and 5, or
    the database was restored from an older backup. All that the mark calls spent is passed over.
-   It is never behind: then it is not the mark of this database, and nothing is given out.
+   It is never behind or missing: then it is not the mark of this database, and nothing is given out.
 3. The lowest numbers are chosen that nobody holds.
 4. The mark is written, and on disk: these numbers may be given out from now on.
 5. The register keeps them, in the transaction that gives them to somebody.
+
+A mark is made once, when a register gets its first block (:func:`begin_numbers`). A register that came out of a
+backup never makes one: it cannot know what was given out since.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +23,7 @@ from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.card_number import CardNumber, CardNumberScheme
 from issuer.domain.member import MemberId
 from issuer.domain.number_blocks import (
+    REGISTER_ID_BYTES,
     BlockId,
     NumberBlock,
     NumberMark,
@@ -45,6 +49,7 @@ __all__ = [
     "NumberAllotment",
     "NumberOffice",
     "NumbersAllotted",
+    "begin_numbers",
     "check_block",
     "compare_mark",
     "current_mark",
@@ -149,22 +154,46 @@ def current_mark(marks: NumberMarkStore, state: NumberState) -> NumberMark:
         IssuerDataError, IssuerUnavailableError: it cannot be read.
     """
     mark = marks.read()
-    match compare_mark(state, mark):
-        case MarkComparison.MISSING:
-            raise IssuerRefusedError(
-                f"the mark of card numbers is missing, after {state.allotments} allotments",
-                code="numbers.mark-missing",
-                hint=_MARK_HINT,
-            )
-        case MarkComparison.BEHIND:
-            raise IssuerRefusedError(
-                "the mark of card numbers is behind the register: it knows "
-                f"{0 if mark is None else mark.allotments} allotments, expected at least {state.allotments}",
-                code="numbers.mark-behind",
-                hint=_MARK_HINT,
-            )
-        case MarkComparison.IN_STEP | MarkComparison.AHEAD:
-            return mark or NumberMark(register_id=state.register_id)
+    if mark is None:
+        raise IssuerRefusedError(
+            f"the mark of card numbers is missing; the register knows of {state.allotments} allotments",
+            code="numbers.mark-missing",
+            hint=_MARK_HINT,
+        )
+    if compare_mark(state, mark) is MarkComparison.BEHIND:
+        raise IssuerRefusedError(
+            "the mark of card numbers is behind the register: it knows "
+            f"{mark.allotments} allotments, expected at least {state.allotments}",
+            code="numbers.mark-behind",
+            hint=_MARK_HINT,
+        )
+    return mark
+
+
+def begin_numbers(
+    numbers: NumberRepository, marks: NumberMarkStore, random_bytes: Callable[[int], bytes]
+) -> NumberState:
+    """The register's count of allotments, behind the lock of everybody who allots; it begins with the first block.
+
+    Where a mark is there before the first block, the database was made anew beside it, or is a backup of before: its
+    numbers stay spent.
+
+    Raises:
+        IssuerDataError, IssuerUnavailableError: the mark cannot be read or written.
+    """
+    state = numbers.lock()
+    if state is not None and numbers.blocks():
+        return state
+    mark = marks.read()
+    if mark is None:
+        if state is not None:
+            # A restored register, and its marks are lost: it may be granted blocks, and gives nothing out of them.
+            return state
+        mark = NumberMark(register_id=random_bytes(REGISTER_ID_BYTES))
+        marks.write(mark)
+    begun = NumberState(register_id=mark.register_id, allotments=0)
+    numbers.store_state(begun)
+    return begun
 
 
 def check_block(
@@ -230,11 +259,7 @@ class NumberOffice:
             place = Places(transaction.organisations).of(committee)
             actor.demand(Right.ALLOT_NUMBERS, place=place, now=now)
             check_block(transaction, self.scheme, committee, first=first, last=last)
-            if transaction.numbers.lock() is None:
-                # A mark without a register is one whose database was made anew: its numbers stay spent.
-                mark = self.marks.read()
-                register_id = self.random_bytes(16) if mark is None else mark.register_id
-                transaction.numbers.store_state(NumberState(register_id=register_id, allotments=0))
+            begin_numbers(transaction.numbers, self.marks, self.random_bytes)
             block = NumberBlock(
                 block_id=self.new_block_id(),
                 committee=committee,
@@ -342,7 +367,7 @@ def compare_mark(state: NumberState, mark: NumberMark | None) -> MarkComparison:
         IssuerRefusedError: ``numbers.mark-of-other-register``.
     """
     if mark is None:
-        return MarkComparison.MISSING if state.allotments else MarkComparison.IN_STEP
+        return MarkComparison.MISSING
     mark.require_same_register(state.register_id)
     if mark.allotments == state.allotments:
         return MarkComparison.IN_STEP

@@ -19,7 +19,7 @@ from issuer.domain.chip import Serial
 from issuer.domain.decisions import DecisionId
 from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
-from issuer.domain.requests import RequestId, RequestKind
+from issuer.domain.requests import RequestId
 from issuer.domain.status_allotment import StatusListRoom
 from issuer.services.production_ports import NewCard
 from issuer.services.status_ports import StatusMarkStore
@@ -31,7 +31,6 @@ __all__ = [
     "BatchQuestion",
     "BatchRepository",
     "CardUnderControl",
-    "DueRequest",
 ]
 
 
@@ -64,17 +63,6 @@ class BatchPage:
 
     batches: tuple[Batch, ...]
     end: BatchPosition | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueRequest:
-    """A request of a batch whose card is to be made, as far as the freeze needs it."""
-
-    request_id: RequestId
-    member_id: MemberId
-    kind: RequestKind
-    ordinal: int
-    card_number: CardNumber = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +104,10 @@ class BatchLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardUnderControl:
-    """A card that quality control looks at; ``hands`` are the accounts by which something was done to it or its chip."""
+    """A card that quality control looks at.
+
+    ``hands`` are the accounts by which something was done to it or its chip; ``held`` is for what its chip is held.
+    """
 
     reference: CardReference
     serial: Serial
@@ -124,6 +115,7 @@ class CardUnderControl:
     produced_by: str | None
     passed_by: str | None
     hands: frozenset[str]
+    held: str | None = None
 
 
 class BatchRepository(Protocol):
@@ -182,17 +174,6 @@ class BatchRepository(Protocol):
 
     def drop_ineligible(self, batch_id: BatchId) -> tuple[RequestId, ...]:
         """Take out those that are not decided any more, or whose member may not have a card any more."""
-
-    def due(self, batch_id: BatchId) -> tuple[DueRequest, ...]:
-        """What is to be made, in the register's order of members; the requests stay as they are until the end."""
-
-    def keep_proof(self, batch_id: BatchId, lines: Sequence[tuple[RequestId, bytes]]) -> None:
-        """Keep the order and the digests of the lines that were proposed."""
-
-    def line_digests(
-        self, batch_id: BatchId, request_ids: Collection[RequestId]
-    ) -> Mapping[RequestId, bytes]:
-        """What was proposed of these requests."""
 
     def free_chips(self, count: int) -> tuple[Serial, ...]:
         """At most so many initialised chips to which nothing was ever bound; nobody else binds them meanwhile."""

@@ -15,10 +15,13 @@ from issuer.services.operations import OperationDesk, Progress
 from issuer.services.register_ports import Register
 from issuer.services.upload_ports import UploadId, Uploads
 
-__all__ = ["REPEATED", "TakeBundleWork", "begin_taking"]
+__all__ = ["REPEATED", "SEQUENCE", "TakeBundleWork", "begin_taking"]
 
 REPEATED: Final = "repeated"
 """Among the counts of an operation: the bundle had been taken before, and nothing was done."""
+
+SEQUENCE: Final = "sequence"
+"""Among the counts of an operation: the number that its sender gave the bundle."""
 
 _UPLOAD: Final = "upload"
 
@@ -66,4 +69,8 @@ class TakeBundleWork:
         finally:
             # A process that is killed leaves it for the next attempt.
             self.uploads.remove(upload_id)
-        return {**report.record.counts, REPEATED: int(report.is_repeated)}
+        return {
+            **report.record.counts,
+            SEQUENCE: report.record.sequence,
+            REPEATED: int(report.is_repeated),
+        }

@@ -88,6 +88,15 @@ class CardValidityRepository(Protocol):
             IssuerRefusedError: ``card.unknown``; as ``issuer.domain.card_validity.apply``.
         """
 
+    def data_changed(
+        self, member_ids: Sequence[MemberId], *, account: AccountName, at: datetime
+    ) -> int:
+        """The register says something else of these members from now on: their cards' data are stale.
+
+        Only cards whose files were made, and which have not ended, are meant; gives back how many they are. They are
+        read many members at a time.
+        """
+
     def hand_over(
         self, reference: CardReference, *, to: str, account: AccountName, at: datetime
     ) -> CardRecord:

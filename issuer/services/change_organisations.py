@@ -22,7 +22,6 @@ from issuer.domain.rights import Actor, Right
 from issuer.domain.vietnamese_text import clean_text
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.services.change_members import Justification
-from issuer.services.follow_members import mark_stale
 from issuer.services.register_ports import EvidenceStore, Register, RegisterTransaction
 
 __all__ = ["ChangeOfOrganisations", "ClosureReport"]
@@ -87,8 +86,7 @@ class ChangeOfOrganisations:
             stale = 0
             if clean != organisation.name:
                 _require_few_members(transaction, code)
-                stale = mark_stale(
-                    transaction.cards,
+                stale = transaction.cards.data_changed(
                     transaction.members.recorded_in(code),
                     account=act.account,
                     at=act.at,
@@ -196,8 +194,7 @@ class ChangeOfOrganisations:
                     on=on,
                     act=act,
                 )
-            mark_stale(
-                transaction.cards,
+            transaction.cards.data_changed(
                 transaction.members.recorded_in(code),
                 account=act.account,
                 at=act.at,

@@ -1,5 +1,6 @@
 """The names of committees as cards hold them, each looked up once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from issuer.domain.organisation import OrganisationCode
@@ -34,3 +35,13 @@ class CommitteeNames:
                 issuing_committee=organisations.issuing_committee(code).name,
             )
         return self._known[code]
+
+    def within(
+        self, organisations: OrganisationRepository
+    ) -> Callable[[OrganisationCode], NamesOnCard]:
+        """``of`` for the organisations of one transaction."""
+
+        def names(code: OrganisationCode) -> NamesOnCard:
+            return self.of(code, organisations)
+
+        return names

@@ -1,8 +1,7 @@
-"""What the API and the console do with bundles and instances: make and take, look at conflicts, enrol and give out."""
+"""What the API and the console do with bundles and instances: make, look at conflicts, enrol and give out."""
 
 import contextlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from issuer.domain.bundle import ConflictId
@@ -13,7 +12,6 @@ from issuer.services.bundle_ports import Conflict, ConflictPosition, OwnInstance
 from issuer.services.enrol_instances import InstanceOffice
 from issuer.services.export_bundle import BundleExport, ExportedBundle
 from issuer.services.hand_down import HandingDown
-from issuer.services.import_bundle import BundleImport, ImportReport
 from issuer.services.look_at_conflicts import ConflictLooking
 from issuer.services.look_at_instances import LookingAtInstances
 from issuer.services.settle_conflicts import ConflictChoice, ConflictDesk, Settled
@@ -32,30 +30,19 @@ class ConflictPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeDesk:
-    """Bundles over HTTP.
+    """Bundles over HTTP, but for taking one, which is an operation (``issuer.services.bundle_operations``).
 
-    ``importing`` opens the use case that takes one, with the workers that make portraits anew; ``own_fingerprint`` is
-    what other offices are told when they ask for it.
+    ``own_fingerprint`` is what other offices are told when they ask for it.
     """
 
     own: OwnInstance
     own_fingerprint: str
-    importing: Callable[[], AbstractContextManager[BundleImport]]
     exporting: BundleExport
     conflicts: ConflictDesk
     weighing: ConflictLooking
     looking: LookingAtInstances
     instances: InstanceOffice
     handing: HandingDown
-
-    def take(self, content: bytes, *, actor: Actor) -> ImportReport:
-        """See ``BundleImport.take``; what the PKI refuses is told with its code.
-
-        Raises:
-            IssuerError: nothing was changed; the code says why.
-        """
-        with told_as_ours(), self.importing() as importing:
-            return importing.take(content, actor=actor)
 
     def export(self, name: InstanceName, *, actor: Actor) -> ExportedBundle | None:
         """See ``BundleExport.export``.

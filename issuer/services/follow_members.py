@@ -5,8 +5,7 @@ its data are stale; where the member may not use it any more, it counts for noth
 second person makes that final.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -18,7 +17,7 @@ from issuer.domain.member_rules import MemberColumn
 from issuer.domain.rights import AccountName
 from issuer.services.card_validity_ports import CardRecord, CardValidityRepository
 
-__all__ = ["BORNE_BY_CARDS", "follow_member", "mark_stale"]
+__all__ = ["BORNE_BY_CARDS", "follow_member", "steps_of"]
 
 BORNE_BY_CARDS: Final = frozenset(
     {
@@ -49,19 +48,6 @@ _ENDS: Final[Mapping[Standing, EndReason]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Follower:
-    cards: CardValidityRepository
-    account: AccountName
-    at: datetime
-
-    def take(
-        self, record: CardRecord, event: ValidityEvent, reason: EndReason | None = None
-    ) -> None:
-        step = ValidityStep(event=event, account=self.account, reason=reason)
-        self.cards.take(record.card.reference, step, at=self.at)
-
-
 def follow_member(
     cards: CardValidityRepository,
     member_id: MemberId,
@@ -81,40 +67,38 @@ def follow_member(
         account: by whose word.
         at: when (aware UTC).
     """
-    follower = _Follower(cards=cards, account=account, at=at)
-    has_left = standing is Standing.TRANSFERRED and MemberColumn.STANDING in changed
     for record in cards.of_member(member_id, lock=True):
-        if record.validity.end is not None or record.card.state is CardState.CONDEMNED:
-            continue
-        if (has_left or not BORNE_BY_CARDS.isdisjoint(changed)) and record.bears_data:
-            follower.take(record, ValidityEvent.DATA_CHANGED)
-        if MemberColumn.STANDING in changed:
-            _follow_standing(follower, record, standing)
+        for step in steps_of(record, standing, changed, account=account):
+            cards.take(record.card.reference, step, at=at)
 
 
-def mark_stale(
-    cards: CardValidityRepository,
-    member_ids: Iterable[MemberId],
+def steps_of(
+    record: CardRecord,
+    standing: Standing,
+    changed: Collection[MemberColumn],
     *,
     account: AccountName,
-    at: datetime,
-) -> int:
-    """Say of the cards of these members that the register says something else by now; how many cards they are."""
-    follower = _Follower(cards=cards, account=account, at=at)
-    count = 0
-    for member_id in member_ids:
-        for record in cards.of_member(member_id, lock=True):
-            if record.validity.end is None and record.bears_data:
-                follower.take(record, ValidityEvent.DATA_CHANGED)
-                count += 1
-    return count
+) -> tuple[ValidityStep, ...]:
+    """The steps that one card takes when its member changes; none where it has ended or was condemned.
 
-
-def _follow_standing(follower: _Follower, record: CardRecord, standing: Standing) -> None:
+    Args:
+        record: the card as it is.
+        standing: what the member is then.
+        changed: which columns have another value then.
+        account: by whose word.
+    """
+    if record.validity.end is not None or record.card.state is CardState.CONDEMNED:
+        return ()
+    steps: list[ValidityStep] = []
+    has_left = standing is Standing.TRANSFERRED and MemberColumn.STANDING in changed
+    if (has_left or not BORNE_BY_CARDS.isdisjoint(changed)) and record.bears_data:
+        steps.append(ValidityStep(event=ValidityEvent.DATA_CHANGED, account=account))
+    if MemberColumn.STANDING not in changed:
+        return tuple(steps)
     end = _ENDS.get(standing)
     if end is None and standing is not Standing.SUSPENDED:
-        follower.take(record, ValidityEvent.MEMBER_RESTORED)
-        return
-    follower.take(record, ValidityEvent.MEMBER_BARRED)
+        return (*steps, ValidityStep(event=ValidityEvent.MEMBER_RESTORED, account=account))
+    steps.append(ValidityStep(event=ValidityEvent.MEMBER_BARRED, account=account))
     if end is not None and record.validity.report is None:
-        follower.take(record, ValidityEvent.REPORTED, end)
+        steps.append(ValidityStep(event=ValidityEvent.REPORTED, account=account, reason=end))
+    return tuple(steps)

@@ -35,11 +35,10 @@ from issuer.services.batch_desk import (
     batch_event,
     batch_record,
     demand_at,
-    proof_lines,
 )
-from issuer.services.batch_ports import DueRequest
 from issuer.services.committee_names import CommitteeNames
 from issuer.services.production_ports import NewCard
+from issuer.services.proof_ports import CardDue
 from issuer.services.register_ports import RegisterTransaction
 from issuer.services.status_ports import StatusMarkStore
 
@@ -127,19 +126,19 @@ class BatchFreezing:
             # Only an open batch can lose requests.
             batch.after(BatchEventKind.FREEZE_PROPOSED)
             left_out = transaction.batches.drop_ineligible(batch_id)
-            lines = self._lines(transaction, transaction.batches.due(batch_id))
+            due = _cards_due(transaction, batch_id)
             proposal = FreezeProposal(
-                proof=proof_digest(batch_id, self.profile, (digest for _, digest in lines)),
-                cards=len(lines),
+                proof=proof_digest(batch_id, self.profile, (card.line_digest for card in due)),
+                cards=len(due),
                 proposed_by=actor.account,
                 proposed_at=now,
             )
             proposed = batch.proposed(proposal)
-            transaction.batches.keep_proof(batch_id, lines)
-            chips = len(transaction.batches.free_chips(len(lines)))
+            transaction.proofs.keep(batch_id, due)
+            chips = len(transaction.batches.free_chips(len(due)))
             transaction.batches.store(
                 proposed,
-                batch_event(BatchEventKind.FREEZE_PROPOSED, actor, now, count=len(lines)),
+                batch_event(BatchEventKind.FREEZE_PROPOSED, actor, now, count=len(due)),
             )
             transaction.audit.append(
                 batch_record(
@@ -147,12 +146,12 @@ class BatchFreezing:
                     "freeze-proposed",
                     actor,
                     now,
-                    cards=len(lines),
+                    cards=len(due),
                     left_out=len(left_out),
                     proof=proposal.proof.hex(),
                 )
             )
-        return FreezeProposed(batch=proposed, left_out=left_out, chips_missing=len(lines) - chips)
+        return FreezeProposed(batch=proposed, left_out=left_out, chips_missing=len(due) - chips)
 
     def take_back(self, batch_id: BatchId, *, actor: Actor) -> Batch:
         """Open the batch again: something on the proof sheet is wrong.
@@ -190,10 +189,9 @@ class BatchFreezing:
             # Before the long work: it would be refused all the same behind it.
             two_different_people(batch.proposal.proposed_by, actor.account, act="to freeze a batch")
             check_proof_text(proof, batch.proposal.proof)
-            due = transaction.batches.due(batch_id)
-            lines = self._lines(transaction, due)
+            due = _cards_due(transaction, batch_id)
             frozen = batch.frozen(
-                proof=proof_digest(batch_id, self.profile, (digest for _, digest in lines)),
+                proof=proof_digest(batch_id, self.profile, (card.line_digest for card in due)),
                 by=actor.account,
                 at=now,
             )
@@ -208,20 +206,11 @@ class BatchFreezing:
             )
         return Frozen(batch=frozen, bound=bound)
 
-    @staticmethod
-    def _lines(
-        transaction: RegisterTransaction, due: Sequence[DueRequest]
-    ) -> list[tuple[RequestId, bytes]]:
-        return [
-            (line.request_id, line.digest)
-            for line in proof_lines(transaction, due, CommitteeNames())
-        ]
-
     def _bind(
         self,
         transaction: RegisterTransaction,
         batch_id: BatchId,
-        due: Sequence[DueRequest],
+        due: Sequence[CardDue],
         actor: Actor,
     ) -> int:
         now = self.desk.clock()
@@ -283,3 +272,8 @@ class BatchFreezing:
             repeated = transaction.batches.bind(cards, account=actor.account, at=now)
             cards = [draws.again(cards[place]) for place in repeated]
         raise ConflictError("a number that was drawn is taken", code="card.draw-repeated")
+
+
+def _cards_due(transaction: RegisterTransaction, batch_id: BatchId) -> tuple[CardDue, ...]:
+    names = CommitteeNames().within(transaction.organisations)
+    return transaction.proofs.cards_due(batch_id, names)

@@ -24,7 +24,7 @@ from issuer.domain.status_allotment import (
     draw_index,
 )
 from issuer.errors import IssuerDataError, IssuerRefusedError
-from issuer.services.allot_numbers import check_block, current_mark
+from issuer.services.allot_numbers import begin_numbers, check_block, current_mark
 from issuer.services.bundle_ports import IndexSet, OwnInstance
 from issuer.services.enrol_instances import known_instance
 from issuer.services.number_ports import NumberMarkStore, NumberState
@@ -188,11 +188,8 @@ class HandingDown:
 
     def _locked_mark(self, transaction: RegisterTransaction) -> NumberMark:
         """The mark of card numbers, behind the lock of everybody who gives numbers out."""
-        state = transaction.numbers.lock()
-        if state is not None:
-            return current_mark(self.numbers, state)
-        # A mark without a register is one whose database was made anew: its numbers stay spent.
-        return self.numbers.read() or NumberMark(register_id=self.random_bytes(16))
+        state = begin_numbers(transaction.numbers, self.numbers, self.random_bytes)
+        return current_mark(self.numbers, state)
 
     def _require_below(self, transaction: RegisterTransaction, name: InstanceName) -> Instance:
         instance = known_instance(transaction, name, lock=True)

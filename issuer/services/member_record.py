@@ -11,6 +11,7 @@ from issuer.domain.member_change import MemberChange
 from issuer.domain.organisation import Organisation, OrganisationTree
 from issuer.domain.requests import CardRequest, RequestKind
 from issuer.domain.rights import Actor, Place, Right
+from issuer.services.card_validity_ports import CardRecord
 from issuer.services.register_ports import Register, RegisterTransaction
 from issuer.services.request_ports import RequestQuestion
 
@@ -28,6 +29,8 @@ class MemberRecord:
         changes: what changed, the newest first.
         requests: for this member, the oldest first; ``None`` where whoever looks may read none.
         findings: the rules that are not kept today, for each kind of request; nothing where requests are not read here.
+        cards: that were ever bound for the member, the oldest first; ``None`` where whoever looks may read none here.
+        may_write: whether whoever looks may change the record.
     """
 
     member: Member = field(repr=False)
@@ -35,6 +38,8 @@ class MemberRecord:
     changes: tuple[MemberChange, ...] = field(repr=False)
     requests: tuple[CardRequest, ...] | None
     findings: Mapping[RequestKind, tuple[EligibilityFinding, ...]]
+    cards: tuple[CardRecord, ...] | None
+    may_write: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,8 @@ class MemberRecords:
                 changes=transaction.members.history(member_id, limit=most_changes).changes,
                 requests=_requests(transaction, member_id, actor, most_requests),
                 findings=_findings(transaction, member_id, place, actor, now),
+                cards=_cards(transaction, member_id, place, actor),
+                may_write=actor.may(Right.WRITE_MEMBERS, place=place),
             )
 
 
@@ -89,6 +96,14 @@ def _requests(
         return None
     question = RequestQuestion(member_id=member_id, below=actor.roots(Right.READ_REQUESTS))
     return transaction.requests.page(question, limit=most).requests
+
+
+def _cards(
+    transaction: RegisterTransaction, member_id: MemberId, place: Place, actor: Actor
+) -> tuple[CardRecord, ...] | None:
+    if not actor.may(Right.READ_CARDS, place=place):
+        return None
+    return tuple(transaction.cards.of_member(member_id))
 
 
 def _findings(

@@ -43,7 +43,7 @@ class NumberRepository(Protocol):
         """The same without waiting, to look at."""
 
     def store_state(self, state: NumberState) -> None:
-        """Begin or go on counting; only behind ``lock``."""
+        """Begin or go on counting, or become the register of a mark; only behind ``lock``."""
 
     def blocks(self, committee: OrganisationCode | None = None) -> tuple[NumberBlock, ...]:
         """The blocks of a committee, or all, in the order in which they were granted."""

@@ -33,6 +33,7 @@ __all__ = [
     "CardLedger",
     "CardLine",
     "CardRegister",
+    "CardToSign",
     "ChipDialect",
     "ChipKeys",
     "ChipRecord",
@@ -44,7 +45,6 @@ __all__ = [
     "NewCard",
     "OpenedChip",
     "QualityControl",
-    "SigningFacts",
     "StationLedger",
     "StockLedger",
 ]
@@ -107,11 +107,21 @@ class NewCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SigningFacts:
-    """What of a card itself goes into its files; ``chip_key`` is ``None`` where the chip made none."""
+class CardToSign:
+    """A bound card as far as its files and its signature need it.
 
+    Attributes:
+        chip_key: ``None`` where the chip made none.
+        is_prepared: whether its files are kept, so that the signer may know it.
+    """
+
+    reference: CardReference
+    serial: Serial
+    profile: str
+    status: StatusIndex
     secrets: CardSecrets = field(repr=False)
     chip_key: EcPublicKey | None = field(repr=False)
+    is_prepared: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,16 +228,14 @@ class CardLedger(CardRegister, Protocol):
 
     def bound(
         self, *, batch_id: BatchId | None = None, limit: int | None = None
-    ) -> tuple[Card, ...]:
+    ) -> tuple[CardReference, ...]:
         """The cards that wait for their signature, in the order in which they were bound.
 
         Those of one batch, and the first so many, if wished.
         """
 
-    def signing_facts(
-        self, references: Sequence[CardReference]
-    ) -> Mapping[CardReference, SigningFacts]:
-        """Secrets and chip key of each of these cards."""
+    def to_sign(self, references: Sequence[CardReference]) -> tuple[CardToSign, ...]:
+        """Those of these cards that are *bound*, in the same order."""
 
     def prepared_several(
         self, references: Sequence[CardReference]

@@ -12,7 +12,7 @@ from issuer.domain.member_change import EvidenceDigest, MemberChange
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.organisation_history import OrganisationAct
-from issuer.domain.portrait import NormalisedPortrait
+from issuer.domain.portrait import NormalisedPortrait, WaitingPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.batch_ports import BatchRepository
@@ -24,6 +24,7 @@ from issuer.services.number_ports import NumberRepository
 from issuer.services.opening_ports import BatchOpenings
 from issuer.services.organisation_ports import OrganisationRepository
 from issuer.services.people_ports import AccountRepository, SessionRepository
+from issuer.services.proof_ports import ProofRepository
 from issuer.services.request_ports import DecisionRepository, RequestRepository
 from issuer.services.station_book_ports import StationRepository
 from issuer.services.stock_ports import StockActRepository, StockRepository
@@ -44,6 +45,7 @@ __all__ = [
     "Register",
     "RegisterTransaction",
     "SealedMembers",
+    "WaitingPortraits",
 ]
 
 
@@ -189,6 +191,9 @@ class MemberRepository(Protocol):
     ) -> HistoryPage:
         """What changed, the newest first."""
 
+    def rests_on(self, member_id: MemberId, evidence: EvidenceDigest) -> bool:
+        """Whether a change of this member rests on this document."""
+
 
 class RegisterTransaction(Protocol):
     """What one transaction of the register can reach."""
@@ -224,6 +229,10 @@ class RegisterTransaction(Protocol):
     @property
     def batches(self) -> BatchRepository:
         """The batches of cards."""
+
+    @property
+    def proofs(self) -> ProofRepository:
+        """What will stand on their cards."""
 
     @property
     def openings(self) -> BatchOpenings:
@@ -331,6 +340,28 @@ class PortraitStore(Protocol):
             IssuerRefusedError: it is not there (``portrait.lost``) or is another one (``portrait.altered``).
             IssuerUnavailableError: it cannot be read (``portrait-store.unavailable``).
         """
+
+
+class WaitingPortraits(Protocol):
+    """Where new portraits wait, for an hour at most, until whoever brought one has looked at it."""
+
+    def keep(self, member_id: MemberId, waiting: WaitingPortrait) -> str:
+        """Keep one; gives back the word by which it is named.
+
+        Raises:
+            IssuerUnavailableError: it cannot be kept (``upload.unavailable``).
+        """
+
+    def get(self, member_id: MemberId, word: str) -> WaitingPortrait:
+        """The one that waits for this member under this word.
+
+        Raises:
+            IssuerRefusedError: there is none, or it was too old (``portrait.gone``).
+            IssuerUnavailableError: it cannot be read (``upload.unavailable``).
+        """
+
+    def remove(self, member_id: MemberId, word: str) -> None:
+        """Take it away; one that is gone is left alone."""
 
 
 class PortraitSource(Protocol):

@@ -145,7 +145,7 @@ class BatchSigning:
     def _is_left(self, batch: Batch, refused: dict[CardReference, SigningOutcome]) -> bool:
         # Of one card more than were refused, one at least was not.
         bound = self.cards.bound(batch_id=batch.batch_id, limit=len(refused) + 1)
-        return any(card.reference not in refused for card in bound)
+        return any(reference not in refused for reference in bound)
 
     def _choose(self, batch: Batch) -> OpenAuthorisation | None:
         if not self.is_authorised:

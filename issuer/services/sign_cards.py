@@ -2,19 +2,20 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from card_layout.errors import CardDataError
 from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.profile import CardProfile
 from issuer.domain.batch import BatchId
-from issuer.domain.card import Card, CardReference
+from issuer.domain.card import CardReference
 from issuer.domain.card_job import CardJob
 from issuer.domain.production_errors import TransitionError
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError
 from issuer.services.build_jobs import BuildRefusal, CardBuilding, CardPolicy
-from issuer.services.production_ports import CardLedger, Clock, JobToKeep
+from issuer.services.production_ports import CardLedger, CardToSign, Clock, JobToKeep
 from issuer.services.register_ports import PortraitStore, Register
 from pki.errors import PkiDataError, PkiRefusedError
 from pki.services.document_signer import DocumentSigner, SigningRequest
@@ -48,7 +49,7 @@ class SigningOutcome:
 class _Prepared:
     """A card whose files are kept; ``was_prepared`` where they were before, so that the signer may know it."""
 
-    card: Card
+    card: CardToSign
     job: CardJob
     was_prepared: bool
 
@@ -59,13 +60,13 @@ def bound_in_requests(
     limit: int | None = None,
     batch_id: BatchId | None = None,
     without: Collection[CardReference] = (),
-) -> list[Sequence[Card]]:
+) -> list[Sequence[CardReference]]:
     """Bound cards, or those of one batch, in the order of binding, in parts that the signer is asked for together.
 
     At most ``limit`` of them, and none of those that are to be left out.
     """
     bound = cards.bound(batch_id=batch_id)
-    wished = [card for card in bound if card.reference not in without][:limit]
+    wished = [reference for reference in bound if reference not in without][:limit]
     return [
         wished[start : start + CARDS_IN_REQUEST]
         for start in range(0, len(wished), CARDS_IN_REQUEST)
@@ -94,7 +95,6 @@ class CardSigning:
         self._profile = profile
         self._clock = clock
         self._building = CardBuilding(
-            cards=cards,
             register=register,
             portraits=portraits,
             profile=profile,
@@ -111,13 +111,13 @@ class CardSigning:
         without: Collection[CardReference] = (),
     ) -> Iterator[SigningOutcome]:
         """Every bound card, or those of one batch, one request after another; see ``sign``, ``bound_in_requests``."""
-        for cards in bound_in_requests(
+        for references in bound_in_requests(
             self._cards, limit=limit, batch_id=batch_id, without=without
         ):
-            yield from self.sign(cards, account=account)
+            yield from self.sign(references, account=account)
 
     def sign(
-        self, cards: Sequence[Card], *, account: AccountName | None = None
+        self, references: Sequence[CardReference], *, account: AccountName | None = None
     ) -> Sequence[SigningOutcome]:
         """Bound cards that go to the signer together; a refusal of one does not stop the next.
 
@@ -132,16 +132,23 @@ class CardSigning:
             IssuerUnavailableError, KeystoreError, RecordError: nothing can be signed any more.
         """
         outcomes: list[SigningOutcome] = []
+        cards = self._cards.to_sign(references)
+        # Of those that are not bound any more, nothing is read.
+        bound = {card.reference for card in cards}
+        outcomes += [_not_bound(each) for each in references if each not in bound]
         prepared = self._prepare(cards, account, outcomes)
         if prepared:
             self._have_signed(prepared, account, outcomes)
         return outcomes
 
     def _prepare(
-        self, cards: Sequence[Card], account: AccountName | None, outcomes: list[SigningOutcome]
+        self,
+        cards: Sequence[CardToSign],
+        account: AccountName | None,
+        outcomes: list[SigningOutcome],
     ) -> Sequence[_Prepared]:
         """The cards whose files are kept; the ends of the others are among the outcomes."""
-        known = self._cards.prepared_several([card.reference for card in cards])
+        known = self._cards.prepared_several([card.reference for card in cards if card.is_prepared])
         built: dict[CardReference, JobToKeep] = {}
         for card, found in self._building.build(
             [card for card in cards if card.reference not in known]
@@ -149,7 +156,7 @@ class CardSigning:
             if isinstance(found, JobToKeep):
                 built[card.reference] = found
             else:
-                outcomes.append(_refused(card, found))
+                outcomes.append(_refused(card.reference, found))
         kept = self._cards.prepare_several(list(built.values()), account=account)
         prepared: list[_Prepared] = []
         for card in cards:
@@ -160,7 +167,7 @@ class CardSigning:
                 new = built[card.reference].job
                 prepared.append(_Prepared(card=card, job=new, was_prepared=False))
             elif card.reference in built:
-                outcomes.append(_refused(card, _not_bound()))
+                outcomes.append(_not_bound(card.reference))
         return prepared
 
     def _have_signed(
@@ -169,7 +176,8 @@ class CardSigning:
         account: AccountName | None,
         outcomes: list[SigningOutcome],
     ) -> None:
-        requests = [self._request(each) for each in prepared]
+        signing_time = self._clock().replace(microsecond=0)
+        requests = [self._request(each, signing_time) for each in prepared]
         try:
             signed: Sequence[bytes | None] = self._signer.sign_many(requests)
         except PkiRefusedError:
@@ -182,7 +190,7 @@ class CardSigning:
                     self._sign_alone(each, request) if content_info is None else content_info,
                 )
             except _REFUSALS as error:
-                outcomes.append(_refused(each.card, error))
+                outcomes.append(_refused(each.card.reference, error))
         kept = self._cards.record_signed_several(
             files, account=account, authorisation=self._authorisation
         )
@@ -190,7 +198,7 @@ class CardSigning:
             if each.card.reference in kept:
                 outcomes.append(SigningOutcome(reference=each.card.reference))
             elif each.card.reference in files:
-                outcomes.append(_refused(each.card, _not_bound()))
+                outcomes.append(_not_bound(each.card.reference))
 
     def _sign_alone(self, prepared: _Prepared, request: SigningRequest) -> bytes:
         try:
@@ -202,13 +210,13 @@ class CardSigning:
             # so this is the same card once more, and the signer records that it is.
             return self._signer.sign(replace(request, re_signing_of=_LOST))
 
-    def _request(self, prepared: _Prepared) -> SigningRequest:
+    def _request(self, prepared: _Prepared, signing_time: datetime) -> SigningRequest:
         status = prepared.card.status
         return SigningRequest(
             reference=prepared.card.reference,
             file_hashes=self._hashes(prepared.job),
             status_reference=StatusReference(list_id=status.list_id, index=status.index),
-            signing_time=self._clock().replace(microsecond=0),
+            signing_time=signing_time,
         )
 
     def _file(self, request: SigningRequest, content_info: bytes) -> bytes:
@@ -224,19 +232,22 @@ class CardSigning:
         return security_object_file
 
     def _hashes(self, job: CardJob) -> Mapping[int, bytes]:
-        return {
-            file.data_group: self._signer.hash_algorithm.digest(job.contents[file.name])
-            for file in self._profile.application_files
-            if file.data_group is not None
-        }
+        return self._signer.hash_algorithm.digests(
+            {
+                file.data_group: job.contents[file.name]
+                for file in self._profile.application_files
+                if file.data_group is not None
+            }
+        )
 
 
-def _not_bound() -> TransitionError:
-    return TransitionError("the card is not bound any more, so it cannot be signed")
+def _not_bound(reference: CardReference) -> SigningOutcome:
+    error = TransitionError("the card is not bound any more, so it cannot be signed")
+    return _refused(reference, error)
 
 
-def _refused(card: Card, error: BuildRefusal) -> SigningOutcome:
-    return SigningOutcome(reference=card.reference, code=error.code, message=str(error))
+def _refused(reference: CardReference, error: BuildRefusal) -> SigningOutcome:
+    return SigningOutcome(reference=reference, code=error.code, message=str(error))
 
 
 def _require_signed(content_info: bytes, request: SigningRequest) -> None:

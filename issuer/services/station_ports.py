@@ -125,25 +125,31 @@ class ProductionLink(Protocol):
     def events_at_once(self) -> int:
         """How many events one handing-in may hold."""
 
-    def claim(self, serial: Serial, *, batch: BatchId | None) -> ClaimedChip | None:
+    def claim(
+        self, serial: Serial, *, batch: BatchId | None, known: JournalHead
+    ) -> ClaimedChip | None:
         """Ask for a chip; ``None`` where the centre does not know the serial.
 
-        Asking again for what the station has already gives the same again.
+        Asking again for what the station has already gives the same again. ``known`` is how far the centre has the
+        journal, by the journal itself: whoever asks with one that was put back, or with another one, gets nothing.
 
         Raises:
-            IssuerRefusedError: another station has it (``station.claimed-elsewhere``), it is of another batch
+            IssuerRefusedError: the centre has the journal up to elsewhere (``station.journal-back``,
+                ``station.centre-back``), another station has it (``station.claimed-elsewhere``), it is of another batch
                 (``station.other-batch``), or was not given to this station (``station.not-in-bundle``).
             IssuerUnavailableError: the centre does not answer now.
         """
 
-    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+    def greet(
+        self, presence: StationPresence, *, batch: BatchId | None, known: JournalHead
+    ) -> int | None:
         """Say that the station is there, and how; give back how many cards of the batch are still to be made.
 
         Nothing is counted where no batch is named. Where there is nobody to greet, what the station itself was given of
-        the batch counts.
+        the batch counts. ``known`` as for ``claim``.
 
         Raises:
-            IssuerRefusedError: the centre does not work with this station (any more).
+            IssuerRefusedError: the centre does not work with this station (any more), or not with this journal.
             IssuerUnavailableError: the centre does not answer now.
         """
 
@@ -151,7 +157,8 @@ class ProductionLink(Protocol):
         """Hand in the next events, and where the journal stands after them; what the centre has already is left out.
 
         Raises:
-            IssuerRefusedError: the journal is not the one that was handed in before (``station.journal-back``).
+            IssuerRefusedError: the journal is not the one that was handed in before (``station.journal-back``), or the
+                centre lacks what it had taken (``station.centre-back``).
             IssuerUnavailableError: the centre does not answer now.
         """
 

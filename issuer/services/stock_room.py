@@ -22,6 +22,7 @@ from issuer.domain.stock_account import (
 from issuer.domain.stock_acts import Movement, MovementKind, parse_remark
 from issuer.errors import IssuerRefusedError
 from issuer.services.move_stock import move_chips, not_blank, require_in_no_station
+from issuer.services.places import place_of
 from issuer.services.receive_stock import Receipt, read_delivery
 from issuer.services.register_ports import RegisterTransaction
 from issuer.services.stock_desk import StockDesk, digest_of, distinct, in_hand_at, site_record
@@ -239,6 +240,17 @@ class StockRoom:
         """
         with self.desk.register.reading() as transaction:
             self.desk.demand(transaction, actor, right, self._site_of(transaction, serial))
+
+    def demand_at_site(self, code: SiteCode, right: Right, *, actor: Actor) -> None:
+        """Let pass who has the right at a site; one that is not there is the whole register's matter.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``.
+        """
+        with self.desk.register.reading() as transaction:
+            site = next((each for each in transaction.stock.sites() if each.code == code), None)
+            place = place_of(transaction.organisations, None if site is None else site.organisation)
+            actor.demand(right, place=place, now=self.desk.clock())
 
     def sites_shown(self, *, actor: Actor) -> tuple[SiteCode, ...] | None:
         """The sites whose stock the actor sees; ``None`` where that is the whole stock."""

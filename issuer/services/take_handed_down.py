@@ -11,9 +11,9 @@ from issuer.domain.number_blocks import BlockId, NumberBlock
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import LIST_SIZE, StatusIndex
 from issuer.errors import IssuerRefusedError
-from issuer.services.allot_numbers import check_block
+from issuer.services.allot_numbers import begin_numbers, check_block
 from issuer.services.bundle_ports import IndexSet, OwnInstance
-from issuer.services.number_ports import NumberMarkStore, NumberState
+from issuer.services.number_ports import NumberMarkStore
 from issuer.services.places import Places
 from issuer.services.register_ports import RegisterTransaction
 from issuer.services.status_ports import StatusMarkStore
@@ -60,11 +60,7 @@ class HandedDownTaking:
                     code="bundle.block-differs",
                 )
             return "unchanged"
-        if self.transaction.numbers.lock() is None:
-            # A mark without a register is one whose database was made anew: its numbers stay spent.
-            mark = self.numbers.read()
-            register_id = self.random_bytes(16) if mark is None else mark.register_id
-            self.transaction.numbers.store_state(NumberState(register_id=register_id, allotments=0))
+        begin_numbers(self.transaction.numbers, self.numbers, self.random_bytes)
         self.transaction.numbers.grant(
             NumberBlock(
                 block_id=BlockId(stated.block_id),

@@ -11,7 +11,7 @@ from issuer.domain.batch_proof import ProofLine
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerRefusedError
-from issuer.services.batch_desk import BatchDesk, batch_record, demand_at, proof_lines
+from issuer.services.batch_desk import BatchDesk, batch_record, demand_at
 from issuer.services.batch_ports import BatchLine
 from issuer.services.committee_names import CommitteeNames
 from issuer.services.places import Places
@@ -86,14 +86,14 @@ class BatchPapers:
                 raise IssuerRefusedError(
                     f"the batch is {batch.state}, so it has no proof", code="batch.wrong-state"
                 )
-            part = transaction.batches.due(batch_id)[first - 1 : first - 1 + count]
+            names = CommitteeNames().within(transaction.organisations)
+            part = transaction.proofs.part(batch_id, names, first=first, count=count)
             if not part:
                 raise IssuerRefusedError(
                     f"the batch has no card {first}", code="batch.no-such-part"
                 )
-            lines = tuple(proof_lines(transaction, part, CommitteeNames()))
             for record in members_listed(
-                [each.member_id for each in part],
+                [member_id for member_id, _ in part],
                 account=actor.account,
                 organisation=batch.receiver,
                 at=now,
@@ -106,7 +106,7 @@ class BatchPapers:
                 proof=batch.proposal.proof,
                 cards=batch.proposal.cards,
                 first=first,
-                lines=lines,
+                lines=tuple(line for _, line in part),
             )
 
     def packing_list(self, batch_id: BatchId, *, actor: Actor) -> PackingList:

@@ -102,13 +102,18 @@ class StationDesk:
         )
         return self._seal(station, order)
 
-    def accept(self, sealed: bytes) -> tuple[EnrolledStation, HandInReceipt | None]:
+    def accept(
+        self, sealed: bytes, *, demand: Callable[[StationName], None]
+    ) -> tuple[EnrolledStation, HandInReceipt | None]:
         """Follow a report that was carried; taking the same again changes nothing.
+
+        ``demand`` raises where whoever brings it has no right at the station that signed it.
 
         Raises:
             PkiError, IssuerDataError, IssuerRefusedError: as ``answer``, and what the centre refuses of it.
         """
         station, report = self._open(sealed)
+        demand(station.name)
         return station, self._follow(station, report)
 
     def _open(self, sealed: bytes) -> tuple[EnrolledStation, StationReport]:
@@ -145,14 +150,14 @@ class StationDesk:
         if report.wanted is None:
             return ()
         link = self.link_of(station.name, self.keys.job_seal(station.peer))
-        claimed = link.claim(report.wanted, batch=report.batch)
+        claimed = link.claim(report.wanted, batch=report.batch, known=report.head)
         return () if claimed is None else (claimed,)
 
     def _greeted(self, station: EnrolledStation, report: StationReport) -> int | None:
         if report.presence is None:
             return None
         link = self.link_of(station.name, self.keys.job_seal(station.peer))
-        return link.greet(report.presence, batch=report.batch)
+        return link.greet(report.presence, batch=report.batch, known=report.head)
 
     def _seal(self, station: EnrolledStation, order: StationOrder) -> bytes:
         return self.keys.seal(

@@ -8,7 +8,7 @@ from typing import Final
 
 from issuer.domain.batch import BatchId
 from issuer.errors import IssuerError
-from issuer.services.station_ports import ProductionLink, StationPresence
+from issuer.services.station_ports import StationPresence
 from pki.errors import PkiError
 
 __all__ = ["StationHerald"]
@@ -16,6 +16,7 @@ __all__ = ["StationHerald"]
 _GREETING_SECONDS: Final = 25.0
 _LOOK_SECONDS: Final = 1.0
 
+Greet = Callable[[StationPresence, BatchId | None], int | None]
 OnAnswer = Callable[[BatchId | None, int | None], None]
 
 
@@ -24,7 +25,7 @@ class StationHerald:
 
     def __init__(
         self,
-        link: ProductionLink,
+        greet: Greet,
         *,
         presence: Callable[[], StationPresence],
         batch: Callable[[], BatchId | None],
@@ -35,14 +36,14 @@ class StationHerald:
         """Prepare a herald.
 
         Args:
-            link: the way to the centre.
+            greet: says to the centre how the station is, and gives back how many cards of the batch are left.
             presence: how the station is now.
             batch: which batch it works on, where that is known.
             on_answer: is given that batch, and how many cards of it are left.
             on_silence: is called where the centre does not answer, or does not want to hear the station.
             monotonic: seconds that never go back.
         """
-        self._link = link
+        self._say = greet
         self._presence = presence
         self._batch = batch
         self._on_answer = on_answer
@@ -80,7 +81,7 @@ class StationHerald:
     def _greet(self, presence: StationPresence, batch: BatchId | None) -> None:
         self._said, self._said_at = (presence, batch), self._monotonic()
         try:
-            left = self._link.greet(presence, batch=batch)
+            left = self._say(presence, batch)
         except (IssuerError, PkiError):
             # The work goes on without: whether the centre takes what was done, handing in tells.
             self._on_silence()

@@ -7,13 +7,20 @@ from typing import Final
 
 from card_layout.curves import EcPublicKey
 from issuer.domain.batch import BatchId
-from issuer.domain.card import Card, CardReference
+from issuer.domain.card import Card, CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.chip import ChipState, KeyOrigin, Serial
 from issuer.domain.production_events import ProductionEventKind
+from issuer.domain.stock_account import HELD_AS_STOLEN
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.production_ports import ChipRecord
-from issuer.services.station_ports import JobSeal, ProductionLink
+from issuer.services.station_ports import (
+    ClaimedChip,
+    HandInReceipt,
+    JobSeal,
+    ProductionLink,
+    StationPresence,
+)
 from issuer.stations.journal import StationJournal
 
 __all__ = ["JournalStationLedger"]
@@ -62,14 +69,10 @@ class JournalStationLedger:
         """
         self._journal.require_sound_clock()
         held = self._journal.chip(serial)
-        if held is not None and held.is_claimed:
+        if held is not None and (held.is_claimed or self._is_told_stopped(held)):
             return held.record
         try:
-            # What the centre does not know yet of this very chip, it has to learn before it is asked.
-            if self._link.answers_at_once:
-                self._hand_in()
-            with _asking():
-                claimed = self._link.claim(serial, batch=self._batch)
+            claimed = self._claim(serial)
         except _NoAnswerError as error:
             raise IssuerRefusedError(
                 f"the centre does not answer: {error}",
@@ -82,9 +85,20 @@ class JournalStationLedger:
             self._journal.take([claimed])
         return claimed.record
 
+    def greet(self, presence: StationPresence, batch: BatchId | None) -> int | None:
+        """See ``ProductionLink.greet``; what waits is handed in before, so that both mean the same head."""
+        with self._handing_in:
+            if self._link.answers_at_once:
+                self._hand_in()
+            return self._link.greet(presence, batch=batch, known=self._journal.known)
+
+    def _is_told_stopped(self, held: ClaimedChip) -> bool:
+        """Whether the last word of the centre is that the chip is on the stop list, and there is nobody to ask again."""
+        return held.record.chip.held == HELD_AS_STOLEN and not self._link.answers_at_once
+
     def locking_cards(self) -> tuple[Card, ...]:
-        """See ``StationLedger.locking_cards``."""
-        records = self._journal.locking_records()
+        """See ``StationLedger.locking_cards``; one that is held is among them, because nothing else tells its serial."""
+        records = self._journal.records_in(CardState.LOCKING)
         return tuple(record.card for record in records if record.card is not None)
 
     def load_job(self, reference: CardReference) -> CardJob:
@@ -157,6 +171,22 @@ class JournalStationLedger:
             detail=f"{kind}: {detail}",
         )
 
+    def hand_in_again(self, *, after: int) -> None:
+        """Take events behind a number for not handed in: the centre was restored from a backup and lacks them.
+
+        Raises:
+            IssuerRefusedError: the centre never had so many (``station.not-handed-in``).
+            IssuerUnavailableError: the journal is gone.
+        """
+        with self._handing_in:
+            known = self._journal.handed_in
+            if after > known:
+                raise IssuerRefusedError(
+                    f"the centre was told {known} events, and cannot have {after}",
+                    code="station.not-handed-in",
+                )
+            self._journal.record_handed_in(HandInReceipt(through=after))
+
     def hand_in(self) -> bool:
         """Hand in what waits, as far as the centre answers; whether it has everything now.
 
@@ -165,27 +195,36 @@ class JournalStationLedger:
             IssuerUnavailableError: the journal is gone.
         """
         try:
-            self._hand_in()
+            with self._handing_in:
+                self._hand_in()
         except _NoAnswerError:
             return False
         return True
 
-    def _hand_in(self) -> None:
+    def _claim(self, serial: Serial) -> ClaimedChip | None:
+        """Ask for a chip, one at a time and not while something is handed in: the head that is told stays true."""
         with self._handing_in:
-            while True:
-                events, head = self._journal.pending(
-                    limit=self._link.events_at_once, most_bytes=_BYTES_AT_ONCE
+            # What the centre does not know yet of this very chip, it has to learn before it is asked.
+            if self._link.answers_at_once:
+                self._hand_in()
+            with _asking():
+                return self._link.claim(serial, batch=self._batch, known=self._journal.known)
+
+    def _hand_in(self) -> None:
+        while True:
+            events, head = self._journal.pending(
+                limit=self._link.events_at_once, most_bytes=_BYTES_AT_ONCE
+            )
+            if not events:
+                return
+            with _asking():
+                receipt = self._link.hand_in(events, head=head)
+            if receipt.through < head.sequence:
+                raise _NoAnswerError(
+                    f"the centre took events up to {receipt.through}, expected {head.sequence}",
+                    code="station.link-lost",
                 )
-                if not events:
-                    return
-                with _asking():
-                    receipt = self._link.hand_in(events, head=head)
-                if receipt.through < head.sequence:
-                    raise _NoAnswerError(
-                        f"the centre took events up to {receipt.through}, expected {head.sequence}",
-                        code="station.link-lost",
-                    )
-                self._journal.record_handed_in(receipt)
+            self._journal.record_handed_in(receipt)
 
     def _record(self, serial: Serial) -> ChipRecord:
         held = self._journal.chip(serial)

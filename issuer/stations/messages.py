@@ -73,7 +73,7 @@ class StationReport:
         station: who says it; the signature must be theirs.
         at: when, by the station's clock.
         events: the next ones that the centre has not.
-        head: where the journal stands after them.
+        head: where the journal stands after them; where there are none, how far the centre has it.
         wanted: a chip that is asked for.
         batch: the batch that the station works on.
         days: days that are closed; one that destroyed much is told in parts, each with the same head.

@@ -48,16 +48,20 @@ class RemoteProductionLink:
         """See ``ProductionLink.answers_at_once``."""
         return True
 
-    def claim(self, serial: Serial, *, batch: BatchId | None) -> ClaimedChip | None:
+    def claim(
+        self, serial: Serial, *, batch: BatchId | None, known: JournalHead
+    ) -> ClaimedChip | None:
         """See ``ProductionLink.claim``."""
-        order = self._ask(self._report(wanted=serial, batch=batch))
+        order = self._ask(self._report(wanted=serial, batch=batch, head=known))
         if len(order.chips) > 1 or any(each.record.chip.serial != serial for each in order.chips):
             raise _invalid("it is about other chips")
         return order.chips[0] if order.chips else None
 
-    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+    def greet(
+        self, presence: StationPresence, *, batch: BatchId | None, known: JournalHead
+    ) -> int | None:
         """See ``ProductionLink.greet``."""
-        return self._ask(self._report(presence=presence, batch=batch)).left
+        return self._ask(self._report(presence=presence, batch=batch, head=known)).left
 
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
         """See ``ProductionLink.hand_in``."""

@@ -8,15 +8,16 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pki.api.problems import API_CODES, problem_response
+from pki.api.problems import problem_response, reading_problem
 from pki.web.reading import (
     ReadingError,
     check_bodiless,
+    check_json,
     check_plain,
     check_target,
+    headers_of,
     media_type_of,
     read_body,
-    read_json,
     replayed,
     without_body,
 )
@@ -27,7 +28,6 @@ MAX_BODY_BYTES: Final = 65536
 _MAX_TARGET_BYTES: Final = 2048
 _BODY_SECONDS: Final = 10.0
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
-_JSON: Final = "application/json"
 
 
 class Boundary:
@@ -42,8 +42,6 @@ class Boundary:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["method"] == "HEAD":
-            scope, send = {**scope, "method": "GET"}, without_body(send)
         started = False
 
         async def answer(message: Message) -> None:
@@ -54,12 +52,7 @@ class Boundary:
             await send(message)
 
         try:
-            check_target(scope, maximum_bytes=_MAX_TARGET_BYTES)
-            await self._app(scope, replayed(await self._body(scope, receive), receive), answer)
-        except ReadingError as error:
-            code = f"api.{error.fault}"
-            status, _ = API_CODES[code]
-            await problem_response(status, code=code, detail=str(error))(scope, receive, answer)
+            await self._pass(scope, receive, answer)
         except Exception:
             if not started:
                 await problem_response(500, code="api.internal", detail="a fault of this program")(
@@ -67,15 +60,25 @@ class Boundary:
                 )
             raise
 
+    async def _pass(self, scope: Scope, receive: Receive, answer: Send) -> None:
+        if scope["method"] == "HEAD":
+            scope, answer = {**scope, "method": "GET"}, without_body(answer)
+        try:
+            check_target(scope, maximum_bytes=_MAX_TARGET_BYTES)
+            body = await self._body(scope, receive)
+        except ReadingError as error:
+            await reading_problem(error)(scope, receive, answer)
+            return
+        await self._app(scope, replayed(body, receive), answer)
+
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        headers = dict(scope["headers"])
+        headers = headers_of(scope)
         if scope["method"] not in _BODY_METHODS:
             check_bodiless(headers)
             return b""
         check_plain(headers)
         body = await read_body(receive, maximum_bytes=MAX_BODY_BYTES, seconds=self._body_seconds)
-        if media_type_of(headers.get(b"content-type", b"").decode("latin-1")) == _JSON:
-            read_json(body)
+        check_json(body, media_type_of(headers.get(b"content-type", b"").decode("latin-1")))
         return body
 
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from pki.errors import KeystoreError, PkiDataError, PkiError, PkiRefusedError, RecordError
 from pki.web.problem import PROBLEM_MEDIA_TYPE, ProblemDocument, answer_problem, first_fault
+from pki.web.reading import ReadingError
 
 __all__ = [
     "API_CODES",
@@ -20,6 +21,7 @@ __all__ = [
     "Problem",
     "install_problem_handlers",
     "problem_response",
+    "reading_problem",
 ]
 
 API_CODES: Final[Mapping[str, tuple[HTTPStatus, str]]] = {
@@ -27,6 +29,7 @@ API_CODES: Final[Mapping[str, tuple[HTTPStatus, str]]] = {
     "api.body-too-large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is over its bound"),
     "api.body-timeout": (HTTPStatus.REQUEST_TIMEOUT, "the body did not come in time"),
     "api.body-unexpected": (HTTPStatus.BAD_REQUEST, "a body where none belongs"),
+    "api.header-twice": (HTTPStatus.BAD_REQUEST, "a header that belongs once stands twice"),
     "api.target-too-long": (HTTPStatus.REQUEST_URI_TOO_LONG, "path or query are over their bound"),
     "api.query-malformed": (HTTPStatus.BAD_REQUEST, "a name in the query stands twice, or is no UTF-8"),
     "api.media-type": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the content type is another one than asked for"),
@@ -101,6 +104,13 @@ def problem_response(
     )
 
 
+def reading_problem(error: ReadingError) -> JSONResponse:
+    """The answer to a request that cannot be read."""
+    code = f"api.{error.fault}"
+    status, _ = API_CODES[code]
+    return problem_response(status, code=code, detail=str(error))
+
+
 def status_of(error: PkiError) -> HTTPStatus:
     """The status of one of our errors."""
     if error.code in API_CODES:
@@ -121,6 +131,10 @@ def install_problem_handlers(app: FastAPI) -> None:
         return problem_response(
             status_of(error), code=error.code, detail=str(error), hint=error.hint
         )
+
+    @app.exception_handler(ReadingError)
+    def _unreadable(_request: Request, error: ReadingError) -> JSONResponse:
+        return reading_problem(error)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

@@ -22,7 +22,7 @@ from pki.services.request_contents import (
     RequestKind,
     Text,
 )
-from pki.web.reading import read_json
+from pki.web.reading import media_type_of, read_json
 
 __all__ = ["request_router"]
 
@@ -56,7 +56,7 @@ RequestId = Annotated[
 
 async def _document(request: Request) -> dict[str, Any]:
     """The body: one JSON object of the one content type."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = media_type_of(request.headers.get("content-type", ""))
     if media_type != _JSON:
         raise ApiError(
             f"content type is {media_type[:60]!r}, expected {_JSON}", code="api.media-type"

@@ -18,6 +18,7 @@ from pki.api.documents import (
 )
 from pki.api.file_routes import BINARY_ANSWER, cacheable
 from pki.api.problems import ApiError
+from pki.web.reading import media_type_of
 
 __all__ = ["service_router"]
 
@@ -51,7 +52,7 @@ class _RawBody:
         self._media_type = media_type
 
     async def __call__(self, request: Request) -> bytes:
-        given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        given = media_type_of(request.headers.get("content-type", ""))
         if given != self._media_type:
             raise ApiError(
                 f"content type is {given[:60]!r}, expected {self._media_type}",

@@ -24,11 +24,6 @@ class DividedKeystore:
         self._everyday = everyday
         self._root = root
 
-    @property
-    def is_root_open(self) -> bool:
-        """Whether the quorum has opened the root's keystore."""
-        return self._root is not None
-
     def open_root(self, root: Keystore) -> None:
         """Take the root's keystore in, for as long as this one is open."""
         if self._root is not None:

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 from pki.errors import RecordError
 from pki.record.journal import Journal, JournalEntry, JournalHead, Record
@@ -25,7 +25,6 @@ __all__ = [
     "LeafCollector",
     "LoggedJournal",
     "RecordStart",
-    "TransparencyLog",
     "leaf_index",
 ]
 
@@ -33,24 +32,6 @@ SALT_BYTES: Final = 16
 _INDEX: Final = "log_index"
 _SALT: Final = "log_salt"
 _GROUP: Final = "log_group"
-
-
-class TransparencyLog(Protocol):
-    """Where leaves become durable."""
-
-    @property
-    def size(self) -> int:
-        """The number of leaves, which is the next one's index."""
-
-    def append_many(self, entries: Sequence[bytes]) -> int:
-        """Append leaves durably, in one group; give back the first one's index.
-
-        Raises:
-            RecordError: nothing of it counts as appended.
-        """
-
-    def close(self) -> None:
-        """Let go of it; closing twice is harmless."""
 
 
 def leaf_index(entry: JournalEntry) -> int | None:

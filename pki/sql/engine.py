@@ -108,6 +108,7 @@ def is_missing_table(error: BaseException) -> bool:
         "no such table" in str(cause)
         or "no such column" in str(cause)
         or "UndefinedTable" in repr(cause)
+        or "UndefinedColumn" in repr(cause)
     )
 
 

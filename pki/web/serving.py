@@ -13,6 +13,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from pki.web.standing_objects import keep_standing_objects
+
 __all__ = ["ServingLimits", "serve", "serving_beside"]
 
 _STARTING_SECONDS = 30.0
@@ -47,7 +49,7 @@ def serve(
     protocol: type[asyncio.Protocol] = H11Protocol,
     logs_by_itself: bool = False,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way are finished.
+    """Serve until SIGTERM or SIGINT; requests under way are finished. The process is for this alone.
 
     Args:
         app: the application behind its outermost layer.
@@ -59,7 +61,12 @@ def serve(
         logs_by_itself: the application has set up its log, and the server's lines go there.
     """
     config = _config(app, limits, protocol=protocol, logs_by_itself=logs_by_itself)
-    _Server(config, on_ready=on_ready, on_exit=on_exit).run(sockets=[listener])
+
+    def ready() -> None:
+        keep_standing_objects()
+        on_ready()
+
+    _Server(config, on_ready=ready, on_exit=on_exit).run(sockets=[listener])
 
 
 @contextlib.contextmanager

@@ -45,12 +45,16 @@ class _GivingLink:
     def __init__(self, benches: Sequence[StationBench], seal: LocalJobSeal) -> None:
         self._chips = {bench.serial: _claimed(bench, seal) for bench in benches}
 
-    def claim(self, serial: Serial, *, batch: BatchId | None) -> ClaimedChip | None:
-        del batch
+    def claim(
+        self, serial: Serial, *, batch: BatchId | None, known: JournalHead
+    ) -> ClaimedChip | None:
+        del batch, known
         return self._chips.get(serial)
 
-    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
-        del presence, batch
+    def greet(
+        self, presence: StationPresence, *, batch: BatchId | None, known: JournalHead
+    ) -> int | None:
+        del presence, batch, known
         return None
 
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:

@@ -147,10 +147,8 @@ class BatchStage:
     def sign(self, batch: Batch) -> None:
         """Every bound card signed, as far as the records say."""
         with self.database.writing() as session:
-            for card in self.cards.bound(batch_id=batch.batch_id):
-                move_card(
-                    session, locked_card(session, card.reference), CardEvent.SIGNED, self.clock()
-                )
+            for reference in self.cards.bound(batch_id=batch.batch_id):
+                move_card(session, locked_card(session, reference), CardEvent.SIGNED, self.clock())
         self.cards.settle(batch.batch_id, account=FIRST.account)
 
     def produce(self, batch: Batch, *places: int, by: Actor = OPERATOR) -> list[Serial]:

@@ -1,6 +1,5 @@
 """Two registers, of a province and of one of its communes, with keys of their own, and what they send each other."""
 
-import contextlib
 import hashlib
 import itertools
 import secrets
@@ -216,7 +215,6 @@ class Office(Stage):
         return ExchangeDesk(
             own=self.own,
             own_fingerprint=self.keys.own.fingerprint,
-            importing=lambda: contextlib.nullcontext(self.importing),
             exporting=self.exporting,
             conflicts=self.conflicts,
             weighing=ConflictLooking(register=self.register, clock=self.clock),

@@ -21,6 +21,7 @@ from issuer.domain.card_number import CardNumber
 from issuer.errors import IssuerError, IssuerUnavailableError
 from issuer.evidence.folder_store import FolderEvidenceStore
 from issuer.portraits.folder_store import FolderPortraitStore
+from issuer.services.allot_numbers import MarkComparison
 from issuer.settings import load_settings, remember
 from issuer.storage.number_mark_file import FileNumberMarkStore
 from pki.backup.sealed_stream import MIN_COST
@@ -160,10 +161,11 @@ def decide(stage: Stage, *numbers: int) -> set[CardNumber]:
     return {each for each in found if each is not None}
 
 
-def fill(office: Office, home: Path) -> Stage:
+def fill(office: Office, home: Path, *, grants: bool = True) -> Stage:
     stage = office.stage(home)
     stage.fill([member(number) for number in (1, 3, 5, 7, 9, 11)])
-    stage.grant()
+    if grants:
+        stage.grant()
     settings = load_settings(home)
     FolderPortraitStore(settings.portraits_in(home)).put(b"a portrait")
     FolderEvidenceStore(settings.evidence_in(home), lambda: SEALER).put(PDF)
@@ -235,6 +237,46 @@ def test_a_restored_old_backup_gives_out_no_number_again(office: Office) -> None
     number = again.get(requests[0]).card_number
     assert number is not None
     assert number not in before | lost
+
+
+@pytest.mark.parametrize("has_block", [True, False])
+def test_a_backup_of_before_the_first_number_gives_out_no_number_again(
+    office: Office, *, has_block: bool
+) -> None:
+    home = office.make("office")
+    stage = fill(office, home, grants=has_block)
+    create_backup(home, office.directory / "a.backup", passphrase=PASSPHRASE, cost=MIN_COST)
+    if not has_block:
+        stage.grant()
+    lost = decide(stage, 1, 3)
+    restored, steps = office.restore(office.directory / "a.backup", "restored")
+    assert RestoreStep.NUMBERS in steps
+    again = office.stage(restored, before=stage)
+    if not has_block:
+        again.grant()
+    assert again.numbers.compare() is MarkComparison.MISSING
+    requests = again.compiled(5, wish=NEW_ISSUE)
+    decision, _ = again.prepare(requests)
+    confirmed = again.confirming.confirm(decision.decision_id, actor=SECOND)
+    assert refusal(confirmed) == "numbers.mark-missing"
+    again.numbers.recover(skip=100, actor=ADMINISTRATOR)
+    assert codes(again.confirm(decision)) == [None]
+    number = again.get(requests[0]).card_number
+    assert number is not None
+    assert number > max(lost)
+
+
+def test_a_backup_of_before_the_first_block_takes_the_marks_that_survived(office: Office) -> None:
+    home = office.make("office")
+    stage = fill(office, home, grants=False)
+    create_backup(home, office.directory / "a.backup", passphrase=PASSPHRASE, cost=MIN_COST)
+    stage.grant()
+    lost = decide(stage, 1, 3)
+    restored, _ = office.restore(office.directory / "a.backup", "restored")
+    shutil.copytree(home / "numbers", restored / "numbers")
+    again = office.stage(restored, before=stage)
+    again.grant()
+    assert min(decide(again, 5, 7)) > max(lost)
 
 
 def test_without_any_mark_numbers_are_given_out_again_only_behind_a_gap(office: Office) -> None:

@@ -71,11 +71,7 @@ class Connection:
         without: Collection[CardReference] = (),
     ) -> Iterator[SigningOutcome]:
         stage, digest = self.signer.stage, self.authorisation.digest
-        bound = [
-            each.reference
-            for each in stage.cards.bound(batch_id=batch_id)
-            if each.reference not in without
-        ]
+        bound = [each for each in stage.cards.bound(batch_id=batch_id) if each not in without]
         for reference in bound[:limit]:
             if reference in self.signer.refused_cards:
                 yield SigningOutcome(reference=reference, code="card.altered", message="altered")

@@ -11,6 +11,7 @@ from issuer.domain.card import CardReference
 from issuer.domain.card_number import CommitteeBlockScheme
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.member import Standing
+from issuer.domain.member_acts import Correction, MemberAct, Serving, StandingEvent, Transfer
 from issuer.domain.member_change import EvidenceDigest
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.rights import AccountName, Role
@@ -19,6 +20,7 @@ from issuer.services.change_members import ChangeOfMembers, Justification
 from issuer.services.change_organisations import ChangeOfOrganisations
 from pki.signed.card_states import CardState
 from tests.contract.cards_stage import CELL, NOW, OTHER_CELL, CardsStage, fresh_sqlite, person
+from tests.contract.statements_seen import statements
 
 CLERK = person("clerk", Role.CLERK)
 WHY = Justification(reason="một lý do")
@@ -53,6 +55,13 @@ class World:
     def made(self, number: int) -> CardReference:
         """A card in its member's hand, with the files that it bears."""
         reference = self.stage.hand_over(number, self.member_id)
+        with self.stage.database.writing() as session:
+            session.add(CardContentsRow(reference=reference, sealed=b"", prepared_at=NOW))
+        return reference
+
+    def made_for(self, number: int) -> CardReference:
+        """The same for one more member of the cell."""
+        reference = self.stage.hand_over(number, self.stage.add_member(number))
         with self.stage.database.writing() as session:
             session.add(CardContentsRow(reference=reference, sealed=b"", prepared_at=NOW))
         return reference
@@ -230,3 +239,66 @@ def test_another_name_of_the_organisation_makes_the_data_of_its_members_cards_st
             if each.action == "organisation.renamed"
         ]
     assert [each["stale_cards"] for each in renamed] == [0, 0, 1]
+
+
+def test_cards_of_many_members_are_read_together(world: World) -> None:
+    organisations = ChangeOfOrganisations(
+        register=world.stage.register, evidence=NoEvidence(), clock=world.stage.clock
+    )
+    manager = person("administrator", Role.ADMINISTRATOR)
+    asked = []
+    for members in (1, 4):
+        for number in range(10 * members, 11 * members):
+            world.made_for(number)
+        world.stage.now += timedelta(days=1)
+        with statements() as seen:
+            organisations.rename(
+                CELL, f"Chi bộ {members}", on=world.stage.now.date(), actor=manager, why=WHY
+            )
+        asked.append([each for each in seen if each.startswith("SELECT")])
+    assert len(asked[0]) == len(asked[1]), asked
+    with world.stage.register.reading() as transaction:
+        changed = [
+            each.record() for each in transaction.audit.records()
+            if each.action == "card.data-changed"
+        ]  # fmt: skip
+    assert len(changed) == len({each.subject_id for each in changed}) == 1 + 1 + 4
+    assert {each.organisation for each in changed} == {CELL}
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        *(StandingEvent(standing=each, since=NOW.date()) for each in Standing if each is not Standing.OFFICIAL),
+        Correction(values={MemberColumn.PHONE: "0912345678"}),
+        Correction(values={MemberColumn.HOME_TOWN: "Vinh"}),
+        Transfer(to=OTHER_CELL, on=NOW.date()),
+        Serving(organisation=OTHER_CELL, since=NOW.date()),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_an_act_means_is_told_before_exactly_as_it_happens(
+    world: World, act: MemberAct
+) -> None:
+    if isinstance(act, StandingEvent) and act.standing is Standing.PROBATIONARY:
+        with world.stage.register.reading() as transaction:
+            recognised = transaction.members.get(world.member_id).statement.recognition_date
+        assert recognised is not None
+        world.changes.correct(
+            world.member_id,
+            {MemberColumn.RECOGNITION_DATE: None, MemberColumn.STANDING: "exempt"},
+            actor=CLERK,
+            version=world.version(),
+            why=WHY,
+        )
+    version = world.version()
+    weighed = world.changes.weigh(world.member_id, act, actor=CLERK, version=version)
+    assert world.version() == version
+    [told] = weighed.consequences.cards
+    with world.stage.register.reading() as transaction:
+        assert transaction.cards.get(world.card).validity == told.before
+    done = world.changes.take(world.member_id, act, actor=CLERK, version=version, why=WHY)
+    assert done.consequences == weighed.consequences
+    assert done.changes == weighed.changes
+    with world.stage.register.reading() as transaction:
+        assert transaction.cards.get(world.card).validity == told.after

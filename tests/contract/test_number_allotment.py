@@ -182,7 +182,7 @@ def test_a_mark_that_cannot_be_written_gives_nothing_out(database: Database) -> 
     stage = stage_with(database, 2)
     stage.grant()
     with pytest.raises(IssuerUnavailableError):
-        allot(stage, 0, allotment=NumberAllotment(marks=FullDisk()))
+        allot(stage, 0, allotment=NumberAllotment(marks=FullDisk(mark=stage.stores.mark)))
     with stage.register.reading() as transaction:
         assert transaction.numbers.count_given_out() == 0
     assert allot(stage, 0) == ("98000001",)

@@ -5,8 +5,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,30 @@ class Readers:
             if server.poll() is None:
                 server.terminate()
                 server.wait(timeout=30)
+
+
+@contextmanager
+def _working(*words: object) -> Iterator["subprocess.Popen[str]"]:
+    """A command beside the block, which it does not outlive."""
+    with subprocess.Popen(
+        [PROGRAM, *(str(word) for word in words)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as run:  # fmt: skip
+        try:
+            yield run
+        finally:
+            run.kill()
+
+
+def _address_of_page(run: "subprocess.Popen[str]") -> str:
+    """Where a station with a screen says that its page is, on standard error."""
+    if run.stderr is None:
+        raise AssertionError("standard error is a pipe")
+    for line in run.stderr:
+        word, _, address = line.partition(" ")
+        if word == "page:":
+            return address.strip()
+    raise AssertionError("the station served no screen")
 
 
 class Unit:
@@ -165,19 +189,28 @@ class Unit:
         (found,) = [tray / names[serial] for tray in self.trays if (tray / names[serial]).exists()]
         return found
 
-    def both_stations(self) -> None:
-        """Every chip of both trays through both stations, at the same time."""
+    def both_stations(self, *, watch: Callable[[str], None] | None = None) -> None:
+        """Every chip of both trays through both stations, at the same time.
+
+        With ``watch`` the office's station serves its screen; it is given the page's address while the station works.
+        """
+        screen = () if watch is None else ("--screen", "--listen", "127.0.0.1:0")
         hoppers = [tray / "*.json" for tray in self.trays]
         count = str(CARDS // 2)
-        with self.readers.holding(*hoppers) as readers:
+        with self.readers.holding(*hoppers) as readers, ExitStack() as stack:
             runs = [
-                subprocess.Popen(
-                    [PROGRAM, "--home", home, "station", "run", "--reader", reader,
-                     "--count", count, "--timeout", PATIENCE, "--format", "json"],
-                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                stack.enter_context(
+                    _working(
+                        "--home", home, "station", "run", "--reader", reader,
+                        "--count", count, "--timeout", PATIENCE, "--format", "json", *options,
+                    )
                 )
-                for home, reader in zip((self.home, self.far), readers, strict=True)
+                for home, reader, options in zip(
+                    (self.home, self.far), readers, (screen, ()), strict=True
+                )
             ]  # fmt: skip
+            if watch is not None:
+                watch(_address_of_page(runs[0]))
             for run in runs:
                 out, errors = run.communicate(timeout=300)
                 assert run.returncode == 0, out + errors

@@ -73,6 +73,23 @@ def test_a_database_that_was_never_upgraded_says_so(tmp_path: Path) -> None:
     database.close()
 
 
+def test_an_older_schema_is_told_from_a_database_that_does_not_answer(
+    tmp_path: Path, postgresql_url: str
+) -> None:
+    for url in (f"sqlite:///{tmp_path / 'x.sqlite'}", postgresql_url):
+        database = Database(url)
+        with database.writing() as session:
+            session.execute(sa.text("CREATE TABLE members (old INTEGER)"))
+        for missing in ("SELECT new FROM members", "SELECT 1 FROM organisations"):
+            with (
+                pytest.raises(IssuerUnavailableError) as refusal,
+                database.reading() as session,
+            ):
+                session.execute(sa.text(missing))
+            assert refusal.value.code == "database.not-upgraded"
+        database.close()
+
+
 def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     database = sqlite(tmp_path / "x.sqlite")
     schema.upgrade(database)
@@ -132,3 +149,37 @@ def test_members_in_plain_text_are_not_upgraded_because_nothing_could_seal_them(
     assert refusal.value.code == "database.not-convertible"
     assert schema.current_revision(database) == "0002_production"
     database.close()
+
+
+def test_a_hold_that_was_written_over_that_of_the_stop_list_goes_below_it(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
+    schema.upgrade(database, to="0033_station_presence")
+    holds = {1: "station.claim-released", 2: "chip.stolen", 3: None, 4: "chip.held-otherwise"}
+    with database.writing() as session:
+        for number, held in holds.items():
+            values = {"serial": bytes([number]) * 10, "held": held, "at": "2026-11-20 09:00:00"}
+            session.execute(
+                sa.text(
+                    "INSERT INTO chips (serial, state, held, delivery, received_at, site, is_stolen)"
+                    " VALUES (:serial, 'received', :held, 'd', :at, 'store', 0)"
+                ),
+                values,
+            )
+            if number < 4:
+                session.execute(
+                    sa.text(
+                        "INSERT INTO stock_stops (serial, reason, state, site, reported_by, reported_at)"
+                        " VALUES (:serial, 'stolen', 'reported', 'store', 'kho', :at)"
+                    ),
+                    values,
+                )
+    schema.upgrade(database)
+    with database.reading() as session:
+        rows = session.execute(sa.text("SELECT held, held_below FROM chips ORDER BY serial")).all()
+    database.close()
+    assert [tuple(row) for row in rows] == [
+        ("chip.stolen", "station.claim-released"),
+        ("chip.stolen", None),
+        ("chip.stolen", None),
+        ("chip.held-otherwise", None),
+    ]

@@ -16,6 +16,7 @@ from pki.web.reading import (
     check_bodiless,
     check_plain,
     check_target,
+    headers_of,
     read_body,
     read_json,
     replayed,
@@ -58,9 +59,6 @@ class Boundary:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        method = scope["method"]
-        if method == "HEAD":
-            scope, send = {**scope, "method": "GET"}, without_body(send)
         started = False
 
         async def answer(message: Message) -> None:
@@ -71,24 +69,33 @@ class Boundary:
             await send(message)
 
         try:
-            check_target(scope, maximum_bytes=_MAX_TARGET_BYTES)
-            body = await self._body(scope, receive)
-            signed = self._signed(scope, method, body)
-            terminal = None
-            if signed is not None:
-                terminal = await run_in_threadpool(self._services.gate.admit, signed)
-            state = {**scope.get("state", {}), "terminal": terminal, "signed": signed}
-            await self._app({**scope, "state": state}, replayed(body, receive), answer)
-        except ReadingError as error:
-            await error_response(_told(error))(scope, receive, answer)
-        except VerifierError as error:
-            await error_response(error)(scope, receive, answer)
+            await self._pass(scope, receive, answer)
         except Exception:
             if not started:
                 await problem_response(
                     500, code="verifier.error", detail="a fault of this program"
                 )(scope, receive, answer)
             raise
+
+    async def _pass(self, scope: Scope, receive: Receive, answer: Send) -> None:
+        method = scope["method"]
+        if method == "HEAD":
+            scope, answer = {**scope, "method": "GET"}, without_body(answer)
+        try:
+            check_target(scope, maximum_bytes=_MAX_TARGET_BYTES)
+            body = await self._body(scope, receive)
+            signed = self._signed(scope, method, body)
+            terminal = None
+            if signed is not None:
+                terminal = await run_in_threadpool(self._services.gate.admit, signed)
+        except ReadingError as error:
+            await error_response(_told(error))(scope, receive, answer)
+            return
+        except VerifierError as error:
+            await error_response(error)(scope, receive, answer)
+            return
+        state = {**scope.get("state", {}), "terminal": terminal, "signed": signed}
+        await self._app({**scope, "state": state}, replayed(body, receive), answer)
 
     def _signed(self, scope: Scope, method: str, body: bytes) -> SignedRequest | None:
         headers: dict[str, str] = {}
@@ -103,7 +110,7 @@ class Boundary:
         return SignedRequest.read(headers, method=method, target=target, body=body)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        headers = dict(scope["headers"])
+        headers = headers_of(scope)
         if scope["method"] != "POST":
             check_bodiless(headers)
             return b""

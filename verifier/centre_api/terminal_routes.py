@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from pki.web.reading import media_type_of
 from verifier.centre.terminals import HealthReport
 from verifier.centre_api.boundary import check_json
 from verifier.centre_api.callers import Caller, MaybeCaller, Services, Signed
@@ -93,7 +94,7 @@ async def json_body(request: Request) -> str:
     Raises:
         EdgeError: ``centre.media-type``, ``centre.body-malformed``.
     """
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    given = media_type_of(request.headers.get("content-type", ""))
     if given != _JSON:
         raise EdgeError(
             f"content type is {given[:60]!r}, expected {_JSON}", code="centre.media-type"

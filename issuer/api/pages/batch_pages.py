@@ -26,7 +26,6 @@ from issuer.api.batch_routes import (
     proof_paper,
     shown_batch,
 )
-from issuer.api.cursors import MAX_CURSOR_CHARACTERS
 from issuer.api.form_fields import FormFields
 from issuer.api.gate import Caller, Services
 from issuer.api.once import Receipt, carry_out_once, mark_of
@@ -34,6 +33,7 @@ from issuer.api.pages import batch_words
 from issuer.api.pages.form_keys import form_key, problem_words
 from issuer.api.pages.rendering import render
 from issuer.api.pages.stock_forms import ASKED_AGAIN, serials_of
+from issuer.api.pages_of_lists import CursorOfPage
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, status_of
 from issuer.domain.batch import AcknowledgementKind, BatchId, BatchState
@@ -61,7 +61,7 @@ def batches_page(
     services: Services,
     caller: CardReader,
     state: Annotated[str, Query(max_length=16)] = "",
-    cursor: Annotated[str | None, Query(max_length=MAX_CURSOR_CHARACTERS)] = None,
+    cursor: CursorOfPage = None,
 ) -> Response:
     """Batches, the newest first."""
     chosen = BatchState(state) if state in set(BatchState) else None

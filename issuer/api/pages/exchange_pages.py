@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from issuer.api import instance_acts
+from issuer.api.bundle_acts import BUNDLE_FIELD, take_bundle_once
 from issuer.api.bundle_documents import (
     BlockBody,
     BundleListQuery,
@@ -20,7 +21,6 @@ from issuer.api.bundle_documents import (
     RecoverBody,
 )
 from issuer.api.bundle_routes import Exchanger, bundle_page, exchange_desk
-from issuer.api.cursors import MAX_CURSOR_CHARACTERS
 from issuer.api.form_fields import FormFields
 from issuer.api.gate import Caller, Services
 from issuer.api.instance_routes import (
@@ -32,12 +32,10 @@ from issuer.api.instance_routes import (
     instance_page,
     proposal_of,
 )
-from issuer.api.once import Receipt, carry_out_once, mark_of
-from issuer.api.operation_routes import OperationDocument
 from issuer.api.pages import exchange_words
 from issuer.api.pages.form_keys import form_key, problem_words
 from issuer.api.pages.rendering import render
-from issuer.api.pages_of_lists import ListQuery
+from issuer.api.pages_of_lists import CursorOfPage, ListQuery
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, ProductError, status_of
 from issuer.api.upload_forms import form_of
@@ -45,7 +43,6 @@ from issuer.domain.instances import InstanceName, Side
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import Right
 from issuer.errors import IssuerDataError, IssuerRefusedError
-from issuer.services.bundle_operations import begin_taking
 from issuer.services.operation_ports import KeptAnswer
 from issuer.services.upload_ports import UploadedFile
 
@@ -62,7 +59,7 @@ _MAX_DIGITS: Final = 15
 _ASKED_AGAIN: Final = frozenset(
     {"right.step-up-needed", "session.ended", "right.missing", "instance.unknown"}
 )
-_Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR_CHARACTERS)]
+
 _Told = IssuerDataError | IssuerRefusedError
 _Body = TypeVar("_Body", bound=BaseModel)
 
@@ -87,7 +84,7 @@ def told(error: ProductError | None) -> dict[str, str]:
 
 @exchange_page_router.get(_LIST, response_model=None)
 def instances_page(
-    request: Request, services: Services, caller: InstanceReader, cursor: _Cursor = None
+    request: Request, services: Services, caller: InstanceReader, cursor: CursorOfPage = None
 ) -> Response:
     """The instances, and the form that proposes one; where there is no exchange yet, what to do about it."""
     return _instances(request, services, caller, cursor=cursor)
@@ -167,7 +164,7 @@ def bundle_file_page(
 
 @exchange_page_router.get(_BUNDLES, response_model=None)
 def bundles_page(
-    request: Request, services: Services, caller: Exchanger, cursor: _Cursor = None
+    request: Request, services: Services, caller: Exchanger, cursor: CursorOfPage = None
 ) -> Response:
     """The form that takes one in, and the bundles that were made and taken."""
     page = bundle_page(caller, services, BundleListQuery(cursor=cursor, limit=_PAGE))
@@ -187,37 +184,14 @@ async def bring_bundle(request: Request, services: Services, caller: Exchanger) 
     """Take the file, and go on to where it can be followed; sent twice, it is done once."""
     exchange_desk(services)
     async with form_of(request, max_files=1, max_fields=_MAX_FIELDS) as form:
-        upload = form.get("bundle")
+        upload = form.get(BUNDLE_FIELD)
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
         if not isinstance(upload, UploadFile) or not upload.filename:
             raise ApiError("the form brings no bundle", code="api.request-invalid")
         key = form_key(fields)
-        file = UploadedFile(name="bundle", content=upload.file)
-        kept = await run_in_threadpool(_begin, services, caller, file, key)
+        file = UploadedFile(name=BUNDLE_FIELD, content=upload.file)
+        kept = await run_in_threadpool(take_bundle_once, services, caller, file, key=key)
     return RedirectResponse((kept.location or "/").removeprefix("/v1"), status_code=303)
-
-
-def _begin(services: ApiServices, caller: Caller, file: UploadedFile, key: str) -> KeptAnswer:
-    upload_id, digest = services.uploads.put(file, ())
-    has_begun = False
-
-    def act() -> Receipt:
-        nonlocal has_begun
-        operation = begin_taking(services.operations, upload_id, actor=caller.actor)
-        has_begun = True
-        return Receipt(
-            status=202,
-            location=f"/v1/operations/{operation.operation_id}",
-            document=OperationDocument.of(operation),
-        )
-
-    mark = mark_of(caller.actor.account, key, what="take a bundle", content=digest)
-    try:
-        return carry_out_once(services, mark, act)
-    finally:
-        if not has_begun:
-            # The same form again, or a refusal: nobody works on this copy.
-            services.uploads.remove(upload_id)
 
 
 def _act(

@@ -18,11 +18,16 @@ from issuer.api.member_routes import (
     hiding_members,
     member_page,
 )
-from issuer.api.pages import words
+from issuer.api.pages import card_words, member_words, words
+from issuer.api.pages.member_words import shown_text
 from issuer.api.pages.rendering import render
+from issuer.api.ports import ApiServices
+from issuer.domain.card_number import CardNumber
 from issuer.domain.member import MemberId
+from issuer.domain.member_change import MemberChange
 from issuer.domain.rights import Right
 from issuer.errors import IssuerDataError
+from issuer.services.card_validity_ports import CardRecord
 
 __all__ = ["member_page_router"]
 
@@ -41,7 +46,7 @@ class _Chosen(BaseModel):
     name: str = Field(default="", max_length=120)
     organisation: str = Field(default="", max_length=32)
     standing: str = Field(default="", max_length=16)
-    cursor: str | None = Field(default=None, max_length=MAX_CURSOR_CHARACTERS)
+    cursor: str | None = Field(default=None, min_length=1, max_length=MAX_CURSOR_CHARACTERS)
 
 
 @member_page_router.get(_LIST, response_model=None)
@@ -88,19 +93,33 @@ def members_page(
 
 @member_page_router.get(_LIST + "/{member_id}", response_model=None)
 def one_member_page(
-    member_id: MemberIdPath, request: Request, services: Services, caller: MemberReader
+    *,
+    member_id: MemberIdPath,
+    request: Request,
+    services: Services,
+    caller: MemberReader,
+    done: Annotated[str, Query(max_length=16)] = "",
 ) -> Response:
     """Everything that the register states about a member."""
     with hiding_members(member_id):
         record = services.records.open(
             MemberId(member_id), actor=caller.actor, most_changes=_CHANGES, most_requests=_REQUESTS
         )
+    numbers = {each.request_id: each.card_number for each in record.requests or ()}
     return render(
         request,
         "member.html",
         caller=caller,
         member=MemberDocument.of(record.member, scheme=services.scheme),
-        history=[ChangeDocument.of(each) for each in record.changes],
+        history=[_written(each, services) for each in record.changes],
+        cards=[
+            (each, _card_name(numbers.get(each.card.request_id), each, services))
+            for each in reversed(record.cards or ())
+        ],
+        may_write=record.may_write,
+        done=member_words.DONE.get(done),
+        own=member_words,
+        card_words=card_words,
         way=record.way,
         requests=record.requests,
         offers=[kind.value for kind, found in record.findings.items() if not found],
@@ -108,6 +127,19 @@ def one_member_page(
         may_draft=caller.actor.may_somewhere(Right.PROPOSE),
         words=words,
     )
+
+
+def _written(change: MemberChange, services: ApiServices) -> ChangeDocument:
+    """A line of history, its values as people write them."""
+    old, new = (
+        None if text is None else shown_text(change.change.column, text, services.scheme)
+        for text in (change.change.old, change.change.new)
+    )
+    return ChangeDocument.of(change).model_copy(update={"old": old, "new": new})
+
+
+def _card_name(number: CardNumber | None, record: CardRecord, services: ApiServices) -> str:
+    return record.card.reference.hex() if number is None else services.scheme.display(number)
 
 
 def _address(fields: dict[str, str]) -> str:

@@ -1,9 +1,9 @@
 """The tree of organisations, level by level."""
 
-from typing import Annotated, Final
+from typing import Final
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from issuer.api.gate import Services
 from issuer.api.organisation_routes import (
@@ -12,6 +12,7 @@ from issuer.api.organisation_routes import (
     organisation_page,
 )
 from issuer.api.pages.rendering import render
+from issuer.api.pages_of_lists import CursorOfPage
 from issuer.domain.organisation import Organisation, parse_organisation_code
 from issuer.domain.rights import Right
 
@@ -20,12 +21,11 @@ __all__ = ["organisation_page_router"]
 organisation_page_router = APIRouter(include_in_schema=False)
 
 _LIST: Final = "/organisations"
-_Cursor = Annotated[str | None, Query(max_length=3000)]
 
 
 @organisation_page_router.get(_LIST, response_model=None)
 def organisations_page(
-    request: Request, services: Services, caller: OrganisationReader, cursor: _Cursor = None
+    request: Request, services: Services, caller: OrganisationReader, cursor: CursorOfPage = None
 ) -> Response:
     """Where the reader's part of the tree begins."""
     return _level(request, services, caller, code=None, cursor=cursor)
@@ -37,7 +37,7 @@ def organisation_level_page(
     request: Request,
     services: Services,
     caller: OrganisationReader,
-    cursor: _Cursor = None,
+    cursor: CursorOfPage = None,
 ) -> Response:
     """One organisation, and those below it."""
     return _level(request, services, caller, code=code, cursor=cursor)

@@ -140,6 +140,22 @@ CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             message("The clock of this computer is wrong."),
             message("Have the clock set, then put the chip in again."),
         ),
+        "station.clock-wrong": (
+            message("The clock of this computer is wrong."),
+            message("Have the clock set, then put the chip in again."),
+        ),
+        "station.journal-back": (
+            message("This station's journal is an older copy: it must not go on."),
+            message("Put no chip in any more, and call whoever looks after the stations."),
+        ),
+        "station.centre-back": (
+            message("The office has lost a part of what this station told it."),
+            message("Put no chip in any more, and call whoever looks after the stations."),
+        ),
+        "station.dismissed": (
+            message("The office works with this station no more."),
+            message("Put no chip in any more, and call whoever looks after the stations."),
+        ),
         "trust-point.missing": (
             message("A certificate that the card needs is missing at this station."),
             _OFFICE,

@@ -1,10 +1,10 @@
 """The console of a province that exchanges bundles with one of its communes."""
 
+import contextlib
 import functools
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,11 @@ from issuer.services.merged_reports import MergedReports
 from issuer.services.operation_ports import OperationId
 from issuer.services.read_members import ReadingOfMembers
 from pki.signed.sealed_envelope import MAX_SEALED_BYTES
-from tests.contract.bundle_stage import Exchange, person
+from tests.contract.bundle_stage import Exchange, Office, person
 from tests.integration.console.strict_page import StrictPage
 
 
-@contextmanager
+@contextlib.contextmanager
 def province_and_commune(migrated: Path, folder: Path) -> Iterator[Exchange]:
     """A province and a commune with members, who do not know each other yet."""
     databases = []
@@ -41,6 +41,16 @@ def province_and_commune(migrated: Path, folder: Path) -> Iterator[Exchange]:
         each.close()
 
 
+def take_bundle_work(console: Any, register: Office) -> TakeBundleWork:
+    """What is done behind the answer; the accounts stand in the console's own register, beside that of the bundles."""
+    return TakeBundleWork(
+        register=console.register,
+        uploads=console.services.uploads,
+        importing=lambda: contextlib.nullcontext(register.importing),
+        max_bytes=MAX_SEALED_BYTES,
+    )
+
+
 class Desk:
     """The province's console."""
 
@@ -52,7 +62,7 @@ class Desk:
             ("clerk", Role.CLERK, None),
             ("elsewhere", Role.CLERK, "P-02"),
         ):
-            office.add_person(name, role, place)
+            office.add_person(name, role, organisation=place)
         merged = MergedReports(
             register=province.register,
             figures=SqlReportFigures(province.database),
@@ -108,13 +118,7 @@ class Desk:
         operations = self.office.services.operations
         number = sent.headers["location"].rpartition("/")[2]
         operation = operations.show(OperationId(uuid.UUID(number)), account=name)
-        # The accounts stand in the console's own register, beside the province's.
-        work = TakeBundleWork(
-            register=self.office.register,
-            uploads=self.office.services.uploads,
-            importing=self.office.services.exchange.importing,
-            max_bytes=MAX_SEALED_BYTES,
-        )
+        work = take_bundle_work(self.office, self.exchange.province)
         told: list[tuple[int, int | None]] = []
         counts = work(operation, lambda *, done, total: told.append((done, total)))
         assert all(done <= (total or 0) for done, total in told)

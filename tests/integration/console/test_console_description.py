@@ -39,8 +39,8 @@ def test_every_operation_has_a_summary_and_names_its_problems() -> None:
 def test_every_post_that_makes_something_carries_a_key() -> None:
     paths = describe()["paths"]
     # Stations' events are numbered, and a chip that is asked for again is given again: the message needs no key. A
-    # bundle is numbered by its sender, and a conflict is settled once.
-    need_none = {"/v1/stations/messages", "/v1/bundles", "/v1/conflicts/{conflict}"}
+    # conflict is settled once.
+    need_none = {"/v1/stations/messages", "/v1/conflicts/{conflict}"}
     posts = [
         path["post"] for name, path in paths.items() if "post" in path and name not in need_none
     ]

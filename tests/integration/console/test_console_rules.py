@@ -17,7 +17,6 @@ KEY: Final = "Idempotency-Key"
 
 NEED_NO_KEY: Final = {
     "/v1/stations/messages": "events are numbered, and a chip that is asked for again is given again",
-    "/v1/bundles": "a bundle is numbered by its sender, and taken once",
     "/v1/conflicts/{conflict}": "a conflict is settled once",
 }
 PAGES_OF_THEIR_OWN: Final = {
@@ -139,7 +138,7 @@ QUESTIONS: Final = sorted(
 @pytest.fixture
 def clerk_of_one_commune(office: Office) -> Any:
     """A program of a clerk of one commune; the members are another one's."""
-    office.add_person("clerk-of-one", Role.CLERK, "P-01")
+    office.add_person("clerk-of-one", Role.CLERK, organisation="P-01")
     office.add_members(3, organisation="P-02")
     return office.client("clerk-of-one", is_program=True)
 

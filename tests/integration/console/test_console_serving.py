@@ -1,5 +1,7 @@
 """The service listens where only this machine or the proxy reaches it, and ends as it was told."""
 
+import asyncio
+import gc
 import json
 import secrets
 import signal
@@ -13,7 +15,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
 
+from issuer.api.app import match_every_route
 from issuer.api.listeners import loopback_listener, unix_listener
 from issuer.cli import main
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
@@ -136,3 +141,26 @@ def test_a_home_without_keys_or_with_an_old_database_is_not_served(
 def test_the_description_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["api", "describe"]) == 0
     assert json.loads(capsys.readouterr().out)["info"]["title"] == "membercard issuer"
+
+
+def test_what_routes_are_matched_with_is_made_before_the_first_request() -> None:
+    app = FastAPI()
+    router = APIRouter()
+    router.get("/one")(lambda: None)
+    app.include_router(router)
+    known = _dependants()
+    asyncio.run(match_every_route(app))
+    assert _dependants() > known
+    known = _dependants()
+
+    async def ask() -> int:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return (await client.get("/one")).status_code
+
+    assert asyncio.run(ask()) == 200
+    assert _dependants() == known
+
+
+def _dependants() -> int:
+    return sum(isinstance(each, Dependant) for each in gc.get_objects())

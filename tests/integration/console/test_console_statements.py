@@ -1,26 +1,11 @@
 """A page of a list asks the database a fixed number of things, however many organisations its lines are of."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from issuer.domain.organisation import Organisation, OrganisationCode
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(Engine, "before_cursor_execute", note)
+from tests.contract.statements_seen import statements
 
 
 def test_the_page_of_a_member_asks_a_dozen_statements(office: Any) -> None:

@@ -95,7 +95,7 @@ def test_a_dismissed_station_is_told_so(office: Any, workshop: Any, stations: St
     station = stations.over_the_network("far", stations.enrol("far"), transport)
     stations.book.dismiss(StationName("far"), account=ANNA)
     with pytest.raises(IssuerUnavailableError):
-        station.link.claim(Serial((1).to_bytes(10, "big")), batch=None)
+        station.claim(Serial((1).to_bytes(10, "big")))
     assert codes == ["station.dismissed"]
 
 
@@ -106,7 +106,7 @@ def test_the_office_sees_its_stations(office: Any, workshop: Any, stations: Stat
     station.ledger.find(second.image.serial)
     assert station.ledger.hand_in()
     presence = StationPresence(readers=("ACS <ACR39U> 00 00",), is_suspended=True)
-    station.link.greet(presence, batch=None)
+    station.ledger.greet(presence, None)
     register = SqlRegister(workshop.database, workshop.sealer)
     watched = LookingAtStations(room=stock_of(register, clock=stations.clock).room)
     seen = office.with_services(station_list=watched, now=stations.clock)

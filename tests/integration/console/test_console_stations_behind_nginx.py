@@ -308,7 +308,7 @@ def test_a_server_that_is_not_the_centre_gets_no_message(
 ) -> None:
     station = over_tls(stations, centre.url(kind), centre.authority.file)
     with pytest.raises(IssuerUnavailableError) as refused:
-        station.link.claim(ANY_CHIP, batch=None)
+        station.claim(ANY_CHIP)
     assert refused.value.code == "station.server-not-trusted"
 
 
@@ -317,7 +317,7 @@ def test_an_address_that_the_certificate_does_not_name_is_not_trusted(
 ) -> None:
     station = over_tls(stations, centre.url(host="127.0.0.1"), centre.authority.file)
     with pytest.raises(IssuerUnavailableError) as refused:
-        station.link.claim(ANY_CHIP, batch=None)
+        station.claim(ANY_CHIP)
     assert refused.value.code == "station.server-not-trusted"
 
 
@@ -328,7 +328,7 @@ def test_a_server_of_no_authority_of_the_system_is_not_trusted(
     transport = https_transport(centre.url(), authorities=None)
     station = stations.over_the_network("far", party, transport)
     with pytest.raises(IssuerUnavailableError) as refused:
-        station.link.claim(ANY_CHIP, batch=None)
+        station.claim(ANY_CHIP)
     assert refused.value.code == "station.server-not-trusted"
 
 
@@ -341,7 +341,7 @@ def test_whoever_is_no_station_gets_nothing_through_the_proxy(
     transport = https_transport(centre.url(), authorities=centre.authority.file)
     station = stations.over_the_network("far", impostor, transport)
     with pytest.raises(IssuerUnavailableError, match=r"status 409 and code station\.unknown"):
-        station.link.claim(ANY_CHIP, batch=None)
+        station.claim(ANY_CHIP)
 
 
 def test_a_proxy_without_its_api_stops_no_card_that_is_begun(
@@ -353,7 +353,7 @@ def test_a_proxy_without_its_api_stops_no_card_that_is_begun(
     assert torn.result is VisitResult.INTERRUPTED
     centre.stop_api()
     with pytest.raises(IssuerUnavailableError, match="status 502 and code none"):
-        station.link.claim(ANY_CHIP, batch=None)
+        station.claim(ANY_CHIP)
     assert station.visit(first).result is VisitResult.DONE
     refused = station.visit(second)
     assert (refused.result, refused.code) == (VisitResult.REFUSED, "station.link-lost")

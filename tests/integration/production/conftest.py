@@ -38,7 +38,6 @@ from issuer.domain.member import (
 )
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.record_number import CitizenNumber, RecordNumber
-from issuer.domain.requests import RequestKind
 from issuer.domain.stock_account import FIRST_STORE, SiteCode
 from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.services.production_ports import StationLedger
@@ -51,6 +50,7 @@ from simulators.connection import SimulatedReader
 from simulators.faults import Fault
 from tests.contract.bound_cards import bind_cards
 from tests.contract.decided_requests import decide_for
+from tests.contract.proven_cards import proof_line
 from tests.contract.sql_station_ledger import SqlStationLedger
 from tests.contract.stock_stage import OfficeStock
 from tests.integration.production.station_stage import Stations
@@ -173,12 +173,13 @@ class Workshop:
         data = build_card_data(
             self.profile,
             CardFacts(
-                statement=member(index).statement,
-                kind=RequestKind.EXCHANGE,
-                ordinal=card.ordinal,
-                card_number=CardNumber(f"98{index + 1:06d}"),
-                organisation_name="Đảng bộ tỉnh A",
-                issuing_committee="Đảng bộ tỉnh A",
+                line=proof_line(
+                    member(index),
+                    request_id=card.request_id,
+                    ordinal=card.ordinal,
+                    card_number=CardNumber(f"98{index + 1:06d}"),
+                    organisation_name="Đảng bộ tỉnh A",
+                ),
                 portrait=self.portrait,
                 secrets=secrets,
                 chip_key=chip_key,

@@ -14,6 +14,7 @@ from issuer.db.local_job_seal import LocalJobSeal
 from issuer.db.register import SqlRegister
 from issuer.db.station_desk import SqlProductionLink
 from issuer.db.stations import SqlStationBook
+from issuer.domain.batch import BatchId
 from issuer.domain.chip import Serial
 from issuer.domain.instances import ExchangeCertificates
 from issuer.domain.production_events import StationName
@@ -21,12 +22,13 @@ from issuer.domain.rights import AccountName, Role
 from issuer.domain.stock_account import SiteCode
 from issuer.errors import IssuerUnavailableError
 from issuer.services.enrol_stations import StationEnrolment
-from issuer.services.station_ports import ClaimedChip
+from issuer.services.print_ports import PrintQueue
+from issuer.services.station_ports import ClaimedChip, HandInReceipt
 from issuer.services.stock_desk import StockDesk
 from issuer.services.visit_chip import StationTask, VisitResult
 from issuer.stations.bundles import BundleProductionLink, StationBundles
 from issuer.stations.day import StationDay
-from issuer.stations.desk import StationDesk
+from issuer.stations.desk import EnrolledStation, StationDesk
 from issuer.stations.exchange_keys import ExchangeKeys, Peer, judge_peer
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
@@ -91,9 +93,19 @@ class StationUnderTest:
         outcome, _ = self.workshop.visit(card, RUN, faults=faults, ledger=self.ledger)
         return outcome
 
-    def day(self) -> StationDay:
+    def claim(self, serial: Serial, batch: BatchId | None = None) -> ClaimedChip | None:
+        """What the centre gives for a chip; nothing of it is kept in the journal."""
+        known = self.journal.known
+        found: ClaimedChip | None = self.link.claim(serial, batch=batch, known=known)
+        return found
+
+    def day(self, prints: PrintQueue | None = None) -> StationDay:
         return StationDay(
-            journal=self.journal, ledger=self.ledger, link=self.link, clock=self.clock
+            journal=self.journal,
+            ledger=self.ledger,
+            link=self.link,
+            clock=self.clock,
+            prints=prints,
         )
 
     def close_day(self) -> Any:
@@ -204,6 +216,10 @@ class Stations:
         """These chips for a station elsewhere; those that lie in the store are issued to it."""
         given = self.orders.give(StationName(name), WantedChips(chips=serials), actor=KEEPER)
         return given.sealed, given.chips
+
+    def accept(self, sealed: bytes) -> tuple[EnrolledStation, HandInReceipt | None]:
+        """A report that was carried, by somebody who makes cards at the station."""
+        return self.desk.accept(sealed, demand=lambda _name: None)
 
     def here(self, name: str = "left") -> StationUnderTest:
         seal = LocalJobSeal(sealer=self.workshop.sealer())

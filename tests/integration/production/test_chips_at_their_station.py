@@ -211,7 +211,7 @@ def test_what_is_written_to_cards_is_given_by_production_alone(
     workshop.receive(1)
     bundles.take(stations.orders.give(FAR, WantedChips(blanks=1), actor=STORE_ALONE).sealed)
     assert station.visit(workshop.blank(1)).result is VisitResult.DONE
-    stations.desk.accept(bundles.report()[0])
+    stations.accept(bundles.report()[0])
     workshop.bind_and_sign()
     wanted = WantedChips(is_signed=True)
     assert code_of(lambda: stations.orders.give(FAR, wanted, actor=STORE_ALONE)) == "right.missing"

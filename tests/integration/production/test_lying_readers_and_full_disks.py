@@ -162,7 +162,7 @@ def test_a_full_disk_stops_the_station_before_the_next_command_and_it_goes_on_wi
 ) -> None:
     station = stations.here()
     [card] = prepared(workshop, station)
-    assert station.link.claim(card.image.serial, batch=None).is_claimed
+    assert station.claim(card.image.serial).is_claimed
     station.journal.close()
     opened: list[sqlite3.Connection] = []
 

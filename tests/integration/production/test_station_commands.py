@@ -131,17 +131,23 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     pieces = [job[start : start + 48] for job in jobs for start in range(0, len(job) - 48, 48)]
     assert len(jobs) == 2
     assert len(found_in(station.home, pieces)) > len(pieces) * 9 // 10 > 100
+    carried = order.read_bytes()
     day = station.json("station", "close-day")
     assert (day["issued"], len(day["destroyed"])) == (2, 2)
     assert found_in(station.home, pieces) == set()
+    assert not order.exists()
     station.json("station", "bundle", "out", report)
     assert office.json("stations", "accept", report)["rejected"] == []
     assert {each["state"] for each in office.json("cards", "list")} == {"issued"}
+    # A centre that had lost some of it would take it again; this one knows it all.
+    again = station.json("station", "bundle", "out", report, "--after", 1)
+    assert again["events"] > made["events_waiting"]
+    assert office.json("stations", "accept", report)["rejected"] == []
     [known] = office.json("stations", "list")
     assert (known["name"], known["is_elsewhere"]) == ("station-2", True)
     # Nothing of a card can be read on the station's disk, nor in what was carried.
     secrets = [CardImage.load(office.image(number)).secrets for number in (1, 2)]
-    carried = order.read_bytes() + report.read_bytes()
+    carried += report.read_bytes()
     kept = b"".join(path.read_bytes() for path in (station.home / "stations").iterdir())
     for each in secrets:
         assert each.mrz_information is not None
@@ -150,6 +156,23 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     assert office.run("stations", "dismiss", "station-2") == 0
     status, error = office.error("stations", "accept", report)
     assert (status, "[station.dismissed]" in error) == (1, True)
+
+
+def test_a_station_whose_journal_was_put_back_does_not_begin(office: Commands) -> None:
+    readers = [f"--reader=sim:{office.image(number)}" for number in (1, 2)]
+    journal = office.home / "stations" / "local.sqlite"
+    assert office.json("station", "run", readers[0], "--count", 1, "--timeout", 5)["done"] == 1
+    kept = journal.read_bytes()
+    assert office.json("station", "run", readers[1], "--count", 1, "--timeout", 5)["done"] == 1
+    newest = journal.read_bytes()
+    journal.write_bytes(kept)
+    status, error = office.error("station", "run", readers[0], "--timeout", 0)
+    assert (status, "[station.journal-back]" in error, "hint: " in error) == (1, True, True), error
+    journal.write_bytes(newest)
+    assert office.run("station", "run", readers[0], "--timeout", 0) != 64
+    assert office.json("station", "hand-in", "--after", 0)["waiting"] == 0
+    status, error = office.error("station", "hand-in", "--after", 10_000)
+    assert (status, "[station.not-handed-in]" in error) == (1, True), error
 
 
 @pytest.mark.parametrize(

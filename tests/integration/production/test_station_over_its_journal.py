@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from card_layout.atr import LifeCycle
+from card_layout.curves import EcPublicKey
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.local_job_seal import LocalJobSeal
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
@@ -132,27 +134,6 @@ def test_a_chip_in_a_stations_hands_is_condemned_by_nobody_else(
     assert {each.code for each in station.journal.rejections()} == {"production.wrong-state"}
 
 
-def test_a_journal_that_was_put_back_is_refused(
-    workshop: Any, make_station: Make, tmp_path: Path
-) -> None:
-    station = make_station()
-    cards = prepared(workshop, station, 2)
-    station.journal.close()
-    kept = (tmp_path / "left.sqlite").read_bytes()
-    station = make_station()
-    assert station.visit(cards[0]).result is VisitResult.DONE
-    assert station.ledger.hand_in()
-    station.journal.close()
-    (tmp_path / "left.sqlite").write_bytes(kept)
-    station = make_station()
-    refused = station.visit(cards[1])
-    # Nothing waits, so the claim is given; what it writes is not what the centre goes on from.
-    assert refused.result is VisitResult.DONE
-    with pytest.raises(IssuerRefusedError) as back:
-        station.ledger.hand_in()
-    assert back.value.code == "station.journal-back"
-
-
 def test_a_clock_that_was_set_back_begins_no_chip(workshop: Any, make_station: Make) -> None:
     station = make_station()
     first, second = prepared(workshop, station, 2)
@@ -220,7 +201,7 @@ def test_the_same_key_from_two_chips_is_found_by_the_centre(
     assert left.ledger.hand_in()
     [key] = [event.public_key for event in left.journal.events() if event.public_key is not None]
     second = workshop.blank(2)
-    claimed = right.link.claim(second.image.serial, batch=None)
+    claimed = right.claim(second.image.serial)
     right.journal.take([claimed])
     right.ledger.begin_initialisation(second.image.serial)
     right.ledger.record_chip_key(second.image.serial, key)
@@ -230,6 +211,28 @@ def test_the_same_key_from_two_chips_is_found_by_the_centre(
     assert states == {1: "initialised", 2: "condemned"}
     # The station learns of it when the chip is put in again.
     assert right.ledger.find(second.image.serial).chip.condemned_for == "chip.key-not-unique"
+
+
+def test_a_weak_key_that_a_station_took_is_found_by_the_centre(
+    workshop: Any, make_station: Make
+) -> None:
+    station = make_station()
+    workshop.receive(1, site="left")
+    card = workshop.blank(1)
+    serial = Serial(card.image.serial)
+    station.journal.take([station.claim(serial)])
+    curve = workshop.profile.chip_authentication_curve
+    station.ledger.begin_initialisation(serial)
+    station.ledger.record_chip_key(serial, EcPublicKey(curve=curve, point=curve.generator))
+    station.ledger.finish_initialisation(serial)
+    assert station.ledger.hand_in()
+    codes = [each.code for each in station.journal.rejections()]
+    assert codes == ["chip.key-weak", "production.wrong-state"]
+    [chip] = rows(workshop, ChipRow)
+    assert (chip.state, chip.condemned_for, chip.key_point) == ("condemned", "chip.key-weak", None)
+    # Put in again it is ended.
+    assert station.visit(card).result is VisitResult.CONDEMNED
+    assert card.image.state is LifeCycle.TERMINATED
 
 
 def test_events_are_never_changed_and_an_altered_one_is_found(
@@ -274,9 +277,9 @@ def test_a_station_that_works_on_one_batch_gets_no_card_of_another(
     station = stations.here()
     [card] = prepared(workshop, station)
     with pytest.raises(IssuerRefusedError) as refused:
-        station.link.claim(card.image.serial, batch=BatchId(uuid.UUID(int=7)))
+        station.claim(card.image.serial, BatchId(uuid.UUID(int=7)))
     assert refused.value.code == "station.other-batch"
-    assert station.link.claim(card.image.serial, batch=None).is_claimed
+    assert station.claim(card.image.serial).is_claimed
 
 
 def test_what_was_rejected_is_told_again_where_the_answer_was_lost(

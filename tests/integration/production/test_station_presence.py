@@ -53,14 +53,14 @@ def test_the_office_sees_readers_claims_counts_and_the_journal(
     station = stations.here("here") if way == "here" else far(stations)
     cards = prepared(workshop, station, 3)
     put_into_batch(stations.directory)
-    assert station.link.greet(TWO, batch=BATCH) == 3
+    assert station.ledger.greet(TWO, BATCH) == 3
     assert station.visit(cards[0]).result.value == "done"
     station.ledger.find(cards[1].image.serial)
     assert station.ledger.hand_in()
     stations.clock.now += timedelta(minutes=1)
     resting = StationPresence(readers=TWO.readers, is_suspended=True)
-    assert station.link.greet(resting, batch=BATCH) == 2
-    assert station.link.greet(resting, batch=None) is None
+    assert station.ledger.greet(resting, BATCH) == 2
+    assert station.ledger.greet(resting, None) is None
     found = standing(workshop, stations)
     assert (found.name, found.is_elsewhere) == (way, way == "far")
     assert found.readers == TWO.readers
@@ -77,17 +77,17 @@ def test_a_station_that_is_not_heard_is_silent_and_one_that_said_goodbye_is_off(
     workshop: Any, stations: Stations
 ) -> None:
     station = far(stations)
-    station.link.greet(TWO, batch=None)
+    station.ledger.greet(TWO, None)
     assert standing(workshop, stations).state(NOW) is StationState.WORKING
     assert standing(workshop, stations).state(NOW + SILENT_AFTER) is StationState.WORKING
     late = NOW + SILENT_AFTER + timedelta(seconds=1)
     assert standing(workshop, stations).state(late) is StationState.SILENT
-    station.link.greet(StationPresence(readers=()), batch=None)
+    station.ledger.greet(StationPresence(readers=()), None)
     assert standing(workshop, stations).state(NOW) is StationState.OFF
     stations.book.dismiss(StationName("far"), account=ANNA)
     assert standing(workshop, stations).state(NOW) is StationState.DISMISSED
     with pytest.raises(IssuerRefusedError) as refused:
-        station.link.greet(TWO, batch=None)
+        station.ledger.greet(TWO, None)
     assert refused.value.code == "station.dismissed"
 
 
@@ -111,14 +111,14 @@ def test_without_a_network_the_station_counts_what_it_was_given(
     serials = [card.image.serial for card in cards]
     bundles.take(stations.order("far", serials)[0])
     assert [station.visit(card).result.value for card in cards] == ["done", "done"]
-    stations.desk.accept(bundles.report()[0])
+    stations.accept(bundles.report()[0])
     workshop.bind_and_sign()
     put_into_batch(stations.directory)
     bundles.take(stations.order("far", serials)[0])
-    assert station.link.greet(TWO, batch=BATCH) == 2
+    assert station.ledger.greet(TWO, BATCH) == 2
     assert station.visit(cards[0]).result.value == "done"
-    assert station.link.greet(TWO, batch=BATCH) == 1
-    assert station.link.greet(TWO, batch=None) is None
+    assert station.ledger.greet(TWO, BATCH) == 1
+    assert station.ledger.greet(TWO, None) is None
 
 
 def test_presence_and_what_is_left_have_one_form() -> None:
@@ -142,7 +142,7 @@ class Centre:
         self.answers = True
         self.greeted = threading.Event()
 
-    def greet(self, presence: StationPresence, *, batch: BatchId | None) -> int | None:
+    def greet(self, presence: StationPresence, batch: BatchId | None) -> int | None:
         self.heard.append((presence, batch))
         self.greeted.set()
         if not self.answers:
@@ -151,9 +151,8 @@ class Centre:
 
 
 def a_herald(centre: Centre, now: list[float], **more: Any) -> StationHerald:
-    link: Any = centre
     return StationHerald(
-        link, presence=lambda: TWO, batch=lambda: BATCH, monotonic=lambda: now[0], **more
+        centre.greet, presence=lambda: TWO, batch=lambda: BATCH, monotonic=lambda: now[0], **more
     )
 
 

@@ -5,12 +5,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.station_tables import StationClaimRow, StationDayRow
+from issuer.db.stock_tables import StockSiteRow
 from issuer.domain.chip import Serial
+from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.production_events import StationName
+from issuer.domain.rights import Actor, Assignment, Right, Role
+from issuer.domain.stock_account import SiteCode
 from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
+from issuer.services.stock_room import StockRoom
 from issuer.services.visit_chip import VisitResult
 from issuer.stations.messages import StationOrder, StationReport
 from pki.errors import PkiError
@@ -66,7 +73,7 @@ def test_an_offline_station_makes_cards_from_orders_and_reports(
     report, count = bundles.report()
     assert count == station.journal.head.sequence
     for _ in range(2):
-        stations.desk.accept(report)
+        stations.accept(report)
     assert {row.state for row in rows(workshop, ChipRow)} == {"initialised"}
     workshop.bind_and_sign()
     order, given = stations.order("far", serials(cards))
@@ -81,7 +88,7 @@ def test_an_offline_station_makes_cards_from_orders_and_reports(
     assert station.journal.jobs_held() == ()
     report, _ = bundles.report()
     for _ in range(2):
-        stations.desk.accept(report)
+        stations.accept(report)
     assert {row.state for row in rows(workshop, CardRow)} == {"issued"}
     [day] = rows(workshop, StationDayRow)
     assert (day.station, day.issued) == ("far", 2)
@@ -128,10 +135,50 @@ def test_a_dismissed_station_is_heard_no_more_and_its_chips_are_held(
     report, _ = bundles.report()
     assert stations.book.dismiss(FAR, account=ANNA) == (card.image.serial,)
     with pytest.raises(IssuerRefusedError) as refused:
-        stations.desk.accept(report)
+        stations.accept(report)
     assert refused.value.code == "station.dismissed"
     [chip] = rows(workshop, ChipRow)
     assert (chip.state, chip.held) == ("received", "station.claim-released")
+
+
+def test_a_report_is_taken_from_whoever_makes_cards_at_the_station_alone(
+    workshop: Any, stations: Stations
+) -> None:
+    station, bundles = stations.offline("far", stations.enrol("far"))
+    workshop.receive(1)
+    card = workshop.blank(1)
+    bundles.take(stations.order("far", serials([card]))[0])
+    assert station.visit(card).result is VisitResult.DONE
+    report, _ = bundles.report()
+    room = StockRoom(desk=stations.orders.stock)
+    places = [OrganisationCode("P-01"), OrganisationCode("P-02")]
+    with stations.orders.stock.register.writing() as transaction:
+        transaction.organisations.add([Organisation(code=each, name=each) for each in places])
+    with workshop.database.writing() as session:
+        owner = session.scalar(sa.select(OrganisationRow.id).where(OrganisationRow.code == "P-01"))
+        session.execute(
+            sa.update(StockSiteRow).where(StockSiteRow.code == FAR).values(organisation_id=owner)
+        )
+
+    def accept(place: OrganisationCode) -> None:
+        actor = Actor(
+            account=ANNA,
+            assignments=(Assignment(role=Role.PRODUCTION_OPERATOR, organisation=place),),
+            stepped_up_at=NOW,
+        )
+        stations.desk.accept(
+            report,
+            demand=lambda name: room.demand_at_site(
+                SiteCode(name), Right.PRODUCE_CARDS, actor=actor
+            ),
+        )
+
+    with pytest.raises(IssuerRefusedError) as refused:
+        accept(places[1])
+    assert refused.value.code == "right.missing"
+    assert [row.state for row in rows(workshop, ChipRow)] == ["received"]
+    accept(places[0])
+    assert [row.state for row in rows(workshop, ChipRow)] == ["initialised"]
 
 
 def test_a_message_counts_only_as_its_signers_and_its_receivers(
@@ -145,11 +192,11 @@ def test_a_message_counts_only_as_its_signers_and_its_receivers(
         report.to_bytes(), purpose=MessagePurpose.RESULT_BUNDLE, peer=centre
     )
     with pytest.raises(IssuerRefusedError) as refused:
-        stations.desk.accept(by_a_stranger)
+        stations.accept(by_a_stranger)
     assert refused.value.code == "station.unknown"
     stations.know("near", near)
     with pytest.raises(IssuerRefusedError) as refused:
-        stations.desk.accept(by_a_stranger)
+        stations.accept(by_a_stranger)
     assert refused.value.code == "station.other-signer"
     order_for_far, _ = stations.order("far", [])
     _, bundles_of_near = stations.offline("near", near)
@@ -167,7 +214,7 @@ def test_a_message_counts_only_as_its_signers_and_its_receivers(
         bundles.take(forged)
     assert refused.value.code == "station.other-signer"
     with pytest.raises(PkiError):
-        stations.desk.accept(order_for_far)
+        stations.accept(order_for_far)
 
 
 def test_an_answer_that_was_kept_or_made_up_is_no_answer(workshop: Any, stations: Stations) -> None:
@@ -194,12 +241,12 @@ def test_a_station_whose_clock_is_wrong_is_not_answered(stations: Stations) -> N
     message: list[bytes] = []
     keep = stations.over_the_network("far2", stations.enrol("far2"), message.append)
     with pytest.raises((IssuerUnavailableError, TypeError)):
-        keep.link.claim(Serial(bytes(10)), batch=None)
+        keep.claim(Serial(bytes(10)))
     stations.clock.now = NOW + timedelta(minutes=11)
     with pytest.raises(IssuerRefusedError) as refused:
         stations.desk.answer(message[0])
     assert refused.value.code == "station.clock-wrong"
-    assert station.link.claim(Serial(bytes(10)), batch=None) is None
+    assert station.claim(Serial(bytes(10))) is None
 
 
 @pytest.mark.parametrize("cut", [0, 1, 40])
@@ -221,7 +268,7 @@ def test_a_station_of_this_process_and_one_elsewhere_have_different_names(
     stations.enrol("far")
     here = stations.here("far")
     with pytest.raises(IssuerRefusedError) as refused:
-        here.link.claim(Serial((1).to_bytes(10, "big")), batch=None)
+        here.claim(Serial((1).to_bytes(10, "big")))
     assert refused.value.code == "station.name-taken"
 
 
@@ -236,11 +283,11 @@ def test_days_that_were_closed_before_a_report_was_carried_are_all_told(
         assert station.visit(card).result is VisitResult.DONE
         station.close_day()
     for _ in range(2):
-        stations.desk.accept(bundles.report()[0])
+        stations.accept(bundles.report()[0])
     days = rows(workshop, StationDayRow)
     assert [day.sequence for day in days] == [4, 8]
     # What the centre has is told no more.
     bundles.take(stations.order("far", [])[0])
     station.close_day()
-    stations.desk.accept(bundles.report()[0])
+    stations.accept(bundles.report()[0])
     assert len(rows(workshop, StationDayRow)) == 3

@@ -110,7 +110,7 @@ class Caller:
         self._headers = {} if certificate is None else {"Client-Cert": f":{encoded}:"}
 
     def send(self, method: str, path: str, **values: Any) -> httpx.Response:
-        headers = self._headers | dict(values.pop("headers", {}))
+        headers = [*self._headers.items(), *httpx.Headers(values.pop("headers", {})).multi_items()]
 
         async def go() -> httpx.Response:
             async with httpx.AsyncClient(

@@ -207,6 +207,15 @@ def test_a_body_that_is_encoded_otherwise_is_refused(
 
 
 @pytest.mark.parametrize(
+    "types", [("application/json", "text/plain"), ("text/plain", "application/json")]
+)
+def test_a_body_of_two_types_is_refused_and_is_no_fault(call: Call, types: tuple[str, str]) -> None:
+    headers = [("Idempotency-Key", uuid.uuid4().hex), *(("Content-Type", each) for each in types)]
+    answer = call("an").send("POST", "/v1/requests", content=b'{"a": 1, "a": 2}', headers=headers)
+    assert problem(answer) == (400, "api.header-twice")
+
+
+@pytest.mark.parametrize(
     ("path", "code"),
     [
         ("/v1/requests?limit=201", (422, "api.request-invalid")),

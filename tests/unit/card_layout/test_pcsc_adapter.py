@@ -27,6 +27,7 @@ CODES = (
     "SCARD_E_READER_UNAVAILABLE",
     "SCARD_E_SHARING_VIOLATION",
     "SCARD_W_UNRESPONSIVE_CARD",
+    "SCARD_W_UNPOWERED_CARD",
     "SCARD_W_RESET_CARD",
     "SCARD_E_SERVICE_STOPPED",
 )
@@ -215,6 +216,32 @@ def test_a_card_that_cannot_be_had(
         PcscReader(READER).connect()
     assert type(caught.value) is error
     assert caught.value.code == code
+    assert scard.open_contexts == 0
+
+
+def test_a_card_that_is_being_powered_is_waited_for(scard: FakeScard) -> None:
+    pauses: list[float] = []
+
+    def power_after_three(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            del scard.results["SCardConnect"]
+
+    scard.results["SCardConnect"] = scard.SCARD_W_UNPOWERED_CARD
+    connection = PcscReader(READER, sleep=power_after_three).connect()
+    assert connection.atr == b"\x3b\x80"
+    assert len(pauses) == 3
+    connection.close()
+    assert scard.open_contexts == 0
+
+
+def test_a_card_that_gets_no_power_is_not_waited_for_without_end(scard: FakeScard) -> None:
+    pauses: list[float] = []
+    scard.results["SCardConnect"] = scard.SCARD_W_UNPOWERED_CARD
+    with pytest.raises(TransportError) as caught:
+        PcscReader(READER, sleep=pauses.append).connect()
+    assert caught.value.code == "transport.lost"
+    assert 0.1 < sum(pauses) < 1.0
     assert scard.open_contexts == 0
 
 

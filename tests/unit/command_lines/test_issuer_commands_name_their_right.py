@@ -24,10 +24,9 @@ OF_THE_WHOLE_REGISTER = {
     "audit checkpoint", "numbers recover", "status publish", "status states", "status take", "status show",
     "keys create", "keys import-transport", "keys import-trust-point", "keys request-station",
     "keys request-exchange", "keys install-exchange", "instances request", "instances install",
-    "cards expire", "stations accept",
+    "cards expire",
 }  # fmt: skip
-"""Keys, the trail, the lists of status and the register itself belong to no organisation; a report of a station is
-sealed to the centre. A command that joins these asks nobody for a part of the tree."""
+"""Keys, the trail, the lists of status and the register itself belong to no organisation. A command that joins these asks nobody for a part of the tree."""
 
 NAMES_OF_PLACES = {
     "organisation", "committee", "code", "above", "below", "receiver", "to", "into", "place", "site", "serial",

@@ -132,9 +132,6 @@ def test_a_session_token_reads_back_and_shows_itself_nowhere(secret: bytes) -> N
     assert SessionToken.from_text(token.text) == token
     assert token.text not in repr(token)
     assert token.digest != secret
-    assert token.accepts_csrf_token(token.csrf_token)
-    assert not token.accepts_csrf_token(token.text)
-    assert not token.accepts_csrf_token("")
 
 
 @given(st.text(max_size=80) | st.text("0123456789abcdefABCDEF ", min_size=63, max_size=65))
@@ -145,12 +142,6 @@ def test_any_text_is_a_token_or_a_data_error(text: str) -> None:
     with pytest.raises(IssuerDataError) as refusal:
         SessionToken.from_text(text)
     assert refusal.value.code == "session.token-malformed"
-
-
-def test_the_csrf_token_is_bound_to_the_session() -> None:
-    one, other = SessionToken(bytes(32)), SessionToken(b"\1" * 32)
-    assert not one.accepts_csrf_token(other.csrf_token)
-    assert not one.accepts_csrf_token("ệ" * 64)
 
 
 def test_the_delay_doubles_up_to_the_longest() -> None:

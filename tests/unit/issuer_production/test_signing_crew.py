@@ -6,19 +6,14 @@ import os
 import signal
 import uuid
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any
 
 import pytest
 
 from issuer.domain.batch import BatchId
-from issuer.domain.card import Card, CardReference, CardState
-from issuer.domain.chip import Serial
-from issuer.domain.member import MemberId
-from issuer.domain.requests import RequestId
+from issuer.domain.card import CardReference
 from issuer.domain.rights import AccountName
-from issuer.domain.status_allotment import StatusIndex
 from issuer.errors import IssuerUnavailableError
 from issuer.services.sign_cards import SigningOutcome
 from issuer.signing_crew import signing_crew
@@ -26,44 +21,32 @@ from pki.errors import KeystoreError
 
 ACCOUNT = AccountName("operator")
 BATCH = BatchId(uuid.UUID(int=3))
-BREAKS, KILLS = bytes(15) + b"\xfe", bytes(15) + b"\xff"
+BREAKS, KILLS = CardReference(bytes(15) + b"\xfe"), CardReference(bytes(15) + b"\xff")
 
 
-def card(reference: bytes) -> Card:
-    return Card(
-        reference=CardReference(reference),
-        member_id=MemberId(uuid.UUID(int=1)),
-        request_id=RequestId(uuid.UUID(int=2)),
-        serial=Serial(reference[:10]),
-        state=CardState.BOUND,
-        ordinal=1,
-        status=StatusIndex(list_id=bytes(8), index=0),
-        profile="membercard-1-icao",
-        bound_at=datetime(2026, 11, 22, tzinfo=UTC),
-    )
-
-
-def request(*numbers: int) -> list[Card]:
-    return [card(number.to_bytes(16, "big")) for number in numbers]
+def request(*numbers: int) -> list[CardReference]:
+    return [CardReference(number.to_bytes(16, "big")) for number in numbers]
 
 
 class Signing:
-    def sign(self, cards: Sequence[Card], *, account: AccountName | None) -> list[SigningOutcome]:
-        for each in cards:
-            if each.reference == BREAKS:
+    def sign(
+        self, references: Sequence[CardReference], *, account: AccountName | None
+    ) -> list[SigningOutcome]:
+        for each in references:
+            if each == BREAKS:
                 raise KeystoreError("the signer is gone", code="signer.unreachable", hint="wait")
-            if each.reference == KILLS:
+            if each == KILLS:
                 os.kill(os.getpid(), signal.SIGKILL)
         return [
-            SigningOutcome(reference=each.reference, code=str(os.getpid()), message=account)
-            for each in cards
+            SigningOutcome(reference=each, code=str(os.getpid()), message=account)
+            for each in references
         ]
 
 
 class Ledger:
     """All that the head asks: which cards are bound."""
 
-    def bound(self, *, batch_id: BatchId | None = None) -> tuple[Card, ...]:
+    def bound(self, *, batch_id: BatchId | None = None) -> tuple[CardReference, ...]:
         return tuple(request(1, 2, 3)) if batch_id == BATCH else ()
 
 
@@ -81,7 +64,7 @@ def test_every_card_is_signed_once_and_not_in_this_process() -> None:
         outcomes = list(crew.sign(requests, account=ACCOUNT))
         assert list(crew.sign([], account=ACCOUNT)) == []
         again = list(crew.sign(requests[:1]))
-    expected = sorted(each.reference for cards in requests for each in cards)
+    expected = sorted(each for references in requests for each in references)
     assert sorted(each.reference for each in outcomes) == expected
     assert {each.message for each in outcomes} == {ACCOUNT}
     assert str(os.getpid()) not in {each.code for each in outcomes}
@@ -98,10 +81,10 @@ def test_it_signs_the_bound_cards_of_a_batch_but_those_that_are_left_out() -> No
 def test_a_request_that_ends_all_work_is_told_behind_what_the_others_kept() -> None:
     told: list[SigningOutcome] = []
     with signing_crew(opened, cards=LEDGER, size=2) as crew, pytest.raises(KeystoreError) as caught:
-        told.extend(crew.sign([[card(BREAKS)]]))
+        told.extend(crew.sign([[BREAKS]]))
     assert (caught.value.code, caught.value.hint) == ("signer.unreachable", "wait")
     with signing_crew(opened, cards=LEDGER, size=2) as crew, pytest.raises(KeystoreError):
-        told.extend(crew.sign([[card(BREAKS)], request(1)]))
+        told.extend(crew.sign([[BREAKS], request(1)]))
     assert [each.reference for each in told] == [bytes(15) + b"\x01"]
 
 
@@ -123,7 +106,7 @@ def test_a_member_that_is_killed_is_missed() -> None:
         signing_crew(opened, cards=LEDGER, size=1) as crew,
         pytest.raises(IssuerUnavailableError) as caught,
     ):
-        list(crew.sign([[card(KILLS)], request(1)]))
+        list(crew.sign([[KILLS], request(1)]))
     assert caught.value.code == "signing.crew-lost"
 
 

@@ -268,6 +268,12 @@ def test_a_body_that_is_no_snapshot_is_refused(
     assert code_of(answer) == expected
 
 
+def test_a_body_of_two_types_is_refused(stage: Stage) -> None:
+    types = [("content-type", "text/plain"), ("content-type", "application/json")]
+    answer = stage.ask("POST", "/v1/inspections", content=b"{}", headers=types)
+    assert code_of(answer) == (400, "centre.request-malformed")
+
+
 def test_an_unknown_purpose_is_refused(stage: Stage, accepted_snapshot: CardSnapshot) -> None:
     answer = stage.ask(
         "POST",

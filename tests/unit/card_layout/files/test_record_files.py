@@ -10,7 +10,6 @@ from cryptography.hazmat import asn1
 
 from card_layout import tlv
 from card_layout.errors import CardDataError
-from card_layout.files import data_group_13
 from card_layout.files.atr_info import AtrInfo
 from card_layout.files.common_data import CommonData
 from card_layout.files.data_group_1 import DataGroup1
@@ -19,6 +18,7 @@ from card_layout.files.data_group_12 import DocumentDetails
 from card_layout.files.data_group_13 import CardKind, MemberRecord
 from card_layout.files.malformed import DataGroupError
 from card_layout.files.security_object_file import SecurityObjectFile
+from tests.unit.card_layout.member_record_asn1 import DeclaredRecord
 
 UTOPIA = (
     "I<UTOD231458907<<<<<<<<<<<<<<<7408122F1204159UTO<<<<<<<<<<<6ERIKSSON<<ANNA<MARIA<<<<<<<<<<"
@@ -360,9 +360,9 @@ def test_a_member_record_that_the_file_cannot_hold_is_refused(fields: dict[str, 
     )
 
 
-def record(change: Callable[[data_group_13._MemberRecord], None]) -> bytes:
+def record(change: Callable[[DeclaredRecord], None]) -> bytes:
     """The file of a record that was changed behind the back of its checks."""
-    inner = asn1.decode_der(data_group_13._MemberRecord, tlv.parse(MEMBER.to_bytes()).value)
+    inner = asn1.decode_der(DeclaredRecord, tlv.parse(MEMBER.to_bytes()).value)
     change(inner)
     return tlv.encode(0x6D, asn1.encode_der(inner))
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 
@@ -36,6 +37,7 @@ from card_layout.files.security_infos import (
     SecurityInfos,
 )
 from card_layout.mrz import _PATTERNS, MachineReadableZone
+from tests.unit.card_layout.member_record_asn1 import DeclaredRecord, declared
 
 UTOPIA = (
     "I<UTOD231458907<<<<<<<<<<<<<<<7408122F1204159UTO<<<<<<<<<<<6ERIKSSON<<ANNA<MARIA<<<<<<<<<<"
@@ -291,7 +293,7 @@ def is_record_in_der(content: bytes) -> bool:
     """Whether the library's own decoder takes it for the ASN.1 of SPEC.md, 3.10."""
     try:
         content = tlv.parse(content, expected_tag=0x6D).value
-        return asn1.decode_der(data_group_13._MemberRecord, content).version == 1
+        return asn1.decode_der(DeclaredRecord, content).version == 1
     except (CardDataError, ValueError):
         return False
 
@@ -324,6 +326,40 @@ def test_what_the_asn1_decoder_reads_is_refused_for_its_values_alone() -> None:
     for changed in every_change(MEMBER.to_bytes()):
         if is_record_in_der(changed):
             assert data_group_13._OBJECTS.values(changed) is not None
+
+
+@given(
+    name=st.text(st.sampled_from("AĐêố"), min_size=1, max_size=80),
+    code=st.text(st.sampled_from("A.01"), min_size=1, max_size=32),
+    organisation=st.text(st.sampled_from("aĐộ b"), min_size=1, max_size=100),
+    salt=st.binary(min_size=16, max_size=16),
+    kind=st.sampled_from(CardKind),
+    ordinal=st.integers(1, 99),
+    day=st.dates(date(1900, 1, 1), date(2099, 12, 31)),
+)
+def test_a_member_record_is_written_as_the_asn1_encoder_writes_it(
+    *,
+    name: str,
+    code: str,
+    organisation: str,
+    salt: bytes,
+    kind: CardKind,
+    ordinal: int,
+    day: date,
+) -> None:
+    made = replace(
+        MEMBER,
+        full_name=name,
+        primary_name=name,
+        secondary_name="",
+        organisation_code=code,
+        organisation_name=organisation,
+        salt=salt,
+        kind=kind,
+        ordinal=ordinal,
+        admission_date=day,
+    )
+    assert made.to_bytes() == tlv.encode(0x6D, asn1.encode_der(declared(made)))
 
 
 @given(
