@@ -138,7 +138,7 @@ def sealed_print_data_open_with_the_printers_key_alone(
     assert "[batch.unknown]" in office.error("cards", "print-data", sealed, "--batch", other)[1]
     nowhere = office.directory / "missing" / "print.csv"
     assert "[print-data.unavailable]" in office.error("cards", "print-data", nowhere)[1]
-    records = office.json("audit", "list")
+    records = office.json("audit", "list")["records"]
     shown = [each for each in records if each["action"] == "card.secrets-shown"]
     assert [each["details"]["cards"] for each in shown] == [2, 2, 2]
     assert [each["details"].get("batch") for each in shown].count(batch.replace("-", "")) == 1
