@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0037_account_proposals"
-down_revision = "0036_deletion_proposals"
+revision = "0039_account_proposals"
+down_revision = "0038_member_checks"
 branch_labels = None
 depends_on = None
 
