@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0037_member_checks"
-down_revision = "0036_deletion_proposals"
+revision = "0038_member_checks"
+down_revision = "0037_station_history"
 branch_labels = None
 depends_on = None
 
