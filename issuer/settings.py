@@ -70,6 +70,7 @@ class PeopleSettings(BaseModel):
     free_attempts_by_account: Annotated[int, Field(ge=1, le=20)] = 5
     free_attempts_by_address: Annotated[int, Field(ge=1, le=1000)] = 50
     longest_delay_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
+    # For accounts without a security key, in commands on the server alone; never over HTTP.
     command_line_password_steps_up: bool = True
     # Where browsers find the console, as they write it: https://HOST or https://HOST:PORT.
     console_origin: str | None = None

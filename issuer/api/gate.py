@@ -86,7 +86,7 @@ def caller_of(request: Request, services: ApiServices) -> Caller:
     if not text:
         raise IssuerRefusedError("nobody is logged in here", code="session.ended", hint="log in")
     token = SessionToken.from_text(text)
-    presence = services.log_in.authenticate(token, face=face)
+    presence = services.log_in.authenticate(token, face=face).over_http()
     return Caller(presence=presence, token=token, now=services.now())
 
 

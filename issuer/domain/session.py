@@ -120,6 +120,11 @@ class Session:
     stepped_up_at: datetime | None = None
     restriction: Restriction | None = None
 
+    @property
+    def rests_on_password(self) -> bool:
+        """Whether the only thing that was shown in place of a second factor is the password that it began with."""
+        return self.method is LoginMethod.PASSWORD and self.stepped_up_at == self.created_at
+
     def is_alive(self, now: datetime, *, idle: timedelta) -> bool:
         """Whether it may still be used."""
         return now < self.expires_at and now - self.seen_at <= idle

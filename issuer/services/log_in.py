@@ -54,7 +54,8 @@ class LoginPolicy:
         command_line: the lifetime of a command line's session.
         by_account: failures that are counted for a name.
         by_address: failures that are counted for a network address.
-        password_steps_up: whether a password that was just typed counts as the second factor on the command line.
+        password_steps_up: whether a password that was just typed counts as the second factor on the command line, for
+            accounts that have none.
     """
 
     console: SessionLifetime
@@ -89,6 +90,15 @@ class Presence:
 
     actor: Actor
     session: Session
+
+    def over_http(self) -> "Presence":
+        """The same as far as it counts over HTTP: whoever sends a token need not be at the machine.
+
+        The password stands for the second factor only where somebody runs commands on the server.
+        """
+        if not self.session.rests_on_password:
+            return self
+        return replace(self, actor=replace(self.actor, stepped_up_at=None))
 
     @property
     def restriction(self) -> Restriction | None:
@@ -342,6 +352,8 @@ class LogIn:
             and account.password.is_provisional
         )
         restriction = self._restriction(transaction, account, face)
+        # Whoever has a key shows it where it counts: a password that somebody learned is not to stand for it.
+        has_key = bool(transaction.people.second_factors(account.account_id))
         knows_password = face is Face.COMMAND_LINE and method is LoginMethod.PASSWORD
         session = Session(
             session_id=SessionId(uuid.uuid4()),
@@ -352,7 +364,9 @@ class LogIn:
             created_at=now,
             expires_at=now + lifetime.absolute,
             seen_at=now,
-            stepped_up_at=now if knows_password and self.policy.password_steps_up else None,
+            stepped_up_at=now
+            if knows_password and self.policy.password_steps_up and not has_key
+            else None,
             restriction=Restriction.PASSWORD_CHANGE_DUE if is_provisional else restriction,
         )
         # Whoever logs in sweeps: what is over is forgotten without a job of its own.
@@ -370,7 +384,7 @@ class LogIn:
     def _restriction(
         self, transaction: RegisterTransaction, account: Account, face: Face
     ) -> Restriction | None:
-        """Whoever has a second factor shows it; on the command line the password may stand for it."""
+        """Whoever has a second factor shows it; on the command line they do without it, and without what asks for it."""
         if not transaction.people.second_factors(account.account_id):
             return None
         if face is Face.CONSOLE:

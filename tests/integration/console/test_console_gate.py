@@ -1,5 +1,6 @@
 """Nobody passes without saying who they are, without the right, or on behalf of another site."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import pytest
@@ -16,6 +17,7 @@ from issuer.api.gate import (
     declarations,
 )
 from issuer.domain.rights import Right
+from issuer.domain.session import Face, SessionToken
 
 PASSWORD = "mật khẩu của cô Lan"
 
@@ -210,3 +212,25 @@ def test_whoever_tries_too_often_waits_as_long_as_is_said(office: Any) -> None:
     assert late.status_code == 429
     assert int(late.headers["retry-after"]) >= 1
     assert "login.too-many-attempts" in late.text
+
+
+def test_a_password_of_the_command_line_is_no_second_factor_over_http(office: Any) -> None:
+    opened = office.services.log_in.log_in("van", PASSWORD, face=Face.COMMAND_LINE)
+    # The same token, in a command on the server, is within its five minutes.
+    there = office.services.log_in.authenticate(opened.token, face=Face.COMMAND_LINE)
+    assert there.actor.stepped_up_at is not None
+    client = office.client(None)
+    client.headers["authorization"] = f"Bearer {opened.token.text}"
+    assert client.get("/v1/session").json()["stepped_up_at"] is None
+    before = len(office.trail())
+    answer = client.post("/people/hoa", {"act": "disable"})
+    assert answer.status_code in (303, 403)
+    assert len(office.trail()) == before
+    # What a key was shown for counts: the session has another time then than that of its log-in.
+    fresh = SessionToken(bytes(range(32)))
+    with office.register.writing() as transaction:
+        session = transaction.sessions.find(opened.token.digest).session
+        shown = session.stepped_up(fresh, office.services.now() + timedelta(microseconds=1))
+        transaction.sessions.replace(opened.token.digest, shown)
+    client.headers["authorization"] = f"Bearer {fresh.text}"
+    assert client.get("/v1/session").json()["stepped_up_at"] is not None

@@ -367,6 +367,8 @@ def test_a_terminal_asks_for_no_key_and_so_opens_nothing_where_a_password_is_not
     opened = stage.enter("an", face=Face.COMMAND_LINE)
     present = stage.log_in.authenticate(opened.token, face=Face.COMMAND_LINE)
     assert present.actor.assignments == (role(Role.DECIDER),)
+    # A password is no key: what asks for the second factor is done where there is one.
+    assert present.actor.stepped_up_at is None
     stage.settings = stage.settings.model_copy(update={"command_line_password_steps_up": False})
     refused = code_of(lambda: stage.enter("an", face=Face.COMMAND_LINE))
     assert refused == "login.second-factor-needed"
