@@ -186,11 +186,14 @@ def serving(home: Path, port: int, log: Path) -> Iterator[None]:
         )  # fmt: skip
         try:
             assert process.stdout is not None
-            assert process.stdout.readline().startswith("ready: "), log.read_text()
+            said = process.stdout.readline()
+            assert said.startswith("ready: "), (said, process.poll(), log.read_text())
             yield
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    assert {line["event"] for line in lines} == {"answered"}
+    # Nobody gave the office the key of the authority's log: what checks its trail says so now and then.
+    told = [line for line in lines if line.get("code") != "audit.log-key-missing"]
+    assert {line["event"] for line in told} == {"answered"}, told
     assert "Nguyễn" not in log.read_text("utf-8")
