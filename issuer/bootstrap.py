@@ -29,6 +29,7 @@ from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_members import MemberImport
 from issuer.services.member_record import MemberRecords
 from issuer.services.read_members import ReadingOfMembers
+from issuer.services.record_member import MemberRecording
 from issuer.services.register_ports import EvidenceStore, PortraitStore, Register
 from issuer.services.replace_portraits import PortraitDesk
 from issuer.settings import IssuerSettings, load_settings
@@ -83,6 +84,17 @@ class RegisterHome:
                 _now,
             ),
             store=self.portraits,
+        )
+
+    def recording(self) -> MemberRecording:
+        """The use case that records one new member."""
+        return MemberRecording(
+            register=self.register,
+            open_normaliser=lambda: open_normaliser(self.settings),
+            store=self.portraits,
+            scheme=self.scheme,
+            clock=_now,
+            new_member_id=lambda: MemberId(uuid.uuid4()),
         )
 
     def reading(self) -> ReadingOfMembers:

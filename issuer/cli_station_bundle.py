@@ -71,10 +71,13 @@ def in_command(
     file: Annotated[Path, typer.Argument(metavar="ORDER", help="What the centre wrote.")],
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Take an order of the centre, once: chips to work on, with what is to be written to them."""
+    """Take an order of the centre, once: chips to work on, with what is to be written to them.
+
+    The file is overwritten and removed when the day is closed.
+    """
     sealed = read_bounded(file, MAX_SEALED_BYTES)
     with opened_station(context) as opened:
-        taken = opened.bundles().take(sealed)
+        taken = opened.bundles().take(sealed, file=file)
     if output_format is OutputFormat.JSON:
         print_json(
             {
@@ -82,6 +85,7 @@ def in_command(
                 "chips": taken.chips,
                 "jobs": taken.jobs,
                 "left_alone": taken.left_alone,
+                "stopped": taken.stopped,
                 "through": taken.through,
                 "rejected": taken.rejected,
             }
@@ -91,3 +95,7 @@ def in_command(
         f"Order {taken.number}: {taken.chips} chips, {taken.jobs} with a card to write; "
         f"the centre has events up to {taken.through}."
     )
+    if taken.stopped:
+        standard_output().print(
+            f"{taken.stopped} of the station's chips are on the stop list: keep them apart and say so."
+        )

@@ -135,6 +135,16 @@ class ReportSettings(BaseModel):
     deadline: date | None = None
 
 
+class AuditSettings(BaseModel):
+    """How often `serve` looks through what came into the audit trail, and who notes its end (docs/audit-trail.md)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Unset, people check.
+    check_minutes: Annotated[int, Field(ge=1, le=10_080)] | None = 60
+    signer_socket: Path | None = None
+
+
 class StatusSettings(BaseModel):
     """Who signs status lists, where terminals get them, and for how long each is current."""
 
@@ -214,6 +224,7 @@ class IssuerSettings(BaseSettings):
     reports: ReportSettings = ReportSettings()
     signing: SigningSettings = SigningSettings()
     status: StatusSettings = StatusSettings()
+    audit: AuditSettings = AuditSettings()
     exchange: ExchangeSettings = ExchangeSettings()
     station: StationSettings = StationSettings()
 
@@ -221,6 +232,11 @@ class IssuerSettings(BaseSettings):
     def card_signer_socket(self) -> Path | None:
         """The socket of the signer process that signs cards; ``None`` where none is set."""
         return self.signing.signer_socket or self.status.signer_socket
+
+    @property
+    def audit_signer_socket(self) -> Path | None:
+        """The socket of the process whose log notes the trail's end; ``None`` where none is set."""
+        return self.audit.signer_socket or self.card_signer_socket
 
     def database_url_in(self, home: Path) -> str:
         """The URL that is set, else that of ``issuer.sqlite`` in the home directory."""

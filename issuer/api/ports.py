@@ -27,6 +27,7 @@ from issuer.services.overviews import Overviews
 from issuer.services.people import People
 from issuer.services.production_reports import ProductionReports
 from issuer.services.read_members import ReadingOfMembers
+from issuer.services.record_member import MemberRecording
 from issuer.services.register_ports import PortraitStore
 from issuer.services.replace_portraits import PortraitDesk
 from issuer.services.reports import Reports
@@ -72,6 +73,7 @@ class ApiServices:
     records: MemberRecords
     changes: ChangeOfMembers
     new_portraits: PortraitDesk
+    recording: MemberRecording
     portraits: PortraitStore
     organisations: LookingAtOrganisations
     overview: Overviews

@@ -56,7 +56,12 @@ from issuer.db.stock_tables import (
     StockSiteRow,
     StockStopRow,
 )
-from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
+from issuer.db.subject_tables import (
+    DisclosureRow,
+    ErasureRow,
+    FileToDestroyRow,
+    RetiredNumberRow,
+)
 
 __all__ = [
     "AccountRow",

@@ -43,6 +43,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "chips": Holding.NOBODY,
     "decision_requests": Holding.PSEUDONYMOUS,
     "decisions": Holding.NOBODY,
+    "deletion_proposals": Holding.DELETED,
     "disclosures": Holding.PSEUDONYMOUS,
     "erasures": Holding.PSEUDONYMOUS,
     "files_to_destroy": Holding.PSEUDONYMOUS,

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from card_layout.curves import EcPublicKey, NamedCurve
 from issuer.db.batch_progress import begin_production, settle_batch
+from issuer.db.chip_holds import condemn_hold
 from issuer.db.production_tables import CardContentsRow, CardEventRow, CardRow, ChipRow
 from issuer.db.station_tables import StationClaimRow
 from issuer.db.validity_rows import take_step
@@ -24,6 +25,7 @@ from issuer.domain.card import (
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Chip, ChipEvent, ChipState, Serial, next_chip_state
 from issuer.domain.member import MemberId
+from issuer.domain.production_events import ProductionEventKind
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex
@@ -32,6 +34,7 @@ from issuer.services.production_ports import ChipRecord
 
 __all__ = [
     "BY_ITSELF",
+    "EVENT_REJECTED",
     "NOBODY",
     "SECRETS_DESTROYED",
     "Producer",
@@ -51,6 +54,11 @@ __all__ = [
 
 BY_ITSELF: Final = AccountName("system")
 """By whose word a program acts that nobody told to."""
+
+EVENT_REJECTED: Final = "event-rejected"
+"""The journal's word for what a station said and nobody could follow; the detail ends with the kind of the event."""
+
+_LOCKED_BY: Final = (ProductionEventKind.LOCK_INTENDED, ProductionEventKind.ISSUED)
 
 SECRETS_DESTROYED: Final = "secrets-destroyed"
 """The journal's word for it."""
@@ -211,10 +219,10 @@ def condemn_rows(
             hint="reject it at the station; where that cannot be, destroy it and say so",
         )
     if card is not None:
-        was_working = may_be_operational(CardState(card.state))
+        was_working = may_be_operational(CardState(card.state)) or _is_said_to_work(session, serial)
         if was_working and not is_chip_safe:
             raise IssuerRefusedError(
-                f"the card is {card.state}, so it may work already",
+                f"the card is {card.state}, or its station says it was locked: it may work already",
                 code="card.may-be-operational",
                 hint="put the chip into a station; where that cannot be, destroy it and say so",
             )
@@ -231,7 +239,7 @@ def condemn_rows(
             take_step(session, card, end, at=at)
     chip.state = next_chip_state(ChipState(chip.state), ChipEvent.CONDEMNED).value
     chip.condemned_for = code
-    chip.held = None
+    condemn_hold(chip)
     journal(
         session,
         ChipEvent.CONDEMNED.value,
@@ -244,6 +252,20 @@ def condemn_rows(
     )
     if card is not None and card.batch_id is not None:
         settle_batch(session, card.batch_id, account=by.account or _SYSTEM, at=at)
+
+
+def _is_said_to_work(session: Session, serial: Serial) -> bool:
+    """Whether a station said that it locks the card, in an event that the records contradicted."""
+    found = session.scalar(
+        sa.select(CardEventRow.serial)
+        .where(
+            CardEventRow.serial == serial,
+            CardEventRow.kind == EVENT_REJECTED,
+            sa.or_(*(CardEventRow.detail.endswith(f": {kind}") for kind in _LOCKED_BY)),
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 def destroy_secrets(

@@ -41,7 +41,8 @@ def journal_back(station: StationName, known: int, got: int) -> IssuerRefusedErr
         f"the journal of station {station} stands at event {got} and does not go on from event {known}, "
         "which the centre has",
         code="station.journal-back",
-        hint="the journal was restored or exchanged: dismiss the station, and look at every chip it had",
+        hint="the journal was restored, exchanged or begun anew: bring the newest disk back, or dismiss the station, look "
+        "at every chip it had, and give the computer another name and a site of its own",
     )
 
 

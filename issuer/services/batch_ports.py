@@ -104,7 +104,10 @@ class BatchLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardUnderControl:
-    """A card that quality control looks at; ``hands`` are the accounts by which something was done to it or its chip."""
+    """A card that quality control looks at.
+
+    ``hands`` are the accounts by which something was done to it or its chip; ``held`` is for what its chip is held.
+    """
 
     reference: CardReference
     serial: Serial
@@ -112,6 +115,7 @@ class CardUnderControl:
     produced_by: str | None
     passed_by: str | None
     hands: frozenset[str]
+    held: str | None = None
 
 
 class BatchRepository(Protocol):

@@ -65,6 +65,9 @@ class StationRepository(Protocol):
     ) -> ClaimedChip | None:
         """As ``ProductionLink.claim``; the transaction writes down that the chip is the station's."""
 
+    def stopped_in_hands(self, name: StationName) -> tuple[ClaimedChip, ...]:
+        """What the station has of the stop list: none of it is claimed any more, and nothing is to be written to it."""
+
     def next_order(self, name: StationName) -> int:
         """The number of the next order that is carried to it; it is given once."""
 

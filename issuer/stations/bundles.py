@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from issuer.domain.batch import BatchId
 from issuer.domain.chip import Serial
 from issuer.domain.production_events import JournalHead, ProductionEvent, StationName
+from issuer.domain.stock_account import HELD_AS_STOLEN
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.production_ports import Clock
 from issuer.services.station_ports import (
@@ -16,6 +18,7 @@ from issuer.services.station_ports import (
     StationPresence,
 )
 from issuer.stations.exchange_keys import ExchangeKeys, Peer
+from issuer.stations.given_files import GivenFiles, GivenKind
 from issuer.stations.journal import StationJournal
 from issuer.stations.messages import StationOrder, StationReport
 from issuer.stations.record_text import days_from_text, days_to_text
@@ -93,12 +96,13 @@ class BundleProductionLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOrder:
-    """What an order brought: chips with and without something to write, and how far the centre has the journal."""
+    """What an order brought: chips with and without something to write, or stopped; and how far the centre has the journal."""
 
     number: int
     chips: int
     jobs: int
     left_alone: int
+    stopped: int
     through: int
     rejected: int
 
@@ -134,8 +138,8 @@ class StationBundles:
         )
         return sealed, len(events)
 
-    def take(self, sealed: bytes) -> TakenOrder:
-        """Take an order, once and in its order.
+    def take(self, sealed: bytes, *, file: Path | None = None) -> TakenOrder:
+        """Take an order, once and in its order; ``file`` is where it lies, and ends with the day.
 
         A chip that the station has in hand, or of which the centre does not know everything, is left as it is here: the
         station knows better.
@@ -147,6 +151,9 @@ class StationBundles:
         """
         self.journal.require_sound_clock()
         order = open_order(sealed, keys=self.keys, centre=self.centre, station=self.station)
+        if file is not None:
+            # Also one that was taken before: a copy of it opens as well.
+            GivenFiles(journal=self.journal, kind=GivenKind.ORDERS).use([file], [sealed])
         last = int(self.journal.fact(_LAST_ORDER) or 0)
         if order.number <= last:
             raise IssuerRefusedError(
@@ -158,9 +165,10 @@ class StationBundles:
             self.journal.record_handed_in(receipt)
         pending = self.journal.pending_serials()
         fresh = [each for each in order.chips if self._is_fresh(each, pending)]
-        self.journal.take(fresh)
+        stopped = [each for each in order.chips if _is_stopped(each)]
+        self.journal.take([*fresh, *stopped])
         self.journal.remember(_LAST_ORDER, str(order.number))
-        return _taken(order, fresh, receipt)
+        return _taken(order, fresh, stopped, receipt)
 
     def _is_fresh(self, claimed: ClaimedChip, pending: Collection[Serial]) -> bool:
         serial = claimed.record.chip.serial
@@ -170,12 +178,23 @@ class StationBundles:
         )
 
 
-def _taken(order: StationOrder, fresh: Sequence[ClaimedChip], receipt: HandInReceipt) -> TakenOrder:
+def _is_stopped(claimed: ClaimedChip) -> bool:
+    """Whether the station goes on with a chip no more, whatever it knows of it that the centre does not."""
+    return not claimed.is_claimed and claimed.record.chip.held == HELD_AS_STOLEN
+
+
+def _taken(
+    order: StationOrder,
+    fresh: Sequence[ClaimedChip],
+    stopped: Sequence[ClaimedChip],
+    receipt: HandInReceipt,
+) -> TakenOrder:
     return TakenOrder(
         number=order.number,
         chips=len(fresh),
         jobs=sum(each.sealed_job is not None for each in fresh),
-        left_alone=len(order.chips) - len(fresh),
+        left_alone=len(order.chips) - len(fresh) - len(stopped),
+        stopped=len(stopped),
         through=receipt.through,
         rejected=len(receipt.rejected),
     )

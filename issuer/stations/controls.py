@@ -8,6 +8,7 @@ from issuer.errors import IssuerRefusedError
 from issuer.services.print_ports import PrintQueue
 from issuer.services.visit_chip import PRINTED
 from issuer.stations.journal import StationJournal
+from issuer.stations.journal_day import events_of_today
 from issuer.stations.journal_ledger import JournalStationLedger
 
 __all__ = ["REJECTED", "StationControls"]
@@ -62,13 +63,9 @@ class StationControls:
 
     def _copies(self, serial: Serial) -> int:
         """How often the job was handed over already."""
-        after, copies = 0, 0
-        while events := self.journal.events(after=after):
-            copies += sum(
-                event.kind is ProductionEventKind.NOTED
-                and event.serial == serial
-                and event.code == PRINTED
-                for event in events
-            )
-            after = events[-1].sequence
-        return copies
+        return sum(
+            event.kind is ProductionEventKind.NOTED
+            and event.serial == serial
+            and event.code == PRINTED
+            for event in events_of_today(self.journal)
+        )

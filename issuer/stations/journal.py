@@ -142,9 +142,9 @@ class StationJournal:
             row = self._connection.execute(f"{SELECT_CHIPS} WHERE serial = ?", (serial,)).fetchone()
         return None if row is None else claimed_of(row)
 
-    def locking_records(self) -> tuple[ChipRecord, ...]:
-        """The chips whose lock was intended and not yet proven."""
-        return self._records("card_state = ?", CardState.LOCKING.value)
+    def records_in(self, state: CardState) -> tuple[ChipRecord, ...]:
+        """The chips with a card in this state whose job lies here: not those of which the centre rejected something."""
+        return self._records("card_state = ? AND sealed_job IS NOT NULL", state.value)
 
     def record_of(self, reference: CardReference) -> ChipRecord | None:
         """The chip of a card that is in hand."""

@@ -109,7 +109,7 @@ def test_a_stolen_box_of_finished_cards_is_worthless(stage: Stage) -> None:
     # Nobody can give them out, from the first report on.
     with pytest.raises(IssuerRefusedError) as caught, stage.register.writing() as transaction:
         transaction.cards.hand_over(cards[0], to="somebody", account=AccountName("clerk"), at=NOW)
-    assert caught.value.code == "card.held"
+    assert caught.value.code == "chip.stolen"
     stage.services.stops.confirm(stolen, actor=CONTROLLER)
     assert {stage.listed(each) for each in cards} <= {ListedState.LOST, ListedState.REVOKED}
     account = stage.services.room.account(FIRST_STORE, actor=KEEPER).account

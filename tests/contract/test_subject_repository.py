@@ -122,8 +122,10 @@ def erasure(number: int) -> Erasure:
         member_id=MemberId(uuid.UUID(int=number)),
         at=NOW,
         account=CLERK,
+        proposed_by=AccountName("clerk-2"),
         ground=DeletionGround.MEMBERSHIP_ENDED,
         reference="31-QD",
+        evidence=EvidenceDigest(bytes([9]) * 32),
         digest=bytes(32),
     )
 

@@ -48,6 +48,11 @@ pytestmark = [
 
 CLERK = Actor(account=AccountName("hoa.pham"), assignments=(Assignment(role=Role.CLERK),))
 SCAN = {"name": "quyet-dinh.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 a scan"}
+NEWCOMER = {
+    "Họ và tên": "Lò Thị Mẩy", "Ngày sinh": "31/02/2001", "Nơi sinh": "xã Mẫu", "Quê quán": "xã Mẫu",
+    "Dân tộc": "Thái", "Số định danh": "1", "Số lý lịch": "000099AB", "Ngày vào Đảng": "03/02/2026",
+    "Tổ chức đảng": "C-011",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -85,11 +90,19 @@ def press_to_box(page: Page, name: str) -> None:
     page.keyboard.press("Space")
 
 
+def drawn(seed: int) -> bytes:
+    return encode_portrait(draw_portrait(draw_appearance(Random(seed), is_woman=True, age=36)))
+
+
+def face(seed: int) -> Any:
+    """A picture as a browser is given one."""
+    return {"name": "anh.jpg", "mimeType": "image/jpeg", "buffer": drawn(seed)}
+
+
 def small_picture() -> bytes:
     """A picture of fewer points than a portrait has."""
-    drawn = encode_portrait(draw_portrait(draw_appearance(Random(5), is_woman=True, age=36)))
     made = io.BytesIO()
-    with Image.open(io.BytesIO(drawn)) as opened:
+    with Image.open(io.BytesIO(drawn(5))) as opened:
         opened.resize((360, 480)).save(made, "PNG")
     return made.getvalue()
 
@@ -124,7 +137,8 @@ def test_a_clerk_corrects_transfers_and_strikes_off(office: Any, cards: CardsSta
     desk = replace(
         office.services.new_portraits, open_normaliser=lambda: ProcessPortraitNormaliser(bounds)
     )
-    console = office.with_services(portraits=Drawn(), new_portraits=desk)
+    recording = replace(office.services.recording, open_normaliser=desk.open_normaliser)
+    console = office.with_services(portraits=Drawn(), new_portraits=desk, recording=recording)
     with at_a_browser(bounded(console.app), "lan") as page:
         # 1. A correction; while it is typed, somebody else corrects the same record.
         page.goto(f"/members/{dao}")
@@ -196,6 +210,27 @@ def test_a_clerk_corrects_transfers_and_strikes_off(office: Any, cards: CardsSta
         picture(page, "member-portrait-check")
         press_to_box(page, "Tôi đã xem những điểm nghi ngờ: ảnh dùng được")
         store(page, "Lưu ảnh mới", "ảnh cũ bị mờ")
+        # 5. Somebody who was admitted today; what is wrong is told beside its field, all at once.
+        page.keyboard.press("g")
+        page.keyboard.press("m")
+        press_to(page, "Ghi đảng viên mới")
+        page.keyboard.press("Enter")
+        for label, text in NEWCOMER.items():
+            page.get_by_label(label, exact=True).fill(text)
+        page.get_by_label("Giới tính").select_option(label="Nữ")
+        page.get_by_label("Tình trạng", exact=True).select_option(label="Dự bị")
+        page.get_by_label("Ảnh", exact=True).set_input_files([face(7)])
+        press_to(page, "Ghi đảng viên")
+        page.keyboard.press("Enter")
+        expect(page.locator(".wrong")).to_have_count(2)
+        picture(page, "member-new-wrong")
+        page.get_by_label("Ngày sinh").fill("05/06/2001")
+        page.get_by_label("Số định danh").fill("001301000099")
+        page.get_by_label("Ảnh", exact=True).set_input_files([face(7)])
+        press_to(page, "Ghi đảng viên")
+        page.keyboard.press("Enter")
+        expect(page.locator(".done")).to_contain_text("Đã ghi đảng viên mới")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Lò Thị Mẩy")
     changes = office.services.changes.history(
         MemberId(uuid.UUID(an)), actor=CLERK, limit=20
     ).changes

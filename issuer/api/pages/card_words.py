@@ -45,6 +45,7 @@ MAKING: Final = {
     "issued": message("Finished"),
     "handed-over": message("Handed over"),
     "condemned": message("Condemned"),
+    "record-deleted": message("The member's record was deleted"),
 }
 REASONS: Final = {
     "lost": message("Lost"),

@@ -24,7 +24,7 @@ from issuer.domain.organisation import OrganisationCode
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.services.weighed_changes import SeenMember, WeighedChange
 
-__all__ = ["ELSEWHERE", "MemberVisit", "Told", "version_of"]
+__all__ = ["ELSEWHERE", "MemberVisit", "Told", "form_status", "version_of"]
 
 Told = IssuerDataError | IssuerRefusedError
 ELSEWHERE: Final = frozenset({"right.step-up-needed", "session.ended", "member.unknown"})
@@ -76,7 +76,7 @@ class MemberVisit:
             self.request,
             template,
             caller=self.caller,
-            status=200 if error is None else _status(error),
+            status=200 if error is None else form_status(error),
             act=self.act,
             home=self.address,
             words=words,
@@ -141,7 +141,7 @@ def version_of(fields: Mapping[str, str]) -> int:
     return int(text)
 
 
-def _status(error: Told) -> int:
+def form_status(error: Told) -> int:
     """The form is there even where something that it names is not."""
     status = status_of(error)
     return int(HTTPStatus.UNPROCESSABLE_ENTITY if status is HTTPStatus.NOT_FOUND else status)

@@ -72,6 +72,7 @@ DONE: Final = {
     _Act.TRANSFER.value: message("The member was transferred."),
     _Act.SERVING.value: message("It is recorded where the member is served."),
     "portrait": message("The portrait was replaced."),
+    "recorded": message("The member was recorded."),
 }
 EVENTS: Final = {
     "since": message("From this day on"),

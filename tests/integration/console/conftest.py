@@ -83,6 +83,7 @@ from issuer.services.people import People
 from issuer.services.production_reports import ProductionReports
 from issuer.services.read_batches import ReadingOfBatches
 from issuer.services.read_members import ReadingOfMembers
+from issuer.services.record_member import MemberRecording
 from issuer.services.replace_portraits import PortraitDesk
 from issuer.services.reports import Reports
 from issuer.services.request_office import RequestOffice
@@ -248,7 +249,8 @@ class Client:
         headers = httpx.Headers(self.headers | dict(values.pop("headers", {})))
         # A header that is to stand twice is given as a pair of its own.
         repeated = values.pop("repeated", ())
-        headers = httpx.Headers([*headers.multi_items(), *repeated])
+        more = [(name.encode(), value.encode()) for name, value in repeated]
+        headers = httpx.Headers([*headers.raw, *more])
 
         async def go() -> httpx.Response:
             transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
@@ -412,6 +414,14 @@ def office_over(database: Database, tmp_path: Path) -> Office:
             open_normaliser=lambda: contextlib.nullcontext(PlainNormaliser()),
             waiting=SealedPortraits(tmp_path / "portraits-waiting", lambda: SEALER, now),
             store=portraits,
+        ),
+        recording=MemberRecording(
+            register=register,
+            open_normaliser=lambda: contextlib.nullcontext(PlainNormaliser()),
+            store=portraits,
+            scheme=SCHEME,
+            clock=now,
+            new_member_id=lambda: MemberId(uuid.uuid4()),
         ),
         portraits=portraits,
         organisations=LookingAtOrganisations(register=register, browsing=browsing),

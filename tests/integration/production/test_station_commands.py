@@ -131,9 +131,11 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     pieces = [job[start : start + 48] for job in jobs for start in range(0, len(job) - 48, 48)]
     assert len(jobs) == 2
     assert len(found_in(station.home, pieces)) > len(pieces) * 9 // 10 > 100
+    carried = order.read_bytes()
     day = station.json("station", "close-day")
     assert (day["issued"], len(day["destroyed"])) == (2, 2)
     assert found_in(station.home, pieces) == set()
+    assert not order.exists()
     station.json("station", "bundle", "out", report)
     assert office.json("stations", "accept", report)["rejected"] == []
     assert {each["state"] for each in office.json("cards", "list")} == {"issued"}
@@ -145,7 +147,7 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     assert (known["name"], known["is_elsewhere"]) == ("station-2", True)
     # Nothing of a card can be read on the station's disk, nor in what was carried.
     secrets = [CardImage.load(office.image(number)).secrets for number in (1, 2)]
-    carried = order.read_bytes() + report.read_bytes()
+    carried += report.read_bytes()
     kept = b"".join(path.read_bytes() for path in (station.home / "stations").iterdir())
     for each in secrets:
         assert each.mrz_information is not None
