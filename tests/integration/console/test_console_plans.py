@@ -31,6 +31,8 @@ FEW: Final = {
     "stock_destructions": "one a site and month",
     "stock_stops": "chips that were stolen or are missing",
     "register_keys": "one",
+    "number_blocks": "one a committee and some hundred thousand cards",
+    "status_index_sets": "one an instance and list",
     "report_lines": "whether there is one",
 }
 """Tables that stay small, and why; whatever table comes is large until it stands here."""
@@ -38,6 +40,10 @@ FEW: Final = {
 COUNTED: Final = {
     ("members", "GROUP BY members.standing"): "the overview counts once a minute",
     ("organisations", "SELECT count(*)"): "as above",
+    (
+        "organisations",
+        "organisations.words LIKE",
+    ): "parts of names have no order; one narrow index holds all that is asked",
 }
 """What is read whole on purpose, by what stands in the statement."""
 
