@@ -428,11 +428,11 @@ class Caller:
             False: {"cookie": f"{SESSION_COOKIE}={tokens[Face.CONSOLE]}"},
         }
 
-    def follow(self, path: str, *, followed: int = _FOLLOWED, asked: int = _ASKED) -> list[_Taken]:
+    def follow(self, path: str) -> list[_Taken]:
         """What the page and those behind it took; nothing where the person may not see it."""
         times: list[_Taken] = []
         first = path
-        for number in range(followed + asked):
+        for number in range(_ASKED + _FOLLOWED):
             response, taken = asyncio.run(self._ask(path))
             if response.status_code in {401, 403, 404}:
                 return []
@@ -443,8 +443,13 @@ class Caller:
             # The first look compiles templates and statements: it is the process's, not the page's.
             if number:
                 times.append(taken)
-            path = _next_of(response, path) if number < followed else first
+            path = _next_of(response, path) if number < _FOLLOWED else first
         return times
+
+    def show(self, path: str) -> str:
+        """Ask for a page; where the next one is, or the same where there is none."""
+        response, _ = asyncio.run(self._ask(path))
+        return _next_of(response, path) if response.status_code == 200 else path
 
     async def _ask(self, path: str) -> tuple[httpx.Response, _Taken]:
         transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)

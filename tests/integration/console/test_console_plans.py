@@ -100,7 +100,7 @@ def explained_statements() -> Iterator[Plans]:
 @pytest.mark.parametrize(
     ("members", "people"),
     [
-        (4_000, ("everybody",)),
+        (2_000, ("everybody",)),
         pytest.param(24_000, ("everybody", "province", "commune"), marks=pytest.mark.slow),
     ],
 )
@@ -116,8 +116,8 @@ def test_no_page_reads_a_large_table_whole(
             caller = Caller(app, services, person)
             for pattern, path in asked_pages(app, register):
                 plans.page = f"{person} {pattern}"
-                if path is not None:
-                    caller.follow(path, followed=1, asked=1)
+                if path is not None and (behind := caller.show(path)) != path:
+                    caller.show(behind)
     assert plans.offences() == []
     assert GROWING - plans.tables() == set()
     assert set(FEW) - Base.metadata.tables.keys() == set()
