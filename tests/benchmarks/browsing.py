@@ -75,6 +75,7 @@ _NOT_ASKED: Final = {
     "/v1/operations/{operation_id}/events": "it stays open",
     "/v1/reports/file": "a file of the whole tree, which is an export and no page",
     "/reports/file": "as above",
+    "/v1/reports/production/file": "as above",
     "/reports/production/file": "as above",
     "/reports/instances/file": "as above",
     "/v1/merged-reports/file": "as above",

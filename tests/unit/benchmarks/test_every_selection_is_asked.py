@@ -12,7 +12,7 @@ from issuer.api.ports import ApiServices
 from tests.benchmarks.browsing import SELECTIONS, pages_of
 
 NO_SELECTIONS: Final = {
-    "cursor", "limit", "behind", "before", "after", "done", "made", "more", "new", "next", "follow"
+    "cursor", "limit", "behind", "before", "after", "done", "made", "more", "new", "next", "follow", "checked"
 }  # fmt: skip
 """Where a page goes on, how much it shows, and what a form has just done."""
 
