@@ -63,7 +63,12 @@ class Plans:
 
     def offences(self) -> list[str]:
         tables = set(Base.metadata.tables)
-        return [
+        sorted_whole = [
+            f"{page}: the trail is sorted: {' | '.join(plan)}: {statement}"
+            for statement, (page, plan) in self.found.items()
+            if "FROM audit_records" in statement and any("TEMP B-TREE" in line for line in plan)
+        ]
+        return sorted_whole + [
             f"{page}: {table}: {' | '.join(plan)}: {statement}"
             for statement, (page, plan) in self.found.items()
             for table in walked_tables(statement, plan)
