@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import json
+import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +24,6 @@ from issuer.api.app import match_every_route
 from issuer.api.listeners import loopback_listener, unix_listener
 from issuer.cli import main
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
-from issuer.settings import remember
 from tests.integration.everybody import log_in_everybody
 
 PROGRAM = Path(sys.executable).with_name("membercard-issuer")
@@ -64,10 +65,10 @@ def served(home: Path, *words: str) -> Iterator[str]:
 @pytest.mark.timeout(120)
 def test_what_a_duty_has_to_tell_is_a_line_of_the_log(home: Path, tmp_path: Path) -> None:
     """One that fails at once does so before clients can connect; whoever waits for "ready" reads nothing else."""
-    remember(home, {"signing": {"signer_socket": str(tmp_path / "nobody-serves")}})
-    # There is something to be noted by the authority's log, of which nobody has given the key.
-    site = ("stock", "site", "add", "cellar", "--kind", "store", "--name", "Cellar")
-    assert main(["--home", str(home), *site]) == 0
+    mark = home / "audit" / "head.json"
+    mark.parent.mkdir(exist_ok=True)
+    mark.write_bytes(b"{}")
+    os.utime(mark, (0, 0))
     process = subprocess.Popen(
         [str(PROGRAM), "--home", str(home), "serve", "--socket", str(tmp_path / "s")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -75,14 +76,14 @@ def test_what_a_duty_has_to_tell_is_a_line_of_the_log(home: Path, tmp_path: Path
     try:
         assert process.stderr is not None
         told = next(line for line in process.stderr if "job.failed" in line)
-        assert json.loads(told)["code"] == "audit.log-key-missing"
+        assert json.loads(told)["code"] == "audit.mark-malformed"
         assert process.stdout is not None
         ready = process.stdout.readline()
         process.send_signal(signal.SIGTERM)
         rest, errors = process.communicate(timeout=60)
     finally:
         process.kill()
-        remember(home, {"signing": None})
+        shutil.rmtree(mark.parent)
     assert (ready, rest) == (f"ready: {tmp_path / 's'}\n", ""), errors
     assert process.returncode == 0
 
