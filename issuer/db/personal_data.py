@@ -74,9 +74,11 @@ TABLES: Final[Mapping[str, Holding]] = {
     "second_factors": Holding.STAFF,
     "security_objects": Holding.DELETED,
     "sessions": Holding.STAFF,
+    "station_chains": Holding.NOBODY,
     "station_claims": Holding.NOBODY,
     "station_days": Holding.STAFF,
     "station_proposals": Holding.STAFF,
+    "station_rejections": Holding.NOBODY,
     "stations": Holding.STAFF,
     "status_index_sets": Holding.NOBODY,
     "status_lists": Holding.NOBODY,
@@ -127,6 +129,8 @@ _BLANKS: Final[Mapping[str, Callable[[], Any]]] = {
     "standing_since": lambda: None,
     "portrait": lambda: bytes(32),
     "portrait_source": lambda: bytes(32),
+    "checked_at": lambda: None,
+    "checked_by": lambda: None,
 }
 
 

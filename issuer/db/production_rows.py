@@ -11,6 +11,7 @@ from card_layout.curves import EcPublicKey, NamedCurve
 from issuer.db.batch_progress import begin_production, settle_batch
 from issuer.db.chip_holds import condemn_hold
 from issuer.db.production_tables import CardContentsRow, CardEventRow, CardRow, ChipRow
+from issuer.db.station_rejections import is_said_to_work
 from issuer.db.station_tables import StationClaimRow
 from issuer.db.validity_rows import take_step
 from issuer.domain.batch import BatchId
@@ -25,11 +26,10 @@ from issuer.domain.card import (
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Chip, ChipEvent, ChipState, Serial, next_chip_state
 from issuer.domain.member import MemberId
-from issuer.domain.production_events import ProductionEventKind
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex
-from issuer.errors import IssuerRefusedError
+from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.production_ports import ChipRecord
 
 __all__ = [
@@ -50,15 +50,14 @@ __all__ = [
     "move_card",
     "move_chip",
     "record_of",
+    "require_not_passed",
 ]
 
 BY_ITSELF: Final = AccountName("system")
 """By whose word a program acts that nobody told to."""
 
 EVENT_REJECTED: Final = "event-rejected"
-"""The journal's word for what a station said and nobody could follow; the detail ends with the kind of the event."""
-
-_LOCKED_BY: Final = (ProductionEventKind.LOCK_INTENDED, ProductionEventKind.ISSUED)
+"""The journal's word for what a station said and nobody could follow."""
 
 SECRETS_DESTROYED: Final = "secrets-destroyed"
 """The journal's word for it."""
@@ -190,6 +189,23 @@ def move_card(
         begin_production(session, row.batch_id, account=by.account or _SYSTEM, at=at)
 
 
+def require_not_passed(session: Session, serial: Serial) -> None:
+    """A station gives up what it made; what quality control has passed lies at the station no more.
+
+    Raises:
+        ConflictError: ``card.passed``.
+    """
+    card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial).with_for_update())
+    if card is None or card.state != CardState.ISSUED.value or card.passed_by is None:
+        return
+    place = "" if card.box is None else f" and lies in box {card.box}"
+    raise ConflictError(
+        f"quality control has passed the card on chip {serial.hex().upper()}{place}",
+        code="card.passed",
+        hint=f"membercard-issuer cards report {serial.hex().upper()} --reason damaged; another person confirms",
+    )
+
+
 def condemn_rows(
     session: Session,
     serial: Serial,
@@ -219,7 +235,7 @@ def condemn_rows(
             hint="reject it at the station; where that cannot be, destroy it and say so",
         )
     if card is not None:
-        was_working = may_be_operational(CardState(card.state)) or _is_said_to_work(session, serial)
+        was_working = may_be_operational(CardState(card.state)) or is_said_to_work(session, serial)
         if was_working and not is_chip_safe:
             raise IssuerRefusedError(
                 f"the card is {card.state}, or its station says it was locked: it may work already",
@@ -252,20 +268,6 @@ def condemn_rows(
     )
     if card is not None and card.batch_id is not None:
         settle_batch(session, card.batch_id, account=by.account or _SYSTEM, at=at)
-
-
-def _is_said_to_work(session: Session, serial: Serial) -> bool:
-    """Whether a station said that it locks the card, in an event that the records contradicted."""
-    found = session.scalar(
-        sa.select(CardEventRow.serial)
-        .where(
-            CardEventRow.serial == serial,
-            CardEventRow.kind == EVENT_REJECTED,
-            sa.or_(*(CardEventRow.detail.endswith(f": {kind}") for kind in _LOCKED_BY)),
-        )
-        .limit(1)
-    )
-    return found is not None
 
 
 def destroy_secrets(

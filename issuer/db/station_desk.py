@@ -18,14 +18,21 @@ from issuer.db.production_rows import (
     locked_chip,
     move_card,
     move_chip,
+    require_not_passed,
 )
 from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
 from issuer.db.station_days import keep_day
-from issuer.db.station_heads import journal_back, reach, require_same_journal
+from issuer.db.station_heads import (
+    journal_back,
+    keep_chains,
+    reach,
+    require_same_journal,
+    was_reached,
+)
 from issuer.db.station_presence import cards_left, count_events, keep_presence
-from issuer.db.station_rejections import rejected_before, rejection_of
+from issuer.db.station_rejections import keep_rejection, rejected_of
 from issuer.db.station_tables import StationClaimRow, StationRow
 from issuer.db.stock_tables import StockStopRow
 from issuer.db.stopped_cards import lock_stops, report_card
@@ -150,17 +157,19 @@ class SqlProductionLink:
         with self._database.writing() as session:
             station = self._station_row(session)
             if head.sequence < station.sequence:
-                raise journal_back(self._station, station.sequence, head.sequence)
+                return self._told_before(session, station, events, head)
             new = [event for event in events if event.sequence > station.sequence]
             reached = JournalHead(sequence=station.sequence, chain=station.chain)
             # The answer to an earlier hand-in may have been lost on its way.
             known = [event for event in events if event.sequence <= station.sequence]
-            rejected = rejected_before(session, self._station, known)
+            rejected = rejected_of(session, self._station, known)
             followed: list[ProductionEvent] = []
             now = self._clock()
             stops = lock_stops(session, {each.serial for each in new if each.serial is not None})
+            chains: list[bytes] = []
             for event in new:
                 reached = reach(self._station, reached, event)
+                chains.append(reached.chain)
                 code = self._follow(session, event, now)
                 if code is None:
                     followed.append(event)
@@ -175,6 +184,8 @@ class SqlProductionLink:
             station.heard_at = station.handed_in_at = now
             count_events(station, followed, at=now)
             if new:
+                if self._is_elsewhere:
+                    keep_chains(session, station, chains)
                 self._audit(
                     session,
                     "station.events-taken",
@@ -188,6 +199,23 @@ class SqlProductionLink:
                     },
                 )
             return HandInReceipt(through=reached.sequence, rejected=tuple(rejected))
+
+    def _told_before(
+        self,
+        session: Session,
+        station: StationRow,
+        events: Sequence[ProductionEvent],
+        head: JournalHead,
+    ) -> HandInReceipt:
+        """What a report is answered that was carried here behind a newer one: there is nothing new in it.
+
+        Raises:
+            IssuerRefusedError: the journal that the centre has never stood there (``station.journal-back``).
+        """
+        if not was_reached(session, station, head):
+            raise journal_back(self._station, station.sequence, head.sequence)
+        rejected = rejected_of(session, self._station, events)
+        return HandInReceipt(through=station.sequence, rejected=tuple(rejected))
 
     def close_day(self, record: DayRecord) -> None:
         """See ``ProductionLink.close_day``."""
@@ -266,6 +294,7 @@ class SqlProductionLink:
         if event.kind in _CARD_EVENTS:
             self._move_card(session, serial, event, at)
         elif event.kind is ProductionEventKind.CONDEMNED:
+            require_not_passed(session, serial)
             condemn_rows(
                 session,
                 serial,
@@ -349,6 +378,7 @@ class SqlProductionLink:
                 )
             elif code != _IS_HELD:
                 hold_chip(chip, code)
+        keep_rejection(session, self._station, event, code)
         journal(
             session,
             EVENT_REJECTED,
@@ -356,7 +386,7 @@ class SqlProductionLink:
             serial=serial if known else None,
             reference=event.reference if known else None,
             code=code,
-            detail=rejection_of(self._station, event),
+            detail=f"event {event.sequence} of station {self._station}: {event.kind}",
             by=Producer(station=self._station, account=event.account),
         )
 

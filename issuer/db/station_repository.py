@@ -11,6 +11,7 @@ from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
 from issuer.db.station_presence import standings_of
+from issuer.db.station_rejections import newest_rejections
 from issuer.db.station_tables import StationClaimRow, StationProposalRow, StationRow
 from issuer.db.stock_rows import parts_of
 from issuer.domain.batch import BatchId
@@ -23,7 +24,7 @@ from issuer.domain.station_enrolment import StationProposal
 from issuer.domain.station_standing import StationStanding
 from issuer.domain.stock_account import HELD_AS_STOLEN, SiteCode
 from issuer.errors import ConflictError, IssuerRefusedError
-from issuer.services.station_ports import ClaimedChip, JobSeal
+from issuer.services.station_ports import ClaimedChip, JobSeal, RejectedEvent
 
 __all__ = ["SqlStationRepository"]
 
@@ -153,6 +154,10 @@ class SqlStationRepository:
         return tuple(
             ClaimedChip(record=record_of(chip, card), is_claimed=False) for chip, card in rows
         )
+
+    def rejections(self, name: StationName, *, limit: int) -> tuple[RejectedEvent, ...]:
+        """See ``StationRepository.rejections``."""
+        return newest_rejections(self._session, name, limit=limit)
 
     def next_order(self, name: StationName) -> int:
         """See ``StationRepository.next_order``."""

@@ -1,7 +1,7 @@
 """A station that is on no network: its report goes out as a file, an order comes in as one."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +15,10 @@ from issuer.services.station_ports import (
     ClaimedChip,
     DayRecord,
     HandInReceipt,
+    RejectedEvent,
     StationPresence,
 )
+from issuer.stations.desk import CLOCK_LEEWAY
 from issuer.stations.exchange_keys import ExchangeKeys, Peer
 from issuer.stations.given_files import GivenFiles, GivenKind
 from issuer.stations.journal import StationJournal
@@ -104,7 +106,7 @@ class TakenOrder:
     left_alone: int
     stopped: int
     through: int
-    rejected: int
+    rejected: tuple[RejectedEvent, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,13 +149,21 @@ class StationBundles:
         Raises:
             PkiError, IssuerDataError: it is no order of the centre for this station.
             IssuerRefusedError: it was taken already, or a later one was (``station.order-repeated``); the clock was set
-                back (``station.clock-back``).
+                back (``station.clock-back``), or is behind the centre's (``station.clock-wrong``).
         """
         self.journal.require_sound_clock()
         order = open_order(sealed, keys=self.keys, centre=self.centre, station=self.station)
         if file is not None:
             # Also one that was taken before: a copy of it opens as well.
             GivenFiles(journal=self.journal, kind=GivenKind.ORDERS).use([file], [sealed])
+        now = self.clock()
+        if now < order.at - CLOCK_LEEWAY:
+            # It was written before it was carried here, so it is this clock that is behind.
+            raise IssuerRefusedError(
+                f"the order was written at {order.at:%Y-%m-%d %H:%M:%S}Z, and here it is {now:%Y-%m-%d %H:%M:%S}Z",
+                code="station.clock-wrong",
+                hint="set the clock of this station",
+            )
         last = int(self.journal.fact(_LAST_ORDER) or 0)
         if order.number <= last:
             raise IssuerRefusedError(
@@ -161,14 +171,15 @@ class StationBundles:
                 code="station.order-repeated",
             )
         receipt = order.receipt or HandInReceipt(through=0)
+        rejected: tuple[RejectedEvent, ...] = ()
         if receipt.through >= self.journal.handed_in:
-            self.journal.record_handed_in(receipt)
+            rejected = self.journal.record_handed_in(receipt)
         pending = self.journal.pending_serials()
         fresh = [each for each in order.chips if self._is_fresh(each, pending)]
         stopped = [each for each in order.chips if _is_stopped(each)]
         self.journal.take([*fresh, *stopped])
         self.journal.remember(_LAST_ORDER, str(order.number))
-        return _taken(order, fresh, stopped, receipt)
+        return _taken(order, fresh, stopped, replace(receipt, rejected=rejected))
 
     def _is_fresh(self, claimed: ClaimedChip, pending: Collection[Serial]) -> bool:
         serial = claimed.record.chip.serial
@@ -196,5 +207,5 @@ def _taken(
         left_alone=len(order.chips) - len(fresh) - len(stopped),
         stopped=len(stopped),
         through=receipt.through,
-        rejected=len(receipt.rejected),
+        rejected=receipt.rejected,
     )

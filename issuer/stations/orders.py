@@ -26,6 +26,9 @@ __all__ = ["MAX_CHIPS_IN_AN_ORDER", "GivenOrder", "StationOrders", "WantedChips"
 
 MAX_CHIPS_IN_AN_ORDER: Final = 500
 
+_MAX_REJECTIONS: Final = 1000
+"""The newest are told with each order, because one may be lost; what a station knows already it leaves."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedChips:
@@ -125,7 +128,10 @@ class StationOrders:
                 station=name,
                 at=now,
                 number=number,
-                receipt=HandInReceipt(through=station.head.sequence),
+                receipt=HandInReceipt(
+                    through=station.head.sequence,
+                    rejected=transaction.stations.rejections(name, limit=_MAX_REJECTIONS),
+                ),
                 chips=(*chips, *stopped),
             )
             sealed = self.keys.seal(
