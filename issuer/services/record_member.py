@@ -214,9 +214,8 @@ class _OneRow:
         yield self.row
 
     def may_hold(self, pattern: re.Pattern[bytes]) -> bool:
-        """The one row is soon walked."""
-        del pattern
-        return True
+        """Whether a text of it matches."""
+        return any(pattern.search(str(each).encode()) for each in self.row.cells.values())
 
 
 def _codes_of(row: ListRow) -> set[OrganisationCode]:
