@@ -8,6 +8,7 @@ import tells that ran through, wherever the chunks were cut.
 
 import hashlib
 import itertools
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from typing import Protocol
 
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.card_number import CardNumberScheme
+from issuer.domain.date_order import MONTH_FIRST, has_month_first
 from issuer.domain.list_row import Finding, ListRow
 from issuer.domain.member import Member, MemberId, PortraitDigest
 from issuer.domain.member_list import JudgedRow, MemberColumn
@@ -70,6 +72,9 @@ class MemberListSource(Protocol):
 
     def rows(self) -> Iterator[ListRow]:
         """The rows that are not empty, in their order; may be walked again."""
+
+    def may_hold(self, pattern: re.Pattern[bytes]) -> bool:
+        """Whether text of its cells may match, in UTF-8: a look that costs less than walking the rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +188,7 @@ class MemberImport:
             yield from transaction.imports.outcomes(record.number)
 
     def _begin(self, source: MemberListSource, actor: Actor) -> tuple[ImportRecord, _Run]:
+        is_doubtful = source.may_hold(MONTH_FIRST) and has_month_first(source.rows())
         with self.register.writing() as transaction:
             organisations = transaction.organisations.tree()
             reach = reachable(actor, Right.IMPORT_MEMBERS, transaction)
@@ -200,7 +206,10 @@ class MemberImport:
         run = _Run(
             actor=actor,
             judge=RowJudge(
-                organisations=organisations, scheme=self.scheme, today=found.started_at.date()
+                organisations=organisations,
+                scheme=self.scheme,
+                today=found.started_at.date(),
+                has_month_first=is_doubtful,
             ),
             reach=reach,
         )
