@@ -259,11 +259,13 @@ def walk_pages(
 
 def asked_pages(app: FastAPI, register: BigRegister) -> Iterator[tuple[str, str | None]]:
     """Each page and list with what it is asked with; ``None`` where this register has nothing to ask for."""
+    # What is no thing of the register: the act with a member whose form is asked for.
+    words = {"act": "correction", **register.words}
     for route in _pages(app):
         pattern = route.path.replace(":path}", "}")
         for selection in _SELECTIONS.get(pattern, ("",)):
             try:
-                yield pattern + selection, (pattern + selection).format_map(register.words)
+                yield pattern + selection, (pattern + selection).format_map(words)
             except KeyError:
                 yield pattern, None
                 break
