@@ -114,7 +114,7 @@ class MemberRecording:
             store=self.store,
             scheme=self.scheme,
             clock=self.clock,
-            new_member_id=lambda: member_id,
+            new_member_ids=lambda count: [member_id] * count,
         )
         record = importing.run(_OneRow(row=row, picture=picture), actor=actor)
         [outcome] = importing.outcomes(record)
