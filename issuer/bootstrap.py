@@ -2,11 +2,14 @@
 
 import contextlib
 import functools
+import secrets
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from card_layout.profile import load_profile
 from issuer.bootstrap_keys import IssuerSealers, take_sealers
@@ -23,14 +26,30 @@ from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.change_organisations import ChangeOfOrganisations
+from issuer.services.check_members import CheckingOfMembers
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_members import MemberImport
 from issuer.services.member_record import MemberRecords
 from issuer.services.read_members import ReadingOfMembers
+from issuer.services.record_member import MemberRecording
 from issuer.services.register_ports import EvidenceStore, PortraitStore, Register
+from issuer.services.replace_portraits import PortraitDesk
 from issuer.settings import IssuerSettings, load_settings
+from issuer.uploads.sealed_portraits import SealedPortraits
 
-__all__ = ["RegisterHome", "open_member_import", "open_register_home"]
+__all__ = [
+    "RegisterHome",
+    "draw_member_ids",
+    "open_member_import",
+    "open_normaliser",
+    "open_register_home",
+]
+
+_WAITING_PORTRAITS: Final = "portraits-waiting"
+"""The folder of a home where new portraits wait; no backup holds them."""
+
+_NORMALISERS: Final = threading.BoundedSemaphore(2)
+"""Workers at the same time: each may take memory for the largest picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +80,34 @@ class RegisterHome:
         """The use case that changes members."""
         return ChangeOfMembers(
             register=self.register, evidence=self.evidence, scheme=self.scheme, clock=_now
+        )
+
+    def new_portraits(self) -> PortraitDesk:
+        """The use case that gives members other portraits."""
+        return PortraitDesk(
+            changes=self.changes(),
+            open_normaliser=lambda: open_normaliser(self.settings),
+            waiting=SealedPortraits(
+                self.home / _WAITING_PORTRAITS,
+                lambda: take_sealers(self.home, self.settings).register,
+                _now,
+            ),
+            store=self.portraits,
+        )
+
+    def checking(self) -> CheckingOfMembers:
+        """The use case by which people say that members are as they are recorded."""
+        return CheckingOfMembers(register=self.register, clock=_now)
+
+    def recording(self) -> MemberRecording:
+        """The use case that records one new member."""
+        return MemberRecording(
+            register=self.register,
+            open_normaliser=lambda: open_normaliser(self.settings),
+            store=self.portraits,
+            scheme=self.scheme,
+            clock=_now,
+            new_member_id=lambda: MemberId(uuid.uuid4()),
         )
 
     def reading(self) -> ReadingOfMembers:
@@ -129,6 +176,21 @@ def open_register_home(home: Path, *, create: bool = False) -> Iterator[Register
 
 
 @contextlib.contextmanager
+def open_normaliser(settings: IssuerSettings) -> Iterator[ProcessPortraitNormaliser]:
+    """Makes portraits within the bounds of the card profile, in a process that is ended at the end; two at a time.
+
+    Raises:
+        CardDataError: the card profile of the settings cannot be loaded.
+    """
+    profile = load_profile(settings.card_profile)
+    bounds = PortraitBounds(
+        min_bytes=profile.portrait_min_bytes, max_bytes=profile.portrait_max_bytes
+    )
+    with _NORMALISERS, ProcessPortraitNormaliser(bounds) as normaliser:
+        yield normaliser
+
+
+@contextlib.contextmanager
 def open_member_import(opened: RegisterHome, portraits_directory: Path) -> Iterator[MemberImport]:
     """The use case that imports members, with its worker process, which is ended at the end.
 
@@ -136,12 +198,8 @@ def open_member_import(opened: RegisterHome, portraits_directory: Path) -> Itera
         IssuerUnavailableError: there is no such directory (``portraits.unavailable``).
         CardDataError: the card profile of the settings cannot be loaded.
     """
-    profile = load_profile(opened.settings.card_profile)
-    bounds = PortraitBounds(
-        min_bytes=profile.portrait_min_bytes, max_bytes=profile.portrait_max_bytes
-    )
     source = FolderPortraitSource(portraits_directory)
-    with ProcessPortraitNormaliser(bounds) as normaliser:
+    with open_normaliser(opened.settings) as normaliser:
         yield MemberImport(
             register=opened.register,
             portraits=source,
@@ -149,9 +207,18 @@ def open_member_import(opened: RegisterHome, portraits_directory: Path) -> Itera
             store=opened.portraits,
             scheme=opened.scheme,
             clock=_now,
-            new_member_id=lambda: MemberId(uuid.uuid4()),
+            new_member_ids=draw_member_ids,
             chunk_rows=opened.settings.import_chunk_rows,
         )
+
+
+def draw_member_ids(count: int) -> list[MemberId]:
+    """Random identifiers (RFC 9562, version 4), for which the system is asked once."""
+    drawn = secrets.token_bytes(16 * count)
+    return [
+        MemberId(uuid.UUID(bytes=drawn[start : start + 16], version=4))
+        for start in range(0, len(drawn), 16)
+    ]
 
 
 def _now() -> datetime:

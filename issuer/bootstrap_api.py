@@ -69,7 +69,6 @@ from pki.errors import PkiError
 
 __all__ = ["api_description", "open_api_services", "serve"]
 
-_KEYS_KEPT: Final = timedelta(days=7)
 """How long a request's key is remembered."""
 
 _KEYSTORE_LOOK: Final = timedelta(seconds=60)
@@ -118,7 +117,6 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         reports, production = reports_of(opened), production_of(opened)
         stock = stock_of(opened.register)
         merged = merged_reports_of(opened)
-        idempotency.forget(before=_now() - _KEYS_KEPT)
         yield ApiServices(
             log_in=log_in,
             rates=request_rates_of(opened.settings.rates),
@@ -129,6 +127,9 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             members=opened.reading(),
             records=opened.records(),
             changes=opened.changes(),
+            new_portraits=opened.new_portraits(),
+            recording=opened.recording(),
+            checking=opened.checking(),
             portraits=opened.portraits,
             organisations=LookingAtOrganisations(register=opened.register, browsing=browsing),
             scheme=opened.scheme,

@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from issuer.audit_checkpoints import CheckpointFolder
 from issuer.bootstrap import RegisterHome, open_member_import
 from issuer.bootstrap_bundles import open_bundle_import
+from issuer.bootstrap_duties import audit_folder_of, audit_mark_of, duties_of
 from issuer.bootstrap_jobs import Jobs, jobs_of
 from issuer.bootstrap_reports import reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_signing import SignerProcess
-from issuer.bootstrap_status import status_duty_of
 from issuer.db.operations import SqlOperationLedger
 from issuer.domain.member_list import MemberColumn
 from issuer.imports.correction import write_correction
@@ -29,19 +28,16 @@ from issuer.services.decision_operations import ConfirmWork, DropWork, TableWork
 from issuer.services.import_members import MemberListSource
 from issuer.services.import_outcome import RowOutcome
 from issuer.services.import_uploads import ImportWork
-from issuer.services.job_ports import WorkList
 from issuer.services.operation_ports import OperationKind
 from issuer.services.operations import OPERATIONS, OperationDesk, OperationWork, Work
 from issuer.services.reports import ReportCounting
 from issuer.services.request_operations import DraftWork, StepWork
-from issuer.services.status_duty import STATUS
 from issuer.stations.exchange_keys import KeystoreCalls
 from issuer.uploads.folder_uploads import FolderUploads
 from issuer.uploads.sealed_corrections import SealedCorrections
 from pki.signed.sealed_envelope import MAX_SEALED_BYTES
 
 __all__ = [
-    "CHECKPOINTS",
     "corrections_of",
     "jobs_of_operations",
     "operation_desk",
@@ -51,8 +47,6 @@ __all__ = [
 
 _UPLOADS: Final = "uploads"
 _CORRECTIONS: Final = "corrections"
-CHECKPOINTS: Final = "audit"
-"""The folder of a home where checkpoints and the keys of logs are kept."""
 
 
 def jobs_of_operations(opened: RegisterHome, *, keystore: KeystoreCalls | None = None) -> Jobs:
@@ -89,9 +83,8 @@ def jobs_of_operations(opened: RegisterHome, *, keystore: KeystoreCalls | None =
         OperationKind.VERIFY_AUDIT: AuditVerification(
             register=opened.register,
             office=AuditOffice(register=opened.register, clock=_now),
-            anchors=lambda: [
-                each.head for each in CheckpointFolder(opened.home / CHECKPOINTS).all()
-            ],
+            anchors=lambda: [each.head for each in audit_folder_of(opened.home).all()],
+            mark=audit_mark_of(opened.home).read,
         ),
         OperationKind.TAKE_BUNDLE: TakeBundleWork(
             register=opened.register,
@@ -106,11 +99,7 @@ def jobs_of_operations(opened: RegisterHome, *, keystore: KeystoreCalls | None =
         ),
     }
     work_list = OperationWork(ledger=SqlOperationLedger(opened.database), works=works, clock=_now)
-    duty = status_duty_of(opened)
-    work_lists: dict[str, WorkList] = {OPERATIONS: work_list}
-    if duty is not None:
-        work_lists[STATUS] = duty
-    return jobs_of(opened.database, work_lists)
+    return jobs_of(opened.database, {OPERATIONS: work_list, **duties_of(opened)})
 
 
 def uploads_of(opened: RegisterHome) -> FolderUploads:

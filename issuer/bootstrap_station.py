@@ -31,11 +31,12 @@ from issuer.services.visit_chip import StationTask, Workbench
 from issuer.stations.bundles import BundleProductionLink, StationBundles
 from issuer.stations.controls import StationControls
 from issuer.stations.day import StationDay
+from issuer.stations.given_files import GivenFiles, GivenKind
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
-from issuer.stations.key_files import StationKeyFiles
 from issuer.stations.print_folder import FolderPrintQueue
 from issuer.stations.remote_link import RemoteProductionLink
+from issuer.stations.waiting_prints import WaitingPrints
 from pki.bounded_files import read_bounded
 from pki.certificates.profile import ProfileKind
 from pki.certificates.service_certificates import check_service_certificate
@@ -116,6 +117,21 @@ class OpenedStation:
             clock=_now,
         )
 
+    def require_keys(self, files: Sequence[Path]) -> None:
+        """A station elsewhere holds the keys of the chips that it was given, and no master key.
+
+        Raises:
+            IssuerRefusedError: it was given none, and the settings do not allow that (``station.keys-needed``).
+        """
+        settings = self.production.opened.settings.station
+        if files or settings.link == "process" or settings.own_master_keys:
+            return
+        raise IssuerRefusedError(
+            f"station {self.name} is elsewhere, and works with the sealed keys of its chips alone",
+            code="station.keys-needed",
+            hint="--keys FILE, from membercard-pki master-key wrap",
+        )
+
     def batch_of(self, serial: Serial) -> BatchId | None:
         """The batch of the card on a chip that is in hand."""
         held = self.journal.chip(serial)
@@ -126,8 +142,26 @@ class OpenedStation:
         return self.journal.head.sequence - self.journal.handed_in
 
     def day(self) -> StationDay:
-        """The use case that closes its day."""
-        return StationDay(journal=self.journal, ledger=self.ledger, link=self.link, clock=_now)
+        """The use case that closes its day.
+
+        Raises:
+            PkiError: the printer's certificate cannot be read, or is none.
+        """
+        return StationDay(
+            journal=self.journal,
+            ledger=self.ledger,
+            link=self.link,
+            clock=_now,
+            prints=self.prints(),
+        )
+
+    def waiting_prints(self) -> WaitingPrints:
+        """The print jobs that were not handed over.
+
+        Raises:
+            PkiError: the printer's certificate cannot be read, or is none.
+        """
+        return WaitingPrints(journal=self.journal, ledger=self.ledger, prints=self.prints())
 
     def sealed_keys(self, files: Sequence[Path], *, batch: bytes | None) -> ChipKeys:
         """The keys of chips that the PKI sealed to this station; the files are destroyed when the day is closed.
@@ -138,7 +172,7 @@ class OpenedStation:
         """
         contents = [_read_keys(each) for each in files]
         keys = SealedChipKeysOfStation.open(contents, self.keystore, now=_now, batch=batch)
-        StationKeyFiles(journal=self.journal).use(files, contents)
+        GivenFiles(journal=self.journal, kind=GivenKind.KEYS).use(files, contents)
         return keys
 
     def station(

@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from issuer.audit_checkpoints import (
-    CheckpointFolder,
     ProcessNotary,
     SocketNotary,
     read_checkpoint,
 )
 from issuer.audit_files import read_trail, record_document, write_trail
 from issuer.bootstrap import RegisterHome, open_register_home
+from issuer.bootstrap_duties import audit_folder_of, audit_mark_of
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -46,8 +46,6 @@ audit_app = typer.Typer(
     help="The audit trail: who did what, in a chain that shows every change.", rich_markup_mode=None
 )
 
-_CHECKPOINTS = "audit"
-"""The folder of a home where checkpoints and the keys of logs are kept."""
 
 LogKeyOption = Annotated[
     Path | None,
@@ -84,7 +82,7 @@ def verify_command(
 ) -> None:
     """Check the whole trail: every edit, gap, other order and cut tail is told.
 
-    The home's own checkpoints are compared, too. The exit status is 1 where anything was found.
+    The home's own checkpoints and its mark are compared, too. The exit status is 1 where anything was found.
     """
     given = [read_file(path, MAX_PROOF_BYTES) for path in checkpoint or ()]
     key = None if log_key is None else read_log_key(log_key)
@@ -92,17 +90,20 @@ def verify_command(
         anchors = [read_checkpoint(data, [] if key is None else [key]).head for data in given]
         with _reading(file) as (head, records):
             report = check_trail(head, records, anchors)
-        _conclude(report, output_format)
+        _conclude(report, output_format, mark=None)
         return
     with open_register_home(command_context(context).home) as opened:
-        folder = CheckpointFolder(opened.home / _CHECKPOINTS)
+        folder = audit_folder_of(opened.home)
         keys = folder.keys() if key is None else [key]
         anchors = [read_checkpoint(data, keys).head for data in given]
         anchors += [each.head for each in folder.all()]
+        mark = audit_mark_of(opened.home).read()
+        if mark is not None:
+            anchors.append(mark)
         report = _office(opened).verify(
             actor=command_context(context).actor, anchors=anchors, progress=_progress()
         )
-    _conclude(report, output_format)
+    _conclude(report, output_format, mark=mark)
 
 
 @audit_app.command(
@@ -252,7 +253,7 @@ def checkpoint_command(
     if (pki is None) == (signer_socket is None):
         raise typer.BadParameter("give either --pki or --signer-socket")
     with open_register_home(command_context(context).home) as opened:
-        folder = CheckpointFolder(opened.home / _CHECKPOINTS)
+        folder = audit_folder_of(opened.home)
         if log_key is not None:
             folder.remember_key(read_log_key(log_key))
         notary = (
@@ -309,14 +310,16 @@ def _row(record: ChainedRecord) -> Sequence[str]:
     return ["".join(c if c.isprintable() else "?" for c in cell) for cell in cells]
 
 
-def _conclude(report: AuditReport, output_format: OutputFormat) -> None:
+def _conclude(report: AuditReport, output_format: OutputFormat, *, mark: ChainHead | None) -> None:
+    checkpoints = report.anchors - (mark is not None)
     if output_format is OutputFormat.JSON:
         print_json(
             {
                 "trail": report.trail_id.hex(),
                 "records": report.records,
                 "last": report.last,
-                "checkpoints": report.anchors,
+                "checkpoints": checkpoints,
+                "mark": None if mark is None else mark.sequence,
                 "anchored": report.anchored,
                 "whole": report.is_whole,
                 "faults": report.faults,
@@ -331,9 +334,14 @@ def _conclude(report: AuditReport, output_format: OutputFormat) -> None:
         for each in report.findings:
             console.print(f"{each.fault.value}: {each.sentence}", markup=False)
         console.print(
-            f"{report.records} records, {report.anchors} checkpoints, {report.faults} faults."
+            f"{report.records} records, {checkpoints} checkpoints, {report.faults} faults."
         )
-    if not report.anchors:
+    if mark is not None and not checkpoints:
+        standard_error().print(
+            "warning: without a checkpoint, this home's own mark is all that stands against a trail that was "
+            "computed anew, or cut together with its head: whoever can write to the home can change both"
+        )
+    elif not report.anchors:
         standard_error().print(
             "warning: without a checkpoint, a trail that was computed anew, or cut together with its head, passes"
         )

@@ -32,12 +32,13 @@ from issuer.cli_rights import needs
 from issuer.domain.member import MemberId, Standing
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import parse_organisation_code
+from issuer.domain.portrait import MAX_PICTURE_BYTES
 from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.imports.table import open_bounded
 from issuer.services.register_ports import HistoryPosition
 
-__all__ = ["member_records_app"]
+__all__ = ["MemberArgument", "find_member", "member_records_app"]
 
 _MAX_VALUES_BYTES = 64 * 1024
 _DEFAULT_LIMIT = 50
@@ -128,7 +129,7 @@ def show_command(
     """Show what the register states of one member; the audit trail records who looked."""
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
-        found = opened.reading().show(_find(opened, member, actor), actor=actor)
+        found = opened.reading().show(find_member(opened, member, actor), actor=actor)
         print_member(found, output_format)
 
 
@@ -167,7 +168,7 @@ def change_command(
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
         changed = opened.changes().correct(
-            _find(opened, member, actor), wanted, actor=actor, version=version, why=why
+            find_member(opened, member, actor), wanted, actor=actor, version=version, why=why
         )
         print_member(changed, output_format)
 
@@ -196,7 +197,7 @@ def standing_command(
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
         changed = opened.changes().change_standing(
-            _find(opened, member, actor),
+            find_member(opened, member, actor),
             standing,
             since=day(since),
             actor=actor,
@@ -230,7 +231,7 @@ def transfer_command(
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
         changed = opened.changes().transfer(
-            _find(opened, member, actor),
+            find_member(opened, member, actor),
             parse_organisation_code(to),
             on=day(on),
             actor=actor,
@@ -238,6 +239,50 @@ def transfer_command(
             why=why,
         )
         print_member(changed, output_format)
+
+
+@member_records_app.command(
+    "portrait",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office members portrait 000123AB new.jpg --version 1 --reason "was blurred"
+  membercard-issuer --home office members portrait 000123AB new.jpg --version 1 --reason "beard" --accept-doubts
+""",
+)
+@needs(Right.WRITE_MEMBERS, by_use_case=True)
+def portrait_command(
+    context: typer.Context,
+    member: MemberArgument,
+    picture: Annotated[Path, typer.Argument(metavar="FILE", help="JPEG or PNG.")],
+    *,
+    version: VersionOption,
+    reason: ReasonOption,
+    evidence: EvidenceOption = None,
+    accept_doubts: Annotated[
+        bool, typer.Option("--accept-doubts", help="You have looked at what is doubtful.")
+    ] = False,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Give a member another portrait, made as the card holds it; the earlier one is destroyed."""
+    why = justification(reason, evidence)
+    with open_bounded(picture) as file:
+        content = file.read(MAX_PICTURE_BYTES + 1)
+    with open_register_home(command_context(context).home) as opened:
+        actor = command_context(context).actor
+        found, desk = find_member(opened, member, actor), opened.new_portraits()
+        brought = desk.bring(found, content, actor=actor, version=version)
+        try:
+            done = desk.replace(
+                found,
+                brought.word,
+                actor=actor,
+                version=version,
+                why=why,
+                accepts_doubts=accept_doubts,
+            )
+        finally:
+            desk.discard(found, brought.word)
+        print_member(done.member, output_format)
 
 
 @member_records_app.command(
@@ -268,7 +313,7 @@ def serve_command(
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
         changed = opened.changes().serve_in(
-            _find(opened, member, actor),
+            find_member(opened, member, actor),
             None if organisation is None else parse_organisation_code(organisation),
             since=day(since),
             actor=actor,
@@ -298,7 +343,7 @@ def history_command(
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
         page = opened.changes().history(
-            _find(opened, member, actor),
+            find_member(opened, member, actor),
             actor=actor,
             limit=limit,
             behind=_history_position(behind),
@@ -326,7 +371,7 @@ def history_command(
     print_end(end)
 
 
-def _find(opened: RegisterHome, text: str, actor: Actor) -> MemberId:
+def find_member(opened: RegisterHome, text: str, actor: Actor) -> MemberId:
     """Whom the words name.
 
     Raises:

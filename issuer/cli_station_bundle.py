@@ -7,10 +7,11 @@ import typer
 
 from issuer.cli_context import FormatOption, OutputFormat, print_json, standard_output
 from issuer.cli_rights import OWN_STATION, needs
-from issuer.cli_station_day import AfterOption
+from issuer.cli_station_day import AfterOption, rejection_json
 from issuer.cli_station_home import opened_station
 from issuer.domain.rights import Right
 from issuer.errors import IssuerUnavailableError
+from issuer.stations.bundles import TakenOrder
 from pki.bounded_files import read_bounded
 from pki.durable import replace_file
 from pki.signed.sealed_envelope import MAX_SEALED_BYTES
@@ -71,10 +72,13 @@ def in_command(
     file: Annotated[Path, typer.Argument(metavar="ORDER", help="What the centre wrote.")],
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Take an order of the centre, once: chips to work on, with what is to be written to them."""
+    """Take an order of the centre, once: chips to work on, with what is to be written to them.
+
+    What the centre rejected since is named, and ends the command with status 1: the order is taken all the same. The file is overwritten and removed when the day is closed.
+    """
     sealed = read_bounded(file, MAX_SEALED_BYTES)
     with opened_station(context) as opened:
-        taken = opened.bundles().take(sealed)
+        taken = opened.bundles().take(sealed, file=file)
     if output_format is OutputFormat.JSON:
         print_json(
             {
@@ -82,12 +86,30 @@ def in_command(
                 "chips": taken.chips,
                 "jobs": taken.jobs,
                 "left_alone": taken.left_alone,
+                "stopped": taken.stopped,
                 "through": taken.through,
-                "rejected": taken.rejected,
+                "rejected": [rejection_json(each) for each in taken.rejected],
             }
         )
-        return
-    standard_output().print(
+    else:
+        _print_taken(taken)
+    if taken.rejected:
+        raise typer.Exit(1)
+
+
+def _print_taken(taken: TakenOrder) -> None:
+    out = standard_output()
+    out.print(
         f"Order {taken.number}: {taken.chips} chips, {taken.jobs} with a card to write; "
         f"the centre has events up to {taken.through}."
     )
+    if taken.stopped:
+        out.print(
+            f"{taken.stopped} of the station's chips are on the stop list: keep them apart and say so."
+        )
+    for each in taken.rejected:
+        chip = "a chip" if each.serial is None else f"chip {each.serial.hex().upper()}"
+        out.print(
+            f"The centre did not follow event {each.sequence}: put {chip} aside ({each.code}).",
+            markup=False,
+        )

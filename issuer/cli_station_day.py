@@ -17,8 +17,9 @@ from issuer.cli_station_home import opened_station
 from issuer.domain.chip import parse_serial
 from issuer.domain.production_events import ProductionEvent
 from issuer.domain.rights import Right
+from issuer.services.station_ports import RejectedEvent
 
-__all__ = ["AfterOption", "station_day_app"]
+__all__ = ["AfterOption", "rejection_json", "station_day_app"]
 
 AfterOption = Annotated[
     int | None,
@@ -50,7 +51,8 @@ def journal_command(
     with opened_station(context) as opened:
         handed_in = opened.journal.handed_in
         rejected = {each.sequence: each.code for each in opened.journal.rejections()}
-        events = opened.journal.events(after=after)
+        # Behind the last event there is nothing, and nothing missing.
+        events = opened.journal.events(after=min(after, opened.journal.head.sequence))
     if output_format is OutputFormat.JSON:
         print_json_list(_event_json(event, handed_in, rejected) for event in events)
         return
@@ -98,14 +100,7 @@ def hand_in_command(
         print_json(
             {
                 "waiting": waiting,
-                "rejected": [
-                    {
-                        "sequence": each.sequence,
-                        "serial": None if each.serial is None else each.serial.hex().upper(),
-                        "code": each.code,
-                    }
-                    for each in rejections
-                ],
+                "rejected": [rejection_json(each) for each in rejections],
             }
         )
     else:
@@ -196,6 +191,15 @@ def close_day_command(
         f"The day is closed: {record.issued} cards issued, {record.condemned} chips condemned, "
         f"the data of {len(record.destroyed)} cards destroyed."
     )
+
+
+def rejection_json(rejected: RejectedEvent) -> dict[str, object]:
+    """An event that the centre did not follow, for programs."""
+    return {
+        "sequence": rejected.sequence,
+        "serial": None if rejected.serial is None else rejected.serial.hex().upper(),
+        "code": rejected.code,
+    }
 
 
 def _event_json(

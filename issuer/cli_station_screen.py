@@ -111,10 +111,15 @@ class StationWork:
     def _introduce(self) -> None:
         """Before the first chip: a centre that does not work with this station or its journal says so now.
 
-        Where nobody answers, the station goes on with what it has.
+        Where nobody answers, the station goes on with what it has. Jobs that the printer has not, it gets now.
         """
         with contextlib.suppress(IssuerUnavailableError, PkiError):
             self.opened.ledger.greet(StationPresence(readers=()), None)
+        try:
+            self.opened.waiting_prints().hand_over()
+        except IssuerUnavailableError as error:
+            # A printer that is away stops no station; the jobs wait until the next start, or the end of the day.
+            standard_error().print(f"warning: {error} [{error.code}]", markup=False)
 
     def _presence(self, station: Station) -> StationPresence:
         return StationPresence(

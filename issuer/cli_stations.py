@@ -25,6 +25,7 @@ from issuer.cli_context import (
 )
 from issuer.cli_production_home import opened_production
 from issuer.cli_rights import needs
+from issuer.cli_station_day import rejection_json
 from issuer.cli_stock_serials import read_list
 from issuer.domain.batch import parse_batch_id
 from issuer.domain.chip import parse_serial
@@ -233,7 +234,7 @@ def accept_command(
 ) -> None:
     """Take the report of a station that is on no network, by whoever makes cards at its site.
 
-    Taking it again changes nothing.
+    Taking it again changes nothing, and neither does an older report behind a newer one.
     """
     sealed = read_bounded(file, MAX_SEALED_BYTES)
     actor = command_context(context).actor
@@ -246,25 +247,21 @@ def accept_command(
 
         station, receipt = desk.accept(sealed, demand=demand)
         through = desk.book.get(station.name).head.sequence
+    new = through - station.head.sequence
     rejected = () if receipt is None else receipt.rejected
     if output_format is OutputFormat.JSON:
         print_json(
             {
                 "station": station.name,
                 "through": through,
-                "rejected": [
-                    {
-                        "sequence": each.sequence,
-                        "serial": None if each.serial is None else each.serial.hex().upper(),
-                        "code": each.code,
-                    }
-                    for each in rejected
-                ],
+                "new": new,
+                "rejected": [rejection_json(each) for each in rejected],
             }
         )
     else:
         standard_output().print(
-            f"Station {station.name}: events up to {through} are taken, {len(rejected)} rejected."
+            f"Station {station.name}: {f'{new} events' if new else 'nothing new'}, events up to {through} are taken, "
+            f"{len(rejected)} rejected."
         )
     if rejected:
         raise typer.Exit(1)

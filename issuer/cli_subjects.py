@@ -1,11 +1,8 @@
-"""Commands of the people in the register: ``subject extract|correct|disclose|disclosures|delete``, and ``breach list``."""
+"""Commands of the people in the register: ``subject extract|correct|disclose|disclosures``, and ``breach list``."""
 
 import csv
 import json
-import os
-import secrets
 import sys
-import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +20,13 @@ from issuer.cli_context import (
     standard_output,
 )
 from issuer.cli_rights import needs
+from issuer.cli_subject_deletion import (
+    MemberArgument,
+    ReferenceOption,
+    deletion_app,
+    read_evidence,
+    write_privately,
+)
 from issuer.domain.breach import (
     AccountBreach,
     BreachScope,
@@ -31,25 +35,22 @@ from issuer.domain.breach import (
     TouchedPerson,
     notice_due,
 )
-from issuer.domain.data_subjects import DeletionGround, Disclosure, DisclosureGround
+from issuer.domain.data_subjects import Disclosure, DisclosureGround
 from issuer.domain.member import MemberId
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.rights import AccountName, Right
-from issuer.domain.subject_extract import DeletionProof
-from issuer.errors import IssuerUnavailableError
-from issuer.evidence.folder_store import MAX_EVIDENCE_BYTES
 from issuer.papers.subject_extract_pdf import extract_pdf
 from issuer.private_files import private_text_file
 from issuer.services.breach_list import BreachOffice
 from issuer.services.data_subjects import SubjectOffice
-from pki.durable import replace_file
 
 __all__ = ["breach_app", "subject_app"]
 
 subject_app = typer.Typer(
     help="The rights of the people in the register (Law 91/2025/QH15).", rich_markup_mode=None
 )
+subject_app.add_typer(deletion_app)
 breach_app = typer.Typer(help="A breach of personal data: whom it touches.", rich_markup_mode=None)
 
 _BREACH_COLUMNS = (
@@ -61,13 +62,6 @@ _BREACH_COLUMNS = (
     "first_seen",
     "last_seen",
 )
-
-MemberArgument = Annotated[
-    uuid.UUID, typer.Argument(help="The member's identifier, as `members list` shows it.")
-]
-ReferenceOption = Annotated[
-    str, typer.Option(help="The paper that it rests on, such as the number of a letter.")
-]
 
 
 @subject_app.command(
@@ -97,7 +91,7 @@ def extract_command(
     with private_text_file(json_file) as file:
         json.dump(extract.document(), file, ensure_ascii=False, indent=2)
     if pdf_file is not None:
-        _write_privately(pdf_file, extract_pdf(extract))
+        write_privately(pdf_file, extract_pdf(extract))
     document = {
         "member_id": str(member),
         "json": str(json_file),
@@ -198,7 +192,7 @@ def correct_command(
 ) -> None:
     """Put right what the person says is wrong; the record keeps what it was before, when and why it changed."""
     wanted = dict(_field(each) for each in values)
-    document = None if evidence is None else _read_evidence(evidence)
+    document = None if evidence is None else read_evidence(evidence)
     with open_register_home(command_context(context).home) as opened:
         corrected = _office(opened).correct(
             MemberId(member),
@@ -212,75 +206,6 @@ def correct_command(
         print_json({"member_id": str(member), "version": corrected.version})
     else:
         standard_output().print(f"The record is at version {corrected.version}.")
-
-
-@subject_app.command(
-    "delete",
-    epilog="""\b
-Examples:
-  membercard-issuer --home office subject delete 0b9f... --ground membership-ended --reference "decision 31" --proof proof.json
-""",
-)
-@needs(Right.SERVE_DATA_SUBJECTS, by_use_case=True)
-def delete_command(
-    context: typer.Context,
-    member: MemberArgument,
-    *,
-    ground: Annotated[DeletionGround, typer.Option(help="On what ground.")],
-    reference: ReferenceOption,
-    proof: Annotated[
-        Path, typer.Option(help="Where the proof for the person is written; it is made once.")
-    ],
-    output_format: FormatOption = OutputFormat.TEXT,
-) -> None:
-    """Destroy all that tells who the person was; what stays, and why, is in the proof.
-
-    The backups hold the record until they are replaced.
-    """
-    if proof.exists():
-        raise typer.BadParameter(f"{proof} is there already", param_hint="--proof")
-
-    def keep(made: DeletionProof) -> None:
-        with private_text_file(proof) as file:
-            json.dump(made.document(), file, ensure_ascii=False, indent=2)
-
-    with open_register_home(command_context(context).home) as opened:
-        made = _office(opened).delete(
-            MemberId(member),
-            ground=ground,
-            reference=reference,
-            actor=command_context(context).actor,
-            keep=keep,
-        )
-    if output_format is OutputFormat.JSON:
-        print_json(
-            {
-                "member_id": str(member),
-                "digest": made.erasure.digest.hex(),
-                "proof": str(proof),
-                "destroyed": dict(made.destroyed),
-            }
-        )
-    else:
-        standard_output().print(f"The record is deleted; the proof is {proof}.", markup=False)
-
-
-@subject_app.command(
-    "finish",
-    epilog="""\b
-Examples:
-  membercard-issuer --home office subject finish
-""",
-)
-@needs(Right.SERVE_DATA_SUBJECTS, by_use_case=True)
-def finish_command(context: typer.Context, output_format: FormatOption = OutputFormat.TEXT) -> None:
-    """Destroy the pictures and documents that a deletion left behind because it was interrupted."""
-    with open_register_home(command_context(context).home) as opened:
-        count = _office(opened).finish(actor=command_context(context).actor)
-    if output_format is OutputFormat.JSON:
-        print_json({"files": count})
-    else:
-        standard_output().print(f"{count} files destroyed.")
 
 
 @breach_app.command(
@@ -342,13 +267,7 @@ def breach_command(
 
 def _office(opened: RegisterHome) -> SubjectOffice:
     return SubjectOffice(
-        register=opened.register,
-        portraits=opened.portraits,
-        evidence=opened.evidence,
-        changes=opened.changes(),
-        clock=_now,
-        random_bytes=secrets.token_bytes,
-        forget_old_versions=opened.database.forget_old_versions,
+        register=opened.register, portraits=opened.portraits, changes=opened.changes(), clock=_now
     )
 
 
@@ -419,23 +338,3 @@ def _field(text: str) -> tuple[MemberColumn, str | None]:
             param_hint="--set",
         )
     return MemberColumn(name), value or None
-
-
-def _read_evidence(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            # One byte more than is taken: a longer file is refused, and not cut.
-            return file.read(MAX_EVIDENCE_BYTES + 1)
-    except OSError as error:
-        raise IssuerUnavailableError(
-            f"{path} cannot be read: {error.strerror}", code="file.unavailable"
-        ) from error
-
-
-def _write_privately(path: Path, content: bytes) -> None:
-    try:
-        replace_file(path, content)
-    except OSError as error:
-        raise IssuerUnavailableError(
-            f"{path} cannot be written: {os.strerror(error.errno or 0)}", code="file.unavailable"
-        ) from error

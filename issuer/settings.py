@@ -85,6 +85,7 @@ class RequestSettings(BaseModel):
     hands: Literal["every-level", "decision", "four-eyes"] = "every-level"
     exchange_number: Literal["keep", "new"] = "keep"
     re_issue_number: Literal["keep", "new"] = "keep"
+    document_signature: Literal["noted", "required"] = "noted"
 
 
 class ExchangeSettings(BaseModel):
@@ -135,6 +136,16 @@ class ReportSettings(BaseModel):
     deadline: date | None = None
 
 
+class AuditSettings(BaseModel):
+    """How often `serve` looks through what came into the audit trail, and who notes its end (docs/audit-trail.md)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Unset, people check.
+    check_minutes: Annotated[int, Field(ge=1, le=10_080)] | None = 60
+    signer_socket: Path | None = None
+
+
 class StatusSettings(BaseModel):
     """Who signs status lists, where terminals get them, and for how long each is current."""
 
@@ -171,6 +182,9 @@ class StationSettings(BaseModel):
     link: Literal["process", "api", "bundle"] = "process"
     api_url: str | None = None
     api_authorities: Path | None = None
+    # A station elsewhere works with the sealed keys of its chips alone; a trial without a signer may derive them from
+    # master keys of its own.
+    own_master_keys: bool = False
     # Where jobs of finished cards go, each sealed to this certificate; both paths are looked for from the home.
     print_folder: Path | None = None
     printer_certificate: Path | None = None
@@ -205,7 +219,7 @@ class IssuerSettings(BaseSettings):
     card_profile: str = "membercard-1"
     card_validity_years: Annotated[int, Field(ge=1, le=30)] = 10
     personalisation_system: Annotated[str, Field(min_length=1, max_length=128)] = "membercard"
-    import_chunk_rows: Annotated[int, Field(ge=1, le=20_000)] = 2_000
+    import_chunk_rows: Annotated[int, Field(ge=1, le=20_000)] = 8_000
     keystore: KeystoreSettings = KeystoreSettings()
     people: PeopleSettings = PeopleSettings()
     requests: RequestSettings = RequestSettings()
@@ -214,6 +228,7 @@ class IssuerSettings(BaseSettings):
     reports: ReportSettings = ReportSettings()
     signing: SigningSettings = SigningSettings()
     status: StatusSettings = StatusSettings()
+    audit: AuditSettings = AuditSettings()
     exchange: ExchangeSettings = ExchangeSettings()
     station: StationSettings = StationSettings()
 
@@ -221,6 +236,11 @@ class IssuerSettings(BaseSettings):
     def card_signer_socket(self) -> Path | None:
         """The socket of the signer process that signs cards; ``None`` where none is set."""
         return self.signing.signer_socket or self.status.signer_socket
+
+    @property
+    def audit_signer_socket(self) -> Path | None:
+        """The socket of the process whose log notes the trail's end; ``None`` where none is set."""
+        return self.audit.signer_socket or self.card_signer_socket
 
     def database_url_in(self, home: Path) -> str:
         """The URL that is set, else that of ``issuer.sqlite`` in the home directory."""

@@ -19,6 +19,8 @@ from issuer.api.history_routes import history_router
 from issuer.api.import_routes import import_router
 from issuer.api.instance_routes import instance_router
 from issuer.api.member_act_routes import member_act_router
+from issuer.api.member_check_routes import member_check_router
+from issuer.api.member_recording import member_recording_router
 from issuer.api.member_routes import member_router
 from issuer.api.merged_report_routes import merged_report_router
 from issuer.api.opening_routes import opening_router
@@ -34,7 +36,9 @@ from issuer.api.pages.decision_pages import decision_page_router
 from issuer.api.pages.exchange_pages import exchange_page_router
 from issuer.api.pages.import_pages import import_page_router
 from issuer.api.pages.member_act_pages import member_act_page_router
+from issuer.api.pages.member_new_pages import member_new_page_router
 from issuer.api.pages.member_pages import member_page_router
+from issuer.api.pages.member_portrait_pages import member_portrait_page_router
 from issuer.api.pages.oidc_pages import oidc_router
 from issuer.api.pages.opening_pages import opening_page_router
 from issuer.api.pages.organisation_pages import organisation_page_router
@@ -72,6 +76,8 @@ _ROUTERS: Final = (
     overview_router,
     member_router,
     member_act_router,
+    member_recording_router,
+    member_check_router,
     history_router,
     organisation_router,
     import_router,
@@ -95,8 +101,11 @@ _ROUTERS: Final = (
     security_key_router,
     oidc_router,
     overview_page_router,
+    # Before the page of one member, whose address would fit its own.
+    member_new_page_router,
     member_page_router,
     member_act_page_router,
+    member_portrait_page_router,
     organisation_page_router,
     decision_page_router,
     authorisation_page_router,
@@ -131,8 +140,9 @@ _UPLOAD_PATHS: Final = frozenset(
     }
 )
 _UPLOAD_PATTERN: Final = re.compile(
-    r"/v1/members/[^/]+/(corrections|standings|transfers|servings)"
-    r"|/members/[^/]+/change/[^/]+/store"
+    r"/v1/members/[^/]+/(corrections|standings|transfers|servings|portraits)"
+    r"|/v1/members|/members/new"
+    r"|/members/[^/]+/(change/[^/]+/store|portrait/new|portrait/new/store)"
 )
 
 

@@ -45,12 +45,14 @@ def require_match(if_match: str | None, current: BaseModel) -> None:
     Raises:
         ApiError: ``api.precondition-missing``, ``api.precondition-failed``.
     """
-    if if_match is None:
+    tags = [] if if_match is None else [each.strip() for each in if_match.split(",")]
+    if not any(tags) or "*" in tags:
+        # The asterisk is for whoever has read nothing (RFC 9110, 13.1.1), and nobody decides on what they have not seen.
         raise ApiError(
-            "If-Match is missing, expected the entity tag that was read",
+            "If-Match names no version, expected the entity tag that was read",
             code="api.precondition-missing",
         )
-    if if_match.strip() != entity_tag(current):
+    if entity_tag(current) not in tags:
         raise ApiError(
             "it is not any more what was read: somebody changed it meanwhile",
             code="api.precondition-failed",

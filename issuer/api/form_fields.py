@@ -31,6 +31,8 @@ async def _fields(request: Request) -> Mapping[str, str]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise ApiError("a field of the form stands twice", code="api.body-malformed")
+    if any("\0" in text for pair in pairs for text in pair):
+        raise ApiError("a field of the form holds a NUL", code="api.body-malformed")
     return fields
 
 

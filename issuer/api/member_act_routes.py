@@ -10,11 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from issuer.api.entity_tags import MatchHeader, require_match
 from issuer.api.gate import Caller, Demand, Services
 from issuer.api.member_acts import (
+    ACCEPTED,
     ChangedMemberDocument,
     ChangeForm,
     MemberActName,
     act_of,
     change_form,
+    change_once,
+    picture_of,
     take_act_once,
 )
 from issuer.api.member_routes import (
@@ -30,6 +33,7 @@ from issuer.domain.member import MemberId, Standing
 from issuer.domain.member_acts import MemberAct
 from issuer.domain.member_change import CHANGEABLE, EvidenceDigest
 from issuer.domain.rights import Right
+from issuer.services.weighed_changes import ChangedMember
 
 __all__ = ["EvidencePath", "MemberWriter", "evidence_file", "member_act_router"]
 
@@ -97,6 +101,22 @@ _TRANSFER: Final = _body({"to": _CODE, "on": _DAY}, required=("to", "on"))
 _SERVING: Final = _body(
     {"organisation": {**_CODE, "description": "Empty: at home again."}, "since": _DAY},
     required=("organisation", "since"),
+)
+
+_PORTRAIT: Final = _body(
+    {
+        "picture": {
+            "type": "string",
+            "format": "binary",
+            "description": "JPEG or PNG, at most 5 MiB.",
+        },
+        "accept_doubts": {
+            "type": "string",
+            "enum": [ACCEPTED],
+            "description": "A person has looked at what is doubtful, and takes it.",
+        },
+    },
+    required=("picture",),
 )
 
 
@@ -223,6 +243,53 @@ async def serve_in(
     return await _take(
         MemberActName.SERVING, request, services, caller, member_id, key=key, match=if_match
     )
+
+
+@member_act_router.post(
+    "/{member_id}/portraits",
+    summary="Give a member another portrait",
+    response_model=ChangedMemberDocument,
+    openapi_extra=_PORTRAIT,
+)
+async def replace_portrait(
+    *,
+    member_id: MemberIdPath,
+    request: Request,
+    services: Services,
+    caller: MemberWriter,
+    key: KeyHeader,
+    if_match: MatchHeader = None,
+) -> Response:
+    """Made as the card holds it, and judged as those of lists are; a doubtful one is stored only where somebody says so."""
+
+    def change(form: ChangeForm) -> ChangedMember:
+        version = _seen(caller, services, member_id, if_match)
+        desk, who = services.new_portraits, MemberId(member_id)
+        brought = desk.bring(who, picture_of(form), actor=caller.actor, version=version)
+        try:
+            return desk.replace(
+                who,
+                brought.word,
+                actor=caller.actor,
+                version=version,
+                why=form.why,
+                accepts_doubts=form.fields.get("accept_doubts") == ACCEPTED,
+            )
+        finally:
+            desk.discard(who, brought.word)
+
+    async with change_form(request, "picture") as form:
+        kept = await run_in_threadpool(
+            change_once,
+            services,
+            caller,
+            member_id,
+            form,
+            lambda: change(form),
+            what="POST portrait",
+            key=key,
+        )
+    return answer_of(kept)
 
 
 async def _take(

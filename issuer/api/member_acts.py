@@ -34,20 +34,26 @@ from issuer.services.operation_ports import KeptAnswer
 from issuer.services.weighed_changes import ChangedMember
 
 __all__ = [
+    "ACCEPTED",
     "ACT_FIELDS",
     "ChangeForm",
     "ChangedMemberDocument",
     "MemberActName",
     "act_of",
     "change_form",
+    "change_once",
     "correction_of",
     "hiding_unreadable",
+    "picture_of",
     "take_act_once",
 ]
 
 _REASON: Final = "reason"
 _EVIDENCE: Final = "evidence"
+_PICTURE: Final = "picture"
 _MAX_FIELDS: Final = 32
+ACCEPTED: Final = "yes"
+"""What a form says where a person has judged what is doubtful."""
 
 
 class MemberActName(enum.StrEnum):
@@ -117,51 +123,75 @@ class ChangedMemberDocument(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeForm:
-    """What came in to change a member: the texts of the form, and the document."""
+    """What came in to change a member: the texts of the form, and the files by the names of their fields."""
 
     fields: Mapping[str, str] = field(repr=False)
-    evidence: bytes | None = field(repr=False)
+    files: Mapping[str, bytes] = field(repr=False)
 
     @property
     def why(self) -> Justification:
         """The reason with the document."""
-        return Justification(reason=self.fields.get(_REASON, ""), evidence=self.evidence)
+        return Justification(
+            reason=self.fields.get(_REASON, ""), evidence=self.files.get(_EVIDENCE)
+        )
 
     @property
     def content(self) -> bytes:
-        """Everything that it asks for, the document by its digest."""
-        digest = None if self.evidence is None else hashlib.sha256(self.evidence).hexdigest()
-        return json.dumps([sorted(self.fields.items()), digest]).encode()
+        """Everything that it asks for, files by their digests."""
+        digests = {name: hashlib.sha256(file).hexdigest() for name, file in self.files.items()}
+        return json.dumps([sorted(self.fields.items()), sorted(digests.items())]).encode()
 
     def without(self, *names: str) -> "ChangeForm":
         """The same without what is drawn anew for each sending."""
         kept = {name: text for name, text in self.fields.items() if name not in names}
-        return ChangeForm(fields=kept, evidence=self.evidence)
+        return ChangeForm(fields=kept, files=self.files)
 
 
 @contextlib.asynccontextmanager
-async def change_form(request: Request) -> AsyncIterator[ChangeForm]:
-    """The texts and the document of a change.
+async def change_form(
+    request: Request, *files: str, max_bytes: int = MAX_EVIDENCE_BYTES
+) -> AsyncIterator[ChangeForm]:
+    """The texts and files of a change.
+
+    Args:
+        request: that brings them.
+        files: the fields that may hold a file, beside ``evidence``.
+        max_bytes: of each file; one byte more is read, which tells that there is too much.
 
     Raises:
         ApiError: ``api.media-type``, ``api.body-malformed``, ``api.request-invalid``.
     """
-    async with form_of(request, max_files=1, max_fields=_MAX_FIELDS) as form:
+    known = {_EVIDENCE, *files}
+    async with form_of(request, max_files=len(known), max_fields=_MAX_FIELDS) as form:
         pairs = form.multi_items()
         fields = {name: value for name, value in pairs if isinstance(value, str)}
-        files = {name: value for name, value in pairs if isinstance(value, UploadFile)}
-        if len(fields) + len(files) != len(pairs) or not files.keys() <= {_EVIDENCE}:
+        uploads = {name: value for name, value in pairs if isinstance(value, UploadFile)}
+        if len(fields) + len(uploads) != len(pairs) or not uploads.keys() <= known:
             raise ApiError(
-                f"a field stands twice, or a file is not called {_EVIDENCE}",
+                f"a field stands twice, or a file is none of {', '.join(sorted(known))}",
                 code="api.request-invalid",
             )
-        upload = files.get(_EVIDENCE)
-        evidence = None
-        # A browser sends a nameless file where none was chosen.
-        if upload is not None and upload.filename:
-            # One byte more than is taken tells that there is too much.
-            evidence = await upload.read(MAX_EVIDENCE_BYTES + 1)
-        yield ChangeForm(fields=fields, evidence=evidence)
+        yield ChangeForm(
+            fields=fields,
+            files={
+                name: await upload.read(max_bytes + 1)
+                for name, upload in uploads.items()
+                # A browser sends a nameless file where none was chosen.
+                if upload.filename
+            },
+        )
+
+
+def picture_of(form: ChangeForm) -> bytes:
+    """The picture that a form brings.
+
+    Raises:
+        ApiError: it brings none (``api.request-invalid``).
+    """
+    picture = form.files.get(_PICTURE)
+    if picture is None:
+        raise ApiError("the form brings no picture", code="api.request-invalid")
+    return picture
 
 
 def act_of(name: MemberActName, fields: Mapping[str, str]) -> MemberAct:
@@ -236,23 +266,45 @@ def take_act_once(
         ApiError: ``api.precondition-*``.
         IssuerDataError, IssuerRefusedError: ``idempotency.*``; as ``ChangeOfMembers.take``.
     """
+
+    def take() -> ChangedMember:
+        seen = version()
+        return services.changes.take(
+            MemberId(member_id), act(), actor=caller.actor, version=seen, why=form.why
+        )
+
+    return change_once(services, caller, member_id, form, take, what=what, key=key)
+
+
+def change_once(
+    services: ApiServices,
+    caller: Caller,
+    member_id: uuid.UUID,
+    form: ChangeForm,
+    change: Callable[[], ChangedMember],
+    *,
+    what: str,
+    key: str,
+) -> KeptAnswer:
+    """Change a member; the same under the same key is done once.
+
+    Raises:
+        IssuerDataError, IssuerRefusedError: ``idempotency.*``; as ``change`` does.
+    """
     mark = mark_of(
         caller.actor.account, key, what=f"{what} of member {member_id}", content=form.content
     )
 
-    def take() -> Receipt:
+    def act() -> Receipt:
         with hiding_unreadable(services, caller, member_id):
-            seen = version()
-            done = services.changes.take(
-                MemberId(member_id), act(), actor=caller.actor, version=seen, why=form.why
-            )
+            done = change()
         return Receipt(
             status=200,
             location=f"/v1/members/{member_id}",
             document=ChangedMemberDocument.of(done),
         )
 
-    return carry_out_once(services, mark, take)
+    return carry_out_once(services, mark, act)
 
 
 @contextlib.contextmanager

@@ -1,10 +1,16 @@
 """What every list asks for and answers: a limit, a cursor, and no offset."""
 
+from typing import Annotated
+
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from issuer.api.cursors import MAX_CURSOR_CHARACTERS
 
-__all__ = ["ListQuery"]
+__all__ = ["CursorOfPage", "ListQuery"]
+
+CursorOfPage = Annotated[str | None, Query(min_length=1, max_length=MAX_CURSOR_CHARACTERS)]
+"""Where a page of the console goes on."""
 
 
 class ListQuery(BaseModel):

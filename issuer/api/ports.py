@@ -11,6 +11,7 @@ from issuer.services.audit_office import AuditOffice
 from issuer.services.batch_services import BatchServices
 from issuer.services.card_services import CardServices
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.check_members import CheckingOfMembers
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.decision_operations import DecisionOperations
 from issuer.services.exchange_desk import ExchangeDesk
@@ -27,7 +28,9 @@ from issuer.services.overviews import Overviews
 from issuer.services.people import People
 from issuer.services.production_reports import ProductionReports
 from issuer.services.read_members import ReadingOfMembers
+from issuer.services.record_member import MemberRecording
 from issuer.services.register_ports import PortraitStore
+from issuer.services.replace_portraits import PortraitDesk
 from issuer.services.reports import Reports
 from issuer.services.request_office import RequestOffice
 from issuer.services.request_operations import RequestOperations
@@ -70,6 +73,9 @@ class ApiServices:
     members: ReadingOfMembers
     records: MemberRecords
     changes: ChangeOfMembers
+    new_portraits: PortraitDesk
+    recording: MemberRecording
+    checking: CheckingOfMembers
     portraits: PortraitStore
     organisations: LookingAtOrganisations
     overview: Overviews

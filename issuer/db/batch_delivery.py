@@ -12,7 +12,7 @@ from issuer.db.batch_rows import SELECT_LINES, line_of
 from issuer.db.batch_tables import AcknowledgementRow, BatchRequestRow
 from issuer.db.bulk import bulk_insert
 from issuer.db.organisation_rows import OrganisationRow
-from issuer.db.production_tables import CardEventRow, CardRow
+from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.domain.batch import Acknowledgement, AcknowledgementKind, BatchId
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_validity import EndReason
@@ -21,6 +21,7 @@ from issuer.services.batch_ports import BatchLine, CardUnderControl
 
 __all__ = [
     "acknowledged",
+    "boxed_cards",
     "good_cards",
     "keep_acknowledgement",
     "keep_passed",
@@ -51,6 +52,11 @@ def under_control(
         ):
             if serial is not None and account is not None:
                 hands[serial].add(account)
+        held = dict(
+            session.execute(
+                sa.select(ChipRow.serial, ChipRow.held).where(ChipRow.serial.in_(part))
+            ).all()
+        )
         for card in session.scalars(
             sa.select(CardRow)
             .where(CardRow.batch_id == batch_id, CardRow.serial.in_(part))
@@ -65,6 +71,7 @@ def under_control(
                 produced_by=card.produced_by,
                 passed_by=card.passed_by,
                 hands=frozenset(hands[card.serial]),
+                held=held[card.serial],
             )
     return found
 
@@ -84,10 +91,12 @@ def keep_passed(
 def good_cards(session: Session, batch_id: BatchId, *, lock: bool) -> tuple[BatchLine, ...]:
     """The lines whose card may still be handed over, by organisation and position."""
     query = (
-        SELECT_LINES.where(
+        SELECT_LINES.join(ChipRow, ChipRow.serial == CardRow.serial)
+        .where(
             BatchRequestRow.batch_id == batch_id,
             CardRow.state == CardState.ISSUED.value,
             CardRow.passed_by.is_not(None),
+            ChipRow.held.is_(None),
             CardRow.ended_for.is_(None),
             sa.or_(CardRow.report.is_(None), CardRow.report.not_in(_MISSING)),
         )
@@ -95,14 +104,19 @@ def good_cards(session: Session, batch_id: BatchId, *, lock: bool) -> tuple[Batc
         .execution_options(populate_existing=True)
     )
     if lock:
-        references = session.scalars(
-            sa.select(CardRow.reference)
-            .where(CardRow.batch_id == batch_id)
-            .order_by(CardRow.reference)
-            .with_for_update()
-        ).all()
-        if not references:
-            return ()
+        _lock_cards(session, batch_id)
+    return tuple(line_of(found) for found in session.execute(query))
+
+
+def boxed_cards(session: Session, batch_id: BatchId, *, lock: bool) -> tuple[BatchLine, ...]:
+    """The lines whose card was put into a box, whatever became of it, by box and position."""
+    query = (
+        SELECT_LINES.where(BatchRequestRow.batch_id == batch_id, CardRow.box.is_not(None))
+        .order_by(CardRow.box, BatchRequestRow.position)
+        .execution_options(populate_existing=True)
+    )
+    if lock:
+        _lock_cards(session, batch_id)
     return tuple(line_of(found) for found in session.execute(query))
 
 
@@ -165,6 +179,15 @@ def acknowledged(
             sa.select(AcknowledgementRow).where(AcknowledgementRow.reference.in_(part))
         )
     }
+
+
+def _lock_cards(session: Session, batch_id: BatchId) -> None:
+    session.execute(
+        sa.select(CardRow.reference)
+        .where(CardRow.batch_id == batch_id)
+        .order_by(CardRow.reference)
+        .with_for_update()
+    ).all()
 
 
 def _update(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from issuer.db.base import DATABASE_FAILURES, database_error, insert_rows
 from issuer.db.batch_delivery import (
     acknowledged,
+    boxed_cards,
     good_cards,
     keep_acknowledgement,
     keep_passed,
@@ -43,6 +44,7 @@ from issuer.domain.chip import Serial
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId
 from issuer.domain.status_allotment import StatusListRoom
+from issuer.domain.stock_account import SiteCode
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.batch_ports import (
     BatchLine,
@@ -180,9 +182,9 @@ class SqlBatchRepository:
         """See ``BatchRepository.drop_ineligible``."""
         return drop_ineligible(self._session, batch_id)
 
-    def free_chips(self, count: int) -> tuple[Serial, ...]:
+    def free_chips(self, count: int, *, sites: Collection[SiteCode]) -> tuple[Serial, ...]:
         """See ``BatchRepository.free_chips``."""
-        return free_chips(self._session, count)
+        return free_chips(self._session, count, sites=sites)
 
     def room(
         self,
@@ -236,6 +238,10 @@ class SqlBatchRepository:
     def good_cards(self, batch_id: BatchId, *, lock: bool = False) -> tuple[BatchLine, ...]:
         """See ``BatchRepository.good_cards``."""
         return good_cards(self._session, batch_id, lock=lock)
+
+    def boxed_cards(self, batch_id: BatchId, *, lock: bool = False) -> tuple[BatchLine, ...]:
+        """See ``BatchRepository.boxed_cards``."""
+        return boxed_cards(self._session, batch_id, lock=lock)
 
     def put_in_boxes(
         self, cards: Sequence[tuple[BatchLine, int]], *, account: str, at: datetime

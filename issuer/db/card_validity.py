@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
-from issuer.db.batch_progress import settle_batch
+from issuer.db.batch_progress import settle_batch, settle_ended
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_rows import OrganisationRow
@@ -16,11 +16,10 @@ from issuer.db.production_rows import (
     Producer,
     card_of,
     destroy_secrets,
-    empty_secrets,
     locked_card,
     move_card,
 )
-from issuer.db.production_tables import CardContentsRow, CardRow
+from issuer.db.production_tables import CardContentsRow, CardRow, ChipRow
 from issuer.db.request_tables import RequestRow
 from issuer.db.requests import fulfil_request
 from issuer.db.validity_rows import take_step, validity_of
@@ -32,6 +31,7 @@ from issuer.domain.card_validity import (
     ValidityStep,
 )
 from issuer.domain.chip import Serial
+from issuer.domain.chip_hold import require_not_held
 from issuer.domain.eligibility import STANDINGS_WITH_CARD
 from issuer.domain.member import MemberId, Standing
 from issuer.domain.organisation import OrganisationCode
@@ -92,13 +92,13 @@ class SqlCardValidity:
         """See ``CardValidityRepository.take``."""
         card = locked_card(self._session, reference)
         take_step(self._session, card, step, at=at, remark=remark)
-        if (
-            card.ended_for is not None
-            and card.state == CardState.ISSUED.value
-            and card.sealed_secrets
-        ):
-            # A finished card that ends before its member has it is handed over to nobody.
-            destroy_secrets(self._session, card, at=at, by=Producer(account=step.account))
+        if card.ended_for is not None and card.state == CardState.ISSUED.value:
+            if card.sealed_secrets:
+                # A finished card that ends before its member has it is handed over to nobody.
+                destroy_secrets(self._session, card, at=at, by=Producer(account=step.account))
+            if card.batch_id is not None:
+                # It may have been the last one that its batch waited for.
+                settle_ended(self._session, card.batch_id, account=step.account, at=at)
         self._session.flush()
         return self.get(reference)
 
@@ -159,6 +159,9 @@ class SqlCardValidity:
             raise IssuerRefusedError(
                 "a later card of the member was handed over", code="card.superseded"
             )
+        # Not locked: whoever puts it on the stop list at this moment finds a card in its member's hand, and reports it.
+        held = self._session.scalar(sa.select(ChipRow.held).where(ChipRow.serial == card.serial))
+        require_not_held(held, Serial(card.serial))
         # Judged before anything moves: what the record says of the card is a part of what validity is judged by.
         next_card_state(CardState(card.state), CardEvent.HANDED_OVER)
         validity = ValidityStep(event=ValidityEvent.HANDED_OVER, account=account)
@@ -167,7 +170,7 @@ class SqlCardValidity:
         card.handed_over_at = at
         card.handed_over_to = to
         # From now on the card itself says them to whoever holds it, and nobody else has a use for them.
-        empty_secrets(self._session, card)
+        destroy_secrets(self._session, card, at=at, by=Producer(account=account))
         fulfil_request(self._session, RequestId(card.request_id), account=account, at=at)
         end = ValidityStep(event=ValidityEvent.ENDED, account=account, reason=EndReason.REPLACED)
         for each in older:

@@ -46,7 +46,13 @@ from issuer.db.request_tables import (
     RequestEventRow,
     RequestRow,
 )
-from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
+from issuer.db.station_tables import (
+    StationChainRow,
+    StationClaimRow,
+    StationDayRow,
+    StationRejectionRow,
+    StationRow,
+)
 from issuer.db.status_tables import StatusPublicationRow
 from issuer.db.stock_tables import (
     DayCloseRow,
@@ -56,7 +62,12 @@ from issuer.db.stock_tables import (
     StockSiteRow,
     StockStopRow,
 )
-from issuer.db.subject_tables import DisclosureRow, ErasureRow, FileToDestroyRow, RetiredNumberRow
+from issuer.db.subject_tables import (
+    DisclosureRow,
+    ErasureRow,
+    FileToDestroyRow,
+    RetiredNumberRow,
+)
 
 __all__ = [
     "AccountRow",
@@ -112,8 +123,10 @@ __all__ = [
     "SecondFactorRow",
     "SecurityObjectRow",
     "SessionRow",
+    "StationChainRow",
     "StationClaimRow",
     "StationDayRow",
+    "StationRejectionRow",
     "StationRow",
     "StatusIndexSetRow",
     "StatusListRow",

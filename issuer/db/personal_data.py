@@ -43,6 +43,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "chips": Holding.NOBODY,
     "decision_requests": Holding.PSEUDONYMOUS,
     "decisions": Holding.NOBODY,
+    "deletion_proposals": Holding.DELETED,
     "disclosures": Holding.PSEUDONYMOUS,
     "erasures": Holding.PSEUDONYMOUS,
     "files_to_destroy": Holding.PSEUDONYMOUS,
@@ -73,9 +74,11 @@ TABLES: Final[Mapping[str, Holding]] = {
     "second_factors": Holding.STAFF,
     "security_objects": Holding.DELETED,
     "sessions": Holding.STAFF,
+    "station_chains": Holding.NOBODY,
     "station_claims": Holding.NOBODY,
     "station_days": Holding.STAFF,
     "station_proposals": Holding.STAFF,
+    "station_rejections": Holding.NOBODY,
     "stations": Holding.STAFF,
     "status_index_sets": Holding.NOBODY,
     "status_lists": Holding.NOBODY,
@@ -126,6 +129,8 @@ _BLANKS: Final[Mapping[str, Callable[[], Any]]] = {
     "standing_since": lambda: None,
     "portrait": lambda: bytes(32),
     "portrait_source": lambda: bytes(32),
+    "checked_at": lambda: None,
+    "checked_by": lambda: None,
 }
 
 

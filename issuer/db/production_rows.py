@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from card_layout.curves import EcPublicKey, NamedCurve
 from issuer.db.batch_progress import begin_production, settle_batch
+from issuer.db.chip_holds import condemn_hold
 from issuer.db.production_tables import CardContentsRow, CardEventRow, CardRow, ChipRow
+from issuer.db.station_rejections import is_said_to_work
 from issuer.db.station_tables import StationClaimRow
 from issuer.db.validity_rows import take_step
 from issuer.domain.batch import BatchId
@@ -27,11 +29,12 @@ from issuer.domain.member import MemberId
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex
-from issuer.errors import IssuerRefusedError
+from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.production_ports import ChipRecord
 
 __all__ = [
     "BY_ITSELF",
+    "EVENT_REJECTED",
     "NOBODY",
     "SECRETS_DESTROYED",
     "Producer",
@@ -47,10 +50,14 @@ __all__ = [
     "move_card",
     "move_chip",
     "record_of",
+    "require_not_passed",
 ]
 
 BY_ITSELF: Final = AccountName("system")
 """By whose word a program acts that nobody told to."""
+
+EVENT_REJECTED: Final = "event-rejected"
+"""The journal's word for what a station said and nobody could follow."""
 
 SECRETS_DESTROYED: Final = "secrets-destroyed"
 """The journal's word for it."""
@@ -182,6 +189,23 @@ def move_card(
         begin_production(session, row.batch_id, account=by.account or _SYSTEM, at=at)
 
 
+def require_not_passed(session: Session, serial: Serial) -> None:
+    """A station gives up what it made; what quality control has passed lies at the station no more.
+
+    Raises:
+        ConflictError: ``card.passed``.
+    """
+    card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial).with_for_update())
+    if card is None or card.state != CardState.ISSUED.value or card.passed_by is None:
+        return
+    place = "" if card.box is None else f" and lies in box {card.box}"
+    raise ConflictError(
+        f"quality control has passed the card on chip {serial.hex().upper()}{place}",
+        code="card.passed",
+        hint=f"membercard-issuer cards report {serial.hex().upper()} --reason damaged; another person confirms",
+    )
+
+
 def condemn_rows(
     session: Session,
     serial: Serial,
@@ -211,10 +235,10 @@ def condemn_rows(
             hint="reject it at the station; where that cannot be, destroy it and say so",
         )
     if card is not None:
-        was_working = may_be_operational(CardState(card.state))
+        was_working = may_be_operational(CardState(card.state)) or is_said_to_work(session, serial)
         if was_working and not is_chip_safe:
             raise IssuerRefusedError(
-                f"the card is {card.state}, so it may work already",
+                f"the card is {card.state}, or its station says it was locked: it may work already",
                 code="card.may-be-operational",
                 hint="put the chip into a station; where that cannot be, destroy it and say so",
             )
@@ -231,7 +255,7 @@ def condemn_rows(
             take_step(session, card, end, at=at)
     chip.state = next_chip_state(ChipState(chip.state), ChipEvent.CONDEMNED).value
     chip.condemned_for = code
-    chip.held = None
+    condemn_hold(chip)
     journal(
         session,
         ChipEvent.CONDEMNED.value,

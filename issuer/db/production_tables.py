@@ -44,6 +44,7 @@ class ChipRow(Base):
     key_curve: Mapped[str | None] = mapped_column(sa.String(32))
     key_point: Mapped[bytes | None] = mapped_column(sa.LargeBinary(133), unique=True)
     held: Mapped[str | None] = mapped_column(sa.String(80))
+    held_below: Mapped[str | None] = mapped_column(sa.String(80))
     condemned_for: Mapped[str | None] = mapped_column(sa.String(80))
     delivery: Mapped[str] = mapped_column(sa.String(200))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -8,14 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.card_ledger import read_job
+from issuer.db.chip_holds import stop_chip
 from issuer.db.production_rows import Producer, journal, record_of
 from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_tables import StationClaimRow
+from issuer.db.stopped_cards import is_stopped
 from issuer.domain.batch import BatchId
 from issuer.domain.card import UNFINISHED_STATES, CardReference, CardState
 from issuer.domain.chip import ChipState, Serial
 from issuer.domain.production_events import StationName
+from issuer.domain.stock_account import HELD_AS_STOLEN
 from issuer.errors import IssuerRefusedError
 from issuer.services.station_ports import ClaimedChip, JobSeal
 
@@ -38,6 +41,9 @@ def claim_chip(
     chip = session.get(ChipRow, serial, with_for_update=True)
     if chip is None:
         return None
+    if chip.state != ChipState.CONDEMNED.value and is_stopped(session, serial):
+        # Whatever its row says: a chip of the stop list is given to nobody, and its row says so from now on.
+        stop_chip(chip)
     card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial))
     claim = session.get(StationClaimRow, serial)
     if claim is not None and claim.released_at is None and claim.station != station:
@@ -87,7 +93,7 @@ def _claim(
 
 def _has_work(chip: ChipRow, card: CardRow | None) -> bool:
     """Whether a station may do something with the chip that it has to be alone for."""
-    if chip.held is not None:
+    if chip.held is not None or chip.condemned_for == HELD_AS_STOLEN:
         return False
     if chip.state == ChipState.CONDEMNED.value or (
         card is not None and card.state == CardState.CONDEMNED.value

@@ -1,7 +1,6 @@
 """The centre's side of stations in the database: chips are given out, events are taken in order, days are closed."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,7 +8,9 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
+from issuer.db.chip_holds import hold_chip
 from issuer.db.production_rows import (
+    EVENT_REJECTED,
     Producer,
     condemn_rows,
     journal,
@@ -17,18 +18,30 @@ from issuer.db.production_rows import (
     locked_chip,
     move_card,
     move_chip,
+    require_not_passed,
 )
-from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
+from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
-from issuer.db.station_heads import journal_back, reach, require_same_journal
+from issuer.db.station_days import keep_day
+from issuer.db.station_heads import (
+    journal_back,
+    keep_chains,
+    reach,
+    require_same_journal,
+    was_reached,
+)
 from issuer.db.station_presence import cards_left, count_events, keep_presence
-from issuer.db.station_tables import StationClaimRow, StationDayRow, StationRow
+from issuer.db.station_rejections import keep_rejection, rejected_of
+from issuer.db.station_tables import StationClaimRow, StationRow
+from issuer.db.stock_tables import StockStopRow
+from issuer.db.stopped_cards import lock_stops, report_card
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.batch import BatchId
 from issuer.domain.card import CardEvent, CardReference
 from issuer.domain.chip import ChipEvent, ChipState, Serial
-from issuer.domain.production_errors import TransitionError
+from issuer.domain.chip_key_strength import require_strong_key
+from issuer.domain.production_errors import CardRejectedError, TransitionError
 from issuer.domain.production_events import (
     CHAIN_START,
     JournalHead,
@@ -38,6 +51,7 @@ from issuer.domain.production_events import (
     key_origin_of,
 )
 from issuer.domain.rights import AccountName
+from issuer.domain.stock_account import HELD_AS_STOLEN
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.production_ports import Clock
 from issuer.services.station_ports import (
@@ -58,7 +72,18 @@ _CARD_EVENTS = {
     ProductionEventKind.ISSUED: CardEvent.ISSUED,
 }
 _EVENTS_AT_ONCE = 500
-_REJECTED = "event-rejected"
+_IS_HELD = "chip.held"
+"""Why nothing but the end of a chip is followed; what holds it says more."""
+_BAD_KEYS = frozenset({"chip.key-not-unique", "chip.key-weak"})
+"""A chip with such a key is good for nothing; what else contradicts the records is looked at by a person."""
+_OF_HELD_CHIPS = frozenset(
+    {
+        ProductionEventKind.HELD,
+        ProductionEventKind.CONDEMNED,
+        ProductionEventKind.TERMINATED,
+    }
+)
+"""What may happen to a chip at which a person has to look first; nothing else may."""
 _OVER = frozenset(
     {
         ProductionEventKind.INITIALISED,
@@ -132,20 +157,24 @@ class SqlProductionLink:
         with self._database.writing() as session:
             station = self._station_row(session)
             if head.sequence < station.sequence:
-                raise journal_back(self._station, station.sequence, head.sequence)
+                return self._told_before(session, station, events, head)
             new = [event for event in events if event.sequence > station.sequence]
             reached = JournalHead(sequence=station.sequence, chain=station.chain)
             # The answer to an earlier hand-in may have been lost on its way.
             known = [event for event in events if event.sequence <= station.sequence]
-            rejected = self._rejected_before(session, known)
+            rejected = rejected_of(session, self._station, known)
             followed: list[ProductionEvent] = []
             now = self._clock()
+            stops = lock_stops(session, {each.serial for each in new if each.serial is not None})
+            chains: list[bytes] = []
             for event in new:
                 reached = reach(self._station, reached, event)
+                chains.append(reached.chain)
                 code = self._follow(session, event, now)
                 if code is None:
                     followed.append(event)
-                else:
+                    code = self._stop(session, stops, event, now)
+                if code is not None:
                     rejected.append(
                         RejectedEvent(sequence=event.sequence, serial=event.serial, code=code)
                     )
@@ -155,6 +184,8 @@ class SqlProductionLink:
             station.heard_at = station.handed_in_at = now
             count_events(station, followed, at=now)
             if new:
+                if self._is_elsewhere:
+                    keep_chains(session, station, chains)
                 self._audit(
                     session,
                     "station.events-taken",
@@ -169,68 +200,31 @@ class SqlProductionLink:
                 )
             return HandInReceipt(through=reached.sequence, rejected=tuple(rejected))
 
+    def _told_before(
+        self,
+        session: Session,
+        station: StationRow,
+        events: Sequence[ProductionEvent],
+        head: JournalHead,
+    ) -> HandInReceipt:
+        """What a report is answered that was carried here behind a newer one: there is nothing new in it.
+
+        Raises:
+            IssuerRefusedError: the journal that the centre has never stood there (``station.journal-back``).
+        """
+        if not was_reached(session, station, head):
+            raise journal_back(self._station, station.sequence, head.sequence)
+        rejected = rejected_of(session, self._station, events)
+        return HandInReceipt(through=station.sequence, rejected=tuple(rejected))
+
     def close_day(self, record: DayRecord) -> None:
         """See ``ProductionLink.close_day``."""
         now = self._clock()
         with self._database.writing() as session:
-            station = self._station_row(session)
-            known = session.get(StationDayRow, (self._station, record.head.sequence))
-            if known is not None:
-                self._add_destroyed(session, known, record, now)
-                return
-            if station.sequence < record.head.sequence:
-                raise IssuerRefusedError(
-                    f"the centre has {station.sequence} events of station {self._station}, "
-                    f"expected {record.head.sequence}",
-                    code="station.events-missing",
-                )
-            session.add(
-                StationDayRow(
-                    station=self._station,
-                    sequence=record.head.sequence,
-                    closed_at=now,
-                    closed_by=record.closed_by,
-                    issued=record.issued,
-                    condemned=record.condemned,
-                    destroyed=json.dumps([each.hex() for each in record.destroyed]),
-                )
-            )
-            # A day with an unfinished chip does not close, so what the station still has it never began.
-            for claim in session.scalars(
-                sa.select(StationClaimRow).where(
-                    StationClaimRow.station == self._station,
-                    StationClaimRow.released_at.is_(None),
-                )
-            ):
-                claim.released_at = now
-            self._audit(
-                session,
-                "station.day-closed",
-                record.closed_by,
-                now,
-                {
-                    "sequence": record.head.sequence,
-                    "issued": record.issued,
-                    "condemned": record.condemned,
-                    "destroyed": len(record.destroyed),
-                },
-            )
-
-    def _add_destroyed(
-        self, session: Session, row: StationDayRow, record: DayRecord, now: datetime
-    ) -> None:
-        """Another part of what a day destroyed; what is known already changes nothing."""
-        known = dict.fromkeys(json.loads(row.destroyed))
-        new = dict.fromkeys(each.hex() for each in record.destroyed if each.hex() not in known)
-        if new:
-            row.destroyed = json.dumps([*known, *new])
-            self._audit(
-                session,
-                "station.data-destroyed",
-                record.closed_by,
-                now,
-                {"sequence": record.head.sequence, "destroyed": len(new)},
-            )
+            closed = keep_day(session, self._station_row(session), record, at=now)
+            if closed is not None:
+                action, details = closed
+                self._audit(session, action, record.closed_by, now, details)
 
     def _station_row(self, session: Session) -> StationRow:
         row = session.get(StationRow, self._station, with_for_update=True)
@@ -254,6 +248,7 @@ class SqlProductionLink:
             raise IssuerRefusedError(
                 f"station {self._station} was dismissed at {row.dismissed_at:%Y-%m-%d %H:%M:%S}Z",
                 code="station.dismissed",
+                hint="a computer that takes its place gets another name and a site of its own (docs/operations.md)",
             )
         return row
 
@@ -270,18 +265,36 @@ class SqlProductionLink:
             self._put_aside(session, event, at, "station.not-claimed")
             return "station.not-claimed"
         try:
+            if event.kind not in _OF_HELD_CHIPS:
+                _require_not_held(locked_chip(session, serial))
             self._move(session, serial, event, at)
-        except (TransitionError, ConflictError, IssuerDataError) as error:
+        except (TransitionError, CardRejectedError, ConflictError, IssuerDataError) as error:
             self._put_aside(session, event, at, error.code)
             return error.code
         if event.kind in _OVER:
             claim.released_at = now
         return None
 
+    def _stop(
+        self,
+        session: Session,
+        stops: Mapping[Serial, StockStopRow],
+        event: ProductionEvent,
+        now: datetime,
+    ) -> str | None:
+        """The records went along with a chip of the stop list; its card is worthless, and the station goes on no more."""
+        stop = None if event.serial is None else stops.get(event.serial)
+        if stop is None or event.kind is ProductionEventKind.NOTED:
+            return None
+        report_card(session, stop, at=now)
+        self._put_aside(session, event, min(event.at, now), HELD_AS_STOLEN)
+        return HELD_AS_STOLEN
+
     def _move(self, session: Session, serial: Serial, event: ProductionEvent, at: datetime) -> None:
         if event.kind in _CARD_EVENTS:
             self._move_card(session, serial, event, at)
         elif event.kind is ProductionEventKind.CONDEMNED:
+            require_not_passed(session, serial)
             condemn_rows(
                 session,
                 serial,
@@ -292,7 +305,7 @@ class SqlProductionLink:
                 by=Producer(station=self._station, account=event.account),
             )
         elif event.kind is ProductionEventKind.HELD:
-            locked_chip(session, serial).held = event.code
+            hold_chip(locked_chip(session, serial), event.code or "chip.held")
             self._journal(session, event, at)
         elif event.kind is ProductionEventKind.TERMINATED:
             self._journal(session, event, at)
@@ -312,6 +325,8 @@ class SqlProductionLink:
                 raise TransitionError("the chip made no key, so it is not initialised")
             move_chip(session, row, ChipEvent.INITIALISED, at, by=who)
         elif event.public_key is not None:
+            # A station of another version, or of somebody else's making, may not have looked.
+            require_strong_key(serial, event.public_key)
             other = session.scalar(
                 sa.select(ChipRow.serial).where(
                     ChipRow.key_point == event.public_key.point, ChipRow.serial != serial
@@ -351,7 +366,7 @@ class SqlProductionLink:
         chip = session.get(ChipRow, serial, with_for_update=True)
         known = chip is not None
         if chip is not None and chip.state != ChipState.CONDEMNED.value:
-            if code == "chip.key-not-unique":
+            if code in _BAD_KEYS:
                 condemn_rows(
                     session,
                     serial,
@@ -361,46 +376,19 @@ class SqlProductionLink:
                     is_chip_safe=True,
                     by=Producer(station=self._station, account=event.account),
                 )
-            else:
-                chip.held = code
+            elif code != _IS_HELD:
+                hold_chip(chip, code)
+        keep_rejection(session, self._station, event, code)
         journal(
             session,
-            _REJECTED,
+            EVENT_REJECTED,
             at=at,
             serial=serial if known else None,
             reference=event.reference if known else None,
             code=code,
-            detail=self._rejection_of(event),
+            detail=f"event {event.sequence} of station {self._station}: {event.kind}",
             by=Producer(station=self._station, account=event.account),
         )
-
-    def _rejection_of(self, event: ProductionEvent) -> str:
-        return f"event {event.sequence} of station {self._station}: {event.kind}"
-
-    def _rejected_before(
-        self, session: Session, events: Sequence[ProductionEvent]
-    ) -> list[RejectedEvent]:
-        """What was rejected of events that the centre has already."""
-        named = {self._rejection_of(event): event for event in events}
-        if not named:
-            return []
-        rows = session.execute(
-            sa.select(CardEventRow.detail, CardEventRow.code).where(
-                CardEventRow.kind == _REJECTED,
-                CardEventRow.station == self._station,
-                # Of a chip that nobody knows the journal names no serial.
-                sa.or_(
-                    CardEventRow.serial.in_({each.serial for each in events if each.serial}),
-                    CardEventRow.serial.is_(None),
-                ),
-                CardEventRow.detail.in_(named),
-            )
-        )
-        return [
-            RejectedEvent(sequence=event.sequence, serial=event.serial, code=code or "")
-            for detail, code in rows
-            if (event := named.get(detail or "")) is not None
-        ]
 
     def _journal(self, session: Session, event: ProductionEvent, at: datetime) -> None:
         journal(
@@ -432,3 +420,9 @@ class SqlProductionLink:
                 details=details,
             )
         )
+
+
+def _require_not_held(chip: ChipRow) -> None:
+    """A station goes on with no chip at which a person has to look first."""
+    if chip.held is not None and chip.held != HELD_AS_STOLEN:
+        raise TransitionError(f"the chip is held because of {chip.held}", code=_IS_HELD)

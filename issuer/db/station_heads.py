@@ -1,10 +1,20 @@
 """How far the centre has the journal of a station, and what it means where the journal says otherwise."""
 
-from issuer.db.station_tables import StationRow
+from collections.abc import Sequence
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from issuer.db.station_tables import StationChainRow, StationRow
 from issuer.domain.production_events import JournalHead, ProductionEvent, StationName, next_head
 from issuer.errors import IssuerDataError, IssuerRefusedError
 
-__all__ = ["journal_back", "reach", "require_same_journal"]
+__all__ = ["journal_back", "keep_chains", "reach", "require_same_journal", "was_reached"]
+
+_CHAIN_BYTES: Final = 32
+_EVENTS_KEPT: Final = 50_000
+"""As many as a carried report holds: one that lay about for longer is looked at by a person."""
 
 
 def require_same_journal(row: StationRow, known: JournalHead) -> None:
@@ -35,13 +45,39 @@ def reach(station: StationName, head: JournalHead, event: ProductionEvent) -> Jo
         raise journal_back(station, head.sequence, event.sequence) from error
 
 
+def keep_chains(session: Session, row: StationRow, chains: Sequence[bytes]) -> None:
+    """Keep what the chain was at each event up to where the row stands now; what lies far behind is forgotten."""
+    session.add(StationChainRow(station=row.name, last=row.sequence, chains=b"".join(chains)))
+    session.execute(
+        sa.delete(StationChainRow).where(
+            StationChainRow.station == row.name,
+            StationChainRow.last <= row.sequence - _EVENTS_KEPT,
+        )
+    )
+
+
+def was_reached(session: Session, row: StationRow, head: JournalHead) -> bool:
+    """Whether the journal that the centre has once stood there: what goes no further tells nothing new."""
+    kept = session.scalar(
+        sa.select(StationChainRow)
+        .where(StationChainRow.station == row.name, StationChainRow.last >= head.sequence)
+        .order_by(StationChainRow.last)
+        .limit(1)
+    )
+    if kept is None:
+        return False
+    start = len(kept.chains) - _CHAIN_BYTES * (kept.last - head.sequence + 1)
+    return start >= 0 and kept.chains[start : start + _CHAIN_BYTES] == head.chain
+
+
 def journal_back(station: StationName, known: int, got: int) -> IssuerRefusedError:
     """The journal is an older copy, or another one."""
     return IssuerRefusedError(
         f"the journal of station {station} stands at event {got} and does not go on from event {known}, "
         "which the centre has",
         code="station.journal-back",
-        hint="the journal was restored or exchanged: dismiss the station, and look at every chip it had",
+        hint="the journal was restored, exchanged or begun anew: bring the newest disk back, or dismiss the station, look "
+        "at every chip it had, and give the computer another name and a site of its own",
     )
 
 

@@ -6,10 +6,12 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.production_rows import record_of
 from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
 from issuer.db.station_presence import standings_of
+from issuer.db.station_rejections import newest_rejections
 from issuer.db.station_tables import StationClaimRow, StationProposalRow, StationRow
 from issuer.db.stock_rows import parts_of
 from issuer.domain.batch import BatchId
@@ -20,9 +22,9 @@ from issuer.domain.production_events import CHAIN_START, StationName
 from issuer.domain.rights import AccountName
 from issuer.domain.station_enrolment import StationProposal
 from issuer.domain.station_standing import StationStanding
-from issuer.domain.stock_account import SiteCode
+from issuer.domain.stock_account import HELD_AS_STOLEN, SiteCode
 from issuer.errors import ConflictError, IssuerRefusedError
-from issuer.services.station_ports import ClaimedChip, JobSeal
+from issuer.services.station_ports import ClaimedChip, JobSeal, RejectedEvent
 
 __all__ = ["SqlStationRepository"]
 
@@ -135,6 +137,27 @@ class SqlStationRepository:
             seal=seal,
             at=at,
         )
+
+    def stopped_in_hands(self, name: StationName) -> tuple[ClaimedChip, ...]:
+        """See ``StationRepository.stopped_in_hands``."""
+        rows = self._session.execute(
+            sa.select(ChipRow, CardRow)
+            .join(StationClaimRow, StationClaimRow.serial == ChipRow.serial)
+            .outerjoin(CardRow, CardRow.serial == ChipRow.serial)
+            .where(
+                StationClaimRow.station == name,
+                StationClaimRow.released_at.is_(None),
+                ChipRow.held == HELD_AS_STOLEN,
+            )
+            .order_by(ChipRow.serial)
+        )
+        return tuple(
+            ClaimedChip(record=record_of(chip, card), is_claimed=False) for chip, card in rows
+        )
+
+    def rejections(self, name: StationName, *, limit: int) -> tuple[RejectedEvent, ...]:
+        """See ``StationRepository.rejections``."""
+        return newest_rejections(self._session, name, limit=limit)
 
     def next_order(self, name: StationName) -> int:
         """See ``StationRepository.next_order``."""

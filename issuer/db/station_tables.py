@@ -7,7 +7,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from issuer.db.base import Base, UtcDateTime
 
-__all__ = ["StationClaimRow", "StationDayRow", "StationProposalRow", "StationRow"]
+__all__ = [
+    "StationChainRow",
+    "StationClaimRow",
+    "StationDayRow",
+    "StationProposalRow",
+    "StationRejectionRow",
+    "StationRow",
+]
 
 
 class StationRow(Base):
@@ -80,3 +87,26 @@ class StationDayRow(Base):
     issued: Mapped[int] = mapped_column(sa.Integer)
     condemned: Mapped[int] = mapped_column(sa.Integer)
     destroyed: Mapped[str] = mapped_column(sa.Text)
+
+
+class StationRejectionRow(Base):
+    """An event of a station that contradicted the records; ``serial`` may be of a chip that nobody knows."""
+
+    __tablename__ = "station_rejections"
+    __table_args__ = (sa.Index("ix_station_rejections_serial", "serial"),)
+
+    station: Mapped[str] = mapped_column(sa.ForeignKey("stations.name"), primary_key=True)
+    sequence: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    serial: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    kind: Mapped[str] = mapped_column(sa.String(40))
+    code: Mapped[str] = mapped_column(sa.String(80))
+
+
+class StationChainRow(Base):
+    """The values of a journal's chain at the events that were handed in together, of 32 bytes each; ``last`` is the last."""
+
+    __tablename__ = "station_chains"
+
+    station: Mapped[str] = mapped_column(sa.ForeignKey("stations.name"), primary_key=True)
+    last: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    chains: Mapped[bytes] = mapped_column(sa.LargeBinary)

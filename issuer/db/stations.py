@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
+from issuer.db.chip_holds import hold_chip
 from issuer.db.production_rows import Producer, journal, locked_chip
 from issuer.db.station_tables import StationClaimRow, StationProposalRow, StationRow
 from issuer.domain.audit import AuditDetail, AuditRecord, AuditSubject
@@ -113,8 +114,9 @@ class SqlStationBook:
     def _release(
         self, session: Session, claim: StationClaimRow, account: AccountName, now: datetime
     ) -> None:
-        claim.released_at = now
-        locked_chip(session, Serial(claim.serial)).held = _RELEASED
+        # Without a claim nothing more is taken of this chip from the station, which may go on with it unaware.
+        session.delete(claim)
+        hold_chip(locked_chip(session, Serial(claim.serial)), _RELEASED)
         journal(
             session,
             "held",

@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 
 from issuer.db.base import insert_rows, unindexed
 from issuer.db.batch_tables import BatchRow
+from issuer.db.chip_holds import release_hold
 from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_rows import Producer, condemn_rows, journal, locked_chip
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.stock_rows import IS_AWAY, parts_of, standing_of
 from issuer.db.stock_tables import DayCloseRow, StockMovementRow, StockSiteRow, StockStopRow
+from issuer.db.stopped_cards import is_stopped
 from issuer.domain.card import CardState
 from issuer.domain.chip import ChipState, Serial
 from issuer.domain.organisation import OrganisationCode
@@ -200,10 +202,11 @@ class SqlStockRepository:
         name = serial.hex().upper()
         if row.held is None:
             raise IssuerRefusedError(f"chip {name} is not held", code="chip.not-held")
-        if row.held in (HELD_AS_SAMPLE, HELD_AS_STOLEN):
+        stopped_for = HELD_AS_STOLEN if is_stopped(self._session, serial) else row.held
+        if stopped_for in (HELD_AS_SAMPLE, HELD_AS_STOLEN):
             raise IssuerRefusedError(
-                f"chip {name} is held because of {row.held}, so looking at it releases nothing",
-                code=row.held,
+                f"chip {name} is held because of {stopped_for}, so looking at it releases nothing",
+                code=stopped_for,
             )
         journal(
             self._session,
@@ -213,7 +216,7 @@ class SqlStockRepository:
             code=row.held,
             by=Producer(account=account),
         )
-        row.held = None
+        release_hold(row)
 
     def account(self, site: SiteCode) -> SiteAccount:
         """See ``StockRepository.account``."""
@@ -305,13 +308,19 @@ class SqlStockRepository:
         self, site: SiteCode | None = None, *, limit: int, before: int | None = None
     ) -> tuple[Movement, ...]:
         """See ``StockRepository.movements``."""
-        query = sa.select(StockMovementRow).order_by(StockMovementRow.sequence.desc()).limit(limit)
-        if site is not None:
-            query = query.where(
-                sa.or_(StockMovementRow.source == site, StockMovementRow.target == site)
-            )
+        sequence = StockMovementRow.sequence
+        query = sa.select(StockMovementRow).order_by(sequence.desc()).limit(limit)
         if before is not None:
-            query = query.where(StockMovementRow.sequence < before)
+            query = query.where(sequence < before)
+        if site is not None:
+            # The newest of either way, each by its own index: with OR all movements of the site are sorted.
+            ways = [
+                query.with_only_columns(sequence).where(way == site).subquery()
+                for way in (StockMovementRow.source, StockMovementRow.target)
+            ]
+            query = query.where(
+                sequence.in_(sa.union(*(sa.select(way.c.sequence) for way in ways)))
+            )
         return tuple(
             Movement(
                 sequence=row.sequence,

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.base import insert_rows
-from issuer.db.production_rows import Producer, condemn_rows, journal, locked_chip
+from issuer.db.chip_holds import lift_stop, release_hold, stop_chip
+from issuer.db.production_rows import Producer, journal, locked_chip
 from issuer.db.production_tables import CardEventRow, ChipRow
 from issuer.db.stock_rows import parts_of
 from issuer.db.stock_tables import (
@@ -17,9 +18,10 @@ from issuer.db.stock_tables import (
     StockMovementRow,
     StockStopRow,
 )
+from issuer.db.stopped_cards import condemn_stopped, judge_card, report_card
 from issuer.domain.chip import ChipState, Serial
 from issuer.domain.rights import AccountName
-from issuer.domain.stock_account import HELD_AS_SAMPLE, HELD_AS_STOLEN, SiteCode, StockCount
+from issuer.domain.stock_account import HELD_AS_STOLEN, SiteCode, StockCount
 from issuer.domain.stock_acts import (
     DayClose,
     DayCloseId,
@@ -253,31 +255,27 @@ class SqlStockActRepository:
             by=by,
         )
         if stop.site is not None:
-            self._follow(stop, stop.site, at, by)
+            self._follow(row, stop, stop.site, at, by)
         self._session.flush()
 
-    def _follow(self, stop: Stop, site: SiteCode, at: datetime, by: Producer) -> None:
-        """What becomes of a chip of the stock."""
+    def _follow(
+        self, row: StockStopRow, stop: Stop, site: SiteCode, at: datetime, by: Producer
+    ) -> None:
+        """What becomes of a chip of the stock, and of the card on it."""
         chip = locked_chip(self._session, stop.serial)
         if stop.state is StopState.REPORTED:
-            chip.held = HELD_AS_STOLEN
+            stop_chip(chip)
+            report_card(self._session, row, at=at)
         elif stop.state is StopState.LIFTED:
-            chip.held = None if chip.sampled_at is None else HELD_AS_SAMPLE
+            lift_stop(chip)
+            judge_card(self._session, row, at=at)
         else:
             if ChipState(chip.state) is not ChipState.CONDEMNED:
-                # The chip is not here, and a card that may work is revoked.
-                condemn_rows(
-                    self._session,
-                    stop.serial,
-                    code=HELD_AS_STOLEN,
-                    detail=stop.reason.value,
-                    at=at,
-                    is_chip_safe=True,
-                    by=by,
-                )
-            chip.held = None
+                condemn_stopped(self._session, row, at=at, by=by)
+            release_hold(chip)
             chip.condemned_for = HELD_AS_STOLEN
             chip.is_stolen = True
+            judge_card(self._session, row, at=at)
             self._session.add(
                 StockMovementRow(
                     at=at,

@@ -9,7 +9,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from issuer.db.base import Base, UtcDateTime
 from issuer.domain.data_subjects import DeletionGround, DisclosureGround
 
-__all__ = ["DisclosureRow", "ErasureRow", "FileToDestroyRow", "RetiredNumberRow"]
+__all__ = [
+    "DeletionProposalRow",
+    "DisclosureRow",
+    "ErasureRow",
+    "FileToDestroyRow",
+    "RetiredNumberRow",
+]
 
 _SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _DISCLOSURE_GROUNDS = ", ".join(f"'{each.value}'" for each in DisclosureGround)
@@ -40,7 +46,10 @@ class ErasureRow(Base):
     """A member's record was deleted."""
 
     __tablename__ = "erasures"
-    __table_args__ = (sa.CheckConstraint(f"ground IN ({_DELETION_GROUNDS})", name="ground"),)
+    __table_args__ = (
+        sa.CheckConstraint(f"ground IN ({_DELETION_GROUNDS})", name="ground"),
+        sa.CheckConstraint("proposed_by IS NULL OR proposed_by <> account", name="two_people"),
+    )
 
     member_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("members.id"), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -48,6 +57,28 @@ class ErasureRow(Base):
     ground: Mapped[str] = mapped_column(sa.String(32))
     reference: Mapped[str] = mapped_column(sa.String(200))
     digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    proposed_by: Mapped[str | None] = mapped_column(sa.String(200))
+    evidence: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+
+
+class DeletionProposalRow(Base):
+    """Somebody wants a record to be deleted; the row goes when another person confirms it or it is withdrawn."""
+
+    __tablename__ = "deletion_proposals"
+    __table_args__ = (
+        sa.CheckConstraint(f"ground IN ({_DELETION_GROUNDS})", name="ground"),
+        sa.CheckConstraint(
+            f"ground <> '{DeletionGround.ORDERED_BY_AUTHORITY}' OR evidence IS NOT NULL",
+            name="order",
+        ),
+    )
+
+    member_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("members.id"), primary_key=True)
+    ground: Mapped[str] = mapped_column(sa.String(32))
+    reference: Mapped[str] = mapped_column(sa.String(200))
+    evidence: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+    proposed_by: Mapped[str] = mapped_column(sa.String(200))
+    proposed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class FileToDestroyRow(Base):

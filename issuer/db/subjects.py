@@ -18,6 +18,7 @@ from issuer.db.production_rows import card_of
 from issuer.db.production_tables import CardContentsRow, CardRow, SecurityObjectRow
 from issuer.db.request_tables import RequestEventRow, RequestRow
 from issuer.db.subject_tables import (
+    DeletionProposalRow,
     DisclosureRow,
     ErasureRow,
     FileToDestroyRow,
@@ -26,6 +27,7 @@ from issuer.db.subject_tables import (
 from issuer.domain.card import Card
 from issuer.domain.data_subjects import (
     DeletionGround,
+    DeletionProposal,
     Disclosure,
     DisclosureGround,
     Erasure,
@@ -34,9 +36,10 @@ from issuer.domain.data_subjects import (
     RetiredNumber,
 )
 from issuer.domain.member import MemberId
+from issuer.domain.member_change import EvidenceDigest
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName
-from issuer.errors import IssuerRefusedError
+from issuer.errors import ConflictError, IssuerRefusedError
 
 __all__ = ["SqlSubjectRepository"]
 
@@ -100,6 +103,52 @@ class SqlSubjectRepository:
             sa.select(MemberRow.id).where(MemberRow.id == member_id).with_for_update()
         )
 
+    def propose_deletion(self, proposal: DeletionProposal) -> None:
+        """See ``SubjectRepository.propose_deletion``."""
+        self.lock(proposal.member_id)
+        if self.proposed_deletion(proposal.member_id) is not None:
+            raise ConflictError(
+                f"the deletion of member {proposal.member_id} is proposed already",
+                code="subject.deletion-proposed",
+            )
+        self._session.add(
+            DeletionProposalRow(
+                member_id=proposal.member_id,
+                ground=proposal.ground.value,
+                reference=proposal.reference,
+                evidence=proposal.evidence,
+                proposed_by=proposal.proposed_by,
+                proposed_at=proposal.proposed_at,
+            )
+        )
+        self._session.flush()
+
+    def proposed_deletion(self, member_id: MemberId) -> DeletionProposal | None:
+        """See ``SubjectRepository.proposed_deletion``."""
+        row = self._session.get(DeletionProposalRow, member_id)
+        return None if row is None else _proposal(row)
+
+    def proposed_deletions(self) -> Sequence[DeletionProposal]:
+        """See ``SubjectRepository.proposed_deletions``."""
+        rows = self._session.scalars(
+            sa.select(DeletionProposalRow).order_by(
+                DeletionProposalRow.proposed_at, DeletionProposalRow.member_id
+            )
+        )
+        return tuple(_proposal(row) for row in rows)
+
+    def withdraw_deletion(self, member_id: MemberId) -> None:
+        """See ``SubjectRepository.withdraw_deletion``."""
+        row = self._session.get(DeletionProposalRow, member_id)
+        if row is None:
+            return
+        if row.evidence is not None:
+            self._session.merge(
+                FileToDestroyRow(store=FileStore.EVIDENCE.value, digest=row.evidence)
+            )
+        self._session.delete(row)
+        self._session.flush()
+
     def erase(self, erasure: Erasure, *, numbers: Collection[RetiredNumber]) -> None:
         """See ``SubjectRepository.erase``."""
         row = self._session.execute(
@@ -116,11 +165,14 @@ class SqlSubjectRepository:
                 member_id=erasure.member_id,
                 at=erasure.at,
                 account=erasure.account,
+                proposed_by=erasure.proposed_by,
                 ground=erasure.ground.value,
                 reference=erasure.reference,
+                evidence=erasure.evidence,
                 digest=erasure.digest,
             )
         )
+        self.withdraw_deletion(erasure.member_id)
         self._doom_files(erasure.member_id, row.portrait)
         self._session.execute(
             sa.delete(MemberChangeRow)
@@ -194,10 +246,17 @@ class SqlSubjectRepository:
             member_id=MemberId(row.member_id),
             at=row.at,
             account=AccountName(row.account),
+            proposed_by=None if row.proposed_by is None else AccountName(row.proposed_by),
             ground=DeletionGround(row.ground),
             reference=row.reference,
+            evidence=None if row.evidence is None else EvidenceDigest(row.evidence),
             digest=row.digest,
         )
+
+    def doom(self, file: FileToDestroy) -> None:
+        """See ``SubjectRepository.doom``."""
+        self._session.merge(FileToDestroyRow(store=file.store.value, digest=file.digest))
+        self._session.flush()
 
     def files_to_destroy(self) -> tuple[FileToDestroy, ...]:
         """See ``SubjectRepository.files_to_destroy``."""
@@ -210,6 +269,7 @@ class SqlSubjectRepository:
                 FileToDestroyRow.store == FileStore.EVIDENCE.value,
                 sa.or_(
                     sa.exists().where(MemberChangeRow.evidence == FileToDestroyRow.digest),
+                    sa.exists().where(DeletionProposalRow.evidence == FileToDestroyRow.digest),
                     sa.exists().where(OrganisationVersionRow.evidence == FileToDestroyRow.digest),
                 ),
             ),
@@ -293,3 +353,14 @@ class SqlSubjectRepository:
 
     def _update(self, statement: sa.Update) -> None:
         self._session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _proposal(row: DeletionProposalRow) -> DeletionProposal:
+    return DeletionProposal(
+        member_id=MemberId(row.member_id),
+        ground=DeletionGround(row.ground),
+        reference=row.reference,
+        evidence=None if row.evidence is None else EvidenceDigest(row.evidence),
+        proposed_by=AccountName(row.proposed_by),
+        proposed_at=row.proposed_at,
+    )

@@ -47,6 +47,8 @@ class EndReason(enum.StrEnum):
     REPLACED = "replaced"
     EXPIRED = "expired"
     CONDEMNED = "condemned"
+    RECORD_DELETED = "record-deleted"
+    """The register no longer knows whose it is."""
 
     @property
     def state(self) -> CardState:
@@ -58,6 +60,7 @@ REPORTS: Final = frozenset(EndReason) - {
     EndReason.REPLACED,
     EndReason.EXPIRED,
     EndReason.CONDEMNED,
+    EndReason.RECORD_DELETED,
 }
 """What one person reports and another one confirms; the others follow from an act of two, or from the calendar."""
 

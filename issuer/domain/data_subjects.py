@@ -1,7 +1,7 @@
 """The rights of the people in the register (Law 91/2025/QH15, Decree 356/2025): what may be disclosed, deleted, kept.
 
 A record of the register is deleted when the membership that it is about has ended, when it should never have been made, or
-when an authority orders it. What is deleted is whatever tells who the person was. What stays is what others rely on: the
+when an authority orders it; by the word of two people, since it cannot be undone. What is deleted is whatever tells who the person was. What stays is what others rely on: the
 register of cards, the decisions, the audit trail, all of which name a number drawn at random; and digests under a secret
 key, so that no number that was printed on a card is given to anybody else.
 """
@@ -14,13 +14,15 @@ from typing import Final
 
 from issuer.domain.card import Card, CardState
 from issuer.domain.member import MemberId, MemberStatement, Standing
-from issuer.domain.rights import AccountName
+from issuer.domain.member_change import EvidenceDigest
+from issuer.domain.rights import AccountName, two_different_people
 from issuer.domain.vietnamese_text import clean_text
 from issuer.errors import IssuerDataError, IssuerRefusedError
 
 __all__ = [
     "KEPT_BECAUSE",
     "DeletionGround",
+    "DeletionProposal",
     "Disclosure",
     "DisclosureGround",
     "Erasure",
@@ -32,6 +34,7 @@ __all__ = [
     "numbers_to_retire",
     "parse_recipient",
     "parse_reference",
+    "require_evidence",
 ]
 
 _TEXT_BYTES: Final = 200
@@ -71,7 +74,7 @@ KEPT_BECAUSE: Final = {
     KeptItem.IDENTIFIER: "a number drawn at random, by which the other records hang together; it tells nothing about the person",
     KeptItem.ORGANISATION: "the committee that answers for what was done; it tells nothing about the person alone",
     KeptItem.CARD_REGISTER: "the committee must account for every card: chip, dates and place in the status list, without a name",
-    KeptItem.NUMBER_DIGESTS: "no number that was given once may be given again; the digests are under a secret key and cannot be read back",
+    KeptItem.NUMBER_DIGESTS: "no number that was given once may be given again: card numbers that this register gave out stay beside the identifier; of others there are digests under a secret key, which cannot be read back",
     KeptItem.DISCLOSURES: "who was given the data must stay provable after its deletion",
     KeptItem.AUDIT_TRAIL: "who did what must stay provable; it holds identifiers and digests, and no name",
 }
@@ -131,18 +134,65 @@ class Erasure:
     Attributes:
         member_id: whose it was.
         at: when (aware UTC).
-        account: who deleted it.
+        account: who confirmed that it is deleted, which deletes it.
+        proposed_by: who proposed it; ``None`` where one person alone deleted it, as could be done before.
         ground: on what ground.
         reference: the paper that it rests on.
+        evidence: that paper's digest, where it was brought; the file itself is destroyed with the record.
         digest: SHA-256 over a salt, which only the proof holds, and all that was destroyed.
     """
 
     member_id: MemberId
     at: datetime
     account: AccountName
+    proposed_by: AccountName | None
     ground: DeletionGround
     reference: str
+    evidence: EvidenceDigest | None
     digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionProposal:
+    """Somebody wants a record to be deleted; until another person confirms it nothing is.
+
+    Attributes:
+        member_id: whose record.
+        ground: on what ground.
+        reference: the paper that it rests on.
+        evidence: that paper; an authority's order is always brought.
+        proposed_by: who wants it.
+        proposed_at: since when (aware UTC).
+    """
+
+    member_id: MemberId
+    ground: DeletionGround
+    reference: str
+    evidence: EvidenceDigest | None
+    proposed_by: AccountName
+    proposed_at: datetime
+
+    def require_confirmable(self, account: AccountName) -> None:
+        """Somebody else confirms it.
+
+        Raises:
+            IssuerRefusedError: ``right.same-person``.
+        """
+        two_different_people(self.proposed_by, account, act="to delete a record")
+
+
+def require_evidence(ground: DeletionGround, evidence: bytes | None) -> None:
+    """What an authority ordered is shown by its order.
+
+    Raises:
+        IssuerRefusedError: ``subject.order-missing``.
+    """
+    if ground is DeletionGround.ORDERED_BY_AUTHORITY and evidence is None:
+        raise IssuerRefusedError(
+            f"the ground is {ground}, and the order was not brought",
+            code="subject.order-missing",
+            hint="--evidence ORDER.pdf",
+        )
 
 
 def check_deletion(standing: Standing, cards: Sequence[Card], *, ground: DeletionGround) -> None:

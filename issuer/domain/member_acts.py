@@ -1,17 +1,25 @@
 """What people do with the record of a member: each act says which fields it wants otherwise, and since when."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import ClassVar, Protocol
 
-from issuer.domain.member import MemberStatement, Standing
-from issuer.domain.member_change import ChangeKind, judge_standing_event
+from issuer.domain.member import Member, MemberStatement, PortraitDigest, Standing
+from issuer.domain.member_change import ChangeKind, FieldChange, judge_standing_event
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import OrganisationCode
 from issuer.errors import IssuerRefusedError
 
-__all__ = ["Correction", "MemberAct", "Serving", "StandingEvent", "Transfer", "Wanted"]
+__all__ = [
+    "Correction",
+    "MemberAct",
+    "NewPortrait",
+    "Serving",
+    "StandingEvent",
+    "Transfer",
+    "Wanted",
+]
 
 Wanted = Mapping[MemberColumn, str | None]
 """Fields with the texts that they are to hold; ``None`` empties an optional one."""
@@ -137,3 +145,41 @@ class Serving:
     def wanted(self, _statement: MemberStatement) -> Wanted:
         """See ``MemberAct.wanted``."""
         return {MemberColumn.SERVED_IN: self.organisation}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPortrait:
+    """Another picture takes the portrait's place; no field of the statement changes.
+
+    Attributes:
+        portrait: the card's portrait, as the store keeps it.
+        source: the digest of the picture as it was handed in.
+    """
+
+    kind: ClassVar[ChangeKind] = ChangeKind.CORRECTION
+    action: ClassVar[str] = "member.portrait-replaced"
+
+    portrait: PortraitDigest
+    source: PortraitDigest
+
+    @property
+    def effective(self) -> date | None:
+        """No day: it counts from when it is recorded."""
+        return None
+
+    def wanted(self, _statement: MemberStatement) -> Wanted:
+        """See ``MemberAct.wanted``."""
+        return {}
+
+    def picture(self, member: Member) -> tuple[Member, FieldChange]:
+        """The member with this portrait, and the line of history that says so by digests."""
+        change = FieldChange(
+            column=MemberColumn.PORTRAIT, old=member.portrait.hex(), new=self.portrait.hex()
+        )
+        after = replace(
+            member,
+            portrait=self.portrait,
+            portrait_source=self.source,
+            version=member.version + 1,
+        )
+        return after, change

@@ -58,6 +58,9 @@ class Right(enum.StrEnum):
     IMPORT_MEMBERS = "members.import"
     EXPORT_MEMBERS = "members.export"
     SERVE_DATA_SUBJECTS = "members.serve-data-subjects"
+    DELETE_MEMBERS = "members.delete"
+    """To confirm that a record is destroyed, which somebody else proposed; its cards end with it."""
+
     READ_ORGANISATIONS = "organisations.read"
     WRITE_ORGANISATIONS = "organisations.write"
     READ_REQUESTS = "requests.read"
@@ -94,6 +97,7 @@ STEP_UP_RIGHTS: Final = frozenset(
         Right.SIGN_BATCHES,
         Right.REVOKE_CARDS,
         Right.EXPORT_MEMBERS,
+        Right.DELETE_MEMBERS,
         Right.DESTROY_CARDS,
         Right.MANAGE_PEOPLE,
     }
@@ -120,6 +124,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     Role.ENDORSER: _LOOKING | {Right.ENDORSE, Right.COMPILE, Right.READ_CARDS, Right.REPORT_CARDS},
     Role.DECIDER: _LOOKING
     | {
+        Right.DELETE_MEMBERS,
         Right.DECIDE,
         Right.SIGN_BATCHES,
         Right.HAVE_BATCHES_SIGNED,

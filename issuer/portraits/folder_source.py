@@ -5,12 +5,10 @@ import stat
 import unicodedata
 from pathlib import Path
 
+from issuer.domain.portrait import MAX_PICTURE_BYTES, require_picture_size
 from issuer.errors import IssuerDataError, IssuerUnavailableError
 
 __all__ = ["MAX_PICTURE_BYTES", "FolderPortraitSource"]
-
-MAX_PICTURE_BYTES = 5 * 1024 * 1024
-"""The largest picture taken, in bytes."""
 
 
 class FolderPortraitSource:
@@ -71,9 +69,5 @@ def _read_bounded(descriptor: int) -> bytes:
         raise IssuerDataError(
             "the portrait's file cannot be read", code="portrait.unreadable"
         ) from error
-    if len(picture) > MAX_PICTURE_BYTES:
-        raise IssuerDataError(
-            f"the portrait's file has more than {MAX_PICTURE_BYTES} bytes",
-            code="portrait.too-large",
-        )
+    require_picture_size(picture)
     return picture

@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.audit_chain import ChainHead
-from issuer.domain.audit_check import AuditCheck
-from issuer.domain.rights import Actor, Right
+from issuer.domain.audit_check import AuditCheck, AuditFault
+from issuer.domain.rights import AccountName, Actor, Right
 from issuer.errors import IssuerRefusedError
 from issuer.services.audit_office import AUDIT_TRAIL
 from issuer.services.register_ports import Register
@@ -19,6 +19,7 @@ __all__ = [
     "AuditCheckpointing",
     "CheckpointShelf",
     "HeadNotary",
+    "checked_head",
 ]
 
 CHECKPOINTED: Final = "audit.checkpointed"
@@ -88,9 +89,17 @@ class AuditCheckpointing:
             PkiError: the log refuses the head, or is not to be had.
         """
         actor.demand(Right.OPERATE_SERVICE, place=(), now=self.clock())
+        return self.note(account=actor.account)
+
+    def note(self, *, account: AccountName) -> AuditCheckpoint:
+        """The same, where nobody has to be asked for a right: a program does what its settings say.
+
+        Raises:
+            IssuerRefusedError, PkiError: as ``checkpoint``.
+        """
         kept = self.shelf.all()
         last = kept[-1] if kept else None
-        head = self._checked_head([each.head for each in kept])
+        head = checked_head(self.register, [each.head for each in kept])
         if last is not None and self._is_told_of(head, last):
             return last
         checkpoint = self.notary.note(head)
@@ -99,7 +108,7 @@ class AuditCheckpointing:
             transaction.audit.append(
                 AuditRecord(
                     at=self.clock(),
-                    account=actor.account,
+                    account=account,
                     action=CHECKPOINTED,
                     subject=AuditSubject.SERVICE,
                     subject_id=AUDIT_TRAIL,
@@ -112,27 +121,6 @@ class AuditCheckpointing:
             )
         return checkpoint
 
-    def _checked_head(self, anchors: Sequence[ChainHead]) -> ChainHead:
-        """The trail's end, once everything behind the last checkpoint has been checked."""
-        start = anchors[-1] if anchors else None
-        with self.register.reading() as transaction:
-            head = transaction.audit.head()
-            if head.sequence == 0 and start is None:
-                raise IssuerRefusedError("the audit trail has no record yet", code="audit.empty")
-            check = AuditCheck(head, anchors[-1:], start=start)
-            for record in transaction.audit.records(behind=0 if start is None else start.sequence):
-                if record.sequence <= head.sequence:
-                    check.take(record)
-        report = check.conclude()
-        if report.findings:
-            found = report.findings[0]
-            raise IssuerRefusedError(
-                f"the audit trail is not vouched for: {found.sentence}",
-                code=found.fault.value,
-                hint="run: membercard-issuer --home DIR audit verify",
-            )
-        return head
-
     def _is_told_of(self, head: ChainHead, last: AuditCheckpoint) -> bool:
         """Whether nothing came behind the last checkpoint but the record of it."""
         if head.sequence != last.head.sequence + 1:
@@ -140,3 +128,35 @@ class AuditCheckpointing:
         with self.register.reading() as transaction:
             record = transaction.audit.at(head.sequence)
         return record is not None and record.action == CHECKPOINTED
+
+
+def checked_head(register: Register, anchors: Sequence[ChainHead]) -> ChainHead:
+    """The trail's end, once everything behind the last of these heads has been checked.
+
+    Raises:
+        IssuerRefusedError: ``audit.empty``; ``audit.altered`` and the like: the trail must not be vouched for.
+    """
+    start = anchors[-1] if anchors else None
+    with register.reading() as transaction:
+        head = transaction.audit.head()
+        if head.sequence == 0 and start is None:
+            raise IssuerRefusedError("the audit trail has no record yet", code="audit.empty")
+        if start is not None and head.sequence < start.sequence:
+            raise IssuerRefusedError(
+                f"the audit trail ends at record {head.sequence}, expected {start.sequence} or more",
+                code=AuditFault.CUT.value,
+                hint="run: membercard-issuer --home DIR audit verify",
+            )
+        check = AuditCheck(head, anchors[-1:], start=start)
+        for record in transaction.audit.records(behind=0 if start is None else start.sequence):
+            if record.sequence <= head.sequence:
+                check.take(record)
+    report = check.conclude()
+    if report.findings:
+        found = report.findings[0]
+        raise IssuerRefusedError(
+            f"the audit trail is not vouched for: {found.sentence}",
+            code=found.fault.value,
+            hint="run: membercard-issuer --home DIR audit verify",
+        )
+    return head

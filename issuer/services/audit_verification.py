@@ -22,11 +22,13 @@ class AuditVerification:
         register: who knows the account's roles of today.
         office: who checks.
         anchors: heads that were kept elsewhere.
+        mark: the last head that this home found whole, or ``None``.
     """
 
     register: Register
     office: AuditOffice
     anchors: Callable[[], Iterable[ChainHead]]
+    mark: Callable[[], ChainHead | None]
 
     def __call__(self, operation: Operation, progress: Progress) -> Mapping[str, int]:
         """Check it; how much was read, and how many faults were found."""
@@ -35,13 +37,15 @@ class AuditVerification:
             total = transaction.audit.head().sequence
         if not account.is_active:
             raise IssuerRefusedError(f"account {account.name} was disabled", code="right.missing")
+        mark = self.mark()
+        marks = [] if mark is None else [mark]
         report = self.office.verify(
             actor=Actor(account=account.name, assignments=account.assignments),
-            anchors=self.anchors(),
+            anchors=[*self.anchors(), *marks],
             progress=lambda count: progress(done=count, total=max(total, count)),
         )
         return {
             "records": report.records,
-            "checkpoints": report.anchors,
+            "checkpoints": report.anchors - len(marks),
             "faults": report.faults,
         }

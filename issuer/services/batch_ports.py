@@ -15,12 +15,14 @@ from issuer.domain.batch import (
 )
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_number import CardNumber
+from issuer.domain.card_validity import EndReason
 from issuer.domain.chip import Serial
 from issuer.domain.decisions import DecisionId
 from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId
 from issuer.domain.status_allotment import StatusListRoom
+from issuer.domain.stock_account import SiteCode
 from issuer.services.production_ports import NewCard
 from issuer.services.status_ports import StatusMarkStore
 
@@ -81,6 +83,7 @@ class BatchLine:
         produced_by, passed_by: who made it, and who passed it.
         box: the number of the box it lies in.
         received_at, handed_over_at, handed_over_to: where it is.
+        ended_for, report: why it ended before anybody got it, or what was reported of it and nobody has judged.
     """
 
     position: int
@@ -100,11 +103,31 @@ class BatchLine:
     received_at: datetime | None = None
     handed_over_at: datetime | None = None
     handed_over_to: str | None = None
+    ended_for: EndReason | None = None
+    report: EndReason | None = None
+
+    @property
+    def may_arrive(self) -> bool:
+        """Whether it lies in a box that its receiver has not counted in, or would, if it turned up."""
+        return (
+            self.box is not None
+            and self.state is CardState.ISSUED
+            and self.ended_for is None
+            and self.received_at is None
+        )
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether its receiver misses it, and nobody has said that it is gone."""
+        return self.may_arrive and self.report not in (EndReason.LOST, EndReason.STOLEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardUnderControl:
-    """A card that quality control looks at; ``hands`` are the accounts by which something was done to it or its chip."""
+    """A card that quality control looks at.
+
+    ``hands`` are the accounts by which something was done to it or its chip; ``held`` is for what its chip is held.
+    """
 
     reference: CardReference
     serial: Serial
@@ -112,6 +135,7 @@ class CardUnderControl:
     produced_by: str | None
     passed_by: str | None
     hands: frozenset[str]
+    held: str | None = None
 
 
 class BatchRepository(Protocol):
@@ -171,8 +195,8 @@ class BatchRepository(Protocol):
     def drop_ineligible(self, batch_id: BatchId) -> tuple[RequestId, ...]:
         """Take out those that are not decided any more, or whose member may not have a card any more."""
 
-    def free_chips(self, count: int) -> tuple[Serial, ...]:
-        """At most so many initialised chips to which nothing was ever bound; nobody else binds them meanwhile."""
+    def free_chips(self, count: int, *, sites: Collection[SiteCode]) -> tuple[Serial, ...]:
+        """At most so many initialised chips of these sites to which nothing was ever bound; nobody else binds them meanwhile."""
 
     def room(
         self,
@@ -219,6 +243,12 @@ class BatchRepository(Protocol):
         """The lines whose card is issued and passed and may still be handed over, by organisation and position.
 
         A card that has ended, or was reported lost or stolen, is none of them.
+        """
+
+    def boxed_cards(self, batch_id: BatchId, *, lock: bool = False) -> tuple[BatchLine, ...]:
+        """The lines whose card was put into a box, whatever became of it, by box and position.
+
+        ``lock``: all cards of the batch stay as they are until this transaction changes them.
         """
 
     def put_in_boxes(

@@ -12,10 +12,12 @@ from typing import Final
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.audit_reads import member_read
 from issuer.domain.card_number import CardNumberScheme
+from issuer.domain.data_subjects import FileStore, FileToDestroy
 from issuer.domain.member import Member, MemberId, MemberStatement, Standing
 from issuer.domain.member_acts import (
     Correction,
     MemberAct,
+    NewPortrait,
     Serving,
     StandingEvent,
     Transfer,
@@ -166,6 +168,11 @@ class ChangeOfMembers:
             member, after, changes = self._judge(transaction, member_id, version, act, word)
             consequences = _consequences(transaction, member, after, changes, word)
             transaction.members.change(after, [_line(after, each, act, word) for each in changes])
+            if member.portrait != after.portrait:
+                # The earlier picture says nothing of the member any more: whoever cleans up destroys it.
+                transaction.subjects.doom(
+                    FileToDestroy(store=FileStore.PORTRAITS, digest=member.portrait)
+                )
             transaction.audit.append(_audit_record(after, changes, act, word))
             follow_member(
                 transaction.cards,
@@ -319,6 +326,11 @@ class ChangeOfMembers:
         _demand(word, tree, statement.organisation_code)
         if member.version != version:
             raise _changed(member, version)
+        if isinstance(act, NewPortrait):
+            after, change = act.picture(member)
+            if change.old == change.new:
+                raise _unchanged()
+            return member, after, (change,)
         changed = changed_statement(
             statement, values, organisations=tree, scheme=self.scheme, today=word.at.date()
         )
@@ -326,9 +338,7 @@ class ChangeOfMembers:
         _demand(word, tree, changed.organisation_code)
         changes = differences(statement, changed)
         if not changes:
-            raise IssuerRefusedError(
-                "the member is stated exactly so already", code="member.unchanged"
-            )
+            raise _unchanged()
         require_free_numbers(transaction, member_id, changed)
         return member, replace(member, statement=changed, version=version + 1), changes
 
@@ -358,6 +368,10 @@ def _changed(member: Member, version: int) -> ConflictError:
         code="member.changed",
         hint="look at the member again, then decide",
     )
+
+
+def _unchanged() -> IssuerRefusedError:
+    return IssuerRefusedError("the member is stated exactly so already", code="member.unchanged")
 
 
 def _since(

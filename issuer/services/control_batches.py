@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from issuer.domain.batch import BatchId, BatchState
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.chip import Serial
+from issuer.domain.chip_hold import require_not_held
 from issuer.domain.rights import AccountName, Actor, Right, two_different_people
 from issuer.errors import IssuerRefusedError
 from issuer.services.batch_desk import BatchDesk, batch_record, demand_at
@@ -92,7 +93,8 @@ def _passable(card: CardUnderControl | None, actor: Actor) -> CardUnderControl:
     """A card that this person may pass.
 
     Raises:
-        IssuerRefusedError: ``batch.other-card``, ``card.not-issued``, ``card.producer-unknown``, ``right.same-person``.
+        IssuerRefusedError: ``batch.other-card``, ``card.not-issued``, ``chip.stolen``, ``chip.held``,
+            ``card.producer-unknown``, ``right.same-person``.
     """
     if card is None:
         raise IssuerRefusedError("no card of the batch is on this chip", code="batch.other-card")
@@ -100,6 +102,7 @@ def _passable(card: CardUnderControl | None, actor: Actor) -> CardUnderControl:
         raise IssuerRefusedError(
             f"the card is {card.state}, expected an issued one", code="card.not-issued"
         )
+    require_not_held(card.held, card.serial)
     if card.produced_by is None:
         raise IssuerRefusedError(
             "nobody knows who made the card, so nobody is another person",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
-from issuer.domain.rights import Actor, Right
+from issuer.domain.rights import AccountName, Actor, Right
 from issuer.services.register_ports import Register
 from issuer.services.request_outcome import CHUNK_ROWS, chunks
 
@@ -26,13 +26,15 @@ class CardExpiry:
         Raises:
             IssuerRefusedError: ``right.missing`` (``service.operate``).
         """
+        actor.demand(Right.OPERATE_SERVICE, place=(), now=self.clock())
+        return self.expire(account=actor.account)
+
+    def expire(self, *, account: AccountName) -> int:
+        """The same, where nobody has to be asked for a right: a program does it every day."""
         now = self.clock()
-        actor.demand(Right.OPERATE_SERVICE, place=(), now=now)
         with self.register.reading() as transaction:
             expired = transaction.cards.expired(on=now.date())
-        step = ValidityStep(
-            event=ValidityEvent.ENDED, account=actor.account, reason=EndReason.EXPIRED
-        )
+        step = ValidityStep(event=ValidityEvent.ENDED, account=account, reason=EndReason.EXPIRED)
         count = 0
         for part in chunks(expired, self.chunk_rows):
             with self.register.writing() as transaction:

@@ -10,7 +10,7 @@ from issuer.domain.chip import Serial
 from issuer.domain.chip_keys import ChipKeySet
 from issuer.domain.chip_plan import SetStatus
 from issuer.domain.production_errors import CardRejectedError
-from issuer.errors import IssuerRefusedError
+from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableError
 from issuer.services.production_ports import ChipDialect, QualityControl, StationLedger
 from issuer.services.visit_progress import VisitStage
 
@@ -70,17 +70,32 @@ def find_locked_card(
     lock was intended and not proven; which of them, shows by its CAN opening it, its key being proven and
     every byte being as signed.
 
+    One of them whose data cannot be opened keeps no other from being found.
+
     Raises:
-        IssuerRefusedError: it is none of them (``card.already-issued``): finished long ago, or not ours.
+        IssuerRefusedError: it is none of them (``card.already-issued``): finished long ago, or not ours; or it may be
+            one whose data cannot be opened, with the code of that.
+        KeystoreError: the station's key is not to be had.
         TransportError: broken off.
     """
+    unopened: IssuerError | None = None
     for card in ledger.locking_cards():
         try:
-            quality_control.read_back(connection, ledger.load_job(card.reference))
+            job = ledger.load_job(card.reference)
+        except (IssuerRefusedError, IssuerUnavailableError) as error:
+            unopened = unopened or error
+            continue
+        try:
+            quality_control.read_back(connection, job)
         except CardRejectedError:
             # It is another card, which may even have the same CAN by chance.
             continue
         return card
+    if unopened is not None:
+        raise IssuerRefusedError(
+            f"the card is operational, and what some cards that wait for their lock hold cannot be read: {unopened}",
+            code=unopened.code,
+        ) from unopened
     raise IssuerRefusedError(
         "the card is operational and not one that waits for its lock", code="card.already-issued"
     )

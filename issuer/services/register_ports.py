@@ -1,6 +1,6 @@
 """Ports of the register: what its use cases need from the world."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,7 +12,7 @@ from issuer.domain.member_change import EvidenceDigest, MemberChange
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.organisation_history import OrganisationAct
-from issuer.domain.portrait import NormalisedPortrait
+from issuer.domain.portrait import NormalisedPortrait, WaitingPortrait
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.services.audit_ports import AuditTrail
 from issuer.services.batch_ports import BatchRepository
@@ -20,6 +20,7 @@ from issuer.services.bundle_ports import ExchangeRepository
 from issuer.services.card_validity_ports import CardDossiers, CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger, Likeness
+from issuer.services.member_check_ports import MemberChecks
 from issuer.services.number_ports import NumberRepository
 from issuer.services.opening_ports import BatchOpenings
 from issuer.services.organisation_ports import OrganisationRepository
@@ -44,6 +45,8 @@ __all__ = [
     "PortraitStore",
     "Register",
     "RegisterTransaction",
+    "SealedMembers",
+    "WaitingPortraits",
 ]
 
 
@@ -54,6 +57,31 @@ class MemberNumbers:
     record_number: RecordNumber = field(repr=False)
     citizen_number: CitizenNumber = field(repr=False)
     earlier_card_number: CardNumber | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedMembers:
+    """New members as a register is going to keep them: worked out beforehand, so that the transaction is short.
+
+    Attributes:
+        members: who they are.
+        columns: what the register has made of them, a value for each member; only it knows what they say.
+    """
+
+    members: Sequence[Member] = ()
+    columns: Mapping[str, Sequence[object]] = field(default_factory=dict, repr=False)
+
+    def only(self, chosen: Collection[MemberId]) -> "SealedMembers":
+        """Those who are among ``chosen``."""
+        if all(member.member_id in chosen for member in self.members):
+            return self
+        kept = [at for at, each in enumerate(self.members) if each.member_id in chosen]
+        return SealedMembers(
+            members=[self.members[at] for at in kept],
+            columns={
+                column: [values[at] for at in kept] for column, values in self.columns.items()
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +138,14 @@ class MemberRepository(Protocol):
     def alike(self, likenesses: Collection[Likeness]) -> tuple[Member, ...]:
         """Every member who may be one of these people: the same folded name and date of birth."""
 
-    def add(self, members: Sequence[Member]) -> None:
+    def sealed(self, members: Sequence[Member]) -> SealedMembers:
+        """New members ready to be stored, in this transaction or a later one; nothing is stored yet.
+
+        Raises:
+            ConflictError: an organisation is not there.
+        """
+
+    def add(self, members: Sequence[Member] | SealedMembers) -> None:
         """Store new members.
 
         Raises:
@@ -167,6 +202,10 @@ class RegisterTransaction(Protocol):
     @property
     def members(self) -> MemberRepository:
         """The members."""
+
+    @property
+    def checks(self) -> MemberChecks:
+        """What people say of members without changing them."""
 
     @property
     def directory(self) -> MemberDirectory:
@@ -306,6 +345,28 @@ class PortraitStore(Protocol):
             IssuerRefusedError: it is not there (``portrait.lost``) or is another one (``portrait.altered``).
             IssuerUnavailableError: it cannot be read (``portrait-store.unavailable``).
         """
+
+
+class WaitingPortraits(Protocol):
+    """Where new portraits wait, for an hour at most, until whoever brought one has looked at it."""
+
+    def keep(self, member_id: MemberId, waiting: WaitingPortrait) -> str:
+        """Keep one; gives back the word by which it is named.
+
+        Raises:
+            IssuerUnavailableError: it cannot be kept (``upload.unavailable``).
+        """
+
+    def get(self, member_id: MemberId, word: str) -> WaitingPortrait:
+        """The one that waits for this member under this word.
+
+        Raises:
+            IssuerRefusedError: there is none, or it was too old (``portrait.gone``).
+            IssuerUnavailableError: it cannot be read (``upload.unavailable``).
+        """
+
+    def remove(self, member_id: MemberId, word: str) -> None:
+        """Take it away; one that is gone is left alone."""
 
 
 class PortraitSource(Protocol):

@@ -11,7 +11,7 @@ from issuer.domain.rights import AccountName
 from issuer.domain.station_enrolment import StationProposal
 from issuer.domain.station_standing import StationStanding
 from issuer.domain.stock_account import SiteCode
-from issuer.services.station_ports import ClaimedChip, JobSeal
+from issuer.services.station_ports import ClaimedChip, JobSeal, RejectedEvent
 
 __all__ = ["StationRepository"]
 
@@ -64,6 +64,12 @@ class StationRepository(Protocol):
         at: datetime,
     ) -> ClaimedChip | None:
         """As ``ProductionLink.claim``; the transaction writes down that the chip is the station's."""
+
+    def stopped_in_hands(self, name: StationName) -> tuple[ClaimedChip, ...]:
+        """What the station has of the stop list: none of it is claimed any more, and nothing is to be written to it."""
+
+    def rejections(self, name: StationName, *, limit: int) -> tuple[RejectedEvent, ...]:
+        """What was rejected of the station's events last, in their order."""
 
     def next_order(self, name: StationName) -> int:
         """The number of the next order that is carried to it; it is given once."""

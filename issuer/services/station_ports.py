@@ -156,6 +156,8 @@ class ProductionLink(Protocol):
     def hand_in(self, events: Sequence[ProductionEvent], *, head: JournalHead) -> HandInReceipt:
         """Hand in the next events, and where the journal stands after them; what the centre has already is left out.
 
+        A report that was carried may come behind a newer one of the same journal: nothing in it is new.
+
         Raises:
             IssuerRefusedError: the journal is not the one that was handed in before (``station.journal-back``), or the
                 centre lacks what it had taken (``station.centre-back``).

@@ -6,12 +6,10 @@ lifts it because the chip was found.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from issuer.domain.card import CardState, may_be_operational
-from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
+from issuer.domain.card import CardState
 from issuer.domain.chip import Serial
-from issuer.domain.rights import AccountName, Actor, Right
+from issuer.domain.rights import Actor, Right
 from issuer.domain.stock_account import FIRST_STORE, Site
 from issuer.domain.stock_acts import Stop, StopReason, StopState
 from issuer.errors import ConflictError, IssuerRefusedError
@@ -21,8 +19,6 @@ from issuer.services.stock_ports import ChipStanding, StopPosition
 from issuer.services.stock_room import chip_record
 
 __all__ = ["StopList"]
-
-_END_REASONS: Final = {StopReason.STOLEN: EndReason.STOLEN, StopReason.MISSING: EndReason.LOST}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +69,6 @@ class StopList:
                     reported_at=now,
                 )
                 transaction.stock_acts.store_stop(stop)
-                if standing is not None:
-                    _report_card(transaction, standing, stop)
                 transaction.audit.append(
                     chip_record("stop-reported", serial, site, actor=actor, at=now)
                 )
@@ -130,10 +124,7 @@ class StopList:
                 ]
                 self.desk.demand(transaction, actor, Right.DESTROY_CARDS, site)
                 concluded = stop.concluded(state, actor.account, now)
-                card = transaction.stock.standings([serial]).get(serial)
                 transaction.stock_acts.store_stop(concluded)
-                if card is not None:
-                    _conclude_card(transaction, card, concluded, actor.account)
                 transaction.audit.append(
                     chip_record(
                         f"stop-{state.value}",
@@ -149,39 +140,6 @@ class StopList:
     @staticmethod
     def _site(transaction: RegisterTransaction, standing: ChipStanding | None) -> Site | None:
         return None if standing is None else transaction.stock.site(standing.site)
-
-
-def _report_card(transaction: RegisterTransaction, standing: ChipStanding, stop: Stop) -> None:
-    """A card that may work is suspended at once: whoever has it must find it worthless."""
-    if not _may_work(standing) or standing.card is None:
-        return
-    validity = transaction.cards.get(standing.card).validity
-    if validity.report is None and validity.end is None:
-        step = ValidityStep(
-            event=ValidityEvent.REPORTED,
-            account=stop.reported_by,
-            reason=_END_REASONS[stop.reason],
-        )
-        transaction.cards.take(standing.card, step, at=stop.reported_at)
-
-
-def _conclude_card(
-    transaction: RegisterTransaction, standing: ChipStanding, stop: Stop, account: AccountName
-) -> None:
-    """The report of the card is judged with that of its chip; somebody may have judged it alone before."""
-    if not _may_work(standing) or standing.card is None or stop.concluded_at is None:
-        return
-    reported_by = transaction.cards.get(standing.card).validity.reported_by
-    if reported_by is not None and reported_by != account:
-        event = (
-            ValidityEvent.CONFIRMED if stop.state is StopState.CONFIRMED else ValidityEvent.REJECTED
-        )
-        step = ValidityStep(event=event, account=account)
-        transaction.cards.take(standing.card, step, at=stop.concluded_at)
-
-
-def _may_work(standing: ChipStanding) -> bool:
-    return standing.card_state is not None and may_be_operational(standing.card_state)
 
 
 def _require_in_reach(standing: ChipStanding) -> None:

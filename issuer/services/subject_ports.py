@@ -4,7 +4,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from issuer.domain.card import Card
-from issuer.domain.data_subjects import Disclosure, Erasure, FileToDestroy, RetiredNumber
+from issuer.domain.data_subjects import (
+    DeletionProposal,
+    Disclosure,
+    Erasure,
+    FileToDestroy,
+    RetiredNumber,
+)
 from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
 
@@ -26,10 +32,27 @@ class SubjectRepository(Protocol):
     def lock(self, member_id: MemberId) -> None:
         """Let nobody else change the member before the transaction ends."""
 
+    def propose_deletion(self, proposal: DeletionProposal) -> None:
+        """Keep a proposal until it is confirmed or withdrawn; there is one for a record at a time.
+
+        Raises:
+            ConflictError: there is one already (``subject.deletion-proposed``).
+        """
+
+    def proposed_deletion(self, member_id: MemberId) -> DeletionProposal | None:
+        """What was proposed for a record, if anything was."""
+
+    def proposed_deletions(self) -> Sequence[DeletionProposal]:
+        """All that waits for a second person, the oldest first."""
+
+    def withdraw_deletion(self, member_id: MemberId) -> None:
+        """Forget a proposal; its document is to be destroyed (``files_to_destroy``)."""
+
     def erase(self, erasure: Erasure, *, numbers: Collection[RetiredNumber]) -> None:
         """Destroy all that tells who the member was, and retire their numbers.
 
-        The digests of their picture and documents stay until the files are gone (``files_to_destroy``).
+        The digests of their picture and documents stay until the files are gone (``files_to_destroy``); what was
+        proposed is forgotten.
 
         Raises:
             IssuerRefusedError: there is no such member (``member.unknown``).
@@ -38,8 +61,11 @@ class SubjectRepository(Protocol):
     def erasure_of(self, member_id: MemberId) -> Erasure | None:
         """How the member's record was deleted, if it was."""
 
+    def doom(self, file: FileToDestroy) -> None:
+        """Note that a file is to be destroyed, unless it is somebody else's, too."""
+
     def files_to_destroy(self) -> tuple[FileToDestroy, ...]:
-        """Pictures and documents of deleted members that may still be there, and are nobody else's."""
+        """Doomed files, and those of deleted members, that may still be there and are nobody else's."""
 
     def file_was_destroyed(self, file: FileToDestroy) -> None:
         """Forget the digest of a file that is gone."""

@@ -6,19 +6,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from card_layout.atr import LifeCycle
-from card_layout.errors import (
-    AccessError,
-    CardDataError,
-    CardError,
-    CardRefusedError,
-    TransportError,
-)
+from card_layout.curves import CurveError
+from card_layout.errors import CardError, CardRefusedError
 from card_layout.profile import CardProfile
 from card_layout.transport.connection import CardConnection
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.card_number import CardNumber
 from issuer.domain.chip import Serial
+from issuer.domain.chip_hold import require_not_held
 from issuer.domain.chip_keys import ChipKeySet, WrongKeyTries
 from issuer.domain.chip_plan import SetStatus
 from issuer.domain.production_errors import CardRejectedError
@@ -220,7 +216,8 @@ class Visit:
         card = find_locked_card(
             self._connection, quality_control=self._bench.quality_control, ledger=self._ledger
         )
-        self._serial = card.serial
+        # A card that was held at its lock goes on once a person has released it, as any other chip.
+        self._admit(card.serial)
         self._bench.dialect.prove_locked(self._connection)
         self._ledger.record_issued(card.reference)
         job = self._ledger.load_job(card.reference)
@@ -245,13 +242,7 @@ class Visit:
         """Let only chips of the stock in that nobody holds."""
         self._serial = serial
         self._admitted = self._record(serial)
-        chip = self._admitted.chip
-        if chip.held is not None:
-            raise IssuerRefusedError(
-                f"the chip is held because of {chip.held}",
-                code="chip.held",
-                hint=f"look at it, then: membercard-issuer stock release {serial.hex().upper()}",
-            )
+        require_not_held(self._admitted.chip.held, serial)
 
     def _record(self, serial: Serial) -> ChipRecord:
         self._looked_up = serial
@@ -313,9 +304,7 @@ class Visit:
                 chip_keys=self._bench.chip_keys,
                 on_step=lambda done, steps: self._report(VisitStage.INITIALISE, done, steps),
             )
-        except (AccessError, TransportError):
-            raise
-        except CardDataError as error:
+        except CurveError as error:
             raise CardRejectedError(
                 f"the chip's public key is not one: {error}", code="chip.key-invalid"
             ) from error

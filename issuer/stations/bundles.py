@@ -1,21 +1,26 @@
 """A station that is on no network: its report goes out as a file, an order comes in as one."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from issuer.domain.batch import BatchId
 from issuer.domain.chip import Serial
 from issuer.domain.production_events import JournalHead, ProductionEvent, StationName
+from issuer.domain.stock_account import HELD_AS_STOLEN
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.production_ports import Clock
 from issuer.services.station_ports import (
     ClaimedChip,
     DayRecord,
     HandInReceipt,
+    RejectedEvent,
     StationPresence,
 )
+from issuer.stations.desk import CLOCK_LEEWAY
 from issuer.stations.exchange_keys import ExchangeKeys, Peer
+from issuer.stations.given_files import GivenFiles, GivenKind
 from issuer.stations.journal import StationJournal
 from issuer.stations.messages import StationOrder, StationReport
 from issuer.stations.record_text import days_from_text, days_to_text
@@ -93,14 +98,15 @@ class BundleProductionLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOrder:
-    """What an order brought: chips with and without something to write, and how far the centre has the journal."""
+    """What an order brought: chips with and without something to write, or stopped; and how far the centre has the journal."""
 
     number: int
     chips: int
     jobs: int
     left_alone: int
+    stopped: int
     through: int
-    rejected: int
+    rejected: tuple[RejectedEvent, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +140,8 @@ class StationBundles:
         )
         return sealed, len(events)
 
-    def take(self, sealed: bytes) -> TakenOrder:
-        """Take an order, once and in its order.
+    def take(self, sealed: bytes, *, file: Path | None = None) -> TakenOrder:
+        """Take an order, once and in its order; ``file`` is where it lies, and ends with the day.
 
         A chip that the station has in hand, or of which the centre does not know everything, is left as it is here: the
         station knows better.
@@ -143,10 +149,21 @@ class StationBundles:
         Raises:
             PkiError, IssuerDataError: it is no order of the centre for this station.
             IssuerRefusedError: it was taken already, or a later one was (``station.order-repeated``); the clock was set
-                back (``station.clock-back``).
+                back (``station.clock-back``), or is behind the centre's (``station.clock-wrong``).
         """
         self.journal.require_sound_clock()
         order = open_order(sealed, keys=self.keys, centre=self.centre, station=self.station)
+        if file is not None:
+            # Also one that was taken before: a copy of it opens as well.
+            GivenFiles(journal=self.journal, kind=GivenKind.ORDERS).use([file], [sealed])
+        now = self.clock()
+        if now < order.at - CLOCK_LEEWAY:
+            # It was written before it was carried here, so it is this clock that is behind.
+            raise IssuerRefusedError(
+                f"the order was written at {order.at:%Y-%m-%d %H:%M:%S}Z, and here it is {now:%Y-%m-%d %H:%M:%S}Z",
+                code="station.clock-wrong",
+                hint="set the clock of this station",
+            )
         last = int(self.journal.fact(_LAST_ORDER) or 0)
         if order.number <= last:
             raise IssuerRefusedError(
@@ -154,13 +171,15 @@ class StationBundles:
                 code="station.order-repeated",
             )
         receipt = order.receipt or HandInReceipt(through=0)
+        rejected: tuple[RejectedEvent, ...] = ()
         if receipt.through >= self.journal.handed_in:
-            self.journal.record_handed_in(receipt)
+            rejected = self.journal.record_handed_in(receipt)
         pending = self.journal.pending_serials()
         fresh = [each for each in order.chips if self._is_fresh(each, pending)]
-        self.journal.take(fresh)
+        stopped = [each for each in order.chips if _is_stopped(each)]
+        self.journal.take([*fresh, *stopped])
         self.journal.remember(_LAST_ORDER, str(order.number))
-        return _taken(order, fresh, receipt)
+        return _taken(order, fresh, stopped, replace(receipt, rejected=rejected))
 
     def _is_fresh(self, claimed: ClaimedChip, pending: Collection[Serial]) -> bool:
         serial = claimed.record.chip.serial
@@ -170,12 +189,23 @@ class StationBundles:
         )
 
 
-def _taken(order: StationOrder, fresh: Sequence[ClaimedChip], receipt: HandInReceipt) -> TakenOrder:
+def _is_stopped(claimed: ClaimedChip) -> bool:
+    """Whether the station goes on with a chip no more, whatever it knows of it that the centre does not."""
+    return not claimed.is_claimed and claimed.record.chip.held == HELD_AS_STOLEN
+
+
+def _taken(
+    order: StationOrder,
+    fresh: Sequence[ClaimedChip],
+    stopped: Sequence[ClaimedChip],
+    receipt: HandInReceipt,
+) -> TakenOrder:
     return TakenOrder(
         number=order.number,
         chips=len(fresh),
         jobs=sum(each.sealed_job is not None for each in fresh),
-        left_alone=len(order.chips) - len(fresh),
+        left_alone=len(order.chips) - len(fresh) - len(stopped),
+        stopped=len(stopped),
         through=receipt.through,
-        rejected=len(receipt.rejected),
+        rejected=receipt.rejected,
     )

@@ -12,30 +12,35 @@ from issuer.domain.chip import ChipState
 from issuer.domain.production_events import ProductionEvent, ProductionEventKind
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError
+from issuer.services.print_ports import PrintQueue
 from issuer.services.production_ports import ChipRecord, Clock
 from issuer.services.station_ports import DayRecord, ProductionLink
+from issuer.stations.given_files import GivenFiles, GivenKind
 from issuer.stations.journal import StationJournal
+from issuer.stations.journal_day import begin_day_after, events_of_today
 from issuer.stations.journal_ledger import JournalStationLedger
-from issuer.stations.key_files import StationKeyFiles
 from issuer.stations.record_text import days_from_text, days_to_text
+from issuer.stations.waiting_prints import WaitingPrints
 
 __all__ = ["StationDay"]
 
 _CLOSING: Final = "closing-day"
-_BEGUN_AFTER: Final = "day-begun-after"
 _DESTROYING: Final = "destroying"
-_PAGE: Final = 10_000
+_NAMED: Final = 10
+"""So many of the chips that keep a day open are named: what lies before an operator."""
+
 _BEGUN: Final = (CardState.PERSONALISING, CardState.PERSONALISED, CardState.LOCKING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationDay:
-    """Closes the day of one station."""
+    """Closes the day of one station; what its printer has not yet goes to ``prints`` before."""
 
     journal: StationJournal
     ledger: JournalStationLedger
     link: ProductionLink
     clock: Clock
+    prints: PrintQueue | None = None
 
     def close(self, *, account: AccountName) -> DayRecord:
         """Close the day; closing again after a break goes on where it stopped.
@@ -45,22 +50,29 @@ class StationDay:
         Raises:
             IssuerRefusedError: a chip is begun and not finished (``station.unfinished``), the centre does not answer
                 (``station.link-lost``), or the clock was set back (``station.clock-back``).
-            IssuerUnavailableError: the journal is gone.
+            IssuerUnavailableError: the journal is gone; a finished card's job cannot be handed to the printer, and would
+                be destroyed with the day (``print.unavailable``).
         """
         self.journal.require_sound_clock()
         told = self._tell_again()
         in_hand = self.journal.in_hand()
-        keys = StationKeyFiles(journal=self.journal)
-        is_at_rest = not in_hand and not self.journal.jobs_held() and keys.is_empty
+        is_at_rest = (
+            not in_hand
+            and not self.journal.jobs_held()
+            and all(files.is_empty for files in self._files())
+        )
         if told is not None and told.head == self.journal.head and is_at_rest:
             return told
         unfinished = [record.chip.serial for record in in_hand if _is_begun(record)]
         if unfinished:
+            named = ", ".join(serial.hex().upper() for serial in unfinished[:_NAMED])
             raise IssuerRefusedError(
-                f"{len(unfinished)} chips are begun and not finished, the first is {unfinished[0].hex().upper()}",
+                f"{len(unfinished)} chips are begun and not finished: {named}"
+                + (", ..." if len(unfinished) > _NAMED else ""),
                 code="station.unfinished",
                 hint="put each into the station once more, or reject it: membercard-issuer station reject SERIAL",
             )
+        WaitingPrints(journal=self.journal, ledger=self.ledger, prints=self.prints).hand_over()
         self._require_handed_in()
         destroyed = self._destroy()
         self._require_handed_in()
@@ -89,7 +101,7 @@ class StationDay:
         """Close it at the centre, which takes the same record once; only then is it forgotten here."""
         self.link.close_day(record)
         self.journal.remember(_DESTROYING, "[]")
-        self.journal.remember(_BEGUN_AFTER, str(record.head.sequence))
+        begin_day_after(self.journal, record.head.sequence)
         self.journal.remember(_CLOSING, "[]")
 
     def _require_handed_in(self) -> None:
@@ -113,20 +125,23 @@ class StationDay:
             code="station.jobs-destroyed",
             detail=f"{len(named)} cards, SHA-256 of their references {digest}",
         )
-        self._destroy_keys()
+        self._destroy_files()
         return tuple(CardReference(bytes.fromhex(each)) for each in named)
 
-    def _destroy_keys(self) -> None:
-        files = StationKeyFiles(journal=self.journal)
-        destroyed = files.destroy()
-        if destroyed.digests:
-            self.journal.append(
-                ProductionEventKind.NOTED,
-                None,
-                code="station.keys-destroyed",
-                detail=destroyed.detail,
-            )
-            files.forget()
+    def _files(self) -> tuple[GivenFiles, ...]:
+        return tuple(GivenFiles(journal=self.journal, kind=kind) for kind in GivenKind)
+
+    def _destroy_files(self) -> None:
+        for files in self._files():
+            destroyed = files.destroy()
+            if destroyed.digests:
+                self.journal.append(
+                    ProductionEventKind.NOTED,
+                    None,
+                    code=files.kind.destroyed,
+                    detail=destroyed.detail,
+                )
+                files.forget()
 
     def today(self) -> Iterator[ProductionEvent]:
         """What happened since the last day close, in order.
@@ -134,10 +149,7 @@ class StationDay:
         Raises:
             IssuerUnavailableError: the journal is gone, or was altered.
         """
-        after = int(self.journal.fact(_BEGUN_AFTER) or 0)
-        while events := self.journal.events(after=after, limit=_PAGE):
-            yield from events
-            after = events[-1].sequence
+        return events_of_today(self.journal)
 
     def _counts(self) -> tuple[int, int]:
         kinds = Counter(event.kind for event in self.today())

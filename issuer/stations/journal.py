@@ -37,7 +37,13 @@ from issuer.stations.journal_file import (
     prepare_journal,
     translated,
 )
-from issuer.stations.journal_rows import PENDING, SELECT_CHIPS, claimed_of, count_unfinished
+from issuer.stations.journal_rows import (
+    PENDING,
+    SELECT_CHIPS,
+    claimed_of,
+    count_unfinished,
+    keep_rejections,
+)
 from issuer.stations.record_text import card_to_text, chip_to_text
 
 __all__ = ["CLOCK_TOLERANCE", "StationJournal"]
@@ -142,9 +148,9 @@ class StationJournal:
             row = self._connection.execute(f"{SELECT_CHIPS} WHERE serial = ?", (serial,)).fetchone()
         return None if row is None else claimed_of(row)
 
-    def locking_records(self) -> tuple[ChipRecord, ...]:
-        """The chips whose lock was intended and not yet proven."""
-        return self._records("card_state = ?", CardState.LOCKING.value)
+    def records_in(self, state: CardState) -> tuple[ChipRecord, ...]:
+        """The chips with a card in this state whose job lies here: not those of which the centre rejected something."""
+        return self._records("card_state = ? AND sealed_job IS NOT NULL", state.value)
 
     def record_of(self, reference: CardReference) -> ChipRecord | None:
         """The chip of a card that is in hand."""
@@ -228,8 +234,11 @@ class StationJournal:
         events, _ = self.pending(limit=-1)
         return frozenset(event.serial for event in events if event.serial is not None)
 
-    def record_handed_in(self, receipt: HandInReceipt) -> None:
-        """Note how far the centre has the journal; what it rejected is not this station's to go on with."""
+    def record_handed_in(self, receipt: HandInReceipt) -> tuple[RejectedEvent, ...]:
+        """Note how far the centre has the journal; what it rejected is not this station's to go on with.
+
+        What of that was not known here comes back. A rejection that is told again takes no chip: it may have been given anew.
+        """
         if receipt.through > self._head.sequence:
             raise IssuerRefusedError(
                 f"the centre has {receipt.through} events of this journal, which has {self._head.sequence}",
@@ -238,16 +247,7 @@ class StationJournal:
         # Where a power cut takes this back, the events are handed in again, and the receipt is the same.
         with self._writing(is_through=False):
             self._remember("handed-in", str(receipt.through))
-            for each in receipt.rejected:
-                self._connection.execute(
-                    "INSERT OR IGNORE INTO rejections (sequence, serial, code) VALUES (?, ?, ?)",
-                    (each.sequence, each.serial, each.code),
-                )
-                if each.serial is not None:
-                    self._connection.execute(
-                        "UPDATE chips SET is_in_hand = 0, sealed_job = NULL WHERE serial = ?",
-                        (each.serial,),
-                    )
+            return keep_rejections(self._connection, receipt.rejected)
 
     def rejections(self) -> tuple[RejectedEvent, ...]:
         """What the centre rejected."""

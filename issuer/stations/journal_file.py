@@ -1,6 +1,7 @@
 """The file of the station's journal: its lock, its connection, its tables, and what its failures mean."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import sqlite3
@@ -15,6 +16,8 @@ from issuer.stations.journal_schema import SCHEMA, SCHEMA_VERSION
 __all__ = ["connect_journal", "lock_journal", "prepare_journal", "translated"]
 
 _LOCK_SECONDS: Final = 10.0
+_FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+"""What SQLite says where there is no room: for a page, or for the index of its log when the file is opened."""
 
 
 def lock_journal(path: Path) -> int:
@@ -106,7 +109,9 @@ def translated() -> Iterator[None]:
             code="station.journal-conflict",
         ) from error
     except (sqlite3.Error, OSError) as error:
-        is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        is_full = getattr(error, "sqlite_errorcode", None) in _FULL or (
+            isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        )
         raise IssuerUnavailableError(
             "the disk of the station's journal is full"
             if is_full

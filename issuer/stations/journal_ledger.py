@@ -7,10 +7,11 @@ from typing import Final
 
 from card_layout.curves import EcPublicKey
 from issuer.domain.batch import BatchId
-from issuer.domain.card import Card, CardReference
+from issuer.domain.card import Card, CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.chip import ChipState, KeyOrigin, Serial
 from issuer.domain.production_events import ProductionEventKind
+from issuer.domain.stock_account import HELD_AS_STOLEN
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.production_ports import ChipRecord
 from issuer.services.station_ports import (
@@ -68,7 +69,7 @@ class JournalStationLedger:
         """
         self._journal.require_sound_clock()
         held = self._journal.chip(serial)
-        if held is not None and held.is_claimed:
+        if held is not None and (held.is_claimed or self._is_told_stopped(held)):
             return held.record
         try:
             claimed = self._claim(serial)
@@ -91,9 +92,13 @@ class JournalStationLedger:
                 self._hand_in()
             return self._link.greet(presence, batch=batch, known=self._journal.known)
 
+    def _is_told_stopped(self, held: ClaimedChip) -> bool:
+        """Whether the last word of the centre is that the chip is on the stop list, and there is nobody to ask again."""
+        return held.record.chip.held == HELD_AS_STOLEN and not self._link.answers_at_once
+
     def locking_cards(self) -> tuple[Card, ...]:
-        """See ``StationLedger.locking_cards``."""
-        records = self._journal.locking_records()
+        """See ``StationLedger.locking_cards``; one that is held is among them, because nothing else tells its serial."""
+        records = self._journal.records_in(CardState.LOCKING)
         return tuple(record.card for record in records if record.card is not None)
 
     def load_job(self, reference: CardReference) -> CardJob:

@@ -3,15 +3,16 @@
 import json
 import sqlite3
 import uuid
+from collections.abc import Sequence
 from typing import Final
 
 from issuer.domain.batch import BatchId
 from issuer.domain.card import UNFINISHED_STATES
 from issuer.services.production_ports import ChipRecord
-from issuer.services.station_ports import ClaimedChip
+from issuer.services.station_ports import ClaimedChip, RejectedEvent
 from issuer.stations.record_text import card_from_text, chip_from_text
 
-__all__ = ["PENDING", "SELECT_CHIPS", "claimed_of", "count_unfinished"]
+__all__ = ["PENDING", "SELECT_CHIPS", "claimed_of", "count_unfinished", "keep_rejections"]
 
 PENDING: Final = """
     SELECT line, chain FROM (
@@ -48,3 +49,24 @@ def count_unfinished(connection: sqlite3.Connection, batch: BatchId) -> int:
         (batch.bytes, json.dumps(states)),
     ).fetchone()
     return int(row[0])
+
+
+def keep_rejections(
+    connection: sqlite3.Connection, rejected: Sequence[RejectedEvent]
+) -> tuple[RejectedEvent, ...]:
+    """Keep what the centre rejected, and let go of the chips; those that were not known before come back."""
+    new = []
+    for each in rejected:
+        kept = connection.execute(
+            "INSERT OR IGNORE INTO rejections (sequence, serial, code) VALUES (?, ?, ?)",
+            (each.sequence, each.serial, each.code),
+        )
+        if kept.rowcount != 1:
+            continue
+        new.append(each)
+        if each.serial is not None:
+            connection.execute(
+                "UPDATE chips SET is_in_hand = 0, sealed_job = NULL WHERE serial = ?",
+                (each.serial,),
+            )
+    return tuple(new)

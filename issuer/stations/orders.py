@@ -26,6 +26,9 @@ __all__ = ["MAX_CHIPS_IN_AN_ORDER", "GivenOrder", "StationOrders", "WantedChips"
 
 MAX_CHIPS_IN_AN_ORDER: Final = 500
 
+_MAX_REJECTIONS: Final = 1000
+"""The newest are told with each order, because one may be lost; what a station knows already it leaves."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedChips:
@@ -48,12 +51,13 @@ class WantedChips:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenOrder:
-    """A sealed order, what is in it, and how many chips left the store for it."""
+    """A sealed order, what is in it, how many chips left the store for it, and how many it stops at the station."""
 
     sealed: bytes = field(repr=False)
     number: int
     chips: tuple[ClaimedChip, ...]
     issued: int
+    stopped: int = 0
 
     @property
     def jobs(self) -> int:
@@ -118,18 +122,24 @@ class StationOrders:
             ]
             chips = tuple(each for each in claimed if each is not None and each.is_claimed)
             self._demand(transaction, chips, site, actor)
+            stopped = transaction.stations.stopped_in_hands(name)
             number = transaction.stations.next_order(name)
             order = StationOrder(
                 station=name,
                 at=now,
                 number=number,
-                receipt=HandInReceipt(through=station.head.sequence),
-                chips=chips,
+                receipt=HandInReceipt(
+                    through=station.head.sequence,
+                    rejected=transaction.stations.rejections(name, limit=_MAX_REJECTIONS),
+                ),
+                chips=(*chips, *stopped),
             )
             sealed = self.keys.seal(
                 order.to_bytes(), purpose=MessagePurpose.JOB_BUNDLE, peer=station.peer
             )
-            given = GivenOrder(sealed=sealed, number=number, chips=chips, issued=len(issued))
+            given = GivenOrder(
+                sealed=sealed, number=number, chips=chips, issued=len(issued), stopped=len(stopped)
+            )
             transaction.audit.append(
                 AuditRecord(
                     at=now,
@@ -142,6 +152,7 @@ class StationOrders:
                         "chips": len(chips),
                         "jobs": given.jobs,
                         "issued": len(issued),
+                        "stopped": len(stopped),
                     },
                 )
             )

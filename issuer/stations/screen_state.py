@@ -240,11 +240,11 @@ def _unless_cleared(panel: ReaderPanel, kind: StationEventKind) -> ReaderPanel:
 
 
 def _in_work(panel: ReaderPanel, progress: VisitProgress) -> ReaderPanel:
-    if (
-        panel.kind is PanelKind.BAD
-        and progress.stage is VisitStage.IDENTIFY
-        and not panel.is_chip_out
-    ):
+    is_first_look = progress.stage is VisitStage.IDENTIFY or (
+        # A finished card tells no serial: whose it is, shows once its lock is proven.
+        progress.stage is VisitStage.PROVE_LOCK and progress.card_number is None
+    )
+    if panel.kind is PanelKind.BAD and is_first_look and not panel.is_chip_out:
         # The chip that was rejected is looked at again because it is still in: why it was stays to be read.
         return panel
     is_same_visit = panel.kind is PanelKind.BUSY

@@ -3,16 +3,18 @@
 Alembic is loaded only when there is something to do: a terminal that is up to date starts in two seconds.
 """
 
+import contextlib
 import io
+import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from pki.sql.engine import is_missing_table, open_engine
 
@@ -98,7 +100,7 @@ class Migrations:
 
     def _work(self, engine: Engine, work: "Callable[[Config], None]") -> None:
         config = self._config()
-        with engine.begin() as connection:
+        with engine.connect() as connection, _tables_may_be_made_anew(connection):
             config.attributes["connection"] = connection
             work(config)
 
@@ -111,3 +113,51 @@ class Migrations:
         config.set_main_option("script_location", str(self._folder).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
         return config
+
+
+@contextlib.contextmanager
+def _tables_may_be_made_anew(connection: sa.Connection) -> Iterator[None]:
+    """One transaction, in which tables of SQLite can be replaced though rows elsewhere refer to theirs.
+
+    SQLite changes a column or a constraint by copying a table, dropping it and naming the copy as it was called. With
+    references checked the drop is refused. They are not checked meanwhile, and all of them are before the commit, as
+    SQLite's own description has it (ALTER TABLE, 7).
+
+    Raises:
+        DBAPIError: a row refers to what is not there; nothing was changed.
+    """
+    if connection.dialect.name != "sqlite":
+        with connection.begin():
+            yield
+        return
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError(f"got a connection of {type(driver).__name__}, expected sqlite3")
+    # Within a transaction the pragma would do nothing.
+    driver.execute("PRAGMA foreign_keys=OFF").close()
+    try:
+        with connection.begin():
+            before = _revision(connection)
+            yield
+            if _revision(connection) != before:
+                _check_references(connection)
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON").close()
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)
+
+
+def _check_references(connection: sa.Connection) -> None:
+    statement = "PRAGMA foreign_key_check"
+    broken = connection.exec_driver_sql(statement).first()
+    if broken is not None:
+        raise IntegrityError(
+            statement,
+            None,
+            sqlite3.IntegrityError(f"FOREIGN KEY constraint failed: a row of {broken[0]}"),
+        )

@@ -8,6 +8,7 @@ caller is theirs.
 import asyncio
 import enum
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 _MAX_FIELDS: Final = 32
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""The escape of U+0000, behind no backslash that is itself escaped."""
 _JSON: Final = "application/json"
 _SINGLE: Final = frozenset(
     {
@@ -72,7 +75,7 @@ class ReadingError(Exception):
 
 
 def check_target(scope: Scope, *, maximum_bytes: int) -> None:
-    """Path and query are short, and no name stands twice in the query.
+    """Path and query are short, no name stands twice in the query, and nothing holds a NUL, which no text has.
 
     Raises:
         ReadingError: they are not.
@@ -94,6 +97,8 @@ def check_target(scope: Scope, *, maximum_bytes: int) -> None:
     names = [name for name, _ in pairs]
     if len(set(names)) != len(names):
         raise ReadingError("a name in the query stands twice", ReadingFault.QUERY_MALFORMED)
+    if "\0" in scope["path"] or any("\0" in text for pair in pairs for text in pair):
+        raise ReadingError("path or query hold a NUL", ReadingFault.QUERY_MALFORMED)
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
@@ -103,7 +108,7 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     would read it by the first.
 
     Raises:
-        ReadingError: ``HEADER_TWICE``.
+        ReadingError: ``HEADER_TWICE``; ``BODY_MALFORMED``: the body's length is told in two ways.
     """
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
@@ -112,6 +117,11 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
                 f"the header {name.decode('ascii')} stands twice", ReadingFault.HEADER_TWICE
             )
         found[name] = value
+    if b"content-length" in found and b"transfer-encoding" in found:
+        # RFC 9112, 6.1: somebody may want two servers to see two bodies.
+        raise ReadingError(
+            "the length of the body is told in two ways", ReadingFault.BODY_MALFORMED
+        )
     return found
 
 
@@ -156,18 +166,21 @@ async def read_body(receive: Receive, *, maximum_bytes: int, seconds: float) -> 
 
 
 def read_json(body: bytes) -> Any:
-    """Read JSON strictly: a member that stands twice is refused and not silently overwritten.
+    """Read JSON strictly: a member that stands twice is refused and not silently overwritten; so is a NUL in a text.
 
     Raises:
         ReadingError: ``BODY_MALFORMED``.
     """
     try:
         return json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant
+            _without_nul(body.decode("utf-8")),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
         )
     except (ValueError, RecursionError) as error:
         raise ReadingError(
-            "the body is not JSON in UTF-8 with each member once", ReadingFault.BODY_MALFORMED
+            "the body is not JSON in UTF-8 with each member once and without NUL",
+            ReadingFault.BODY_MALFORMED,
         ) from error
 
 
@@ -230,6 +243,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a member stands twice")
     return found
+
+
+def _without_nul(text: str) -> str:
+    if _NUL.search(text):
+        raise ValueError("a text holds a NUL")
+    return text
 
 
 def _refuse_constant(name: str) -> Any:

@@ -57,7 +57,6 @@ _WITHOUT_CARDS: Final = {"open", "freezing", "cancelled"}
 _CARD_STATES: Final = {"frozen": "bound", "signed": "signed", "producing": "issued", "handed-over": "handed-over"}  # fmt: skip
 _PASSED: Final = {"controlled", "packed", "dispatched", "received", "handed-over"}
 _EVENTS: Final = ("bound", "signed", "personalisation-begun", "personalised", "issued")
-_TRAIL: Final = 500_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +73,8 @@ def make_big_production(
     communes: Iterable[People],
     ids: Mapping[str, uuid.UUID],
     announce: Callable[[str], None],
+    *,
+    trail: int,
 ) -> dict[str, str]:
     """Fill the tables of production behind a filled register; gives what stands in addresses of things that are there."""
     provinces = sorted(code for code in ids if len(code) == 3)
@@ -89,8 +90,8 @@ def make_big_production(
     _store(database, _stock_rows(made))
     _store(database, _people_rows(ids))
     _store(database, _exchange_rows(provinces, ids))
-    _fill_trail(database)
-    announce(f"{_TRAIL} records of the trail")
+    _fill_trail(database, trail)
+    announce(f"{trail} records of the trail")
     return words
 
 
@@ -401,14 +402,14 @@ def _exchange_rows(
             }  # fmt: skip
 
 
-def _fill_trail(database: Database) -> None:
+def _fill_trail(database: Database, records: int) -> None:
     """Records as pages leave them, chained as the product chains them."""
     with database.reading() as session:
         head = SqlAuditTrail(session, is_writing=False).head()
     done = 0
-    while done < _TRAIL:
+    while done < records:
         rows: list[dict[str, object]] = []
-        for number in range(done, min(done + _CHUNK, _TRAIL)):
+        for number in range(done, min(done + _CHUNK, records)):
             record = AuditRecord(
                 at=_BEGUN + timedelta(seconds=number),
                 account=AccountName(f"clerk-p{number % 10:02}-{number // 10 % 50:02}"),

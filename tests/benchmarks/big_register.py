@@ -96,7 +96,7 @@ class BigRegister:
 
 
 def make_big_register(
-    database: Database, sealer: Sealer, *, members: int, announce: Announce
+    database: Database, sealer: Sealer, *, members: int, trail: int, announce: Announce
 ) -> BigRegister:
     """Fill an upgraded, empty database; the count is a multiple of the members of a cell."""
     cells = [_code(number) for number in range(members // _MEMBERS_OF_CELL)]
@@ -111,7 +111,9 @@ def make_big_register(
             if done % (10 * _CHUNK) == 0:
                 announce(f"{done} members")
         _fill_requests(database, members, ids, cells)
-        made = make_big_production(database, _communes(members, cells, ids), ids, announce)
+        made = make_big_production(
+            database, _communes(members, cells, ids), ids, announce, trail=trail
+        )
     _fill_doubts(database, cells)
     if not database.is_sqlite:
         # As the server's own autovacuum leaves it; the product has SQLite keep no statistics.

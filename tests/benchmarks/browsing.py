@@ -49,9 +49,17 @@ from pki.web.standing_objects import keep_standing_objects
 from tests.benchmarks.big_register import BigRegister, make_big_register
 from tests.benchmarks.measure import Announce, Record
 
-__all__ = ["measure_browsing", "walk_pages"]
+__all__ = [
+    "Caller",
+    "asked_pages",
+    "make_office",
+    "measure_browsing",
+    "office_services",
+    "walk_pages",
+]
 
 _MEMBERS: Final = int(os.environ.get("MEMBERCARD_BENCH_MEMBERS", "1000000"))
+_TRAIL: Final = 500_000
 _GOAL_MILLISECONDS: Final = 100.0
 _GOAL_MEGABYTES: Final = 20.0
 _ASKED: Final = 12
@@ -112,7 +120,7 @@ def measure_browsing(announce: Announce) -> Iterator[Record]:
     with folder as place:
         home = Path(place) / "office"
         register = _made(home, announce)
-        with _services(home) as services:
+        with office_services(home) as services:
             wall, processor = walk_pages(services, register, announce)
         for name, taken in (("", wall), (".cpu", processor)):
             slowest, milliseconds = max(taken.items(), key=lambda each: each[1])
@@ -153,7 +161,9 @@ def _made(home: Path, announce: Announce) -> BigRegister:
     """The register of this home, which is made where there is none; a database of an older revision is upgraded."""
     kept = home / "register.json"
     if not kept.exists():
-        _make(home, kept, announce)
+        announce(f"a register of {_MEMBERS} members")
+        register = make_office(home, members=_MEMBERS, trail=_TRAIL, announce=announce)
+        kept.write_bytes(register.to_json())
     else:
         with open_register_home(home) as opened:
             schema.upgrade(opened.database)
@@ -164,8 +174,8 @@ def _made(home: Path, announce: Announce) -> BigRegister:
     return register
 
 
-def _make(home: Path, kept: Path, announce: Announce) -> None:
-    announce(f"a register of {_MEMBERS} members")
+def make_office(home: Path, *, members: int, trail: int, announce: Announce) -> BigRegister:
+    """A home with a keystore, so many members, and what stands behind them; three people browse in it."""
     home.mkdir(mode=0o700, parents=True)
     if (url := os.environ.get("MEMBERCARD_BENCH_DATABASE")) is not None:
         (home / "settings.toml").write_text(f"database_url = {json.dumps(url)}\n", encoding="utf-8")
@@ -176,7 +186,9 @@ def _make(home: Path, kept: Path, announce: Announce) -> None:
     begin = time.perf_counter()
     with open_register_home(home) as opened:
         sealer = take_sealers(home, opened.settings).register
-        register = make_big_register(opened.database, sealer, members=_MEMBERS, announce=announce)
+        register = make_big_register(
+            opened.database, sealer, members=members, trail=trail, announce=announce
+        )
         with opened.register.writing() as transaction:
             for name, place in (
                 ("everybody", None),
@@ -199,11 +211,11 @@ def _make(home: Path, kept: Path, announce: Announce) -> None:
         begin = time.perf_counter()
         services.reports.count_for(AccountName("everybody"))
         announce(f"counted for reports in {time.perf_counter() - begin:.1f} s")
-    kept.write_bytes(register.to_json())
+    return register
 
 
 @contextlib.contextmanager
-def _services(home: Path) -> Iterator[ApiServices]:
+def office_services(home: Path) -> Iterator[ApiServices]:
     """Everything that routes reach, without the limits of requests."""
     with open_api_services(home) as services:
         yield replace(services, rates=MemoryRequestRates(dict.fromkeys(RateKind, 10**9)))
@@ -219,16 +231,12 @@ def walk_pages(
     taken: dict[str, list[_Taken]] = defaultdict(list)
     unfilled: set[str] = set()
     for person in ("everybody", "province", "commune"):
-        caller = _Caller(app, services, person)
-        for route in _pages(app):
-            pattern = route.path.replace(":path}", "}")
-            for selection in _SELECTIONS.get(pattern, ("",)):
-                try:
-                    path = (pattern + selection).format_map(register.words)
-                except KeyError:
-                    unfilled.add(pattern)
-                    break
-                taken[pattern + selection] += caller.follow(path)
+        caller = Caller(app, services, person)
+        for pattern, path in asked_pages(app, register):
+            if path is None:
+                unfilled.add(pattern)
+            else:
+                taken[pattern] += caller.follow(path)
     gc.callbacks.remove(pauses)
     announce(f"collections took at most {pauses.longest_text()}")
     if unfilled:
@@ -247,6 +255,18 @@ def walk_pages(
     for each, milliseconds in sorted(wall.items(), key=lambda item: -item[1])[:_SHOWN]:
         announce(f"{milliseconds:7.1f}  {processor[each]:7.1f}  {each}")
     return wall, processor
+
+
+def asked_pages(app: FastAPI, register: BigRegister) -> Iterator[tuple[str, str | None]]:
+    """Each page and list with what it is asked with; ``None`` where this register has nothing to ask for."""
+    for route in _pages(app):
+        pattern = route.path.replace(":path}", "}")
+        for selection in _SELECTIONS.get(pattern, ("",)):
+            try:
+                yield pattern + selection, (pattern + selection).format_map(register.words)
+            except KeyError:
+                yield pattern, None
+                break
 
 
 def _app(services: ApiServices) -> FastAPI:
@@ -299,7 +319,7 @@ class _Taken:
     processor: float
 
 
-class _Caller:
+class Caller:
     """One person; programs come with a bearer token, pages with a cookie."""
 
     def __init__(self, app: FastAPI, services: ApiServices, name: str) -> None:
@@ -315,11 +335,11 @@ class _Caller:
             False: {"cookie": f"{SESSION_COOKIE}={tokens[Face.CONSOLE]}"},
         }
 
-    def follow(self, path: str) -> list[_Taken]:
+    def follow(self, path: str, *, followed: int = _FOLLOWED, asked: int = _ASKED) -> list[_Taken]:
         """What the page and those behind it took; nothing where the person may not see it."""
         times: list[_Taken] = []
         first = path
-        for number in range(_ASKED + _FOLLOWED):
+        for number in range(followed + asked):
             response, taken = asyncio.run(self._ask(path))
             if response.status_code in {401, 403, 404}:
                 return []
@@ -330,7 +350,7 @@ class _Caller:
             # The first look compiles templates and statements: it is the process's, not the page's.
             if number:
                 times.append(taken)
-            path = _next_of(response, path) if number < _FOLLOWED else first
+            path = _next_of(response, path) if number < followed else first
         return times
 
     async def _ask(self, path: str) -> tuple[httpx.Response, _Taken]:
@@ -358,7 +378,7 @@ def _next_of(response: httpx.Response, path: str) -> str:
 
 def _walk_members(services: ApiServices, members: int) -> float:
     """Megabytes by which the process grows over a walk of the whole list, page by page."""
-    caller = _Caller(_app(services), services, "everybody")
+    caller = Caller(_app(services), services, "everybody")
     path, seen, before = "/v1/members?limit=200", 0, 0.0
     peak = 0.0
     for number in range(members):
@@ -387,7 +407,7 @@ def _resident_megabytes() -> float:
 
 
 def _main() -> None:
-    with _services(Path(sys.argv[1])) as services:
+    with office_services(Path(sys.argv[1])) as services:
         sys.stdout.write(f"{_walk_members(services, int(sys.argv[2])):.1f}")
 
 

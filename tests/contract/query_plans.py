@@ -1,5 +1,7 @@
 """How a database would walk through a query."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,3 +31,27 @@ def explained(connection: sa.Connection, query: sa.Select[*tuple[Any, ...]]) -> 
     parameters: Any = tuple(bound[name] for name in names_of) if names_of else bound
     rows = connection.exec_driver_sql(prefix + str(compiled), parameters)
     return "\n".join(" ".join(map(str, row)) for row in rows)
+
+
+_ALIAS = re.compile(r"\b(\w+) AS (\w+)")
+_WALK = re.compile(r"SCAN (\w+)|SEARCH (\w+) USING AUTOMATIC")
+
+
+def walked_tables(statement: str, plan: Sequence[str]) -> list[str]:
+    """The tables of which SQLite reads every row, or makes an index for this one statement; each with its line of the plan.
+
+    A list whose rows nothing narrows down is read in the order of an index up to its limit: that is no walk.
+    """
+    is_cut_off = (
+        " WHERE " not in statement
+        and "LIMIT" in statement
+        and not any("TEMP B-TREE" in line for line in plan)
+    )
+    aliases = {alias: table for table, alias in _ALIAS.findall(statement)}
+    walked = []
+    for line in plan:
+        found = _WALK.match(line)
+        if found is not None and not is_cut_off:
+            name = found[1] or found[2]
+            walked.append(aliases.get(name, name))
+    return walked

@@ -3,14 +3,15 @@
 What is done in the browser (headless Chromium, a real service): chips are taken in and issued to two stations, a batch
 is opened for each committee, its freeze is proposed and confirmed against the proof sheet that was downloaded, two
 deciders sign the authorisation with security keys, the operator has the batches signed, each card is passed, packed,
-dispatched, counted in and handed over, and the day of a station is counted and closed by two. By commands: the members'
+dispatched, counted in and handed over, and the day of a station is counted and closed by two; the operator's screen of
+the office's station is watched while it makes its cards. By commands: the members'
 lists and their decision (``test_console_decides`` does these in the browser); and what has no page, both stations (one
 of the office, one on no network that gets its orders and gives its reports as files), print data, the status list,
 the terminal.
 
 The chips are virtual. Through ``pcsc`` they are in two readers of the real PC/SC stack, and both stations work at the
-same time; ``in-process`` needs no readers. Not here: a token (keys are in files of a test authority), keys of chips that
-come sealed, a printer, boxes and paper signatures, cards that fail (tests of production have those).
+same time; ``in-process`` needs no readers. The station on no network has the sealed keys of its chips alone. Not here: a
+token (keys are in files of a test authority), a printer, boxes and paper signatures, cards that fail (tests of production have those).
 
 With ``MEMBERCARD_SCREENSHOTS=docs/console`` the pictures of the documents are made anew.
 """
@@ -92,7 +93,7 @@ def test_three_committees_from_the_decision_to_cards_in_their_members_hands(
         for batch in batches:
             sign(an, batch)
         unit.carry_order(2, jobs=CARDS // 2)
-        unit.both_stations()
+        unit.both_stations(watch=lambda address: watch_station(browser, address))
         _close_days_of_stations(unit)
         cans = unit.cans()
         assert len(cans) == CARDS
@@ -119,6 +120,21 @@ def test_three_committees_from_the_decision_to_cards_in_their_members_hands(
         assert unit.inspect(serial, cans[serial]) == ("accepted", [])
         assert unit.cans() == {}
         close_day_of_site(kho, kiem)
+
+
+def watch_station(browser: Browser, address: str) -> None:
+    """The operator's screen, from the first card to the last: green with its number, counted, and then ended."""
+    page = browser.new_context(locale="vi-VN", viewport={"width": 1366, "height": 768}).new_page()
+    page.goto(address)
+    page.wait_for_url("**/")
+    green = page.locator('[data-panel="1"][data-kind="good"]')
+    expect(green).to_be_visible(timeout=120_000)
+    expect(green.locator(".number")).to_have_text(re.compile(r"\d+\.\d{6}"))
+    expect(page.locator(".made dd")).to_have_text(str(CARDS // 2), timeout=120_000)
+    expect(page.locator(".last li")).to_have_count(CARDS // 2)
+    expect(page.locator(".last code")).to_have_count(0)
+    expect(page.locator(".banner")).to_contain_text("Trạm đã tắt", timeout=30_000)
+    page.context.close()
 
 
 def take_chips_in(page: Page, unit: Unit) -> None:
@@ -228,6 +244,8 @@ def _close_days_of_stations(unit: Unit) -> None:
     act_as(unit.home, "an")
     for home in (unit.home, unit.far):
         assert say(home, "station", "close-day")["issued"] == CARDS // 2
+    # What opens its chips ends with the station's day.
+    assert not unit.keys.exists()
     unit.carry_report(2)
 
 

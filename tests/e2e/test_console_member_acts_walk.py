@@ -3,15 +3,20 @@
 With ``MEMBERCARD_SCREENSHOTS=docs/console`` the pictures of the documents are made anew.
 """
 
+import io
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
+from card_layout.profile import load_profile
 from issuer.api.app import bounded
 from issuer.db.base import Database
 from issuer.db.production_tables import CardContentsRow
@@ -19,8 +24,12 @@ from issuer.domain.member import MemberId
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.requests import RequestKind
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
+from issuer.portraits.bounds import PortraitBounds
+from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.change_members import Justification
 from issuer.services.draft_requests import Wish
+from simulators.population.appearance import draw_appearance
+from simulators.population.portrait import draw_portrait, encode_portrait
 from tests.contract.cards_stage import CardsStage
 from tests.integration.console.conftest import console_template, office
 from tests.integration.console.test_console_exchange_walk import (
@@ -39,6 +48,11 @@ pytestmark = [
 
 CLERK = Actor(account=AccountName("hoa.pham"), assignments=(Assignment(role=Role.CLERK),))
 SCAN = {"name": "quyet-dinh.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 a scan"}
+NEWCOMER = {
+    "Họ và tên": "Lò Thị Mẩy", "Ngày sinh": "31/02/2001", "Nơi sinh": "xã Mẫu", "Quê quán": "xã Mẫu",
+    "Dân tộc": "Thái", "Số định danh": "1", "Số lý lịch": "000099AB", "Ngày vào Đảng": "03/02/2026",
+    "Tổ chức đảng": "C-011",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -70,6 +84,29 @@ def press_to(page: Page, name: str) -> None:
     raise AssertionError(f"{name} is not reached by the keyboard")
 
 
+def press_to_box(page: Page, name: str) -> None:
+    """Tick a box without a mouse."""
+    page.get_by_label(name).focus()
+    page.keyboard.press("Space")
+
+
+def drawn(seed: int) -> bytes:
+    return encode_portrait(draw_portrait(draw_appearance(Random(seed), is_woman=True, age=36)))
+
+
+def face(seed: int) -> Any:
+    """A picture as a browser is given one."""
+    return {"name": "anh.jpg", "mimeType": "image/jpeg", "buffer": drawn(seed)}
+
+
+def small_picture() -> bytes:
+    """A picture of fewer points than a portrait has."""
+    made = io.BytesIO()
+    with Image.open(io.BytesIO(drawn(5))) as opened:
+        opened.resize((360, 480)).save(made, "PNG")
+    return made.getvalue()
+
+
 def look(page: Page) -> None:
     press_to(page, "Xem trước khi lưu")
     page.keyboard.press("Enter")
@@ -93,7 +130,16 @@ def test_a_clerk_corrects_transfers_and_strikes_off(office: Any, cards: CardsSta
             [MemberId(uuid.UUID(an))], Wish(kind=RequestKind.EXCHANGE), actor=CLERK
         )
     )
-    with at_a_browser(bounded(office.with_services(portraits=Drawn()).app), "lan") as page:
+    profile = load_profile("membercard-1")
+    bounds = PortraitBounds(
+        min_bytes=profile.portrait_min_bytes, max_bytes=profile.portrait_max_bytes
+    )
+    desk = replace(
+        office.services.new_portraits, open_normaliser=lambda: ProcessPortraitNormaliser(bounds)
+    )
+    recording = replace(office.services.recording, open_normaliser=desk.open_normaliser)
+    console = office.with_services(portraits=Drawn(), new_portraits=desk, recording=recording)
+    with at_a_browser(bounded(console.app), "lan") as page:
         # 1. A correction; while it is typed, somebody else corrects the same record.
         page.goto(f"/members/{dao}")
         press_to(page, "Sửa hồ sơ")
@@ -149,6 +195,42 @@ def test_a_clerk_corrects_transfers_and_strikes_off(office: Any, cards: CardsSta
         picture(page, "member-standing-check")
         store(page, "Lưu tình trạng mới", "Quyết định kỷ luật số 12")
         expect(page.locator("main")).to_contain_text("chờ người khác xác nhận")
+        # 4. Another portrait: a small one is doubtful, and whoever takes it says so.
+        page.goto(f"/members/{dao}")
+        press_to(page, "Thay ảnh")
+        page.keyboard.press("Enter")
+        page.get_by_label("Ảnh mới").set_input_files(
+            [{"name": "anh.png", "mimeType": "image/png", "buffer": small_picture()}]
+        )
+        press_to(page, "Xem trước khi lưu")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Ảnh nhỏ hơn 480 x 640 điểm ảnh.")).to_be_visible()
+        made = page.get_by_role("img", name="Ảnh mới")
+        assert made.evaluate("image => image.decode().then(() => image.naturalWidth)") == 480
+        picture(page, "member-portrait-check")
+        press_to_box(page, "Tôi đã xem những điểm nghi ngờ: ảnh dùng được")
+        store(page, "Lưu ảnh mới", "ảnh cũ bị mờ")
+        # 5. Somebody who was admitted today; what is wrong is told beside its field, all at once.
+        page.keyboard.press("g")
+        page.keyboard.press("m")
+        press_to(page, "Ghi đảng viên mới")
+        page.keyboard.press("Enter")
+        for label, text in NEWCOMER.items():
+            page.get_by_label(label, exact=True).fill(text)
+        page.get_by_label("Giới tính").select_option(label="Nữ")
+        page.get_by_label("Tình trạng", exact=True).select_option(label="Dự bị")
+        page.get_by_label("Ảnh", exact=True).set_input_files([face(7)])
+        press_to(page, "Ghi đảng viên")
+        page.keyboard.press("Enter")
+        expect(page.locator(".wrong")).to_have_count(2)
+        picture(page, "member-new-wrong")
+        page.get_by_label("Ngày sinh").fill("05/06/2001")
+        page.get_by_label("Số định danh").fill("001301000099")
+        page.get_by_label("Ảnh", exact=True).set_input_files([face(7)])
+        press_to(page, "Ghi đảng viên")
+        page.keyboard.press("Enter")
+        expect(page.locator(".done")).to_contain_text("Đã ghi đảng viên mới")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Lò Thị Mẩy")
     changes = office.services.changes.history(
         MemberId(uuid.UUID(an)), actor=CLERK, limit=20
     ).changes

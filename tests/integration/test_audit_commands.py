@@ -119,7 +119,7 @@ def test_a_whole_trail_is_verified_listed_shown(run: Run) -> None:
     verified = run("audit", "verify", "--format", "json")
     assert verified.status == 0
     assert verified.json | {"trail": ""} == {
-        "trail": "", "records": 6, "last": 6, "checkpoints": 0, "anchored": 0, "whole": True,
+        "trail": "", "records": 6, "last": 6, "checkpoints": 0, "mark": None, "anchored": 0, "whole": True,
         "faults": 0, "findings": [],
     }  # fmt: skip
     assert "warning: without a checkpoint" in verified.err

@@ -149,3 +149,37 @@ def test_members_in_plain_text_are_not_upgraded_because_nothing_could_seal_them(
     assert refusal.value.code == "database.not-convertible"
     assert schema.current_revision(database) == "0002_production"
     database.close()
+
+
+def test_a_hold_that_was_written_over_that_of_the_stop_list_goes_below_it(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
+    schema.upgrade(database, to="0034_proof_records")
+    holds = {1: "station.claim-released", 2: "chip.stolen", 3: None, 4: "chip.held-otherwise"}
+    with database.writing() as session:
+        for number, held in holds.items():
+            values = {"serial": bytes([number]) * 10, "held": held, "at": "2026-11-20 09:00:00"}
+            session.execute(
+                sa.text(
+                    "INSERT INTO chips (serial, state, held, delivery, received_at, site, is_stolen)"
+                    " VALUES (:serial, 'received', :held, 'd', :at, 'store', 0)"
+                ),
+                values,
+            )
+            if number < 4:
+                session.execute(
+                    sa.text(
+                        "INSERT INTO stock_stops (serial, reason, state, site, reported_by, reported_at)"
+                        " VALUES (:serial, 'stolen', 'reported', 'store', 'kho', :at)"
+                    ),
+                    values,
+                )
+    schema.upgrade(database)
+    with database.reading() as session:
+        rows = session.execute(sa.text("SELECT held, held_below FROM chips ORDER BY serial")).all()
+    database.close()
+    assert [tuple(row) for row in rows] == [
+        ("chip.stolen", "station.claim-released"),
+        ("chip.stolen", None),
+        ("chip.stolen", None),
+        ("chip.held-otherwise", None),
+    ]

@@ -4,10 +4,12 @@ import json
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import UUID
 
 import pytest
+from PIL import Image
 
 from issuer.bootstrap import open_register_home
 from issuer.cli import main
@@ -22,6 +24,8 @@ from issuer.domain.member import (
 )
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.record_number import CitizenNumber, RecordNumber
+from simulators.population.appearance import draw_appearance
+from simulators.population.portrait import draw_portrait, encode_portrait
 from tests.integration.everybody import log_in_everybody
 
 NAMES = ("Nguyễn Thị Hòa", "Lê Văn Hoà", "Trần An")
@@ -222,3 +226,32 @@ def test_a_home_without_a_keystore_says_what_to_do(
     assert "[keystore.missing]" in error
     assert "hint: membercard-issuer --home" in error
     assert "keys create" in error
+
+
+def test_a_portrait_is_replaced_and_a_doubtful_one_only_by_somebody_who_looked(
+    office: Office, tmp_path: Path
+) -> None:
+    picture = tmp_path / "new.jpg"
+    picture.write_bytes(
+        encode_portrait(draw_portrait(draw_appearance(Random(3), is_woman=True, age=36)))
+    )
+    grey = tmp_path / "grey.png"
+    Image.new("RGB", (300, 400), "grey").save(grey)
+    replace = ("members", "portrait", "000001AB")
+    assert office.run(*replace, tmp_path / "none.jpg", "--version", 1, *WHY)[0] == 2
+    assert office.refused(*replace, grey, "--version", 1, *WHY) == "portrait.too-little-detail"
+    done = office.json(*replace, picture, "--version", 1, *WHY)
+    assert done["version"] == 2
+    assert done["portrait"] != bytes(32).hex()
+    assert office.refused(*replace, picture, "--version", 2, *WHY) == "member.unchanged"
+    with Image.open(picture) as drawn:
+        drawn.resize((300, 400)).save(tmp_path / "small.png")
+    small = (*replace, tmp_path / "small.png", "--version", 2, *WHY)
+    assert office.refused(*small) == "portrait.doubtful"
+    assert office.json(*small, "--accept-doubts")["version"] == 3
+    lines = office.json("members", "history", "000001AB")["changes"]
+    assert [each["field"] for each in lines] == ["portrait", "portrait"]
+    # The picture that was replaced is not kept, nor is what waited.
+    kept = [each for each in (office.home / "portraits").rglob("*") if each.is_file()]
+    assert len(kept) == 1
+    assert not list((office.home / "portraits-waiting").iterdir())

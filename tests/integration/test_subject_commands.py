@@ -42,6 +42,7 @@ from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.papers.subject_extract_pdf import extract_pdf
 from issuer.services.breach_list import BreachOffice
 from issuer.services.data_subjects import SubjectOffice
+from issuer.services.delete_subjects import DeletionOffice
 from tests.integration.everybody import log_in_everybody
 
 NOW = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)
@@ -184,6 +185,26 @@ def test_a_person_gets_all_that_is_held_and_that_is_remembered(run: Run, tmp_pat
     ]
 
 
+def test_the_extract_holds_what_was_asked_for_and_what_people_wrote_about_it(
+    run: Run, tmp_path: Path
+) -> None:
+    asked = run("requests", "draft", "--kind", "exchange", "--member", identifier(2))
+    assert asked.status == 0, asked.err
+    (request,) = run("requests", "list", "--format", "json").json
+    withdrawn = run("requests", "withdraw", request["request_id"], "--reason", "xin cấp sau")
+    assert withdrawn.status == 0, withdrawn.err
+    data, page = tmp_path / "extract.json", tmp_path / "extract.pdf"
+    words = ("--reference", "letter 7", "--json", data, "--pdf", page)
+    assert run("subject", "extract", identifier(2), *words).status == 0
+    (found,) = json.loads(data.read_text(encoding="utf-8"))["requests"]
+    assert (found["kind"], found["state"], found["decision"]) == ("exchange", "withdrawn", None)
+    steps = [(each["what"], each["remark"]) for each in found["time_line"]]
+    assert steps == [("drafted", ""), ("withdrawn", "xin cấp sau")]
+    with pypdfium2.PdfDocument(page) as document:
+        text = "".join(sheet.get_textpage().get_text_range() for sheet in document)
+    assert "xin cấp sau" in text
+
+
 def test_an_extract_with_many_lines_goes_on_over_pages(opened: RegisterHome) -> None:
     served = office(opened)
     for number in range(60):
@@ -228,15 +249,13 @@ def test_what_the_person_says_is_wrong_is_put_right(
     assert actions(opened) == ["member.corrected", "subject.extracted"]
     digest = EvidenceDigest(bytes.fromhex(extract["changes"][0]["evidence"]))
     assert opened.evidence.get(digest) == letter.read_bytes()
-    proof = office(opened).delete(
-        identifier(2),
-        ground=DeletionGround.ORDERED_BY_AUTHORITY,
-        reference="7",
-        actor=clerk(),
-        keep=ignore,
-    )
-    assert (proof.destroyed["changes"], proof.destroyed["documents"]) == (2, 1)
+    order = b"%PDF-1.7 an order"
+    proof = delete(opened, 2, DeletionGround.ORDERED_BY_AUTHORITY, evidence=order)
+    assert (proof.destroyed["changes"], proof.destroyed["documents"]) == (2, 2)
     assert code_of(lambda: opened.evidence.get(digest)) == "evidence.lost"
+    # The order names the person as well: its digest stays, for whoever has the paper.
+    assert proof.erasure.evidence == hashlib.sha256(order).digest()
+    assert code_of(lambda: opened.evidence.get(proof.erasure.evidence)) == "evidence.lost"
 
 
 def test_a_record_is_deleted_with_a_proof_that_holds(
@@ -244,9 +263,26 @@ def test_a_record_is_deleted_with_a_proof_that_holds(
 ) -> None:
     data, proof = tmp_path / "extract.json", tmp_path / "proof.json"
     assert run("subject", "extract", identifier(1), "--reference", "7", "--json", data).status == 0
-    words = ("--ground", "membership-ended", "--reference", "31-QD", "--proof", proof)
-    made = run("subject", "delete", identifier(1), *words, "--format", "json")
+    order = tmp_path / "order.pdf"
+    order.write_bytes(b"%PDF-1.7 an order")
+    words = ("--ground", "ordered-by-authority", "--reference", "31-QD", "--evidence", order)
+    confirm = ("subject", "confirm-deletion", identifier(1), "--proof", proof, "--format", "json")
+    proposed = run("subject", "propose-deletion", identifier(1), *words, "--format", "json")
+    assert (proposed.status, proposed.json["proposed_by"]) == (0, "everybody"), proposed.err
+    again = run("subject", "propose-deletion", identifier(1), *words)
+    assert (again.status, "[subject.deletion-proposed]" in again.err) == (1, True)
+    alone = run(*confirm)
+    assert (alone.status, "[right.same-person]" in alone.err) == (1, True)
+    assert not proof.exists()
+    log_in_everybody(home, name=AccountName("second"))
+    assert run("subject", "deletions", "--format", "json").json == [proposed.json]
+    assert proposed.json["document"] in run("subject", "deletions").out.replace("\n", "")
+    shown = tmp_path / "shown.pdf"
+    assert run("subject", "deletion-document", identifier(1), "--out", shown).status == 0
+    assert (shown.read_bytes(), shown.stat().st_mode & 0o777) == (order.read_bytes(), 0o600)
+    made = run(*confirm)
     assert made.status == 0, made.err
+    assert run("subject", "deletions", "--format", "json").json == []
     told = json.loads(proof.read_text(encoding="utf-8"))
     assert proof.stat().st_mode & 0o777 == 0o600
     extract = json.loads(data.read_text(encoding="utf-8"))
@@ -256,6 +292,7 @@ def test_a_record_is_deleted_with_a_proof_that_holds(
     with opened.register.reading() as transaction:
         said = [each.record() for each in transaction.audit.records()][-1]
     assert (said.action, said.details["digest"]) == ("subject.deleted", told["digest"])
+    assert (said.account, said.details["proposed_by"]) == ("second", "everybody")
     assert told["salt"] not in json.dumps(dict(said.details))
     assert set(told["kept"]) >= {"card-register", "audit-trail", "number-digests"}
     left = b"".join(each.read_bytes() for each in home.rglob("*") if each.is_file())
@@ -263,8 +300,13 @@ def test_a_record_is_deleted_with_a_proof_that_holds(
     assert portrait(1) not in left
     assert NAMES[2].encode() in left
     assert portrait(2) in left
-    again = run("subject", "delete", identifier(1), *words[:-1], tmp_path / "again.json")
-    assert (again.status, "[subject.deleted-already]" in again.err) == (1, True)
+    assert order.read_bytes() not in left
+    for late in (
+        ("subject", "propose-deletion", identifier(1), *words),
+        ("subject", "confirm-deletion", identifier(1), "--proof", tmp_path / "again.json"),
+    ):
+        again = run(*late)
+        assert (again.status, "[subject.deleted-already]" in again.err) == (1, True)
     assert not (tmp_path / "again.json").exists()
     assert run("audit", "verify").status == 0
 
@@ -272,11 +314,17 @@ def test_a_record_is_deleted_with_a_proof_that_holds(
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [
-        (("subject", "delete", "{2}", "--ground", "membership-ended", "--reference", "1", "--proof", "{new}"), (1, "[subject.still-member]")),
-        (("subject", "delete", "{9}", "--ground", "membership-ended", "--reference", "1", "--proof", "{new}"), (1, "[member.unknown]")),
-        (("subject", "delete", "{1}", "--ground", "membership-ended", "--reference", "", "--proof", "{new}"), (1, "[disclosure.reference]")),
-        (("subject", "delete", "{1}", "--ground", "membership-ended", "--reference", "1", "--proof", "/nowhere/x"), (2, "[file.unavailable]")),
-        (("subject", "delete", "{1}", "--ground", "membership-ended", "--reference", "1", "--proof", "{old}"), (64, "is there already")),
+        (("subject", "propose-deletion", "{2}", "--ground", "membership-ended", "--reference", "1"), (1, "[subject.still-member]")),
+        (("subject", "propose-deletion", "{2}", "--ground", "ordered-by-authority", "--reference", "1"), (1, "[subject.order-missing]")),
+        (("subject", "propose-deletion", "{2}", "--ground", "ordered-by-authority", "--reference", "1", "--evidence", "{old}"), (1, "[evidence.kind]")),
+        (("subject", "propose-deletion", "{9}", "--ground", "membership-ended", "--reference", "1"), (1, "[member.unknown]")),
+        (("subject", "propose-deletion", "{1}", "--ground", "membership-ended", "--reference", ""), (1, "[disclosure.reference]")),
+        (("subject", "propose-deletion", "{1}", "--ground", "membership-ended", "--reference", "1", "--evidence", "/nowhere/x"), (2, "[file.unavailable]")),
+        (("subject", "confirm-deletion", "{1}", "--proof", "{new}"), (1, "[subject.deletion-not-proposed]")),
+        (("subject", "confirm-deletion", "{9}", "--proof", "{new}"), (1, "[member.unknown]")),
+        (("subject", "confirm-deletion", "{1}", "--proof", "{old}"), (64, "is there already")),
+        (("subject", "withdraw-deletion", "{1}"), (1, "[subject.deletion-not-proposed]")),
+        (("subject", "deletion-document", "{1}", "--out", "{new}"), (1, "[subject.deletion-not-proposed]")),
         (("subject", "extract", "{9}", "--reference", "1", "--json", "{new}"), (1, "[member.unknown]")),
         (("subject", "extract", "x", "--reference", "1", "--json", "{new}"), (64, "[usage]")),
         (("subject", "disclose", "{1}", "--to", "", "--ground", "inspection", "--reference", "1", "--what", "x"), (1, "[disclosure.recipient]")),
@@ -375,12 +423,37 @@ def office(opened: RegisterHome) -> SubjectOffice:
     return SubjectOffice(
         register=opened.register,
         portraits=opened.portraits,
-        evidence=opened.evidence,
         changes=opened.changes(),
+        clock=lambda: NOW,
+    )
+
+
+def deletions(opened: RegisterHome) -> DeletionOffice:
+    return DeletionOffice(
+        register=opened.register,
+        portraits=opened.portraits,
+        evidence=opened.evidence,
         clock=lambda: NOW,
         random_bytes=bytes,
         forget_old_versions=opened.database.forget_old_versions,
     )
+
+
+def delete(
+    opened: RegisterHome,
+    number: int,
+    ground: DeletionGround = DeletionGround.MEMBERSHIP_ENDED,
+    *,
+    evidence: bytes | None = None,
+    keep: Callable[[DeletionProof], None] = lambda _: None,
+    using: DeletionOffice | None = None,
+) -> DeletionProof:
+    """Proposed by one, confirmed by another."""
+    deleting = using or deletions(opened)
+    deleting.propose(
+        identifier(number), ground=ground, reference="7", evidence=evidence, actor=clerk()
+    )
+    return deleting.confirm(identifier(number), actor=DECIDER, keep=keep)
 
 
 def code_of(action: Callable[[], object]) -> str:
@@ -393,11 +466,18 @@ def ignore(_: DeletionProof) -> None:
     """A proof that nobody wants."""
 
 
+DECIDER = Actor(
+    account=AccountName("decider-1"),
+    assignments=(Assignment(role=Role.DECIDER),),
+    stepped_up_at=NOW,
+)
+
+
 @pytest.mark.parametrize(
     "actor", [clerk("Q"), *(clerk(role=role) for role in Role if role is not Role.CLERK)]
 )
 def test_nobody_else_serves_a_person(opened: RegisterHome, actor: Actor) -> None:
-    served = office(opened)
+    served, deleting = office(opened), deletions(opened)
     person = identifier(1)
     acts: list[Callable[[], object]] = [
         lambda: served.extract(person, reference="7", actor=actor),
@@ -410,17 +490,94 @@ def test_nobody_else_serves_a_person(opened: RegisterHome, actor: Actor) -> None
             what="x",
             actor=actor,
         ),
-        lambda: served.delete(
-            person, ground=DeletionGround.MEMBERSHIP_ENDED, reference="7", actor=actor, keep=ignore
+        lambda: deleting.propose(
+            person,
+            ground=DeletionGround.MEMBERSHIP_ENDED,
+            reference="7",
+            evidence=None,
+            actor=actor,
         ),
         lambda: served.correct(person, {}, version=1, reference="7", evidence=None, actor=actor),
-        lambda: served.finish(actor=actor),
+        lambda: deleting.finish(actor=actor),
     ]
     assert {code_of(act) for act in acts} == {"right.missing"}
     assert not actions(opened)
     if actor.assignments[0].role is not Role.CLERK:
         unknown = identifier(9)
         assert code_of(lambda: served.disclosures(unknown, actor=actor)) == "right.missing"
+
+
+def test_whoever_deletes_takes_the_place_the_second_factor_and_another_person(
+    opened: RegisterHome,
+) -> None:
+    deleting, person = deletions(opened), identifier(1)
+    deleting.propose(
+        person,
+        ground=DeletionGround.MEMBERSHIP_ENDED,
+        reference="7",
+        evidence=None,
+        actor=clerk("P"),
+    )
+    elsewhere = (Assignment(role=Role.DECIDER, organisation=OrganisationCode("Q")),)
+    both = (Assignment(role=Role.CLERK), Assignment(role=Role.DECIDER))
+    for actor, code in (
+        (clerk("P"), "right.missing"),
+        (replace(DECIDER, assignments=elsewhere), "right.missing"),
+        (replace(DECIDER, stepped_up_at=None), "right.step-up-needed"),
+        (replace(clerk(), assignments=both), "right.same-person"),
+        (replace(DECIDER, account=AccountName("far:clerk-1")), "right.same-person"),
+    ):
+        found = code_of(lambda actor=actor: deleting.confirm(person, actor=actor, keep=ignore))
+        assert found == code
+    assert [each.member_id for each in deleting.waiting(actor=clerk("P-01"))] == [person]
+    assert [each.member_id for each in deleting.waiting(actor=DECIDER)] == [person]
+    assert not deleting.waiting(actor=clerk("Q"))
+    assert code_of(lambda: deleting.waiting(actor=clerk(role=Role.AUDITOR))) == "right.missing"
+    assert code_of(lambda: deleting.document(person, actor=DECIDER)) == "evidence.unknown"
+    assert code_of(lambda: deleting.withdraw(person, actor=clerk("Q"))) == "right.missing"
+    assert actions(opened) == ["subject.deletion-proposed"]
+
+
+def test_a_proposal_that_is_withdrawn_takes_its_document_along(opened: RegisterHome) -> None:
+    deleting, person, order = deletions(opened), identifier(2), b"%PDF-1.7 an order"
+    proposal = deleting.propose(
+        person,
+        ground=DeletionGround.ORDERED_BY_AUTHORITY,
+        reference="7",
+        evidence=order,
+        actor=clerk(),
+    )
+    digest = proposal.evidence
+    assert digest is not None
+    # What is only proposed is nothing to be destroyed.
+    assert deleting.finish(actor=clerk()) == 0
+    assert deleting.document(person, actor=DECIDER) == order
+    deleting.withdraw(person, actor=DECIDER)
+    assert code_of(lambda: opened.evidence.get(digest)) == "evidence.lost"
+    gone = "subject.deletion-not-proposed"
+    assert code_of(lambda: deleting.confirm(person, actor=DECIDER, keep=ignore)) == gone
+    assert actions(opened) == [
+        "subject.deletion-proposed",
+        "member.evidence-read",
+        "subject.deletion-withdrawn",
+    ]
+
+
+def test_what_changed_since_it_was_proposed_is_judged_again(opened: RegisterHome) -> None:
+    deleting, person = deletions(opened), identifier(1)
+    deleting.propose(
+        person,
+        ground=DeletionGround.MEMBERSHIP_ENDED,
+        reference="7",
+        evidence=None,
+        actor=clerk(),
+    )
+    with opened.register.writing() as transaction:
+        stored = transaction.members.get(person)
+        back = replace(stored.statement, standing=Standing.OFFICIAL)
+        transaction.members.change(replace(stored, statement=back, version=2), [])
+    found = code_of(lambda: deleting.confirm(person, actor=DECIDER, keep=ignore))
+    assert found == "subject.still-member"
 
 
 def test_a_breach_list_takes_the_place_and_the_second_factor(opened: RegisterHome) -> None:
@@ -442,17 +599,11 @@ def test_without_a_kept_proof_nothing_is_destroyed(opened: RegisterHome) -> None
         raise IssuerUnavailableError("the disk is full", code="file.unavailable")
 
     with pytest.raises(IssuerUnavailableError):
-        office(opened).delete(
-            identifier(1),
-            ground=DeletionGround.MEMBERSHIP_ENDED,
-            reference="7",
-            actor=clerk(),
-            keep=fail,
-        )
+        delete(opened, 1, keep=fail)
     with opened.register.reading() as transaction:
         assert transaction.members.get(identifier(1)) == member(1, "P-01", Standing.EXPELLED)
     assert opened.portraits.get(member(1, "P", Standing.EXPELLED).portrait) == portrait(1)
-    assert not actions(opened)
+    assert actions(opened) == ["subject.deletion-proposed"]
 
 
 def test_a_picture_that_an_interruption_left_is_destroyed_later(
@@ -468,15 +619,9 @@ def test_a_picture_that_an_interruption_left_is_destroyed_later(
             raise IssuerUnavailableError("the disk is gone", code="portrait-store.unavailable")
 
     stuck: Any = Stuck()
-    interrupted = replace(office(opened), portraits=stuck)
+    interrupted = replace(deletions(opened), portraits=stuck)
     with pytest.raises(IssuerUnavailableError):
-        interrupted.delete(
-            identifier(1),
-            ground=DeletionGround.MEMBERSHIP_ENDED,
-            reference="7",
-            actor=clerk(),
-            keep=ignore,
-        )
+        delete(opened, 1, using=interrupted)
     digest = member(1, "P-01", Standing.EXPELLED).portrait
     assert opened.portraits.get(digest) == portrait(1)
     assert run("subject", "finish", "--format", "json").json == {"files": 1}
@@ -488,11 +633,4 @@ def test_a_lost_picture_stands_in_nobodys_way(opened: RegisterHome) -> None:
     opened.portraits.remove(member(1, "P-01", Standing.EXPELLED).portrait)
     extract = office(opened).extract(identifier(1), reference="7", actor=clerk())
     assert extract.portrait is None
-    proof = office(opened).delete(
-        identifier(1),
-        ground=DeletionGround.MEMBERSHIP_ENDED,
-        reference="7",
-        actor=clerk(),
-        keep=ignore,
-    )
-    assert proof.destroyed["portraits"] == 0
+    assert delete(opened, 1).destroyed["portraits"] == 0

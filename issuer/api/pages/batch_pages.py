@@ -26,7 +26,6 @@ from issuer.api.batch_routes import (
     proof_paper,
     shown_batch,
 )
-from issuer.api.cursors import MAX_CURSOR_CHARACTERS
 from issuer.api.form_fields import FormFields
 from issuer.api.gate import Caller, Services
 from issuer.api.once import Receipt, carry_out_once, mark_of
@@ -34,12 +33,14 @@ from issuer.api.pages import batch_words
 from issuer.api.pages.form_keys import form_key, problem_words
 from issuer.api.pages.rendering import render
 from issuer.api.pages.stock_forms import ASKED_AGAIN, serials_of
+from issuer.api.pages_of_lists import CursorOfPage
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, status_of
-from issuer.domain.batch import AcknowledgementKind, BatchId, BatchState
+from issuer.domain.batch import Acknowledgement, AcknowledgementKind, BatchId, BatchState
 from issuer.domain.card_number import CardNumber
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import Right
+from issuer.domain.stock_account import Site, SiteCode, parse_site_code
 from issuer.errors import IssuerDataError, IssuerRefusedError
 
 __all__ = ["batch_page_router"]
@@ -61,7 +62,7 @@ def batches_page(
     services: Services,
     caller: CardReader,
     state: Annotated[str, Query(max_length=16)] = "",
-    cursor: Annotated[str | None, Query(max_length=MAX_CURSOR_CHARACTERS)] = None,
+    cursor: CursorOfPage = None,
 ) -> Response:
     """Batches, the newest first."""
     chosen = BatchState(state) if state in set(BatchState) else None
@@ -161,7 +162,9 @@ def _act(
         "cancel": lambda: _done(filling.cancel(batch, actor=actor)),
         "propose": lambda: _done(freezing.propose(batch, actor=actor)),
         "take-back": lambda: _done(freezing.take_back(batch, actor=actor)),
-        "freeze": lambda: _done(freezing.confirm(batch, text["proof"], actor=actor)),
+        "freeze": lambda: _done(
+            freezing.confirm(batch, text["proof"], actor=actor, sites=_chip_sites(fields))
+        ),
         "pass": lambda: pass_cards(services, caller, batch, serials_of(fields)),
         "pack": lambda: _done(
             delivery.pack(batch, cards_of_box=_box_size(text["size"]), actor=actor)
@@ -169,13 +172,18 @@ def _act(
         "dispatch": lambda: _done(delivery.dispatch(batch, carrier=text["carrier"], actor=actor)),
         "receive": lambda: receive_cards(services, caller, batch, _numbers(services, fields)),
         "hand-over": lambda: hand_over_cards(
-            services, caller, batch, _numbers(services, fields), _signed_by(fields)
+            services, caller, batch, _numbers(services, fields), _acknowledgement(fields)
         ),
     }
     act = acts.get(fields.get("act", ""))
     if act is None:
         raise ApiError("the form asks for nothing known", code="api.request-invalid")
     return act
+
+
+def _chip_sites(fields: Mapping[str, str]) -> tuple[SiteCode, ...]:
+    text = fields.get("site", "").strip()
+    return (parse_site_code(text),) if text else ()
 
 
 def _box_size(text: str) -> int:
@@ -210,11 +218,11 @@ def _numbers(services: ApiServices, fields: Mapping[str, str]) -> list[CardNumbe
     return [services.scheme.parse(each) for each in texts]
 
 
-def _signed_by(fields: Mapping[str, str]) -> AcknowledgementKind:
+def _acknowledgement(fields: Mapping[str, str]) -> Acknowledgement:
     text = fields.get("signed_by", "")
     if text not in set(AcknowledgementKind):
         raise ApiError("the form does not say who signed", code="api.request-invalid")
-    return AcknowledgementKind(text)
+    return Acknowledgement(kind=AcknowledgementKind(text))
 
 
 def _picked(fields: Mapping[str, str]) -> list[RequestId]:
@@ -241,6 +249,19 @@ def _obstacle(services: ApiServices, caller: Caller, shown: BatchDocument) -> st
     except IssuerRefusedError as error:
         return error.code
     return None
+
+
+def _sites_shown(services: ApiServices, caller: Caller, shown: BatchDocument) -> tuple[Site, ...]:
+    """Where the chips of a batch may come from, for whoever may freeze it now."""
+    if shown.state is not BatchState.FREEZING or not caller.actor.may_somewhere(
+        Right.FREEZE_BATCHES
+    ):
+        return ()
+    try:
+        return services.batches.freezing.sites(BatchId(uuid.UUID(shown.id)), actor=caller.actor)
+    except IssuerRefusedError:
+        # Whoever may freeze others' batches only is told so when they try.
+        return ()
 
 
 def _show(
@@ -282,6 +303,7 @@ def _show(
         display=services.scheme.display,
         may=may,
         obstacle=_obstacle(services, caller, shown),
+        sites=_sites_shown(services, caller, shown),
         is_own_proposal=shown.proposed_by == caller.actor.account,
         outcome=outcome,
         fields=fields or {},

@@ -4,19 +4,18 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from issuer.api.bundle_routes import ConflictPath, Exchanger, conflict_page, exchange_desk
-from issuer.api.cursors import MAX_CURSOR_CHARACTERS
 from issuer.api.form_fields import FormFields
 from issuer.api.gate import Caller, Services
 from issuer.api.pages import exchange_words, words
 from issuer.api.pages.exchange_pages import told
 from issuer.api.pages.rendering import render
-from issuer.api.pages_of_lists import ListQuery
+from issuer.api.pages_of_lists import CursorOfPage, ListQuery
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, ProductError, status_of
 from issuer.domain.bundle import ConflictId
@@ -63,7 +62,7 @@ def conflicts_page(
     request: Request,
     services: Services,
     caller: Exchanger,
-    cursor: Annotated[str | None, Query(max_length=MAX_CURSOR_CHARACTERS)] = None,
+    cursor: CursorOfPage = None,
 ) -> Response:
     """The conflicts that wait for the reader."""
     page = conflict_page(caller, services, ListQuery(cursor=cursor, limit=_PAGE))

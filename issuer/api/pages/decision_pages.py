@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from issuer.api.cursors import MAX_CURSOR_CHARACTERS
 from issuer.api.decision_documents import AddBody, DecisionDocument, DecisionListQuery
 from issuer.api.decision_routes import (
     Decider,
@@ -28,6 +27,7 @@ from issuer.api.pages.decision_view import ASKED_AGAIN, show_decision_page
 from issuer.api.pages.form_keys import form_key, problem_words
 from issuer.api.pages.rendering import render
 from issuer.api.pages.request_outcome_page import outcomes_page
+from issuer.api.pages_of_lists import CursorOfPage
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, status_of
 from issuer.api.request_documents import OutcomesDocument
@@ -52,7 +52,7 @@ def decisions_page(
     services: Services,
     caller: RequestReader,
     waiting: Annotated[str, Query(max_length=16)] = "",
-    cursor: Annotated[str | None, Query(max_length=MAX_CURSOR_CHARACTERS)] = None,
+    cursor: CursorOfPage = None,
 ) -> Response:
     """A page of decisions, the newest first."""
     is_waiting = waiting == "confirm"

@@ -21,7 +21,6 @@ from issuer.api.bundle_documents import (
     RecoverBody,
 )
 from issuer.api.bundle_routes import Exchanger, bundle_page, exchange_desk
-from issuer.api.cursors import MAX_CURSOR_CHARACTERS
 from issuer.api.form_fields import FormFields
 from issuer.api.gate import Caller, Services
 from issuer.api.instance_routes import (
@@ -36,7 +35,7 @@ from issuer.api.instance_routes import (
 from issuer.api.pages import exchange_words
 from issuer.api.pages.form_keys import form_key, problem_words
 from issuer.api.pages.rendering import render
-from issuer.api.pages_of_lists import ListQuery
+from issuer.api.pages_of_lists import CursorOfPage, ListQuery
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, ProductError, status_of
 from issuer.api.upload_forms import form_of
@@ -60,7 +59,7 @@ _MAX_DIGITS: Final = 15
 _ASKED_AGAIN: Final = frozenset(
     {"right.step-up-needed", "session.ended", "right.missing", "instance.unknown"}
 )
-_Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR_CHARACTERS)]
+
 _Told = IssuerDataError | IssuerRefusedError
 _Body = TypeVar("_Body", bound=BaseModel)
 
@@ -85,7 +84,7 @@ def told(error: ProductError | None) -> dict[str, str]:
 
 @exchange_page_router.get(_LIST, response_model=None)
 def instances_page(
-    request: Request, services: Services, caller: InstanceReader, cursor: _Cursor = None
+    request: Request, services: Services, caller: InstanceReader, cursor: CursorOfPage = None
 ) -> Response:
     """The instances, and the form that proposes one; where there is no exchange yet, what to do about it."""
     return _instances(request, services, caller, cursor=cursor)
@@ -165,7 +164,7 @@ def bundle_file_page(
 
 @exchange_page_router.get(_BUNDLES, response_model=None)
 def bundles_page(
-    request: Request, services: Services, caller: Exchanger, cursor: _Cursor = None
+    request: Request, services: Services, caller: Exchanger, cursor: CursorOfPage = None
 ) -> Response:
     """The form that takes one in, and the bundles that were made and taken."""
     page = bundle_page(caller, services, BundleListQuery(cursor=cursor, limit=_PAGE))

@@ -46,7 +46,7 @@ class _Chosen(BaseModel):
     name: str = Field(default="", max_length=120)
     organisation: str = Field(default="", max_length=32)
     standing: str = Field(default="", max_length=16)
-    cursor: str | None = Field(default=None, max_length=MAX_CURSOR_CHARACTERS)
+    cursor: str | None = Field(default=None, min_length=1, max_length=MAX_CURSOR_CHARACTERS)
 
 
 @member_page_router.get(_LIST, response_model=None)

@@ -21,6 +21,7 @@ __all__ = [
     "FIELD_NOTES",
     "LINKS",
     "NOTES",
+    "PLACES",
     "REFUSALS",
     "REQUIRED",
     "STORE",
@@ -39,30 +40,40 @@ LINKS: Final = {
     _Act.STANDING.value: message("Change the standing"),
     _Act.TRANSFER.value: message("Transfer"),
     _Act.SERVING.value: message("Served elsewhere"),
+    "portrait": message("Another portrait"),
 }
+PLACES: Final = {**{each.value: f"change/{each}" for each in _Act}, "portrait": "portrait/new"}
+"""Where each act stands below the member's page."""
+
 TITLES: Final = {
     _Act.CORRECTION.value: message("Correct the record of %(name)s"),
     _Act.STANDING.value: message("Another standing of %(name)s"),
     _Act.TRANSFER.value: message("Transfer %(name)s to another organisation"),
     _Act.SERVING.value: message("Where %(name)s is served"),
+    "portrait": message("Another portrait of %(name)s"),
 }
 NOTES: Final = {
     _Act.CORRECTION.value: message("For what was recorded wrongly. What happened to the member, such as a transfer or another standing, is recorded with its day instead."),
     _Act.STANDING.value: message("Something happened on a day: the member was suspended, reinstated, died, was struck off or expelled."),
     _Act.TRANSFER.value: message("The new organisation keeps the record from that day on. You need the right to change members in both."),
     _Act.SERVING.value: message("A temporary resident stays recorded in the home organisation and takes part in activities elsewhere."),
+    "portrait": message("The picture is made as the card holds it: 3:4, upright, without hidden data. You see it before it is stored."),
 }  # fmt: skip
 STORE: Final = {
     _Act.CORRECTION.value: message("Store the correction"),
     _Act.STANDING.value: message("Store the standing"),
     _Act.TRANSFER.value: message("Store the transfer"),
     _Act.SERVING.value: message("Store it"),
+    "portrait": message("Store the portrait"),
 }
 DONE: Final = {
     _Act.CORRECTION.value: message("The record was corrected."),
     _Act.STANDING.value: message("The standing was changed."),
     _Act.TRANSFER.value: message("The member was transferred."),
     _Act.SERVING.value: message("It is recorded where the member is served."),
+    "portrait": message("The portrait was replaced."),
+    "recorded": message("The member was recorded."),
+    "checked": message("It is noted that you found everything right."),
 }
 EVENTS: Final = {
     "since": message("From this day on"),
@@ -148,6 +159,10 @@ REFUSALS: Final = {
     "organisation.unknown": message("There is no such organisation: find it by a part of its name."),
     "organisation.code-malformed": message("Choose an organisation from those that are offered, or type its code."),
     "organisation.no-committee-number": message("Neither this organisation nor any above it has a committee number yet."),
+    "check.nobody": message("Nobody is recorded in this organisation itself."),
+    "check.too-many": message("Too many members to have been looked at in one go: bring their list again instead."),
+    "portrait.gone": message("The picture waited for more than an hour: bring it again."),
+    "portrait.doubtful": message("Look at what is doubtful, and say that you take the picture nevertheless; or bring another one."),
     "served-in.same": message("That is the organisation of the record: leave it empty where the member is served at home."),
 }  # fmt: skip
 

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from issuer.api.cursors import MAX_CURSOR_CHARACTERS, CursorScope
+from issuer.api.cursors import CursorScope
 from issuer.api.form_fields import FormFields
 from issuer.api.gate import Caller, Services
 from issuer.api.import_routes import Importer, ImportNumberPath
 from issuer.api.languages import Language
 from issuer.api.pages import words
 from issuer.api.pages.rendering import language_of, render
+from issuer.api.pages_of_lists import CursorOfPage
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, status_of
 from issuer.api.remedies import remedy_of
@@ -74,7 +75,7 @@ def questionable_page(
     request: Request,
     services: Services,
     caller: Importer,
-    cursor: Annotated[str | None, Query(max_length=MAX_CURSOR_CHARACTERS)] = None,
+    cursor: CursorOfPage = None,
 ) -> Response:
     """The rows that wait for the reader."""
     scope = CursorScope(listing="questionable", account=caller.actor.account)

@@ -13,6 +13,7 @@ from issuer.api.languages import message
 from issuer.api.merged_report_routes import merged_page
 from issuer.api.once import KEY_PATTERN
 from issuer.api.pages.rendering import render
+from issuer.api.pages_of_lists import CursorOfPage
 from issuer.api.problems import ApiError
 from issuer.api.report_routes import (
     ReportListQuery,
@@ -33,7 +34,6 @@ report_page_router = APIRouter(include_in_schema=False)
 
 _LIST: Final = "/reports"
 _MERGED: Final = "/reports/instances"
-_Cursor = Annotated[str | None, Query(max_length=3000)]
 _Above = Annotated[str | None, Query(max_length=32)]
 
 _QUALITIES: Final = {
@@ -79,7 +79,7 @@ def reports_page(
     services: Services,
     caller: ReportReader,
     above: _Above = None,
-    cursor: _Cursor = None,
+    cursor: CursorOfPage = None,
 ) -> Response:
     """One level of the tree: an organisation, and those below it."""
     code = above or None
@@ -112,7 +112,7 @@ def merged_reports_page(
     services: Services,
     caller: ReportReader,
     above: _Above = None,
-    cursor: _Cursor = None,
+    cursor: CursorOfPage = None,
 ) -> Response:
     """One level of the tree, with what the instances below have told of their parts."""
     code = above or None

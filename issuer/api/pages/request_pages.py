@@ -67,7 +67,7 @@ class _Chosen(BaseModel):
     kind: str = Field(default="", max_length=16)
     organisation: str = Field(default="", max_length=32)
     decision: str = Field(default="", pattern="^(|[0-9a-f-]{36})$")
-    cursor: str | None = Field(default=None, max_length=MAX_CURSOR_CHARACTERS)
+    cursor: str | None = Field(default=None, min_length=1, max_length=MAX_CURSOR_CHARACTERS)
     done: int = Field(default=0, ge=0, le=1000)
 
 

@@ -60,7 +60,7 @@ _Told = IssuerDataError | IssuerRefusedError
 class SiteQuery(BaseModel):
     """Which page of movements, and what was done just now."""
 
-    cursor: str | None = Field(default=None, max_length=MAX_CURSOR_CHARACTERS)
+    cursor: str | None = Field(default=None, min_length=1, max_length=MAX_CURSOR_CHARACTERS)
     done: int | None = Field(default=None, ge=0, le=10**9)
 
 

@@ -173,6 +173,7 @@ COLUMNS: Final = {
     "residence": message("Residence"),
     "phone": message("Phone"),
     "ethnic_group": message("Ethnic group"),
+    "portrait": message("Portrait"),
 }
 REQUEST_KINDS: Final = {
     "new-issue": message("New issue"),

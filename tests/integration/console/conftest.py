@@ -1,6 +1,7 @@
 """A register with a small tree and the console over it, for people whom the tests name."""
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import os
@@ -47,11 +48,12 @@ from issuer.domain.member import (
     Sex,
 )
 from issuer.domain.organisation import Organisation, OrganisationCode
+from issuer.domain.portrait import NormalisedPortrait, PortraitDoubt
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.request_policy import RequestPolicy
 from issuer.domain.rights import AccountName, Assignment, Role
 from issuer.domain.session import Face, LoginMethod
-from issuer.errors import IssuerRefusedError
+from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.evidence.folder_store import FolderEvidenceStore
 from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
 from issuer.identity.memory_rates import MemoryRequestRates
@@ -63,6 +65,7 @@ from issuer.services.batch_desk import BatchDesk
 from issuer.services.batch_operations import BatchOperations
 from issuer.services.batch_services import BatchServices
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.check_members import CheckingOfMembers
 from issuer.services.control_batches import BatchControl
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.decision_operations import DecisionOperations
@@ -81,6 +84,8 @@ from issuer.services.people import People
 from issuer.services.production_reports import ProductionReports
 from issuer.services.read_batches import ReadingOfBatches
 from issuer.services.read_members import ReadingOfMembers
+from issuer.services.record_member import MemberRecording
+from issuer.services.replace_portraits import PortraitDesk
 from issuer.services.reports import Reports
 from issuer.services.request_office import RequestOffice
 from issuer.services.request_operations import RequestOperations
@@ -93,6 +98,7 @@ from issuer.storage.number_mark_file import FileNumberMarkStore
 from issuer.storage.status_mark_files import FileStatusMarkStore
 from issuer.uploads.folder_uploads import FolderUploads
 from issuer.uploads.sealed_corrections import SealedCorrections
+from issuer.uploads.sealed_portraits import SealedPortraits
 from tests.integration.console.exchange_console import Desk, province_and_commune
 
 ORIGIN = "https://console.example"
@@ -146,6 +152,18 @@ def member(number: int, name: str, organisation: str) -> Member:
     )
 
 
+class PlainNormaliser:
+    """Takes a JPEG as it is, and finds a doubt in what says that it is doubtful."""
+
+    def normalise(self, picture: bytes) -> NormalisedPortrait:
+        if not picture.startswith(b"\xff\xd8"):
+            raise IssuerDataError("the picture is no JPEG", code="portrait.unreadable")
+        doubt = PortraitDoubt(code="portrait.blurred", sentence="the portrait is not sharp")
+        return NormalisedPortrait(
+            image=picture + b" made", doubts=(doubt,) if b"doubtful" in picture else ()
+        )
+
+
 class NoWork:
     """Nobody works; a test that wants an operation done does it itself."""
 
@@ -186,7 +204,7 @@ class Office:
             transaction.organisations.add([Organisation(code=OrganisationCode("X"), name=name)])
         return "X"
 
-    def add_person(self, name: str, role: Role, organisation: str | None = None) -> str:
+    def add_person(self, name: str, *roles: Role, organisation: str | None = None) -> str:
         """One more account that logs in without a password."""
         code = None if organisation is None else OrganisationCode(organisation)
         with self.register.writing() as transaction:
@@ -194,7 +212,7 @@ class Office:
                 Account(
                     account_id=AccountId(uuid.uuid4()),
                     name=AccountName(name),
-                    assignments=(Assignment(role=role, organisation=code),),
+                    assignments=tuple(Assignment(role=role, organisation=code) for role in roles),
                     created_at=MADE_AT,
                 )
             )
@@ -232,7 +250,8 @@ class Client:
         headers = httpx.Headers(self.headers | dict(values.pop("headers", {})))
         # A header that is to stand twice is given as a pair of its own.
         repeated = values.pop("repeated", ())
-        headers = httpx.Headers([*headers.multi_items(), *repeated])
+        more = [(name.encode(), value.encode()) for name, value in repeated]
+        headers = httpx.Headers([*headers.raw, *more])
 
         async def go() -> httpx.Response:
             transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
@@ -257,6 +276,15 @@ class Client:
 def console_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("console") / "issuer.sqlite"
     database = Database(f"sqlite:///{path}")
+    fill_with_people(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return path
+
+
+def fill_with_people(database: Database) -> None:
+    """The tables, the organisations, and everybody's account."""
     upgrade(database)
     encoded = HASHER.hash(PASSWORD)
     with SqlRegister(database).writing() as transaction:
@@ -273,10 +301,6 @@ def console_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     created_at=MADE_AT,
                 )
             )
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.close()
-    return path
 
 
 def request_office(
@@ -330,6 +354,24 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
     path = tmp_path / "issuer.sqlite"
     path.write_bytes(console_template.read_bytes())
     database = Database(f"sqlite:///{path}")
+    yield office_over(database, tmp_path)
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def office_on_either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    """The same over both kinds of database, for what depends on how they take values."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("office")
+        return
+    database = Database(request.getfixturevalue("postgresql_url"))
+    fill_with_people(database)
+    yield office_over(database, tmp_path)
+    database.close()
+
+
+def office_over(database: Database, tmp_path: Path) -> Office:
+    """The services as they are served, over a database that is filled, with folders of their own."""
     register = SqlRegister(database, lambda: SEALER)
     browsing = SqlBrowsing(database)
     portraits = FolderPortraitStore(tmp_path / "portraits")
@@ -354,6 +396,12 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
     production = ProductionReports(
         reports=reports, figures=SqlProductionFigures(database), deadline=date(2100, 1, 1)
     )
+    changes = ChangeOfMembers(
+        register=register,
+        evidence=FolderEvidenceStore(tmp_path / "evidence", lambda: SEALER),
+        scheme=SCHEME,
+        clock=now,
+    )
     services = ApiServices(
         log_in=log_in,
         rates=MemoryRequestRates(dict.fromkeys(RateKind, 1_000_000)),
@@ -361,11 +409,21 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         oidc=None,
         members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),
         records=MemberRecords(register=register, clock=now),
-        changes=ChangeOfMembers(
+        changes=changes,
+        new_portraits=PortraitDesk(
+            changes=changes,
+            open_normaliser=lambda: contextlib.nullcontext(PlainNormaliser()),
+            waiting=SealedPortraits(tmp_path / "portraits-waiting", lambda: SEALER, now),
+            store=portraits,
+        ),
+        checking=CheckingOfMembers(register=register, clock=now),
+        recording=MemberRecording(
             register=register,
-            evidence=FolderEvidenceStore(tmp_path / "evidence", lambda: SEALER),
+            open_normaliser=lambda: contextlib.nullcontext(PlainNormaliser()),
+            store=portraits,
             scheme=SCHEME,
             clock=now,
+            new_member_id=lambda: MemberId(uuid.uuid4()),
         ),
         portraits=portraits,
         organisations=LookingAtOrganisations(register=register, browsing=browsing),
@@ -416,8 +474,7 @@ def office(console_template: Path, tmp_path: Path) -> Iterator[Office]:
         readiness=lambda: Readiness(database=None, migrations=None, keystore=None),
         now=now,
     )
-    yield Office(services, register)
-    database.close()
+    return Office(services, register)
 
 
 @pytest.fixture

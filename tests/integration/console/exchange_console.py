@@ -62,7 +62,7 @@ class Desk:
             ("clerk", Role.CLERK, None),
             ("elsewhere", Role.CLERK, "P-02"),
         ):
-            office.add_person(name, role, place)
+            office.add_person(name, role, organisation=place)
         merged = MergedReports(
             register=province.register,
             figures=SqlReportFigures(province.database),

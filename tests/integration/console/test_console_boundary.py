@@ -31,6 +31,7 @@ PROBLEM = "application/problem+json"
         ("POST", "/logout", {"content": b'{"a":1,"a":2}', "headers": {"content-type": "application/json"}}, (400, "api.body-malformed")),
         ("POST", "/logout", {"content": b'{"a":1,"a":2}', "headers": {"content-type": "application/json"}, "repeated": [("content-type", "text/plain")]}, (400, "api.header-twice")),
         ("POST", "/logout", {"content": b"{}", "headers": {"content-type": "application/json"}, "repeated": [("idempotency-key", "a"), ("idempotency-key", "b")]}, (400, "api.header-twice")),
+        ("POST", "/logout", {"content": b"", "headers": {"content-length": "0", "transfer-encoding": "chunked"}}, (400, "api.body-malformed")),
         ("GET", "/v1/session", {"repeated": [("authorization", "Bearer a"), ("authorization", "Bearer b")]}, (400, "api.header-twice")),
         ("POST", "/logout", {"content": b'{"a":1,"a":2}', "headers": {"content-type": "application/merge-patch+json"}}, (415, "api.media-type")),
         ("POST", "/logout", {"content": b'{"a":1,"a":2}'}, (415, "api.media-type")),

@@ -48,9 +48,9 @@ def compiled(office: Any, count: int = 3, organisation: str = "P-01") -> list[st
 
 @pytest.fixture
 def people(office: Any) -> Any:
-    office.add_person("mai", Role.ENDORSER, "T")
-    office.add_person("quan", Role.ENDORSER, "T")
-    office.add_person("son", Role.DECIDER, "T")
+    office.add_person("mai", Role.ENDORSER, organisation="T")
+    office.add_person("quan", Role.ENDORSER, organisation="T")
+    office.add_person("son", Role.DECIDER, organisation="T")
     administrator = Actor(
         account=AccountName("van"),
         assignments=(Assignment(role=Role.ADMINISTRATOR),),

@@ -170,6 +170,7 @@ def test_the_trail_is_checked_by_an_operation(office: Any) -> None:
         register=office.register,
         office=AuditOffice(register=office.register, clock=office.services.now),
         anchors=list,
+        mark=lambda: None,
     )
     OperationWork(
         ledger=ledger, works={OperationKind.VERIFY_AUDIT: work}, clock=office.services.now

@@ -44,8 +44,8 @@ def step(client: Any, name: str, requests: list[str], **more: str) -> dict[str, 
 @pytest.fixture
 def people(office: Any) -> Any:
     """An endorser of one commune, and one of the province who compiles."""
-    office.add_person("mai", Role.ENDORSER, "P-01")
-    office.add_person("quan", Role.ENDORSER, "T")
+    office.add_person("mai", Role.ENDORSER, organisation="P-01")
+    office.add_person("quan", Role.ENDORSER, organisation="T")
     return office
 
 

@@ -138,7 +138,7 @@ QUESTIONS: Final = sorted(
 @pytest.fixture
 def clerk_of_one_commune(office: Office) -> Any:
     """A program of a clerk of one commune; the members are another one's."""
-    office.add_person("clerk-of-one", Role.CLERK, "P-01")
+    office.add_person("clerk-of-one", Role.CLERK, organisation="P-01")
     office.add_members(3, organisation="P-02")
     return office.client("clerk-of-one", is_program=True)
 

@@ -240,7 +240,7 @@ def test_whoever_has_nothing_to_do_with_the_stock_sees_none(stock: Any, form: Ke
         assert clerk.get(path).status_code == 403
     assert 'href="/stock"' not in clerk.get("/").text
     assert clerk.post("/stock/stops", form(act="report")).status_code == 403
-    stock.add_person("xa", Role.STOREKEEPER, "P-01")
+    stock.add_person("xa", Role.STOREKEEPER, organisation="P-01")
     local = stock.client("xa")
     assert "There is no site in your part of the register." in local.get("/stock").text
     assert local.get(SITE).status_code == 403

@@ -135,9 +135,13 @@ class Issuance:
 
     def close_day(self) -> None:
         with self.station() as (journal, ledger, link):
-            StationDay(journal=journal, ledger=ledger, link=link, clock=self.clock).close(
-                account=ANNA
-            )
+            StationDay(
+                journal=journal,
+                ledger=ledger,
+                link=link,
+                clock=self.clock,
+                prints=self.print_queue(),
+            ).close(account=ANNA)
 
     @contextlib.contextmanager
     def station(self) -> Iterator[tuple[StationJournal, JournalStationLedger, SqlProductionLink]]:
@@ -160,15 +164,17 @@ class Issuance:
     def visit(self, ledger: JournalStationLedger) -> VisitOutcome:
         bench = self.workshop.bench(StationTask.RUN, ledger)
         given = {name: getattr(bench, name) for name in Workbench.__dataclass_fields__}
-        queue = FolderPrintQueue(directory=self.directory / "print", certificate=self.printer)
         reader = SimulatedReader(self.card, sleep=lambda _seconds: None)
         connection = FaultyConnection(reader.connect(), self.faults)
         try:
-            outcome = Visit(Workbench(**given | {"prints": queue}), connection).run()
+            outcome = Visit(Workbench(**given | {"prints": self.print_queue()}), connection).run()
             self.history.append(f"{outcome.result} {outcome.code}: {outcome.message}")
             return outcome
         finally:
             connection.close()
+
+    def print_queue(self) -> FolderPrintQueue:
+        return FolderPrintQueue(directory=self.directory / "print", certificate=self.printer)
 
     def connect(self, path: Path) -> sqlite3.Connection:
         faults = self.faults
@@ -206,6 +212,8 @@ class Issuance:
         [card] = live
         assert card.state == CardState.ISSUED.value, self.history
         assert self.card.image.state is LifeCycle.OPERATIONAL
+        printed = [path.name for path in (self.directory / "print").glob("*.print")]
+        assert printed == [f"{self.card.image.serial.hex().upper()}-1.print"]
         job = self.workshop.station.load_job(card.reference)
         for file in self.workshop.profile.application_files:
             assert self.card.image.files[file.path].data == job.contents[file.name]

@@ -2,11 +2,12 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from card_layout.errors import NoCardError
+from card_layout.transport.connection import CardReader
 from issuer.api.station_screen.app import create_screen_app
 from issuer.api.station_screen.pairing import ScreenPairing
 from issuer.api.station_screen.ports import ScreenServices
@@ -62,16 +63,18 @@ class ScreenStage:
         workshop: Any,
         station: StationUnderTest,
         *names: str,
+        readers: Sequence[CardReader] = (),
         prints: PrintQueue | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.trays = tuple(Tray(name) for name in names)
+        self._readers: tuple[CardReader, ...] = (*self.trays, *readers)
         self.under_test = station
         self.clock = clock
         self._workshop = workshop
         day = station.day()
         self.screen = StationScreen(
-            names,
+            tuple(reader.name for reader in self._readers),
             clock=clock,
             answers_at_once=station.link.answers_at_once,
             waiting=lambda: station.journal.head.sequence - station.journal.handed_in,
@@ -93,7 +96,7 @@ class ScreenStage:
     def working(self) -> Iterator[Station]:
         station = Station(
             self._workshop.bench(StationTask.RUN, self.under_test.ledger),
-            self.trays,
+            self._readers,
             timing=StationTiming(poll=0.005, retry=0.2),
             on_event=self.running.show,
             hand_in=self.running.hand_in,

@@ -22,6 +22,7 @@ from issuer.domain.rights import AccountName, Role
 from issuer.domain.stock_account import SiteCode
 from issuer.errors import IssuerUnavailableError
 from issuer.services.enrol_stations import StationEnrolment
+from issuer.services.print_ports import PrintQueue
 from issuer.services.station_ports import ClaimedChip, HandInReceipt
 from issuer.services.stock_desk import StockDesk
 from issuer.services.visit_chip import StationTask, VisitResult
@@ -98,9 +99,13 @@ class StationUnderTest:
         found: ClaimedChip | None = self.link.claim(serial, batch=batch, known=known)
         return found
 
-    def day(self) -> StationDay:
+    def day(self, prints: PrintQueue | None = None) -> StationDay:
         return StationDay(
-            journal=self.journal, ledger=self.ledger, link=self.link, clock=self.clock
+            journal=self.journal,
+            ledger=self.ledger,
+            link=self.link,
+            clock=self.clock,
+            prints=prints,
         )
 
     def close_day(self) -> Any:

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from card_layout import tlv
 from card_layout.atr import LifeCycle, encode_atr
 from issuer.domain.chip import Serial
 from issuer.errors import IssuerRefusedError
+from issuer.personalisation import native
 from issuer.services.visit_chip import StationTask, VisitResult
 from simulators.blank import blank_image
+from simulators.card import personalisation as chip_personalisation
 from simulators.card.operating_system import VirtualCard
 from simulators.faults import Fault, FaultKind
 
@@ -112,6 +115,66 @@ def test_a_chip_that_makes_the_key_of_another_is_condemned_and_terminated(worksh
     outcome, _ = workshop.visit(first, INITIALISE)
     assert (outcome.result, outcome.code) == (VisitResult.CONDEMNED, "chip.key-not-unique")
     require_condemned(workshop, first, "chip.key-not-unique")
+
+
+@pytest.mark.parametrize("scalar", [1, 2, 32, -1])
+def test_a_chip_whose_private_key_anybody_could_guess_is_condemned_and_terminated(
+    workshop: Any, monkeypatch: pytest.MonkeyPatch, scalar: int
+) -> None:
+    monkeypatch.setattr(
+        chip_personalisation, "random_scalar", lambda curve, _random: scalar % curve.n
+    )
+    workshop.receive(1)
+    card = workshop.blank(1)
+    outcome, _ = workshop.visit(card, INITIALISE)
+    assert (outcome.result, outcome.code) == (VisitResult.CONDEMNED, "chip.key-weak")
+    require_condemned(workshop, card, "chip.key-weak")
+    assert workshop.station.find(FIRST).chip.public_key is None
+
+
+@pytest.mark.parametrize("wrong", ["no-point", "no-key", "nothing"])
+def test_a_chip_whose_public_key_is_none_is_condemned_and_terminated(
+    workshop: Any, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    curve = workshop.profile.chip_authentication_curve
+    point = bytearray(curve.generator)
+    point[-1] ^= 1
+    answers = {
+        "no-point": tlv.encode(
+            0x7F49, tlv.encode(0x06, curve.oid_bytes) + tlv.encode(0x86, bytes(point))
+        ),
+        "no-key": tlv.encode(0x7F49, tlv.encode(0x06, curve.oid_bytes)),
+        "nothing": b"",
+    }
+    make = chip_personalisation._HANDLERS[0x47][0]
+    monkeypatch.setitem(
+        chip_personalisation._HANDLERS,
+        0x47,
+        (
+            lambda *asked: replace(make(*asked), answer=answers[wrong]),
+            (LifeCycle.BLANK,),
+        ),
+    )
+    workshop.receive(1)
+    card = workshop.blank(1)
+    outcome, _ = workshop.visit(card, INITIALISE)
+    assert (outcome.result, outcome.code) == (VisitResult.CONDEMNED, "chip.key-invalid")
+    require_condemned(workshop, card, "chip.key-invalid")
+
+
+def test_a_malformed_answer_condemns_no_chip(
+    workshop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.receive(1)
+    card = workshop.blank(1)
+    with monkeypatch.context() as broken:
+        broken.setattr(native, "_KEY_INFORMATION", 0xE1)
+        outcome, _ = workshop.visit(card, INITIALISE)
+    assert (outcome.result, outcome.code) == (
+        VisitResult.INTERRUPTED,
+        "personalisation.malformed",
+    )
+    assert workshop.visit(card, INITIALISE)[0].result is VisitResult.DONE
 
 
 def test_one_altered_byte_condemns_the_card_and_frees_its_member(

@@ -97,7 +97,11 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     station = StationHome(office)
     authority = make_pki(office.directory, "--test")
     certify(office, station, authority)
-    remember(station.home, {"station": {"name": "station-2", "link": "bundle"}})
+    own_name = {"name": "station-2", "link": "bundle"}
+    remember(station.home, {"station": own_name})
+    status, error = station.error("station", "run", f"--reader=sim:{office.image(1)}")
+    assert (status, "[station.keys-needed]" in error) == (1, True), error
+    remember(station.home, {"station": own_name | {"own_master_keys": True}})
     cvca = office.directory / "cvca" / "card-verifiable" / "VNMEMBER00001.cvcert"
     assert station.run("keys", "import-trust-point", cvca) == 0
     readers = [f"--reader=sim:{office.image(number)}" for number in (1, 2)]
@@ -131,9 +135,11 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     pieces = [job[start : start + 48] for job in jobs for start in range(0, len(job) - 48, 48)]
     assert len(jobs) == 2
     assert len(found_in(station.home, pieces)) > len(pieces) * 9 // 10 > 100
+    carried = order.read_bytes()
     day = station.json("station", "close-day")
     assert (day["issued"], len(day["destroyed"])) == (2, 2)
     assert found_in(station.home, pieces) == set()
+    assert not order.exists()
     station.json("station", "bundle", "out", report)
     assert office.json("stations", "accept", report)["rejected"] == []
     assert {each["state"] for each in office.json("cards", "list")} == {"issued"}
@@ -145,7 +151,7 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     assert (known["name"], known["is_elsewhere"]) == ("station-2", True)
     # Nothing of a card can be read on the station's disk, nor in what was carried.
     secrets = [CardImage.load(office.image(number)).secrets for number in (1, 2)]
-    carried = order.read_bytes() + report.read_bytes()
+    carried += report.read_bytes()
     kept = b"".join(path.read_bytes() for path in (station.home / "stations").iterdir())
     for each in secrets:
         assert each.mrz_information is not None
@@ -169,6 +175,7 @@ def test_a_station_whose_journal_was_put_back_does_not_begin(office: Commands) -
     journal.write_bytes(newest)
     assert office.run("station", "run", readers[0], "--timeout", 0) != 64
     assert office.json("station", "hand-in", "--after", 0)["waiting"] == 0
+    assert office.json("station", "journal", "--after", 10_000) == []
     status, error = office.error("station", "hand-in", "--after", 10_000)
     assert (status, "[station.not-handed-in]" in error) == (1, True), error
 

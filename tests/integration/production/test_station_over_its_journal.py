@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from card_layout.atr import LifeCycle
+from card_layout.curves import EcPublicKey
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.local_job_seal import LocalJobSeal
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
@@ -209,6 +211,28 @@ def test_the_same_key_from_two_chips_is_found_by_the_centre(
     assert states == {1: "initialised", 2: "condemned"}
     # The station learns of it when the chip is put in again.
     assert right.ledger.find(second.image.serial).chip.condemned_for == "chip.key-not-unique"
+
+
+def test_a_weak_key_that_a_station_took_is_found_by_the_centre(
+    workshop: Any, make_station: Make
+) -> None:
+    station = make_station()
+    workshop.receive(1, site="left")
+    card = workshop.blank(1)
+    serial = Serial(card.image.serial)
+    station.journal.take([station.claim(serial)])
+    curve = workshop.profile.chip_authentication_curve
+    station.ledger.begin_initialisation(serial)
+    station.ledger.record_chip_key(serial, EcPublicKey(curve=curve, point=curve.generator))
+    station.ledger.finish_initialisation(serial)
+    assert station.ledger.hand_in()
+    codes = [each.code for each in station.journal.rejections()]
+    assert codes == ["chip.key-weak", "production.wrong-state"]
+    [chip] = rows(workshop, ChipRow)
+    assert (chip.state, chip.condemned_for, chip.key_point) == ("condemned", "chip.key-weak", None)
+    # Put in again it is ended.
+    assert station.visit(card).result is VisitResult.CONDEMNED
+    assert card.image.state is LifeCycle.TERMINATED
 
 
 def test_events_are_never_changed_and_an_altered_one_is_found(

@@ -94,8 +94,10 @@ def test_a_proof_shows_what_was_destroyed_to_whoever_has_the_extract() -> None:
         member_id=MEMBER,
         at=NOW,
         account=AccountName("clerk-1"),
+        proposed_by=AccountName("clerk-2"),
         ground=DeletionGround.MEMBERSHIP_ENDED,
         reference="31-QD",
+        evidence=None,
         digest=digest,
     )
     proof = DeletionProof(

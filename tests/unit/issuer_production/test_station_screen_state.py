@@ -93,6 +93,19 @@ def test_the_cause_of_a_rejection_stays_although_the_chip_is_refused_because_it_
     assert (told_anew.code, told_anew.endings) == ("chip.terminated", 2)
 
 
+def test_a_finished_card_that_is_left_in_after_its_refusal_stays_red() -> None:
+    red = after(
+        at_stage(VisitStage.PROVE_LOCK, None),
+        ended(VisitResult.REFUSED, None, code="card.already-issued"),
+    )
+    assert (red.kind, red.code) == (PanelKind.BAD, "card.already-issued")
+    # The station looks at it again and again, and tells of no second ending.
+    assert panel_after(red, at_stage(VisitStage.PROVE_LOCK, None)) == red
+    # One whose lock was not proven yet is recognised, and goes on.
+    known = panel_after(red, at_stage(VisitStage.PROVE_LOCK, card_number=NUMBER))
+    assert known.kind is PanelKind.BUSY
+
+
 def test_a_chip_that_was_broken_off_turns_blue_only_when_it_goes_on() -> None:
     red = after(
         at_stage(VisitStage.PERSONALISE), ended(VisitResult.INTERRUPTED, code="transport.lost")

@@ -1,0 +1,330 @@
+"""Use case: delete somebody's record, with a proof. One person proposes it, another one confirms it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from issuer.domain.card import CardState
+from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
+from issuer.domain.data_subjects import (
+    DeletionGround,
+    DeletionProposal,
+    Erasure,
+    FileStore,
+    check_deletion,
+    numbers_to_retire,
+    parse_reference,
+    require_evidence,
+)
+from issuer.domain.member import Member, MemberId, PortraitDigest
+from issuer.domain.member_change import EvidenceDigest
+from issuer.domain.requests import RequestState
+from issuer.domain.rights import Actor, Right
+from issuer.domain.subject_extract import (
+    SALT_BYTES,
+    DeletionProof,
+    SubjectExtract,
+    content_digest,
+)
+from issuer.errors import IssuerRefusedError
+from issuer.services.data_subjects import held_about, say_of_member, served_member
+from issuer.services.places import place_of
+from issuer.services.register_ports import (
+    EvidenceStore,
+    PortraitStore,
+    Register,
+    RegisterTransaction,
+)
+
+__all__ = ["DeletionOffice"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionOffice:
+    """Deletes records of people.
+
+    Attributes:
+        register: where their records are.
+        portraits: where their pictures are.
+        evidence: where the documents are that changes and deletions of their records rest on.
+        clock: gives aware UTC.
+        random_bytes: so many bytes that nobody can guess.
+        forget_old_versions: has the database let go of what its rows held before.
+    """
+
+    register: Register
+    portraits: PortraitStore
+    evidence: EvidenceStore
+    clock: Callable[[], datetime]
+    random_bytes: Callable[[int], bytes]
+    forget_old_versions: Callable[[], None]
+
+    def propose(
+        self,
+        member_id: MemberId,
+        *,
+        ground: DeletionGround,
+        reference: str,
+        evidence: bytes | None,
+        actor: Actor,
+    ) -> DeletionProposal:
+        """Propose that a record is deleted; nothing changes until another person confirms it.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``; ``member.unknown``; ``subject.deleted-already``;
+                ``subject.order-missing``; as ``check_deletion``.
+            ConflictError: ``subject.deletion-proposed``.
+            IssuerDataError: ``disclosure.reference``; the document is none that is kept.
+        """
+        deletion_reference = parse_reference(reference)
+        require_evidence(ground, evidence)
+        now = self.clock()
+        # Judged before a document is kept, and again with the record locked.
+        with self.register.reading() as transaction:
+            _require_not_deleted(transaction, member_id)
+            member = served_member(transaction, member_id, actor, now, Right.SERVE_DATA_SUBJECTS)
+            _judge(transaction, held_about(transaction, member, self.portraits, now), ground)
+        proposal = DeletionProposal(
+            member_id=member_id,
+            ground=ground,
+            reference=deletion_reference,
+            evidence=None if evidence is None else self.evidence.put(evidence),
+            proposed_by=actor.account,
+            proposed_at=now,
+        )
+        with self.register.writing() as transaction:
+            transaction.subjects.lock(member_id)
+            _require_not_deleted(transaction, member_id)
+            member = served_member(transaction, member_id, actor, now, Right.SERVE_DATA_SUBJECTS)
+            _judge(transaction, held_about(transaction, member, self.portraits, now), ground)
+            transaction.subjects.propose_deletion(proposal)
+            say_of_member(
+                transaction,
+                "subject.deletion-proposed",
+                member,
+                actor,
+                now,
+                ground=ground.value,
+                evidence=None if proposal.evidence is None else proposal.evidence.hex(),
+            )
+        return proposal
+
+    def waiting(self, *, actor: Actor) -> tuple[DeletionProposal, ...]:
+        """What waits for a second person where the actor may propose or confirm, the oldest first.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``.
+        """
+        if not any(map(actor.may_somewhere, _TAKING_PART)):
+            actor.demand(Right.SERVE_DATA_SUBJECTS, place=(), now=self.clock())
+        with self.register.reading() as transaction:
+            return tuple(
+                each
+                for each in transaction.subjects.proposed_deletions()
+                if _takes_part(transaction, actor, transaction.members.get(each.member_id))
+            )
+
+    def document(self, member_id: MemberId, *, actor: Actor) -> bytes:
+        """The document that a proposal rests on, for whoever is to confirm it; that it was read is remembered.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``; ``subject.deletion-not-proposed``; ``evidence.lost``.
+        """
+        now = self.clock()
+        with self.register.writing() as transaction:
+            member, proposal = _proposed(transaction, member_id, actor, now)
+            if proposal.evidence is None:
+                raise IssuerRefusedError(
+                    "the deletion was proposed without a document", code="evidence.unknown"
+                )
+            say_of_member(
+                transaction,
+                "member.evidence-read",
+                member,
+                actor,
+                now,
+                evidence=proposal.evidence.hex(),
+            )
+        return self.evidence.get(proposal.evidence)
+
+    def withdraw(self, member_id: MemberId, *, actor: Actor) -> None:
+        """Nobody confirms the proposal any more; whoever may propose or confirm may say so.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``; ``member.unknown``; ``subject.deletion-not-proposed``.
+        """
+        now = self.clock()
+        with self.register.writing() as transaction:
+            transaction.subjects.lock(member_id)
+            member, _ = _proposed(transaction, member_id, actor, now)
+            transaction.subjects.withdraw_deletion(member_id)
+            say_of_member(transaction, "subject.deletion-withdrawn", member, actor, now)
+        self._destroy_what_is_left()
+
+    def confirm(
+        self,
+        member_id: MemberId,
+        *,
+        actor: Actor,
+        keep: Callable[[DeletionProof], None],
+    ) -> DeletionProof:
+        """Destroy all that tells who the member was, and give the proof, which is not made a second time.
+
+        Cards that are in the member's hand end in the same transaction: two people said so, and afterwards nobody can
+        tell any more whose they are. ``keep`` is called with the proof before anything is destroyed, and puts it where
+        it lasts. The pictures go last; where that is interrupted, the next deletion, or ``finish``, ends it.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``right.same-person``; ``member.unknown``;
+                ``subject.deleted-already``; ``subject.deletion-not-proposed``; as ``check_deletion``.
+        """
+        now = self.clock()
+        salt = self.random_bytes(SALT_BYTES)
+        with self.register.writing() as transaction:
+            # Locked before it is read: what is judged and digested is what is destroyed.
+            transaction.subjects.lock(member_id)
+            _require_not_deleted(transaction, member_id)
+            member = served_member(transaction, member_id, actor, now, Right.DELETE_MEMBERS)
+            proposal = _wanted(transaction, member_id)
+            proposal.require_confirmable(actor.account)
+            held = held_about(transaction, member, self.portraits, now)
+            _judge(transaction, held, proposal.ground)
+            ended = _end_cards(transaction, member_id, actor, now)
+            erasure = Erasure(
+                member_id=member_id,
+                at=now,
+                account=actor.account,
+                proposed_by=proposal.proposed_by,
+                ground=proposal.ground,
+                reference=proposal.reference,
+                evidence=proposal.evidence,
+                digest=content_digest(held.destroyed_document(), salt=salt),
+            )
+            transaction.subjects.erase(erasure, numbers=numbers_to_retire(member.statement))
+            say_of_member(
+                transaction,
+                "subject.deleted",
+                member,
+                actor,
+                now,
+                ground=proposal.ground.value,
+                proposed_by=proposal.proposed_by,
+                digest=erasure.digest.hex(),
+                cards=len(held.cards),
+                cards_ended=ended,
+            )
+            proof = DeletionProof(
+                erasure=erasure,
+                salt=salt,
+                audit_trail=transaction.audit.head().trail_id,
+                destroyed={
+                    "record": 1,
+                    "portraits": 0 if held.portrait is None else 1,
+                    "changes": len(held.changes),
+                    "documents": len(
+                        {proposal.evidence, *(each.evidence for each in held.changes)} - {None}
+                    ),
+                    "card_contents": len(held.cards),
+                },
+            )
+            keep(proof)
+        self._destroy_what_is_left()
+        return proof
+
+    def finish(self, *, actor: Actor) -> int:
+        """Destroy the pictures that an interrupted deletion left; how many there were.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``.
+            IssuerUnavailableError: the store cannot destroy one (``portrait-store.unavailable``).
+        """
+        actor.demand(Right.SERVE_DATA_SUBJECTS, place=(), now=self.clock())
+        return self._destroy_what_is_left()
+
+    def _destroy_what_is_left(self) -> int:
+        with self.register.reading() as transaction:
+            waiting = transaction.subjects.files_to_destroy()
+        for file in waiting:
+            if file.store is FileStore.PORTRAITS:
+                self.portraits.remove(PortraitDigest(file.digest))
+            else:
+                self.evidence.remove(EvidenceDigest(file.digest))
+            with self.register.writing() as transaction:
+                transaction.subjects.file_was_destroyed(file)
+        self.forget_old_versions()
+        return len(waiting)
+
+
+_TAKING_PART = (Right.SERVE_DATA_SUBJECTS, Right.DELETE_MEMBERS)
+
+
+def _takes_part(transaction: RegisterTransaction, actor: Actor, member: Member) -> bool:
+    place = place_of(transaction.organisations, member.statement.organisation_code)
+    return any(actor.may(right, place=place) for right in _TAKING_PART)
+
+
+def _proposed(
+    transaction: RegisterTransaction, member_id: MemberId, actor: Actor, now: datetime
+) -> tuple[Member, DeletionProposal]:
+    """A proposal, for somebody who may propose or confirm at its place."""
+    right = (
+        Right.SERVE_DATA_SUBJECTS
+        if actor.may_somewhere(Right.SERVE_DATA_SUBJECTS)
+        else Right.DELETE_MEMBERS
+    )
+    member = served_member(transaction, member_id, actor, now, right)
+    return member, _wanted(transaction, member_id)
+
+
+def _wanted(transaction: RegisterTransaction, member_id: MemberId) -> DeletionProposal:
+    proposal = transaction.subjects.proposed_deletion(member_id)
+    if proposal is None:
+        raise IssuerRefusedError(
+            f"nobody proposed to delete the record of member {member_id}",
+            code="subject.deletion-not-proposed",
+            hint="membercard-issuer subject propose-deletion",
+        )
+    return proposal
+
+
+def _end_cards(
+    transaction: RegisterTransaction, member_id: MemberId, actor: Actor, now: datetime
+) -> int:
+    """End what is in the member's hand and may still count; how many cards that were."""
+    step = ValidityStep(
+        event=ValidityEvent.ENDED, account=actor.account, reason=EndReason.RECORD_DELETED
+    )
+    ended = 0
+    for record in transaction.cards.of_member(member_id, lock=True):
+        if record.validity.end is None and record.card.state is CardState.HANDED_OVER:
+            transaction.cards.take(record.card.reference, step, at=now)
+            ended += 1
+    return ended
+
+
+def _judge(transaction: RegisterTransaction, held: SubjectExtract, ground: DeletionGround) -> None:
+    """Whether the record of all this may be deleted on this ground."""
+    check_deletion(held.member.statement.standing, held.cards, ground=ground)
+    _require_no_open_request(transaction, held.member.member_id)
+
+
+def _require_not_deleted(transaction: RegisterTransaction, member_id: MemberId) -> None:
+    earlier = transaction.subjects.erasure_of(member_id)
+    if earlier is not None:
+        raise IssuerRefusedError(
+            f"the record was deleted on {earlier.at:%Y-%m-%d}", code="subject.deleted-already"
+        )
+
+
+def _require_no_open_request(transaction: RegisterTransaction, member_id: MemberId) -> None:
+    """A request that is somebody's work is ended by people first; one that was decided without a card stays."""
+    candidate = transaction.requests.candidates([member_id]).get(member_id)
+    if candidate is None or candidate.live_request is None:
+        return
+    request = transaction.requests.get(candidate.live_request)
+    if request.state is not RequestState.DECIDED:
+        raise IssuerRefusedError(
+            f"request {request.request_id} for the member is {request.state}, and needs the record",
+            code="subject.request-open",
+            hint="withdraw the request, or drop the decision that it stands in",
+        )
