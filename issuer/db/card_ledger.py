@@ -239,7 +239,7 @@ class SqlCardLedger(SqlCardRegister):
         """See ``CardLedger.prepare_several``."""
         # Before the database is locked: others write meanwhile.
         sealed = [(each, seal_contents(self._sealer, each.job)) for each in jobs]
-        with self._database.writing() as session:
+        with self._database.writing_in_turn() as session:
             return keep_prepared(session, sealed, account=account, at=self._clock())
 
     def record_signed_several(
@@ -250,7 +250,7 @@ class SqlCardLedger(SqlCardRegister):
         authorisation: bytes | None = None,
     ) -> frozenset[CardReference]:
         """See ``CardLedger.record_signed_several``."""
-        with self._database.writing() as session:
+        with self._database.writing_in_turn() as session:
             return keep_signed(
                 session, files, account=account, authorisation=authorisation, at=self._clock()
             )
