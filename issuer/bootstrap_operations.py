@@ -11,7 +11,6 @@ from issuer.bootstrap import RegisterHome, open_member_import
 from issuer.bootstrap_bundles import open_bundle_import
 from issuer.bootstrap_duties import audit_folder_of, audit_mark_of, duties_of
 from issuer.bootstrap_jobs import Jobs, jobs_of
-from issuer.bootstrap_keys import take_register_sealer
 from issuer.bootstrap_reports import reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_signing import SignerProcess
@@ -111,7 +110,7 @@ def corrections_of(opened: RegisterHome) -> SealedCorrections:
     """Where correction files lie until they are too old; no backup holds them."""
     return SealedCorrections(
         opened.home / _CORRECTIONS,
-        lambda: take_register_sealer(opened.home, opened.settings),
+        opened.register_sealer,
         clock=_now,
     )
 

@@ -35,7 +35,7 @@ from issuer.api.ports import ApiServices
 from issuer.bootstrap import open_register_home
 from issuer.bootstrap_api import open_api_services
 from issuer.bootstrap_jobs import prepare_jobs
-from issuer.bootstrap_keys import take_register_sealer
+from issuer.bootstrap_keys import take_sealers
 from issuer.bootstrap_production import create_keys
 from issuer.db import schema
 from issuer.domain.account import Account, AccountId
@@ -261,7 +261,7 @@ def make_office(home: Path, *, members: int, trail: int, announce: Announce) -> 
     create_keys(home, kind=KeystoreKind.FILE, pin_file=home.parent / "pin")
     begin = time.perf_counter()
     with open_register_home(home) as opened:
-        sealer = take_register_sealer(home, opened.settings)
+        sealer = take_sealers(home, opened.settings).register
         register = make_big_register(
             opened.database, sealer, members=members, trail=trail, announce=announce
         )
