@@ -51,9 +51,10 @@ __all__ = ["ImportProgress", "MemberImport", "MemberListSource"]
 _ATTEMPTS = 3
 """How often a chunk is tried where somebody else takes one of its numbers between look and write."""
 
-_FIRST_CHUNK_ROWS = 200
+_FIRST_CHUNK_ROWS = 50
 _CHUNK_SECONDS = 2.0
-"""Chunks grow while they take less than half of this: a kill loses little, and commits cost little."""
+"""Chunks grow while they take less than half of this, and shrink where they take more: a kill loses little, progress
+is told often, and commits cost little."""
 
 _PICTURE_BYTES = 32 * 1024 * 1024
 """What the pictures of a chunk take in memory before it ends early."""
@@ -176,6 +177,8 @@ class MemberImport:
                 end = self.stopwatch()
                 if end - begin < _CHUNK_SECONDS / 2:
                     size = min(size * 2, self.chunk_rows)
+                elif end - begin > _CHUNK_SECONDS:
+                    size = max(size // 2, 1)
                 begin = end
             if under_way is not None:
                 record = under_way.result()

@@ -630,6 +630,19 @@ def test_an_import_that_cannot_store_says_so_and_goes_on_later() -> None:
     assert ends(office.take(*rows)) == [TAKEN] * 10
 
 
+def test_chunks_grow_while_they_are_quick_and_shrink_where_they_are_slow() -> None:
+    office = Office(chunk_rows=8)
+    # What each of the chunks takes: 5, 5, 0.5, 0.5, 1.5 and 0 seconds.
+    times = iter([0.0, 5.0, 10.0, 10.5, 11.0, 12.5, 12.5, 12.5])
+    told: list[int] = []
+    replace(office.importing, stopwatch=lambda: next(times)).run(
+        MemoryList([row(number) for number in range(2, 40)]),
+        actor=CLERK,
+        progress=lambda come: told.append(come.rows_done),
+    )
+    assert told == [0, 8, 12, 14, 18, 26, 34, 38]
+
+
 def test_a_chunk_ends_where_its_pictures_take_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("issuer.services.import_members._PICTURE_BYTES", 11)
     office = Office(chunk_rows=100)
