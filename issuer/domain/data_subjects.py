@@ -74,7 +74,7 @@ KEPT_BECAUSE: Final = {
     KeptItem.IDENTIFIER: "a number drawn at random, by which the other records hang together; it tells nothing about the person",
     KeptItem.ORGANISATION: "the committee that answers for what was done; it tells nothing about the person alone",
     KeptItem.CARD_REGISTER: "the committee must account for every card: chip, dates and place in the status list, without a name",
-    KeptItem.NUMBER_DIGESTS: "no number that was given once may be given again; the digests are under a secret key and cannot be read back",
+    KeptItem.NUMBER_DIGESTS: "no number that was given once may be given again: card numbers that this register gave out stay beside the identifier; of others there are digests under a secret key, which cannot be read back",
     KeptItem.DISCLOSURES: "who was given the data must stay provable after its deletion",
     KeptItem.AUDIT_TRAIL: "who did what must stay provable; it holds identifiers and digests, and no name",
 }

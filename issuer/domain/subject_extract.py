@@ -11,10 +11,19 @@ from typing import Any, Final
 from issuer.domain.audit import AuditRecord
 from issuer.domain.card import Card
 from issuer.domain.data_subjects import KEPT_BECAUSE, Disclosure, Erasure, KeptItem
+from issuer.domain.decisions import Decision
 from issuer.domain.member import Member
 from issuer.domain.member_change import MemberChange
+from issuer.domain.requests import CardRequest, RequestEvent
 
-__all__ = ["DESTROYED_PARTS", "SALT_BYTES", "DeletionProof", "SubjectExtract", "content_digest"]
+__all__ = [
+    "DESTROYED_PARTS",
+    "SALT_BYTES",
+    "AskedFor",
+    "DeletionProof",
+    "SubjectExtract",
+    "content_digest",
+]
 
 SALT_BYTES: Final = 32
 DESTROYED_PARTS: Final = (
@@ -33,6 +42,44 @@ _PROOF_FORMAT: Final = "membercard deletion proof 1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedFor:
+    """A card that was asked for.
+
+    Attributes:
+        request: the request as it is now.
+        time_line: what happened to it, in order.
+        decision: in which decision it stands, or by which it came; ``None`` where there is none.
+    """
+
+    request: CardRequest
+    time_line: tuple[RequestEvent, ...]
+    decision: Decision | None
+
+    def document(self) -> dict[str, Any]:
+        """It as JSON, without who of the office took which step."""
+        return {
+            "request_id": str(self.request.request_id),
+            "organisation": self.request.organisation_code,
+            "kind": self.request.kind.value,
+            "reason": _plain(self.request.reason),
+            "ordinal": self.request.ordinal,
+            "state": self.request.state.value,
+            "card_number": self.request.card_number,
+            "decision": None
+            if self.decision is None
+            else {
+                "number": self.decision.number,
+                "date": self.decision.decided_on.isoformat(),
+                "committee": self.decision.committee,
+            },
+            "time_line": [
+                {"at": each.at.isoformat(), "what": each.kind.value, "remark": each.remark}
+                for each in self.time_line
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectExtract:
     """Everything that is held about one person.
 
@@ -42,6 +89,7 @@ class SubjectExtract:
         portrait: the picture that the card holds; ``None`` where it is lost.
         changes: what changed in the record, the newest first.
         cards: every card that was ever bound to them.
+        requests: every card that was asked for, the oldest first.
         disclosures: to whom their data was given.
         acts: what was done with their record, newest first.
         acts_left_out: whether there were more.
@@ -52,6 +100,7 @@ class SubjectExtract:
     portrait: bytes | None = field(repr=False)
     changes: tuple[MemberChange, ...]
     cards: tuple[Card, ...]
+    requests: tuple[AskedFor, ...]
     disclosures: tuple[Disclosure, ...]
     acts: tuple[AuditRecord, ...]
     acts_left_out: bool = False
@@ -69,6 +118,7 @@ class SubjectExtract:
             "portrait_source_digest": self.member.portrait_source.hex(),
             "changes": [_change_document(each) for each in self.changes],
             "cards": [_plain(each) for each in self.cards],
+            "requests": [each.document() for each in self.requests],
             "disclosures": [
                 {
                     "at": each.at.isoformat(),

@@ -1,6 +1,6 @@
 """The extract for a person as a document to be read: A4, in Vietnamese and English."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from issuer.domain.subject_extract import SubjectExtract
@@ -53,6 +53,7 @@ def extract_pdf(extract: SubjectExtract) -> bytes:
     for title, items in (
         ("Thay đổi · Changes", document["changes"]),
         ("Thẻ · Cards", document["cards"]),
+        ("Đề nghị cấp thẻ · Requests", _requests(document["requests"])),
         ("Đã cung cấp cho · Disclosed to", document["disclosures"]),
         ("Việc đã làm với hồ sơ · What was done with the record", document["acts"]),
     ):
@@ -64,6 +65,18 @@ def extract_pdf(extract: SubjectExtract) -> bytes:
     if extract.acts_left_out:
         sheet.line("Còn việc cũ hơn · There are older ones")
     return sheet.content()
+
+
+def _requests(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A line for each request, and one for each of its steps."""
+    return [
+        line
+        for each in found
+        for line in (
+            {name: value for name, value in each.items() if name != "time_line"},
+            *each["time_line"],
+        )
+    ]
 
 
 def _leaves(found: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

@@ -17,6 +17,7 @@ from issuer.domain.member_change import MemberChange
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.rights import Actor, Right
 from issuer.domain.subject_extract import (
+    AskedFor,
     SubjectExtract,
 )
 from issuer.errors import IssuerRefusedError
@@ -29,6 +30,7 @@ from issuer.services.register_ports import (
     Register,
     RegisterTransaction,
 )
+from issuer.services.request_ports import RequestPosition, RequestQuestion
 
 __all__ = ["MAX_ACTS", "SubjectOffice", "held_about", "say_of_member", "served_member"]
 
@@ -186,10 +188,30 @@ def held_about(
         portrait=portrait,
         changes=tuple(_changes(transaction, member.member_id)),
         cards=transaction.subjects.cards_of(member.member_id),
+        requests=tuple(_requests(transaction, member.member_id)),
         disclosures=transaction.subjects.disclosures_of(member.member_id),
         acts=tuple(each.record() for each in acts.records),
         acts_left_out=acts.end is not None,
     )
+
+
+def _requests(transaction: RegisterTransaction, member_id: MemberId) -> Iterator[AskedFor]:
+    """A person has as many requests as cards, and those that were withdrawn: a page holds them, or a few do."""
+    behind: RequestPosition | None = None
+    question = RequestQuestion(member_id=member_id)
+    while True:
+        page = transaction.requests.page(question, limit=_PAGE, behind=behind)
+        time_lines = transaction.requests.time_lines([each.request_id for each in page.requests])
+        for request in page.requests:
+            decision_id = transaction.requests.current_decision(request.request_id)
+            yield AskedFor(
+                request=request,
+                time_line=time_lines[request.request_id],
+                decision=None if decision_id is None else transaction.decisions.get(decision_id),
+            )
+        if page.end is None:
+            return
+        behind = page.end
 
 
 def say_of_member(

@@ -185,6 +185,26 @@ def test_a_person_gets_all_that_is_held_and_that_is_remembered(run: Run, tmp_pat
     ]
 
 
+def test_the_extract_holds_what_was_asked_for_and_what_people_wrote_about_it(
+    run: Run, tmp_path: Path
+) -> None:
+    asked = run("requests", "draft", "--kind", "exchange", "--member", identifier(2))
+    assert asked.status == 0, asked.err
+    (request,) = run("requests", "list", "--format", "json").json
+    withdrawn = run("requests", "withdraw", request["request_id"], "--reason", "xin cấp sau")
+    assert withdrawn.status == 0, withdrawn.err
+    data, page = tmp_path / "extract.json", tmp_path / "extract.pdf"
+    words = ("--reference", "letter 7", "--json", data, "--pdf", page)
+    assert run("subject", "extract", identifier(2), *words).status == 0
+    (found,) = json.loads(data.read_text(encoding="utf-8"))["requests"]
+    assert (found["kind"], found["state"], found["decision"]) == ("exchange", "withdrawn", None)
+    steps = [(each["what"], each["remark"]) for each in found["time_line"]]
+    assert steps == [("drafted", ""), ("withdrawn", "xin cấp sau")]
+    with pypdfium2.PdfDocument(page) as document:
+        text = "".join(sheet.get_textpage().get_text_range() for sheet in document)
+    assert "xin cấp sau" in text
+
+
 def test_an_extract_with_many_lines_goes_on_over_pages(opened: RegisterHome) -> None:
     served = office(opened)
     for number in range(60):
