@@ -74,6 +74,7 @@ class BatchDocument(BaseModel):
     to_control: int = Field(ge=0, description="Finished cards that nobody has passed yet.")
     passed: int = Field(ge=0)
     boxed: int = Field(ge=0)
+    left_out: int = Field(ge=0, description="Passed cards that lie in no box.")
     received: int = Field(ge=0)
     handed_over: int = Field(ge=0)
     condemned: int = Field(ge=0)
@@ -104,6 +105,7 @@ class BatchDocument(BaseModel):
             to_control=tally.issued,
             passed=tally.passed,
             boxed=tally.boxed,
+            left_out=tally.left_out,
             received=tally.received,
             handed_over=tally.handed_over,
             condemned=tally.condemned,

@@ -21,6 +21,7 @@ from issuer.services.batch_ports import BatchLine, CardUnderControl
 
 __all__ = [
     "acknowledged",
+    "boxed_cards",
     "good_cards",
     "keep_acknowledgement",
     "keep_passed",
@@ -103,14 +104,19 @@ def good_cards(session: Session, batch_id: BatchId, *, lock: bool) -> tuple[Batc
         .execution_options(populate_existing=True)
     )
     if lock:
-        references = session.scalars(
-            sa.select(CardRow.reference)
-            .where(CardRow.batch_id == batch_id)
-            .order_by(CardRow.reference)
-            .with_for_update()
-        ).all()
-        if not references:
-            return ()
+        _lock_cards(session, batch_id)
+    return tuple(line_of(found) for found in session.execute(query))
+
+
+def boxed_cards(session: Session, batch_id: BatchId, *, lock: bool) -> tuple[BatchLine, ...]:
+    """The lines whose card was put into a box, whatever became of it, by box and position."""
+    query = (
+        SELECT_LINES.where(BatchRequestRow.batch_id == batch_id, CardRow.box.is_not(None))
+        .order_by(CardRow.box, BatchRequestRow.position)
+        .execution_options(populate_existing=True)
+    )
+    if lock:
+        _lock_cards(session, batch_id)
     return tuple(line_of(found) for found in session.execute(query))
 
 
@@ -173,6 +179,15 @@ def acknowledged(
             sa.select(AcknowledgementRow).where(AcknowledgementRow.reference.in_(part))
         )
     }
+
+
+def _lock_cards(session: Session, batch_id: BatchId) -> None:
+    session.execute(
+        sa.select(CardRow.reference)
+        .where(CardRow.batch_id == batch_id)
+        .order_by(CardRow.reference)
+        .with_for_update()
+    ).all()
 
 
 def _update(

@@ -27,7 +27,7 @@ from issuer.domain.card import CardState
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName
 
-__all__ = ["begin_production", "settle_batch", "tallies_of"]
+__all__ = ["begin_production", "settle_batch", "settle_ended", "tallies_of"]
 
 
 def tallies_of(session: Session, batch_ids: Collection[BatchId]) -> dict[BatchId, BatchTally]:
@@ -66,6 +66,8 @@ def tallies_of(session: Session, batch_ids: Collection[BatchId]) -> dict[BatchId
         names = [_place_of(CardState(state), is_passed=bool(passed), has_ended=bool(ended))]
         if names != ["condemned"]:
             names += [name for name, holds in (("boxed", boxed), ("received", received)) if holds]
+        if names == ["passed"]:
+            names.append("left_out")
         for name in names:
             found[batch_id][name] = found[batch_id].get(name, 0) + count
     return {
@@ -85,6 +87,23 @@ def settle_batch(session: Session, batch_id: uuid.UUID, *, account: str, at: dat
         if kind is None:
             return
         _move(session, row, kind, account=account, at=at, count=tally.good or tally.signed)
+
+
+def settle_ended(session: Session, batch_id: uuid.UUID, *, account: str, at: datetime) -> None:
+    """As ``settle_batch``, where a card of the batch has ended; it may be one of many, so others are looked for first."""
+    session.flush()
+    state = session.scalar(sa.select(BatchRow.state).where(BatchRow.id == batch_id))
+    is_issued = CardRow.state == CardState.ISSUED.value
+    if state == BatchState.RECEIVED.value:
+        still_to_go = is_issued & CardRow.passed_by.is_not(None)
+    else:
+        finished = [CardState.CONDEMNED.value, CardState.HANDED_OVER.value]
+        still_to_go = CardRow.state.not_in(finished) & ~(is_issued & CardRow.passed_by.is_not(None))
+    waits = sa.exists().where(
+        CardRow.batch_id == batch_id, CardRow.ended_for.is_(None), still_to_go
+    )
+    if not session.scalar(sa.select(waits)):
+        settle_batch(session, batch_id, account=account, at=at)
 
 
 def begin_production(session: Session, batch_id: uuid.UUID, *, account: str, at: datetime) -> None:

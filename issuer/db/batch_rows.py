@@ -19,6 +19,7 @@ from issuer.domain.batch import (
 )
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_number import CardNumber
+from issuer.domain.card_validity import EndReason
 from issuer.domain.chip import Serial
 from issuer.domain.decisions import DecisionId
 from issuer.domain.member import MemberId
@@ -141,4 +142,6 @@ def line_of(found: Any) -> BatchLine:
         received_at=card.received_at,
         handed_over_at=card.handed_over_at,
         handed_over_to=card.handed_over_to,
+        ended_for=None if card.ended_for is None else EndReason(card.ended_for),
+        report=None if card.report is None else EndReason(card.report),
     )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from issuer.db.base import DATABASE_FAILURES, database_error, insert_rows
 from issuer.db.batch_delivery import (
     acknowledged,
+    boxed_cards,
     good_cards,
     keep_acknowledgement,
     keep_passed,
@@ -236,6 +237,10 @@ class SqlBatchRepository:
     def good_cards(self, batch_id: BatchId, *, lock: bool = False) -> tuple[BatchLine, ...]:
         """See ``BatchRepository.good_cards``."""
         return good_cards(self._session, batch_id, lock=lock)
+
+    def boxed_cards(self, batch_id: BatchId, *, lock: bool = False) -> tuple[BatchLine, ...]:
+        """See ``BatchRepository.boxed_cards``."""
+        return boxed_cards(self._session, batch_id, lock=lock)
 
     def put_in_boxes(
         self, cards: Sequence[tuple[BatchLine, int]], *, account: str, at: datetime

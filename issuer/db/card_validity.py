@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
-from issuer.db.batch_progress import settle_batch
+from issuer.db.batch_progress import settle_batch, settle_ended
 from issuer.db.card_change_tables import CardChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_rows import OrganisationRow
@@ -92,13 +92,13 @@ class SqlCardValidity:
         """See ``CardValidityRepository.take``."""
         card = locked_card(self._session, reference)
         take_step(self._session, card, step, at=at, remark=remark)
-        if (
-            card.ended_for is not None
-            and card.state == CardState.ISSUED.value
-            and card.sealed_secrets
-        ):
-            # A finished card that ends before its member has it is handed over to nobody.
-            destroy_secrets(self._session, card, at=at, by=Producer(account=step.account))
+        if card.ended_for is not None and card.state == CardState.ISSUED.value:
+            if card.sealed_secrets:
+                # A finished card that ends before its member has it is handed over to nobody.
+                destroy_secrets(self._session, card, at=at, by=Producer(account=step.account))
+            if card.batch_id is not None:
+                # It may have been the last one that its batch waited for.
+                settle_ended(self._session, card.batch_id, account=step.account, at=at)
         self._session.flush()
         return self.get(reference)
 

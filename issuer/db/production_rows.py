@@ -29,7 +29,7 @@ from issuer.domain.member import MemberId
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex
-from issuer.errors import IssuerRefusedError
+from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.production_ports import ChipRecord
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "move_card",
     "move_chip",
     "record_of",
+    "require_not_passed",
 ]
 
 BY_ITSELF: Final = AccountName("system")
@@ -186,6 +187,23 @@ def move_card(
         row.produced_by = by.account
     if event is CardEvent.PERSONALISATION_BEGUN and row.batch_id is not None:
         begin_production(session, row.batch_id, account=by.account or _SYSTEM, at=at)
+
+
+def require_not_passed(session: Session, serial: Serial) -> None:
+    """A station gives up what it made; what quality control has passed lies at the station no more.
+
+    Raises:
+        ConflictError: ``card.passed``.
+    """
+    card = session.scalar(sa.select(CardRow).where(CardRow.serial == serial).with_for_update())
+    if card is None or card.state != CardState.ISSUED.value or card.passed_by is None:
+        return
+    place = "" if card.box is None else f" and lies in box {card.box}"
+    raise ConflictError(
+        f"quality control has passed the card on chip {serial.hex().upper()}{place}",
+        code="card.passed",
+        hint=f"membercard-issuer cards report {serial.hex().upper()} --reason damaged; another person confirms",
+    )
 
 
 def condemn_rows(

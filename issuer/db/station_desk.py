@@ -18,6 +18,7 @@ from issuer.db.production_rows import (
     locked_chip,
     move_card,
     move_chip,
+    require_not_passed,
 )
 from issuer.db.production_tables import CardRow, ChipRow
 from issuer.db.sealing import Sealer
@@ -293,6 +294,7 @@ class SqlProductionLink:
         if event.kind in _CARD_EVENTS:
             self._move_card(session, serial, event, at)
         elif event.kind is ProductionEventKind.CONDEMNED:
+            require_not_passed(session, serial)
             condemn_rows(
                 session,
                 serial,

@@ -17,14 +17,18 @@ __all__ = ["IS_AWAY", "parts_of", "standing_of"]
 
 IS_AWAY: Final = sa.or_(
     sa.func.coalesce(CardRow.state, "") == CardState.HANDED_OVER.value,
-    sa.func.coalesce(BatchRow.state, "").in_(
-        [
-            each.value
-            for each in (BatchState.DISPATCHED, BatchState.RECEIVED, BatchState.HANDED_OVER)
-        ]
+    sa.and_(
+        # What ended, or was missing, before the batch was packed lies at the site still.
+        CardRow.box.is_not(None),
+        sa.func.coalesce(BatchRow.state, "").in_(
+            [
+                each.value
+                for each in (BatchState.DISPATCHED, BatchState.RECEIVED, BatchState.HANDED_OVER)
+            ]
+        ),
     ),
 )
-"""Whether a finished card left the site: with its batch, or into its member's hand."""
+"""Whether a finished card left the site: in a box of its batch, or into its member's hand."""
 
 
 _LOOKUP_SIZE = 500

@@ -4,6 +4,8 @@
       ^          │                                                                                        │
       └──────────┘ taken back                                                              handed-over <──┘
 
+What was missing when the others were packed or counted in follows them, until all are handed over.
+
 It is cancelled from *open* or *freezing*. One person proposes the freeze and another one confirms it, both over the
 same proof: from then on a member is bound to a chip. Whatever is not in the table below cannot happen.
 """
@@ -101,8 +103,13 @@ BATCH_TRANSITIONS: Final[Mapping[tuple[BatchState, BatchEventKind], BatchState]]
     (BatchState.SIGNED, BatchEventKind.CONTROLLED): BatchState.CONTROLLED,
     (BatchState.PRODUCING, BatchEventKind.CONTROLLED): BatchState.CONTROLLED,
     (BatchState.CONTROLLED, BatchEventKind.PACKED): BatchState.PACKED,
+    # A card that was missing, or held, and was found goes after the others, in a box of its own.
+    (BatchState.PACKED, BatchEventKind.PACKED): BatchState.PACKED,
     (BatchState.PACKED, BatchEventKind.DISPATCHED): BatchState.DISPATCHED,
+    (BatchState.DISPATCHED, BatchEventKind.PACKED): BatchState.DISPATCHED,
     (BatchState.DISPATCHED, BatchEventKind.RECEIVED): BatchState.RECEIVED,
+    (BatchState.RECEIVED, BatchEventKind.PACKED): BatchState.RECEIVED,
+    (BatchState.RECEIVED, BatchEventKind.RECEIVED): BatchState.RECEIVED,
     (BatchState.RECEIVED, BatchEventKind.HANDED_OVER): BatchState.HANDED_OVER,
     (BatchState.OPEN, BatchEventKind.CANCELLED): BatchState.CANCELLED,
     (BatchState.FREEZING, BatchEventKind.CANCELLED): BatchState.CANCELLED,
@@ -267,7 +274,8 @@ class BatchTally:
     ``requests`` are those that it holds; what was condemned and went into a later batch is not among them. The others
     count cards that are not condemned: those still *bound*, on their way through a station (*signed* and behind it),
     *issued* and not yet passed, *passed* by quality control, *ended* before they were handed over (their member died, they
-    were stolen), and *handed over*; whichever of them lie in boxes, and were received.
+    were stolen), and *handed over*; whichever of them lie in boxes, and were received. Those *left out* are passed and lie
+    in no box.
     """
 
     requests: int = 0
@@ -277,6 +285,7 @@ class BatchTally:
     passed: int = 0
     ended: int = 0
     boxed: int = 0
+    left_out: int = 0
     received: int = 0
     handed_over: int = 0
     condemned: int = 0

@@ -15,6 +15,7 @@ from issuer.domain.batch import (
 )
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_number import CardNumber
+from issuer.domain.card_validity import EndReason
 from issuer.domain.chip import Serial
 from issuer.domain.decisions import DecisionId
 from issuer.domain.member import MemberId
@@ -81,6 +82,7 @@ class BatchLine:
         produced_by, passed_by: who made it, and who passed it.
         box: the number of the box it lies in.
         received_at, handed_over_at, handed_over_to: where it is.
+        ended_for, report: why it ended before anybody got it, or what was reported of it and nobody has judged.
     """
 
     position: int
@@ -100,6 +102,23 @@ class BatchLine:
     received_at: datetime | None = None
     handed_over_at: datetime | None = None
     handed_over_to: str | None = None
+    ended_for: EndReason | None = None
+    report: EndReason | None = None
+
+    @property
+    def may_arrive(self) -> bool:
+        """Whether it lies in a box that its receiver has not counted in, or would, if it turned up."""
+        return (
+            self.box is not None
+            and self.state is CardState.ISSUED
+            and self.ended_for is None
+            and self.received_at is None
+        )
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether its receiver misses it, and nobody has said that it is gone."""
+        return self.may_arrive and self.report not in (EndReason.LOST, EndReason.STOLEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +242,12 @@ class BatchRepository(Protocol):
         """The lines whose card is issued and passed and may still be handed over, by organisation and position.
 
         A card that has ended, or was reported lost or stolen, is none of them.
+        """
+
+    def boxed_cards(self, batch_id: BatchId, *, lock: bool = False) -> tuple[BatchLine, ...]:
+        """The lines whose card was put into a box, whatever became of it, by box and position.
+
+        ``lock``: all cards of the batch stay as they are until this transaction changes them.
         """
 
     def put_in_boxes(

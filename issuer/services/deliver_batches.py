@@ -17,6 +17,7 @@ from issuer.domain.batch import (
     BatchState,
     parse_carrier,
 )
+from issuer.domain.card import CardState
 from issuer.domain.card_number import CardNumber
 from issuer.domain.rights import Actor, Right
 from issuer.errors import IssuerDataError, IssuerRefusedError
@@ -45,7 +46,7 @@ class ReceiptReport:
         batch: as it is now: *received* where nothing is missing.
         counted: how many cards were new with this count.
         unexpected: numbers that were scanned and are of no card of the batch.
-        missing: the cards that were sent and not counted in yet.
+        missing: the cards that were sent, not counted in yet, and reported by nobody.
     """
 
     batch: Batch
@@ -72,6 +73,9 @@ class BatchDelivery:
     def pack(self, batch_id: BatchId, *, cards_of_box: int, actor: Actor) -> Packed:
         """Put the good cards of a controlled batch into boxes, those of one organisation together.
 
+        A batch that is packed already takes what was missing, or held, and was found: into boxes behind the others. Once
+        it is dispatched they go after it as they are packed.
+
         Raises:
             IssuerDataError: no box holds so many (``batch.box-size``).
             IssuerRefusedError: ``right.missing``, ``batch.unknown``, ``batch.wrong-state``; it has no good card
@@ -84,14 +88,25 @@ class BatchDelivery:
             )
         now = self.desk.clock()
         with self.desk.register.writing() as transaction:
-            lines = transaction.batches.good_cards(batch_id, lock=True)
+            lines = [
+                line
+                for line in transaction.batches.good_cards(batch_id, lock=True)
+                if line.box is None
+            ]
             batch = transaction.batches.locked(batch_id)
             demand_at(self.desk, transaction, actor, batch.receiver, Right.WRITE_STOCK)
             after = batch.after(BatchEventKind.PACKED)
             if not lines:
-                raise IssuerRefusedError("the batch has no good card", code="batch.nothing-to-pack")
-            placed = [(line, number // cards_of_box + 1) for number, line in enumerate(lines)]
-            boxes = placed[-1][1]
+                raise IssuerRefusedError(
+                    "the batch has no good card that lies in no box", code="batch.nothing-to-pack"
+                )
+            last = max(
+                (line.box or 0 for line in transaction.batches.boxed_cards(batch_id)), default=0
+            )
+            placed = [
+                (line, last + 1 + number // cards_of_box) for number, line in enumerate(lines)
+            ]
+            boxes = placed[-1][1] - last
             transaction.batches.put_in_boxes(placed, account=actor.account, at=now)
             transaction.batches.store(
                 after, batch_event(BatchEventKind.PACKED, actor, now, count=len(lines))
@@ -126,16 +141,20 @@ class BatchDelivery:
     ) -> ReceiptReport:
         """Count in the cards whose numbers were scanned, as often as it takes.
 
+        What was reported on its way and turns up is counted in, too: its report is judged by another person all the
+        same, and until then nobody gets it.
+
         Raises:
-            IssuerRefusedError: ``right.missing``, ``batch.unknown``; the batch is not on its way
-                (``batch.wrong-state``).
+            IssuerRefusedError: ``right.missing``, ``batch.unknown``; the batch is not on its way, or all of it was handed
+                over (``batch.wrong-state``).
         """
         now = self.desk.clock()
         with self.desk.register.writing() as transaction:
+            boxed = transaction.batches.boxed_cards(batch_id, lock=True)
             expected = {
                 line.card_number: line
-                for line in transaction.batches.good_cards(batch_id, lock=True)
-                if line.box is not None
+                for line in boxed
+                if line.may_arrive or line.received_at is not None
             }
             batch = transaction.batches.locked(batch_id)
             demand_at(self.desk, transaction, actor, batch.receiver, Right.HAND_OVER_CARDS)
@@ -149,9 +168,7 @@ class BatchDelivery:
             ]
             counted = {line.card_number for line in new}
             missing = tuple(
-                line
-                for line in expected.values()
-                if line.received_at is None and line.card_number not in counted
+                line for line in boxed if line.is_awaited and line.card_number not in counted
             )
             transaction.batches.record_received(new, account=actor.account, at=now)
             if new or unexpected:
@@ -166,15 +183,14 @@ class BatchDelivery:
                         unexpected=len(unexpected),
                     )
                 )
-            if not missing:
-                batch = received
+            # What turns up after the batch was received is received with it.
+            is_late = batch.state is BatchState.RECEIVED
+            if (is_late and new) or (not is_late and not missing):
+                here = transaction.batches.tallies([batch_id])[batch_id].received
                 transaction.batches.store(
-                    received,
-                    batch_event(BatchEventKind.RECEIVED, actor, now, count=len(expected)),
+                    received, batch_event(BatchEventKind.RECEIVED, actor, now, count=here)
                 )
-                transaction.audit.append(
-                    batch_record(received, "received", actor, now, cards=len(expected))
-                )
+                transaction.audit.append(batch_record(received, "received", actor, now, cards=here))
                 transaction.batches.settle(batch_id, account=actor.account, at=now)
                 batch = transaction.batches.get(batch_id)
         return ReceiptReport(batch=batch, counted=len(new), unexpected=unexpected, missing=missing)
@@ -204,8 +220,8 @@ class BatchDelivery:
                 )
             lines = {
                 line.card_number: line
-                for line in transaction.batches.good_cards(batch_id)
-                if line.received_at is not None
+                for line in transaction.batches.boxed_cards(batch_id)
+                if line.received_at is not None and line.state is CardState.ISSUED
             }
         return (
             self._hand_over(lines.get(number), number, acknowledgement, actor)

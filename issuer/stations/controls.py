@@ -1,6 +1,7 @@
 """What an operator does beside putting chips in: the card that was just made is rejected, or printed again."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from issuer.domain.chip import Serial
 from issuer.domain.production_events import ProductionEventKind
@@ -14,6 +15,7 @@ from issuer.stations.journal_ledger import JournalStationLedger
 __all__ = ["REJECTED", "StationControls"]
 
 REJECTED = "card.rejected-by-operator"
+_PASSED: Final = "card.passed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +30,22 @@ class StationControls:
         """Give up a chip that the station has in hand, begun or finished today; its member gets another card.
 
         Raises:
-            IssuerRefusedError: the station has no such chip (``station.not-claimed``), or it is condemned already.
+            IssuerRefusedError: the station has no such chip (``station.not-claimed``), or it is condemned already;
+                quality control has passed the card (``card.passed``), which the centre says as soon as it is asked.
             IssuerUnavailableError: the journal is gone.
         """
+        before = self.journal.head.sequence
         self.ledger.condemn(serial, code=REJECTED, detail=reason)
+        # Where the centre answers, the operator hears now that the card goes another way.
+        self.ledger.hand_in()
+        for each in self.journal.rejections():
+            if each.serial == serial and each.sequence > before and each.code == _PASSED:
+                raise IssuerRefusedError(
+                    "quality control has passed the card, so it is not rejected here: it is reported as damaged",
+                    code=_PASSED,
+                    hint=f"membercard-issuer cards report {serial.hex().upper()} --reason damaged; "
+                    "another person confirms",
+                )
 
     def print_again(self, serial: Serial) -> int:
         """Hand the print job of a finished card over once more; which copy it is.

@@ -200,8 +200,8 @@ def test_cards_in_their_members_hands_are_good_and_not_counted(stage: Stage) -> 
 
 
 def test_dispatched_cards_are_good_and_not_counted(stage: Stage) -> None:
-    stage.make(1)
-    stage.make(2)
+    for number in (1, 2, 3):
+        stage.make(number)
     with stage.database.writing() as session:
         # The batch alone is of interest here, not what led to it; nothing of this is kept.
         session.execute(sa.text("PRAGMA defer_foreign_keys = ON"))
@@ -214,13 +214,17 @@ def test_dispatched_cards_are_good_and_not_counted(stage: Stage) -> None:
             {"id": "0" * 32, "at": "2026-11-23 08:00:00.000000", "proof": bytes(32)},
         )
         session.execute(
-            sa.text("UPDATE cards SET batch_id = :id WHERE serial = :serial"),
-            {"id": "0" * 32, "serial": serial_of(1)},
+            # The first lies in a box of the batch, the second one came into none.
+            sa.text("UPDATE cards SET batch_id = :id, box = :box WHERE serial = :serial"),
+            [
+                {"id": "0" * 32, "serial": serial_of(1), "box": 1},
+                {"id": "0" * 32, "serial": serial_of(2), "box": None},
+            ],
         )
         stock = SqlStockRepository(session)
         account = stock.account(FIRST_STORE)
-        assert account.total(StockClass.GOOD) == 2
-        assert account.to_count() == StockCount(finished=1, spoiled=0, samples=0, left=4)
+        assert account.total(StockClass.GOOD) == 3
+        assert account.to_count() == StockCount(finished=2, spoiled=0, samples=0, left=3)
         lying = [serial for serial, _ in stock.serials_in_hand(FIRST_STORE)]
         assert lying == [serial_of(each) for each in range(2, CHIPS + 1)]
         assert not stock.standings([serial_of(1)])[serial_of(1)].is_in_hand

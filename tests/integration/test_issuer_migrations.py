@@ -153,7 +153,7 @@ def test_members_in_plain_text_are_not_upgraded_because_nothing_could_seal_them(
 
 def test_a_hold_that_was_written_over_that_of_the_stop_list_goes_below_it(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'issuer.sqlite'}")
-    schema.upgrade(database, to="0033_station_presence")
+    schema.upgrade(database, to="0034_proof_records")
     holds = {1: "station.claim-released", 2: "chip.stolen", 3: None, 4: "chip.held-otherwise"}
     with database.writing() as session:
         for number, held in holds.items():

@@ -54,7 +54,7 @@ REFUSALS: Final = {
     "batch.changed-since-proposal": message("Something changed since the proposal: take it back and propose again"),
     "batch.other-proof": message("This digest is of another proof sheet"),
     "batch.proof-malformed": message("Type the digest as it stands on the proof sheet"),
-    "batch.nothing-to-pack": message("The batch has no good card"),
+    "batch.nothing-to-pack": message("The batch has no good card that lies in no box"),
     "batch.box-size": message("Say how many cards a box holds"),
     "batch.carrier": message("Say in one line who carries the batch"),
     "card-number.malformed": message("A card number has the form 98.000001"),

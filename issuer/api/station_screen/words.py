@@ -120,6 +120,10 @@ CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             message("You rejected this card; its member gets another one."),
             _DESTROY,
         ),
+        "card.passed": (
+            message("Quality control has passed this card, so no station rejects it."),
+            message("Put it aside, and have it reported as damaged."),
+        ),
         "station.claimed-elsewhere": (
             message("Another station has this chip."),
             message("Take it to that station."),

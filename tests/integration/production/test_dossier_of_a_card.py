@@ -75,7 +75,7 @@ def test_everything_that_happened_stands_in_it_in_order(story: Story) -> None:
     told = [(event.room, event.what) for event in dossier.events]
     production = [what for room, what in told if room is DossierRoom.PRODUCTION]
     assert production[:3] == ["chip-received", "initialisation-begun", "chip-key-recorded"]
-    assert production[-2:] == ["issued", "handed-over"]
+    assert production[-3:] == ["issued", "handed-over", "secrets-destroyed"]
     assert [what for room, what in told if room is DossierRoom.REQUEST] == ["decided", "fulfilled"]
     assert [what for room, what in told if room is DossierRoom.VALIDITY] == [
         "handed-over (not-handed-over -> valid)",

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from issuer.cli_station_operator import OperatorDesk
-from issuer.db.production_tables import CardRow
+from issuer.db.production_tables import CardRow, ChipRow
 from issuer.domain.chip import Serial
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.station import Station, StationTiming
@@ -16,7 +17,13 @@ from issuer.stations.job_codec import job_from_bytes
 from issuer.stations.print_folder import FolderPrintQueue
 from pki.signed.sealed_envelope import unsealed
 from simulators.connection import SimulatedReader
-from tests.integration.production.station_stage import Stations, StationUnderTest, prepared, rows
+from tests.integration.production.station_stage import (
+    NOW,
+    Stations,
+    StationUnderTest,
+    prepared,
+    rows,
+)
 
 
 class Printer:
@@ -150,3 +157,25 @@ def test_a_suspended_station_begins_no_chip_and_waits_without_end(
     assert running.is_suspended
     assert running.run().done == 1
     assert len(looks) >= 200
+
+
+def test_a_card_that_quality_control_has_passed_is_not_rejected_at_its_station(
+    workshop: Any, stations: Stations
+) -> None:
+    station = stations.here()
+    [card] = prepared(workshop, station)
+    assert station.visit(card).result is VisitResult.DONE
+    assert station.ledger.hand_in()
+    with workshop.database.writing() as session:
+        session.execute(sa.update(CardRow).values(passed_by="controller", passed_at=NOW))
+    controls = StationControls(journal=station.journal, ledger=station.ledger)
+    with pytest.raises(IssuerRefusedError) as caught:
+        controls.reject(Serial(card.image.serial), reason="misprinted")
+    assert caught.value.code == "card.passed"
+    assert "cards report" in (caught.value.hint or "")
+    # The card counts as before; its chip waits for somebody to look, so nobody gets it meanwhile.
+    [row] = rows(workshop, CardRow)
+    assert (row.state, row.condemned_for) == ("issued", None)
+    assert [each.held for each in rows(workshop, ChipRow)] == ["card.passed"]
+    # Where nobody can be asked, the centre says so when it hears of it.
+    assert [each.code for each in station.journal.rejections()] == ["card.passed"]
