@@ -25,6 +25,7 @@ from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.change_organisations import ChangeOfOrganisations
+from issuer.services.check_members import CheckingOfMembers
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.import_members import MemberImport
 from issuer.services.member_record import MemberRecords
@@ -85,6 +86,10 @@ class RegisterHome:
             ),
             store=self.portraits,
         )
+
+    def checking(self) -> CheckingOfMembers:
+        """The use case by which people say that members are as they are recorded."""
+        return CheckingOfMembers(register=self.register, clock=_now)
 
     def recording(self) -> MemberRecording:
         """The use case that records one new member."""

@@ -129,6 +129,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             changes=opened.changes(),
             new_portraits=opened.new_portraits(),
             recording=opened.recording(),
+            checking=opened.checking(),
             portraits=opened.portraits,
             organisations=LookingAtOrganisations(register=opened.register, browsing=browsing),
             scheme=opened.scheme,

@@ -37,6 +37,7 @@ def request_policy(settings: RequestSettings) -> RequestPolicy:
         hands=HandsRule(settings.hands),
         exchange_number=NumberRule(settings.exchange_number),
         re_issue_number=NumberRule(settings.re_issue_number),
+        needs_signed_document=settings.document_signature == "required",
     )
 
 

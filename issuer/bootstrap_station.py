@@ -117,6 +117,21 @@ class OpenedStation:
             clock=_now,
         )
 
+    def require_keys(self, files: Sequence[Path]) -> None:
+        """A station elsewhere holds the keys of the chips that it was given, and no master key.
+
+        Raises:
+            IssuerRefusedError: it was given none, and the settings do not allow that (``station.keys-needed``).
+        """
+        settings = self.production.opened.settings.station
+        if files or settings.link == "process" or settings.own_master_keys:
+            return
+        raise IssuerRefusedError(
+            f"station {self.name} is elsewhere, and works with the sealed keys of its chips alone",
+            code="station.keys-needed",
+            hint="--keys FILE, from membercard-pki master-key wrap",
+        )
+
     def batch_of(self, serial: Serial) -> BatchId | None:
         """The batch of the card on a chip that is in hand."""
         held = self.journal.chip(serial)

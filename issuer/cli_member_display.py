@@ -48,6 +48,8 @@ def print_member(member: Member, output_format: OutputFormat) -> None:
                 **fields,
                 "portrait": member.portrait.hex(),
                 "recorded_at": member.recorded_at.isoformat(),
+                "checked_at": None if member.check is None else member.check.at.isoformat(),
+                "checked_by": None if member.check is None else member.check.account,
             }
         )
         return
@@ -56,6 +58,12 @@ def print_member(member: Member, output_format: OutputFormat) -> None:
         (
             ("member", str(member.member_id)),
             ("version", str(member.version)),
+            (
+                "checked",
+                ""
+                if member.check is None
+                else f"{member.check.at.isoformat(timespec='seconds')} {member.check.account}",
+            ),
             *((name, text or "") for name, text in fields.items()),
         ),
     )

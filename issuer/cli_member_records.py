@@ -38,7 +38,7 @@ from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.imports.table import open_bounded
 from issuer.services.register_ports import HistoryPosition
 
-__all__ = ["member_records_app"]
+__all__ = ["MemberArgument", "find_member", "member_records_app"]
 
 _MAX_VALUES_BYTES = 64 * 1024
 _DEFAULT_LIMIT = 50
@@ -129,7 +129,7 @@ def show_command(
     """Show what the register states of one member; the audit trail records who looked."""
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
-        found = opened.reading().show(_find(opened, member, actor), actor=actor)
+        found = opened.reading().show(find_member(opened, member, actor), actor=actor)
         print_member(found, output_format)
 
 
@@ -168,7 +168,7 @@ def change_command(
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
         changed = opened.changes().correct(
-            _find(opened, member, actor), wanted, actor=actor, version=version, why=why
+            find_member(opened, member, actor), wanted, actor=actor, version=version, why=why
         )
         print_member(changed, output_format)
 
@@ -197,7 +197,7 @@ def standing_command(
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
         changed = opened.changes().change_standing(
-            _find(opened, member, actor),
+            find_member(opened, member, actor),
             standing,
             since=day(since),
             actor=actor,
@@ -231,7 +231,7 @@ def transfer_command(
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
         changed = opened.changes().transfer(
-            _find(opened, member, actor),
+            find_member(opened, member, actor),
             parse_organisation_code(to),
             on=day(on),
             actor=actor,
@@ -269,7 +269,7 @@ def portrait_command(
         content = file.read(MAX_PICTURE_BYTES + 1)
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
-        found, desk = _find(opened, member, actor), opened.new_portraits()
+        found, desk = find_member(opened, member, actor), opened.new_portraits()
         brought = desk.bring(found, content, actor=actor, version=version)
         try:
             done = desk.replace(
@@ -313,7 +313,7 @@ def serve_command(
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
         changed = opened.changes().serve_in(
-            _find(opened, member, actor),
+            find_member(opened, member, actor),
             None if organisation is None else parse_organisation_code(organisation),
             since=day(since),
             actor=actor,
@@ -343,7 +343,7 @@ def history_command(
     with open_register_home(command_context(context).home) as opened:
         actor = command_context(context).actor
         page = opened.changes().history(
-            _find(opened, member, actor),
+            find_member(opened, member, actor),
             actor=actor,
             limit=limit,
             behind=_history_position(behind),
@@ -371,7 +371,7 @@ def history_command(
     print_end(end)
 
 
-def _find(opened: RegisterHome, text: str, actor: Actor) -> MemberId:
+def find_member(opened: RegisterHome, text: str, actor: Actor) -> MemberId:
     """Whom the words name.
 
     Raises:

@@ -25,6 +25,7 @@ from issuer.cli_import_report import (
     write_template,
 )
 from issuer.cli_mapping import MappingOption, mapping_app, member_layout
+from issuer.cli_member_checks import member_checks_app
 from issuer.cli_member_records import member_records_app
 from issuer.cli_questionable import questionable_app
 from issuer.cli_rights import needs, needs_no_right
@@ -45,6 +46,7 @@ members_app = typer.Typer(
 )
 # Without a name of their own, these become commands of the same object.
 members_app.add_typer(member_records_app)
+members_app.add_typer(member_checks_app)
 members_app.add_typer(mapping_app, name="mapping")
 members_app.add_typer(questionable_app, name="questionable")
 

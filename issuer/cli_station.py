@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from card_layout.atr import LifeCycle
 from issuer.bootstrap_station import open_readers
 from issuer.cli_context import (
     FormatOption,
@@ -62,8 +63,8 @@ KeysOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--keys",
-        help="Sealed keys of chips, from membercard-pki master-key wrap; else derived from our own master keys. "
-        "Repeat it for more files.",
+        help="Sealed keys of chips, from membercard-pki master-key wrap; without it they are derived from the master "
+        "keys of this home, which a station elsewhere has none of. Repeat it for more files.",
     ),
 ]
 BatchOption = Annotated[
@@ -219,6 +220,7 @@ def _run(
     files, key_batch = sealed
     is_silent = output_format is OutputFormat.JSON
     with opened_station(context, batch=batch) as opened:
+        opened.require_keys(files)
         work = StationWork(
             opened=opened,
             task=task,
@@ -285,8 +287,10 @@ def _conclude(
         if result is not VisitResult.DONE and results[result]
     )
     expected = "" if count is None else f" of {count}"
+    done = Counter(each.reached for each in report.outcomes if each.result is VisitResult.DONE)
+    cards, blanks = done[LifeCycle.OPERATIONAL], done[LifeCycle.INITIALISED]
     standard_output().print(
-        f"{report.done}{expected} chips done by station {task}."
+        f"{report.done}{expected} chips done by station {task}: {cards} finished cards, {blanks} initialised."
         + (f" Also: {others}." if others else "")
         + (f" {waiting} events wait to be handed in." if waiting else "")
     )

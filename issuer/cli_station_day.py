@@ -51,7 +51,8 @@ def journal_command(
     with opened_station(context) as opened:
         handed_in = opened.journal.handed_in
         rejected = {each.sequence: each.code for each in opened.journal.rejections()}
-        events = opened.journal.events(after=after)
+        # Behind the last event there is nothing, and nothing missing.
+        events = opened.journal.events(after=min(after, opened.journal.head.sequence))
     if output_format is OutputFormat.JSON:
         print_json_list(_event_json(event, handed_in, rejected) for event in events)
         return

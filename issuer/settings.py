@@ -85,6 +85,7 @@ class RequestSettings(BaseModel):
     hands: Literal["every-level", "decision", "four-eyes"] = "every-level"
     exchange_number: Literal["keep", "new"] = "keep"
     re_issue_number: Literal["keep", "new"] = "keep"
+    document_signature: Literal["noted", "required"] = "noted"
 
 
 class ExchangeSettings(BaseModel):
@@ -181,6 +182,9 @@ class StationSettings(BaseModel):
     link: Literal["process", "api", "bundle"] = "process"
     api_url: str | None = None
     api_authorities: Path | None = None
+    # A station elsewhere works with the sealed keys of its chips alone; a trial without a signer may derive them from
+    # master keys of its own.
+    own_master_keys: bool = False
     # Where jobs of finished cards go, each sealed to this certificate; both paths are looked for from the home.
     print_folder: Path | None = None
     printer_certificate: Path | None = None

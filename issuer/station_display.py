@@ -1,15 +1,20 @@
 """What a station shows where nobody looks at a screen: plain lines, or nothing."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TextIO
+from types import MappingProxyType
+from typing import Final, TextIO
 
+from card_layout.atr import LifeCycle
 from issuer.services.station import StationEvent, StationEventKind
-from issuer.services.visit_chip import VisitOutcome
+from issuer.services.visit_chip import VisitOutcome, VisitResult
 
 __all__ = ["describe_outcome", "plain_display", "silent_display"]
 
+_BECAME: Final[Mapping[LifeCycle | None, str]] = MappingProxyType(
+    {LifeCycle.OPERATIONAL: "a finished card", LifeCycle.INITIALISED: "initialised"}
+)
 _EventSink = Callable[[StationEvent], None]
 
 
@@ -17,7 +22,8 @@ def describe_outcome(outcome: VisitOutcome) -> str:
     """One line about one chip."""
     serial = "unknown chip" if outcome.serial is None else outcome.serial.hex().upper()
     if outcome.code is None:
-        return f"{serial} {outcome.result}"
+        became = _BECAME.get(outcome.reached) if outcome.result is VisitResult.DONE else None
+        return f"{serial} {outcome.result}" + (f": {became}" if became else "")
     return f"{serial} {outcome.result}: {outcome.message} [{outcome.code}]"
 
 

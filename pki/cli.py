@@ -385,7 +385,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             standalone_mode=False,
         )
     except typer.TyperException as error:
-        return _fail(error.format_message(), "usage", "membercard-pki --help", _USAGE)
+        # Which command it was, whose help tells more than that of them all.
+        command = getattr(getattr(error, "ctx", None), "command_path", "membercard-pki")
+        return _fail(error.format_message(), "usage", f"{command} --help", _USAGE)
     except PkiError as error:
         return _fail(str(error), error.code, error.hint, error.exit_code)
     except BrokenPipeError:

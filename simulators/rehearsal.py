@@ -20,6 +20,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from simulators.rehearsal_batches import BATCH_PEOPLE, OPERATORS, frozen_batch, open_batch
+from simulators.rehearsal_day import SET_ASIDE, close_day, set_aside
 from simulators.rehearsal_people import acting, begin_work, people_of_office
 from simulators.rehearsal_protection import protection
 from simulators.rehearsal_requests import DECISION_PEOPLE, decide_on_cards
@@ -119,11 +120,11 @@ def register(demo: Rehearsal) -> str:
 
 
 def production(demo: Rehearsal, decision: str) -> None:
-    """3b: a batch of blanks becomes cards in two readers at once, and comes into the members' hands."""
+    """3b: a day of docs/operations.md: blanks become cards in two readers at once, and come into the members' hands."""
     demo.step(4, "Blank chips become cards, in two readers at once")
     operator = begin_work(demo, OFFICE, "operator")
     demo.run(
-        "membercard-simulator", "blank", "create", "--count", str(CARD_COUNT), "--out", "demo/cards",
+        "membercard-simulator", "blank", "create", "--count", str(CARD_COUNT + SET_ASIDE), "--out", "demo/cards",
         "--transport-key", "demo/secrets/transport.key", "--profile", PROFILE,
     )  # fmt: skip
     demo.run(*acting(OFFICE, "admin"), "keys", "import-transport", "demo/secrets/transport.key")
@@ -131,21 +132,26 @@ def production(demo: Rehearsal, decision: str) -> None:
     demo.run(*storekeeper, "stock", "receive", "demo/cards/delivery.csv")
     demo.run(*storekeeper, "stock", "site", "add", STATION, "--kind", "station", "--name", "Trạm 1")
     demo.run(*storekeeper, "stock", "issue", "--list", "demo/cards/delivery.csv", "--to", STATION)
-    at_station(demo, operator, "initialise")
+    at_station(demo, operator, CARD_COUNT + SET_ASIDE)
+    aside = set_aside(demo, OFFICE, station=STATION)
     batch = open_batch(demo, OFFICE, decision)
     frozen_batch(batch, proof_sheet="demo/proof.pdf")
     batch.sign_by_two()
-    at_station(demo, operator, "personalise")
+    at_station(demo, operator, CARD_COUNT)
+    demo.run(*operator, "station", "close-day")
     demo.run(*operator, "cards", "print-data", "demo/secrets/print-data.csv")
     batch.deliver()
+    close_day(demo, OFFICE, aside, station=STATION)
+    demo.run(*acting(OFFICE, "controller"), "reports", "count", quiet=True)
+    demo.run(*acting(OFFICE, "controller"), "reports", "production")
 
 
-def at_station(demo: Rehearsal, operator: Sequence[str], verb: str) -> None:
-    """All chips through two readers."""
+def at_station(demo: Rehearsal, operator: Sequence[str], count: int) -> None:
+    """So many chips through two readers, each as far as it can go."""
     hoppers = ("demo/cards/*[13579].json", "demo/cards/*[02468].json")
     with demo.cards_in_readers(*hoppers) as readers:
         places = [word for reader in readers for word in ("--reader", reader)]
-        demo.run(*operator, "station", verb, *places, "--count", str(CARD_COUNT))
+        demo.run(*operator, "station", "run", *places, "--count", str(count))
 
 
 def verification(demo: Rehearsal) -> list[dict[str, Any]]:
@@ -234,7 +240,10 @@ def closing_page(console: Console, summary: dict[str, Any], seconds: float) -> N
             "demo/import-report.csv",
             f"the {summary['members_refused']} refused rows, with column and reason",
         ),
-        ("demo/*.pdf", "the batch's papers: proof sheet, packing list, the members' signatures"),
+        (
+            "demo/*.pdf",
+            "papers: proof sheet, packing list, the members' signatures, the day's count, the destruction",
+        ),
         ("demo/cards, demo/refused", f"{len(cards)} virtual cards: their chips' memory as JSON"),
         ("demo/terminal", "what a terminal shows to a card that protects its member record"),
         ("demo/trust", "what a terminal trusts: CSCA certificates, CRLs, policy"),

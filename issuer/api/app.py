@@ -19,6 +19,7 @@ from issuer.api.history_routes import history_router
 from issuer.api.import_routes import import_router
 from issuer.api.instance_routes import instance_router
 from issuer.api.member_act_routes import member_act_router
+from issuer.api.member_check_routes import member_check_router
 from issuer.api.member_recording import member_recording_router
 from issuer.api.member_routes import member_router
 from issuer.api.merged_report_routes import merged_report_router
@@ -76,6 +77,7 @@ _ROUTERS: Final = (
     member_router,
     member_act_router,
     member_recording_router,
+    member_check_router,
     history_router,
     organisation_router,
     import_router,

@@ -122,6 +122,17 @@ class HandOverBody(CardNumbersBody):
     """Cards whose members have them, and who signed."""
 
     signed_by: AcknowledgementKind = AcknowledgementKind.MEMBER
+    minutes_sha256: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="Of the signed minutes as they were scanned, in hex; the file stays with you.",
+    )
+
+    @property
+    def acknowledgement(self) -> Acknowledgement:
+        """What is kept beside each card."""
+        minutes = None if self.minutes_sha256 is None else bytes.fromhex(self.minutes_sha256)
+        return Acknowledgement(kind=self.signed_by, minutes=minutes)
 
 
 class FilledDocument(BaseModel):
@@ -256,7 +267,7 @@ def hand_over_once(
 
     def act() -> Receipt:
         numbers = [services.scheme.parse(each) for each in body.numbers]
-        found = hand_over_cards(services, caller, batch, numbers, body.signed_by)
+        found = hand_over_cards(services, caller, batch, numbers, body.acknowledgement)
         return _scanned(batch, found)
 
     return carry_out_once(services, _mark(caller, key, f"hand over of batch {batch}", body), act)
@@ -293,13 +304,11 @@ def hand_over_cards(
     caller: Caller,
     batch: BatchId,
     numbers: list[CardNumber],
-    signed_by: AcknowledgementKind,
+    acknowledgement: Acknowledgement,
 ) -> ActDocument:
     """Hand over the cards with these numbers."""
     outcomes = list(
-        services.batches.delivery.hand_over(
-            batch, numbers, Acknowledgement(kind=signed_by), actor=caller.actor
-        )
+        services.batches.delivery.hand_over(batch, numbers, acknowledgement, actor=caller.actor)
     )
     display = services.scheme.display
     return ActDocument(

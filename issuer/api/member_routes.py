@@ -3,7 +3,7 @@
 import contextlib
 import uuid
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -115,6 +115,10 @@ class MemberDocument(BaseModel):
     served_in: str | None
     standing: Standing
     standing_since: date | None
+    checked_at: datetime | None = Field(
+        description="When somebody last said that everything is as it is recorded."
+    )
+    checked_by: str | None
 
     @classmethod
     def of(cls, member: Member, *, scheme: CardNumberScheme) -> "MemberDocument":
@@ -144,6 +148,8 @@ class MemberDocument(BaseModel):
             served_in=stated.served_in,
             standing=stated.standing,
             standing_since=stated.standing_since,
+            checked_at=None if member.check is None else member.check.at,
+            checked_by=None if member.check is None else member.check.account,
         )
 
 

@@ -1,7 +1,7 @@
 """Reports of several registers: this one's figures, and those that the instances below have told."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
@@ -10,6 +10,7 @@ from issuer.api.cursors import CursorScope
 from issuer.api.gate import Caller, Services
 from issuer.api.ports import ApiServices
 from issuer.api.report_routes import (
+    FILES_OF_REPORTS,
     ReportFileQuery,
     ReportLineDocument,
     ReportListQuery,
@@ -24,15 +25,6 @@ from issuer.services.report_ports import ReportLine
 __all__ = ["MergedPageDocument", "merged_page", "merged_report_router"]
 
 merged_report_router = APIRouter(prefix="/v1/merged-reports", tags=["reports"])
-
-_FILES: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "content": {
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {},
-            "application/pdf": {},
-        }
-    }
-}
 
 
 class MergedLineDocument(ReportLineDocument):
@@ -136,7 +128,10 @@ def show_merged_report(
 
 
 @merged_report_router.get(
-    "/file", response_class=Response, summary="Take a merged report as a file", responses=_FILES
+    "/file",
+    response_class=Response,
+    summary="Take a merged report as a file",
+    responses=FILES_OF_REPORTS,
 )
 def take_merged_file(
     query: Annotated[ReportFileQuery, Query()], services: Services, caller: ReportReader

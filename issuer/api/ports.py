@@ -11,6 +11,7 @@ from issuer.services.audit_office import AuditOffice
 from issuer.services.batch_services import BatchServices
 from issuer.services.card_services import CardServices
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.check_members import CheckingOfMembers
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.decision_operations import DecisionOperations
 from issuer.services.exchange_desk import ExchangeDesk
@@ -74,6 +75,7 @@ class ApiServices:
     changes: ChangeOfMembers
     new_portraits: PortraitDesk
     recording: MemberRecording
+    checking: CheckingOfMembers
     portraits: PortraitStore
     organisations: LookingAtOrganisations
     overview: Overviews

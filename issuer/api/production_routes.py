@@ -3,13 +3,19 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from issuer.api.cursors import CursorScope
 from issuer.api.gate import Caller, Services
 from issuer.api.ports import ApiServices
-from issuer.api.report_routes import ReportListQuery, ReportReader
+from issuer.api.report_routes import (
+    FILES_OF_REPORTS,
+    ReportFileQuery,
+    ReportListQuery,
+    ReportReader,
+    file_of_report,
+)
 from issuer.domain.organisation import OrganisationCode, parse_organisation_code
 from issuer.domain.production_report import Stage
 from issuer.services.production_reports import ProductionLine
@@ -134,3 +140,16 @@ def show_progress(
 ) -> ProgressPageDocument:
     """As it was counted last."""
     return progress_page(caller, services, query)
+
+
+@production_router.get(
+    "/file",
+    response_class=Response,
+    summary="Take the progress of production as a file",
+    responses=FILES_OF_REPORTS,
+)
+def take_progress_file(
+    query: Annotated[ReportFileQuery, Query()], services: Services, caller: ReportReader
+) -> Response:
+    """Everything from an organisation down; it is recorded who took it."""
+    return file_of_report(services.production_file, caller, query.form, query.above)

@@ -102,6 +102,9 @@ REMEDIES: Final[Mapping[str, str]] = {
     ),
     "decision.unknown": message("Go back to the list of decisions."),
     "document.no-pdf": message("Bring the decision as a PDF file."),
+    "document.not-signed": message(
+        "Bring the PDF file as it was signed, not a scan or a copy that was saved anew."
+    ),
     "document.too-large": message("Bring a PDF file of at most 16 MB."),
     "date.malformed": message("Write the date as day/month/year."),
     "date.impossible": message("There is no such day: check the date."),

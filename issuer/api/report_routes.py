@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +21,7 @@ from issuer.services.report_ports import ReportLine
 from issuer.services.reports import ReportForm
 
 __all__ = [
+    "FILES_OF_REPORTS",
     "ReportFileQuery",
     "ReportLineDocument",
     "ReportListQuery",
@@ -39,6 +40,11 @@ _MEDIA_TYPES: Final = {
     ReportForm.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ReportForm.PDF: "application/pdf",
 }
+FILES_OF_REPORTS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {each: {} for each in _MEDIA_TYPES.values()}}
+}
+"""What a route answers that brings a report as a file, for the description."""
+
 _Share = Annotated[
     int | None, Field(default=None, ge=0, le=1000, description="In thousandths; absent of nobody.")
 ]
@@ -204,7 +210,7 @@ def count(services: Services, caller: ReportReader, key: KeyHeader) -> Response:
     "/file",
     response_class=Response,
     summary="Take a report as a file",
-    responses={200: {"content": {each: {} for each in _MEDIA_TYPES.values()}}},
+    responses=FILES_OF_REPORTS,
 )
 def take_file(
     query: Annotated[ReportFileQuery, Query()], services: Services, caller: ReportReader

@@ -11,6 +11,7 @@ from issuer.db.member_seals import MemberSeals, SealedColumn
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import (
     Member,
+    MemberCheck,
     MemberId,
     MemberName,
     MemberStatement,
@@ -21,6 +22,7 @@ from issuer.domain.member import (
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.phone_number import PhoneNumber
 from issuer.domain.record_number import CitizenNumber, RecordNumber
+from issuer.domain.rights import AccountName
 from issuer.domain.vietnamese_text import name_key, search_key, sort_key
 
 __all__ = ["MemberRow", "member_of", "member_values", "statement_values"]
@@ -81,6 +83,8 @@ class MemberRow(Base):
     portrait_source: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    checked_by: Mapped[str | None] = mapped_column(sa.String(200))
 
 
 def member_of(
@@ -126,6 +130,9 @@ def member_of(
         portrait_source=PortraitDigest(row.portrait_source),
         recorded_at=row.recorded_at,
         version=row.version,
+        check=None
+        if row.checked_at is None or row.checked_by is None
+        else MemberCheck(at=row.checked_at, account=AccountName(row.checked_by)),
     )
 
 

@@ -129,6 +129,8 @@ _BLANKS: Final[Mapping[str, Callable[[], Any]]] = {
     "standing_since": lambda: None,
     "portrait": lambda: bytes(32),
     "portrait_source": lambda: bytes(32),
+    "checked_at": lambda: None,
+    "checked_by": lambda: None,
 }
 
 

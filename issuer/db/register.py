@@ -18,6 +18,7 @@ from issuer.db.directory import SqlMemberDirectory
 from issuer.db.import_seals import ImportSeals
 from issuer.db.imports import SqlImportLedger
 from issuer.db.login_sessions import SqlSessionRepository
+from issuer.db.member_checks import SqlMemberChecks
 from issuer.db.member_seals import MemberSeals, RegisterKeys
 from issuer.db.members import SqlMemberRepository
 from issuer.db.number_blocks import SqlNumberRepository
@@ -37,6 +38,7 @@ from issuer.services.bundle_ports import ExchangeRepository
 from issuer.services.card_validity_ports import CardDossiers, CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger
+from issuer.services.member_check_ports import MemberChecks
 from issuer.services.number_ports import NumberRepository
 from issuer.services.opening_ports import BatchOpenings
 from issuer.services.people_ports import AccountRepository, SessionRepository
@@ -83,6 +85,7 @@ class SqlRegisterTransaction:
             return keys.open(session, is_writing=is_writing)
 
         self.members: MemberRepository = SqlMemberRepository(session, seals)
+        self.checks: MemberChecks = SqlMemberChecks(session)
         self.directory: MemberDirectory = SqlMemberDirectory(session, seals)
         self.subjects: SubjectRepository = SqlSubjectRepository(session, seals)
         self.organisations: OrganisationRepository = SqlOrganisationRepository(session)

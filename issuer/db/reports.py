@@ -224,7 +224,8 @@ def _of_members(now: datetime) -> sa.Select[*tuple[Any, ...]]:
         row.version > 1,
         sa.exists().where(MemberChangeRow.member_id == row.id, MemberChangeRow.at >= since),
     )
-    is_stale = sa.and_(row.recorded_at < since, ~was_changed)
+    was_checked = sa.func.coalesce(row.checked_at >= since, sa.false())
+    is_stale = sa.and_(row.recorded_at < since, ~was_changed, ~was_checked)
     return (
         sa.select(
             row.organisation_id,

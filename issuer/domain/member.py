@@ -10,9 +10,11 @@ from issuer.domain.card_number import CardNumber
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.phone_number import PhoneNumber
 from issuer.domain.record_number import CitizenNumber, RecordNumber
+from issuer.domain.rights import AccountName
 
 __all__ = [
     "Member",
+    "MemberCheck",
     "MemberId",
     "MemberName",
     "MemberStatement",
@@ -108,6 +110,14 @@ class MemberStatement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemberCheck:
+    """Somebody said that everything is as it is recorded: when (aware UTC), and who."""
+
+    at: datetime
+    account: AccountName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One member of the register.
 
@@ -118,6 +128,7 @@ class Member:
         portrait_source: the digest of the picture as it was handed in, to know it again.
         recorded_at: when the member came into the register (aware UTC).
         version: how often the member was changed, and one more: whoever changes names the version they saw.
+        check: when somebody last said that everything is so; ``None`` where nobody did.
     """
 
     member_id: MemberId
@@ -126,3 +137,4 @@ class Member:
     portrait_source: PortraitDigest
     recorded_at: datetime
     version: int = 1
+    check: MemberCheck | None = None

@@ -5,7 +5,7 @@ Counted are members who are members: recorded, not deleted, and neither deceased
 right      no row of a member list about the organisation waits for a person's judgement: members / (members + rows)
 complete   everything is stated that may be left out of a list (``lacks``), and there is a portrait
 clean      nobody else has the same folded name and date of birth, and no letter of the name only looks Vietnamese
-live       recorded or changed within the last year (``LIVE_FOR``)
+live       recorded, changed, or checked and found so within the last year (``LIVE_FOR``)
 
 A request is open until its card is handed over or it is withdrawn; it ages when its last step is older than a month.
 """
@@ -61,7 +61,7 @@ class Measures:
         incomplete: members of whom something is missing.
         duplicates: members who may be the same person as another one.
         look_alikes: members, none of them among ``duplicates``, whose names hold a letter that only looks Vietnamese.
-        stale: members whose record nobody has touched for ``LIVE_FOR``.
+        stale: members whose record nobody has recorded, changed or checked for ``LIVE_FOR``.
         open_requests: requests for cards that are somebody's work.
         ageing_requests: those of them that nobody has moved for ``AGEING_AFTER``.
     """

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from issuer.domain.decisions import DocumentSignature
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestEventKind, RequestKind
 from issuer.domain.rights import AccountName, Place
@@ -64,12 +65,27 @@ class RequestPolicy:
         hands: whose hands are kept apart.
         exchange_number: which number the card shows that is exchanged for an earlier one.
         re_issue_number: which number a card shows that is made once more.
+        needs_signed_document: whether the document of a decision has to bear an electronic signature over all of it.
     """
 
     deciding_level: int = 0
     hands: HandsRule = HandsRule.EVERY_LEVEL
     exchange_number: NumberRule = NumberRule.KEEP
     re_issue_number: NumberRule = NumberRule.KEEP
+    needs_signed_document: bool = False
+
+    def require_signature(self, seen: DocumentSignature) -> None:
+        """Whether a decision may rest on a document with what was seen of its signature.
+
+        Raises:
+            IssuerRefusedError: ``document.not-signed``.
+        """
+        if self.needs_signed_document and seen is not DocumentSignature.PRESENT:
+            raise IssuerRefusedError(
+                f"the signature of the document is {seen}, expected one over all of it",
+                code="document.not-signed",
+                hint="bring the PDF file as it was signed, not a scan or a copy that was saved anew",
+            )
 
     def deciding_committee(self, place: Place) -> OrganisationCode:
         """Which committee decides on the matters of a place, which has at least one organisation."""

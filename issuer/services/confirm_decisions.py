@@ -218,6 +218,8 @@ class DecisionConfirmation:
 
     def _require_document(self, decision: Decision) -> None:
         if decision.document is not None:
+            # It may have been prepared before the setting was made.
+            self.desk.policy.require_signature(decision.document.signature)
             self.desk.documents.get(decision.document.digest)
 
     def _require_numbers(self, transaction: RegisterTransaction, decision: Decision) -> None:

@@ -25,13 +25,14 @@ from issuer.domain.row_judge import RowJudge
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.compare_rows import (
     Candidate,
+    Comparison,
     RowsOfList,
     compare,
     reachable,
     with_likenesses,
 )
 from issuer.services.conclude_rows import SettledRows, conclude, refused
-from issuer.services.import_outcome import ImportSummary, RowOutcome
+from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
 from issuer.services.import_ports import (
     ImportRecord,
 )
@@ -328,6 +329,7 @@ class MemberImport:
                     )
                     chunk, taken = conclude(settled, compared, members, transaction)
                     transaction.members.add(taken)
+                    _note_checked(transaction, settled, compared, actor, self.clock())
                     changed = transaction.imports.store(record, chunk)
                     _note(transaction, changed, actor, "import.rows-ended", self.clock())
             except ConflictError as error:
@@ -336,6 +338,27 @@ class MemberImport:
                 continue
             return changed
         return record
+
+
+def _note_checked(
+    transaction: RegisterTransaction,
+    settled: SettledRows,
+    compared: Comparison,
+    actor: Actor,
+    at: datetime,
+) -> None:
+    """Whoever stands in a list exactly as in the register was checked by whoever brings it."""
+    present = {each.row for each in compared.outcomes if each.result is RowResult.PRESENT}
+    if present:
+        transaction.checks.note_numbered(
+            [
+                each.row.statement.record_number
+                for each in (*settled.known, *settled.new)
+                if each.row.number in present
+            ],
+            account=actor.account,
+            at=at,
+        )
 
 
 def _note(

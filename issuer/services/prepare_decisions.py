@@ -75,8 +75,10 @@ class DecisionPreparation:
         """
         with self.desk.register.reading() as transaction:
             demand_right(self.desk, transaction, actor, draft.committee)
+        signature = inspect_document(draft.document)
+        self.desk.policy.require_signature(signature)
         attached = AttachedDocument(
-            signature=inspect_document(draft.document),
+            signature=signature,
             digest=self.desk.documents.put(draft.document),
         )
         now = self.desk.clock()

@@ -20,6 +20,7 @@ from issuer.services.bundle_ports import ExchangeRepository
 from issuer.services.card_validity_ports import CardDossiers, CardValidityRepository
 from issuer.services.directory_ports import MemberDirectory
 from issuer.services.import_ports import ImportLedger, Likeness
+from issuer.services.member_check_ports import MemberChecks
 from issuer.services.number_ports import NumberRepository
 from issuer.services.opening_ports import BatchOpenings
 from issuer.services.organisation_ports import OrganisationRepository
@@ -168,6 +169,10 @@ class RegisterTransaction(Protocol):
     @property
     def members(self) -> MemberRepository:
         """The members."""
+
+    @property
+    def checks(self) -> MemberChecks:
+        """What people say of members without changing them."""
 
     @property
     def directory(self) -> MemberDirectory:

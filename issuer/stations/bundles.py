@@ -18,6 +18,7 @@ from issuer.services.station_ports import (
     RejectedEvent,
     StationPresence,
 )
+from issuer.stations.desk import CLOCK_LEEWAY
 from issuer.stations.exchange_keys import ExchangeKeys, Peer
 from issuer.stations.given_files import GivenFiles, GivenKind
 from issuer.stations.journal import StationJournal
@@ -148,13 +149,21 @@ class StationBundles:
         Raises:
             PkiError, IssuerDataError: it is no order of the centre for this station.
             IssuerRefusedError: it was taken already, or a later one was (``station.order-repeated``); the clock was set
-                back (``station.clock-back``).
+                back (``station.clock-back``), or is behind the centre's (``station.clock-wrong``).
         """
         self.journal.require_sound_clock()
         order = open_order(sealed, keys=self.keys, centre=self.centre, station=self.station)
         if file is not None:
             # Also one that was taken before: a copy of it opens as well.
             GivenFiles(journal=self.journal, kind=GivenKind.ORDERS).use([file], [sealed])
+        now = self.clock()
+        if now < order.at - CLOCK_LEEWAY:
+            # It was written before it was carried here, so it is this clock that is behind.
+            raise IssuerRefusedError(
+                f"the order was written at {order.at:%Y-%m-%d %H:%M:%S}Z, and here it is {now:%Y-%m-%d %H:%M:%S}Z",
+                code="station.clock-wrong",
+                hint="set the clock of this station",
+            )
         last = int(self.journal.fact(_LAST_ORDER) or 0)
         if order.number <= last:
             raise IssuerRefusedError(

@@ -26,6 +26,9 @@ __all__ = ["StationDay"]
 
 _CLOSING: Final = "closing-day"
 _DESTROYING: Final = "destroying"
+_NAMED: Final = 10
+"""So many of the chips that keep a day open are named: what lies before an operator."""
+
 _BEGUN: Final = (CardState.PERSONALISING, CardState.PERSONALISED, CardState.LOCKING)
 
 
@@ -62,8 +65,10 @@ class StationDay:
             return told
         unfinished = [record.chip.serial for record in in_hand if _is_begun(record)]
         if unfinished:
+            named = ", ".join(serial.hex().upper() for serial in unfinished[:_NAMED])
             raise IssuerRefusedError(
-                f"{len(unfinished)} chips are begun and not finished, the first is {unfinished[0].hex().upper()}",
+                f"{len(unfinished)} chips are begun and not finished: {named}"
+                + (", ..." if len(unfinished) > _NAMED else ""),
                 code="station.unfinished",
                 hint="put each into the station once more, or reject it: membercard-issuer station reject SERIAL",
             )

@@ -18,10 +18,10 @@ from issuer.stations.exchange_keys import ExchangeKeys, Peer
 from issuer.stations.messages import Refusal, StationOrder, StationReport, message_digest
 from pki.signed.sealed_message import MessagePurpose
 
-__all__ = ["EnrolledStation", "StationBook", "StationDesk"]
+__all__ = ["CLOCK_LEEWAY", "EnrolledStation", "StationBook", "StationDesk"]
 
 CLOCK_LEEWAY: Final = timedelta(minutes=10)
-"""So far the clock of a station that asks over the network may be from the centre's."""
+"""So far the clock of a station may be from the centre's: over the network, and behind the order that it takes."""
 
 _MAX_TEXT: Final = 400
 

@@ -9,6 +9,7 @@ import pytest
 from issuer.db import schema
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
+from issuer.domain.member import MemberCheck
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.import_outcome import RowOutcome, RowResult
 from issuer.services.import_ports import DoubtState, ImportChunk, ImportNumber, RowReference
@@ -114,3 +115,11 @@ def test_a_decision_is_noted_once_and_remembered(office: Office) -> None:
         with pytest.raises(IssuerRefusedError):
             office.desk.refuse(reference, actor=CLERK, reason="again")
     assert office.ends(blurred(4, 1), blurred(5, 2)) == [RowResult.PRESENT, ["row.refused-before"]]  # type: ignore[arg-type]
+
+
+def test_a_list_that_comes_again_checks_whom_it_states_exactly_so(office: Office) -> None:
+    office.take(row(1, 1), row(2, 2))
+    ends = office.ends(row(1, 1), row(2, 2, phone="0912345678"))
+    assert ends == [RowResult.PRESENT, ["member.differs"]]
+    checks = [each and each.check for each in (office.member(1), office.member(2))]
+    assert checks == [MemberCheck(at=NOW, account=CLERK.account), None]

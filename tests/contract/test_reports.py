@@ -19,7 +19,7 @@ from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.register import SqlRegister
 from issuer.db.reports import SqlReportFigures
-from issuer.domain.member import Member, MemberName, PortraitDigest, Standing
+from issuer.domain.member import Member, MemberCheck, MemberName, PortraitDigest, Standing
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.phone_number import PhoneNumber
 from issuer.domain.report import (
@@ -33,9 +33,10 @@ from issuer.domain.report import (
 )
 from issuer.domain.requests import RequestEventKind
 from issuer.domain.rights import Role
-from issuer.errors import IssuerDataError, IssuerRefusedError
+from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.papers import report_files
 from issuer.papers.report_files import report_paper, write_report_workbook
+from issuer.services.check_members import CheckingOfMembers
 from issuer.services.reports import ReportForm, Reports
 from tests.contract.requests_stage import (
     CELL,
@@ -178,6 +179,44 @@ def test_a_record_that_nobody_touched_for_a_year_is_not_live(database: Database)
     line = figures.line(PROVINCE)
     assert line is not None
     assert line.measures == Measures(members=2, stale=1)
+
+
+def test_a_record_that_was_checked_is_live_for_another_year(database: Database) -> None:
+    after = NOW + LIVE_FOR + timedelta(days=1)
+    members = [perfect(1), perfect(2), perfect(3), perfect(4, standing=Standing.EXPELLED)]
+    assert counted(database, members, at=after) == Measures(members=3, stale=3)
+    checking = CheckingOfMembers(
+        register=SqlRegister(database, lambda: SEALER), clock=lambda: NOW + timedelta(days=2)
+    )
+    clerk = actor("lan", Role.CLERK)
+    checking.check(perfect(1).member_id, actor=clerk, version=1)
+    with pytest.raises(ConflictError, match="version 1, got 2"):
+        checking.check(perfect(2).member_id, actor=clerk, version=2)
+    figures = SqlReportFigures(database)
+    figures.count(now=after)
+    line = figures.line(PROVINCE)
+    assert line is not None
+    assert line.measures == Measures(members=3, stale=2)
+    assert checking.check_all(CELL, actor=clerk) == 3
+    figures.count(now=after)
+    line = figures.line(PROVINCE)
+    assert line is not None
+    assert line.measures == Measures(members=3)
+    figures.count(now=after + LIVE_FOR)
+    line = figures.line(PROVINCE)
+    assert line is not None
+    assert line.measures == Measures(members=3, stale=3)
+    with checking.register.reading() as transaction:
+        kept = transaction.members.get(perfect(2).member_id)
+        acts = [each.record().action for each in transaction.audit.records()]
+    assert (kept.version, kept.check) == (
+        1, MemberCheck(at=NOW + timedelta(days=2), account=clerk.account),
+    )  # fmt: skip
+    assert acts[-2:] == ["member.checked", "organisation.members-checked"]
+    with pytest.raises(IssuerRefusedError, match="nobody is recorded"):
+        checking.check_all(PROVINCE, actor=clerk)
+    with pytest.raises(IssuerRefusedError, match="no right"):
+        checking.check_all(CELL, actor=actor("minh", Role.ENDORSER))
 
 
 def test_rows_that_wait_make_it_less_right_until_somebody_decides(database: Database) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from issuer.db import schema
 from issuer.db.base import Database
 from issuer.domain.card_number import CardNumber
-from issuer.domain.decisions import DecisionState
+from issuer.domain.decisions import DecisionState, DocumentSignature
 from issuer.domain.member import MemberId, Standing
 from issuer.domain.request_policy import HandsRule, NumberRule, RequestPolicy
 from issuer.domain.requests import (
@@ -354,6 +354,30 @@ def test_preparing_is_taken_up_again_by_the_same_person_with_the_same_document(
         with pytest.raises(ConflictError) as caught:
             stage.prepare(requests, by=by, draft=draft)
         assert caught.value.code == "decision.number-used"
+
+
+def test_where_the_settings_ask_for_it_the_document_is_signed(stage: Stage) -> None:
+    requests = stage.compiled(2)
+    decision, _ = stage.prepare(requests)
+    assert decision.document is not None
+    assert decision.document.signature is DocumentSignature.ABSENT
+    strict = RequestPolicy(needs_signed_document=True)
+    confirming = replace(stage.confirming, desk=replace(stage.confirming.desk, policy=strict))
+    with pytest.raises(IssuerRefusedError) as caught:
+        confirming.confirm(decision.decision_id, actor=SECOND)
+    assert caught.value.code == "document.not-signed"
+    assert stage.decision(decision.decision_id).state is DecisionState.PREPARED
+    preparing = replace(stage.preparing, desk=replace(stage.preparing.desk, policy=strict))
+    with pytest.raises(IssuerRefusedError) as caught:
+        preparing.prepare(replace(DRAFT, number="9-QĐ/TU"), requests, actor=FIRST)
+    assert caught.value.code == "document.not-signed"
+    for seen in DocumentSignature:
+        if seen is DocumentSignature.PRESENT:
+            strict.require_signature(seen)
+        else:
+            with pytest.raises(IssuerRefusedError):
+                strict.require_signature(seen)
+        RequestPolicy().require_signature(seen)
 
 
 def test_a_decision_is_confirmed_as_it_was_seen(stage: Stage) -> None:

@@ -203,7 +203,8 @@ def test_a_deleted_record_tells_nothing_and_is_no_members(
     after = raw(database, 1)
     assert {name for name in before if before[name] == after[name]} <= KEPT_MEMBER_COLUMNS | {
         # What was empty, or the same for everybody, before.
-        "earlier_card_number", "served_in_id", "standing_since", "state", "approved_at", "approved_by",
+        "earlier_card_number", "served_in_id", "standing_since", "state", "approved_at", "approved_by", "checked_at",
+        "checked_by",
     }  # fmt: skip
     assert after["erased_at"] == NOW
     assert after["version"] == 2

@@ -28,6 +28,7 @@ from tests.e2e.province import (
 )  # fmt: skip
 from tests.integration.console.test_console_authorisations import Pki
 from tests.integration.everybody import log_in_everybody
+from tests.integration.signer.test_sealed_keys import TRANSPORT_KEY, import_words
 
 FAR = "station-2"
 MEMBERS_OF_COMMITTEE = 2
@@ -107,6 +108,7 @@ class Unit:
         self.readers = readers
         self.pki = Pki(folder)
         self.trays = (folder / "tray-1", folder / "tray-2")
+        self.keys = folder / f"{FAR}.keys"
 
     def hire(self) -> None:
         """Accounts of everybody who works on cards; those of the register are the walk's."""
@@ -148,8 +150,11 @@ class Unit:
         return str(decision["decision_id"])
 
     def take_keys(self) -> None:
-        """Blank chips of a maker, and the keys that open them, in the office and at the station elsewhere."""
+        """Blank chips of a maker; the keys that open them are in the office and in the PKI, and in no station elsewhere."""
         chips, key = self.folder / "chips", self.folder / "transport.key"
+        key.write_text(TRANSPORT_KEY.hex())
+        self.pki.run("master-key", "create")
+        self.pki.run(*import_words(self.folder))
         program = Path(sys.executable).with_name("membercard-simulator")
         subprocess.run(
             [program, "blank", "create", "--count", str(CARDS), "--out", chips, "--transport-key", key],
@@ -158,11 +163,11 @@ class Unit:
         self.pki.run("terminal", "cvca", "create", "--holder", "VNMEMBER")
         self.pki.run("signer", "create", "--id", "status-1", "--profile", "status-list-signer")
         cvca = self.pki.home / "card-verifiable" / "VNMEMBER00001.cvcert"
-        make_office(self.far, self.folder, organisations=())
+        make_office(self.far, self.folder, organisations=(), is_sealed=True)
         add_account(self.far, "binh", Role.PRODUCTION_OPERATOR)
         act_as(self.home, "everybody")
+        issuer(self.home, "keys", "import-transport", key)
         for home in (self.home, self.far):
-            issuer(home, "keys", "import-transport", key)
             issuer(home, "keys", "import-trust-point", cvca)
         self._know_each_other()
         remember(self.home, {"station": {"name": "station-1"}})
@@ -178,6 +183,28 @@ class Unit:
             tray.with_suffix(".csv").write_text(
                 "".join(f"{line}\n" for line in ("serial", *(serial for serial, _ in part)))
             )
+        self._wrap_keys()
+
+    def _wrap_keys(self) -> None:
+        """The keys of the second tray's chips, which two operators allow, sealed to the station on no network."""
+        allowed = self.folder / "chips.json"
+        pins = {name: self.folder / f"{name}.operator-pin" for name in ("quang", "thu")}
+        for name, pin in pins.items():
+            self.pki.run("operator", "enrol", name, "--operator-pin-file", pin)
+        self.pki.run(
+            "authorisation", "create", "--signer", "ds-1", "--cards", "1", "--chips",
+            str(CARDS // 2), "--until", "8h", "--out", allowed,
+        )  # fmt: skip
+        for name, pin in pins.items():
+            self.pki.run(
+                "authorisation", "sign", allowed, "--operator", name, "--operator-pin-file", pin
+            )
+        with self.pki.signer() as socket:
+            self.pki.run(
+                "master-key", "wrap", "--socket", socket, "--batch", allowed,
+                "--chips", self.trays[1].with_suffix(".csv"),
+                "--station", self.folder / "certificates" / "station.cer", "--out", self.keys,
+            )  # fmt: skip
 
     def serials_of_tray(self, number: int) -> list[str]:
         return self.trays[number].with_suffix(".csv").read_text("utf-8").split()[1:]
@@ -195,6 +222,7 @@ class Unit:
         With ``watch`` the office's station serves its screen; it is given the page's address while the station works.
         """
         screen = () if watch is None else ("--screen", "--listen", "127.0.0.1:0")
+        keys = ("--keys", self.keys)
         hoppers = [tray / "*.json" for tray in self.trays]
         count = str(CARDS // 2)
         with self.readers.holding(*hoppers) as readers, ExitStack() as stack:
@@ -206,7 +234,7 @@ class Unit:
                     )
                 )
                 for home, reader, options in zip(
-                    (self.home, self.far), readers, (screen, ()), strict=True
+                    (self.home, self.far), readers, (screen, keys), strict=True
                 )
             ]  # fmt: skip
             if watch is not None:

@@ -104,15 +104,21 @@ def write_decision(path: Path) -> Path:
 
 
 def make_office(
-    home: Path, folder: Path, *, organisations: Sequence[SyntheticOrganisation], **people: object
+    home: Path,
+    folder: Path,
+    *,
+    organisations: Sequence[SyntheticOrganisation],
+    is_sealed: bool = False,
+    **people: object,
 ) -> None:
-    """A home with its tables, keys, organisations and settings of people."""
+    """A home with its tables, keys, organisations and settings of people; sealed, it has no master keys of chips."""
     pin = folder / f"{home.name}.pin"
     pin.write_text(secrets.token_hex(16))
     pin.chmod(0o600)
     issuer(home, "database", "upgrade")
     log_in_everybody(home)
-    issuer(home, "keys", "create", "--keystore", "file", "--pin-file", pin)
+    sealed = ("--sealed",) if is_sealed else ()
+    issuer(home, "keys", "create", *sealed, "--keystore", "file", "--pin-file", pin)
     tree = folder / f"{home.name}.csv"
     with tree.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

@@ -10,8 +10,8 @@ of the office, one on no network that gets its orders and gives its reports as f
 the terminal.
 
 The chips are virtual. Through ``pcsc`` they are in two readers of the real PC/SC stack, and both stations work at the
-same time; ``in-process`` needs no readers. Not here: a token (keys are in files of a test authority), keys of chips that
-come sealed, a printer, boxes and paper signatures, cards that fail (tests of production have those).
+same time; ``in-process`` needs no readers. The station on no network has the sealed keys of its chips alone. Not here: a
+token (keys are in files of a test authority), a printer, boxes and paper signatures, cards that fail (tests of production have those).
 
 With ``MEMBERCARD_SCREENSHOTS=docs/console`` the pictures of the documents are made anew.
 """
@@ -244,6 +244,8 @@ def _close_days_of_stations(unit: Unit) -> None:
     act_as(unit.home, "an")
     for home in (unit.home, unit.far):
         assert say(home, "station", "close-day")["issued"] == CARDS // 2
+    # What opens its chips ends with the station's day.
+    assert not unit.keys.exists()
     unit.carry_report(2)
 
 

@@ -36,7 +36,7 @@ from issuer.api.pages.stock_forms import ASKED_AGAIN, serials_of
 from issuer.api.pages_of_lists import CursorOfPage
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, status_of
-from issuer.domain.batch import AcknowledgementKind, BatchId, BatchState
+from issuer.domain.batch import Acknowledgement, AcknowledgementKind, BatchId, BatchState
 from issuer.domain.card_number import CardNumber
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import Right
@@ -169,7 +169,7 @@ def _act(
         "dispatch": lambda: _done(delivery.dispatch(batch, carrier=text["carrier"], actor=actor)),
         "receive": lambda: receive_cards(services, caller, batch, _numbers(services, fields)),
         "hand-over": lambda: hand_over_cards(
-            services, caller, batch, _numbers(services, fields), _signed_by(fields)
+            services, caller, batch, _numbers(services, fields), _acknowledgement(fields)
         ),
     }
     act = acts.get(fields.get("act", ""))
@@ -210,11 +210,11 @@ def _numbers(services: ApiServices, fields: Mapping[str, str]) -> list[CardNumbe
     return [services.scheme.parse(each) for each in texts]
 
 
-def _signed_by(fields: Mapping[str, str]) -> AcknowledgementKind:
+def _acknowledgement(fields: Mapping[str, str]) -> Acknowledgement:
     text = fields.get("signed_by", "")
     if text not in set(AcknowledgementKind):
         raise ApiError("the form does not say who signed", code="api.request-invalid")
-    return AcknowledgementKind(text)
+    return Acknowledgement(kind=AcknowledgementKind(text))
 
 
 def _picked(fields: Mapping[str, str]) -> list[RequestId]:

@@ -23,6 +23,7 @@ from issuer.api.member_acts import (
     correction_of,
     take_act_once,
 )
+from issuer.api.member_check_routes import check_once
 from issuer.api.member_routes import MemberDocument, MemberIdPath, MemberReader
 from issuer.api.pages import member_words
 from issuer.api.pages.form_keys import form_key
@@ -104,6 +105,15 @@ def evidence_page(
 ) -> Response:
     """The document that a change rests on."""
     return evidence_file(caller, services, member_id, digest)
+
+
+@member_act_page_router.post(_ONE + "/checked", response_model=None)
+def check_member(
+    member_id: MemberIdPath, services: Services, caller: MemberWriter, fields: FormFields
+) -> Response:
+    """Note that everything was found right; sent twice, it is noted once."""
+    check_once(services, caller, member_id, version=version_of(fields), key=form_key(fields))
+    return RedirectResponse(f"/members/{member_id}?done=checked", status_code=303)
 
 
 def _store(visit: MemberVisit, form: ChangeForm, key: str) -> Response:

@@ -73,6 +73,7 @@ DONE: Final = {
     _Act.SERVING.value: message("It is recorded where the member is served."),
     "portrait": message("The portrait was replaced."),
     "recorded": message("The member was recorded."),
+    "checked": message("It is noted that you found everything right."),
 }
 EVENTS: Final = {
     "since": message("From this day on"),
@@ -158,6 +159,8 @@ REFUSALS: Final = {
     "organisation.unknown": message("There is no such organisation: find it by a part of its name."),
     "organisation.code-malformed": message("Choose an organisation from those that are offered, or type its code."),
     "organisation.no-committee-number": message("Neither this organisation nor any above it has a committee number yet."),
+    "check.nobody": message("Nobody is recorded in this organisation itself."),
+    "check.too-many": message("Too many members to have been looked at in one go: bring their list again instead."),
     "portrait.gone": message("The picture waited for more than an hour: bring it again."),
     "portrait.doubtful": message("Look at what is doubtful, and say that you take the picture nevertheless; or bring another one."),
     "served-in.same": message("That is the organisation of the record: leave it empty where the member is served at home."),

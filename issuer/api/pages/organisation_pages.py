@@ -1,20 +1,29 @@
 """The tree of organisations, level by level."""
 
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
 
+from issuer.api.form_fields import FormFields
 from issuer.api.gate import Services
+from issuer.api.member_act_routes import MemberWriter
+from issuer.api.member_check_routes import CheckBody, CheckedDocument, check_all_once
 from issuer.api.organisation_routes import (
     OrganisationListQuery,
     OrganisationReader,
     organisation_page,
 )
+from issuer.api.pages import member_words
+from issuer.api.pages.form_keys import form_key, problem_words
 from issuer.api.pages.rendering import render
 from issuer.api.pages_of_lists import CursorOfPage
+from issuer.api.problems import ApiError, status_of
 from issuer.domain.organisation import Organisation, parse_organisation_code
 from issuer.domain.rights import Right
+from issuer.errors import IssuerRefusedError
+from issuer.services.check_members import MOST_AT_ONCE
 
 __all__ = ["organisation_page_router"]
 
@@ -33,14 +42,35 @@ def organisations_page(
 
 @organisation_page_router.get(_LIST + "/{code:path}", response_model=None)
 def organisation_level_page(
+    *,
     code: str,
     request: Request,
     services: Services,
     caller: OrganisationReader,
     cursor: CursorOfPage = None,
+    checked: Annotated[int | None, Query(ge=0, le=MOST_AT_ONCE)] = None,
 ) -> Response:
     """One organisation, and those below it."""
-    return _level(request, services, caller, code=code, cursor=cursor)
+    return _level(request, services, caller, code=code, cursor=cursor, checked=checked)
+
+
+@organisation_page_router.post(_LIST + "/{code:path}", response_model=None)
+def check_organisation(
+    code: str, request: Request, services: Services, caller: MemberWriter, fields: FormFields
+) -> Response:
+    """Note that every record of the organisation itself was found right; sent twice, it is noted once."""
+    if fields.get("looked") != "yes":
+        raise ApiError("the form asks for nothing known", code="api.request-invalid")
+    try:
+        kept = check_all_once(services, caller, CheckBody(organisation=code), key=form_key(fields))
+    except IssuerRefusedError as error:
+        if error.code not in member_words.REFUSALS or error.code == "right.missing":
+            raise
+        return _level(request, services, caller, code=code, cursor=None, error=error)
+    count = CheckedDocument.model_validate_json(kept.body).members
+    return RedirectResponse(
+        f"{_LIST}/{quote(code, safe='')}?{urlencode({'checked': count})}", status_code=303
+    )
 
 
 def _level(
@@ -50,6 +80,8 @@ def _level(
     *,
     code: str | None,
     cursor: str | None,
+    checked: int | None = None,
+    error: IssuerRefusedError | None = None,
 ) -> Response:
     here = _LIST if code is None else f"{_LIST}/{quote(code, safe='')}"
     path: tuple[Organisation, ...] = ()
@@ -65,4 +97,15 @@ def _level(
         first=here if cursor is not None else None,
         next=None if page.next is None else f"{here}?{urlencode({'cursor': page.next})}",
         may_read_members=caller.actor.may_somewhere(Right.READ_MEMBERS),
+        may_check=bool(path)
+        and caller.actor.may(Right.WRITE_MEMBERS, place=[each.code for each in path]),
+        checked=checked,
+        status=200 if error is None else int(status_of(error)),
+        **_told(error),
     )
+
+
+def _told(error: IssuerRefusedError | None) -> dict[str, str]:
+    if error is None:
+        return {}
+    return {**problem_words(error), "remedy": member_words.REFUSALS[error.code]}

@@ -65,6 +65,7 @@ from issuer.services.batch_desk import BatchDesk
 from issuer.services.batch_operations import BatchOperations
 from issuer.services.batch_services import BatchServices
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.check_members import CheckingOfMembers
 from issuer.services.control_batches import BatchControl
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.decision_operations import DecisionOperations
@@ -415,6 +416,7 @@ def office_over(database: Database, tmp_path: Path) -> Office:
             waiting=SealedPortraits(tmp_path / "portraits-waiting", lambda: SEALER, now),
             store=portraits,
         ),
+        checking=CheckingOfMembers(register=register, clock=now),
         recording=MemberRecording(
             register=register,
             open_normaliser=lambda: contextlib.nullcontext(PlainNormaliser()),

@@ -1,5 +1,6 @@
 """Batches in the console: the step that comes next, for whoever may take it, from the freeze to the members' hands."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -312,8 +313,22 @@ def test_programs_take_every_step_of_a_batch_with_a_key_and_an_entity_tag(batche
     part = batches.call("kho", "POST", f"{path}/receipts", {"numbers": numbers[:1]})
     assert part.json()["missing"] == numbers[1:]
     batches.call("kho", "POST", f"{path}/receipts", {"numbers": numbers})
-    given = batches.call("kho", "POST", f"{path}/hand-overs", {"numbers": numbers})
+    wrong = batches.call(
+        "kho", "POST", f"{path}/hand-overs", {"numbers": numbers, "minutes_sha256": "00"}
+    )
+    assert wrong.json()["code"] == "api.request-invalid"
+    digest = hashlib.sha256(b"the scan of the signed minutes").digest()
+    given = batches.call(
+        "kho",
+        "POST",
+        f"{path}/hand-overs",
+        {"numbers": numbers, "signed_by": "representative", "minutes_sha256": digest.hex()},
+    )
     assert given.json()["done"] == 3
+    with stage.register.reading() as transaction:
+        lines = transaction.batches.lines(stage.batch_of(path).batch_id, limit=3)
+        kept = transaction.batches.acknowledgements([each.reference for each in lines])
+    assert {each.minutes for each in kept.values()} == {digest}
     shown = batches.program("may").get(path).json()
     assert (shown["state"], shown["handed_over"]) == ("handed-over", 3)
     other = batches.call("may", "POST", "/v1/batches", {**body, "fill": False})

@@ -336,3 +336,54 @@ def test_programs_are_refused_with_codes_as_well(
 ) -> None:
     found = act_by_api(office.client("lan", is_program=True), dao, "corrections", fields)
     assert found.json()["code"] == code
+
+
+def test_who_finds_everything_right_says_so_and_nothing_of_the_record_changes(
+    office: Any, dao: str
+) -> None:
+    (elsewhere,) = office.add_members(1, organisation="P-02")
+    client = office.client("hoa")
+    page = client.get(f"/members/{dao}")
+    assert "Checked: all of it is right" in page.text
+    for _ in range(2):
+        done = client.post(f"/members/{dao}/checked", {"once": "x" * 20, "version": "1"})
+        assert done.headers["location"] == f"/members/{dao}?done=checked"
+    shown = client.get(done.headers["location"]).text
+    assert "found everything right" in shown
+    assert "by hoa" in shown
+    found = client.get(f"/v1/members/{dao}").json()
+    assert (found["version"], found["checked_by"]) == (1, "hoa")
+    stale = client.post(f"/members/{dao}/checked", {"once": key(), "version": "7"})
+    assert (stale.status_code, "member.changed" in stale.text) == (409, True)
+    hidden = client.post(f"/members/{elsewhere}/checked", {"once": key(), "version": "1"})
+    assert (hidden.status_code, "member.unknown" in hidden.text) == (404, True)
+    assert [each.action for each in office.trail()].count("member.checked") == 1
+
+
+def test_all_of_an_organisation_are_checked_by_somebody_who_has_looked(
+    office: Any, dao: str
+) -> None:
+    client = office.client("hoa")
+    assert 'name="looked"' in client.get("/organisations/C-011").text
+    assert 'name="looked"' not in office.client("tuan").get("/organisations/C-011").text
+    form = {"once": key(), "looked": "yes"}
+    assert client.post("/organisations/C-011", {"once": key()}).status_code == 422
+    done = client.post("/organisations/C-011", form)
+    assert done.headers["location"] == "/organisations/C-011?checked=1"
+    assert "It is noted of 1 member" in client.get(done.headers["location"]).text
+    nobody = client.post("/organisations/P-01", form | {"once": key()})
+    assert (nobody.status_code, "<code>check.nobody</code>" in nobody.text) == (409, True)
+    StrictPage(nobody.text)
+    assert client.post("/organisations/P-02", form | {"once": key()}).status_code == 403
+    program = office.client("hoa", is_program=True)
+    read = program.get(f"/v1/members/{dao}").headers["etag"]
+    for path, body, code in (
+        (f"/v1/members/{dao}/checks", None, 200),
+        ("/v1/member-checks", {"organisation": "C-011"}, 200),
+        ("/v1/member-checks", {"organisation": "P-02"}, 403),
+        ("/v1/member-checks", {"organisation": "NOWHERE"}, 404),
+    ):
+        answer = program.send(
+            "POST", path, json=body, headers={"If-Match": read, "Idempotency-Key": key()}
+        )
+        assert answer.status_code == code, answer.text

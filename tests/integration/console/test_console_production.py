@@ -23,7 +23,8 @@ def test_production_is_shown_level_by_level_against_the_deadline(office: Any) ->
     for told in ("Where cards stand, and for how long", "To exchange", "1 a day are needed", "Đảng ủy xã Một"):  # fmt: skip
         assert told in below, told
     for form, start in (("pdf", b"%PDF-"), ("xlsx", b"PK")):
-        assert client.get(f"/reports/production/file?form={form}&above=T").content.startswith(start)
+        for path in ("/reports/production/file", "/v1/reports/production/file"):
+            assert client.get(f"{path}?form={form}&above=T").content.startswith(start)
     assert "/reports/production" in client.get("/reports").text
     # Whoever sees P-01 alone learns nothing of its neighbour; whoever reads no reports has no such page.
     hoa = office.client("hoa")

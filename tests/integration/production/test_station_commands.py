@@ -97,15 +97,17 @@ def test_an_offline_station_makes_cards_by_commands(office: Commands) -> None:
     station = StationHome(office)
     authority = make_pki(office.directory, "--test")
     certify(office, station, authority)
-    printer = office.directory / "certificates" / "station.cer"
     folder = office.directory / "print"
     settings = {
         "name": "station-2",
         "link": "bundle",
         "print_folder": str(folder),
-        "printer_certificate": str(printer),
+        "printer_certificate": str(office.directory / "certificates" / "station.cer"),
     }
     remember(station.home, {"station": settings})
+    status, error = station.error("station", "run", f"--reader=sim:{office.image(1)}")
+    assert (status, "[station.keys-needed]" in error) == (1, True), error
+    remember(station.home, {"station": settings | {"own_master_keys": True}})
     cvca = office.directory / "cvca" / "card-verifiable" / "VNMEMBER00001.cvcert"
     assert station.run("keys", "import-trust-point", cvca) == 0
     readers = [f"--reader=sim:{office.image(number)}" for number in (1, 2)]
@@ -187,6 +189,7 @@ def test_a_station_whose_journal_was_put_back_does_not_begin(office: Commands) -
     journal.write_bytes(newest)
     assert office.run("station", "run", readers[0], "--timeout", 0) != 64
     assert office.json("station", "hand-in", "--after", 0)["waiting"] == 0
+    assert office.json("station", "journal", "--after", 10_000) == []
     status, error = office.error("station", "hand-in", "--after", 10_000)
     assert (status, "[station.not-handed-in]" in error) == (1, True), error
 

@@ -249,6 +249,21 @@ def test_a_station_whose_clock_is_wrong_is_not_answered(stations: Stations) -> N
     assert station.claim(Serial(bytes(10))) is None
 
 
+def test_a_station_whose_clock_is_behind_its_order_takes_none(
+    workshop: Any, stations: Stations
+) -> None:
+    station, bundles = stations.offline("far", stations.enrol("far"))
+    workshop.receive(1)
+    order, _ = stations.order("far", serials([workshop.blank(1)]))
+    stations.clock.now = NOW - timedelta(minutes=11)
+    with pytest.raises(IssuerRefusedError) as refused:
+        bundles.take(order)
+    assert refused.value.code == "station.clock-wrong"
+    assert station.journal.in_hand() == ()
+    stations.clock.now = NOW - timedelta(minutes=9)
+    assert bundles.take(order).chips == 1
+
+
 @pytest.mark.parametrize("cut", [0, 1, 40])
 def test_messages_have_one_form(cut: int) -> None:
     report = StationReport(station=FAR, at=NOW).to_bytes()
