@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import secrets
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -36,7 +37,13 @@ from issuer.services.replace_portraits import PortraitDesk
 from issuer.settings import IssuerSettings, load_settings
 from issuer.uploads.sealed_portraits import SealedPortraits
 
-__all__ = ["RegisterHome", "open_member_import", "open_normaliser", "open_register_home"]
+__all__ = [
+    "RegisterHome",
+    "draw_member_ids",
+    "open_member_import",
+    "open_normaliser",
+    "open_register_home",
+]
 
 _WAITING_PORTRAITS: Final = "portraits-waiting"
 """The folder of a home where new portraits wait; no backup holds them."""
@@ -198,9 +205,18 @@ def open_member_import(opened: RegisterHome, portraits_directory: Path) -> Itera
             store=opened.portraits,
             scheme=opened.scheme,
             clock=_now,
-            new_member_id=lambda: MemberId(uuid.uuid4()),
+            new_member_ids=draw_member_ids,
             chunk_rows=opened.settings.import_chunk_rows,
         )
+
+
+def draw_member_ids(count: int) -> list[MemberId]:
+    """Random identifiers (RFC 9562, version 4), for which the system is asked once."""
+    drawn = secrets.token_bytes(16 * count)
+    return [
+        MemberId(uuid.UUID(bytes=drawn[start : start + 16], version=4))
+        for start in range(0, len(drawn), 16)
+    ]
 
 
 def _now() -> datetime:

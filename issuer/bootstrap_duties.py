@@ -62,17 +62,18 @@ def _daily_of(opened: RegisterHome) -> DailyDuty:
 
 def _audit_of(opened: RegisterHome, *, every: timedelta) -> AuditDuty:
     socket, folder = opened.settings.audit_signer_socket, audit_folder_of(opened.home)
+
+    def checkpointing() -> AuditCheckpointing | None:
+        # The log's key is given once, by people; until then nobody's proof could be believed.
+        if socket is None or not folder.keys():
+            return None
+        notary = SocketNotary(path=socket, folder=folder)
+        return AuditCheckpointing(register=opened.register, notary=notary, shelf=folder, clock=_now)
+
     return AuditDuty(
         register=opened.register,
         mark=audit_mark_of(opened.home),
-        checkpointing=None
-        if socket is None
-        else AuditCheckpointing(
-            register=opened.register,
-            notary=SocketNotary(path=socket, folder=folder),
-            shelf=folder,
-            clock=_now,
-        ),
+        checkpointing=checkpointing,
         every=every,
         clock=_now,
     )

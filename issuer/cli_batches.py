@@ -1,6 +1,6 @@
 """Commands of batches: open, fill, freeze by two, sign, list, show."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -34,6 +34,7 @@ from issuer.domain.decisions import parse_decision_id
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.requests import parse_request_id
 from issuer.domain.rights import Actor, Right
+from issuer.domain.stock_account import SiteCode, parse_site_code
 from issuer.keystore_random import RandomPool
 from issuer.services.batch_ports import BatchPosition
 from issuer.services.read_batches import BatchView, NamedLine
@@ -272,6 +273,19 @@ def batch_cards_command(
     print_table((*head, "Box"), (tuple(line_cells(each, opened.scheme)) for each in lines))
 
 
+ChipSiteOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--site",
+        help="Take chips that lie there; repeat it for several. Else those of the receiver's own unit are taken.",
+    ),
+]
+
+
+def _sites(texts: Sequence[str] | None) -> tuple[SiteCode, ...]:
+    return tuple(parse_site_code(each) for each in texts or ())
+
+
 @freeze_app.command(
     "propose",
     epilog="""\b
@@ -283,6 +297,8 @@ Examples:
 def propose_command(
     context: typer.Context,
     batch: BatchArgument,
+    *,
+    site: ChipSiteOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Propose to freeze a batch as it is; print its proof sheet next, for both to compare.
@@ -291,7 +307,7 @@ def propose_command(
     """
     actor = command_context(context).actor
     with _opened(context) as (_, office):
-        proposed = office.freezing.propose(parse_batch_id(batch), actor=actor)
+        proposed = office.freezing.propose(parse_batch_id(batch), actor=actor, sites=_sites(site))
     proposal = proposed.batch.proposal
     proof = "" if proposal is None else proposal.proof.hex()
     cards = 0 if proposal is None else proposal.cards
@@ -312,6 +328,7 @@ def propose_command(
     epilog="""\b
 Examples:
   membercard-issuer --home office batches freeze confirm BATCH --proof 3f9a1c20b4d85e67
+  membercard-issuer --home office batches freeze confirm BATCH --proof 3f9a1c20b4d85e67 --site p01-station
 """,
 )
 @needs(Right.FREEZE_BATCHES, by_use_case=True)
@@ -322,13 +339,16 @@ def confirm_freeze_command(
     proof: Annotated[
         str, typer.Option(help="What stands on the proof sheet: 16 hexadecimal digits at least.")
     ],
+    site: ChipSiteOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Freeze what another person proposed: members are bound to initialised chips."""
     actor = command_context(context).actor
     with opened_production(context) as home:
         office = batches_of(home.opened, random_bytes=RandomPool(home.keystore.random_bytes))
-        frozen = office.freezing.confirm(parse_batch_id(batch), proof, actor=actor)
+        frozen = office.freezing.confirm(
+            parse_batch_id(batch), proof, actor=actor, sites=_sites(site)
+        )
     say(
         batch_as_json(frozen.batch) | {"bound": frozen.bound},
         f"{frozen.bound} cards bound; the batch is frozen.",

@@ -219,7 +219,7 @@ class IssuerSettings(BaseSettings):
     card_profile: str = "membercard-1"
     card_validity_years: Annotated[int, Field(ge=1, le=30)] = 10
     personalisation_system: Annotated[str, Field(min_length=1, max_length=128)] = "membercard"
-    import_chunk_rows: Annotated[int, Field(ge=1, le=20_000)] = 2_000
+    import_chunk_rows: Annotated[int, Field(ge=1, le=20_000)] = 8_000
     keystore: KeystoreSettings = KeystoreSettings()
     people: PeopleSettings = PeopleSettings()
     requests: RequestSettings = RequestSettings()

@@ -26,6 +26,7 @@ from issuer.api.operation_routes import OperationDocument
 from issuer.api.stock_routes import StockController, StockKeeper
 from issuer.domain.batch import BatchId
 from issuer.domain.rights import Right
+from issuer.domain.stock_account import parse_site_code
 
 __all__ = ["BatchFreezer", "batch_act_router"]
 
@@ -176,13 +177,18 @@ def freeze_batch(
     key: KeyHeader,
     if_match: MatchHeader = None,
 ) -> Response:
-    """Members are bound to initialised chips."""
+    """Members are bound to initialised chips: of the sites that are named or, without any, of the receiver's own unit."""
     identifier = BatchId(batch_id)
     kept = batch_acts.move_once(
         services,
         caller,
         identifier,
-        lambda: services.batches.freezing.confirm(identifier, body.proof, actor=caller.actor),
+        lambda: services.batches.freezing.confirm(
+            identifier,
+            body.proof,
+            actor=caller.actor,
+            sites=[parse_site_code(each) for each in body.sites],
+        ),
         key=key,
         what="freeze",
         if_match=if_match,

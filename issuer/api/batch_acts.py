@@ -92,6 +92,12 @@ class ProofBody(_Body):
     """What stands on the proof sheet that was read."""
 
     proof: str = Field(min_length=1, max_length=80, examples=["3f9a 1c20 b4d8 5e67"])
+    sites: list[Annotated[str, Field(max_length=32)]] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Where the chips lie that are taken; those of the receiver's own unit without any.",
+        examples=[["p01-station"]],
+    )
 
 
 class SerialsOfBatchBody(_Body):

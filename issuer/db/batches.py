@@ -44,6 +44,7 @@ from issuer.domain.chip import Serial
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId
 from issuer.domain.status_allotment import StatusListRoom
+from issuer.domain.stock_account import SiteCode
 from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.batch_ports import (
     BatchLine,
@@ -181,9 +182,9 @@ class SqlBatchRepository:
         """See ``BatchRepository.drop_ineligible``."""
         return drop_ineligible(self._session, batch_id)
 
-    def free_chips(self, count: int) -> tuple[Serial, ...]:
+    def free_chips(self, count: int, *, sites: Collection[SiteCode]) -> tuple[Serial, ...]:
         """See ``BatchRepository.free_chips``."""
-        return free_chips(self._session, count)
+        return free_chips(self._session, count, sites=sites)
 
     def room(
         self,

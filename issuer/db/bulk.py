@@ -1,25 +1,38 @@
 """Stores many rows of one table at the speed of the database's own driver.
 
 SQLAlchemy's executemany looks at every row again. Here each column's values are converted once, as its type says,
-and go to SQLite's executemany or PostgreSQL's COPY, within the transaction of the session.
+and go to PostgreSQL's COPY or into statements of SQLite that store many rows each, within the transaction of the session.
+While such a statement runs, Python runs on in other threads: SQLite's executemany would stop them for every row.
 """
 
 import contextlib
+import itertools
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from issuer.db.base import DATABASE_FAILURES, Base, database_error
+from issuer.db.base import DATABASE_FAILURES, Base, UtcDateTime, database_error
 from issuer.errors import ConflictError, IssuerUnavailableError
 
-__all__ = ["bulk_insert", "bulk_update", "held_values", "ids_where"]
+__all__ = [
+    "bulk_insert",
+    "bulk_update",
+    "driver_columns",
+    "held_values",
+    "ids_where",
+    "insert_columns",
+]
 
-_LOOKUP_SIZE = 500
-"""How many values stand in one IN (...): far below the limits of parameters."""
+_LOOKUP_SIZE = 16_000
+"""How many values stand in one IN (...): below the limits of parameters."""
+
+_STATEMENT_ROWS = 2_000
+_STATEMENT_VALUES = 32_766
+"""How many rows one statement of SQLite stores, and how many values it takes (SQLITE_MAX_VARIABLE_NUMBER)."""
 
 _ARRAY_SIZE = 10_000
 """How many values one array holds: a table that grows faster than its statistics may be walked for each."""
@@ -32,22 +45,38 @@ def bulk_insert(session: Session, table: type[Base], rows: Sequence[Mapping[str,
         ConflictError: a constraint of the database is broken.
         IssuerUnavailableError: the database does not answer.
     """
-    if not rows:
-        return
+    if rows:
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        insert_columns(session, table, driver_columns(session, table, columns))
+
+
+def driver_columns(
+    session: Session, table: type[Base], columns: Mapping[str, Sequence[object]]
+) -> dict[str, Sequence[object]]:
+    """Values of many rows, column by column, as the driver of this database takes them."""
+    plain = table.metadata.tables[table.__tablename__]
+    dialect = session.get_bind().dialect
+    return {
+        name: _converted(plain.columns[name].type, values, dialect)
+        for name, values in columns.items()
+    }
+
+
+def insert_columns(
+    session: Session, table: type[Base], columns: Mapping[str, Sequence[object]]
+) -> None:
+    """Store rows whose values are those of ``driver_columns``, as many in each column.
+
+    Raises:
+        ConflictError, IssuerUnavailableError: as ``bulk_insert``.
+    """
     connection = session.connection()
     dialect = connection.dialect
-    name, quoted, values = _prepared(table, list(rows[0]), rows, dialect)
+    name, quoted = _quoted(table, columns, dialect)
     driver: Any = connection.connection.driver_connection
+    store = _copy if dialect.name == "postgresql" else _insert
     with _told(dialect):
-        if dialect.name == "postgresql":
-            _copy(driver, name, quoted, values)
-        else:
-            marks = ", ".join("?" * len(quoted))
-            # The names are those of our own tables, quoted.
-            driver.executemany(
-                f"INSERT INTO {name} ({', '.join(quoted)}) VALUES ({marks})",  # noqa: S608
-                values,
-            )
+        store(driver, name, quoted, zip(*columns.values(), strict=True))
 
 
 def bulk_update(
@@ -67,7 +96,10 @@ def bulk_update(
     connection = session.connection()
     dialect = connection.dialect
     changed = [each for each in rows[0] if each not in keys]
-    name, quoted, values = _prepared(table, [*changed, *keys], rows, dialect)
+    columns = driver_columns(
+        session, table, {name: [row[name] for row in rows] for name in (*changed, *keys)}
+    )
+    name, quoted = _quoted(table, columns, dialect)
     driver: Any = connection.connection.driver_connection
     mark = "%s" if dialect.name == "postgresql" else "?"
     texts = [f"{each} = {mark}" for each in quoted]
@@ -77,7 +109,7 @@ def bulk_update(
         f"WHERE {' AND '.join(texts[len(changed) :])}"
     )
     with _told(dialect), contextlib.closing(driver.cursor()) as cursor:
-        cursor.executemany(statement, values)
+        cursor.executemany(statement, zip(*columns.values(), strict=True))
 
 
 def ids_where(
@@ -142,19 +174,11 @@ def _among_array(values: Sequence[str | bytes]) -> tuple[str, tuple[str]]:
     return f"= ANY(ARRAY(SELECT {one}))", (json.dumps(texts),)
 
 
-def _prepared(
-    table: type[Base],
-    names: Sequence[str],
-    rows: Sequence[Mapping[str, object]],
-    dialect: sa.Dialect,
-) -> tuple[str, list[str], Iterator[Any]]:
-    """The table's and the columns' names, quoted, and the rows as the driver takes them."""
-    plain = table.metadata.tables[table.__tablename__]
-    values = zip(
-        *(_column(plain.columns[name].type, name, rows, dialect) for name in names), strict=True
-    )
+def _quoted(table: type[Base], names: Iterable[str], dialect: sa.Dialect) -> tuple[str, list[str]]:
+    """The names of the table and of the columns as statements write them."""
     quote = dialect.identifier_preparer
-    return quote.format_table(plain), [quote.quote(name) for name in names], values
+    plain = table.metadata.tables[table.__tablename__]
+    return quote.format_table(plain), [quote.quote(name) for name in names]
 
 
 @contextlib.contextmanager
@@ -173,23 +197,31 @@ def _told(dialect: sa.Dialect) -> Iterator[None]:
         ) from error
 
 
-def _column(
-    kind: sa.types.TypeEngine[Any],
-    name: str,
-    rows: Sequence[Mapping[str, object]],
-    dialect: sa.Dialect,
-) -> list[Any]:
-    values = [row[name] for row in rows]
+def _converted(
+    kind: sa.types.TypeEngine[Any], values: Sequence[object], dialect: sa.Dialect
+) -> Sequence[object]:
     if isinstance(kind, sa.LargeBinary):
         # Both drivers take bytes as they are.
         return values
     convert: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
     if convert is None:
         return values
-    if all(value is values[0] for value in values):
-        # The time, the batch, the account: what all rows have is made ready once.
-        return [convert(values[0])] * len(values)
+    if isinstance(kind, (sa.Date, UtcDateTime)):
+        # There are few days in many rows, and each is written once.
+        written = {value: convert(value) for value in set(values)}
+        return [written[value] for value in values]
     return [convert(value) for value in values]
+
+
+def _insert(driver: Any, table: str, names: Sequence[str], rows: Iterator[Any]) -> None:
+    size = min(_STATEMENT_ROWS, _STATEMENT_VALUES // len(names))
+    marks = f"({', '.join('?' * len(names))})"
+    while part := list(itertools.islice(rows, size)):
+        # The names are those of our own tables, quoted.
+        statement = (
+            f"INSERT INTO {table} ({', '.join(names)}) VALUES {', '.join([marks] * len(part))}"  # noqa: S608
+        )
+        driver.execute(statement, tuple(itertools.chain.from_iterable(part)))
 
 
 def _copy(driver: Any, table: str, names: Sequence[str], values: Iterator[Any]) -> None:

@@ -1,11 +1,12 @@
 """Binding many cards at once: free chips, room in a status list, and rows that go to the database together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from issuer.db.base import unindexed
 from issuer.db.bulk import bulk_insert
 from issuer.db.card_seals import document_number_digest, seal_secrets
 from issuer.db.handed_down import given_lists
@@ -16,6 +17,7 @@ from issuer.db.sealing import Sealer
 from issuer.domain.card import CardEvent, CardState
 from issuer.domain.chip import ChipState, Serial
 from issuer.domain.status_allotment import StatusListRoom
+from issuer.domain.stock_account import SiteCode
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.production_ports import NewCard
 from issuer.services.status_ports import StatusMarkStore
@@ -23,17 +25,25 @@ from issuer.services.status_ports import StatusMarkStore
 __all__ = ["bind_rows", "free_chips", "status_list_with_room"]
 
 
-def free_chips(session: Session, count: int | None) -> tuple[Serial, ...]:
+def free_chips(
+    session: Session, count: int | None, *, sites: Collection[SiteCode] | None = None
+) -> tuple[Serial, ...]:
     """Initialised chips that nobody holds and to which nothing was ever bound, by serial; at most so many.
+
+    They lie at these sites, or at any where ``None`` is given.
 
     On PostgreSQL they are locked, and those that another transaction has locked are passed over.
     """
     has_card = sa.exists().where(CardRow.serial == ChipRow.serial)
+    is_free = (ChipRow.state == ChipState.INITIALISED.value) & ChipRow.held.is_(None) & ~has_card
+    if sites is not None:
+        # In the order of serials: an index of the site would bring all its chips first.
+        is_free &= unindexed(ChipRow.site.expression).in_(sorted(sites))
     return tuple(
         Serial(serial)
         for serial in session.scalars(
             sa.select(ChipRow.serial)
-            .where(ChipRow.state == ChipState.INITIALISED.value, ChipRow.held.is_(None), ~has_card)
+            .where(is_free)
             .order_by(ChipRow.serial)
             .limit(count)
             .with_for_update(skip_locked=True, of=ChipRow)

@@ -9,10 +9,13 @@ from sqlalchemy.orm import Session
 
 from card_layout.errors import CardDataError
 from card_layout.files.security_object_file import SecurityObjectFile
+from issuer.db.batch_tables import AcknowledgementRow, BatchEventRow, BatchRow
 from issuer.db.card_validity import SqlCardValidity
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow, SecurityObjectRow
 from issuer.db.request_tables import DecisionRequestRow
 from issuer.db.requests import SqlRequestRepository
+from issuer.db.stock_tables import DestructionChipRow, DestructionRow, StockStopRow
+from issuer.domain.batch import BatchEventKind
 from issuer.domain.card import CardReference
 from issuer.domain.card_dossier import (
     CardDossier,
@@ -24,6 +27,7 @@ from issuer.domain.card_dossier import (
 from issuer.domain.chip import ChipEvent
 from issuer.domain.decisions import DecisionId
 from issuer.domain.requests import RequestId
+from issuer.domain.stock_acts import DestructionState
 from pki.errors import PkiError
 from pki.signed.card_states import CardState as ListedState
 from pki.signed.security_object import SecurityObject
@@ -47,6 +51,10 @@ class SqlCardDossiers:
             (
                 *self._request_events(requests, request.request_id),
                 *self._production_events(row),
+                *self._batch_events(row),
+                *self._acknowledgements(reference),
+                *self._stops(row.serial),
+                *self._destructions(row.serial),
                 *self._validity_events(reference),
             ),
             # What happened at one time stays in the order of the records that it stands in.
@@ -145,6 +153,80 @@ class SqlCardDossiers:
                 code=event.code,
                 detail=event.detail,
             )
+
+    def _batch_events(self, row: CardRow) -> Iterator[DossierEvent]:
+        """Of the batch that the card came in, from its opening on."""
+        found = self._session.execute(
+            sa.select(BatchEventRow, BatchRow.carrier)
+            .join(BatchRow, BatchRow.id == BatchEventRow.batch_id)
+            .where(BatchEventRow.batch_id == row.batch_id)
+            .order_by(BatchEventRow.sequence)
+        )
+        for event, carrier in found:
+            yield DossierEvent(
+                at=event.at,
+                room=DossierRoom.BATCH,
+                what=event.kind,
+                account=event.account,
+                detail=carrier if event.kind == BatchEventKind.DISPATCHED.value else None,
+            )
+
+    def _acknowledgements(self, reference: CardReference) -> Iterator[DossierEvent]:
+        row = self._session.get(AcknowledgementRow, reference)
+        if row is not None:
+            yield DossierEvent(
+                at=row.at,
+                room=DossierRoom.BATCH,
+                what="acknowledged",
+                account=row.account,
+                code=row.kind,
+                detail=None if row.minutes is None else f"SHA-256 {row.minutes.hex()}",
+            )
+
+    def _stops(self, serial: bytes) -> Iterator[DossierEvent]:
+        for row in self._session.scalars(
+            sa.select(StockStopRow)
+            .where(StockStopRow.serial == serial)
+            .order_by(StockStopRow.sequence)
+        ):
+            yield DossierEvent(
+                at=row.reported_at,
+                room=DossierRoom.STOCK,
+                what="stop-reported",
+                account=row.reported_by,
+                code=row.reason,
+            )
+            if row.concluded_at is not None:
+                yield DossierEvent(
+                    at=row.concluded_at,
+                    room=DossierRoom.STOCK,
+                    what=f"stop-{row.state}",
+                    account=row.concluded_by,
+                )
+
+    def _destructions(self, serial: bytes) -> Iterator[DossierEvent]:
+        for row in self._session.scalars(
+            sa.select(DestructionRow)
+            .join(DestructionChipRow, DestructionChipRow.destruction_id == DestructionRow.id)
+            .where(
+                DestructionChipRow.serial == serial,
+                DestructionRow.state != DestructionState.WITHDRAWN.value,
+            )
+        ):
+            yield DossierEvent(
+                at=row.first_at,
+                room=DossierRoom.STOCK,
+                what="destruction-proposed",
+                account=row.first_witness,
+                detail=row.manner,
+            )
+            if row.second_at is not None:
+                yield DossierEvent(
+                    at=row.second_at,
+                    room=DossierRoom.STOCK,
+                    what="destruction-confirmed",
+                    account=row.second_witness,
+                )
 
     def _validity_events(self, reference: CardReference) -> Iterator[DossierEvent]:
         for change in SqlCardValidity(self._session).changes(reference):

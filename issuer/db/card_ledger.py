@@ -71,6 +71,7 @@ class SqlCardRegister:
         *,
         states: Sequence[CardState] | None = None,
         below: Collection[OrganisationCode] | None = None,
+        batch_id: BatchId | None = None,
         with_secrets: bool = False,
     ) -> tuple[CardLine, ...]:
         """See ``CardLedger.lines``."""
@@ -81,6 +82,8 @@ class SqlCardRegister:
         )
         if states is not None:
             statement = statement.where(CardRow.state.in_([state.value for state in states]))
+        if batch_id is not None:
+            statement = statement.where(CardRow.batch_id == batch_id)
         if with_secrets:
             statement = statement.where(sa.func.length(CardRow.sealed_secrets) > 0)
         if below is not None:

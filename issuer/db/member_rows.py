@@ -1,6 +1,7 @@
 """Rows of members and domain values; every row is sealed and opened here."""
 
 import uuid
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -25,7 +26,7 @@ from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.rights import AccountName
 from issuer.domain.vietnamese_text import name_key, search_key, sort_key
 
-__all__ = ["MemberRow", "member_of", "member_values", "statement_values"]
+__all__ = ["MemberRow", "member_columns", "member_of", "statement_columns"]
 
 _STANDINGS = ", ".join(f"'{each.value}'" for each in Standing)
 
@@ -136,64 +137,61 @@ def member_of(
     )
 
 
-def member_values(
-    member: Member,
-    seals: MemberSeals,
-    *,
-    organisation_id: uuid.UUID,
-    served_in_id: uuid.UUID | None,
-) -> dict[str, object]:
-    """A new member as a row."""
+def member_columns(members: Sequence[Member], seals: MemberSeals) -> dict[str, list[object]]:
+    """New members as columns, but for their organisations."""
+    ids = [member.member_id for member in members]
     return {
-        "id": member.member_id,
-        "version": member.version,
-        **statement_values(
-            member.member_id,
-            member.statement,
-            seals,
-            organisation_id=organisation_id,
-            served_in_id=served_in_id,
-        ),
-        "portrait": member.portrait,
-        "portrait_source": member.portrait_source,
-        "recorded_at": member.recorded_at,
+        "id": list(ids),
+        "version": [member.version for member in members],
+        **statement_columns(ids, [member.statement for member in members], seals),
+        "portrait": [member.portrait for member in members],
+        "portrait_source": [member.portrait_source for member in members],
+        "recorded_at": [member.recorded_at for member in members],
     }
 
 
-def statement_values(
-    member_id: MemberId,
-    statement: MemberStatement,
-    seals: MemberSeals,
-    *,
-    organisation_id: uuid.UUID,
-    served_in_id: uuid.UUID | None,
-) -> dict[str, object]:
-    """What is stated of a member, by column: the sensitive ones sealed, and every key by which it is found."""
-    key = member_id.bytes
-    full_name = statement.name.full
+def statement_columns(
+    member_ids: Sequence[MemberId], statements: Sequence[MemberStatement], seals: MemberSeals
+) -> dict[str, list[object]]:
+    """What is stated of members, by column: the sensitive ones sealed, and every key by which a member is found.
+
+    The organisations are left out, which stand in the table by keys that only the database knows.
+    """
+    rows = [member_id.bytes for member_id in member_ids]
+    names = [each.name.full for each in statements]
+
+    def sealed(column: SealedColumn, texts: Iterable[str | None]) -> list[object]:
+        return list(seals.seal_column(column, texts, rows))
+
     return {
-        "earlier_card_number": statement.earlier_card_number,
-        "record_number": statement.record_number,
-        "citizen_number": seals.seal(SealedColumn.CITIZEN_NUMBER, statement.citizen_number, key),
-        "citizen_number_digest": seals.citizen_number_digest(statement.citizen_number),
-        "full_name": full_name,
-        "primary_name": statement.name.primary,
-        "secondary_name": statement.name.secondary,
-        "sort_key": sort_key(full_name),
-        "search_key": search_key(full_name).encode(),
-        "name_key": name_key(full_name).encode(),
-        "likeness_digest": seals.likeness_digest(full_name, statement.birth_date),
-        "birth_date": statement.birth_date,
-        "sex": statement.sex.value,
-        "place_of_birth": seals.seal(SealedColumn.PLACE_OF_BIRTH, statement.place_of_birth, key),
-        "home_town": seals.seal(SealedColumn.HOME_TOWN, statement.home_town, key),
-        "residence": seals.seal(SealedColumn.RESIDENCE, statement.residence, key),
-        "phone": seals.seal(SealedColumn.PHONE, statement.phone, key),
-        "ethnic_group": statement.ethnic_group,
-        "admission_date": statement.admission_date,
-        "recognition_date": statement.recognition_date,
-        "organisation_id": organisation_id,
-        "served_in_id": served_in_id,
-        "standing": statement.standing.value,
-        "standing_since": statement.standing_since,
+        "earlier_card_number": [each.earlier_card_number for each in statements],
+        "record_number": [each.record_number for each in statements],
+        "citizen_number": sealed(
+            SealedColumn.CITIZEN_NUMBER, (each.citizen_number for each in statements)
+        ),
+        "citizen_number_digest": [
+            seals.citizen_number_digest(each.citizen_number) for each in statements
+        ],
+        "full_name": list(names),
+        "primary_name": [each.name.primary for each in statements],
+        "secondary_name": [each.name.secondary for each in statements],
+        "sort_key": list(map(sort_key, names)),
+        "search_key": [search_key(name).encode() for name in names],
+        "name_key": [name_key(name).encode() for name in names],
+        "likeness_digest": [
+            seals.likeness_digest(each.name.full, each.birth_date) for each in statements
+        ],
+        "birth_date": [each.birth_date for each in statements],
+        "sex": [each.sex.value for each in statements],
+        "place_of_birth": sealed(
+            SealedColumn.PLACE_OF_BIRTH, (each.place_of_birth for each in statements)
+        ),
+        "home_town": sealed(SealedColumn.HOME_TOWN, (each.home_town for each in statements)),
+        "residence": sealed(SealedColumn.RESIDENCE, (each.residence for each in statements)),
+        "phone": sealed(SealedColumn.PHONE, (each.phone for each in statements)),
+        "ethnic_group": [each.ethnic_group for each in statements],
+        "admission_date": [each.admission_date for each in statements],
+        "recognition_date": [each.recognition_date for each in statements],
+        "standing": [each.standing.value for each in statements],
+        "standing_since": [each.standing_since for each in statements],
     }

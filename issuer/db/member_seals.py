@@ -1,6 +1,6 @@
 """What the register keeps of members that its database must not show: sealed columns and keyed digests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -21,6 +21,7 @@ _LIKENESS_DIGEST: Final = "members.likeness_digest"
 _RETIRED_NUMBER: Final = "retired_numbers.digest"
 _KEY_CHECK: Final = "register_keys.key_check"
 _THE_ONLY_ROW: Final = 1
+_MARKED_HERE: Final = "membercard_register_marked_here"
 _MOST_KEPT: Final = 20_000
 
 
@@ -57,7 +58,7 @@ class MemberSeals:
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
-        self._digests: dict[tuple[str, str], bytes] = {}
+        self._digests: dict[str, dict[str, bytes]] = {}
 
     @property
     def sealer(self) -> Sealer:
@@ -77,6 +78,18 @@ class MemberSeals:
         if text is None:
             return None
         return self._sealer.seal(text.encode(), purpose=column.value, row=row)
+
+    def seal_column(
+        self, column: SealedColumn, texts: Iterable[str | None], rows: Sequence[bytes]
+    ) -> list[bytes | None]:
+        """The ciphertexts of one column of many rows; nothing stays nothing.
+
+        Args:
+            column: where they will stand.
+            texts: what to seal, row for row.
+            rows: the keys of the rows, as for ``seal``.
+        """
+        return self._sealer.seal_all(texts, purpose=column.value, rows=rows)
 
     def open(
         self, column: SealedColumn | SealedChangeColumn, sealed: bytes | None, row: bytes
@@ -125,11 +138,12 @@ class MemberSeals:
 
     def _digest(self, value: str, purpose: str) -> bytes:
         # An import asks for each two or three times: it looks once, looks again, and stores.
-        digest = self._digests.get((purpose, value))
+        known = self._digests.setdefault(purpose, {})
+        digest = known.get(value)
         if digest is None:
-            if len(self._digests) >= _MOST_KEPT:
-                self._digests.clear()
-            digest = self._digests[purpose, value] = self._sealer.digest(value, purpose=purpose)
+            if len(known) >= _MOST_KEPT:
+                known.clear()
+            digest = known[value] = self._sealer.digest(value, purpose=purpose)
         return digest
 
 
@@ -154,12 +168,14 @@ class RegisterKeys:
         if self._seals is None:
             self._seals = MemberSeals(self._source())
         if not self._is_known:
-            # A mark that this transaction makes may yet be rolled back: only one that was found is relied on.
-            self._is_known = _has_mark(session, self._seals)
-            if not self._is_known and is_writing:
+            has_mark = _has_mark(session, self._seals)
+            if not has_mark and is_writing:
                 _mark(session, self._seals)
+                session.info[_MARKED_HERE] = True
                 # Somebody with other keys may have come first.
                 _has_mark(session, self._seals)
+            # A mark that this transaction made may yet be rolled back: only one that was found is relied on.
+            self._is_known = has_mark and _MARKED_HERE not in session.info
         return self._seals
 
 

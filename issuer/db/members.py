@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from issuer.db.base import DATABASE_FAILURES, database_error, insert_rows
-from issuer.db.bulk import bulk_insert, ids_where
+from issuer.db.bulk import driver_columns, ids_where, insert_columns
 from issuer.db.member_changes import MemberChangeRow, change_of, change_values
-from issuer.db.member_rows import MemberRow, member_of, member_values, statement_values
+from issuer.db.member_rows import MemberRow, member_columns, member_of, statement_columns
 from issuer.db.member_seals import MemberSeals
 from issuer.db.organisations import OrganisationRow
 from issuer.db.request_tables import RequestRow
@@ -32,6 +32,7 @@ from issuer.services.register_ports import (
     MemberNumbers,
     MemberPage,
     PagePosition,
+    SealedMembers,
 )
 
 __all__ = ["SqlMemberRepository"]
@@ -114,18 +115,40 @@ class SqlMemberRepository:
         digests = [seals.likeness_digest(each.full_name, each.birth_date) for each in likenesses]
         return self._with_ids(ids_where(self._session, MemberRow.likeness_digest, digests))
 
-    def add(self, members: Sequence[Member]) -> None:
+    def sealed(self, members: Sequence[Member]) -> SealedMembers:
+        """See ``MemberRepository.sealed``."""
+        statements = [member.statement for member in members]
+        ids = self._organisation_ids(
+            code
+            for each in statements
+            for code in (each.organisation_code, each.served_in)
+            if code is not None
+        )
+        columns: dict[str, Sequence[object]] = {
+            **member_columns(members, self._seals()),
+            "organisation_id": [ids[each.organisation_code] for each in statements],
+            "served_in_id": [
+                None if each.served_in is None else ids[each.served_in] for each in statements
+            ],
+        }
+        return SealedMembers(
+            members=members, columns=driver_columns(self._session, MemberRow, columns)
+        )
+
+    def add(self, members: Sequence[Member] | SealedMembers) -> None:
         """Store new members.
 
         Raises:
             ConflictError: a number is already taken, or an organisation is not there.
             IssuerRefusedError: a number was a deleted member's (``number.retired``).
         """
-        if not members:
+        sealed = members if isinstance(members, SealedMembers) else self.sealed(members)
+        if not sealed.members:
             return
-        seals = self._seals()
+        # Whoever writes first marks the register with its keys, wherever the members were sealed.
+        self._seals()
         retired = SqlSubjectRepository(self._session, self._seals).retired(
-            number for member in members for number in numbers_to_retire(member.statement)
+            number for member in sealed.members for number in numbers_to_retire(member.statement)
         )
         if retired:
             raise IssuerRefusedError(
@@ -133,29 +156,7 @@ class SqlMemberRepository:
                 "and is given to nobody else",
                 code="number.retired",
             )
-        ids = self._organisation_ids(member.statement.organisation_code for member in members)
-        serving_ids = self._organisation_ids(
-            member.statement.served_in
-            for member in members
-            if member.statement.served_in is not None
-        )
-        bulk_insert(
-            self._session,
-            MemberRow,
-            [
-                member_values(
-                    member,
-                    seals,
-                    organisation_id=ids[member.statement.organisation_code],
-                    served_in_id=(
-                        None
-                        if member.statement.served_in is None
-                        else serving_ids[member.statement.served_in]
-                    ),
-                )
-                for member in members
-            ],
-        )
+        insert_columns(self._session, MemberRow, sealed.columns)
 
     def page(
         self,
@@ -202,13 +203,12 @@ class SqlMemberRepository:
         ids = self._organisation_ids(
             code for code in (statement.organisation_code, statement.served_in) if code is not None
         )
-        values = statement_values(
-            member.member_id,
-            statement,
-            seals,
-            organisation_id=ids[statement.organisation_code],
-            served_in_id=None if statement.served_in is None else ids[statement.served_in],
-        )
+        columns = statement_columns([member.member_id], [statement], seals)
+        values = {
+            **{column: value for column, (value,) in columns.items()},
+            "organisation_id": ids[statement.organisation_code],
+            "served_in_id": None if statement.served_in is None else ids[statement.served_in],
+        }
         try:
             found = self._session.scalar(
                 sa.update(MemberRow)

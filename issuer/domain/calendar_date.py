@@ -93,15 +93,13 @@ def parse_date(written: str | float | date | None) -> date:
             "the cell holds a number, expected a date or text", code="date.malformed"
         )
     if match := _ISO.fullmatch(written):
-        year, month, day = (int(digits) for digits in match.groups())
-    elif match := _VIETNAMESE.fullmatch(written):
-        day, month, year = (int(digits) for digits in match.groups())
-    else:
-        raise IssuerDataError(
-            f"date of {len(written)} characters is written neither YYYY-MM-DD nor DD/MM/YYYY",
-            code="date.malformed",
-        )
-    return _date_of(year, month, day)
+        return _date_of(int(match[1]), int(match[2]), int(match[3]))
+    if match := _VIETNAMESE.fullmatch(written):
+        return _date_of(int(match[3]), int(match[2]), int(match[1]))
+    raise IssuerDataError(
+        f"date of {len(written)} characters is written neither YYYY-MM-DD nor DD/MM/YYYY",
+        code="date.malformed",
+    )
 
 
 def _date_of(year: int, month: int, day: int) -> date:

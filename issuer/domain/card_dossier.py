@@ -24,6 +24,8 @@ class DossierRoom(enum.StrEnum):
 
     REQUEST = "request"
     PRODUCTION = "production"
+    BATCH = "batch"
+    STOCK = "stock"
     VALIDITY = "validity"
 
 

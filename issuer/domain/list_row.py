@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from issuer.errors import IssuerDataError
@@ -74,21 +75,15 @@ class RowReader:
         """What the cell holds, white space around text removed; ``None`` where it is empty."""
         cell = self._cells.get(column)
         if isinstance(cell, str):
-            # Only what keyboards and spreadsheets put around text; control characters stay to be refused.
-            return cell.strip(" \u00a0\t\r\n") or None
+            return cell.strip(_AROUND_TEXT) or None
         return cell
 
     def required(self, column: str, parse: Callable[[str], _Value]) -> _Value | None:
         """The value of a text cell that must be there; ``None`` where it is wrong, which is noted."""
-        cell = self._cells.get(column)
-        kept = self._kept.get(column)
-        if kept is not None and (value := kept.get(cell)) is not None:
-            return cast("_Value", value)
-        stripped = self.cell(column)
-        if stripped is None:
+        value = self.optional(column, parse)
+        if value is None and self.cell(column) is None:
             self.miss(column)
-            return None
-        return self._text(column, stripped, parse)
+        return value
 
     def miss(self, column: str) -> None:
         """Note that nothing stands there, unless it is known already what is wrong with it."""
@@ -98,24 +93,27 @@ class RowReader:
     def optional(self, column: str, parse: Callable[[str], _Value]) -> _Value | None:
         """The value of a text cell; ``None`` where it is empty, or wrong, which is noted."""
         cell = self._cells.get(column)
-        if cell is None or cell == "":
-            return None
-        kept = self._kept.get(column)
-        if kept is not None and (value := kept.get(cell)) is not None:
-            return cast("_Value", value)
-        stripped = self.cell(column)
-        return None if stripped is None else self._text(column, stripped, parse)
+        if isinstance(cell, str):
+            return self._parsed(column, cell, parse)
+        if cell is not None:
+            # A number cell has lost its leading zeros, and which ones cannot be known.
+            kind = "a date" if isinstance(cell, date) else "a number"
+            self.refuse(column, "cell.not-text", f"the cell holds {kind}, expected text")
+        return None
 
     def any_cell(self, column: str, parse: Callable[[Cell], _Value]) -> _Value | None:
         """The value of a cell of any kind that must be there; ``None`` where it is wrong, which is noted."""
-        kept = self._kept.get(column)
-        if kept is not None and (value := kept.get(self._cells.get(column))) is not None:
-            return cast("_Value", value)
-        cell = self.cell(column)
-        if cell is None:
+        cell = self._cells.get(column)
+        value = (
+            self._parsed(column, cell, parse)
+            if isinstance(cell, str)
+            else self.checked(column, partial(parse, cell))
+            if cell is not None
+            else None
+        )
+        if value is None and self.cell(column) is None:
             self.miss(column)
-            return None
-        return self._parsed(column, cell, parse)
+        return value
 
     def checked(self, column: str, decide: Callable[[], _Value]) -> _Value | None:
         """What ``decide`` gives; ``None`` where it refuses, which is noted."""
@@ -125,25 +123,25 @@ class RowReader:
             self.refuse(column, error.code, str(error))
             return None
 
-    def _text(self, column: str, cell: Cell, parse: Callable[[str], _Value]) -> _Value | None:
-        if isinstance(cell, str):
-            return self._parsed(column, cell, parse)
-        # A number cell has lost its leading zeros, and which ones cannot be known.
-        kind = "a date" if isinstance(cell, date) else "a number"
-        self.refuse(column, "cell.not-text", f"the cell holds {kind}, expected text")
-        return None
-
-    def _parsed(self, column: str, cell: Any, parse: Callable[[Any], _Value]) -> _Value | None:
+    def _parsed(self, column: str, text: str, parse: Callable[[str], _Value]) -> _Value | None:
+        kept = self._kept.get(column)
+        if kept is not None and (known := kept.get(text)) is not None:
+            return cast("_Value", known)
+        stripped = text.strip(_AROUND_TEXT)
+        if not stripped:
+            return None
         try:
-            value = parse(cell)
+            value = parse(stripped)
         except IssuerDataError as error:
             self.refuse(column, error.code, str(error))
             return None
-        kept = self._kept.get(column)
-        if kept is not None and len(kept) < _MOST_KEPT and isinstance(cell, str):
-            kept[cell] = value
+        if kept is not None and len(kept) < _MOST_KEPT:
+            kept[text] = value
         return value
 
+
+_AROUND_TEXT = " \u00a0\t\r\n"
+"""What keyboards and spreadsheets put around text; other control characters stay to be refused."""
 
 _NO_MEMORY = RowMemory(())
 _MOST_KEPT = 20_000

@@ -1,5 +1,6 @@
 """The member list: its columns, and the rules by which a row is taken or refused (docs/member-list.md)."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,6 +50,9 @@ class JudgedRow:
 _Column = MemberColumn
 _PLACE = partial(clean_text, max_bytes=PLACE_BYTES)
 _ETHNIC_GROUP = partial(clean_text, max_bytes=ETHNIC_GROUP_BYTES)
+_PLAIN_PORTRAIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+"""Names that need no closer look."""
+
 _FORBIDDEN_IN_FILE_NAMES = frozenset('/\\:*?"<>|')
 _SEXES: Mapping[str, Sex] = {
     "m": Sex.MALE,
@@ -184,6 +188,8 @@ def parse_sex(text: str) -> Sex:
 
 def _parse_portrait_name(text: str) -> str:
     """A file name that stays within its directory on every system."""
+    if _PLAIN_PORTRAIT_NAME.fullmatch(text):
+        return text
     if (
         len(text.encode(errors="replace")) > _PORTRAIT_NAME_BYTES
         or text.startswith(".")

@@ -80,7 +80,9 @@ def read_name(reader: RowReader) -> MemberName | None:
             return None
         name = MemberName(full=full, primary=full)
     else:
-        if sorted(full.split()) != sorted(f"{primary or ''} {secondary or ''}".split()):
+        if full != f"{primary} {secondary}" and sorted(full.split()) != sorted(
+            f"{primary or ''} {secondary or ''}".split()
+        ):
             reader.refuse(
                 _Column.PRIMARY_NAME,
                 "name.parts-differ",
@@ -95,12 +97,12 @@ def read_name(reader: RowReader) -> MemberName | None:
             )
             return None
         name = MemberName(full=full, primary=primary, secondary=secondary or "")
+    if _FITS_MRZ.fullmatch(f"{name.primary}  {name.secondary}"):
+        return name
     return reader.checked(_Column.FULL_NAME, lambda: _with_mrz(name))
 
 
 def _with_mrz(name: MemberName) -> MemberName:
-    if _FITS_MRZ.fullmatch(f"{name.primary}  {name.secondary}"):
-        return name
     try:
         mrz_name(name.primary, name.secondary)
     except CardDataError as error:

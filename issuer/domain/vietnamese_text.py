@@ -44,6 +44,8 @@ def clean_name(written: str, *, max_bytes: int) -> str:
         IssuerDataError: ``name.empty``, ``name.look-alike``, ``name.malformed`` (control and other unprintable
             characters), ``name.character`` or ``name.too-long``.
     """
+    if _PLAIN_NAME.fullmatch(written):
+        return _bounded(written, "name", max_bytes)
     name = _judged(written, subject="name", marks=_NAME_MARKS, max_bytes=max_bytes)
     if not any(character.isalpha() for character in name):
         raise IssuerDataError("name holds no letter", code="name.character")
@@ -57,6 +59,8 @@ def clean_text(written: str, *, max_bytes: int) -> str:
         IssuerDataError: ``text.empty``, ``text.look-alike``, ``text.malformed``, ``text.character`` or
             ``text.too-long``.
     """
+    if _PLAIN_TEXT.fullmatch(written):
+        return _bounded(written, "text", max_bytes)
     return _judged(written, subject="text", marks=_TEXT_MARKS, max_bytes=max_bytes)
 
 
@@ -108,16 +112,14 @@ def _spelled(word: str) -> str:
 VIETNAMESE_LETTERS: Final = "A-Za-zÀÁÂÃÈÉÊÌÍÒÓÔÕÙÚÝàáâãèéêìíòóôõùúýĂăĐđĨĩŨũƠơƯư\u1ea0-\u1ef9"
 """All letters of Vietnamese in composed form, for a class of a regular expression; text of them is NFC as it stands."""
 
-_PLAIN: Final = {
-    # Nearly every text is of this kind, and nothing about it has to be looked at letter by letter.
-    "name": re.compile(rf"[{VIETNAMESE_LETTERS}]+(?:[ '-][{VIETNAMESE_LETTERS}]+)*"),
-    "text": re.compile(rf"(?! )(?!.*  )[{VIETNAMESE_LETTERS}0-9 '.,/()&:-]+(?<! )"),
-}
+# Nearly every text is of these kinds, and nothing about it has to be looked at letter by letter.
+_PLAIN_NAME: Final = re.compile(rf"[{VIETNAMESE_LETTERS}]+(?:[ '-][{VIETNAMESE_LETTERS}]+)*")
+_PLAIN_TEXT: Final = re.compile(rf"(?! )(?!.*  )[{VIETNAMESE_LETTERS}0-9 '.,/()&:-]+(?<! )")
 
 
 def _bounded(text: str, subject: str, max_bytes: int) -> str:
-    size = len(text.encode())
-    if size > max_bytes:
+    # A letter of UTF-8 has four bytes at most: short texts need not be counted.
+    if 4 * len(text) > max_bytes and (size := len(text.encode())) > max_bytes:
         raise IssuerDataError(
             f"{subject} has {size} bytes, expected at most {max_bytes}", code=f"{subject}.too-long"
         )
@@ -125,8 +127,6 @@ def _bounded(text: str, subject: str, max_bytes: int) -> str:
 
 
 def _judged(written: str, *, subject: str, marks: frozenset[str], max_bytes: int) -> str:
-    if _PLAIN[subject].fullmatch(written):
-        return _bounded(written, subject, max_bytes)
     # Spaces around and between words are layout, not content.
     try:
         text = to_nfc(" ".join(word for word in written.split(" ") if word))

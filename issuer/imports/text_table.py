@@ -55,7 +55,8 @@ class TextSheet:
     def lines(self) -> Iterator[Line]:
         """All records."""
         for number, record in enumerate(self._records(), start=1):
-            yield Line(number, [_as_meant(cell) if cell[:1] == "'" else cell for cell in record])
+            has_apostrophe = "'" in "".join(record)
+            yield Line(number, list(map(_as_meant, record)) if has_apostrophe else record)
 
     def _records(self) -> Iterator[list[str]]:
         reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
@@ -67,7 +68,9 @@ class TextSheet:
                     raise IssuerDataError(
                         f"the file has more than {MAX_ROWS} rows", code="file.too-many-rows"
                     )
-                if len(record) > MAX_COLUMNS or sum(map(len, record)) > MAX_LINE_CHARACTERS:
+                # Where every record so far had one line, this one is bounded as its line is.
+                is_long = reader.line_num > count and sum(map(len, record)) > MAX_LINE_CHARACTERS
+                if is_long or len(record) > MAX_COLUMNS:
                     raise IssuerDataError(
                         f"line {reader.line_num} is too long for a row", code="file.malformed"
                     )

@@ -56,14 +56,14 @@ class AuditDuty:
     Attributes:
         register: whose trail it is.
         mark: the last head that was found whole.
-        checkpointing: has the head noted by the authority's log; ``None`` where no log is known.
+        checkpointing: has the head noted by the authority's log; gives ``None`` as long as no log is known.
         every: how long a mark is good.
         clock: aware UTC.
     """
 
     register: Register
     mark: HeadMark
-    checkpointing: AuditCheckpointing | None
+    checkpointing: Callable[[], AuditCheckpointing | None]
     every: timedelta
     clock: Callable[[], datetime]
 
@@ -91,10 +91,11 @@ class AuditDuty:
             _log.error("audit.altered", code=error.code)
             raise
         self.mark.write(head)
-        if self.checkpointing is None:
+        checkpointing = self.checkpointing()
+        if checkpointing is None:
             return
         try:
-            noted = self.checkpointing.note(account=_ACCOUNT)
+            noted = checkpointing.note(account=_ACCOUNT)
         except PkiError as error:
             raise IssuerUnavailableError(str(error), code=error.code, hint=error.hint) from error
         _log.info("audit.checkpointed", sequence=noted.head.sequence, log_size=noted.log_size)

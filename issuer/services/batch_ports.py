@@ -22,6 +22,7 @@ from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId
 from issuer.domain.status_allotment import StatusListRoom
+from issuer.domain.stock_account import SiteCode
 from issuer.services.production_ports import NewCard
 from issuer.services.status_ports import StatusMarkStore
 
@@ -194,8 +195,8 @@ class BatchRepository(Protocol):
     def drop_ineligible(self, batch_id: BatchId) -> tuple[RequestId, ...]:
         """Take out those that are not decided any more, or whose member may not have a card any more."""
 
-    def free_chips(self, count: int) -> tuple[Serial, ...]:
-        """At most so many initialised chips to which nothing was ever bound; nobody else binds them meanwhile."""
+    def free_chips(self, count: int, *, sites: Collection[SiteCode]) -> tuple[Serial, ...]:
+        """At most so many initialised chips of these sites to which nothing was ever bound; nobody else binds them meanwhile."""
 
     def room(
         self,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from operator import attrgetter
 
 from issuer.domain.data_subjects import RetiredNumber, numbers_to_retire
 from issuer.domain.list_row import Cell, Finding
@@ -25,16 +26,17 @@ __all__ = [
     "with_likenesses",
 ]
 
-_NUMBER_COLUMNS: tuple[tuple[MemberColumn, str, Callable[[MemberStatement], str | None]], ...] = (
-    (MemberColumn.RECORD_NUMBER, "record-number", lambda statement: statement.record_number),
-    (MemberColumn.CITIZEN_NUMBER, "citizen-number", lambda statement: statement.citizen_number),
-    (
-        MemberColumn.EARLIER_CARD_NUMBER,
-        "earlier-card-number",
-        lambda statement: statement.earlier_card_number,
-    ),
+_NUMBER_COLUMNS: tuple[tuple[MemberColumn, str], ...] = (
+    (MemberColumn.RECORD_NUMBER, "record-number"),
+    (MemberColumn.CITIZEN_NUMBER, "citizen-number"),
+    (MemberColumn.EARLIER_CARD_NUMBER, "earlier-card-number"),
 )
 """Columns whose values are unique, by the words of their codes; a member may have no earlier card."""
+
+_numbers_of: Callable[[MemberStatement], tuple[str | None, ...]] = attrgetter(
+    *(column.value for column, _ in _NUMBER_COLUMNS)
+)
+"""The values of these columns, which a statement calls as the list does."""
 
 _IDENTIFYING = 2
 """The first columns of these together say who a member is."""
@@ -51,6 +53,7 @@ class Candidate:
         cells: as they came, by column.
         picture: the bytes that its portrait was handed in as.
         source: their digest.
+        likeness: by which the register may know somebody who is likely to be the same person.
         doubts: what a person has to look at.
     """
 
@@ -58,7 +61,14 @@ class Candidate:
     cells: Mapping[str, Cell] = field(repr=False)
     picture: bytes = field(repr=False)
     source: PortraitDigest
+    likeness: Likeness = field(init=False)
     doubts: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Make the likeness, for which the register is asked more than once."""
+        statement = self.row.statement
+        likeness_of_row = Likeness(full_name=statement.name.full, birth_date=statement.birth_date)
+        object.__setattr__(self, "likeness", likeness_of_row)
 
     @property
     def numbers(self) -> MemberNumbers:
@@ -69,12 +79,6 @@ class Candidate:
             citizen_number=statement.citizen_number,
             earlier_card_number=statement.earlier_card_number,
         )
-
-    @property
-    def likeness(self) -> Likeness:
-        """By which the register may know somebody who is likely to be the same person."""
-        statement = self.row.statement
-        return Likeness(full_name=statement.name.full, birth_date=statement.birth_date)
 
     def with_doubts(self, doubts: Iterable[Finding]) -> "Candidate":
         """The same with more to look at; nothing is said twice."""
@@ -106,15 +110,15 @@ class RowsOfList:
     """
 
     def __init__(self) -> None:
-        self._numbers: dict[str, dict[int, int]] = {column: {} for column, _, _ in _NUMBER_COLUMNS}
+        self._numbers: tuple[dict[int, int], ...] = tuple({} for _ in _NUMBER_COLUMNS)
         self._likenesses: dict[int, int] = {}
 
     def add(self, judged: JudgedRow) -> tuple[Finding, ...]:
         """Keep this row in mind; a doubt where an earlier one has the same folded name and date of birth."""
         statement = judged.statement
-        for column, _, number_of in _NUMBER_COLUMNS:
-            if (number := number_of(statement)) is not None:
-                self._numbers[column][hash(number)] = judged.number
+        for first_rows, number in zip(self._numbers, _numbers_of(statement), strict=True):
+            if number is not None:
+                first_rows[hash(number)] = judged.number
         key = hash((likeness(statement.name.full), statement.birth_date))
         first = self._likenesses.setdefault(key, judged.number)
         if first == judged.number:
@@ -130,32 +134,28 @@ class RowsOfList:
 
     def repeated(self, judged: JudgedRow) -> tuple[Finding, ...]:
         """A finding for each number that an earlier row has."""
-        findings: list[Finding] = []
-        for column, subject, number_of in _NUMBER_COLUMNS:
-            number = number_of(judged.statement)
-            if number is None:
-                continue
-            first = self._numbers[column].get(hash(number))
-            if first is not None:
-                findings.append(
-                    Finding(
-                        row=judged.number,
-                        column=column,
-                        code=f"{subject}.repeated",
-                        sentence=f"the same {subject.replace('-', ' ')} stands in row {first}",
-                    )
-                )
-        return tuple(findings)
+        return tuple(
+            Finding(
+                row=judged.number,
+                column=column,
+                code=f"{subject}.repeated",
+                sentence=f"the same {subject.replace('-', ' ')} stands in row {first}",
+            )
+            for (column, subject), first_rows, number in zip(
+                _NUMBER_COLUMNS, self._numbers, _numbers_of(judged.statement), strict=True
+            )
+            if number is not None and (first := first_rows.get(hash(number))) is not None
+        )
 
 
 def compare(candidates: Sequence[Candidate], transaction: RegisterTransaction) -> Comparison:
     """Which candidates the register holds or contradicts, which are new, and whom it knows somebody alike of."""
     holders = transaction.members.holders_of([candidate.numbers for candidate in candidates])
-    by_number = {
-        (column, number_of(member.statement)): member
+    by_number: dict[tuple[MemberColumn, str | None], Member] = {
+        (column, number): member
         for member in holders
-        for column, _, number_of in _NUMBER_COLUMNS
-        if number_of(member.statement) is not None
+        for (column, _), number in zip(_NUMBER_COLUMNS, _numbers_of(member.statement), strict=True)
+        if number is not None
     }
     given_out = transaction.numbers.given_out(
         [number for each in candidates if (number := each.row.statement.earlier_card_number)]
@@ -168,8 +168,8 @@ def compare(candidates: Sequence[Candidate], transaction: RegisterTransaction) -
         statement = candidate.row.statement
         found = (
             [
-                by_number.get((column, number_of(statement)))
-                for column, _, number_of in _NUMBER_COLUMNS
+                by_number.get((column, number))
+                for (column, _), number in zip(_NUMBER_COLUMNS, _numbers_of(statement), strict=True)
             ]
             if by_number
             else []
@@ -299,7 +299,7 @@ def _judge_against(candidate: Candidate, found: Sequence[Member | None]) -> RowO
                 code=f"{subject}.taken",
                 sentence=f"another member of the register has this {subject.replace('-', ' ')}",
             )
-            for (column, subject, _), member in zip(_NUMBER_COLUMNS, others, strict=True)
+            for (column, subject), member in zip(_NUMBER_COLUMNS, others, strict=True)
             if member is not None
         ),
     )

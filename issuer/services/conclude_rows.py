@@ -1,15 +1,14 @@
 """What becomes of the rows of one chunk, as the register stands when it is stored."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from issuer.domain.list_row import Finding
-from issuer.domain.member import Member
+from issuer.domain.member import Member, MemberId
 from issuer.errors import ConflictError
 from issuer.services.compare_rows import Candidate, Comparison
 from issuer.services.import_outcome import RowOutcome, RowResult
 from issuer.services.import_ports import DoubtState, ImportChunk, QuestionableContent
-from issuer.services.register_ports import RegisterTransaction
+from issuer.services.register_ports import RegisterTransaction, SealedMembers
 
 __all__ = ["SettledRows", "conclude", "refused"]
 
@@ -26,6 +25,8 @@ class SettledRows:
         compared: what it says of all of them.
         new: the others, their pictures looked at.
         portraits: the pictures of these, by row.
+        members: those of them whom nobody has to look at, by row.
+        sealed: the same, ready to be stored.
     """
 
     rows: list[int]
@@ -34,26 +35,25 @@ class SettledRows:
     known: list[Candidate] = field(default_factory=list)
     new: list[Candidate] = field(default_factory=list)
     portraits: dict[int, bytes] = field(default_factory=dict, repr=False)
+    members: dict[int, Member] = field(default_factory=dict)
+    sealed: SealedMembers = field(default_factory=SealedMembers)
     compared: Comparison = field(default_factory=Comparison)
     has_checked_faces: bool = True
 
 
 def conclude(
-    settled: SettledRows,
-    compared: Comparison,
-    members: Mapping[int, Member],
-    transaction: RegisterTransaction,
-) -> tuple[ImportChunk, list[Member]]:
+    settled: SettledRows, compared: Comparison, transaction: RegisterTransaction
+) -> tuple[ImportChunk, SealedMembers]:
     """What becomes of the chunk's rows, as the register stands in the transaction that stores it."""
     outcomes = dict(settled.outcomes)
-    taken: list[Member] = []
+    taken: set[MemberId] = set()
     for outcome in compared.outcomes:
         outcomes[outcome.row] = outcome
     doubtful = list(compared.variants)
     for candidate in compared.new:
         number = candidate.row.number
-        if number in members and not candidate.doubts:
-            taken.append(members[number])
+        if number in settled.members and not candidate.doubts:
+            taken.add(settled.members[number].member_id)
             outcomes[number] = RowOutcome(row=number, result=RowResult.TAKEN)
         elif number in settled.portraits:
             doubtful.append(candidate)
@@ -97,7 +97,7 @@ def conclude(
             },
             has_checked_faces=settled.has_checked_faces,
         ),
-        taken,
+        settled.sealed.only(taken),
     )
 
 

@@ -29,6 +29,7 @@ from issuer.domain.status_allotment import (
     StatusListRoom,
     draw_index,
 )
+from issuer.domain.stock_account import Site, SiteCode
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.batch_desk import (
     BatchDesk,
@@ -36,6 +37,7 @@ from issuer.services.batch_desk import (
     batch_record,
     demand_at,
 )
+from issuer.services.chip_sites import chosen_sites, sites_to_choose_from
 from issuer.services.committee_names import CommitteeNames
 from issuer.services.production_ports import NewCard
 from issuer.services.proof_ports import CardDue
@@ -43,6 +45,9 @@ from issuer.services.register_ports import RegisterTransaction
 from issuer.services.status_ports import StatusMarkStore
 
 __all__ = ["BatchFreezing", "FreezeProposed", "Frozen"]
+
+_SITES_RECORDED = 20
+"""So many sites stand in a sentence or a record; nobody names more."""
 
 _MAX_DRAWS = 100
 """A number is drawn among very many, so a hundred draws in a row that all repeat mean a broken source."""
@@ -112,10 +117,13 @@ class BatchFreezing:
     marks: StatusMarkStore
     list_size: int = LIST_SIZE
 
-    def propose(self, batch_id: BatchId, *, actor: Actor) -> FreezeProposed:
-        """Keep what is to be frozen, for another person to confirm.
+    def propose(
+        self, batch_id: BatchId, *, actor: Actor, sites: Sequence[SiteCode] = ()
+    ) -> FreezeProposed:
+        """Keep what is to be frozen, for another person to confirm; chips are counted as ``confirm`` would take them.
 
         Raises:
+            IssuerDataError: ``stock.site-unknown``.
             IssuerRefusedError: ``right.missing``, ``batch.unknown``; the batch is not open (``batch.wrong-state``) or
                 holds nothing (``batch.empty``).
         """
@@ -135,7 +143,8 @@ class BatchFreezing:
             )
             proposed = batch.proposed(proposal)
             transaction.proofs.keep(batch_id, due)
-            chips = len(transaction.batches.free_chips(len(due)))
+            places = chosen_sites(self.desk, transaction, batch.receiver, sites, actor=actor)
+            chips = len(transaction.batches.free_chips(len(due), sites=places))
             transaction.batches.store(
                 proposed,
                 batch_event(BatchEventKind.FREEZE_PROPOSED, actor, now, count=len(due)),
@@ -153,6 +162,17 @@ class BatchFreezing:
             )
         return FreezeProposed(batch=proposed, left_out=left_out, chips_missing=len(due) - chips)
 
+    def sites(self, batch_id: BatchId, *, actor: Actor) -> tuple[Site, ...]:
+        """The sites whose chips may be named for the batch, by code.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``batch.unknown``.
+        """
+        with self.desk.register.reading() as transaction:
+            batch = transaction.batches.get(batch_id)
+            demand_at(self.desk, transaction, actor, batch.receiver, Right.FREEZE_BATCHES)
+            return sites_to_choose_from(transaction, batch.receiver, actor=actor)
+
     def take_back(self, batch_id: BatchId, *, actor: Actor) -> Batch:
         """Open the batch again: something on the proof sheet is wrong.
 
@@ -168,11 +188,20 @@ class BatchFreezing:
             transaction.audit.append(batch_record(after, "freeze-taken-back", actor, now))
         return after
 
-    def confirm(self, batch_id: BatchId, proof: str, *, actor: Actor) -> Frozen:
+    def confirm(
+        self,
+        batch_id: BatchId,
+        proof: str,
+        *,
+        actor: Actor,
+        sites: Sequence[SiteCode] = (),
+    ) -> Frozen:
         """Freeze what another person proposed; ``proof`` is what stands on the sheet.
 
+        Chips are taken from these sites or, where none is named, from those of the receiver's unit (``chosen_sites``).
+
         Raises:
-            IssuerDataError: ``batch.proof-malformed``.
+            IssuerDataError: ``batch.proof-malformed``, ``stock.site-unknown``.
             IssuerRefusedError: ``right.missing``, ``right.same-person``, ``batch.unknown``, ``batch.wrong-state``,
                 ``batch.other-proof``; there are too few initialised chips (``batch.too-few-chips``).
             ConflictError: something changed since it was proposed (``batch.changed-since-proposal``), a chip or
@@ -195,13 +224,20 @@ class BatchFreezing:
                 by=actor.account,
                 at=now,
             )
-            bound = self._bind(transaction, batch_id, due, actor)
+            places = chosen_sites(self.desk, transaction, batch.receiver, sites, actor=actor)
+            bound = self._bind(transaction, batch_id, due, actor, places)
             transaction.batches.store(
                 frozen, batch_event(BatchEventKind.FROZEN, actor, now, count=bound)
             )
             transaction.audit.append(
                 batch_record(
-                    frozen, "frozen", actor, now, cards=bound, proof=batch.proposal.proof.hex()
+                    frozen,
+                    "frozen",
+                    actor,
+                    now,
+                    cards=bound,
+                    proof=batch.proposal.proof.hex(),
+                    sites=", ".join(places[:_SITES_RECORDED]),
                 )
             )
         return Frozen(batch=frozen, bound=bound)
@@ -212,14 +248,16 @@ class BatchFreezing:
         batch_id: BatchId,
         due: Sequence[CardDue],
         actor: Actor,
+        sites: Sequence[SiteCode],
     ) -> int:
         now = self.desk.clock()
-        chips = transaction.batches.free_chips(len(due))
+        chips = transaction.batches.free_chips(len(due), sites=sites)
         if len(chips) < len(due):
             raise IssuerRefusedError(
-                f"{len(chips)} initialised chips are free, expected {len(due)}",
+                f"{len(chips)} initialised chips are free at {', '.join(sites[:_SITES_RECORDED]) or 'no site'}, "
+                f"expected {len(due)}",
                 code="batch.too-few-chips",
-                hint="membercard-issuer station initialise",
+                hint="membercard-issuer station initialise, or --site for chips that lie elsewhere",
             )
         draws: _Draws | None = None
         cards: list[NewCard] = []

@@ -1,7 +1,7 @@
 """Use case: take members from a list into the register.
 
 Rows are judged one by one and stored in chunks, each in one transaction together with the note of what became of
-its rows. Every row ends taken, already present, refused or questionable. An import that broke off at any moment goes
+its rows; while the database stores a chunk, the rows of the next one are judged (ADR 0065). Every row ends taken, already present, refused or questionable. An import that broke off at any moment goes
 on behind the last chunk that was stored when the same list is brought again; what it tells in the end is what an
 import tells that ran through, wherever the chunks were cut.
 """
@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -33,9 +34,8 @@ from issuer.services.compare_rows import (
 )
 from issuer.services.conclude_rows import SettledRows, conclude, refused
 from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
-from issuer.services.import_ports import (
-    ImportRecord,
-)
+from issuer.services.import_ports import ImportRecord
+from issuer.services.interpreter_pace import paced_for_many_rows
 from issuer.services.register_ports import (
     PortraitNormaliser,
     PortraitSource,
@@ -52,6 +52,9 @@ _ATTEMPTS = 3
 _FIRST_CHUNK_ROWS = 200
 _CHUNK_SECONDS = 2.0
 """Chunks grow while they take less than half of this: a kill loses little, and commits cost little."""
+
+_PICTURE_BYTES = 32 * 1024 * 1024
+"""What the pictures of a chunk take in memory before it ends early."""
 
 
 class MemberListSource(Protocol):
@@ -106,7 +109,7 @@ class MemberImport:
         store: where card portraits are kept.
         scheme: how card numbers are built.
         clock: the present time (aware UTC).
-        new_member_id: a fresh random identifier.
+        new_member_ids: as many fresh random identifiers as are asked for.
         chunk_rows: the most rows that one transaction stores.
         stopwatch: seconds of any beginning, by which chunks grow.
     """
@@ -117,7 +120,7 @@ class MemberImport:
     store: PortraitStore
     scheme: CardNumberScheme
     clock: Callable[[], datetime]
-    new_member_id: Callable[[], MemberId]
+    new_member_ids: Callable[[int], Sequence[MemberId]]
     chunk_rows: int = 200
     stopwatch: Callable[[], float] = time.monotonic
 
@@ -149,18 +152,29 @@ class MemberImport:
                 f"account {actor.account} has no right {Right.IMPORT_MEMBERS}", code="right.missing"
             )
         record, run = self._begin(source, actor)
-        iterator = iter(source.rows())
-        done = self._walk_again(iterator, record, run)
+        rows = self._rows_left(source, record, run)
         tell = progress or (lambda _: None)
         tell(_progress(record))
         size = min(_FIRST_CHUNK_ROWS, self.chunk_rows)
-        while chunk := list(itertools.islice(itertools.chain(done, iterator), size)):
-            done = ()
+        under_way: Future[ImportRecord] | None = None
+        # Whatever ends this block waits for the chunk that is being stored.
+        with (
+            paced_for_many_rows(),
+            ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as beside,
+        ):
             begin = self.stopwatch()
-            record = self._take(chunk, record, run)
-            tell(_progress(record))
-            if self.stopwatch() - begin < _CHUNK_SECONDS / 2:
-                size = min(size * 2, self.chunk_rows)
+            while settled := self._settle(rows, size, run):
+                if under_way is not None:
+                    record = under_way.result()
+                    tell(_progress(record))
+                under_way = beside.submit(self._store, record, settled, actor)
+                end = self.stopwatch()
+                if end - begin < _CHUNK_SECONDS / 2:
+                    size = min(size * 2, self.chunk_rows)
+                begin = end
+            if under_way is not None:
+                record = under_way.result()
+                tell(_progress(record))
         return self._finish(record, actor)
 
     def outcomes(self, record: ImportRecord) -> Iterator[RowOutcome]:
@@ -198,45 +212,40 @@ class MemberImport:
             _note(transaction, finished, actor, "import.finished", self.clock())
         return finished
 
-    def _walk_again(
-        self,
-        iterator: Iterator[ListRow],
-        record: ImportRecord,
-        run: _Run,
-    ) -> Sequence[ListRow]:
-        """Go behind the rows that have ended, keeping in mind whose numbers later ones may not have.
-
-        Returns:
-            The first row that has not ended, if there is one.
-        """
-        if not record.last_row:
-            return ()
-        with self.register.reading() as transaction:
-            holding = set(transaction.imports.holding(record.number))
-        for row in iterator:
+    def _rows_left(
+        self, source: MemberListSource, record: ImportRecord, run: _Run
+    ) -> Iterator[ListRow]:
+        """The rows that have not ended; what is behind them stays in mind, whose numbers they may not have."""
+        holding: frozenset[int] = frozenset()
+        if record.last_row:
+            with self.register.reading() as transaction:
+                holding = frozenset(transaction.imports.holding(record.number))
+        for row in source.rows():
             if row.number > record.last_row:
-                return (row,)
-            if row.number in holding:
+                yield row
+            elif row.number in holding:
                 judged = run.judge.judge(row)
                 if isinstance(judged, JudgedRow):
                     run.rows_of_list.add(judged)
-        return ()
 
-    def _take(
-        self,
-        chunk: Sequence[ListRow],
-        record: ImportRecord,
-        run: _Run,
-    ) -> ImportRecord:
-        settled = SettledRows(rows=[row.number for row in chunk])
+    def _settle(self, rows: Iterator[ListRow], size: int, run: _Run) -> SettledRows | None:
+        """Judge the next chunk and compare it with the register; ``None`` where no row is left."""
+        settled = SettledRows(rows=[])
         candidates: list[Candidate] = []
-        for row in chunk:
+        picture_bytes = 0
+        for row in itertools.islice(rows, size):
+            settled.rows.append(row.number)
             candidate = self._candidate(row, run)
             if isinstance(candidate, Candidate):
                 candidates.append(candidate)
                 settled.holding.add(row.number)
+                picture_bytes += len(candidate.picture)
+                if picture_bytes > _PICTURE_BYTES:
+                    break
             else:
                 settled.outcomes[row.number] = refused(row.number, candidate)
+        if not settled.rows:
+            return None
         with self.register.reading() as transaction:
             compared = compare(candidates, transaction)
         new = {candidate.row.number for candidate in compared.new}
@@ -244,7 +253,10 @@ class MemberImport:
         settled.compared = compared
         for candidate in compared.new:
             self._look_at_portrait(candidate, settled)
-        return self._store(record, settled, run.actor)
+        settled.members = self._members(settled)
+        with self.register.reading() as transaction:
+            settled.sealed = transaction.members.sealed(list(settled.members.values()))
+        return settled
 
     def _candidate(self, row: ListRow, run: _Run) -> Candidate | tuple[Finding, ...]:
         """Look at the row itself, the rows before, and the picture's bytes."""
@@ -300,21 +312,21 @@ class MemberImport:
 
     def _members(self, settled: SettledRows) -> dict[int, Member]:
         """Those whom nobody has to look at; their pictures are durable before the rows that name them."""
+        certain = [candidate for candidate in settled.new if not candidate.doubts]
+        now = self.clock()
         return {
             candidate.row.number: Member(
-                member_id=self.new_member_id(),
+                member_id=member_id,
                 statement=candidate.row.statement,
                 portrait=self.store.put(settled.portraits[candidate.row.number]),
                 portrait_source=candidate.source,
-                recorded_at=self.clock(),
+                recorded_at=now,
             )
-            for candidate in settled.new
-            if not candidate.doubts
+            for candidate, member_id in zip(certain, self.new_member_ids(len(certain)), strict=True)
         }
 
     def _store(self, record: ImportRecord, settled: SettledRows, actor: Actor) -> ImportRecord:
         """One transaction that looks again and writes."""
-        members = self._members(settled)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self.register.writing() as transaction:
@@ -327,7 +339,7 @@ class MemberImport:
                         if attempt == 1
                         else compare((*settled.known, *settled.new), transaction)
                     )
-                    chunk, taken = conclude(settled, compared, members, transaction)
+                    chunk, taken = conclude(settled, compared, transaction)
                     transaction.members.add(taken)
                     _note_checked(transaction, settled, compared, actor, self.clock())
                     changed = transaction.imports.store(record, chunk)

@@ -155,9 +155,10 @@ class CardRegister(Protocol):
         *,
         states: Sequence[CardState] | None = None,
         below: Collection[OrganisationCode] | None = None,
+        batch_id: BatchId | None = None,
         with_secrets: bool = False,
     ) -> tuple[CardLine, ...]:
-        """The same cards with their numbers; those of members at and below these organisations alone, if wished.
+        """The same cards with their numbers; those of these organisations' members, or of a batch, alone, if wished.
 
         ``with_secrets`` leaves out those whose secrets were destroyed.
         """

@@ -6,6 +6,7 @@ questionable, and a questionable one waits for a person with those of lists.
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -113,7 +114,7 @@ class MemberRecording:
             store=self.store,
             scheme=self.scheme,
             clock=self.clock,
-            new_member_id=lambda: member_id,
+            new_member_ids=lambda count: [member_id] * count,
         )
         record = importing.run(_OneRow(row=row, picture=picture), actor=actor)
         [outcome] = importing.outcomes(record)
@@ -211,6 +212,10 @@ class _OneRow:
     def rows(self) -> Iterator[ListRow]:
         """The one row."""
         yield self.row
+
+    def may_hold(self, pattern: re.Pattern[bytes]) -> bool:
+        """Whether a text of it matches."""
+        return any(pattern.search(str(each).encode()) for each in self.row.cells.values())
 
 
 def _codes_of(row: ListRow) -> set[OrganisationCode]:

@@ -1,6 +1,6 @@
 """Ports of the register: what its use cases need from the world."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
@@ -45,6 +45,7 @@ __all__ = [
     "PortraitStore",
     "Register",
     "RegisterTransaction",
+    "SealedMembers",
     "WaitingPortraits",
 ]
 
@@ -56,6 +57,31 @@ class MemberNumbers:
     record_number: RecordNumber = field(repr=False)
     citizen_number: CitizenNumber = field(repr=False)
     earlier_card_number: CardNumber | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedMembers:
+    """New members as a register is going to keep them: worked out beforehand, so that the transaction is short.
+
+    Attributes:
+        members: who they are.
+        columns: what the register has made of them, a value for each member; only it knows what they say.
+    """
+
+    members: Sequence[Member] = ()
+    columns: Mapping[str, Sequence[object]] = field(default_factory=dict, repr=False)
+
+    def only(self, chosen: Collection[MemberId]) -> "SealedMembers":
+        """Those who are among ``chosen``."""
+        if all(member.member_id in chosen for member in self.members):
+            return self
+        kept = [at for at, each in enumerate(self.members) if each.member_id in chosen]
+        return SealedMembers(
+            members=[self.members[at] for at in kept],
+            columns={
+                column: [values[at] for at in kept] for column, values in self.columns.items()
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +138,14 @@ class MemberRepository(Protocol):
     def alike(self, likenesses: Collection[Likeness]) -> tuple[Member, ...]:
         """Every member who may be one of these people: the same folded name and date of birth."""
 
-    def add(self, members: Sequence[Member]) -> None:
+    def sealed(self, members: Sequence[Member]) -> SealedMembers:
+        """New members ready to be stored, in this transaction or a later one; nothing is stored yet.
+
+        Raises:
+            ConflictError: an organisation is not there.
+        """
+
+    def add(self, members: Sequence[Member] | SealedMembers) -> None:
         """Store new members.
 
         Raises:

@@ -11,7 +11,6 @@ import importlib.util
 import os
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -21,13 +20,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.bootstrap import draw_member_ids
 from issuer.db import schema
 from issuer.db.base import Database
 from issuer.db.member_rows import MemberRow
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
 from issuer.domain.card_number import CommitteeBlockScheme
-from issuer.domain.member import MemberId, PortraitDigest
+from issuer.domain.member import PortraitDigest
 from issuer.domain.member_list import MemberColumn
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.portrait import NormalisedPortrait
@@ -141,7 +141,7 @@ def _import(database: Database, path: Path) -> None:
         store=portraits,
         scheme=CommitteeBlockScheme(),
         clock=lambda: datetime.now(UTC),
-        new_member_id=lambda: MemberId(uuid.uuid4()),
+        new_member_ids=draw_member_ids,
         chunk_rows=IssuerSettings().import_chunk_rows,
     )
     with open_table(path, tuple(MemberColumn)) as table:

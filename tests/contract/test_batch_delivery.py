@@ -13,6 +13,7 @@ from issuer.db.base import Database
 from issuer.db.schema import upgrade
 from issuer.domain.batch import Acknowledgement, AcknowledgementKind, Batch, BatchState
 from issuer.domain.card import CardState
+from issuer.domain.card_dossier import DossierRoom
 from issuer.domain.card_number import CardNumber, CommitteeBlockScheme
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Serial
@@ -118,6 +119,16 @@ def straight_way(stage: BatchStage) -> None:
             for each in transaction.audit.records()
             if each.record().action.startswith("batch.")
         ]
+        dossier = transaction.card_dossiers.gather(references[0], at=stage.clock())
+    told = {
+        (event.what, event.account, event.code, event.detail)
+        for event in dossier.events
+        if event.room is DossierRoom.BATCH
+    }
+    assert ("dispatched", STOREKEEPER.account, None, "courier 7") in told
+    digest = f"SHA-256 {bytes(range(32)).hex()}"
+    assert ("acknowledged", CLERK_OF_COMMUNE.account, "member", digest) in told
+    assert {"opened", "frozen", "packed", "received", "handed-over"} < {what for what, *_ in told}
     assert actions == [
         "batch.opened", "batch.filled", "batch.freeze-proposed", "batch.frozen", "batch.signed",
         "batch.production-begun", "batch.cards-passed", "batch.cards-passed", "batch.controlled", "batch.packed",

@@ -10,6 +10,7 @@ from issuer.db.production_rows import require_not_passed
 from issuer.db.schema import upgrade
 from issuer.domain.batch import Batch, BatchEventKind, BatchState
 from issuer.domain.card import CardReference
+from issuer.domain.card_dossier import DossierRoom
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Serial
 from issuer.domain.rights import AccountName, Role
@@ -116,6 +117,17 @@ def the_way_of_found_cards(stage: BatchStage) -> None:
     assert caught.value.code == "batch.nothing-to-pack"
     dispatch(stage, batch)
     assert finished_at_the_site(stage) == 1
+    with stage.register.reading() as transaction:
+        dossier = transaction.card_dossiers.gather(stopped.reference, at=stage.clock())
+    assert [
+        (event.what, event.account, event.code)
+        for event in dossier.events
+        if event.room is DossierRoom.STOCK
+    ] == [
+        ("stop-reported", KEEPER.account, "missing"),
+        ("stop-lifted", CHECKER.account, None),
+        ("stop-reported", KEEPER.account, "stolen"),
+    ]
     receive = stage.delivery.receive
     here = [missing.card_number, good.card_number]
     counted = receive(batch.batch_id, here, actor=CLERK_OF_COMMUNE)

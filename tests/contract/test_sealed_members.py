@@ -272,3 +272,27 @@ def test_every_sealed_column_is_bound_to_its_own_name() -> None:
             else:
                 with pytest.raises(IssuerUnavailableError):
                     seals.open(other, sealed, row)
+
+
+def test_members_sealed_in_one_transaction_are_stored_by_another(database: Database) -> None:
+    register = open_register(database)
+    # More than one statement of SQLite takes, with one left over.
+    members = [member(number) for number in range(1, 2_342)]
+    with register.reading() as transaction:
+        sealed = transaction.members.sealed(members)
+        assert transaction.members.count() == 0
+    with register.writing() as transaction:
+        transaction.members.add(sealed.only({each.member_id for each in members[1:]}))
+    with register.reading() as transaction:
+        assert transaction.members.count() == len(members) - 1
+    for number in (2, 1_171, 2_341):
+        assert get(register, number) == members[number - 1]
+
+
+def test_members_sealed_under_the_keys_of_another_keystore_are_not_stored(
+    database: Database,
+) -> None:
+    add(open_register(database), member())
+    other = open_register(database, OTHER)
+    with other.reading() as transaction:
+        assert code_of(lambda: transaction.members.sealed([member(2)])) == "register.other-key"

@@ -104,7 +104,7 @@ class Watch:
         self.duty = AuditDuty(
             register=register,
             mark=self.mark,
-            checkpointing=AuditCheckpointing(
+            checkpointing=lambda: AuditCheckpointing(
                 register=register, notary=self.notary, shelf=self.shelf, clock=self.clock
             ),
             every=timedelta(hours=1),

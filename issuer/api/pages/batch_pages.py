@@ -40,6 +40,7 @@ from issuer.domain.batch import Acknowledgement, AcknowledgementKind, BatchId, B
 from issuer.domain.card_number import CardNumber
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import Right
+from issuer.domain.stock_account import Site, SiteCode, parse_site_code
 from issuer.errors import IssuerDataError, IssuerRefusedError
 
 __all__ = ["batch_page_router"]
@@ -161,7 +162,9 @@ def _act(
         "cancel": lambda: _done(filling.cancel(batch, actor=actor)),
         "propose": lambda: _done(freezing.propose(batch, actor=actor)),
         "take-back": lambda: _done(freezing.take_back(batch, actor=actor)),
-        "freeze": lambda: _done(freezing.confirm(batch, text["proof"], actor=actor)),
+        "freeze": lambda: _done(
+            freezing.confirm(batch, text["proof"], actor=actor, sites=_chip_sites(fields))
+        ),
         "pass": lambda: pass_cards(services, caller, batch, serials_of(fields)),
         "pack": lambda: _done(
             delivery.pack(batch, cards_of_box=_box_size(text["size"]), actor=actor)
@@ -176,6 +179,11 @@ def _act(
     if act is None:
         raise ApiError("the form asks for nothing known", code="api.request-invalid")
     return act
+
+
+def _chip_sites(fields: Mapping[str, str]) -> tuple[SiteCode, ...]:
+    text = fields.get("site", "").strip()
+    return (parse_site_code(text),) if text else ()
 
 
 def _box_size(text: str) -> int:
@@ -243,6 +251,19 @@ def _obstacle(services: ApiServices, caller: Caller, shown: BatchDocument) -> st
     return None
 
 
+def _sites_shown(services: ApiServices, caller: Caller, shown: BatchDocument) -> tuple[Site, ...]:
+    """Where the chips of a batch may come from, for whoever may freeze it now."""
+    if shown.state is not BatchState.FREEZING or not caller.actor.may_somewhere(
+        Right.FREEZE_BATCHES
+    ):
+        return ()
+    try:
+        return services.batches.freezing.sites(BatchId(uuid.UUID(shown.id)), actor=caller.actor)
+    except IssuerRefusedError:
+        # Whoever may freeze others' batches only is told so when they try.
+        return ()
+
+
 def _show(
     request: Request,
     services: ApiServices,
@@ -282,6 +303,7 @@ def _show(
         display=services.scheme.display,
         may=may,
         obstacle=_obstacle(services, caller, shown),
+        sites=_sites_shown(services, caller, shown),
         is_own_proposal=shown.proposed_by == caller.actor.account,
         outcome=outcome,
         fields=fields or {},

@@ -3,6 +3,7 @@
 from typing import Final
 
 from issuer.api.languages import message
+from issuer.api.pages import batch_words
 
 __all__ = [
     "ACTS",
@@ -45,7 +46,6 @@ MAKING: Final = {
     "issued": message("Finished"),
     "handed-over": message("Handed over"),
     "condemned": message("Condemned"),
-    "record-deleted": message("The member's record was deleted"),
 }
 REASONS: Final = {
     "lost": message("Lost"),
@@ -59,6 +59,7 @@ REASONS: Final = {
     "replaced": message("Another card took its place"),
     "expired": message("Its last day has passed"),
     "condemned": message("Condemned"),
+    "record-deleted": message("The member's record was deleted"),
 }
 ACTS: Final = {
     "report": message("Report it"),
@@ -84,9 +85,19 @@ WEIGHTY: Final = frozenset({"report", "confirm", "return"})
 ROOMS: Final = {
     "request": message("Request"),
     "production": message("Production"),
+    "batch": message("Batch"),
+    "stock": message("Stock"),
     "validity": message("Validity"),
 }
 EVENTS: Final = {
+    "batch": {**batch_words.EVENTS, "acknowledged": message("Signed for")},
+    "stock": {
+        "stop-reported": message("Put on the stop list"),
+        "stop-confirmed": message("Its place on the stop list was confirmed"),
+        "stop-lifted": message("Taken off the stop list"),
+        "destruction-proposed": message("Its destruction was proposed by the first witness"),
+        "destruction-confirmed": message("Its destruction was confirmed by the second witness"),
+    },
     "production": {
         "chip-received": message("Chip received"),
         "chip-issued": message("Chip given to another site"),

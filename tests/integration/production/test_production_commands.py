@@ -5,6 +5,7 @@ import json
 import stat
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,10 +21,12 @@ from issuer.db.register import SqlRegister
 from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.settings import load_settings
 from pki.cli import main as pki
+from pki.signed.sealed_envelope import unsealed
 from simulators.blank import blank_image
 from simulators.image import CardImage
 from tests.integration.batched import FrozenForTests, freeze_batch, pass_as_another
 from tests.integration.everybody import log_in_everybody
+from tests.unit.pki.exchange_office import ExchangeOffice
 
 NO_BATCH = "5f0c4c7e-0d1b-4b59-9c70-6f1d6f2f3a10"
 TRANSPORT = bytes(range(32))
@@ -117,6 +120,30 @@ def make_pki(directory: Path, *options: str) -> Path:
     return home
 
 
+def sealed_print_data_open_with_the_printers_key_alone(
+    office: Commands, batch: str, plain: bytes
+) -> None:
+    """And what was shown stands in the audit trail, where the file could not be written, too."""
+    printer = ExchangeOffice().party("printer", sealed_as="station")
+    certificate = office.directory / "printer.cer"
+    certificate.write_bytes(printer.certificate)
+    sealed = office.directory / "print.p7m"
+    arguments = ("--batch", batch, "--to", certificate)
+    assert office.json("cards", "print-data", sealed, *arguments)["cards"] == 2
+    content = sealed.read_bytes()
+    assert b"SECRET" not in content
+    opened = unsealed(content, own_certificate=printer.certificate, agree=printer.agree)
+    assert opened == plain
+    other = str(uuid.UUID(int=1))
+    assert "[batch.unknown]" in office.error("cards", "print-data", sealed, "--batch", other)[1]
+    nowhere = office.directory / "missing" / "print.csv"
+    assert "[print-data.unavailable]" in office.error("cards", "print-data", nowhere)[1]
+    records = office.json("audit", "list")["records"]
+    shown = [each for each in records if each["action"] == "card.secrets-shown"]
+    assert [each["details"]["cards"] for each in shown] == [2, 2, 2]
+    assert [each["details"].get("batch") for each in shown].count(batch.replace("-", "")) == 1
+
+
 def hand_over_all(office: Commands, batch: str) -> None:
     """From quality control into the members' hands; who made the cards does not pass them."""
     cards = office.json("batches", "cards", batch, "--names")
@@ -175,6 +202,8 @@ def test_two_members_get_their_cards(office: Commands) -> None:
         assert len(row["mrz"]) == 90
         assert secrets.mrz_information is not None
         assert row["mrz"][5:15] == secrets.mrz_information[:10]
+
+    sealed_print_data_open_with_the_printers_key_alone(office, frozen.batch, out.read_bytes())
 
     hand_over_all(office, frozen.batch)
     assert {each["handed_over_to"] for each in office.json("cards", "list")} == {"the member"}

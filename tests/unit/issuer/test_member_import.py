@@ -4,6 +4,7 @@ import contextlib
 import copy
 import hashlib
 import itertools
+import threading
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -27,7 +28,7 @@ from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import RecordNumber
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
 from issuer.domain.vietnamese_text import likeness
-from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
+from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError, IssuerUnavailableError
 from issuer.services.import_members import ImportProgress, MemberImport
 from issuer.services.import_organisations import import_organisations
 from issuer.services.import_outcome import ImportSummary, RowOutcome, RowResult
@@ -44,6 +45,7 @@ from issuer.services.register_ports import (
     MemberNumbers,
     MemberPage,
     PagePosition,
+    SealedMembers,
 )
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -136,9 +138,12 @@ class MemoryRegister:
     def append(self, record: AuditRecord) -> None:
         self.acts.append(record)
 
-    def add(self, members: Sequence[Member]) -> None:
+    def sealed(self, members: Sequence[Member]) -> SealedMembers:
+        return SealedMembers(members=members)
+
+    def add(self, members: Sequence[Member] | SealedMembers) -> None:
         taken = {number for each in self.by_id.values() for number in _numbers(each)}
-        for member in members:
+        for member in members.members if isinstance(members, SealedMembers) else members:
             if taken & set(_numbers(member)):
                 raise ConflictError("a number is taken")
             taken |= set(_numbers(member))
@@ -367,7 +372,7 @@ class Office:
             store=self.portraits,
             scheme=CommitteeBlockScheme(),
             clock=lambda: NOW,
-            new_member_id=lambda: next(ids),
+            new_member_ids=lambda count: list(itertools.islice(ids, count)),
             chunk_rows=chunk_rows,
         )
 
@@ -555,6 +560,86 @@ def test_a_number_that_a_decision_gave_to_somebody_is_no_earlier_number_of_anoth
         TAKEN,
         [("earlier_card_number", "earlier-card-number.taken")],
     ]
+
+
+def test_rows_are_judged_while_the_rows_before_them_are_stored() -> None:
+    office = Office(chunk_rows=1)
+    is_judged = threading.Event()
+    normalise, add = office.portraits.normalise, office.register.add
+
+    def note(picture: bytes) -> NormalisedPortrait:
+        if picture == b"3.jpg":
+            is_judged.set()
+        return normalise(picture)
+
+    def wait_for_the_next_row(members: Sequence[Member] | SealedMembers) -> None:
+        assert is_judged.wait(60)
+        add(members)
+
+    office.portraits.normalise = note  # type: ignore[method-assign]
+    office.register.add = wait_for_the_next_row  # type: ignore[method-assign]
+    assert ends(office.take(row(2), row(3))) == [TAKEN] * 2
+
+
+def test_an_import_that_cannot_store_says_so_and_goes_on_later() -> None:
+    rows = [row(number) for number in range(2, 12)]
+    office = Office(chunk_rows=2)
+    add = office.register.add
+
+    def fail(members: Sequence[Member] | SealedMembers) -> None:
+        if office.register.count() == 4:
+            raise IssuerUnavailableError("the disk is full", code="database.unavailable")
+        add(members)
+
+    office.register.add = fail  # type: ignore[method-assign]
+    told: list[int] = []
+    with pytest.raises(IssuerUnavailableError, match="the disk is full"):
+        office.importing.run(
+            MemoryList(rows), actor=CLERK, progress=lambda come: told.append(come.rows_done)
+        )
+    assert told == [0, 2, 4]
+    assert office.register.count() == 4
+    office.register.add = add  # type: ignore[method-assign]
+    assert ends(office.take(*rows)) == [TAKEN] * 10
+
+
+def test_a_chunk_ends_where_its_pictures_take_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("issuer.services.import_members._PICTURE_BYTES", 11)
+    office = Office(chunk_rows=100)
+    told: list[int] = []
+    office.importing.run(
+        MemoryList([row(number) for number in range(2, 9)]),
+        actor=CLERK,
+        progress=lambda come: told.append(come.rows_done),
+    )
+    # Three pictures called "2.jpg" and so on are the first that have more than eleven bytes.
+    assert told == [0, 3, 6, 7]
+
+
+def test_those_who_are_chosen_among_sealed_members_keep_their_own_values() -> None:
+    members = [
+        Member(
+            member_id=MemberId(uuid.UUID(int=number)),
+            statement=office_statement(),
+            portrait=PortraitDigest(bytes(32)),
+            portrait_source=PortraitDigest(bytes(32)),
+            recorded_at=NOW,
+        )
+        for number in (1, 2, 3)
+    ]
+    sealed = SealedMembers(members=members, columns={"a": [10, 20, 30], "b": "xyz"})
+    chosen = sealed.only({members[2].member_id, members[0].member_id})
+    assert chosen.members == [members[0], members[2]]
+    assert chosen.columns == {"a": [10, 30], "b": ["x", "z"]}
+    assert sealed.only({each.member_id for each in members}) is sealed
+    assert not sealed.only(set()).members
+
+
+def office_statement() -> MemberStatement:
+    office = Office()
+    office.take(row(2))
+    (found,) = office.register.by_id.values()
+    return found.statement
 
 
 def organisation_row(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from issuer.bootstrap import draw_member_ids
 from issuer.db import schema
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
@@ -121,7 +122,7 @@ class Office:
             store=self.portraits,
             scheme=CommitteeBlockScheme(),
             clock=lambda: NOW,
-            new_member_id=lambda: MemberId(uuid.uuid4()),
+            new_member_ids=draw_member_ids,
             chunk_rows=chunk_rows,
         )
         self.desk = DoubtDesk(
@@ -425,7 +426,7 @@ def _told(office: Office, record: ImportRecord) -> tuple[list[RowOutcome], Impor
 
 @pytest.mark.parametrize(
     ("kill_after", "is_within"),
-    [*((chunk, False) for chunk in range(6)), *((chunk, True) for chunk in range(5))],
+    [*((chunk, False) for chunk in range(6)), *((chunk, True) for chunk in range(4))],
 )
 def test_an_import_killed_anywhere_ends_as_one_that_ran_through(
     database: Database, made_database: bytes, tmp_path: Path, *, kill_after: int, is_within: bool
@@ -443,7 +444,7 @@ def test_an_import_killed_anywhere_ends_as_one_that_ran_through(
         kill_after -= 1
         if kill_after < 0:
             if is_within:
-                # The next chunk is in the middle of its pictures.
+                # The chunk behind the one that is about to be stored is in the middle of its pictures.
                 office.portraits.normalise = _kill  # type: ignore[method-assign]
             else:
                 raise Killed

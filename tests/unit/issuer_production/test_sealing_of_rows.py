@@ -64,3 +64,17 @@ def test_any_bytes_are_contents_or_refused(encoded: bytes) -> None:
     except IssuerUnavailableError:
         return
     assert accepted.to_bytes() == encoded
+
+
+@given(st.lists(st.tuples(st.none() | st.text(max_size=20), st.binary(max_size=16)), max_size=8))
+def test_a_column_sealed_at_once_opens_value_by_value(
+    values: list[tuple[str | None, bytes]],
+) -> None:
+    rows = [row for _, row in values]
+    sealed = SEALER.seal_all((text for text, _ in values), purpose="phones", rows=rows)
+    assert [
+        None if each is None else SEALER.open(each, purpose="phones", row=row).decode()
+        for each, row in zip(sealed, rows, strict=True)
+    ] == [text for text, _ in values]
+    nonces = [each[:12] for each in sealed if each is not None]
+    assert len(set(nonces)) == len(nonces)
