@@ -206,7 +206,8 @@ _texts_of = attrgetter(*_PATTERNS)
 
 
 def _checked(value: str) -> str:
-    return value + check_digit(value)
+    """A field, which has no other characters than its pattern allows, with its check digit."""
+    return value + _digit_over(_values_of(value))
 
 
 def _composite(upper: bytes, middle: bytes) -> bytes:

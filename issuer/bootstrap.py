@@ -63,6 +63,7 @@ class RegisterHome:
     portraits: PortraitStore
     evidence: EvidenceStore
     scheme: CardNumberScheme
+    register_sealer: Callable[[], Sealer] = field(repr=False)
     card_sealer: Callable[[], Sealer] = field(repr=False)
 
     def doubts(self) -> DoubtDesk:
@@ -167,6 +168,7 @@ def open_register_home(home: Path, *, create: bool = False) -> Iterator[Register
             portraits=FolderPortraitStore(settings.portraits_in(home)),
             evidence=FolderEvidenceStore(settings.evidence_in(home), sealer),
             scheme=scheme,
+            register_sealer=sealer,
             card_sealer=lambda: sealers().cards,
         )
     finally:

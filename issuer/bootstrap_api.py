@@ -25,10 +25,7 @@ from issuer.bootstrap import RegisterHome, open_register_home
 from issuer.bootstrap_batches import batches_of
 from issuer.bootstrap_bundles import exchange_desk_of
 from issuer.bootstrap_cards import cards_of
-from issuer.bootstrap_keys import (
-    derive_cursor_key,
-    open_issuer_keystore,
-)
+from issuer.bootstrap_keys import derive_cursor_key
 from issuer.bootstrap_operations import (
     corrections_of,
     jobs_of_operations,
@@ -57,6 +54,7 @@ from issuer.db.schema import current_revision, latest_revision
 from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableError
 from issuer.imports.finding_texts import in_vietnamese
 from issuer.imports.template import ListFormat, member_template
+from issuer.keystore_random import KeystoreRandom, draw_pool
 from issuer.services.audit_office import AuditOffice
 from issuer.services.batch_operations import BatchOperations
 from issuer.services.batch_services import BatchServices
@@ -100,10 +98,12 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
                 hint=f"membercard-issuer --home {home} database upgrade",
             )
         # A PKCS#11 library stands one thread: whatever opens the keystore does it in this one.
-        cursor_key = keys.submit(_take_cursor_key, opened).result()
         desk_keys = DeskKeys(opened=opened, keys=keys)
         stack.callback(desk_keys.close)
-        probe = _Probe(opened=opened, keys=keys, desk_keys=desk_keys)
+        cursor_key = desk_keys.borrow(derive_cursor_key)
+        # Whoever looks at the first member or signs the first card would else open it in a thread of their own.
+        keys.submit(opened.card_sealer).result()
+        probe = _Probe(opened=opened, desk_keys=desk_keys)
         browsing = SqlBrowsing(opened.database)
         jobs = jobs_of_operations(opened, keystore=desk_keys)
         stack.enter_context(running(jobs))
@@ -159,7 +159,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             station_list=LookingAtStations(room=stock.room),
             exchange=exchange_desk_of(opened, desk_keys),
             member_template=lambda: member_template(ListFormat.XLSX),
-            batches=_batches(opened, operations),
+            batches=_batches(opened, operations, desk_keys),
             cards=cards_of(opened.register, opened.scheme),
             stock=stock,
             reports=reports,
@@ -226,7 +226,6 @@ class _Probe:
     """Looks whether everything is there that requests need."""
 
     opened: RegisterHome
-    keys: ThreadPoolExecutor
     desk_keys: DeskKeys
     _looked_at: datetime | None = None
     _keystore: str | None = None
@@ -246,10 +245,7 @@ class _Probe:
             now = _now()
             if self._looked_at is None or now - self._looked_at > _KEYSTORE_LOOK:
                 try:
-                    if self.desk_keys.is_open:
-                        self.desk_keys.call(derive_cursor_key)
-                    else:
-                        self.keys.submit(_take_cursor_key, self.opened).result()
+                    self.desk_keys.borrow(derive_cursor_key)
                     self._keystore = None
                 except (IssuerError, PkiError) as error:
                     self._keystore = error.code
@@ -257,8 +253,9 @@ class _Probe:
             return self._keystore
 
 
-def _batches(opened: RegisterHome, operations: OperationDesk) -> BatchServices:
-    office = batches_of(opened)
+def _batches(opened: RegisterHome, operations: OperationDesk, desk_keys: DeskKeys) -> BatchServices:
+    draw = KeystoreRandom(lambda: desk_keys.borrow(draw_pool))
+    office = batches_of(opened, random_bytes=draw)
     return BatchServices(
         opening=office.opening,
         operations=BatchOperations(
@@ -271,11 +268,6 @@ def _batches(opened: RegisterHome, operations: OperationDesk) -> BatchServices:
         delivery=office.delivery,
         papers=office.papers,
     )
-
-
-def _take_cursor_key(opened: RegisterHome) -> bytes:
-    with contextlib.closing(open_issuer_keystore(opened.home, opened.settings)) as keystore:
-        return derive_cursor_key(keystore)
 
 
 def _now() -> datetime:

@@ -1,5 +1,6 @@
 """Puts batches together: their use cases over the register of a home."""
 
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -7,7 +8,7 @@ from card_layout.profile import load_profile
 from issuer.bootstrap import RegisterHome
 from issuer.bootstrap_keys import open_issuer_keystore
 from issuer.domain.status_allotment import RandomBytes
-from issuer.keystore_random import KeystoreRandom
+from issuer.keystore_random import KeystoreRandom, draw_pool
 from issuer.services.batch_desk import BatchDesk
 from issuer.services.control_batches import BatchControl
 from issuer.services.deliver_batches import BatchDelivery
@@ -49,8 +50,7 @@ def batches_of(opened: RegisterHome, *, random_bytes: RandomBytes | None = None)
         freezing=BatchFreezing(
             desk=desk,
             profile=load_profile(opened.settings.card_profile).name,
-            random_bytes=random_bytes
-            or KeystoreRandom(lambda: open_issuer_keystore(opened.home, opened.settings)),
+            random_bytes=random_bytes or KeystoreRandom(lambda: _draw_pool(opened)),
             marks=FileStatusMarkStore(opened.settings.status_marks_in(opened.home)),
         ),
         reading=ReadingOfBatches(desk=desk),
@@ -58,6 +58,11 @@ def batches_of(opened: RegisterHome, *, random_bytes: RandomBytes | None = None)
         delivery=BatchDelivery(desk=desk),
         papers=BatchPapers(desk=desk),
     )
+
+
+def _draw_pool(opened: RegisterHome) -> bytes:
+    with contextlib.closing(open_issuer_keystore(opened.home, opened.settings)) as keystore:
+        return draw_pool(keystore)
 
 
 def _now() -> datetime:

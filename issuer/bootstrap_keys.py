@@ -18,7 +18,6 @@ __all__ = [
     "derive_cursor_key",
     "derive_register_sealer",
     "open_issuer_keystore",
-    "take_register_sealer",
     "take_sealers",
 ]
 
@@ -66,18 +65,10 @@ def derive_cursor_key(keystore: AgreementKeystore) -> bytes:
     return _derive(keystore, b"cursors")
 
 
-def take_register_sealer(home: Path, settings: IssuerSettings) -> Sealer:
-    """Open the keystore, derive the register's keys, and close it again: one PKCS#11 library stands one session.
-
-    Raises:
-        IssuerRefusedError, KeystoreError: as ``open_issuer_keystore``.
-    """
-    with contextlib.closing(open_issuer_keystore(home, settings)) as keystore:
-        return derive_register_sealer(keystore)
-
-
 def take_sealers(home: Path, settings: IssuerSettings) -> IssuerSealers:
     """Open the keystore, derive the keys of register and production, and close it again.
+
+    One PKCS#11 library stands one session.
 
     Raises:
         IssuerRefusedError, KeystoreError: as ``open_issuer_keystore``.

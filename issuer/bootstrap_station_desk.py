@@ -44,20 +44,22 @@ _Result = TypeVar("_Result")
 
 @dataclass(slots=True, kw_only=True)
 class DeskKeys:
-    """The keystore for messages of stations: opened at the first one, in the one thread, and kept open."""
+    """The keystore of a program that serves: whatever is done with it is done in the one thread.
+
+    For messages of stations it is opened at the first one and kept open.
+    """
 
     opened: RegisterHome
     keys: ThreadPoolExecutor
     _keystore: AgreementKeystore | None = None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the keystore is held open here, so that nobody else may open it."""
-        return self._keystore is not None
-
     def call(self, work: Callable[[AgreementKeystore], _Result]) -> _Result:
         """See ``KeystoreCalls.call``."""
         return self.keys.submit(self._with_keystore, work).result()
+
+    def borrow(self, work: Callable[[AgreementKeystore], _Result]) -> _Result:
+        """As ``call``, but a keystore that is not open yet is closed again."""
+        return self.keys.submit(self._for_the_moment, work).result()
 
     def close(self) -> None:
         """Close the keystore, if it is open."""
@@ -72,6 +74,14 @@ class DeskKeys:
             # A token that was pulled is opened anew when it is back.
             self._close()
             raise
+
+    def _for_the_moment(self, work: Callable[[AgreementKeystore], _Result]) -> _Result:
+        was_open = self._keystore is not None
+        try:
+            return self._with_keystore(work)
+        finally:
+            if not was_open:
+                self._close()
 
     def _close(self) -> None:
         if self._keystore is not None:

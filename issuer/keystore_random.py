@@ -1,13 +1,12 @@
 """Random bytes of the keystore's generator, for programs that open the keystore for moments only."""
 
-import contextlib
 import threading
 from collections.abc import Callable
 from typing import Final
 
 from pki.keys.keystore import AgreementKeystore
 
-__all__ = ["KeystoreRandom", "RandomPool"]
+__all__ = ["KeystoreRandom", "RandomPool", "draw_pool"]
 
 _POOL_BYTES: Final = 64 * 1024
 """What is fetched at once: the numbers and secrets of several hundred cards."""
@@ -16,12 +15,21 @@ _PART_BYTES: Final = 4096
 """What tokens give without complaint."""
 
 
+def draw_pool(keystore: AgreementKeystore) -> bytes:
+    """As many random bytes as are fetched at once.
+
+    Raises:
+        KeystoreError: the keystore failed.
+    """
+    return b"".join(keystore.random_bytes(_PART_BYTES) for _ in range(_POOL_BYTES // _PART_BYTES))
+
+
 class KeystoreRandom:
     """A source of random bytes; safe to call from any thread."""
 
-    def __init__(self, open_keystore: Callable[[], AgreementKeystore]) -> None:
-        """``open_keystore`` opens the keystore, which is closed again as soon as a pool is fetched."""
-        self._open = open_keystore
+    def __init__(self, fetch: Callable[[], bytes]) -> None:
+        """``fetch`` has ``draw_pool`` done with the keystore, which it opens for the moment."""
+        self._fetch = fetch
         self._lock = threading.Lock()
         self._pool = bytearray()
 
@@ -33,7 +41,7 @@ class KeystoreRandom:
         """
         with self._lock:
             while len(self._pool) < count:
-                self._fetch()
+                self._pool += self._fetch()
             drawn = bytes(self._pool[:count])
             del self._pool[:count]
         return drawn
@@ -41,11 +49,6 @@ class KeystoreRandom:
     def __repr__(self) -> str:
         """What is left in the pool is nobody's business."""
         return "KeystoreRandom()"
-
-    def _fetch(self) -> None:
-        with contextlib.closing(self._open()) as keystore:
-            for _ in range(_POOL_BYTES // _PART_BYTES):
-                self._pool += keystore.random_bytes(_PART_BYTES)
 
 
 class RandomPool:

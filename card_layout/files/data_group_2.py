@@ -163,20 +163,28 @@ class Portrait:
         block_length = (
             _PICTURE_OFFSET - _RECORD_HEADER_BYTES + len(self.feature_points) + len(self.image)
         )
-        face = (
-            _IDENTIFIER_AND_VERSION
-            + (_RECORD_HEADER_BYTES + block_length).to_bytes(4, "big")
-            + (1).to_bytes(2, "big")
-            + block_length.to_bytes(4, "big")
-            + (len(self.feature_points) // _FEATURE_POINT_BYTES).to_bytes(2, "big")
+        head = (
+            _FACE_RECORD.pack(
+                _IDENTIFIER_AND_VERSION,
+                _RECORD_HEADER_BYTES + block_length,
+                1,
+                block_length,
+                len(self.feature_points) // _FEATURE_POINT_BYTES,
+            )
             + self.description
             + self.feature_points
             + image_information
-            + self.image
         )
-        information = tlv.encode(_BIOMETRIC_HEADER, self.biometric_header) + tlv.encode(_FACE, face)
-        group = tlv.encode(_INSTANCES, b"\x01") + tlv.encode(_INFORMATION_TEMPLATE, information)
-        return tlv.encode(_TAG, tlv.encode(_GROUP_TEMPLATE, group))
+        # From the inside out, so that the picture is copied once and not for each template around it.
+        for before, template in (
+            (b"", _FACE),
+            (tlv.encode(_BIOMETRIC_HEADER, self.biometric_header), _INFORMATION_TEMPLATE),
+            (tlv.encode(_INSTANCES, b"\x01"), _GROUP_TEMPLATE),
+            (b"", _TAG),
+        ):
+            head = before + head
+            head = tlv.encode_header(template, len(head) + len(self.image)) + head
+        return head + self.image
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:

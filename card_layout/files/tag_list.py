@@ -13,8 +13,8 @@ _TAG_LIST = 0x5C
 
 def encode_listed(tag: int, objects: Sequence[tlv.Tlv]) -> bytes:
     """``[tag] { [5C] tags || objects }``."""
-    listed = _list_of([item.tag for item in objects])
-    return tlv.encode(tag, tlv.encode(_TAG_LIST, listed) + tlv.concatenate(objects))
+    listed = _encoded_list(tuple([item.tag for item in objects]))
+    return tlv.encode(tag, listed + b"".join([tlv.encode(*item) for item in objects]))
 
 
 def decode_listed(
@@ -53,6 +53,12 @@ def decode_listed(
 def _usual_form(tag: int, expected: tuple[int, ...]) -> tuple[bytes, tlv.FixedObjects]:
     """The list of all of these tags, and the objects of a file that has them all."""
     return _list_of(expected), tlv.FixedObjects(_TAG_LIST, *expected, within=(tag,))
+
+
+@lru_cache(maxsize=16)
+def _encoded_list(tags: tuple[int, ...]) -> bytes:
+    """The object that lists these tags; kept, because there are few lists and many cards."""
+    return tlv.encode(_TAG_LIST, _list_of(tags))
 
 
 def _list_of(tags: Sequence[int]) -> bytes:

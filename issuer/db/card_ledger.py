@@ -21,7 +21,7 @@ from issuer.db.production_rows import card_of, journal, locked_card, locked_chip
 from issuer.db.production_tables import IS_NOT_CONDEMNED, CardRow
 from issuer.db.request_tables import RequestRow
 from issuer.db.sealing import Sealer
-from issuer.db.signing_rows import cards_to_sign, jobs_of, keep_prepared, keep_signed
+from issuer.db.signing_rows import cards_to_sign, jobs_of, keep_prepared, keep_signed, seal_contents
 from issuer.domain.batch import BatchId
 from issuer.domain.card import Card, CardEvent, CardReference, CardState
 from issuer.domain.card_job import CardJob
@@ -237,8 +237,10 @@ class SqlCardLedger(SqlCardRegister):
         self, jobs: Sequence[JobToKeep], *, account: AccountName | None = None
     ) -> frozenset[CardReference]:
         """See ``CardLedger.prepare_several``."""
-        with self._database.writing() as session:
-            return keep_prepared(session, self._sealer, jobs, account=account, at=self._clock())
+        # Before the database is locked: others write meanwhile.
+        sealed = [(each, seal_contents(self._sealer, each.job)) for each in jobs]
+        with self._database.writing_in_turn() as session:
+            return keep_prepared(session, sealed, account=account, at=self._clock())
 
     def record_signed_several(
         self,
@@ -248,7 +250,7 @@ class SqlCardLedger(SqlCardRegister):
         authorisation: bytes | None = None,
     ) -> frozenset[CardReference]:
         """See ``CardLedger.record_signed_several``."""
-        with self._database.writing() as session:
+        with self._database.writing_in_turn() as session:
             return keep_signed(
                 session, files, account=account, authorisation=authorisation, at=self._clock()
             )

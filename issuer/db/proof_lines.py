@@ -1,8 +1,10 @@
 """The lines of proofs in the database: what will stand on each card, read without the rest of the member."""
 
 import hashlib
+import struct
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -61,6 +63,11 @@ _RECORD: Final[tuple[sa.SQLColumnExpression[Any], ...]] = (
 _ORDINAL: Final = 3
 _CARD_NUMBER: Final = 4
 _ORGANISATION: Final = 17
+_OCTETS: Final = itemgetter(6, 12, 13, 18)
+"""What is sealed, and the digest of the portrait; the others are texts, or written as ones."""
+
+_TEXTS: Final = itemgetter(*sorted({*range(len(_RECORD))} - {6, 12, 13, 18}))
+_LENGTHS: Final = struct.Struct(f">{len(_RECORD) + 2}I")
 
 
 class SqlProofRepository:
@@ -156,10 +163,13 @@ class _StoredRecords:
         return MemberId(self._uuid(values[1]))
 
     def digest(self, values: Sequence[Any]) -> bytes:
-        """No two records have the same: the text of a tuple tells strings, bytes, numbers and nothing apart."""
+        """Of the record as it is stored; no two have the same, because the lengths of all values stand before them."""
         names = self._names(OrganisationCode(values[_ORGANISATION]))
-        stored = (*values, names.organisation_name, names.issuing_committee)
-        return hashlib.sha256(_RECORD_PREFIX + repr(stored).encode()).digest()
+        texts = (*map(str, _TEXTS(values)), names.organisation_name, names.issuing_committee)
+        octets = _OCTETS(values)
+        lengths = _LENGTHS.pack(*map(len, texts), *map(len, octets))
+        stored = b"".join((_RECORD_PREFIX, lengths, "".join(texts).encode(), *octets))
+        return hashlib.sha256(stored).digest()
 
     def line(self, values: Sequence[Any]) -> ProofLine:
         """The record opened.

@@ -27,7 +27,7 @@ from issuer.domain.chip import Serial
 from issuer.domain.status_allotment import StatusIndex
 from issuer.services.production_ports import CardToSign, JobToKeep
 
-__all__ = ["cards_to_sign", "jobs_of", "keep_prepared", "keep_signed"]
+__all__ = ["cards_to_sign", "jobs_of", "keep_prepared", "keep_signed", "seal_contents"]
 
 
 def cards_to_sign(
@@ -91,20 +91,25 @@ def jobs_of(
     }
 
 
+def seal_contents(sealer: Sealer, job: CardJob) -> bytes:
+    """What is kept of a card before the signer is asked, as its row holds it."""
+    contents = CardContents(mrz_information=job.mrz_information, files=job.contents)
+    return sealer.seal(contents.to_bytes(), purpose=CONTENTS_PURPOSE, row=job.reference)
+
+
 def keep_prepared(
     session: Session,
-    sealer: Sealer,
-    jobs: Sequence[JobToKeep],
+    jobs: Sequence[tuple[JobToKeep, bytes]],
     *,
     account: str | None,
     at: datetime,
 ) -> frozenset[CardReference]:
-    """Keep the files of those of these cards that are *bound*; which they are."""
-    bound = _in_state(session, [each.job.reference for each in jobs], CardState.BOUND)
-    days = {each.job.reference: each.valid_until for each in jobs}
-    kept = [each.job for each in jobs if each.job.reference in bound]
+    """Keep the files, sealed, of those of these cards that are *bound*; which they are."""
+    bound = _in_state(session, [each.job.reference for each, _ in jobs], CardState.BOUND)
+    kept = [(each, sealed) for each, sealed in jobs if each.job.reference in bound]
+    days = {each.job.reference: each.valid_until for each, _ in kept}
     for day in sorted(set(days.values())):
-        for part in in_parts([job.reference for job in kept if days[job.reference] == day]):
+        for part in in_parts([reference for reference, until in days.items() if until == day]):
             session.connection().execute(
                 sa.update(CardRow).where(among(CardRow.reference, part)).values(valid_until=day)
             )
@@ -112,28 +117,18 @@ def keep_prepared(
         session,
         CardContentsRow,
         [
-            {
-                "reference": job.reference,
-                "sealed": sealer.seal(
-                    CardContents(
-                        mrz_information=job.mrz_information, files=job.contents
-                    ).to_bytes(),
-                    purpose=CONTENTS_PURPOSE,
-                    row=job.reference,
-                ),
-                "prepared_at": at,
-            }
-            for job in kept
+            {"reference": each.job.reference, "sealed": sealed, "prepared_at": at}
+            for each, sealed in kept
         ],
     )
     _journal(
         session,
         "signing-prepared",
-        [(job.reference, job.serial) for job in kept],
+        [(each.job.reference, each.job.serial) for each, _ in kept],
         account=account,
         at=at,
     )
-    return frozenset(job.reference for job in kept)
+    return frozenset(days)
 
 
 def keep_signed(

@@ -17,6 +17,7 @@ DOCUMENT_NUMBER_CHARACTERS = 9
 SALT_BYTES = 16
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_PAIRS = [second + first for first in _ALPHABET for second in _ALPHABET]
 _CAN = re.compile(r"[0-9]{6}")
 _DOCUMENT_NUMBER = re.compile(r"[A-Z0-9]{9}")
 _ENCODED_BYTES = CAN_DIGITS + DOCUMENT_NUMBER_CHARACTERS + SALT_BYTES
@@ -71,8 +72,8 @@ class CardSecrets:
 def _draw_document_number(random_bytes: RandomBytes) -> str:
     """One number below 36 to the power of nine, written with as many characters: one draw instead of nine."""
     number = draw_below(random_bytes, len(_ALPHABET) ** DOCUMENT_NUMBER_CHARACTERS)
-    characters: list[str] = []
-    for _ in range(DOCUMENT_NUMBER_CHARACTERS):
-        number, place = divmod(number, len(_ALPHABET))
-        characters.append(_ALPHABET[place])
-    return "".join(characters)
+    pairs: list[str] = []
+    for _ in range(DOCUMENT_NUMBER_CHARACTERS // 2):
+        number, place = divmod(number, len(_PAIRS))
+        pairs.append(_PAIRS[place])
+    return "".join(pairs) + _ALPHABET[number]

@@ -4,11 +4,15 @@ import hashlib
 import os
 import secrets
 from pathlib import Path
+from typing import Final
 
 from issuer.domain.member import PortraitDigest
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 
 __all__ = ["FolderPortraitStore"]
+
+_PORTRAIT_BYTES: Final = 32 * 1024
+"""More than a card's portrait has, so that it comes at once."""
 
 
 class FolderPortraitStore:
@@ -16,6 +20,8 @@ class FolderPortraitStore:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        # Of a path that is put together of its parts, each is looked at anew: of ten thousand portraits that counts.
+        self._prefix = f"{directory}{os.sep}"
 
     def put(self, image: bytes) -> PortraitDigest:
         """Keep an image durably; putting the same again changes nothing.
@@ -58,7 +64,7 @@ class FolderPortraitStore:
             IssuerUnavailableError: it cannot be read (``portrait-store.unavailable``).
         """
         try:
-            image = self._path(digest).read_bytes()
+            image = _read(self._name(digest))
         except FileNotFoundError as error:
             raise IssuerRefusedError(
                 f"portrait {digest.hex()} is not in the store", code="portrait.lost"
@@ -76,8 +82,22 @@ class FolderPortraitStore:
         return image
 
     def _path(self, digest: PortraitDigest) -> Path:
+        return Path(self._name(digest))
+
+    def _name(self, digest: PortraitDigest) -> str:
         name = digest.hex()
-        return self._directory / name[:2] / f"{name}.jpg"
+        return f"{self._prefix}{name[:2]}{os.sep}{name}.jpg"
+
+
+def _read(name: str) -> bytes:
+    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        content = os.read(descriptor, _PORTRAIT_BYTES)
+        while following := os.read(descriptor, _PORTRAIT_BYTES):
+            content += following
+        return content
+    finally:
+        os.close(descriptor)
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -16,7 +16,7 @@ import pytest
 import xlsxwriter
 
 from issuer.bootstrap import open_register_home
-from issuer.bootstrap_keys import take_register_sealer
+from issuer.bootstrap_keys import take_sealers
 from issuer.cli import main
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
@@ -271,7 +271,7 @@ def test_an_import_that_was_killed_is_completed_by_repeating_it(office: Office) 
     words = ("--home", office.home, "members", "import", path, "--portraits", office.portraits)
     database = Database(f"sqlite:///{office.home}/issuer.sqlite")
     register = SqlRegister(
-        database, lambda: take_register_sealer(office.home, load_settings(office.home))
+        database, lambda: take_sealers(office.home, load_settings(office.home)).register
     )
 
     def taken() -> int:

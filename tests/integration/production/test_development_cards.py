@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from card_layout.atr import LifeCycle
 from card_layout.transport.connection import CardReader
 from card_layout.transport.readers import open_reader, wait_for_card
-from issuer.bootstrap_keys import take_register_sealer
+from issuer.bootstrap_keys import take_sealers
 from issuer.cli import main as issuer
 from issuer.db.base import Database
 from issuer.portraits.folder_store import FolderPortraitStore
@@ -95,7 +95,7 @@ def desk(
     known = settings.read_text(encoding="utf-8")
     settings.write_text('card_profile = "dev-bac"\n' + known, encoding="utf-8")
     workshop.database = Database(f"sqlite:///{desk.home / 'issuer.sqlite'}")
-    workshop.sealer = lambda: take_register_sealer(desk.home, load_settings(desk.home))
+    workshop.sealer = lambda: take_sealers(desk.home, load_settings(desk.home)).register
     workshop.add_members(1)
     workshop.database.close()
     FolderPortraitStore(desk.home / "portraits").put(workshop.portrait)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from issuer.bootstrap_keys import take_register_sealer
+from issuer.bootstrap_keys import take_sealers
 from issuer.cli import main as issuer
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister
@@ -94,7 +94,7 @@ def office(commands: Commands, workshop: Any, portrait_image: bytes) -> Commands
     commands.run("keys", "import-trust-point", make_cvca(commands.directory))
     commands.run("keys", "import-transport", commands.write("transport.key", TRANSPORT.hex()))
     workshop.database = Database(f"sqlite:///{commands.home / 'issuer.sqlite'}")
-    workshop.sealer = lambda: take_register_sealer(commands.home, load_settings(commands.home))
+    workshop.sealer = lambda: take_sealers(commands.home, load_settings(commands.home)).register
     workshop.add_members(2)
     with SqlRegister(workshop.database, workshop.sealer).reading() as transaction:
         assert transaction.members.count() == 2

@@ -1,9 +1,10 @@
 """Random bytes that come from the keystore, which is open for no longer than it takes."""
 
+import contextlib
 import itertools
 from typing import Any
 
-from issuer.keystore_random import KeystoreRandom
+from issuer.keystore_random import KeystoreRandom, draw_pool
 
 
 class Keystore:
@@ -25,10 +26,12 @@ def test_every_byte_is_given_once_and_the_keystore_closed_each_time() -> None:
     log: list[str] = []
     numbers = itertools.count()
 
-    def opened() -> Any:
-        return Keystore(numbers, log)
+    def drawn() -> bytes:
+        keystore: Any = Keystore(numbers, log)
+        with contextlib.closing(keystore):
+            return draw_pool(keystore)
 
-    source = KeystoreRandom(opened)
+    source = KeystoreRandom(drawn)
     assert log == []
     given = b"".join(source(count) for count in (1, 16, 40_000, 70_000, 16))
     assert given == bytes(number % 251 for number in range(len(given)))
@@ -36,7 +39,6 @@ def test_every_byte_is_given_once_and_the_keystore_closed_each_time() -> None:
 
 
 def test_it_never_shows_what_it_holds() -> None:
-    keystore: Any = Keystore(itertools.count(), [])
-    source = KeystoreRandom(lambda: keystore)
+    source = KeystoreRandom(lambda: bytes(16))
     source(1)
     assert repr(source) == "KeystoreRandom()"
