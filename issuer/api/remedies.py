@@ -87,6 +87,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "questionable.reason": message("Say why in one line."),
     "questionable.unknown": message("Go back to the list of rows; somebody may have decided."),
     "questionable.decided": message("Go back to the list of rows; somebody may have decided."),
+    "account.proposal-over": message("Have it proposed again."),
+    "account.proposal-unknown": message("Look at the list again: somebody may have settled it."),
     "right.same-person": message("Four eyes: ask a colleague to do this step."),
     "decision.number-used": message(
         "Look at the decision of this number and date, or check what you typed."
