@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0039_samples_by_time"
-down_revision = "0038_member_checks"
+revision = "0040_samples_by_time"
+down_revision = "0039_audit_subject_sequence"
 branch_labels = None
 depends_on = None
 
