@@ -59,13 +59,21 @@ class SubjectOffice:
         """All that is held about one person, for that person; that it was given out stands in it already.
 
         Raises:
-            IssuerRefusedError: ``right.missing``; ``member.unknown``.
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``: it takes the right to export members as well;
+                ``member.unknown``.
             IssuerDataError: ``disclosure.reference``.
         """
         disclosure_reference = parse_reference(reference)
         now = self.clock()
         with self.register.writing() as transaction:
-            member = served_member(transaction, member_id, actor, now, Right.SERVE_DATA_SUBJECTS)
+            member = served_member(
+                transaction,
+                member_id,
+                actor,
+                now,
+                Right.SERVE_DATA_SUBJECTS,
+                Right.EXPORT_MEMBERS,
+            )
             transaction.subjects.add_disclosure(
                 Disclosure(
                     member_id=member_id,

@@ -580,6 +580,20 @@ def test_what_changed_since_it_was_proposed_is_judged_again(opened: RegisterHome
     assert found == "subject.still-member"
 
 
+def test_an_extract_takes_the_second_factor_and_leaves_no_trace_without_it(
+    opened: RegisterHome,
+) -> None:
+    served, person = office(opened), identifier(1)
+    tired = clerk(stepped_up=False)
+    assert code_of(lambda: served.extract(person, reference="7", actor=tired)) == (
+        "right.step-up-needed"
+    )
+    assert not actions(opened)
+    # To look to whom the data went takes nothing out.
+    assert served.disclosures(person, actor=tired) == ()
+    assert served.extract(person, reference="7", actor=clerk()).member.member_id == person
+
+
 def test_a_breach_list_takes_the_place_and_the_second_factor(opened: RegisterHome) -> None:
     breach = BreachOffice(register=opened.register, clock=lambda: NOW)
     of_p = OrganisationBreach(organisation=OrganisationCode("P-01"))
