@@ -33,7 +33,7 @@ from issuer.bootstrap_operations import (
     running,
     uploads_of,
 )
-from issuer.bootstrap_people import log_in_of, password_hasher, people_of
+from issuer.bootstrap_people import confirmation_of, log_in_of, password_hasher, people_of
 from issuer.bootstrap_reports import (
     merged_report_file,
     merged_reports_of,
@@ -151,6 +151,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
                 confirming=requests.confirming,
             ),
             people=people_of(opened.register, people, passwords=passwords),
+            account_confirmation=confirmation_of(opened.register, people, passwords=passwords),
             audit=AuditOffice(register=opened.register, clock=_now),
             finding_in_vietnamese=in_vietnamese,
             uploads=uploads,

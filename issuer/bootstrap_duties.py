@@ -9,6 +9,7 @@ from issuer.audit_checkpoints import CheckpointFolder, SocketNotary
 from issuer.bootstrap import RegisterHome
 from issuer.bootstrap_status import status_duty_of
 from issuer.db.operations import SqlIdempotencyLedger
+from issuer.db.production_tables import CardContentsRow, CardRow
 from issuer.domain.rights import AccountName
 from issuer.services.audit_checkpoints import AuditCheckpointing
 from issuer.services.audit_duty import AUDIT, AuditDuty
@@ -55,6 +56,8 @@ def _daily_of(opened: RegisterHome) -> DailyDuty:
         (
             lambda: expiry.expire(account=_SYSTEM),
             lambda: idempotency.forget(before=_now() - _KEYS_KEPT),
+            # What a hand-over has destroyed is let go of by the database, too.
+            lambda: opened.database.forget_old_versions(of=(CardRow, CardContentsRow)),
         ),
         _now,
     )

@@ -15,10 +15,10 @@ from issuer.bootstrap_reports import reports_of
 from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_signing import SignerProcess
 from issuer.db.operations import SqlOperationLedger
-from issuer.domain.member_list import MemberColumn
 from issuer.imports.correction import write_correction
+from issuer.imports.member_layout import member_layout
 from issuer.imports.open_table import open_laid_out
-from issuer.imports.table import Table, TemplateLayout
+from issuer.imports.table import Table
 from issuer.services.audit_office import AuditOffice
 from issuer.services.audit_verification import AuditVerification
 from issuer.services.batch_desk import BatchDesk
@@ -51,13 +51,12 @@ _CORRECTIONS: Final = "corrections"
 
 def jobs_of_operations(opened: RegisterHome, *, keystore: KeystoreCalls | None = None) -> Jobs:
     """What a home's programs do behind answers, and unasked; ``keystore`` is one that is held open already."""
-    layout = TemplateLayout(columns=tuple(MemberColumn))
     requests = requests_of(opened)
     works: Mapping[OperationKind, Work] = {
         OperationKind.IMPORT_MEMBERS: ImportWork(
             register=opened.register,
             uploads=uploads_of(opened),
-            open_list=lambda path: open_laid_out(path, layout),
+            open_list=lambda path, mapping: open_laid_out(path, member_layout(mapping)),
             open_import=lambda directory: open_member_import(opened, directory),
             write_correction=_write_correction,
             corrections=corrections_of(opened),

@@ -7,6 +7,7 @@ from typing import Final
 from issuer.domain.login_attempts import AttemptLimit
 from issuer.domain.session import SessionLifetime
 from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
+from issuer.services.confirm_accounts import ConfirmationOfAccounts
 from issuer.services.log_in import LogIn, LoginPolicy
 from issuer.services.people import People
 from issuer.services.people_ports import PasswordHasher
@@ -14,6 +15,7 @@ from issuer.services.register_ports import Register
 from issuer.settings import PeopleSettings
 
 __all__ = [
+    "confirmation_of",
     "log_in_of",
     "login_policy",
     "password_hasher",
@@ -79,6 +81,15 @@ def people_of(
 ) -> People:
     """The use cases of whoever manages people; ``passwords`` as for ``log_in_of``."""
     return People(register=register, passwords=passwords or password_hasher(settings), clock=_now)
+
+
+def confirmation_of(
+    register: Register, settings: PeopleSettings, *, passwords: PasswordHasher | None = None
+) -> ConfirmationOfAccounts:
+    """The use cases of the second administrator; ``passwords`` as for ``log_in_of``."""
+    return ConfirmationOfAccounts(
+        register=register, passwords=passwords or password_hasher(settings), clock=_now
+    )
 
 
 def _now() -> datetime:

@@ -18,12 +18,12 @@ from issuer.cli_context import (
 from issuer.cli_rights import needs_no_right
 from issuer.domain.list_row import Cell
 from issuer.domain.member_list import MemberColumn
-from issuer.imports.column_guide import CORRECTION_COLUMNS, DATE_COLUMNS, OPTIONAL_COLUMNS
-from issuer.imports.mapping import ListMapping, load_mapping
+from issuer.imports.mapping import ListMapping
+from issuer.imports.member_layout import load_member_mapping
 from issuer.imports.open_table import open_laid_out
-from issuer.imports.table import Layout, Table, TemplateLayout
+from issuer.imports.table import Table
 
-__all__ = ["MappingOption", "mapping_app", "member_layout"]
+__all__ = ["MappingOption", "mapping_app"]
 
 _SHOWN_ROWS = 3
 
@@ -35,19 +35,6 @@ MappingOption = Annotated[
 mapping_app = typer.Typer(
     help="Mapping files: lists with other columns than the template's.", rich_markup_mode=None
 )
-
-
-def member_layout(mapping: Path | None) -> Layout:
-    """How a member list is laid out: the template, or as a mapping file says.
-
-    Raises:
-        IssuerUnavailableError: the mapping cannot be read (``file.unavailable``).
-        IssuerDataError: it is none (``mapping.*``).
-    """
-    columns = tuple(MemberColumn)
-    if mapping is None:
-        return TemplateLayout(columns=columns, passed_over=CORRECTION_COLUMNS)
-    return _load(mapping)
 
 
 @mapping_app.command(
@@ -68,7 +55,7 @@ def check_mapping_command(
 
     The exit status is 1 where the mapping or the list is refused, or a cell cannot be read as the mapping says.
     """
-    found = _load(mapping)
+    found = load_member_mapping(mapping)
     with open_laid_out(file, found) as table:
         first = list(itertools.islice(table.rows(), _SHOWN_ROWS))
         rows, findings = _count(table)
@@ -108,16 +95,6 @@ def check_mapping_command(
         console.print(f"{rows} rows, {findings.total()} cells that cannot be read.")
     if findings:
         raise typer.Exit(1)
-
-
-def _load(path: Path) -> ListMapping:
-    return load_mapping(
-        path,
-        tuple(MemberColumn),
-        optional=OPTIONAL_COLUMNS,
-        date_columns=DATE_COLUMNS,
-        passed_over=CORRECTION_COLUMNS,
-    )
 
 
 def _count(table: Table) -> tuple[int, Counter[str]]:

@@ -24,7 +24,7 @@ from issuer.cli_import_report import (
     open_report,
     write_template,
 )
-from issuer.cli_mapping import MappingOption, mapping_app, member_layout
+from issuer.cli_mapping import MappingOption, mapping_app
 from issuer.cli_member_checks import member_checks_app
 from issuer.cli_member_records import member_records_app
 from issuer.cli_questionable import questionable_app
@@ -32,6 +32,7 @@ from issuer.cli_rights import needs, needs_no_right
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.rights import Actor, Right
 from issuer.imports.correction import write_correction
+from issuer.imports.member_layout import member_layout
 from issuer.imports.open_table import open_laid_out
 from issuer.imports.template import ListFormat, member_template
 from issuer.services.directory_ports import DirectoryPosition, MemberLine, MemberSelection

@@ -9,6 +9,7 @@ import typer
 
 from issuer.bootstrap import open_register_home
 from issuer.bootstrap_people import people_of
+from issuer.cli_account_proposals import account_proposals_app, say_what_waits
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -23,13 +24,14 @@ from issuer.cli_rights import needs, needs_no_right
 from issuer.domain.account import Account, parse_account_name
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.rights import AccountName, Actor, Assignment, Right, Role
-from issuer.services.people import People
+from issuer.services.people import AccountChange, People
 
 __all__ = ["people_app"]
 
 _PAGE_ROWS = 200
 
 people_app = typer.Typer(help="Accounts: who may log in, and as what.", rich_markup_mode=None)
+people_app.add_typer(account_proposals_app)
 
 RoleArgument = Annotated[Role, typer.Argument(metavar="ROLE", help="The role.")]
 OrganisationOption = Annotated[
@@ -42,25 +44,43 @@ OrganisationOption = Annotated[
 
 
 @people_app.command(
-    "create-first-administrator",
+    "create-first-administrators",
     epilog="""\b
 Examples:
-  membercard-issuer --home office people create-first-administrator admin
-  membercard-issuer --home office people create-first-administrator admin --password-file admin.password
+  membercard-issuer --home office people create-first-administrators admin other
+  membercard-issuer --home office people create-first-administrators admin other --password-file admin.password --second-password-file other.given
 """,
 )
 @needs_no_right("it works only while there is no account: there is nobody who could have the right")
-def create_first_administrator_command(
-    context: typer.Context, name: AccountArgument, *, password_file: PasswordFileOption = None
+def create_first_administrators_command(
+    context: typer.Context,
+    name: AccountArgument,
+    second: Annotated[
+        str, typer.Argument(metavar="SECOND", help="The account's name of another person.")
+    ],
+    *,
+    password_file: PasswordFileOption = None,
+    second_password_file: Annotated[
+        Path | None,
+        typer.Option(help="The file of the second one's password; else it is asked for."),
+    ] = None,
 ) -> None:
-    """Make the account with which everything begins; it works once.
+    """Make the two accounts with which everything begins; it works once.
 
-    A password file that is not there is made with a random password.
+    What one of them alone must not do, such as making somebody who decides, takes both: they are two people. The second
+    one's password is changed at the first log-in. A password file that is not there is made with a random password.
     """
-    account = parse_account_name(name)
+    first, other = parse_account_name(name), parse_account_name(second)
     with _people(context) as people:
-        people.create_first_administrator(account, password=new_password(password_file, account))
-    standard_output().print(f"{account} is the first administrator.", markup=False)
+        people.create_first_administrators(
+            first,
+            other,
+            passwords=(
+                new_password(password_file, first),
+                new_password(second_password_file, other),
+            ),
+        )
+    standard_output().print(f"{first} and {other} are the first administrators.", markup=False)
 
 
 @people_app.command(
@@ -95,13 +115,14 @@ def create_command(
     account = parse_account_name(name)
     assignments = [_assignment(each, organisation) for each in role or ()]
     with _people(context) as people:
-        people.create(
+        made = people.create(
             account,
             actor=_actor(context),
             assignments=assignments,
             password=None if no_password else new_password(password_file, account),
         )
     standard_output().print(f"Account {account} is made.", markup=False)
+    say_what_waits(made.proposals)
 
 
 @people_app.command(
@@ -166,10 +187,11 @@ def assign_command(
 ) -> None:
     """Give a role for a part of the tree."""
     with _people(context) as people:
-        account = people.assign(
+        changed = people.assign(
             parse_account_name(name), _assignment(role, organisation), actor=_actor(context)
         )
-    _say_roles(account)
+    _say_roles(changed.account)
+    say_what_waits(changed.proposals)
 
 
 @people_app.command(
@@ -221,8 +243,8 @@ Examples:
 def enable_command(context: typer.Context, name: AccountArgument) -> None:
     """Let somebody log in to a disabled account again."""
     with _people(context) as people:
-        people.enable(parse_account_name(name), actor=_actor(context))
-    standard_output().print(f"Account {name} is active.", markup=False)
+        changed = people.enable(parse_account_name(name), actor=_actor(context))
+    _say(f"Account {name} is active.", changed)
 
 
 @people_app.command(
@@ -242,11 +264,10 @@ def reset_password_command(
     """
     account = parse_account_name(name)
     with _people(context) as people:
-        # Whether there is such an account that one may manage is said before a password is drawn.
-        people.show(account, actor=_actor(context))
-        password = new_password(password_file, account)
-        people.reset_password(account, password=password, actor=_actor(context))
-    standard_output().print(f"Account {name} has another password.", markup=False)
+        changed = people.reset_password(
+            account, draw=lambda: new_password(password_file, account), actor=_actor(context)
+        )
+    _say(f"Account {name} has another password.", changed)
 
 
 @people_app.command(
@@ -260,8 +281,8 @@ Examples:
 def remove_second_factors_command(context: typer.Context, name: AccountArgument) -> None:
     """Forget the security keys of somebody who lost them, and end the account's sessions."""
     with _people(context) as people:
-        count = people.remove_second_factors(parse_account_name(name), actor=_actor(context))
-    standard_output().print(f"{count} second factors removed.")
+        changed = people.remove_second_factors(parse_account_name(name), actor=_actor(context))
+    _say(f"Account {name} has no second factor.", changed)
 
 
 @people_app.command(
@@ -304,6 +325,14 @@ def _walk(people: People, actor: Actor) -> Iterator[Account]:
 
 def _roles(account: Account) -> str:
     return ", ".join(f"{each.role} ({each.organisation or 'all'})" for each in account.assignments)
+
+
+def _say(sentence: str, changed: AccountChange) -> None:
+    """What was done, or what waits instead."""
+    if changed.proposals:
+        say_what_waits(changed.proposals)
+    else:
+        standard_output().print(sentence, markup=False)
 
 
 def _say_roles(account: Account) -> None:

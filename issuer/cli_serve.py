@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from issuer.api.listeners import loopback_listener, unix_listener
+from issuer.api.request_log import log_as_json
 from issuer.bootstrap_api import api_description, open_api_services, serve
 from issuer.cli_context import command_context
 from issuer.cli_rights import needs_no_right
@@ -54,6 +55,8 @@ def serve_command(
     One line "ready: ..." says when. The log is JSON on standard error. TLS is the business of
     a proxy in front; docs/console.md shows one.
     """
+    # Jobs and duties begin while the services are opened: what they have to tell is no line of standard output.
+    log_as_json()
     with open_api_services(command_context(context).home) as services:
         listening = loopback_listener(address, port) if socket is None else unix_listener(socket)
         with listening as listener:

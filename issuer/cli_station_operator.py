@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from issuer.cli_context import standard_output
+from issuer.domain.chip import Serial
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.services.station import Station, StationEvent
 from issuer.station_display import plain_display, silent_display
@@ -35,7 +36,7 @@ class OperatorDesk:
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._keys = KeyLine(len(self.names))
+        self._keys = KeyLine(len(self.names), self._last_done)
 
     @contextlib.contextmanager
     def display(self, *, is_silent: bool) -> Iterator[Callable[[StationEvent], None]]:
@@ -88,11 +89,13 @@ class OperatorDesk:
         if wish.kind is WishKind.STOP:
             station.stop()
             return "ends after the chips in hand"
-        serial = None if wish.reader is None else station.last_done(wish.reader)
-        if serial is None:
+        if wish.serial is None:
             return "no card was made on this reader"
-        text = serial.hex().upper()
+        text = wish.serial.hex().upper()
         if wish.kind is WishKind.REJECT:
-            self.controls.reject(serial, reason=_REASON)
+            self.controls.reject(wish.serial, reason=_REASON)
             return f"{text} is rejected: put it aside to be destroyed"
-        return f"{text}: copy {self.controls.print_again(serial)} is printed"
+        return f"{text}: copy {self.controls.print_again(wish.serial)} is printed"
+
+    def _last_done(self, reader: int) -> Serial | None:
+        return None if self.station is None else self.station.last_done(reader)

@@ -274,6 +274,7 @@ Examples:
   membercard-issuer --home office stations order station-2 --blanks 100 --out order-1.p7m
   membercard-issuer --home office stations order station-2 --signed --out order-2.p7m
   membercard-issuer --home office stations order station-2 --chips tray-4.csv --out order-3.p7m
+  membercard-issuer --home office stations order station-2 --again --out order-4.p7m
 """,
 )
 @needs(Right.READ_STOCK, by_use_case=True)
@@ -288,6 +289,13 @@ def order_command(
     is_signed: Annotated[
         bool,
         typer.Option("--signed", help="The chips there whose cards are signed and not yet begun."),
+    ] = False,
+    is_again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="What the station has by our books and has not told of: an order that was lost.",
+        ),
     ] = False,
     batch: Annotated[str | None, typer.Option(help="Of this batch only: its identifier.")] = None,
     chips: Annotated[
@@ -308,6 +316,7 @@ def order_command(
         chips=() if chips is None else read_delivery(read_list(chips)),
         blanks=blanks,
         is_signed=is_signed,
+        is_again=is_again,
         batch=None if batch is None else parse_batch_id(batch),
         store=parse_site_code(store),
     )
@@ -321,7 +330,7 @@ def order_command(
         raise IssuerUnavailableError(
             f"{out} cannot be written: {error.strerror}",
             code="file.unavailable",
-            hint="order the same chips again: none is issued twice",
+            hint=f"membercard-issuer stations order {station} --again --out FILE: none is issued twice",
         ) from error
     if output_format is OutputFormat.JSON:
         print_json(

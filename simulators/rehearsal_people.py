@@ -1,12 +1,15 @@
 """The people of the demo: each has an account, a password of their own, and a part of the work that nobody else does."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from simulators.rehearsal_run import Rehearsal
 
 __all__ = ["acting", "begin_work", "log_in_again", "people_of_office"]
 
-ADMINISTRATOR = "admin"
+ADMINISTRATOR, SECOND_ADMINISTRATOR = "admin", "admin-2"
+ALONE = frozenset({"clerk", "endorser", "auditor"})
+"""The roles that one administrator gives alone."""
 
 
 def acting(home: str, name: str) -> tuple[str, ...]:
@@ -17,18 +20,28 @@ def acting(home: str, name: str) -> tuple[str, ...]:
 def people_of_office(
     demo: Rehearsal, home: str, people: Mapping[str, Sequence[str]], *, quiet: bool = False
 ) -> None:
-    """Make the first administrator, who makes the others (name -> roles) with passwords to be handed over."""
+    """Make the two first administrators; one makes the others (name -> roles), the other one confirms.
+
+    Passwords are to be handed over.
+    """
     admin = acting(home, ADMINISTRATOR)
     own = f"{home}-secrets/{ADMINISTRATOR}.password"
     demo.run(
-        *admin, "people", "create-first-administrator", ADMINISTRATOR, "--password-file", own,
+        *admin, "people", "create-first-administrators", ADMINISTRATOR, SECOND_ADMINISTRATOR,
+        "--password-file", own,
+        "--second-password-file", f"{home}-secrets/{SECOND_ADMINISTRATOR}.given",
         quiet=quiet,
     )  # fmt: skip
     demo.run(*admin, "login", ADMINISTRATOR, "--password-file", own, quiet=quiet)
+    second = begin_work(demo, home, SECOND_ADMINISTRATOR, quiet=quiet)
+    waiting = itertools.count(1)
     for name, roles in people.items():
         given = f"{home}-secrets/{name}.given"
         words = [word for role in roles for word in ("--role", role)]
         demo.run(*admin, "people", "create", name, *words, "--password-file", given, quiet=quiet)
+        for role in roles:
+            if role not in ALONE:
+                demo.run(*second, "people", "confirm", str(next(waiting)), quiet=quiet)
 
 
 def begin_work(demo: Rehearsal, home: str, name: str, *, quiet: bool = False) -> tuple[str, ...]:

@@ -52,16 +52,23 @@ ImportNumberPath = Annotated[
 
 
 class _Upload:
-    """What came in: the list, the portraits, and the fields beside them."""
+    """What came in: the list, a mapping where it has other columns, the portraits, and the fields beside them."""
 
     def __init__(
-        self, list_file: UploadFile, portraits: list[UploadFile], fields: dict[str, str]
+        self,
+        list_file: UploadFile,
+        mapping: UploadFile | None,
+        portraits: list[UploadFile],
+        fields: dict[str, str],
     ) -> None:
-        self.list_file = UploadedFile(name=list_file.filename or "", content=list_file.file)
-        self.portraits = [
-            UploadedFile(name=each.filename or "", content=each.file) for each in portraits
-        ]
+        self.list_file = _as_uploaded(list_file)
+        self.mapping = None if mapping is None else _as_uploaded(mapping)
+        self.portraits = [_as_uploaded(each) for each in portraits]
         self.fields = fields
+
+
+def _as_uploaded(file: UploadFile) -> UploadedFile:
+    return UploadedFile(name=file.filename or "", content=file.file)
 
 
 @contextlib.asynccontextmanager
@@ -76,22 +83,27 @@ async def upload_of(request: Request) -> AsyncIterator[_Upload]:
 
 
 def _sorted_out(form: FormData) -> _Upload:
-    lists, portraits, fields = list[UploadFile](), list[UploadFile](), dict[str, str]()
+    files: dict[str, list[UploadFile]] = {"list": [], "mapping": [], "portraits": []}
+    fields = dict[str, str]()
     for name, value in form.multi_items():
         if isinstance(value, str):
             fields[name] = value
-        elif name == "list":
-            lists.append(value)
-        elif name == "portraits":
-            # A browser sends one without a name where none was chosen.
-            portraits += [value] if value.filename else []
-        else:
+        elif name not in files:
             raise ApiError(
-                "a file has another name than list or portraits", code="api.request-invalid"
+                "a file has another name than list, mapping or portraits",
+                code="api.request-invalid",
             )
-    if len(lists) != 1 or not lists[0].filename:
+        elif value.filename:
+            # A browser sends one without a name where none was chosen.
+            files[name].append(value)
+    lists, mappings = files["list"], files["mapping"]
+    if len(lists) != 1:
         raise ApiError(f"got {len(lists)} lists, expected one", code="api.request-invalid")
-    return _Upload(lists[0], portraits, fields)
+    if len(mappings) > 1:
+        raise ApiError(
+            f"got {len(mappings)} mappings, expected at most one", code="api.request-invalid"
+        )
+    return _Upload(lists[0], mappings[0] if mappings else None, files["portraits"], fields)
 
 
 class ImportDocument(BaseModel):
@@ -148,7 +160,9 @@ class FindingsQuery(BaseModel):
 
 def begin_import(services: ApiServices, caller: Caller, upload: _Upload, *, key: str) -> KeptAnswer:
     """Keep the files, and have them imported; the same files under the same key are imported once."""
-    upload_id, digest = services.uploads.put(upload.list_file, upload.portraits)
+    upload_id, digest = services.uploads.put(
+        upload.list_file, upload.portraits, mapping=upload.mapping
+    )
     mark = mark_of(caller.actor.account, key, what="POST /v1/imports", content=digest)
     is_begun = False
 
@@ -242,10 +256,15 @@ _BODY: Final[dict[str, Any]] = {
                     "required": ["list"],
                     "properties": {
                         "list": {"type": "string", "format": "binary"},
+                        "mapping": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "A mapping file (TOML), where the list has other columns than the template.",
+                        },
                         "portraits": {
                             "type": "array",
                             "items": {"type": "string", "format": "binary"},
-                            "maxItems": _MAX_FILES - 1,
+                            "maxItems": _MAX_FILES - 2,
                         },
                     },
                 }

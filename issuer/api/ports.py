@@ -12,6 +12,7 @@ from issuer.services.batch_services import BatchServices
 from issuer.services.card_services import CardServices
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.check_members import CheckingOfMembers
+from issuer.services.confirm_accounts import ConfirmationOfAccounts
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.decision_operations import DecisionOperations
 from issuer.services.exchange_desk import ExchangeDesk
@@ -87,6 +88,7 @@ class ApiServices:
     request_operations: RequestOperations
     decision_operations: DecisionOperations
     people: People
+    account_confirmation: ConfirmationOfAccounts
     audit: AuditOffice
     finding_in_vietnamese: Callable[[str], str]
     uploads: Uploads

@@ -87,6 +87,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "questionable.reason": message("Say why in one line."),
     "questionable.unknown": message("Go back to the list of rows; somebody may have decided."),
     "questionable.decided": message("Go back to the list of rows; somebody may have decided."),
+    "account.proposal-over": message("Have it proposed again."),
+    "account.proposal-unknown": message("Look at the list again: somebody may have settled it."),
     "right.same-person": message("Four eyes: ask a colleague to do this step."),
     "decision.number-used": message(
         "Look at the decision of this number and date, or check what you typed."
@@ -126,7 +128,9 @@ REMEDIES: Final[Mapping[str, str]] = {
     ),
     "report.not-counted": message("Have the register counted first, on the page of reports."),
     "correction.gone": message("Bring the list again: the file is kept for two weeks."),
-    "file.columns": message("Use the columns of the template, and no others."),
+    "file.columns": message(
+        "Use the columns of the template, and no others; or bring a mapping file along."
+    ),
     "file.not-supported": message("Save the list as a plain xlsx workbook or as csv in UTF-8."),
     "database.unavailable": message("Wait a moment and try again."),
     "database.not-upgraded": message("Tell whoever runs this service, with the number below."),

@@ -46,6 +46,7 @@ class AuditRecordRow(Base):
         sa.Index(
             "ix_audit_records_subject_subject_id_sequence", "subject", "subject_id", "sequence"
         ),
+        sa.Index("ix_audit_records_subject_sequence", "subject", "sequence"),
         sa.Index("ix_audit_records_account_sequence", "account", "sequence"),
         sa.Index("ix_audit_records_organisation_sequence", "organisation", "sequence"),
     )

@@ -120,11 +120,12 @@ class Database:
         with _session(self.engine) as session:
             yield session
 
-    def forget_old_versions(self) -> None:
+    def forget_old_versions(self, *, of: Sequence[type[Base]] = ()) -> None:
         """Let go of what rows held before they were changed or deleted, as far as a database can.
 
         SQLite has overwritten it in the file, and empties its write-ahead log now; PostgreSQL takes the old rows out of
-        its pages. A database that is in use by a long transaction does it later, by itself.
+        its pages: of these tables alone, where some are named. A database that is in use by a long transaction does it later,
+        by itself.
 
         Raises:
             IssuerUnavailableError: the database does not answer.
@@ -136,7 +137,8 @@ class Database:
                 if self.is_sqlite:
                     connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
                 else:
-                    connection.exec_driver_sql("VACUUM")
+                    tables = ", ".join(each.__tablename__ for each in of)
+                    connection.exec_driver_sql(f"VACUUM {tables}")
         except DATABASE_FAILURES as error:
             raise database_error(error) from error
 

@@ -9,12 +9,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 from issuer.db.base import Base, UtcDateTime
 
 __all__ = [
+    "AccountProposalRow",
     "AccountRow",
     "AssignmentRow",
     "LoginAttemptRow",
     "SecondFactorRow",
     "SessionRow",
 ]
+
+_SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 class AccountRow(Base):
@@ -53,6 +56,33 @@ class AssignmentRow(Base):
     position: Mapped[int] = mapped_column(sa.SmallInteger)
     role: Mapped[str] = mapped_column(sa.String(32))
     organisation: Mapped[str | None] = mapped_column(sa.String(32))
+
+
+class AccountProposalRow(Base):
+    """What one administrator proposed for an account; the row goes when another one confirms it."""
+
+    __tablename__ = "account_proposals"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "act IN ('give-role', 'enable', 'reset-password', 'remove-second-factors')", name="act"
+        ),
+        sa.CheckConstraint(
+            "(act = 'give-role') = (role IS NOT NULL)"
+            " AND (role IS NOT NULL OR organisation IS NULL)",
+            name="role",
+        ),
+        sa.Index("ix_account_proposals_account_id", "account_id"),
+        # A number that somebody wrote down never comes to mean another proposal.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(_SEQUENCE, primary_key=True, autoincrement=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("accounts.id"))
+    act: Mapped[str] = mapped_column(sa.String(32))
+    role: Mapped[str | None] = mapped_column(sa.String(32))
+    organisation: Mapped[str | None] = mapped_column(sa.String(32))
+    proposed_by: Mapped[str] = mapped_column(sa.String(200))
+    proposed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class SecondFactorRow(Base):

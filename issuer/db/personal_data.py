@@ -25,6 +25,7 @@ class Holding(enum.Enum):
 
 TABLES: Final[Mapping[str, Holding]] = {
     "account_assignments": Holding.STAFF,
+    "account_proposals": Holding.STAFF,
     "accounts": Holding.STAFF,
     "allotted_numbers": Holding.PSEUDONYMOUS,
     "audit_head": Holding.NOBODY,

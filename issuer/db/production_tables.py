@@ -37,6 +37,13 @@ class ChipRow(Base):
         sa.CheckConstraint("(state = 'condemned') = (condemned_for IS NOT NULL)", name="condemned"),
         sa.CheckConstraint("NOT is_stolen OR state = 'condemned'", name="stolen"),
         sa.Index("ix_chips_site_state", "site", "state"),
+        sa.Index(
+            "ix_chips_site_sampled_at",
+            "site",
+            "sampled_at",
+            sqlite_where=sa.text("sampled_at IS NOT NULL"),
+            postgresql_where=sa.text("sampled_at IS NOT NULL"),
+        ),
     )
 
     serial: Mapped[bytes] = mapped_column(sa.LargeBinary(10), primary_key=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy.orm import Session
 
+from issuer.db.account_proposals import SqlAccountProposals
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
 from issuer.db.batch_openings import SqlBatchOpenings
@@ -41,7 +42,11 @@ from issuer.services.import_ports import ImportLedger
 from issuer.services.member_check_ports import MemberChecks
 from issuer.services.number_ports import NumberRepository
 from issuer.services.opening_ports import BatchOpenings
-from issuer.services.people_ports import AccountRepository, SessionRepository
+from issuer.services.people_ports import (
+    AccountProposalRepository,
+    AccountRepository,
+    SessionRepository,
+)
 from issuer.services.proof_ports import ProofRepository
 from issuer.services.register_ports import (
     MemberRepository,
@@ -93,6 +98,7 @@ class SqlRegisterTransaction:
             session, lambda: ImportSeals(keys.open(session, is_writing=is_writing).sealer), seals
         )
         self.people: AccountRepository = SqlAccountRepository(session)
+        self.account_proposals: AccountProposalRepository = SqlAccountProposals(session)
         self.sessions: SessionRepository = SqlSessionRepository(session)
         self.requests: RequestRepository = SqlRequestRepository(session)
         self.decisions: DecisionRepository = SqlDecisionRepository(session)

@@ -169,6 +169,27 @@ class SqlStationRepository:
         """See ``StationRepository.standings``."""
         return standings_of(self._session, now=now)
 
+    def in_hands_of(
+        self, name: StationName, *, batch: BatchId | None, limit: int
+    ) -> tuple[Serial, ...]:
+        """See ``StationRepository.in_hands_of``."""
+        query = (
+            sa.select(ChipRow.serial)
+            .join(StationClaimRow, StationClaimRow.serial == ChipRow.serial)
+            .where(
+                StationClaimRow.station == name,
+                StationClaimRow.released_at.is_(None),
+                ChipRow.held.is_(None),
+            )
+            .order_by(StationClaimRow.claimed_at.desc(), ChipRow.serial)
+            .limit(limit)
+        )
+        if batch is not None:
+            query = query.join(CardRow, CardRow.serial == ChipRow.serial).where(
+                CardRow.batch_id == batch
+            )
+        return tuple(Serial(each) for each in self._session.scalars(query))
+
     def in_hands(self, serials: Sequence[Serial]) -> dict[Serial, StationName]:
         """See ``StationRepository.in_hands``."""
         found: dict[Serial, StationName] = {}

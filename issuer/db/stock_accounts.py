@@ -12,7 +12,7 @@ from issuer.db.chip_holds import release_hold
 from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_rows import Producer, condemn_rows, journal, locked_chip
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
-from issuer.db.stock_rows import IS_AWAY, parts_of, standing_of
+from issuer.db.stock_rows import IS_AWAY, changes_of_class, parts_of, standing_of
 from issuer.db.stock_tables import DayCloseRow, StockMovementRow, StockSiteRow, StockStopRow
 from issuer.db.stopped_cards import is_stopped
 from issuer.domain.card import CardState
@@ -356,10 +356,11 @@ class SqlStockRepository:
         if last is not None:
             movements = movements.where(StockMovementRow.sequence > last.last_movement)
             finished = finished.where(CardRow.issued_at > last.counted_at)
+        since = None if last is None else last.counted_at
         times = [
             each
-            for each in (self._session.scalar(movements), self._session.scalar(finished))
-            if each is not None
+            for query in (movements, finished, *changes_of_class(site, since=since))
+            if (each := self._session.scalar(query)) is not None
         ]
         return min(times, default=None)
 

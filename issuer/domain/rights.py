@@ -14,6 +14,7 @@ from issuer.domain.organisation import OrganisationCode
 from issuer.errors import IssuerRefusedError
 
 __all__ = [
+    "FOUR_EYES_ROLES",
     "ROLE_RIGHTS",
     "STEP_UP_RIGHTS",
     "STEP_UP_TIME",
@@ -182,6 +183,26 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     ),
 }
 """Which rights a role gives."""
+
+_OF_TWO_PEOPLE: Final = frozenset(
+    {
+        Right.DECIDE,
+        Right.SIGN_BATCHES,
+        Right.FREEZE_BATCHES,
+        Right.CONTROL_QUALITY,
+        Right.REVOKE_CARDS,
+        Right.DESTROY_CARDS,
+        Right.CLOSE_DAYS,
+        Right.DELETE_MEMBERS,
+        Right.OPERATE_SERVICE,
+        Right.MANAGE_PEOPLE,
+    }
+)
+
+FOUR_EYES_ROLES: Final = frozenset(
+    role for role, rights in ROLE_RIGHTS.items() if rights & _OF_TWO_PEOPLE
+)
+"""Roles whose word completes what takes two people: no administrator gives one of them alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

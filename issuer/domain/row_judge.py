@@ -6,6 +6,7 @@ from datetime import date
 from typing import Final
 
 from issuer.domain.card_number import CardNumberScheme
+from issuer.domain.date_order import doubts_of_order
 from issuer.domain.list_row import Finding, ListRow, RowMemory
 from issuer.domain.look_alikes import with_letters_read
 from issuer.domain.member_list import JudgedRow, MemberColumn, judge_member_row
@@ -35,12 +36,25 @@ class RowJudge:
     """Judges one row after another by itself; what the register and the other rows hold is not looked at here."""
 
     def __init__(
-        self, *, organisations: OrganisationTree, scheme: CardNumberScheme, today: date
+        self,
+        *,
+        organisations: OrganisationTree,
+        scheme: CardNumberScheme,
+        today: date,
+        has_month_first: bool = False,
     ) -> None:
-        """``today`` is the day that ages and dates in the future are reckoned from."""
+        """Judge the rows of one list.
+
+        Args:
+            organisations: the tree of the register.
+            scheme: how card numbers are built.
+            today: the day that ages and dates in the future are reckoned from.
+            has_month_first: whether the list has dates that are written month first.
+        """
         self.organisations = organisations
         self._scheme = scheme
         self._today = today
+        self._has_month_first = has_month_first
         self._memory = RowMemory(_REPEATING)
 
     def judge(self, row: ListRow) -> JudgedRow | tuple[Finding, ...]:
@@ -53,6 +67,8 @@ class RowJudge:
             today=self._today,
             memory=self._memory,
         )
-        if doubts and isinstance(judged, JudgedRow):
-            return replace(judged, doubts=tuple(doubts))
-        return judged
+        if not isinstance(judged, JudgedRow):
+            return judged
+        if self._has_month_first:
+            doubts = [*doubts, *doubts_of_order(row)]
+        return replace(judged, doubts=tuple(doubts)) if doubts else judged

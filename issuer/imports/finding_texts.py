@@ -28,6 +28,7 @@ VIETNAMESE: Final[Mapping[str, str]] = {
     "citizen-number.taken": _TAKEN,
     "date.impossible": "Không có ngày này trong lịch.",
     "date.malformed": "Ngày không viết theo dạng quy định (ngày/tháng/năm).",
+    "date.order-doubtful": "Trong danh sách có ngày viết tháng trước, ngày sau; ngày này cũng có thể viết như vậy.",
     "earlier-card-number.repeated": _REPEATED,
     "earlier-card-number.taken": _TAKEN,
     "member.alike": "Hệ thống đã có người cùng họ tên (không kể dấu) và cùng ngày sinh: có thể trùng người.",

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import itertools
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -34,6 +35,7 @@ __all__ = [
     "TemplateLayout",
     "digest_of",
     "is_empty",
+    "is_found",
     "open_bounded",
     "plain_text",
 ]
@@ -49,6 +51,9 @@ MAX_COLUMNS = 256
 
 MAX_LINE_CHARACTERS = 64 * 1024
 """The most characters of one line."""
+
+_PATTERN_BYTES = 64
+"""More than any pattern matches that a file is searched for."""
 
 _TEXT_HINT = "the template: membercard-issuer members template"
 
@@ -70,6 +75,9 @@ class Sheet(Protocol):
 
     def lines(self) -> Iterator[Line]:
         """All lines in their order; may be walked again."""
+
+    def may_hold(self, pattern: re.Pattern[bytes]) -> bool:
+        """Whether text of its cells may match, in UTF-8."""
 
 
 class Layout(Protocol):
@@ -240,6 +248,10 @@ class Table:
         """The lines below the header as they stand in the file."""
         return (line for line in self._sheet.lines() if line.number > self._header_line)
 
+    def may_hold(self, pattern: re.Pattern[bytes]) -> bool:
+        """Whether text of its cells may match, in UTF-8: a look that costs less than walking the rows."""
+        return self._sheet.may_hold(pattern)
+
     def preface(self) -> Iterator[Line]:
         """The lines above the header."""
         return itertools.islice(self._sheet.lines(), self._header_line - 1)
@@ -296,6 +308,17 @@ def digest_of(file: BinaryIO) -> bytes:
         digest.update(chunk)
     file.seek(0)
     return digest.digest()
+
+
+def is_found(file: BinaryIO, pattern: re.Pattern[bytes]) -> bool:
+    """Whether a pattern of a few bytes stands anywhere in a file; its position is somewhere else afterwards."""
+    file.seek(0)
+    before = b""
+    while chunk := file.read(1 << 20):
+        if pattern.search(before + chunk):
+            return True
+        before = chunk[-_PATTERN_BYTES:]
+    return False
 
 
 def plain_text(cell: Cell) -> str:

@@ -5,11 +5,12 @@ Vietnamese spreadsheets save "CSV" with semicolons, because the comma is their d
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from issuer.errors import IssuerDataError
-from issuer.imports.table import MAX_COLUMNS, MAX_LINE_CHARACTERS, MAX_ROWS, Line
+from issuer.imports.table import MAX_COLUMNS, MAX_LINE_CHARACTERS, MAX_ROWS, Line, is_found
 
 __all__ = ["FORMULA_STARTS", "TextSheet", "as_text_cell"]
 
@@ -51,6 +52,10 @@ class TextSheet:
     def line_count(self) -> int:
         """All records, the header included."""
         return self._line_count
+
+    def may_hold(self, pattern: re.Pattern[bytes]) -> bool:
+        """Whether text of its cells may match, in UTF-8."""
+        return is_found(self._file, pattern)
 
     def lines(self) -> Iterator[Line]:
         """All records."""

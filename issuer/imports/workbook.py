@@ -7,6 +7,7 @@ take this one with it.
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO
 
 from issuer.domain.list_row import Cell
 from issuer.errors import IssuerDataError
-from issuer.imports.table import MAX_ROWS, Line
+from issuer.imports.table import MAX_ROWS, Line, is_found
 
 __all__ = ["WORKBOOK_MAGIC", "open_workbook"]
 
@@ -53,6 +54,10 @@ class WorkbookSheet:
     def line_count(self) -> int:
         """All lines, empty ones included."""
         return self._line_count
+
+    def may_hold(self, pattern: re.Pattern[bytes]) -> bool:
+        """Whether text of its cells may match, in UTF-8."""
+        return is_found(self._output, pattern)
 
     def lines(self) -> Iterator[Line]:
         """All lines."""

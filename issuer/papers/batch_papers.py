@@ -7,7 +7,9 @@ from typing import Final
 from issuer.domain.batch_proof import ProofLine
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import PortraitDigest
+from issuer.papers.card_fates import fate_of
 from issuer.papers.sheet import PersonEntry, Sheet
+from issuer.services.batch_ports import BatchLine
 from issuer.services.write_batch_papers import Minutes, PackingList, ProofSheet
 
 __all__ = ["minutes_pdf", "packing_list_pdf", "proof_sheet_pdf"]
@@ -19,6 +21,7 @@ _ACKNOWLEDGEMENT_TITLE: Final = "Danh sách ký nhận thẻ · Members' acknowl
 _BATCH: Final = "Lô thẻ · Batch"
 _RECEIVER: Final = "Nơi nhận · Receiver"
 _DECISION: Final = "Quyết định · Decision"
+_DELETED: Final = "(đã xóa hồ sơ · record deleted)"
 
 
 def proof_sheet_pdf(
@@ -56,17 +59,24 @@ def packing_list_pdf(packing: PackingList, *, display: Callable[[CardNumber], st
         inside = list(lines)
         paper.heading(f"Hộp · Box {box}: {len(inside)} thẻ · cards")
         paper.table(
-            ("Số thứ tự · No.", "Số thẻ · Card number", "Chip", "Tổ chức · Organisation"),
+            (
+                "Số thứ tự · No.",
+                "Số thẻ · Card number",
+                "Chip",
+                "Tổ chức · Organisation",
+                "Tình trạng · What became of it",
+            ),
             [
                 (
                     str(number),
                     display(line.card_number),
                     "" if line.serial is None else line.serial.hex().upper(),
                     line.organisation,
+                    fate_of(line),
                 )
                 for number, line in enumerate(inside, start=1)
             ],
-            shares=(1, 2, 3, 2),
+            shares=(1, 2, 3, 2, 3),
         )
     paper.signatures(
         ("Người đóng gói · Packed by", "Người vận chuyển · Carried by", "Người nhận · Received by")
@@ -83,15 +93,19 @@ def minutes_pdf(minutes: Minutes, *, display: Callable[[CardNumber], str]) -> by
     paper.pair("Bên nhận · Taken by", minutes.taker_name)
     paper.pair(_DECISION, minutes.decision_number)
     paper.pair("Thẻ · Cards", str(len(minutes.lines)))
-    last = "Ký nhận · Signature" if minutes.is_to_members else "Tổ chức · Organisation"
+    head = (
+        "Ký nhận · Signature"
+        if minutes.is_to_members
+        else "Tổ chức, tình trạng · Organisation, what became of it"
+    )
     paper.table(
-        ("Số thứ tự · No.", "Số thẻ · Card number", "Họ và tên · Full name", last),
+        ("Số thứ tự · No.", "Số thẻ · Card number", "Họ và tên · Full name", head),
         [
             (
                 str(number),
                 display(line.line.card_number),
-                line.full_name,
-                "" if minutes.is_to_members else line.line.organisation,
+                line.full_name or _DELETED,
+                _last_column(line.line, is_to_members=minutes.is_to_members),
             )
             for number, line in enumerate(minutes.lines, start=1)
         ],
@@ -99,6 +113,14 @@ def minutes_pdf(minutes: Minutes, *, display: Callable[[CardNumber], str]) -> by
     )
     paper.signatures(("Bên giao · Given by", "Bên nhận · Taken by"))
     return paper.content()
+
+
+def _last_column(line: BatchLine, *, is_to_members: bool) -> str:
+    """Room for a signature, where the member may get the card; else what became of it."""
+    fate = fate_of(line)
+    if is_to_members:
+        return "" if line.may_be_handed_over else fate
+    return ": ".join(each for each in (line.organisation, fate) if each)
 
 
 def _lines(number: int, line: ProofLine, display: Callable[[CardNumber], str]) -> Sequence[str]:

@@ -117,6 +117,11 @@ class BatchLine:
         )
 
     @property
+    def may_be_handed_over(self) -> bool:
+        """Whether nothing is known here that keeps it from its member, who has not got it."""
+        return self.state is CardState.ISSUED and self.ended_for is None and self.report is None
+
+    @property
     def is_awaited(self) -> bool:
         """Whether its receiver misses it, and nobody has said that it is gone."""
         return self.may_arrive and self.report not in (EndReason.LOST, EndReason.STOLEN)

@@ -163,7 +163,13 @@ class ChangeOfMembers:
         """
         now = self.clock()
         _require_past(act.effective, now)
-        word = _Word(actor=actor, at=now, reason=_reason(why), evidence=self._keep(why))
+        word = _Word(actor=actor, at=now, reason=_reason(why))
+        if why.evidence is not None:
+            with self.register.reading() as transaction:
+                # The document of what is refused anyhow would be kept for nobody.
+                self._judge(transaction, member_id, version, act, word)
+            # It is durable before anything names it.
+            word = replace(word, evidence=self.evidence.put(why.evidence))
         with self.register.writing() as transaction:
             member, after, changes = self._judge(transaction, member_id, version, act, word)
             consequences = _consequences(transaction, member, after, changes, word)
@@ -305,10 +311,6 @@ class ChangeOfMembers:
                 )
             )
         return self.evidence.get(digest)
-
-    def _keep(self, why: Justification) -> EvidenceDigest | None:
-        # The document is durable before anything names it; one that nothing names in the end harms nobody.
-        return None if why.evidence is None else self.evidence.put(why.evidence)
 
     def _judge(
         self,

@@ -1,4 +1,4 @@
-"""What is done once a day without anybody asking for it: cards whose last day is over end, old keys are forgotten."""
+"""What is done once a day without anybody asking for it: expired cards end, old keys and destroyed secrets are let go of."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime

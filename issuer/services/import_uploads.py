@@ -120,7 +120,7 @@ class ImportWork:
     Attributes:
         register: who knows the account's roles of today.
         uploads: the files.
-        open_list: judges a list as a whole.
+        open_list: judges a list as a whole, as the template is laid out or as a mapping says.
         open_import: the use case that imports, with portraits from a directory.
         write_correction: writes the rows that were not taken to a file.
         corrections: where that file lies for a while.
@@ -128,7 +128,7 @@ class ImportWork:
 
     register: Register
     uploads: Uploads
-    open_list: Callable[[Path], AbstractContextManager[MemberListSource]]
+    open_list: Callable[[Path, Path | None], AbstractContextManager[MemberListSource]]
     open_import: Callable[[Path], AbstractContextManager[MemberImport]]
     write_correction: Callable[[Path, MemberListSource, Iterator[RowOutcome]], object]
     corrections: Corrections
@@ -144,7 +144,7 @@ class ImportWork:
         try:
             with (
                 self.uploads.open(upload_id) as stored,
-                self.open_list(stored.list_file) as source,
+                self.open_list(stored.list_file, stored.mapping) as source,
                 self.open_import(stored.portraits) as importing,
             ):
                 record = importing.run(source, actor=actor, progress=tell)

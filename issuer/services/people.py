@@ -1,11 +1,12 @@
 """People: whoever may manage them creates accounts, gives roles and takes them, and ends what must end.
 
 Every use case demands ``people.manage`` at every place where the account has, gets or loses a role, and appends one
-record to the audit trail in the same transaction.
+record to the audit trail in the same transaction. What would make one administrator as many people as they like is not
+done but proposed (``issuer.domain.account_proposal``).
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,15 +18,43 @@ from issuer.domain.account import (
     check_assignments,
     check_new_password,
 )
-from issuer.domain.audit import AuditDetail
-from issuer.domain.rights import AccountName, Actor, Assignment, Right, Role
+from issuer.domain.account_proposal import (
+    PROPOSAL_TIME,
+    AccountAct,
+    AccountProposal,
+    takes_two,
+)
+from issuer.domain.rights import (
+    FOUR_EYES_ROLES,
+    AccountName,
+    Actor,
+    Assignment,
+    Right,
+    Role,
+    two_different_people,
+)
 from issuer.errors import IssuerRefusedError
+from issuer.services.account_acts import (
+    ActOnAccount,
+    check_not_own,
+    demand_at,
+    demand_over,
+    may_manage,
+    roles_text,
+)
 from issuer.services.account_records import record_act_on
 from issuer.services.people_ports import PasswordHasher
-from issuer.services.places import place_of
-from issuer.services.register_ports import Register, RegisterTransaction
+from issuer.services.register_ports import Register
 
-__all__ = ["People"]
+__all__ = ["AccountChange", "People"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChange:
+    """An account after an act on it, and what of it waits for another administrator."""
+
+    account: Account
+    proposals: tuple[AccountProposal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,21 +65,34 @@ class People:
     passwords: PasswordHasher
     clock: Callable[[], datetime]
 
-    def create_first_administrator(self, name: AccountName, *, password: str) -> Account:
-        """The account with which everything begins: only while there is none; nobody has to allow it.
+    def create_first_administrators(
+        self, first: AccountName, second: AccountName, *, passwords: tuple[str, str]
+    ) -> tuple[Account, Account]:
+        """The accounts with which everything begins: only while there is none; nobody has to allow it.
+
+        They are two, because what one of them alone must not do takes the other one from the first day. The second one's
+        password is provisional: where the first one typed it, its owner sets another.
 
         Raises:
-            IssuerRefusedError: there is an account already (``account.not-first``).
+            IssuerRefusedError: there is an account already (``account.not-first``); both names are one
+                (``right.same-person``).
             IssuerDataError: as ``check_new_password``.
         """
-        encoded = self.passwords.hash(check_new_password(password, account=name))
+        two_different_people(first, second, act="to manage accounts")
         now = self.clock()
-        account = Account(
-            account_id=AccountId(uuid.uuid4()),
-            name=name,
-            assignments=(Assignment(role=Role.ADMINISTRATOR),),
-            password=PasswordHash(encoded=encoded, set_at=now, is_provisional=False),
-            created_at=now,
+        made = tuple(
+            Account(
+                account_id=AccountId(uuid.uuid4()),
+                name=name,
+                assignments=(Assignment(role=Role.ADMINISTRATOR),),
+                password=PasswordHash(
+                    encoded=self.passwords.hash(check_new_password(password, account=name)),
+                    set_at=now,
+                    is_provisional=name != first,
+                ),
+                created_at=now,
+            )
+            for name, password in zip((first, second), passwords, strict=True)
         )
         with self.register.writing() as transaction:
             transaction.people.lock()
@@ -60,11 +102,12 @@ class People:
                     code="account.not-first",
                     hint="membercard-issuer people create NAME",
                 )
-            transaction.people.add(account)
-            record_act_on(
-                account, "account.first-created", transaction=transaction, by=name, at=now
-            )
-        return account
+            for account in made:
+                transaction.people.add(account)
+                record_act_on(
+                    account, "account.first-created", transaction=transaction, by=first, at=now
+                )
+        return made[0], made[1]
 
     def create(
         self,
@@ -73,8 +116,10 @@ class People:
         actor: Actor,
         assignments: Sequence[Assignment] = (),
         password: str | None = None,
-    ) -> Account:
+    ) -> AccountChange:
         """A new account; its password is provisional, and there is none where another service says who they are.
+
+        Roles that take two administrators are proposed; the account has them when another one confirms it.
 
         Raises:
             IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``account.name-taken``,
@@ -83,19 +128,20 @@ class People:
         """
         # Who may not do this must not make the server hash, either.
         now = self.clock()
-        given = tuple(dict.fromkeys(assignments))
+        wanted = tuple(dict.fromkeys(assignments))
         with self.register.reading() as transaction:
-            _demand(transaction, actor, given, now)
-        check_assignments(given)
+            demand_at(transaction, actor, wanted, now)
+        check_assignments(wanted)
+        given = tuple(each for each in wanted if each.role not in FOUR_EYES_ROLES)
         account = Account(
             account_id=AccountId(uuid.uuid4()),
             name=name,
             assignments=given,
-            password=self._provisional(name, password, now),
+            password=None if password is None else self._provisional(name, password, now),
             created_at=now,
         )
         with self.register.writing() as transaction:
-            _demand(transaction, actor, given, now)
+            demand_at(transaction, actor, wanted, now)
             if transaction.people.find(name) is not None:
                 raise IssuerRefusedError(
                     f"account name {name} was given already, and is given to nobody else",
@@ -103,24 +149,29 @@ class People:
                 )
             transaction.people.add(account)
             record_act_on(account, "account.created", transaction=transaction, by=actor.account, at=now,
-                assignments=_roles(given),
+                assignments=roles_text(given),
             )  # fmt: skip
-        return account
+            proposals = tuple(
+                ActOnAccount(act=AccountAct.GIVE_ROLE, assignment=each).propose(
+                    transaction, account, by=actor.account, at=now
+                )
+                for each in wanted
+                if each not in given
+            )
+        return AccountChange(account=account, proposals=proposals)
 
-    def assign(self, name: AccountName, assignment: Assignment, *, actor: Actor) -> Account:
+    def assign(self, name: AccountName, assignment: Assignment, *, actor: Actor) -> AccountChange:
         """Give one role for one part of the tree; giving it again changes nothing.
+
+        A role that takes two administrators is proposed.
 
         Raises:
             IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``account.unknown``, ``account.own``,
                 ``account.administrator-alone``, ``account.assignments-too-many``.
             IssuerDataError: ``organisation.unknown``.
         """
-        return self._change(
-            name,
-            lambda account: account.given(assignment),
-            actor=actor,
-            action="account.role-given",
-            touched=(assignment,),
+        return self._act(
+            name, ActOnAccount(act=AccountAct.GIVE_ROLE, assignment=assignment), actor=actor
         )
 
     def unassign(self, name: AccountName, assignment: Assignment, *, actor: Actor) -> Account:
@@ -153,21 +204,21 @@ class People:
             ends_sessions=True,
         )
 
-    def enable(self, name: AccountName, *, actor: Actor) -> Account:
-        """People may log in to the account again.
+    def enable(self, name: AccountName, *, actor: Actor) -> AccountChange:
+        """People may log in to the account again; proposed, where it has a role that takes two administrators.
 
         Raises:
             IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``account.unknown``, ``account.own``.
         """
-        return self._change(
-            name,
-            lambda account: replace(account, state=AccountState.ACTIVE),
-            actor=actor,
-            action="account.enabled",
-        )
+        return self._act(name, ActOnAccount(act=AccountAct.ENABLE), actor=actor)
 
-    def reset_password(self, name: AccountName, *, password: str, actor: Actor) -> Account:
-        """Set a provisional password; every session of the account ends.
+    def reset_password(
+        self, name: AccountName, *, draw: Callable[[], str], actor: Actor
+    ) -> AccountChange:
+        """Set a provisional password, which ``draw`` gives; every session of the account ends.
+
+        Where the account has a role that takes two administrators it is proposed, and nothing is drawn before another
+        one confirms it: whoever asked for it does not come to know the password.
 
         Raises:
             IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``account.unknown``, ``account.own``.
@@ -175,40 +226,27 @@ class People:
         """
         now = self.clock()
         with self.register.reading() as transaction:
-            _demand_over(transaction, actor, transaction.people.get(name), (), now)
-        provisional = self._provisional(name, password, now)
-        return self._change(
-            name,
-            lambda account: replace(account, password=provisional),
-            actor=actor,
-            action="account.password-reset",
-            ends_sessions=True,
+            account = transaction.people.get(name)
+            demand_over(transaction, actor, account, (), now)
+            check_not_own(account, actor)
+        password = (
+            None
+            if takes_two(account, AccountAct.RESET_PASSWORD, None)
+            else self._provisional(name, draw(), now)
+        )
+        return self._act(
+            name, ActOnAccount(act=AccountAct.RESET_PASSWORD, password=password), actor=actor
         )
 
-    def remove_second_factors(self, name: AccountName, *, actor: Actor) -> int:
-        """Forget every second factor of an account, because its owner lost them; its sessions end; how many they were.
+    def remove_second_factors(self, name: AccountName, *, actor: Actor) -> AccountChange:
+        """Forget every second factor of an account, because its owner lost them; its sessions end.
+
+        Proposed, where the account has a role that takes two administrators.
 
         Raises:
             IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``account.unknown``, ``account.own``.
         """
-        now = self.clock()
-        with self.register.writing() as transaction:
-            account = transaction.people.get(name)
-            _demand_over(transaction, actor, account, (), now)
-            _check_not_own(account, actor)
-            factors = transaction.people.second_factors(account.account_id)
-            for each in factors:
-                transaction.people.remove_second_factor(account.account_id, each.credential_id)
-            transaction.sessions.end_all(account.account_id)
-            record_act_on(
-                account,
-                "account.second-factors-removed",
-                transaction=transaction,
-                by=actor.account,
-                at=now,
-                factors=len(factors),
-            )
-        return len(factors)
+        return self._act(name, ActOnAccount(act=AccountAct.REMOVE_SECOND_FACTORS), actor=actor)
 
     def end_sessions(self, name: AccountName, *, actor: Actor) -> int:
         """End every session of an account, one's own among them; how many they were.
@@ -220,7 +258,7 @@ class People:
         with self.register.writing() as transaction:
             account = transaction.people.get(name)
             if name != actor.account:
-                _demand_over(transaction, actor, account, (), now)
+                demand_over(transaction, actor, account, (), now)
             count = transaction.sessions.end_all(account.account_id)
             record_act_on(
                 account,
@@ -240,8 +278,14 @@ class People:
         """
         with self.register.reading() as transaction:
             account = transaction.people.get(name)
-            if name != actor.account and not _may_manage(transaction, actor, account):
-                _demand_over(transaction, actor, account, (), self.clock())
+            # Whoever waits for the first role belongs where it is to be.
+            wanted = tuple(
+                each.assignment
+                for each in transaction.account_proposals.all()
+                if each.account == name and each.assignment is not None and not account.assignments
+            )
+            if name != actor.account and not may_manage(transaction, actor, account, wanted):
+                demand_over(transaction, actor, account, (), self.clock())
         return account
 
     def page(
@@ -259,13 +303,26 @@ class People:
                 limit=limit, behind=behind, within=actor.roots(Right.MANAGE_PEOPLE)
             )
 
-    def _provisional(
-        self, name: AccountName, password: str | None, now: datetime
-    ) -> PasswordHash | None:
-        if password is None:
-            return None
+    def _provisional(self, name: AccountName, password: str, now: datetime) -> PasswordHash:
         encoded = self.passwords.hash(check_new_password(password, account=name))
         return PasswordHash(encoded=encoded, set_at=now, is_provisional=True)
+
+    def _act(self, name: AccountName, act: ActOnAccount, *, actor: Actor) -> AccountChange:
+        """Take the act, or propose it where it takes two administrators."""
+        now = self.clock()
+        with self.register.writing() as transaction:
+            transaction.people.lock()
+            account = transaction.people.get(name)
+            demand_over(transaction, actor, account, act.touched, now)
+            check_not_own(account, actor)
+            # A password that was not drawn is that of an account which had such a role a moment ago.
+            is_short = act.act is AccountAct.RESET_PASSWORD and act.password is None
+            if is_short or takes_two(account, act.act, act.assignment):
+                transaction.account_proposals.remove_before(now - PROPOSAL_TIME)
+                proposal = act.propose(transaction, account, by=actor.account, at=now)
+                return AccountChange(account=account, proposals=(proposal,))
+            changed = act.take(transaction, account, by=actor.account, at=now)
+        return AccountChange(account=changed)
 
     def _change(
         self,
@@ -282,8 +339,8 @@ class People:
             # Two administrators who disable each other must not both succeed.
             transaction.people.lock()
             account = transaction.people.get(name)
-            _demand_over(transaction, actor, account, touched, now)
-            _check_not_own(account, actor)
+            demand_over(transaction, actor, account, touched, now)
+            check_not_own(account, actor)
             changed = change(account)
             transaction.people.replace(changed)
             if account.is_administrator_of_all and not transaction.people.count_administrators():
@@ -299,51 +356,6 @@ class People:
                 transaction=transaction,
                 by=actor.account,
                 at=now,
-                **_details(touched),
+                **({"assignments": roles_text(touched)} if touched else {}),
             )
         return changed
-
-
-def _demand(
-    transaction: RegisterTransaction,
-    actor: Actor,
-    assignments: Iterable[Assignment],
-    now: datetime,
-) -> None:
-    """The right at every place of these assignments; over the whole register where there are none."""
-    for code in {each.organisation for each in assignments} or {None}:
-        place = place_of(transaction.organisations, code)
-        actor.demand(Right.MANAGE_PEOPLE, place=place, now=now)
-
-
-def _demand_over(
-    transaction: RegisterTransaction,
-    actor: Actor,
-    account: Account,
-    touched: tuple[Assignment, ...],
-    now: datetime,
-) -> None:
-    """The right wherever the account has a role, and where it gets or loses one."""
-    _demand(transaction, actor, (*account.assignments, *touched), now)
-
-
-def _check_not_own(account: Account, actor: Actor) -> None:
-    if account.name == actor.account:
-        raise IssuerRefusedError(
-            f"account {account.name} is one's own: somebody else has to do this", code="account.own"
-        )
-
-
-def _may_manage(transaction: RegisterTransaction, actor: Actor, account: Account) -> bool:
-    return all(
-        actor.may(Right.MANAGE_PEOPLE, place=place_of(transaction.organisations, code))
-        for code in {each.organisation for each in account.assignments} or {None}
-    )
-
-
-def _roles(assignments: Sequence[Assignment]) -> str:
-    return " ".join(f"{each.role}@{each.organisation or '*'}" for each in assignments)
-
-
-def _details(touched: tuple[Assignment, ...]) -> dict[str, AuditDetail]:
-    return {"assignments": _roles(touched)} if touched else {}

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Protocol
 
 from issuer.domain.account import Account, AccountId
+from issuer.domain.account_proposal import AccountAct, AccountProposal, ProposalNumber
 from issuer.domain.login_attempts import AttemptKey, FailedAttempts
 from issuer.domain.organisation import OrganisationCode
-from issuer.domain.rights import AccountName
+from issuer.domain.rights import AccountName, Assignment
 from issuer.domain.second_factor import Challenge, SecondFactor
 from issuer.domain.session import Session
 
 __all__ = [
+    "AccountProposalRepository",
     "AccountRepository",
     "PasswordHasher",
     "SessionRepository",
@@ -102,6 +104,40 @@ class AccountRepository(Protocol):
         Raises:
             IssuerRefusedError: there is none (``account.unknown``).
         """
+
+
+class AccountProposalRepository(Protocol):
+    """What waits for another administrator, within one transaction."""
+
+    def add(
+        self,
+        account: Account,
+        act: AccountAct,
+        *,
+        assignment: Assignment | None,
+        by: AccountName,
+        at: datetime,
+    ) -> AccountProposal:
+        """Keep a proposal, in place of the same one that was there."""
+
+    def all(self) -> tuple[AccountProposal, ...]:
+        """Every proposal, the oldest first; those that are over among them."""
+
+    def get(self, number: ProposalNumber) -> AccountProposal:
+        """One proposal.
+
+        Raises:
+            IssuerRefusedError: there is none (``account.proposal-unknown``).
+        """
+
+    def remove(self, number: ProposalNumber) -> None:
+        """Forget a proposal."""
+
+    def remove_of(self, account_id: AccountId) -> None:
+        """Forget whatever is proposed for an account."""
+
+    def remove_before(self, moment: datetime) -> None:
+        """Forget what was proposed before this moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ questionable, and a questionable one waits for a person with those of lists.
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -211,6 +212,10 @@ class _OneRow:
     def rows(self) -> Iterator[ListRow]:
         """The one row."""
         yield self.row
+
+    def may_hold(self, pattern: re.Pattern[bytes]) -> bool:
+        """Whether a text of it matches."""
+        return any(pattern.search(str(each).encode()) for each in self.row.cells.values())
 
 
 def _codes_of(row: ListRow) -> set[OrganisationCode]:

@@ -24,7 +24,11 @@ from issuer.services.member_check_ports import MemberChecks
 from issuer.services.number_ports import NumberRepository
 from issuer.services.opening_ports import BatchOpenings
 from issuer.services.organisation_ports import OrganisationRepository
-from issuer.services.people_ports import AccountRepository, SessionRepository
+from issuer.services.people_ports import (
+    AccountProposalRepository,
+    AccountRepository,
+    SessionRepository,
+)
 from issuer.services.proof_ports import ProofRepository
 from issuer.services.request_ports import DecisionRepository, RequestRepository
 from issuer.services.station_book_ports import StationRepository
@@ -218,6 +222,10 @@ class RegisterTransaction(Protocol):
     @property
     def people(self) -> AccountRepository:
         """The accounts."""
+
+    @property
+    def account_proposals(self) -> AccountProposalRepository:
+        """What waits for another administrator."""
 
     @property
     def sessions(self) -> SessionRepository:

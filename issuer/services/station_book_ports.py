@@ -77,5 +77,10 @@ class StationRepository(Protocol):
     def standings(self, *, now: datetime) -> tuple[StationStanding, ...]:
         """Every station as the office sees it, by name."""
 
+    def in_hands_of(
+        self, name: StationName, *, batch: BatchId | None, limit: int
+    ) -> tuple[Serial, ...]:
+        """Chips that the station has and with which it may go on, the newest first; of a batch, if wished."""
+
     def in_hands(self, serials: Sequence[Serial]) -> dict[Serial, StationName]:
         """Those of the chips that a station has, and which."""

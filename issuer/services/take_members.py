@@ -19,9 +19,11 @@ from typing import Final
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.bundle import BundleMember, ConflictKind
 from issuer.domain.card_number import CardNumber, CardNumberScheme
+from issuer.domain.data_subjects import FileStore, FileToDestroy
 from issuer.domain.instances import Instance
 from issuer.domain.list_row import Cell, Finding, ListRow
 from issuer.domain.member import Member, MemberId, MemberStatement, PortraitDigest
+from issuer.domain.member_acts import NewPortrait
 from issuer.domain.member_change import ChangeKind, MemberChange, differences
 from issuer.domain.member_list import JudgedRow, judge_member_row
 from issuer.domain.member_rules import MemberColumn
@@ -40,6 +42,9 @@ __all__ = ["Disagreement", "MemberTaking", "ReadMember", "TakenMember"]
 
 _Column = MemberColumn
 _CARD_NUMBER_DIGITS: Final = 8
+_PICTURE: Final = MemberColumn.PORTRAIT.value
+"""Beside the cells of a statement: the digest of the picture that it came with."""
+
 _REASON: Final = "taken over from instance {}"
 
 
@@ -185,7 +190,13 @@ class MemberTaking:
                 read, ours.member_id, "bundle.recorded-elsewhere",
                 f"the member is recorded in {ours.statement.organisation_code} here", (),
             )  # fmt: skip
-        base, theirs, here = known.cells, read.cells, member_cells(ours.statement)
+        base, theirs, here = dict(known.cells), read.cells, member_cells(ours.statement)
+        if read.portrait is not None and _PICTURE in base:
+            theirs[_PICTURE] = read.portrait_source.hex()
+            here[_PICTURE] = ours.portrait_source.hex()
+        else:
+            # They state no picture, or did not when they stated the member last: it says nothing.
+            base.pop(_PICTURE, None)
         theirs_changed = {each for each in {*base, *theirs} if base.get(each) != theirs.get(each)}
         ours_changed = {each for each in {*base, *here} if base.get(each) != here.get(each)}
         differing = {each for each in theirs_changed if theirs.get(each) != here.get(each)}
@@ -197,7 +208,11 @@ class MemberTaking:
                 read, ours.member_id, "bundle.both-changed",
                 "the member was changed here and there since the last bundle", sorted(differing),
             )  # fmt: skip
-        merged = replace(read, statement=self._merged(ours, read, differing))
+        merged = replace(
+            read,
+            statement=self._merged(ours, read, differing),
+            portrait=read.portrait if _PICTURE in differing else None,
+        )
         self._change(ours, merged)
         self._link(read, ours.member_id)
         return _taken(read, ours.member_id, "changed")
@@ -307,10 +322,18 @@ class MemberTaking:
         return replace(judged, statement=replace(judged.statement, standing_since=None))
 
     def _change(self, ours: Member, read: ReadMember) -> None:
-        changes = differences(ours.statement, read.statement)
+        changes = list(differences(ours.statement, read.statement))
+        stated = replace(ours, statement=read.statement)
+        after = replace(stated, version=ours.version + 1)
+        if read.portrait is not None and read.portrait != ours.portrait:
+            picture = NewPortrait(portrait=read.portrait, source=read.portrait_source)
+            after, change = picture.picture(stated)
+            changes.append(change)
+            self.transaction.subjects.doom(
+                FileToDestroy(store=FileStore.PORTRAITS, digest=ours.portrait)
+            )
         if not changes:
             return
-        after = replace(ours, statement=read.statement, version=ours.version + 1)
         lines = [
             MemberChange(
                 member_id=after.member_id,
@@ -343,7 +366,9 @@ class MemberTaking:
                 remote_id=read.remote_id,
                 member_id=member_id,
                 version=read.version,
-                cells=read.cells,
+                cells=read.cells
+                if read.portrait is None
+                else {**read.cells, _PICTURE: read.portrait_source.hex()},
             )
         )
 

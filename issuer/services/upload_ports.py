@@ -23,17 +23,22 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredUpload:
-    """A list with the portraits that came with it, on disk."""
+    """A list with the portraits that came with it, on disk; and how it is read, where that came along."""
 
     list_file: Path
     portraits: Path
+    mapping: Path | None = None
 
 
 class Uploads(Protocol):
     """Where files that came in wait."""
 
     def put(
-        self, list_file: UploadedFile, portraits: Iterable[UploadedFile]
+        self,
+        list_file: UploadedFile,
+        portraits: Iterable[UploadedFile],
+        *,
+        mapping: UploadedFile | None = None,
     ) -> tuple[UploadId, bytes]:
         """Keep files durably; gives back a digest of all of them, too.
 

@@ -35,7 +35,7 @@ class ProofSheet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackingList:
-    """The cards of a packed batch by box; it names nobody."""
+    """The cards that were put into boxes, by box, whatever became of each; it names nobody."""
 
     batch: Batch
     receiver_name: str
@@ -45,15 +45,15 @@ class PackingList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedCard:
-    """One card of the minutes."""
+    """One card of the minutes; ``full_name`` is ``None`` where the member's record was deleted."""
 
     line: BatchLine
-    full_name: str = field(repr=False)
+    full_name: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minutes:
-    """The cards that one level gives to the next; the last one is the members themselves."""
+    """The cards that one level gives to the next, whatever became of each; the last one is the members themselves."""
 
     batch: Batch
     decision_number: str
@@ -118,9 +118,7 @@ class BatchPapers:
         with self.desk.register.reading() as transaction:
             batch = transaction.batches.get(batch_id)
             demand_at(self.desk, transaction, actor, batch.receiver, Right.READ_CARDS)
-            lines = tuple(
-                line for line in transaction.batches.good_cards(batch_id) if line.box is not None
-            )
+            lines = transaction.batches.boxed_cards(batch_id)
             if not lines:
                 raise IssuerRefusedError(
                     f"the batch is {batch.state} and has no card in a box", code="batch.wrong-state"
@@ -129,7 +127,7 @@ class BatchPapers:
                 batch=batch,
                 receiver_name=transaction.organisations.get(batch.receiver).name,
                 decision_number=transaction.decisions.get(batch.decision_id).number,
-                lines=tuple(sorted(lines, key=lambda line: (line.box or 0, line.position))),
+                lines=lines,
             )
 
     def minutes(
@@ -167,7 +165,7 @@ class BatchPapers:
             lines = self._lines(transaction, batch, code)
             giver, receiver = _sides(transaction, batch, code)
             for record in members_listed(
-                [line.line.member_id for line in lines],
+                [line.line.member_id for line in lines if line.full_name is not None],
                 account=actor.account,
                 organisation=code,
                 at=now,
@@ -204,8 +202,8 @@ class BatchPapers:
             )
         lines = [
             line
-            for line in transaction.batches.good_cards(batch.batch_id)
-            if line.box is not None and code in places.of(line.organisation)
+            for line in transaction.batches.boxed_cards(batch.batch_id)
+            if code in places.of(line.organisation)
         ]
         if not lines:
             raise IssuerRefusedError(
@@ -215,7 +213,8 @@ class BatchPapers:
             each.member_id: each.statement.name.full
             for each in transaction.members.several([line.member_id for line in lines])
         }
-        return tuple(NamedCard(line=line, full_name=names[line.member_id]) for line in lines)
+        in_order = sorted(lines, key=lambda line: (line.organisation, line.position))
+        return tuple(NamedCard(line=line, full_name=names.get(line.member_id)) for line in in_order)
 
 
 _UNDER_WAY = (BatchState.DISPATCHED, BatchState.RECEIVED, BatchState.HANDED_OVER)

@@ -38,13 +38,15 @@ class WantedChips:
         chips: these, whatever is to be done with them.
         blanks: so many blanks beside them: first those that lie at the station, then out of the store.
         is_signed: all chips at the station whose card is signed and begun by nobody, as many as have room.
-        batch: of those, the ones of this batch only.
+        is_again: what the station has by our books and has not told of, the newest first: its order may have been lost.
+        batch: of those two, the ones of this batch only.
         store: out of which blanks come.
     """
 
     chips: Sequence[Serial] = ()
     blanks: int = 0
     is_signed: bool = False
+    is_again: bool = False
     batch: BatchId | None = None
     store: SiteCode = FIRST_STORE
 
@@ -102,7 +104,7 @@ class StationOrders:
         with self.stock.register.writing() as transaction:
             transaction.stations.lock(name)
             transaction.stock.locked_sites({site, wanted.store})
-            chosen = _chosen(transaction, wanted, site)
+            chosen = _chosen(transaction, wanted, name, site)
             issued = _in_store(transaction, chosen, wanted.store)
             if issued:
                 move_chips(
@@ -172,10 +174,15 @@ class StationOrders:
 
 
 def _chosen(
-    transaction: RegisterTransaction, wanted: WantedChips, site: SiteCode
+    transaction: RegisterTransaction, wanted: WantedChips, name: StationName, site: SiteCode
 ) -> tuple[Serial, ...]:
     """The chips of the order, each once."""
     chosen = dict.fromkeys(wanted.chips)
+    if wanted.is_again:
+        room = MAX_CHIPS_IN_AN_ORDER - len(chosen) - wanted.blanks
+        chosen |= dict.fromkeys(
+            transaction.stations.in_hands_of(name, batch=wanted.batch, limit=room)
+        )
     if wanted.is_signed:
         room = MAX_CHIPS_IN_AN_ORDER - len(chosen) - wanted.blanks
         chosen |= dict.fromkeys(

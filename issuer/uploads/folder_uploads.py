@@ -21,6 +21,7 @@ _MAX_NAME_BYTES: Final = 200
 _CHUNK_BYTES: Final = 1 << 20
 _LIST: Final = "list"
 _PORTRAITS: Final = "portraits"
+_MAPPING: Final = "mapping"
 
 
 class FolderUploads:
@@ -30,7 +31,11 @@ class FolderUploads:
         self._directory = directory
 
     def put(
-        self, list_file: UploadedFile, portraits: Iterable[UploadedFile]
+        self,
+        list_file: UploadedFile,
+        portraits: Iterable[UploadedFile],
+        *,
+        mapping: UploadedFile | None = None,
     ) -> tuple[UploadId, bytes]:
         """Keep files durably; gives back a digest of all of them, too.
 
@@ -44,6 +49,9 @@ class FolderUploads:
             (folder / _PORTRAITS).mkdir(mode=0o700, parents=True)
             folder.chmod(0o700)
             digests = {"": _copy(list_file, folder / _LIST)}
+            if mapping is not None:
+                # No portrait has a name that begins so.
+                digests[f"/{_MAPPING}"] = _copy(mapping, folder / _MAPPING)
             for each in portraits:
                 name = _checked_name(each.name, taken=digests)
                 digests[name] = _copy(each, folder / _PORTRAITS / name)
@@ -72,7 +80,12 @@ class FolderUploads:
             raise IssuerRefusedError(
                 "the files of this upload are not there any more", code="upload.lost"
             )
-        yield StoredUpload(list_file=folder / _LIST, portraits=folder / _PORTRAITS)
+        mapping = folder / _MAPPING
+        yield StoredUpload(
+            list_file=folder / _LIST,
+            portraits=folder / _PORTRAITS,
+            mapping=mapping if mapping.is_file() else None,
+        )
 
     def remove(self, upload_id: UploadId) -> None:
         """Take the files away; those that are gone already are left alone."""

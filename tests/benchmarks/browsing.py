@@ -44,17 +44,21 @@ from issuer.domain.rights import AccountName, Assignment, Role
 from issuer.domain.session import Face, LoginMethod
 from issuer.identity.memory_rates import MemoryRequestRates
 from issuer.services.request_rates import RateKind
+from issuer.settings import remember
 from pki.keys.open import KeystoreKind
 from pki.web.standing_objects import keep_standing_objects
 from tests.benchmarks.big_register import BigRegister, make_big_register
 from tests.benchmarks.measure import Announce, Record
+from tests.unit.pki.exchange_office import ExchangeOffice
 
 __all__ = [
+    "SELECTIONS",
     "Caller",
     "asked_pages",
     "make_office",
     "measure_browsing",
     "office_services",
+    "pages_of",
     "walk_pages",
 ]
 
@@ -71,6 +75,7 @@ _NOT_ASKED: Final = {
     "/v1/operations/{operation_id}/events": "it stays open",
     "/v1/reports/file": "a file of the whole tree, which is an export and no page",
     "/reports/file": "as above",
+    "/v1/reports/production/file": "as above",
     "/reports/production/file": "as above",
     "/reports/instances/file": "as above",
     "/v1/merged-reports/file": "as above",
@@ -80,7 +85,7 @@ _NOT_ASKED: Final = {
 }
 """GET routes that are no pages of the register, and why; whatever else there is, is asked."""
 
-_SELECTIONS: Final[Mapping[str, Sequence[str]]] = {
+SELECTIONS: Final[Mapping[str, Sequence[str]]] = {
     "/v1/members": (
         "", "?standing=probationary", "?name=An", "?name=Nguyễn Văn An", "?name=ng v an", "?name=Nguyễn", "?name=Nguyễn V",
         "?organisation={province}&name=Nguyễn", "?organisation={commune}&name=Nguyễn",
@@ -92,17 +97,88 @@ _SELECTIONS: Final[Mapping[str, Sequence[str]]] = {
     "/v1/organisations": ("", "?above=VN", "?above={province}", "?above={commune}"),
     "/v1/reports": ("", "?above=VN", "?above={province}", "?above={commune}"),
     "/reports": ("", "?above=VN", "?above={province}"),
-    "/v1/requests": ("", "?state=proposed", "?organisation={commune}"),
-    "/requests": ("", "?state=proposed"),
+    "/v1/organisation-choices": ("?text=P00", "?text=mau"),
+    "/v1/requests": (
+        "", "?state=proposed", "?organisation={commune}", "?organisation={province}", "?kind=exchange",
+        "?organisation={province}&kind=exchange&state=proposed", "?decision={decision_id}", "?member={member_id}",
+        "?waiting=propose", "?waiting=endorse", "?waiting=compile", "?waiting=decide",
+        "?waiting=propose&organisation={province}",
+    ),
+    "/requests": (
+        "", "?state=proposed", "?organisation={province}", "?kind=exchange", "?decision={decision_id}",
+        "?waiting=propose", "?waiting=endorse", "?waiting=compile", "?waiting=decide",
+        "?waiting=endorse&organisation={province}",
+    ),
+    "/v1/merged-reports": ("", "?above=VN", "?above={province}"),
+    "/reports/instances": ("", "?above={province}"),
+    "/v1/reports/production": ("", "?above=VN", "?above={province}"),
+    "/reports/production": ("", "?above={province}"),
+    "/v1/batches/openings": ("", "?text=mau"),
+    "/batches/open": ("", "?text=mau"),
+    "/v1/batches/openings/{decision_id}": ("", "?text=mau"),
+    "/batches/open/{decision_id}": ("", "?text=mau"),
+    "/batches/open/{decision_id}/preview": ("?receiver={commune}",),
+    "/v1/bundles": ("", "?instance={instance}"),
+    "/instances/{name}": ("",),
     "/v1/batches": ("", "?state=producing", "?state=handed-over"),
     "/batches": ("", "?state=producing"),
     "/v1/decisions": ("", "?state=confirmed", "?waiting=true"),
+    "/decisions": ("", "?waiting=confirm"),
+    "/decisions/prepare": ("", "?committee={province}"),
     "/v1/cards": ("?card={card_number}", "?card={serial}", "?card=99.999999"),
     "/v1/stock/stops": ("", "?state=reported"),
     "/v1/members/{member_id}/eligibility": ("?kind=exchange",),
-    "/audit": ("", "?account=everybody"),
+    "/audit": (
+        "", "?account=everybody", "?subject=member", "?subject=member&subject_id={member_id}",
+        "?account=everybody&subject=member",
+    ),
 }  # fmt: skip
-"""Queries that a list is asked with."""
+"""Queries that a page or list is asked with; a test compares them with what each can be asked."""
+
+_WORDS: Final = {
+    "instance": "p00",
+    "conflict": str(uuid.UUID(int=(11 << 96) + 1)),
+    "act": "correction",
+}
+"""What stands in addresses of what every register has that is made here."""
+
+_OTHER_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "/instances/{name}": {"name": "p00"},
+    "/v1/instances/{name}": {"name": "p00"},
+}
+"""Where a word of an address means something else than it does elsewhere."""
+
+_EMPTY: Final = {
+    "/login": "everybody who asks is logged in",
+    "/security-keys": "there is no address at which browsers reach the console",
+    "/v1/cards?card=99.999999": "no card has this number: finding none is what is asked",
+    "/batches/{batch_id}/minutes": "the first batch has not come so far",
+    "/batches/{batch_id}/packing-list": "as above",
+    "/v1/batches/{batch_id}/packing-list": "as above",
+    "/batches/{batch_id}/proof": "as above",
+    "/decisions/{decision_id}/authorisation/file": "nobody has signed one",
+    "/v1/decisions/{decision_id}/authorisation": "as above",
+    "/v1/decisions/{decision_id}/authorisation/file": "as above",
+    "/decisions/{decision_id}/document": "a file that is not there; its size is what would be measured",
+    "/v1/decisions/{decision_id}/document": "as above",
+    "/imports/{number}/correction": "as above",
+    "/v1/imports/{number}/correction": "as above",
+    "/v1/members/{member_id}/portrait": "as above",
+    "/conflicts/{conflict}/portrait": "conflicts about decisions",
+    "/questionable/{number}/{row}": "rows that were refused, and none that waits for a person",
+    "/questionable/{number}/{row}/portrait": "as above",
+}
+"""What nobody finds anything at, and why; whatever else is empty is a mistake of this benchmark."""
+
+_UNFILLED: Final = {
+    "/instances/{name}/bundles/{sequence}": "a file that is not there; its size is what would be measured",
+    "/v1/instances/{name}/bundles/{sequence}": "as above",
+    "/members/{member_id}/evidence/{digest}": "as above",
+    "/v1/members/{member_id}/evidence/{digest}": "as above",
+    "/members/{member_id}/portrait/new/{word}": "as above",
+    "/security-keys/registration/{credential}": "there is no address at which browsers reach the console",
+}
+"""What has no address here, and why."""
 
 
 def measure_browsing(announce: Announce) -> Iterator[Record]:
@@ -214,9 +290,25 @@ def make_office(home: Path, *, members: int, trail: int, announce: Announce) -> 
     return register
 
 
+def _exchange_bundles(home: Path) -> None:
+    """Let the register have a name among instances; what is only looked at needs none of the certificates' keys."""
+    office = ExchangeOffice()
+    party = office.party("tinh-uy")
+    settings = remember(home, {"exchange": {"name": party.name, "organisation": "VN"}})
+    folder = settings.exchange_in(home)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name, content in (
+        ("service-root.cer", office.root),
+        ("instance.cer", party.certificate),
+        ("instance-signer.cer", party.signer_certificate),
+    ):
+        (folder / name).write_bytes(content)
+
+
 @contextlib.contextmanager
 def office_services(home: Path) -> Iterator[ApiServices]:
     """Everything that routes reach, without the limits of requests."""
+    _exchange_bundles(home)
     with open_api_services(home) as services:
         yield replace(services, rates=MemoryRequestRates(dict.fromkeys(RateKind, 10**9)))
 
@@ -239,10 +331,11 @@ def walk_pages(
                 taken[pattern] += caller.follow(path)
     gc.callbacks.remove(pauses)
     announce(f"collections took at most {pauses.longest_text()}")
-    if unfilled:
-        announce(f"not asked, for there is none: {', '.join(sorted(unfilled))}")
-    if silent := sorted(each for each, times in taken.items() if not times):
-        announce(f"asked, and nothing was there: {', '.join(silent)}")
+    if unknown := unfilled - set(_UNFILLED):
+        raise ValueError(f"not asked, for there is none: {', '.join(sorted(unknown))}")
+    silent = {each for each, times in taken.items() if not times}
+    if unknown := silent - set(_EMPTY):
+        raise ValueError(f"asked, and nothing was there: {', '.join(sorted(unknown))}")
     wall, processor = (
         {
             each: _percentile([getattr(one, which) for one in times])
@@ -259,11 +352,12 @@ def walk_pages(
 
 def asked_pages(app: FastAPI, register: BigRegister) -> Iterator[tuple[str, str | None]]:
     """Each page and list with what it is asked with; ``None`` where this register has nothing to ask for."""
-    for route in _pages(app):
+    for route in pages_of(app):
         pattern = route.path.replace(":path}", "}")
-        for selection in _SELECTIONS.get(pattern, ("",)):
+        for selection in SELECTIONS.get(pattern, ("",)):
             try:
-                yield pattern + selection, (pattern + selection).format_map(register.words)
+                words = {**_WORDS, **register.words, **_OTHER_WORDS.get(pattern, {})}
+                yield pattern + selection, (pattern + selection).format_map(words)
             except KeyError:
                 yield pattern, None
                 break
@@ -296,7 +390,7 @@ class _Pauses:
         return ", ".join(f"{each:.1f}" for each in self._longest.values()) + " ms"
 
 
-def _pages(app: FastAPI) -> list[APIRoute]:
+def pages_of(app: FastAPI) -> list[APIRoute]:
     return [
         each
         for each in all_routes(app.routes)
@@ -335,11 +429,11 @@ class Caller:
             False: {"cookie": f"{SESSION_COOKIE}={tokens[Face.CONSOLE]}"},
         }
 
-    def follow(self, path: str, *, followed: int = _FOLLOWED, asked: int = _ASKED) -> list[_Taken]:
+    def follow(self, path: str) -> list[_Taken]:
         """What the page and those behind it took; nothing where the person may not see it."""
         times: list[_Taken] = []
         first = path
-        for number in range(followed + asked):
+        for number in range(_ASKED + _FOLLOWED):
             response, taken = asyncio.run(self._ask(path))
             if response.status_code in {401, 403, 404}:
                 return []
@@ -350,8 +444,13 @@ class Caller:
             # The first look compiles templates and statements: it is the process's, not the page's.
             if number:
                 times.append(taken)
-            path = _next_of(response, path) if number < followed else first
+            path = _next_of(response, path) if number < _FOLLOWED else first
         return times
+
+    def show(self, path: str) -> str:
+        """Ask for a page; where the next one is, or the same where there is none."""
+        response, _ = asyncio.run(self._ask(path))
+        return _next_of(response, path) if response.status_code == 200 else path
 
     async def _ask(self, path: str) -> tuple[httpx.Response, _Taken]:
         transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)

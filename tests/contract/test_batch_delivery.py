@@ -18,7 +18,7 @@ from issuer.domain.card_number import CardNumber, CommitteeBlockScheme
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.chip import Serial
 from issuer.domain.requests import RequestState
-from issuer.domain.rights import Actor, Role
+from issuer.domain.rights import AccountName, Actor, Role
 from issuer.errors import ConflictError, IssuerError
 from issuer.papers.batch_papers import minutes_pdf, packing_list_pdf, proof_sheet_pdf
 from tests.contract.batch_stage import (
@@ -374,6 +374,30 @@ def test_papers_of_a_batch_name_what_each_level_needs(stage: BatchStage) -> None
     assert code_of(
         lambda: stage.papers.minutes(batch.batch_id, actor=actor("all", Role.CLERK), taker=OTHER)
     ) == ("batch.other-receiver")
+    # Papers keep every card that was in a box, and say what became of it.
+    lost = stage.lines(batch)[0]
+    assert lost.reference is not None
+    with stage.register.writing() as transaction:
+        report = ValidityStep(
+            event=ValidityEvent.REPORTED, account=AccountName("one"), reason=EndReason.STOLEN
+        )
+        transaction.cards.take(lost.reference, report, at=stage.clock())
+    others = stage.numbers(batch)[1:]
+    assert {
+        each.code for each in stage.delivery.hand_over(batch.batch_id, others, SIGNED, actor=clerk)
+    } == {None}
+    packing = _text(
+        packing_list_pdf(
+            stage.papers.packing_list(batch.batch_id, actor=STOREKEEPER), display=SCHEME.display
+        )
+    )
+    for number in stage.numbers(batch):
+        assert SCHEME.display(number) in packing
+    assert packing.count("handed over") == 3
+    assert packing.count("stolen") == 1
+    signing = stage.papers.minutes(batch.batch_id, actor=clerk, taker=CELL, to_members=True)
+    text = _text(minutes_pdf(signing, display=SCHEME.display))
+    assert (len(signing.lines), text.count("handed over"), text.count("stolen")) == (4, 3, 1)
     assert (
         code_of(lambda: stage.papers.minutes(batch.batch_id, actor=STOREKEEPER, taker=COMMUNE))
         == "right.missing"

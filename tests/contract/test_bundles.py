@@ -1,5 +1,6 @@
 """Bundles between the registers of a commune and a province, whatever databases stand behind them."""
 
+import hashlib
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,7 +12,8 @@ import pytest
 from issuer.db import schema
 from issuer.db.base import Database
 from issuer.domain.instances import InstanceName, Side
-from issuer.domain.member import MemberId, MemberName
+from issuer.domain.member import MemberId, MemberName, PortraitDigest
+from issuer.domain.member_acts import NewPortrait
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.requests import RequestEventKind, RequestId, RequestState
 from issuer.domain.rights import Role
@@ -38,6 +40,7 @@ from tests.contract.requests_stage import (
     NOW,
     OTHER,
     PROVINCE,
+    Portraits,
     actor,
     codes,
 )
@@ -299,6 +302,47 @@ def test_a_change_on_one_side_is_taken_and_on_both_sides_a_person_decides(
     assert province.open_conflicts() == []
     with province.register.reading() as transaction:
         assert transaction.members.get(MemberId(uuid.UUID(int=2))).statement.residence == "xã Bắc"
+
+
+def picture(office: Office, number: int, image: bytes) -> None:
+    """Another portrait, taken there."""
+    portrait = Portraits(office.stores.portraits).put(image)
+    source = PortraitDigest(hashlib.sha256(b"source of " + image).digest())
+    member_id = MemberId(uuid.UUID(int=number))
+    with office.register.writing() as transaction:
+        ours = transaction.members.get(member_id)
+        after, _ = NewPortrait(portrait=portrait, source=source).picture(ours)
+        transaction.members.change(after, [])
+
+
+def pictured(office: Office, number: int) -> bytes:
+    with office.register.reading() as transaction:
+        found = transaction.members.get(MemberId(uuid.UUID(int=number)))
+    return Portraits(office.stores.portraits).get(found.portrait)
+
+
+def test_another_portrait_goes_up_and_where_both_took_one_a_person_decides(
+    exchange: Exchange,
+) -> None:
+    commune, province = exchange.commune, exchange.province
+    commune.endorsed(2)
+    exchange.up()
+    picture(commune, 2, b"first")
+    _again(exchange, 2)
+    assert exchange.up().record.counts["members-changed"] == 1
+    assert pictured(province, 2) == b"first"
+    picture(province, 2, b"second")
+    _again(exchange, 2)
+    assert exchange.up().conflicts == ()
+    assert pictured(province, 2) == b"second"
+    picture(commune, 2, b"third")
+    _again(exchange, 2)
+    assert [(each.code, each.columns) for each in exchange.up().conflicts] == [
+        ("bundle.both-changed", ("portrait",)),
+        ("bundle.member-unsettled", ()),
+    ]
+    province.settle("bundle.both-changed", ConflictChoice.THEIRS, by=PROVINCE_CLERK)
+    assert pictured(province, 2) == b"third"
 
 
 def _again(exchange: Exchange, number: int) -> list[RequestId]:

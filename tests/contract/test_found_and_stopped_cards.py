@@ -7,6 +7,7 @@ import pytest
 
 from issuer.db.base import Database
 from issuer.db.production_rows import require_not_passed
+from issuer.db.production_tables import CardContentsRow, CardRow
 from issuer.db.schema import upgrade
 from issuer.domain.batch import Batch, BatchEventKind, BatchState
 from issuer.domain.card import CardReference
@@ -169,6 +170,7 @@ def test_a_card_that_was_found_is_handed_over_on_postgresql(
     database = Database(postgresql_url)
     upgrade(database)
     the_way_of_found_cards(staged(database, tmp_path))
+    database.forget_old_versions(of=(CardRow, CardContentsRow))
     database.close()
 
 

@@ -404,3 +404,14 @@ def test_a_way_up_through_a_few_organisations_is_found(office: ChangeOfMembers) 
     assert tree.place(OrganisationCode("P-2")) == ("P", "P-2")
     assert len(tree) == 2
     assert len(nothing) == 0
+
+
+def test_the_document_of_what_is_refused_is_not_kept(
+    office: ChangeOfMembers, tmp_path: Path
+) -> None:
+    assert code_of(lambda: correct(office, {"phone": "x"})) == "phone.malformed"
+    assert code_of(lambda: correct(office, {"home_town": "xã Mẫu"})) == "member.unchanged"
+    assert code_of(lambda: correct(office, {"phone": "0912345678"}, version=7)) == "member.changed"
+    assert not (tmp_path / "evidence").exists()
+    correct(office, {"phone": "0912345678"})
+    assert len([each for each in (tmp_path / "evidence").rglob("*") if each.is_file()]) == 1

@@ -464,6 +464,7 @@ def test_a_card_is_made_step_by_step_and_no_step_is_skipped(ledgers: Ledgers) ->
         "lock-intended",
         "issued",
         "handed-over",
+        "secrets-destroyed",
     ]
 
 

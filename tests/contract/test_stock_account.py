@@ -362,6 +362,47 @@ def test_a_site_that_owes_a_close_gets_nothing_the_next_day(stock: Stock) -> Non
     stock.issue(1)
 
 
+def test_a_day_on_which_nothing_moved_and_chips_changed_their_class_is_closed(
+    stock: Stock,
+) -> None:
+    def close(**counted: int) -> None:
+        found = StockCount(**{"finished": 0, "spoiled": 0, "samples": 0, "left": 5} | counted)
+        outcome = stock.services.days.count(FIRST_STORE, found, actor=STOREKEEPER)
+        stock.services.days.close(outcome.close.close_id, actor=CONTROLLER)
+
+    def owes_a_close() -> bool:
+        with SqlRegister(stock.database).reading() as transaction:
+            oldest = transaction.stock.oldest_unclosed(FIRST_STORE)
+        return oldest == stock.now
+
+    def later() -> datetime:
+        return stock.now + timedelta(seconds=20)
+
+    close()
+    assert not owes_a_close()
+    stock.now = later()
+    one, two = serial_of(1), serial_of(2)
+    stock.services.room.take_samples([one], site=FIRST_STORE, remark="x", actor=STOREKEEPER)
+    assert owes_a_close()
+    stock.now = later()
+    close(samples=1, left=4)
+    stock.now = later()
+    stock.services.room.condemn(two, reason="bent", actor=CONTROLLER)
+    assert owes_a_close()
+    stock.now = later()
+    close(samples=1, spoiled=1, left=3)
+    assert not owes_a_close()
+    stock.now = later()
+    destructions = stock.services.destructions
+    witnessed = destructions.witness([two], site=FIRST_STORE, manner="cut", actor=STOREKEEPER)
+    assert not owes_a_close()
+    destructions.confirm(witnessed.destruction.destruction_id, chips=1, actor=CONTROLLER)
+    assert owes_a_close()
+    stock.now = later()
+    close(samples=1, left=3)
+    assert not owes_a_close()
+
+
 def test_a_day_of_work_ends_at_midnight_in_viet_nam(stock: Stock) -> None:
     # 23:59 and 00:00 there are 16:59 and 17:00 UTC.
     stock.now = NOW.replace(hour=16, minute=59)

@@ -186,11 +186,12 @@ def serving(home: Path, port: int, log: Path) -> Iterator[None]:
         )  # fmt: skip
         try:
             assert process.stdout is not None
-            assert process.stdout.readline().startswith("ready: "), log.read_text()
+            said = process.stdout.readline()
+            assert said.startswith("ready: "), (said, process.poll(), log.read_text())
             yield
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    assert {line["event"] for line in lines} == {"answered"}
+    assert {line["event"] for line in lines} == {"answered"}, lines
     assert "Nguyễn" not in log.read_text("utf-8")

@@ -182,6 +182,30 @@ def test_portraits_are_saved_and_commands_can_be_repeated(played: Played) -> Non
     assert verified.returncode == 0
 
 
+def test_the_day_is_closed_and_every_chip_is_accounted_for(played: Played) -> None:
+    office = ("membercard-issuer", "--home", "demo/issuer", "--session")
+
+    def listed(who: str, *words: str) -> Any:
+        said = played.run(*office, f"demo/issuer/sessions/{who}", *words, "--format", "json")
+        assert said.returncode == 0, said.stderr
+        return json.loads(said.stdout)
+
+    (station,) = [
+        each for each in listed("storekeeper", "stock", "account") if each["site"] == "local"
+    ]
+    counts = {name: station[name] for name in ("received", "good", "spoiled", "samples", "left")}
+    assert counts == {"received": 20, "good": 18, "spoiled": 1, "samples": 1, "left": 0}
+    (closed,) = listed("controller", "stock", "day", "list")
+    assert (closed["state"], closed["counted_by"], closed["closed_by"]) == (
+        "closed", "storekeeper", "controller",
+    )  # fmt: skip
+    (destroyed,) = listed("controller", "stock", "destruction", "list")
+    assert (destroyed["chips"], destroyed["second_witness"]) == (2, "controller")
+    kinds = [event["kind"] for event in listed("operator", "station", "journal")]
+    assert kinds.count("issued") == 18
+    assert kinds[-1] == "noted"
+
+
 def test_no_can_name_or_document_number_is_in_a_log_or_in_what_was_printed(
     played: Played,
 ) -> None:

@@ -12,6 +12,7 @@ from issuer.bootstrap import open_register_home
 from issuer.bootstrap_duties import audit_mark_of, duties_of
 from issuer.cli import main
 from issuer.db.base import Database
+from issuer.db.production_tables import ChipRow
 from issuer.db.register import SqlRegister
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.audit_chain import ChainHead
@@ -219,6 +220,33 @@ def test_the_settings_say_which_duties_there_are(home: Path) -> None:
     remember(home, {"audit": {"check_minutes": None}})
     with open_register_home(home) as opened:
         assert STATUS not in duties_of(opened)
+
+
+def test_the_day_lets_go_of_what_was_destroyed(home: Path) -> None:
+    destroyed = b"destroyed at the hand-over"
+    with open_register_home(home) as opened:
+        for delivery in (destroyed.decode(), "nothing"):
+            with opened.database.writing() as session:
+                session.merge(
+                    ChipRow(
+                        serial=bytes(10),
+                        state="received",
+                        delivery=delivery,
+                        received_at=datetime(2026, 11, 22, tzinfo=UTC),
+                        site="store",
+                        is_stolen=False,
+                    )
+                )
+
+        def holds_it() -> bool:
+            files = [each for each in home.rglob("*") if each.is_file()]
+            return any(destroyed in each.read_bytes() for each in files)
+
+        assert holds_it()
+        daily = duties_of(opened)["daily"]
+        [today] = daily.waiting(limit=1)
+        daily.work(today)
+        assert not holds_it()
 
 
 def test_a_day_is_done_once_and_again_where_something_failed() -> None:

@@ -39,6 +39,7 @@ def test_the_lines_of_the_page_make_an_office_that_people_can_log_in_to(
     told = capsys.readouterr().out
     assert "3 organisations taken" in told
     assert "20000 numbers granted to T" in told
+    assert "give-role decider (T) for hai.vo: done." in told
     clerk = ["--home", "office", "login", "lan.tran", "--password-file", "lan.password"]
     # A password that was handed over is changed first, and a new one is asked for at a terminal.
     assert main(clerk) == 1

@@ -18,6 +18,7 @@ from tests.contract.rows_at_each_step import fill_empty_tables, row_counts
 VALUES: Final = {
     ("member_changes", "version"): 2,
     ("stock_movements", "target"): "store",
+    ("account_proposals", "role"): "decider",
     ("card_contents", "security_object_file"): b"a file",
 }
 NO_MEMBERS_BEFORE: Final = "0014_requests"

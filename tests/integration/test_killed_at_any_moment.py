@@ -1,7 +1,8 @@
 """Any process of the issuer is killed at any moment: what it acknowledged is there, the trail has no gap, it works again.
 
 Each cycle lets one process work, kills it with SIGKILL at a drawn moment, and looks at the home as its next process
-finds it. Ready again means that a new process answers: how long that takes is measured, not asserted (docs/scale.md).
+finds it. Ready again means that a new process answers, after ten seconds of its own processor time at most: a clock on
+the wall would say how many others want the processors (docs/scale.md).
 """
 
 import json
@@ -55,6 +56,20 @@ while True:
     sys.stderr.write(f"{version}\\n")
     sys.stderr.flush()
 """
+
+
+READY_SECONDS = 10.0
+"""In which a process is ready again."""
+
+
+def require_ready_again(process: subprocess.Popen[str]) -> None:
+    """A process that has said that it is ready took no longer than it may."""
+    fields = (
+        Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    )
+    # Its own time and that of children it has waited for, in user and in kernel mode (proc_pid_stat(5), 14 to 17).
+    ticks = sum(int(each) for each in fields[11:15])
+    assert ticks / os.sysconf("SC_CLK_TCK") <= READY_SECONDS
 
 
 class Home:
@@ -215,6 +230,7 @@ class Served:
         self.process = home.command("serve", "--socket", self.path)
         assert self.process.stdout is not None
         assert self.process.stdout.readline().startswith("ready: ")
+        require_ready_again(self.process)
         token = read_session(default_session_file(home.path)).text
         self.client = httpx.Client(
             transport=httpx.HTTPTransport(uds=str(self.path)),
@@ -268,6 +284,7 @@ def jobs_are_killed(home: Home, draw: Random, *, cycles: int) -> None:
         process = home.command("jobs", "run")
         assert process.stdout is not None
         assert process.stdout.readline() == "ready: jobs\n"
+        require_ready_again(process)
         time.sleep(draw.random() * 0.5)
         kill(process)
         home.check()

@@ -71,7 +71,11 @@ def desk(
     made = Desk(tmp_path, capsys)
     made.run("admin", "database", "upgrade")
     own = made.file("admin")
-    made.run("admin", "people", "create-first-administrator", "admin", "--password-file", own)
+    given = made.file("second.given")
+    made.run(
+        "admin", "people", "create-first-administrators", "admin", "second",
+        "--password-file", own, "--second-password-file", given,
+    )  # fmt: skip
     made.run("admin", "login", "admin", "--password-file", own)
     organisations = tmp_path / "organisations.csv"
     organisations.write_text(
@@ -82,8 +86,9 @@ def desk(
 
 
 def test_an_administrator_makes_people_and_each_does_their_own_part(desk: Desk) -> None:
-    assert desk.refused("admin", "people", "create-first-administrator", "other",
-                        "--password-file", desk.file("other")) == "account.not-first"  # fmt: skip
+    assert desk.refused("admin", "people", "create-first-administrators", "other", "another",
+                        "--password-file", desk.file("other"),
+                        "--second-password-file", desk.file("another")) == "account.not-first"  # fmt: skip
     desk.join("an", "clerk", "auditor")
     assert desk.json("an", "whoami")["assignments"] == [
         {"role": "clerk", "organisation": None}, {"role": "auditor", "organisation": None},
@@ -94,9 +99,54 @@ def test_an_administrator_makes_people_and_each_does_their_own_part(desk: Desk) 
     assert desk.refused("admin", "stock", "list") == "right.missing"
     listed = desk.json("admin", "people", "list")
     assert [(each["account"], each["state"]) for each in listed] == [
-        ("admin", "active"), ("an", "active"),
+        ("admin", "active"), ("an", "active"), ("second", "active"),
     ]  # fmt: skip
     assert "argon2" not in json.dumps(listed)
+
+
+def test_what_takes_two_administrators_waits_for_the_other(desk: Desk) -> None:
+    second = desk.file("second")
+    desk.run(
+        "second", "login", "second", "--password-file", desk.file("second.given"),
+        "--new-password-file", second,
+    )  # fmt: skip
+    given = desk.file("an.given")
+    out, _ = desk.run(
+        "admin", "people", "create", "an", "--role", "clerk", "--role", "decider",
+        "--organisation", "P", "--password-file", given,
+    )  # fmt: skip
+    assert out == (
+        "Account an is made.\n"
+        "give-role decider (P) for an: another administrator confirms it: people confirm 1\n"
+    )
+    (waiting,) = desk.json("second", "people", "proposals")
+    assert (waiting["number"], waiting["account"], waiting["role"], waiting["proposed_by"]) == (
+        1, "an", "decider", "admin",
+    )  # fmt: skip
+    assert "give-role" in desk.run("admin", "people", "proposals")[0]
+    assert desk.refused("admin", "people", "confirm", "1") == "right.same-person"
+    out, _ = desk.run("second", "people", "confirm", "1")
+    assert out == "give-role decider (P) for an: done.\n"
+    assert [each["role"] for each in desk.json("admin", "people", "show", "an")["assignments"]] == [
+        "clerk", "decider",
+    ]  # fmt: skip
+    # Nobody draws a password before the other one agrees, and then it is that one's to hand over.
+    new = desk.file("an.new")
+    reset = ("people", "reset-password", "an", "--password-file", new)
+    assert "people confirm 2" in desk.run("admin", *reset)[0]
+    assert not new.exists()
+    assert "people confirm 3" in desk.run("admin", "people", "remove-second-factors", "an")[0]
+    out, _ = desk.run("admin", "people", "withdraw", "3")
+    assert out == "remove-second-factors for an: withdrawn.\n"
+    desk.run("second", "people", "confirm", "2", "--password-file", new)
+    desk.run("an", "login", "an", "--password-file", new, "--new-password-file", desk.file("an"))
+    desk.run("second", "people", "disable", "an")
+    assert "people confirm 4" in desk.run("second", "people", "enable", "an")[0]
+    desk.run("admin", "people", "confirm", "4")
+    desk.run("an", "login", "an", "--password-file", desk.file("an"))
+    assert desk.json("admin", "people", "proposals") == []
+    assert desk.refused("an", "people", "proposals") == "right.missing"
+    assert desk.refused("second", "people", "confirm", "4") == "account.proposal-unknown"
 
 
 def test_nobody_who_is_not_logged_in_does_anything(desk: Desk) -> None:
@@ -208,7 +258,7 @@ def test_people_are_disabled_reset_and_logged_out(desk: Desk) -> None:
     desk.run("admin", "people", "reset-password", "an", "--password-file", new)
     assert desk.refused("an", *login) == "login.refused"
     out, _ = desk.run("admin", "people", "remove-second-factors", "an")
-    assert out == "0 second factors removed.\n"
+    assert out == "Account an has no second factor.\n"
     assert desk.refused("admin", "people", "disable", "admin") == "account.own"
     assert desk.refused("admin", "people", "show", "nobody") == "account.unknown"
     assert desk.refused("admin", "people", "show", "No Body") == "account.name-malformed"

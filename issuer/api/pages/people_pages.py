@@ -19,6 +19,7 @@ from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, status_of
 from issuer.api.remedies import remedy_of
 from issuer.domain.account import parse_account_name
+from issuer.domain.account_proposal import AccountProposal, ProposalNumber
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.rights import AccountName, Assignment, Right, Role
 from issuer.errors import IssuerDataError, IssuerRefusedError
@@ -33,6 +34,7 @@ _PASSWORD_DIGITS: Final = 24
 _STEP_UP: Final = "right.step-up-needed"
 
 Manager = Annotated[Caller, Depends(Demand(Right.MANAGE_PEOPLE))]
+NumberPath = Annotated[int, Path(ge=1, le=2**63 - 1)]
 NamePath = Annotated[str, Path(min_length=2, max_length=64)]
 _Error = IssuerDataError | IssuerRefusedError
 
@@ -55,7 +57,7 @@ def create_account(
     """A new account; its password is shown once, unless another service says who they are."""
     password = None if fields.get("elsewhere") == "yes" else _new_password()
     try:
-        account = services.people.create(
+        made = services.people.create(
             parse_account_name(fields.get("name", "").strip()),
             actor=caller.actor,
             assignments=(_assignment(fields),),
@@ -65,7 +67,7 @@ def create_account(
         if error.code == _STEP_UP:
             raise
         return _list(request, services, caller, fields=dict(fields), error=error)
-    return _one(request, services, caller, account.name, password=password)
+    return _one(request, services, caller, made.account.name, password=password)
 
 
 @people_page_router.get(_LIST + "/{name}", response_model=None)
@@ -81,13 +83,13 @@ def change_account(
     """Give or take a role, disable, enable, set a password, forget security keys, end sessions."""
     account = parse_account_name(name)
     actor, people = caller.actor, services.people
-    password = _new_password()
+    drawn: list[str] = []
     acts: dict[str, Callable[[], object]] = {
         "assign": lambda: people.assign(account, _assignment(fields), actor=actor),
         "unassign": lambda: people.unassign(account, _assignment(fields), actor=actor),
         "disable": lambda: people.disable(account, actor=actor),
         "enable": lambda: people.enable(account, actor=actor),
-        "reset": lambda: people.reset_password(account, password=password, actor=actor),
+        "reset": lambda: people.reset_password(account, draw=_drawing(drawn), actor=actor),
         "forget-keys": lambda: people.remove_second_factors(account, actor=actor),
         "end-sessions": lambda: people.end_sessions(account, actor=actor),
     }
@@ -100,9 +102,45 @@ def change_account(
         if error.code in {_STEP_UP, "right.missing", "account.unknown"}:
             raise
         return _one(request, services, caller, account, error=error)
-    if fields["act"] == "reset":
-        return _one(request, services, caller, account, password=password)
+    if drawn:
+        return _one(request, services, caller, account, password=drawn[0])
     return RedirectResponse(f"{_LIST}/{quote(account, safe='')}", status_code=303)
+
+
+@people_page_router.post("/account-proposals/{number}", response_model=None)
+def settle_proposal(
+    number: NumberPath, request: Request, services: Services, caller: Manager, fields: FormFields
+) -> Response:
+    """Confirm what another administrator proposed, or have it withdrawn."""
+    confirmation, drawn = services.account_confirmation, list[str]()
+    acts: dict[str, Callable[[], AccountProposal]] = {
+        "confirm": lambda: confirmation.confirm(
+            ProposalNumber(number), actor=caller.actor, draw=lambda _: _drawing(drawn)()
+        ),
+        "withdraw": lambda: confirmation.withdraw(ProposalNumber(number), actor=caller.actor),
+    }
+    act = acts.get(fields.get("act", ""))
+    if act is None:
+        raise ApiError("the form does nothing", code="api.request-invalid")
+    try:
+        settled = act()
+    except (IssuerDataError, IssuerRefusedError) as error:
+        if error.code in {_STEP_UP, "right.missing"}:
+            raise
+        return _list(request, services, caller, error=error)
+    if drawn:
+        return _one(request, services, caller, settled.account, password=drawn[0])
+    return RedirectResponse(f"{_LIST}/{quote(settled.account, safe='')}", status_code=303)
+
+
+def _drawing(drawn: list[str]) -> Callable[[], str]:
+    """Draws a password and leaves it where it can be shown."""
+
+    def draw() -> str:
+        drawn.append(_new_password())
+        return drawn[-1]
+
+    return draw
 
 
 def _new_password() -> str:
@@ -138,6 +176,7 @@ def _list(
         caller=caller,
         status=status,
         accounts=accounts,
+        **_waiting(services, caller),
         fields=fields or {},
         first=None if behind is None else _LIST,
         next=f"{_LIST}?behind={quote(accounts[-1].name)}" if len(found) > _PAGE else None,
@@ -162,11 +201,28 @@ def _one(
         caller=caller,
         status=status,
         account=services.people.show(name, actor=caller.actor),
+        **_waiting(services, caller, name),
         is_own=name == caller.actor.account,
         password=password,
         words=words,
         **problem,
     )
+
+
+def _waiting(
+    services: ApiServices, caller: Caller, name: AccountName | None = None
+) -> dict[str, object]:
+    """What waits for another administrator, for one account or for all; a page shows the oldest."""
+    found = [
+        each
+        for each in services.account_confirmation.waiting(actor=caller.actor)
+        if name in (None, each.account)
+    ]
+    return {
+        "proposals": found[:_PAGE],
+        "more_proposals": max(len(found) - _PAGE, 0),
+        "own": caller.actor.account,
+    }
 
 
 def _problem_of(error: _Error | None) -> tuple[int, dict[str, str]]:

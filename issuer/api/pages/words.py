@@ -5,6 +5,7 @@ from typing import Final
 from issuer.api.languages import message
 
 __all__ = [
+    "ACCOUNT_ACTS",
     "ACCOUNT_PILLS",
     "ACCOUNT_STATES",
     "CHANGE_KINDS",
@@ -99,6 +100,13 @@ CHECKED: Final = {
     "checkpoints": message("Checkpoints compared"),
     "faults": message("Faults"),
 }
+ACCOUNT_ACTS: Final = {
+    "give-role": message("Give a role"),
+    "enable": message("Enable the account"),
+    "reset-password": message("Set a new password"),
+    "remove-second-factors": message("Forget all security keys"),
+}
+
 ROLES: Final = {
     "clerk": message("Clerk"),
     "endorser": message("Endorser"),

@@ -44,6 +44,11 @@ _QUALITY: Final = message("Put it aside for the quality controller.")
 _OFFICE: Final = message("Put it aside, and tell the office the code.")
 _AGAIN: Final = message("Put the chip in again: it goes on where it stopped.")
 
+_FILE_LEFT: Final = (
+    message("A file with keys or card data that this station was given cannot be erased."),
+    message("Have the file or its stick made writable, then close the day again."),
+)
+
 MADE: Final[Mapping[MadeKind, tuple[str, str]]] = MappingProxyType(
     {
         MadeKind.CONDEMNED: (message("The chip is rejected: it will never be a card."), _DESTROY),
@@ -210,8 +215,10 @@ CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "print.unavailable": (
             message("The printer cannot be reached."),
-            message("See to the printer, then print again."),
+            message("See to the printer, then do it again."),
         ),
+        "station.keys-left": _FILE_LEFT,
+        "station.orders-left": _FILE_LEFT,
         "station.journal-full": (
             message("The disk of this station is full."),
             message("Have room made on the disk, then start the station again."),

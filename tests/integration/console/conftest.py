@@ -66,6 +66,7 @@ from issuer.services.batch_operations import BatchOperations
 from issuer.services.batch_services import BatchServices
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.check_members import CheckingOfMembers
+from issuer.services.confirm_accounts import ConfirmationOfAccounts
 from issuer.services.control_batches import BatchControl
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.decision_operations import DecisionOperations
@@ -452,6 +453,7 @@ def office_over(database: Database, tmp_path: Path) -> Office:
             new_member_id=lambda: MemberId(uuid.uuid4()),
         ),
         people=People(register=register, passwords=HASHER, clock=now),
+        account_confirmation=ConfirmationOfAccounts(register=register, passwords=HASHER, clock=now),
         audit=AuditOffice(register=register, clock=now),
         finding_in_vietnamese=in_vietnamese,
         uploads=uploads,

@@ -11,11 +11,13 @@ import pytest
 from issuer.api.app import create_app
 from issuer.db.base import Database
 from issuer.db.schema import upgrade
-from issuer.domain.rights import Role
+from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
+from issuer.domain.rights import AccountName, Role
+from issuer.domain.stock_account import SiteCode
 from issuer.services.batch_operations import SignerOfCards
 from issuer.services.batch_services import BatchServices
 from issuer.services.sign_batches import BatchSigning
-from tests.contract.batch_stage import OPERATOR, BatchStage, people
+from tests.contract.batch_stage import CONTROLLER, OPERATOR, BatchStage, people
 from tests.contract.requests_stage import COMMUNE
 from tests.contract.test_batch_signing import write_down
 from tests.integration.console.conftest import SCHEME
@@ -158,6 +160,46 @@ def test_a_batch_goes_from_the_freeze_into_the_members_hands(batches: Office) ->
     assert given.status_code == 303, given.text
     last = batches.page("kho", path)
     assert "Handed over to the members" in last
+    assert stage.view(batch).tally.handed_over == 3
+
+
+def test_found_cards_go_after_the_others_and_chips_come_from_where_somebody_says(
+    batches: Office,
+) -> None:
+    stage = batches.stage
+    stage.stock.open_site(SiteCode("tram-2"))
+    batch = stage.open()
+    path = f"/batches/{batch.batch_id}"
+    proof = stage.propose(batch)
+    assert "tram-2" in batches.page("kiem", path)
+    none = batches.act("kiem", path, act="freeze", proof=proof, site="tram-2")
+    StrictPage(none.text)
+    assert "<code>batch.too-few-chips</code>" in none.text
+    assert '<option value="tram-2" selected>' in none.text
+    assert batches.act("kiem", path, act="freeze", proof=proof, site="store").status_code == 303
+    stage.sign(batch)
+    stage.control.pass_cards(batch.batch_id, stage.produce(batch), actor=CONTROLLER)
+    found = stage.lines(batch)[0]
+    assert found.reference is not None
+    with stage.register.writing() as transaction:
+        reported = ValidityStep(
+            event=ValidityEvent.REPORTED, account=AccountName("one"), reason=EndReason.LOST
+        )
+        transaction.cards.take(found.reference, reported, at=stage.clock())
+    batches.act("kho", path, act="pack", size="9")
+    batches.act("kho", path, act="dispatch", carrier="xe 7")
+    numbers = [SCHEME.display(each) for each in stage.numbers(batch)]
+    batches.act("kho", path, act="receive", numbers=" ".join(numbers[1:]))
+    assert "lie in no box: 1" in batches.page("kho", path)
+    with stage.register.writing() as transaction:
+        rejected = ValidityStep(event=ValidityEvent.REJECTED, account=AccountName("two"))
+        transaction.cards.take(found.reference, rejected, at=stage.clock())
+    assert batches.act("kho", path, act="pack", size="9").status_code == 303
+    late = batches.page("kho", path)
+    assert "Cards that arrived later" in late
+    assert "lie in no box" not in late
+    assert batches.act("kho", path, act="receive", numbers=numbers[0]).status_code == 303
+    batches.act("kho", path, act="hand-over", numbers=" ".join(numbers), signed_by="member")
     assert stage.view(batch).tally.handed_over == 3
 
 

@@ -37,9 +37,11 @@ class Importing:
     def __init__(self, office: Any) -> None:
         self.office = office
         self.seen: list[tuple[bytes, list[str]]] = []
+        self.mappings: list[bytes | None] = []
 
     @contextmanager
-    def open_list(self, path: Path) -> Iterator[Any]:
+    def open_list(self, path: Path, mapping: Path | None) -> Iterator[Any]:
+        self.mappings.append(None if mapping is None else mapping.read_bytes())
         if path.read_bytes() == b"broken":
             raise IssuerDataError("not these columns", code="file.columns")
         yield SimpleNamespace(path=path)
@@ -133,6 +135,23 @@ def test_a_list_is_taken_and_its_report_told(office: Any) -> None:
     StrictPage(office.client("lan").get("/imports").text)
 
 
+def test_a_mapping_comes_along_with_the_list(office: Any) -> None:
+    client = office.client("lan", is_program=True)
+    importing = Importing(office)
+    mapped = [*files("mapping"), ("mapping", ("province.toml", b"format = 1\n"))]
+    answer = send(client, mapped)
+    assert answer.status_code == 202
+    # The same list read in another way is another import, and the same files under the same key are not.
+    assert send(client, mapped).json() == answer.json()
+    assert send(client, files("mapping")).json()["code"] == "idempotency.key-reused"
+    importing.work(answer.json()["id"])
+    assert importing.mappings == [b"format = 1\n"]
+    assert importing.seen == [(b"full_name\n", ["mapping"])]
+    second = send(client, files(), key=KEY[::-1])
+    importing.work(second.json()["id"])
+    assert importing.mappings[1:] == [None]
+
+
 def test_the_files_are_gone_when_the_work_has_ended(office: Any, tmp_path: Path) -> None:
     client = office.client("lan", is_program=True)
     importing = Importing(office)
@@ -168,6 +187,8 @@ def test_the_same_files_under_the_same_key_are_imported_once(office: Any, tmp_pa
         ([("portraits", ("a.jpg", b"x"))], "api.request-invalid"),
         ([*files(), *files()], "api.request-invalid"),
         ([*files(), ("more", ("x", b"x"))], "api.request-invalid"),
+        ([*files(), *[("mapping", ("m.toml", b"x"))] * 2], "api.request-invalid"),
+        ([("mapping", ("m.toml", b"x"))], "api.request-invalid"),
         (files("a.jpg", "a.jpg"), "upload.name-repeated"),
         (files("x/.."), "upload.name"),
         (files("a" * 300), "upload.name"),

@@ -350,7 +350,7 @@ def test_who_finds_everything_right_says_so_and_nothing_of_the_record_changes(
         assert done.headers["location"] == f"/members/{dao}?done=checked"
     shown = client.get(done.headers["location"]).text
     assert "found everything right" in shown
-    assert "by hoa" in shown
+    assert "Found right last" in shown
     found = client.get(f"/v1/members/{dao}").json()
     assert (found["version"], found["checked_by"]) == (1, "hoa")
     stale = client.post(f"/members/{dao}/checked", {"once": key(), "version": "7"})

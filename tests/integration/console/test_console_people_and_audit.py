@@ -181,3 +181,44 @@ def test_the_trail_is_checked_by_an_operation(office: Any) -> None:
     ended = client.get(where).text
     StrictPage(ended)
     assert "The audit trail is whole." in ended
+
+
+def test_what_takes_two_administrators_waits_on_the_page_of_people(office: Any) -> None:
+    with office.register.writing() as transaction:
+        van = transaction.people.get(AccountName("van"))
+        transaction.people.add(replace(van, account_id=uuid.uuid4(), name=AccountName("second")))
+    first, second = stepped_up(office, "van"), stepped_up(office, "second")
+    made = first.post("/people", {"name": "thu", "role": "decider", "organisation": "T"})
+    assert made.status_code == 200
+    StrictPage(made.text)
+    assert "Waiting for another administrator" in made.text
+    (path,) = set(re.findall(r"/account-proposals/[0-9]+", made.text))
+    own = first.post(path, {"act": "confirm"})
+    assert (own.status_code, "right.same-person" in own.text) == (403, True)
+    StrictPage(own.text)
+    page = second.get("/people").text
+    StrictPage(page)
+    assert path in page
+    assert 'value="confirm"' in page
+    assert 'value="confirm"' not in first.get("/people").text
+    assert second.post(path, {"act": "confirm"}).headers["location"] == "/people/thu"
+    assert "Waiting for another administrator" not in second.get("/people/thu").text
+    with office.register.reading() as transaction:
+        assert transaction.people.get(AccountName("thu")).assignments
+    # The password of a reset is shown to whoever confirmed it, and to nobody else.
+    asked = first.post("/people/thu", {"act": "reset"})
+    assert asked.headers["location"] == "/people/thu"
+    (path,) = set(re.findall(r"/account-proposals/[0-9]+", first.get("/people/thu").text))
+    confirmed = second.post(path, {"act": "confirm"})
+    (password,) = SHOWN.findall(confirmed.text)
+    newcomer = office.client(None)
+    assert newcomer.post("/login", {"account": "thu", "password": password}).status_code == 303
+    late = second.post(path, {"act": "confirm"})
+    assert (late.status_code, "account.proposal-unknown" in late.text) == (404, True)
+    first.post("/people/thu", {"act": "forget-keys"})
+    (path,) = set(re.findall(r"/account-proposals/[0-9]+", first.get("/people").text))
+    assert first.post(path, {"act": "withdraw"}).headers["location"] == "/people/thu"
+    assert "/account-proposals/" not in first.get("/people").text
+    assert first.post(path, {"act": "x"}).status_code == 422
+    for account in ("lan", "tuan"):
+        assert office.client(account).post(path, {"act": "confirm"}).status_code == 403

@@ -19,6 +19,7 @@ from tests.contract.query_plans import walked_tables
 
 FEW: Final = {
     "accounts": "people of the offices, some 7,000",
+    "account_proposals": "what waits for a second administrator, for a week at most",
     "account_assignments": "one or a few for each of them",
     "sessions": "one or a few for each of them",
     "decisions": "a few thousand, read the newest first",
@@ -31,6 +32,8 @@ FEW: Final = {
     "stock_destructions": "one a site and month",
     "stock_stops": "chips that were stolen or are missing",
     "register_keys": "one",
+    "number_blocks": "one a committee and some hundred thousand cards",
+    "status_index_sets": "one an instance and list",
     "report_lines": "whether there is one",
 }
 """Tables that stay small, and why; whatever table comes is large until it stands here."""
@@ -38,6 +41,10 @@ FEW: Final = {
 COUNTED: Final = {
     ("members", "GROUP BY members.standing"): "the overview counts once a minute",
     ("organisations", "SELECT count(*)"): "as above",
+    (
+        "organisations",
+        "organisations.words LIKE",
+    ): "parts of names have no order; one narrow index holds all that is asked",
 }
 """What is read whole on purpose, by what stands in the statement."""
 
@@ -57,7 +64,12 @@ class Plans:
 
     def offences(self) -> list[str]:
         tables = set(Base.metadata.tables)
-        return [
+        sorted_whole = [
+            f"{page}: the trail is sorted: {' | '.join(plan)}: {statement}"
+            for statement, (page, plan) in self.found.items()
+            if "FROM audit_records" in statement and any("TEMP B-TREE" in line for line in plan)
+        ]
+        return sorted_whole + [
             f"{page}: {table}: {' | '.join(plan)}: {statement}"
             for statement, (page, plan) in self.found.items()
             for table in walked_tables(statement, plan)
@@ -94,7 +106,7 @@ def explained_statements() -> Iterator[Plans]:
 @pytest.mark.parametrize(
     ("members", "people"),
     [
-        (4_000, ("everybody",)),
+        (2_000, ("everybody",)),
         pytest.param(24_000, ("everybody", "province", "commune"), marks=pytest.mark.slow),
     ],
 )
@@ -110,8 +122,8 @@ def test_no_page_reads_a_large_table_whole(
             caller = Caller(app, services, person)
             for pattern, path in asked_pages(app, register):
                 plans.page = f"{person} {pattern}"
-                if path is not None:
-                    caller.follow(path, followed=1, asked=1)
+                if path is not None and (behind := caller.show(path)) != path:
+                    caller.show(behind)
     assert plans.offences() == []
     assert GROWING - plans.tables() == set()
     assert set(FEW) - Base.metadata.tables.keys() == set()

@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import json
+import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -58,6 +60,32 @@ def served(home: Path, *words: str) -> Iterator[str]:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
+
+
+@pytest.mark.timeout(120)
+def test_what_a_duty_has_to_tell_is_a_line_of_the_log(home: Path, tmp_path: Path) -> None:
+    """One that fails at once does so before clients can connect; whoever waits for "ready" reads nothing else."""
+    mark = home / "audit" / "head.json"
+    mark.parent.mkdir(exist_ok=True)
+    mark.write_bytes(b"{}")
+    os.utime(mark, (0, 0))
+    process = subprocess.Popen(
+        [str(PROGRAM), "--home", str(home), "serve", "--socket", str(tmp_path / "s")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        told = next(line for line in process.stderr if "job.failed" in line)
+        assert json.loads(told)["code"] == "audit.mark-malformed"
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        rest, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        shutil.rmtree(mark.parent)
+    assert (ready, rest) == (f"ready: {tmp_path / 's'}\n", ""), errors
+    assert process.returncode == 0
 
 
 def free_port() -> int:

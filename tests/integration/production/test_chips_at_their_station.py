@@ -1,5 +1,6 @@
 """A station works with the chips that the stock has at it; what an order takes out of the store, the books say at once."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.register import SqlRegister
 from issuer.db.station_tables import StationClaimRow, StationRow
 from issuer.db.stock_tables import StockMovementRow
+from issuer.domain.batch import BatchId
 from issuer.domain.chip import Serial
 from issuer.domain.production_events import StationName
 from issuer.domain.rights import Actor, Role
@@ -135,7 +137,13 @@ def test_an_order_takes_blanks_out_of_the_store_in_the_act_that_gives_them(
         2,
     )
     assert (ordered.action, ordered.account) == ("station.ordered", "kho")
-    assert dict(ordered.details) == {"order": 1, "chips": 2, "jobs": 0, "issued": 2}
+    assert dict(ordered.details) == {
+        "order": 1,
+        "chips": 2,
+        "jobs": 0,
+        "issued": 2,
+        "stopped": 0,
+    }
     accounts = stock_services(workshop.database, stations.clock).room.accounts(actor=EVERYBODY)
     assert {each.site.code: each.account.received for each in accounts} == {"store": 1, "far": 2}
     assert all(each.account.is_balanced for each in accounts)
@@ -220,3 +228,33 @@ def test_what_is_written_to_cards_is_given_by_production_alone(
     assert [row.state for row in rows(workshop, CardRow)] == ["signed"]
     with SqlRegister(workshop.database).reading() as transaction:
         assert transaction.stations.in_hands([serial(1)]) == {serial(1): FAR}
+
+
+def test_an_order_that_was_lost_is_given_again_without_its_serials(
+    workshop: Any, stations: Stations
+) -> None:
+    station, bundles = stations.offline("far", stations.enrol("far"))
+    workshop.add_members(2)
+    workshop.receive(1, 2, 3)
+    stations.orders.give(FAR, WantedChips(blanks=3), actor=KEEPER)
+    again = WantedChips(is_again=True)
+    # The first order is lost; nothing else names its chips any more.
+    assert stations.orders.give(FAR, WantedChips(blanks=3), actor=KEEPER).chips == ()
+    given = stations.orders.give(FAR, again, actor=KEEPER)
+    assert ([each.record.chip.serial for each in given.chips], given.issued) == (
+        [serial(1), serial(2), serial(3)],
+        0,
+    )
+    bundles.take(given.sealed)
+    for number in (1, 2):
+        assert station.visit(workshop.blank(number)).result is VisitResult.DONE
+    stations.accept(bundles.report()[0])
+    workshop.bind_and_sign()
+    stations.orders.give(FAR, WantedChips(is_signed=True), actor=KEEPER)
+    given = stations.orders.give(FAR, again, actor=KEEPER)
+    assert (len(given.chips), given.jobs) == (3, 2)
+    other = WantedChips(is_again=True, batch=BatchId(uuid.UUID(int=7)))
+    assert stations.orders.give(FAR, other, actor=KEEPER).chips == ()
+    taken = bundles.take(stations.orders.give(FAR, again, actor=KEEPER).sealed)
+    # What the station has it knows better.
+    assert (taken.chips, taken.jobs, taken.left_alone) == (2, 2, 1)

@@ -10,6 +10,7 @@ from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
 from issuer.domain.session import Face, SessionToken
 from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
+from issuer.services.confirm_accounts import ConfirmationOfAccounts
 from issuer.services.log_in import LogIn, OpenedSession
 from issuer.services.people import People
 from issuer.services.register_ports import Register
@@ -18,6 +19,7 @@ from issuer.settings import PeopleSettings
 START = datetime(2026, 11, 22, 8, tzinfo=UTC)
 PASSWORD = "nước chảy đá mòn"
 OTHER_PASSWORD = "có công mài sắt"
+OTHER_ROOT = AccountName("root-2")
 CHEAP = Argon2Parameters(memory_kib=8, passes=1, lanes=1, at_once=4)
 PROVINCE = Organisation(code=OrganisationCode("P"), name="Tỉnh ủy Giả Định", committee_number="98")
 COMMUNE = Organisation(
@@ -75,6 +77,12 @@ class Stage:
         return People(register=self.register, passwords=self.passwords, clock=self.clock)
 
     @property
+    def confirmation(self) -> ConfirmationOfAccounts:
+        return ConfirmationOfAccounts(
+            register=self.register, passwords=self.passwords, clock=self.clock
+        )
+
+    @property
     def log_in(self) -> LogIn:
         return LogIn(
             register=self.register,
@@ -85,9 +93,21 @@ class Stage:
         )
 
     def administrator(self, name: str = "root") -> Actor:
-        """The first administrator, as the actor of a console session after a second factor."""
-        account = self.people.create_first_administrator(AccountName(name), password=PASSWORD)
-        return self.actor(account)
+        """The first of two administrators, as the actor of a console session after a second factor."""
+        first, _ = self.people.create_first_administrators(
+            AccountName(name), OTHER_ROOT, passwords=(PASSWORD, OTHER_PASSWORD)
+        )
+        return self.actor(first)
+
+    def other_administrator(self) -> Actor:
+        """The second one, likewise."""
+        return self.actor(self.account(OTHER_ROOT))
+
+    def confirm_all(self, actor: Actor | None = None) -> None:
+        """The second administrator, or somebody else, confirms whatever waits."""
+        by = self.other_administrator() if actor is None else actor
+        for each in self.confirmation.waiting(actor=by):
+            self.confirmation.confirm(each.number, actor=by, draw=lambda _: OTHER_PASSWORD)
 
     def actor(self, account: Account) -> Actor:
         return Actor(
@@ -99,6 +119,7 @@ class Stage:
         self.people.create(
             AccountName(name), actor=admin, assignments=assignments, password=OTHER_PASSWORD
         )
+        self.confirm_all()
         opened = self.log_in.log_in(name, OTHER_PASSWORD, face=Face.CONSOLE)
         self.log_in.change_password(
             opened.token, face=Face.CONSOLE, old=OTHER_PASSWORD, new=PASSWORD

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import hashlib
 import itertools
+import re
 import threading
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ from issuer.domain.member import (
     PortraitDigest,
 )
 from issuer.domain.member_change import MemberChange
+from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
 from issuer.domain.portrait import NormalisedPortrait
 from issuer.domain.record_number import RecordNumber
@@ -357,6 +359,14 @@ class MemoryList:
     def rows(self) -> Iterator[ListRow]:
         return iter(self._rows)
 
+    def may_hold(self, pattern: re.Pattern[bytes]) -> bool:
+        return any(
+            pattern.search(cell.encode())
+            for each in self._rows
+            for cell in each.cells.values()
+            if isinstance(cell, str)
+        )
+
 
 class Office:
     """An import and an approval over the same memory."""
@@ -562,6 +572,23 @@ def test_a_number_that_a_decision_gave_to_somebody_is_no_earlier_number_of_anoth
     ]
 
 
+def test_dates_with_two_readings_wait_for_a_person_where_others_have_the_month_first() -> None:
+    rows = [
+        row(2, birth_date="03/04/1981"),
+        row(3, birth_date="24/03/1981"),
+        row(4, birth_date="03/03/1981"),
+        row(5, birth_date="03/24/1981"),
+        row(6, birth_date="1981-05-06"),
+        row(7, recognition_date="05/04/2016", admission_date="03/04/2015"),
+    ]
+    doubt = (MemberColumn.BIRTH_DATE, "date.order-doubtful")
+    assert ends(Office(chunk_rows=1).take(*rows)) == [
+        [doubt], TAKEN, TAKEN, [(MemberColumn.BIRTH_DATE, "date.impossible")], TAKEN,
+        [(MemberColumn.ADMISSION_DATE, doubt[1]), (MemberColumn.RECOGNITION_DATE, doubt[1])],
+    ]  # fmt: skip
+    assert ends(Office().take(*rows[:3])) == [TAKEN] * 3
+
+
 def test_rows_are_judged_while_the_rows_before_them_are_stored() -> None:
     office = Office(chunk_rows=1)
     is_judged = threading.Event()
@@ -601,6 +628,19 @@ def test_an_import_that_cannot_store_says_so_and_goes_on_later() -> None:
     assert office.register.count() == 4
     office.register.add = add  # type: ignore[method-assign]
     assert ends(office.take(*rows)) == [TAKEN] * 10
+
+
+def test_chunks_grow_while_they_are_quick_and_shrink_where_they_are_slow() -> None:
+    office = Office(chunk_rows=8)
+    # What each of the chunks takes: 5, 5, 0.5, 0.5, 1.5 and 0 seconds.
+    times = iter([0.0, 5.0, 10.0, 10.5, 11.0, 12.5, 12.5, 12.5])
+    told: list[int] = []
+    replace(office.importing, stopwatch=lambda: next(times)).run(
+        MemoryList([row(number) for number in range(2, 40)]),
+        actor=CLERK,
+        progress=lambda come: told.append(come.rows_done),
+    )
+    assert told == [0, 8, 12, 14, 18, 26, 34, 38]
 
 
 def test_a_chunk_ends_where_its_pictures_take_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:

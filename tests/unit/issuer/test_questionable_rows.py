@@ -1,6 +1,7 @@
 """Rows that a person decides on: what makes them questionable, and what comes of either decision."""
 
 import hashlib
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -87,6 +88,14 @@ class RowsInMemory:
 
     def rows(self) -> Iterator[ListRow]:
         return iter(self._rows)
+
+    def may_hold(self, pattern: re.Pattern[bytes]) -> bool:
+        return any(
+            pattern.search(cell.encode())
+            for each in self._rows
+            for cell in each.cells.values()
+            if isinstance(cell, str)
+        )
 
 
 def row(number: int, person: int | None = None, **changes: Cell) -> ListRow:

@@ -17,6 +17,7 @@ from issuer.stations.keys import KeyLine, Wish, WishKind
 from issuer.stations.panel_display import StationPanels, big_letters, panel_display
 
 SERIAL = Serial(bytes(range(10)))
+LEFT, RIGHT = Serial(bytes(10)), Serial(bytes(9) + b"\x01")
 
 
 @pytest.mark.parametrize(
@@ -24,11 +25,11 @@ SERIAL = Serial(bytes(range(10)))
     [
         (" ", [Wish(kind=WishKind.SUSPEND_OR_RESUME)]),
         ("q", [Wish(kind=WishKind.STOP)]),
-        ("x2y", [Wish(kind=WishKind.REJECT, reader=1)]),
+        ("x2y", [Wish(kind=WishKind.REJECT, serial=RIGHT)]),
         ("x2n", []),
         ("x2 ", []),
         ("x9y", []),
-        ("p1", [Wish(kind=WishKind.PRINT_AGAIN, reader=0)]),
+        ("p1", [Wish(kind=WishKind.PRINT_AGAIN, serial=LEFT)]),
         ("p3", []),
         ("xq", []),
         ("zzq", [Wish(kind=WishKind.STOP)]),
@@ -36,18 +37,38 @@ SERIAL = Serial(bytes(range(10)))
     ],
 )
 def test_keys_become_wishes_once_they_are_complete(pressed: str, wishes: list[Wish]) -> None:
-    line = KeyLine(2)
+    line = KeyLine(2, [LEFT, RIGHT].__getitem__)
     found = [wish for key in pressed if (wish := line.press(key)) is not None]
     assert found == wishes
 
 
 def test_the_prompt_says_what_may_come_next() -> None:
-    line = KeyLine(2)
+    line = KeyLine(2, [LEFT, RIGHT].__getitem__)
     assert "space" in line.prompt
     line.press("x")
     assert "which reader, 1 to 2" in line.prompt
     line.press("1")
-    assert "y to confirm" in line.prompt
+    assert line.prompt == f"reject {LEFT.hex().upper()}: y to confirm"
+
+
+@pytest.mark.parametrize("key", ["x", "p"])
+def test_a_reader_on_which_no_card_was_made_has_none_to_act_on(key: str) -> None:
+    line = KeyLine(2, [None, RIGHT].__getitem__)
+    assert line.press(key) is None
+    wish = line.press("1")
+    assert wish is not None
+    assert wish.serial is None
+    assert line.press("y") is None
+
+
+def test_the_card_that_the_prompt_names_is_the_one_that_is_rejected() -> None:
+    last = [LEFT]
+    line = KeyLine(1, last.__getitem__)
+    line.press("x")
+    line.press("1")
+    # The reader finishes another card before the operator confirms.
+    last[0] = RIGHT
+    assert line.press("y") == Wish(kind=WishKind.REJECT, serial=LEFT)
 
 
 def screen(panels: StationPanels) -> str:
