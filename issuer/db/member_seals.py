@@ -180,7 +180,9 @@ class RegisterKeys:
 
 
 def _has_mark(session: Session, seals: MemberSeals) -> bool:
-    found = session.scalar(sa.select(RegisterKeyRow.key_check))
+    # Whoever seals is in the middle of a row, which is not to be stored before it is whole.
+    with session.no_autoflush:
+        found = session.scalar(sa.select(RegisterKeyRow.key_check))
     if found is None:
         return False
     if found != seals.key_check:

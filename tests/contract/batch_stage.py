@@ -3,7 +3,7 @@
 import itertools
 import random
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from issuer.domain.member import Member
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import Actor, Role
+from issuer.domain.stock_account import SiteCode
 from issuer.services.batch_desk import BatchDesk
 from issuer.services.batch_ports import BatchLine
 from issuer.services.control_batches import BatchControl
@@ -134,15 +135,16 @@ class BatchStage:
         self.filling.fill(batch.batch_id, actor=by)
         return batch
 
-    def propose(self, batch: Batch, *, by: Actor = OPERATOR) -> str:
+    def propose(self, batch: Batch, *, by: Actor = OPERATOR, sites: Sequence[SiteCode] = ()) -> str:
         """The proof that whoever confirms has to type."""
-        proposal = self.freezing.propose(batch.batch_id, actor=by).batch.proposal
+        proposal = self.freezing.propose(batch.batch_id, actor=by, sites=sites).batch.proposal
         assert proposal is not None
         return proposal.proof.hex()
 
-    def freeze(self, batch: Batch) -> Frozen:
-        """Frozen by two."""
-        return self.freezing.confirm(batch.batch_id, self.propose(batch), actor=CONTROLLER)
+    def freeze(self, batch: Batch, *, sites: Sequence[SiteCode] = ()) -> Frozen:
+        """Frozen by two, with chips of these sites."""
+        proof = self.propose(batch, sites=sites)
+        return self.freezing.confirm(batch.batch_id, proof, actor=CONTROLLER, sites=sites)
 
     def sign(self, batch: Batch) -> None:
         """Every bound card signed, as far as the records say."""

@@ -24,6 +24,7 @@ from issuer.domain.chip import Serial
 from issuer.domain.member import Standing
 from issuer.domain.production_report import Progress, Stage, StageCount
 from issuer.domain.rights import Role
+from issuer.domain.stock_account import FIRST_STORE
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.services.production_reports import ProductionReports
 from issuer.services.reports import ReportForm, Reports
@@ -227,7 +228,7 @@ def test_spoiled_blanks_stand_among_the_rejects_at_the_place_of_their_site(
     for serial in (at_commune, anywhere):
         stage.stock.condemn(serial, code="chip.damaged")
     batch = stage.open()
-    stage.freeze(batch)
+    stage.freeze(batch, sites=[FIRST_STORE])
     bound = stage.lines(batch)[0].serial
     assert bound is not None
     stage.stock.condemn(bound, code="chip.damaged")

@@ -44,7 +44,7 @@ def test_a_backup_is_made_checked_and_restored_in_one_command_each(
     status, out, error = run("restored", "backup", "restore", backup, *words)
     assert status == 0
     steps = json.loads(out)["steps"]
-    assert steps == ["keystore", "deletions", "cards", "audit"]
+    assert steps == ["keystore", "numbers", "deletions", "cards", "audit"]
     assert [f"[{step}]" in error for step in steps] == [True] * len(steps)
     status, out, error = run("restored", "backup", "restore", backup, *words)
     assert (status, out) == (1, "")

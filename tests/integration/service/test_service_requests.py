@@ -167,8 +167,12 @@ def test_a_certificate_of_another_root_is_refused(
         ({"kind": "crl.issue", "content": CRL, "more": 1}, (422, "api.request-invalid")),
         ([], (422, "api.request-invalid")),
         (
-            {"kind": "signer.revoke", "content": {"signer": "ds-1", "reason": "a\u0000b"}},
+            {"kind": "signer.revoke", "content": {"signer": "ds-1", "reason": "a\u0001b"}},
             (422, "request.content-invalid"),
+        ),
+        (
+            {"kind": "signer.revoke", "content": {"signer": "ds-1", "reason": "a\u0000b"}},
+            (400, "api.body-malformed"),
         ),
         (
             {"kind": "terminal.issue", "content": {"request": "AAAB", "files": [1, 1]}},
