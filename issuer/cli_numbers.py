@@ -133,7 +133,7 @@ def recover_command(
     *,
     skip: Annotated[
         int,
-        typer.Option(min=0, help="More numbers than can have been given out since the backup."),
+        typer.Option(min=1, help="More numbers than can have been given out since the backup."),
     ],
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:

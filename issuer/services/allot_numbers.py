@@ -58,7 +58,7 @@ __all__ = [
 _WINDOW_SLACK = 100
 """How many more numbers than wanted are looked at together: some may be held already."""
 
-_MARK_HINT = "docs/requests.md, 'A database from a backup'; membercard-issuer numbers recover"
+_MARK_HINT = "docs/backup.md, 'After restoring'; membercard-issuer numbers recover"
 
 
 class MarkComparison(StrEnum):
@@ -304,11 +304,12 @@ class NumberOffice:
 
         Raises:
             IssuerRefusedError: ``right.missing``; there is no block yet (``numbers.none-granted``).
-            IssuerDataError: ``skip`` is negative (``numbers.range``).
+            IssuerDataError: ``skip`` is none (``numbers.range``).
         """
-        if skip < 0:
+        if skip < 1:
+            # A mark is lost with whatever was given out last: to skip nothing is to say that nothing was.
             raise IssuerDataError(
-                f"got {skip} numbers to skip, expected 0 or more", code="numbers.range"
+                f"got {skip} numbers to skip, expected 1 or more", code="numbers.range"
             )
         now = self.clock()
         with self.register.writing() as transaction:

@@ -290,7 +290,7 @@ def test_recovering_nothing_or_less_is_refused(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'x.sqlite'}")
     schema.upgrade(database)
     stage = stage_with(database, 0)
-    for skip, code in ((1, "numbers.none-granted"), (-1, "numbers.range")):
+    for skip, code in ((1, "numbers.none-granted"), (0, "numbers.range"), (-1, "numbers.range")):
         with pytest.raises((IssuerRefusedError, IssuerDataError)) as caught:
             stage.numbers.recover(skip=skip, actor=ADMINISTRATOR)
         assert caught.value.code == code
