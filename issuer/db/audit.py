@@ -48,6 +48,7 @@ class AuditRecordRow(Base):
         ),
         sa.Index("ix_audit_records_subject_sequence", "subject", "sequence"),
         sa.Index("ix_audit_records_account_sequence", "account", "sequence"),
+        sa.Index("ix_audit_records_account_subject_sequence", "account", "subject", "sequence"),
         sa.Index("ix_audit_records_organisation_sequence", "organisation", "sequence"),
     )
 
