@@ -87,11 +87,7 @@ class RegisterHome:
         return PortraitDesk(
             changes=self.changes(),
             open_normaliser=lambda: open_normaliser(self.settings),
-            waiting=SealedPortraits(
-                self.home / _WAITING_PORTRAITS,
-                lambda: take_sealers(self.home, self.settings).register,
-                _now,
-            ),
+            waiting=SealedPortraits(self.home / _WAITING_PORTRAITS, self.register_sealer, _now),
             store=self.portraits,
         )
 

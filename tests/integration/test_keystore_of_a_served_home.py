@@ -11,6 +11,7 @@ import pytest
 from issuer import bootstrap_keys
 from issuer.bootstrap_api import open_api_services
 from issuer.domain.member import MemberId
+from issuer.domain.portrait import NormalisedPortrait, WaitingPortrait
 from pki.keys.open import open_keystore
 from tests.integration.test_killed_at_any_moment import made_home
 
@@ -37,5 +38,9 @@ def test_whatever_needs_the_keystore_has_it_opened_in_the_one_thread(
         with services.batches.opening.desk.register.reading() as transaction:
             found = transaction.members.several([MemberId(UUID(int=1))])
         assert len(found) == 1
+        waiting, member = services.new_portraits.waiting, found[0].member_id
+        brought = WaitingPortrait(portrait=NormalisedPortrait(image=b"a portrait"), source=b"")
+        word = requests.submit(waiting.keep, member, brought).result()
+        assert requests.submit(waiting.get, member, word).result() == brought
     assert {name.split("_")[0] for name in threads} == {"keystore"}
     assert len(threads) == at_start + 2
