@@ -286,6 +286,7 @@ def _left_out(opened: RegisterHome) -> tuple[str, ...]:
         _HOME_DATABASE,
         f"{_HOME_DATABASE}-wal",
         f"{_HOME_DATABASE}-shm",
+        f"{_HOME_DATABASE}.turn-lock",
     }
     return tuple(sorted(each.name for each in opened.home.iterdir() if each.name not in inside))
 
