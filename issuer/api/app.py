@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Scope
 from issuer.api.answering_errors import install_error_handlers
 from issuer.api.authorisation_routes import authorisation_router
 from issuer.api.batch_act_routes import batch_act_router
+from issuer.api.batch_paper_routes import batch_paper_router
 from issuer.api.batch_routes import batch_router
 from issuer.api.boundary import Boundary
 from issuer.api.bundle_routes import bundle_router
@@ -30,6 +31,7 @@ from issuer.api.overview_routes import overview_router
 from issuer.api.pages.audit_pages import audit_page_router
 from issuer.api.pages.authorisation_pages import authorisation_page_router
 from issuer.api.pages.batch_pages import batch_page_router
+from issuer.api.pages.batch_paper_pages import batch_paper_page_router
 from issuer.api.pages.card_pages import card_page_router
 from issuer.api.pages.conflict_pages import conflict_page_router
 from issuer.api.pages.decision_pages import decision_page_router
@@ -91,6 +93,7 @@ _ROUTERS: Final = (
     opening_router,
     batch_router,
     batch_act_router,
+    batch_paper_router,
     card_router,
     stock_router,
     station_router,
@@ -118,6 +121,7 @@ _ROUTERS: Final = (
     production_page_router,
     opening_page_router,
     batch_page_router,
+    batch_paper_page_router,
     card_page_router,
     station_page_router,
     stock_page_router,

@@ -21,9 +21,6 @@ from issuer.api.batch_routes import (
     BatchListQuery,
     CardReader,
     batch_page,
-    minutes_paper,
-    packing_paper,
-    proof_paper,
     shown_batch,
 )
 from issuer.api.form_fields import FormFields
@@ -91,26 +88,6 @@ def one_batch_page(
 ) -> Response:
     """One batch."""
     return _show(request, services, caller, BatchId(batch_id), behind=behind)
-
-
-@batch_page_router.get(_LIST + "/{batch_id}/proof", response_model=None)
-def proof_page(batch_id: BatchIdPath, services: Services, caller: CardReader) -> Response:
-    """Its proof sheet."""
-    return proof_paper(caller, services, batch_id)
-
-
-@batch_page_router.get(_LIST + "/{batch_id}/packing-list", response_model=None)
-def packing_page(batch_id: BatchIdPath, services: Services, caller: CardReader) -> Response:
-    """Its packing list."""
-    return packing_paper(caller, services, batch_id)
-
-
-@batch_page_router.get(_LIST + "/{batch_id}/minutes", response_model=None)
-def minutes_page(
-    batch_id: BatchIdPath, services: Services, caller: CardReader, *, members: bool = False
-) -> Response:
-    """The minutes of its hand-over."""
-    return minutes_paper(caller, services, batch_id, to_members=members)
 
 
 @batch_page_router.post(_LIST + "/{batch_id}", response_model=None)

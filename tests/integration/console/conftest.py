@@ -100,6 +100,7 @@ from issuer.storage.status_mark_files import FileStatusMarkStore
 from issuer.uploads.folder_uploads import FolderUploads
 from issuer.uploads.sealed_corrections import SealedCorrections
 from issuer.uploads.sealed_portraits import SealedPortraits
+from tests.integration.console.batch_console import BatchConsole, waiting_members
 from tests.integration.console.exchange_console import Desk, province_and_commune
 
 ORIGIN = "https://console.example"
@@ -502,3 +503,10 @@ def desk(office: Office, migrated_template: Path, tmp_path: Path) -> Iterator[De
     """The console of a province that exchanges bundles with one of its communes."""
     with province_and_commune(migrated_template, tmp_path) as exchange:
         yield Desk(office, exchange)
+
+
+@pytest.fixture
+def batches(office: Office, tmp_path: Path) -> Iterator[BatchConsole]:
+    """The console of a production unit."""
+    with waiting_members(office, tmp_path) as console:
+        yield console
