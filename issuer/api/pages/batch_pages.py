@@ -5,9 +5,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from issuer.api.answering_errors import is_file
 from issuer.api.batch_acts import (
     ActDocument,
     hand_over_cards,
@@ -93,9 +94,11 @@ def one_batch_page(
     return _show(request, services, caller, BatchId(batch_id), behind=behind)
 
 
-@batch_page_router.get(_LIST + "/{batch_id}/proof", response_model=None)
+@batch_page_router.get(
+    _LIST + "/{batch_id}/proof", response_model=None, dependencies=[Depends(is_file)]
+)
 def proof_page(batch_id: BatchIdPath, services: Services, caller: CardReader) -> Response:
-    """Its proof sheet."""
+    """Its proof sheet; it shows everybody in the batch, and asks for the second factor."""
     return proof_paper(caller, services, batch_id)
 
 

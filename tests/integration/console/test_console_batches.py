@@ -1,12 +1,16 @@
 """Batches in the console: the step that comes next, for whoever may take it, from the freeze to the members' hands."""
 
 import hashlib
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
 from issuer.api.app import create_app
 from issuer.db.base import Database
@@ -17,11 +21,13 @@ from issuer.domain.stock_account import SiteCode
 from issuer.services.batch_operations import SignerOfCards
 from issuer.services.batch_services import BatchServices
 from issuer.services.sign_batches import BatchSigning
+from issuer.services.write_batch_papers import BatchPapers
 from tests.contract.batch_stage import CONTROLLER, OPERATOR, BatchStage, people
 from tests.contract.requests_stage import COMMUNE
 from tests.contract.test_batch_signing import write_down
-from tests.integration.console.conftest import SCHEME
+from tests.integration.console.conftest import ORIGIN, SCHEME
 from tests.integration.console.strict_page import StrictPage
+from tests.integration.console.test_console_decisions import stepped_up
 
 KEY = "0123456789abcdef"
 
@@ -39,7 +45,8 @@ class Office:
             reading=stage.reading,
             control=stage.control,
             delivery=stage.delivery,
-            papers=stage.papers,
+            # Keys are shown today, and the stage has a day of its own.
+            papers=BatchPapers(desk=replace(stage.desk, clock=office.services.now)),
         )
         office.services = replace(office.services, batches=services)
         office.app = create_app(office.services)
@@ -63,6 +70,12 @@ class Office:
         self.office.services = replace(
             self.office.services, batches=replace(batches, operations=operations)
         )
+        self.office.app = create_app(self.office.services)
+
+    def show_everybody_as(self, image: bytes) -> None:
+        """Another console over the same stage, whose members have this picture."""
+        store = SimpleNamespace(get=lambda _digest: image)
+        self.office.services = replace(self.office.services, portraits=store)
         self.office.app = create_app(self.office.services)
 
     def program(self, name: str) -> Any:
@@ -96,6 +109,12 @@ class Office:
         return str(found.text)
 
 
+def picture() -> bytes:
+    made = io.BytesIO()
+    Image.new("RGB", (30, 40), "grey").save(made, "JPEG")
+    return made.getvalue()
+
+
 @pytest.fixture
 def batches(office: Any, tmp_path: Path) -> Iterator[Office]:
     database = Database(f"sqlite:///{tmp_path / 'batches.sqlite'}")
@@ -120,6 +139,11 @@ def test_a_batch_goes_from_the_freeze_into_the_members_hands(batches: Office) ->
     assert batches.act("may", path, act="propose").status_code == 303
     proposal = stage.view(batch).batch.proposal
     assert proposal is not None
+    asked = batches.office.client("kiem").get(f"{path}/proof", referer=f"{ORIGIN}{path}")
+    assert asked.headers["location"] == f"/second-factor?next={quote(path, safe='')}"
+    batches.show_everybody_as(picture())
+    sheet = stepped_up(batches.office, "kiem").get(f"{path}/proof")
+    assert (sheet.status_code, sheet.headers["content-type"]) == (200, "application/pdf")
     own = batches.act("may", path, act="freeze", proof=proposal.proof.hex())
     assert "<code>right.same-person</code>" in own.text
     StrictPage(own.text)
