@@ -134,6 +134,10 @@ SELECTIONS: Final[Mapping[str, Sequence[str]]] = {
     "/v1/cards": ("?card={card_number}", "?card={serial}", "?card=99.999999"),
     "/v1/stock/stops": ("", "?state=reported"),
     "/v1/members/{member_id}/eligibility": ("?kind=exchange",),
+    "/v1/audit/records": (
+        "", "?account=everybody", "?subject=member", "?subject=member&subject_id={member_id}",
+        "?account=everybody&subject=member",
+    ),
     "/audit": (
         "", "?account=everybody", "?subject=member", "?subject=member&subject_id={member_id}",
         "?account=everybody&subject=member",
@@ -145,6 +149,7 @@ _WORDS: Final = {
     "instance": "p00",
     "conflict": str(uuid.UUID(int=(11 << 96) + 1)),
     "act": "correction",
+    "sequence": "1",
 }
 """What stands in addresses of what every register has that is made here."""
 
