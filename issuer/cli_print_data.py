@@ -75,9 +75,11 @@ def print_data_command(
 
     The file is SECRET until the cards are handed over: with it anybody can open the chips.
     It can be read by its owner only; destroy it when the cards are printed. Sealed with --to, the
-    printer alone opens it.
+    printer alone opens it. It asks for the second factor: log in again where that is over.
     """
     actor = command_context(context).actor
+    # Whoever makes cards has the right to export what their printing takes, in the same part of the tree.
+    actor.demand_somewhere(Right.EXPORT_CARDS, now=datetime.now(UTC))
     certificate = None if to is None else read_bounded(to, _MAX_CERTIFICATE_BYTES)
     if certificate is not None:
         check_service_certificate(certificate, kind=ProfileKind.STATION)

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from simulators.rehearsal_batches import BATCH_PEOPLE, OPERATORS, frozen_batch, open_batch
 from simulators.rehearsal_day import SET_ASIDE, close_day, set_aside
-from simulators.rehearsal_people import acting, begin_work, people_of_office
+from simulators.rehearsal_people import acting, begin_work, log_in_again, people_of_office
 from simulators.rehearsal_protection import protection
 from simulators.rehearsal_requests import DECISION_PEOPLE, decide_on_cards
 from simulators.rehearsal_run import DEMO, Rehearsal, RehearsalError, batch_file, import_members
@@ -139,6 +139,8 @@ def production(demo: Rehearsal, decision: str) -> None:
     batch.sign_by_two()
     at_station(demo, operator, CARD_COUNT)
     demo.run(*operator, "station", "close-day")
+    # What opens the chips leaves the register within minutes of the second factor only.
+    log_in_again(demo, OFFICE, "operator")
     demo.run(*operator, "cards", "print-data", "demo/secrets/print-data.csv")
     batch.deliver()
     close_day(demo, OFFICE, aside, station=STATION)

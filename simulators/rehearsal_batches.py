@@ -107,6 +107,7 @@ def frozen_batch(batch: DemoBatch, *, proof_sheet: str, quiet: bool = False) -> 
     proposed = json.loads(
         batch.run("operator", "freeze", "propose", "--format", "json", quiet=True)
     )
+    log_in_again(batch.demo, batch.home, "controller", quiet=quiet)
     batch.run("controller", "proof", "--out", proof_sheet, quiet=quiet)
     batch.run("controller", "freeze", "confirm", "--proof", proposed["proof"][:16], quiet=quiet)
 

@@ -76,6 +76,7 @@ def protected_card(demo: Rehearsal) -> tuple[str, str]:
             batch.run("decider", "sign", "--pki", "demo/pki", quiet=True)
         with demo.cards_in_readers("demo/protected-cards/*.json") as (reader,):
             demo.run(*operator, "station", verb, "--reader", reader, "--count", "1", quiet=True)
+    log_in_again(demo, home, "operator", quiet=True)
     demo.run(*operator, "cards", "print-data", "demo/secrets/protected.csv", quiet=True)
     with (DEMO / "secrets/protected.csv").open(encoding="utf-8", newline="") as file:
         can = next(row["can"] for row in csv.DictReader(file))

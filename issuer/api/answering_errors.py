@@ -20,7 +20,7 @@ from pki.errors import PkiError
 from pki.web.problem import first_fault
 from pki.web.reading import ReadingError
 
-__all__ = ["install_error_handlers"]
+__all__ = ["install_error_handlers", "is_file"]
 
 _FOR_PROGRAMS: Final = ("/v1/", "/health/", "/metrics")
 _LOG_IN: Final = frozenset({"session.ended", "session.token-malformed"})
@@ -33,6 +33,11 @@ _HTTP_CODES: Final = {
     HTTPStatus.NOT_FOUND: "api.not-found",
     HTTPStatus.METHOD_NOT_ALLOWED: "api.method-not-allowed",
 }
+
+
+def is_file(request: Request) -> None:
+    """Say of a route of the console that it gives a file: whoever must show a key first comes back to the page before it."""
+    request.state.is_file = True
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -128,15 +133,20 @@ def _elsewhere(request: Request, code: str) -> str | None:
 
 
 def _came_from(request: Request) -> str:
-    """Where somebody is: the page itself, or the page whose form was sent and is to be sent again."""
-    if request.method == "GET":
+    """Where somebody is: the page itself, or the page from which something was sent or a file asked for, to do it again.
+
+    A browser that goes on to a file stays where it was: it would stand where the security key was shown.
+    """
+    is_page = request.method == "GET" and not getattr(request.state, "is_file", False)
+    if is_page:
         return _address(request)
+    elsewhere = _address(request) if request.method == "GET" else "/"
     try:
         page = urlsplit(request.headers.get("referer", ""))
     except ValueError:
-        return "/"
+        return elsewhere
     if page.netloc != request.headers.get("host", ""):
-        return "/"
+        return elsewhere
     return local_path(page.path + (f"?{page.query}" if page.query else ""))
 
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Scope
 
 from issuer.api.answering_errors import install_error_handlers
+from issuer.api.audit_routes import audit_router
 from issuer.api.authorisation_routes import authorisation_router
 from issuer.api.batch_act_routes import batch_act_router
 from issuer.api.batch_paper_routes import batch_paper_router
@@ -55,6 +56,7 @@ from issuer.api.pages.shell_pages import shell_router
 from issuer.api.pages.station_pages import station_page_router
 from issuer.api.pages.stock_end_pages import stock_end_page_router
 from issuer.api.pages.stock_pages import stock_page_router
+from issuer.api.people_routes import account_proposal_router, people_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
 from issuer.api.production_routes import production_router
@@ -99,6 +101,9 @@ _ROUTERS: Final = (
     station_router,
     bundle_router,
     instance_router,
+    people_router,
+    account_proposal_router,
+    audit_router,
     service_router,
     shell_router,
     security_key_router,

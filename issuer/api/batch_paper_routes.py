@@ -145,7 +145,10 @@ def _paper(content: bytes, name: str) -> Response:
 def take_proof(
     batch_id: BatchIdPath, services: Services, caller: Freezer, first: FirstCard = 1
 ) -> Response:
-    """Five hundred cards with their portraits, and the digest that two people compare."""
+    """Five hundred cards with their portraits, and the digest that two people compare.
+
+    It takes ``cards.export`` and the second factor, which a token of the command line never brings.
+    """
     return proof_paper(caller, services, batch_id, first=first)
 
 

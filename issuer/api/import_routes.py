@@ -226,7 +226,7 @@ def correction_of(services: ApiServices, caller: Caller, number: int) -> Respons
     """The rows of one's own list that were not taken, as a workbook; the audit trail keeps who had it.
 
     Raises:
-        IssuerRefusedError: ``import.unknown``, ``correction.gone``.
+        IssuerRefusedError: ``import.unknown``, ``correction.gone``; ``right.missing``, ``right.step-up-needed``.
     """
     return Response(
         services.imports.correction(ImportNumber(number), actor=caller.actor),
@@ -327,5 +327,8 @@ def download_report(
     responses={200: {"content": {_WORKBOOK: {"schema": {"type": "string", "format": "binary"}}}}},
 )
 def download_correction(number: ImportNumberPath, services: Services, caller: Importer) -> Response:
-    """One's own list as a workbook, with what is wrong in each row; it is kept sealed for two weeks."""
+    """One's own list as a workbook, with what is wrong in each row; it is kept sealed for two weeks.
+
+    It takes ``members.export`` and the second factor, which a token of the command line never brings.
+    """
     return correction_of(services, caller, number)

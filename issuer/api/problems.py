@@ -64,6 +64,7 @@ CODE_STATUSES: Final[Mapping[str, HTTPStatus]] = {
     "login.refused": HTTPStatus.UNAUTHORIZED,
     "login.second-factor-needed": HTTPStatus.FORBIDDEN,
     "account.proposal-unknown": HTTPStatus.NOT_FOUND,
+    "audit.unknown-record": HTTPStatus.NOT_FOUND,
     "account.unknown": HTTPStatus.NOT_FOUND,
     "right.missing": HTTPStatus.FORBIDDEN,
     "right.step-up-needed": HTTPStatus.FORBIDDEN,

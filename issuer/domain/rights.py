@@ -78,6 +78,9 @@ class Right(enum.StrEnum):
 
     PRODUCE_CARDS = "cards.produce"
     CONTROL_QUALITY = "cards.control-quality"
+    EXPORT_CARDS = "cards.export"
+    """To take what production knows of the people and secrets of many cards out of the register, as a file."""
+
     HAND_OVER_CARDS = "cards.hand-over"
     REPORT_CARDS = "cards.report"
     REVOKE_CARDS = "cards.revoke"
@@ -98,6 +101,7 @@ STEP_UP_RIGHTS: Final = frozenset(
         Right.SIGN_BATCHES,
         Right.REVOKE_CARDS,
         Right.EXPORT_MEMBERS,
+        Right.EXPORT_CARDS,
         Right.DELETE_MEMBERS,
         Right.DESTROY_CARDS,
         Right.MANAGE_PEOPLE,
@@ -142,6 +146,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
             Right.FREEZE_BATCHES,
             Right.HAVE_BATCHES_SIGNED,
             Right.PRODUCE_CARDS,
+            Right.EXPORT_CARDS,
         }
     ),
     Role.QUALITY_CONTROLLER: frozenset(
@@ -152,6 +157,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
             Right.READ_REPORTS,
             Right.FREEZE_BATCHES,
             Right.CONTROL_QUALITY,
+            Right.EXPORT_CARDS,
             Right.CLOSE_DAYS,
             Right.DESTROY_CARDS,
         }
@@ -259,6 +265,21 @@ class Actor:
             raise IssuerRefusedError(
                 f"account {self.account} has no right {right} for {where}", code="right.missing"
             )
+        self._demand_step_up(right, now)
+
+    def demand_somewhere(self, right: Right, *, now: datetime) -> None:
+        """The same for what lies in no one part of the tree: let pass who has the right in any.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``.
+        """
+        if not self.may_somewhere(right):
+            raise IssuerRefusedError(
+                f"account {self.account} has no right {right}", code="right.missing"
+            )
+        self._demand_step_up(right, now)
+
+    def _demand_step_up(self, right: Right, now: datetime) -> None:
         if right in STEP_UP_RIGHTS and not self._has_stepped_up(now):
             raise IssuerRefusedError(
                 f"right {right} needs the second factor of account {self.account} again",

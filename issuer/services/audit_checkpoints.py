@@ -3,26 +3,23 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.audit_chain import ChainHead
 from issuer.domain.audit_check import AuditCheck, AuditFault
 from issuer.domain.rights import AccountName, Actor, Right
 from issuer.errors import IssuerRefusedError
-from issuer.services.audit_office import AUDIT_TRAIL
+from issuer.services.audit_office import AUDIT_TRAIL, CHECKPOINTED
 from issuer.services.register_ports import Register
 
 __all__ = [
-    "CHECKPOINTED",
     "AuditCheckpoint",
     "AuditCheckpointing",
     "CheckpointShelf",
     "HeadNotary",
     "checked_head",
 ]
-
-CHECKPOINTED: Final = "audit.checkpointed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

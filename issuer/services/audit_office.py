@@ -8,16 +8,53 @@ from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.audit_chain import ChainedRecord, ChainHead
 from issuer.domain.audit_check import AuditCheck, AuditReport
 from issuer.domain.rights import Actor, Right
-from issuer.errors import IssuerDataError, IssuerRefusedError
-from issuer.services.audit_ports import AuditPage, AuditQuestion
+from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
+from issuer.services.audit_ports import AuditPage, AuditQuestion, AuditTrail
 from issuer.services.register_ports import OrganisationRepository, Register
 
-__all__ = ["AUDIT_TRAIL", "MAX_PAGE", "AuditOffice", "check_trail"]
+__all__ = [
+    "AUDIT_TRAIL",
+    "CHECKPOINTED",
+    "MAX_PAGE",
+    "AuditOffice",
+    "NotedHead",
+    "TrailEnd",
+    "check_trail",
+]
 
 AUDIT_TRAIL = "audit-trail"
 """What records call the trail where an act was about itself."""
 
+CHECKPOINTED = "audit.checkpointed"
+"""What the trail says of a head of itself that a transparency log has taken in."""
+
 MAX_PAGE = 500
+_LOOKED_AT = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotedHead:
+    """A head of the trail that stands in a transparency log, as the trail tells of it.
+
+    Attributes:
+        sequence: of the last record that it covers.
+        digest: in hexadecimal.
+        log_size: how many leaves the log had then.
+        at: when the trail noted it (aware UTC).
+    """
+
+    sequence: int
+    digest: str
+    log_size: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailEnd:
+    """Where the trail ends, and the last head of it that a log has; ``None`` where none has any."""
+
+    head: ChainHead
+    noted: NotedHead | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +101,19 @@ class AuditOffice:
                 f"there is no record {sequence} in the audit trail", code="audit.unknown-record"
             )
         return record
+
+    def end(self, *, actor: Actor) -> TrailEnd:
+        """Where the trail ends, and how much of it a transparency log vouches for.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``.
+            IssuerUnavailableError: ``audit.head-missing``, ``audit.unreadable``.
+        """
+        actor.demand(Right.READ_AUDIT, place=(), now=self.clock())
+        with self.register.reading() as transaction:
+            head = transaction.audit.head()
+            noted = next(_heads_noted(transaction.audit), None)
+        return TrailEnd(head=head, noted=noted)
 
     def verify(
         self,
@@ -130,6 +180,37 @@ def check_trail(
         if count % 10_000 == 0:
             progress(count)
     return check.conclude()
+
+
+def _heads_noted(trail: AuditTrail) -> Iterator[NotedHead]:
+    """What the trail says of checkpoints, the newest first; nothing else but exports is about the trail itself."""
+    question = AuditQuestion(subject=AuditSubject.SERVICE, subject_id=AUDIT_TRAIL)
+    before: int | None = None
+    while True:
+        page = trail.page_back(question, limit=_LOOKED_AT, before=before)
+        for each in page.records:
+            record = each.record()
+            if record.action == CHECKPOINTED:
+                yield _noted(record)
+        if page.end is None:
+            return
+        before = page.end
+
+
+def _noted(record: AuditRecord) -> NotedHead:
+    try:
+        return NotedHead(
+            sequence=int(str(record.details["sequence"])),
+            digest=str(record.details["digest"]),
+            log_size=int(str(record.details["log_size"])),
+            at=record.at,
+        )
+    except (KeyError, ValueError) as error:
+        raise IssuerUnavailableError(
+            "a record of a checkpoint in the audit trail cannot be read",
+            code="audit.unreadable",
+            hint="run: membercard-issuer --home DIR audit verify",
+        ) from error
 
 
 def _within_reach(

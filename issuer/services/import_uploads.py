@@ -46,10 +46,7 @@ class Imports:
         Raises:
             IssuerRefusedError: ``right.missing``.
         """
-        if not actor.may_somewhere(Right.IMPORT_MEMBERS):
-            raise IssuerRefusedError(
-                f"account {actor.account} has no right {Right.IMPORT_MEMBERS}", code="right.missing"
-            )
+        actor.demand_somewhere(Right.IMPORT_MEMBERS, now=self.clock())
         return self.operations.begin(
             OperationKind.IMPORT_MEMBERS, account=actor.account, inputs={_UPLOAD: upload_id}
         )
@@ -96,14 +93,18 @@ class Imports:
         """The rows of one's own list that were not taken, with what is wrong (xlsx); the audit trail keeps who had it.
 
         Raises:
-            IssuerRefusedError: ``import.unknown``; there is none, or it is gone (``correction.gone``).
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``: it takes the right to export members;
+                ``import.unknown``; there is none, or it is gone (``correction.gone``).
         """
+        now = self.clock()
         self.show(number, actor=actor)
+        # Rows that were not taken are of no part of the tree yet.
+        actor.demand_somewhere(Right.EXPORT_MEMBERS, now=now)
         content = self.corrections.get(number)
         with self.register.writing() as transaction:
             transaction.audit.append(
                 AuditRecord(
-                    at=self.clock(),
+                    at=now,
                     account=actor.account,
                     action="import.correction-downloaded",
                     subject=AuditSubject.IMPORT,

@@ -95,13 +95,14 @@ class BatchPapers:
         """A part of the proof of a batch whose freeze is proposed or confirmed.
 
         Raises:
-            IssuerRefusedError: ``right.missing``, ``batch.unknown``; nothing is proposed (``batch.wrong-state``), or
-                there are fewer cards (``batch.no-such-part``).
+            IssuerRefusedError: ``right.missing``, ``right.step-up-needed``, ``batch.unknown``; nothing is proposed
+                (``batch.wrong-state``), or there are fewer cards (``batch.no-such-part``).
         """
         now = self.desk.clock()
         with self.desk.register.writing() as transaction:
             batch = transaction.batches.get(batch_id)
-            demand_at(self.desk, transaction, actor, batch.receiver, Right.FREEZE_BATCHES)
+            for right in (Right.FREEZE_BATCHES, Right.EXPORT_CARDS):
+                demand_at(self.desk, transaction, actor, batch.receiver, right)
             if batch.proposal is None:
                 raise IssuerRefusedError(
                     f"the batch is {batch.state}, so it has no proof", code="batch.wrong-state"

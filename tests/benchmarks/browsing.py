@@ -83,6 +83,10 @@ _NOT_ASKED: Final = {
     "/batches/{batch_id}/packing-list": "as above",
     "/v1/batches/{batch_id}/minutes": "as above",
     "/v1/batches/{batch_id}/packing-list": "as above",
+    "/batches/{batch_id}/proof": "an export that takes the second factor",
+    "/v1/batches/{batch_id}/proof": "as above",
+    "/imports/{number}/correction": "as above",
+    "/v1/imports/{number}/correction": "as above",
     "/imports/template": "it makes a workbook and looks at no register",
     "/login/oidc/begin": "no provider is set",
     "/login/oidc": "as above",
@@ -132,6 +136,10 @@ SELECTIONS: Final[Mapping[str, Sequence[str]]] = {
     "/v1/cards": ("?card={card_number}", "?card={serial}", "?card=99.999999"),
     "/v1/stock/stops": ("", "?state=reported"),
     "/v1/members/{member_id}/eligibility": ("?kind=exchange",),
+    "/v1/audit/records": (
+        "", "?account=everybody", "?subject=member", "?subject=member&subject_id={member_id}",
+        "?account=everybody&subject=member",
+    ),
     "/audit": (
         "", "?account=everybody", "?subject=member", "?subject=member&subject_id={member_id}",
         "?account=everybody&subject=member",
@@ -143,6 +151,7 @@ _WORDS: Final = {
     "instance": "p00",
     "conflict": str(uuid.UUID(int=(11 << 96) + 1)),
     "act": "correction",
+    "sequence": "1",
 }
 """What stands in addresses of what every register has that is made here."""
 
@@ -159,17 +168,13 @@ _EMPTY: Final = {
     "/batches/{batch_id}/minutes": "the first batch has not come so far",
     "/batches/{batch_id}/packing-list": "as above",
     "/v1/batches/{batch_id}/packing-list": "as above",
-    "/batches/{batch_id}/proof": "as above",
     "/v1/batches/{batch_id}/minutes": "as above",
-    "/v1/batches/{batch_id}/proof": "as above",
     "/v1/batches/{batch_id}/levels": "as above",
     "/decisions/{decision_id}/authorisation/file": "nobody has signed one",
     "/v1/decisions/{decision_id}/authorisation": "as above",
     "/v1/decisions/{decision_id}/authorisation/file": "as above",
     "/decisions/{decision_id}/document": "a file that is not there; its size is what would be measured",
     "/v1/decisions/{decision_id}/document": "as above",
-    "/imports/{number}/correction": "as above",
-    "/v1/imports/{number}/correction": "as above",
     "/v1/members/{member_id}/portrait": "as above",
     "/conflicts/{conflict}/portrait": "conflicts about decisions",
     "/questionable/{number}/{row}": "rows that were refused, and none that waits for a person",

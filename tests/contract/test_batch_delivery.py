@@ -323,6 +323,11 @@ def _text(content: bytes) -> str:
 def test_the_proof_sheet_shows_every_card_and_the_digest_on_every_page(stage: BatchStage) -> None:
     batch = stage.open()
     proof = stage.propose(batch)
+    left_alone = replace(CONTROLLER, stepped_up_at=None)
+    assert (
+        code_of(lambda: stage.papers.proof(batch.batch_id, actor=left_alone))
+        == "right.step-up-needed"
+    )
     sheet = stage.papers.proof(batch.batch_id, actor=CONTROLLER)
     portrait = _picture()
     content = proof_sheet_pdf(sheet, portrait_of=lambda _digest: portrait, display=SCHEME.display)

@@ -31,10 +31,12 @@ def log_in_everybody(
     *,
     name: AccountName = EVERYBODY,
     assignments: Sequence[Assignment] = tuple(Assignment(role=each) for each in Role),
+    shown_ago: timedelta = timedelta(0),
 ) -> None:
     """Make the account where there is none, and log it in; what needs the second factor works for some minutes.
 
-    Another ``name`` is another person, for what takes two, or one whose roles are other ``assignments``.
+    Another ``name`` is another person, for what takes two, or one whose roles are other ``assignments``; ``shown_ago``
+    is how long ago they showed the second factor.
     """
     now = datetime.now(UTC)
     token = SessionToken(secrets.token_bytes(SESSION_TOKEN_BYTES))
@@ -55,10 +57,10 @@ def log_in_everybody(
                 account_id=account.account_id,
                 face=Face.COMMAND_LINE,
                 method=LoginMethod.PASSWORD,
-                created_at=now,
+                created_at=now - shown_ago,
                 expires_at=now + timedelta(hours=12),
                 seen_at=now,
-                stepped_up_at=now,
+                stepped_up_at=now - shown_ago,
             )
         )
     write_session(default_session_file(home), token)

@@ -1,25 +1,23 @@
 """Pages of the audit trail: who did what, without anybody's data, and whether the trail is whole."""
 
-import hashlib
 import re
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from issuer.api.audit_routes import Auditor, verify_once
 from issuer.api.form_fields import FormFields
-from issuer.api.gate import Caller, Demand, Services
-from issuer.api.once import KEY_PATTERN, Receipt, carry_out_once, mark_of
-from issuer.api.operation_routes import OperationDocument
+from issuer.api.gate import Services
+from issuer.api.once import KEY_PATTERN
 from issuer.api.pages import words
 from issuer.api.pages.rendering import render
 from issuer.api.problems import ApiError
 from issuer.domain.audit import AuditSubject
 from issuer.domain.rights import AccountName, Right
 from issuer.services.audit_ports import AuditQuestion
-from issuer.services.operation_ports import OperationKind
 
 __all__ = ["audit_page_router"]
 
@@ -27,7 +25,6 @@ audit_page_router = APIRouter(include_in_schema=False)
 
 _LIST: Final = "/audit"
 _PAGE: Final = 50
-Auditor = Annotated[Caller, Depends(Demand(Right.READ_AUDIT))]
 
 
 class _Chosen(BaseModel):
@@ -77,22 +74,8 @@ def verify(services: Services, caller: Auditor, fields: FormFields) -> Response:
     key = fields.get("once", "")
     if not re.fullmatch(KEY_PATTERN, key):
         raise ApiError("the form has no key of its own", code="api.request-invalid")
-    caller.actor.demand(Right.READ_AUDIT, place=(), now=services.now())
-    what = "POST /audit/verify"
-    mark = mark_of(caller.actor.account, key, what=what, content=hashlib.sha256(b"").digest())
-
-    def act() -> Receipt:
-        operation = services.operations.begin(
-            OperationKind.VERIFY_AUDIT, account=caller.actor.account, inputs={}
-        )
-        return Receipt(
-            status=202,
-            location=f"/operations/{operation.operation_id}",
-            document=OperationDocument.of(operation),
-        )
-
-    kept = carry_out_once(services, mark, act)
-    return RedirectResponse(kept.location or "/", status_code=303)
+    kept = verify_once(services, caller, key)
+    return RedirectResponse((kept.location or "/").removeprefix("/v1"), status_code=303)
 
 
 def _address(fields: dict[str, str]) -> str:

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
+from issuer.api.answering_errors import is_file
 from issuer.api.batch_paper_routes import (
     PROOF_CARDS,
     FirstCard,
@@ -53,11 +54,11 @@ def papers_page(
     )
 
 
-@batch_paper_page_router.get("/proof", response_model=None)
+@batch_paper_page_router.get("/proof", response_model=None, dependencies=[Depends(is_file)])
 def proof_page(
     batch_id: BatchIdPath, services: Services, caller: CardReader, first: FirstCard = 1
 ) -> Response:
-    """A part of its proof sheet."""
+    """A part of its proof sheet; it shows everybody in the batch, and asks for the second factor."""
     return proof_paper(caller, services, batch_id, first=first)
 
 

@@ -3,10 +3,11 @@
 import re
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
+from issuer.api.answering_errors import is_file
 from issuer.api.gate import Services
 from issuer.api.import_routes import (
     Importer,
@@ -123,7 +124,9 @@ def report_page(number: ImportNumberPath, services: Services, caller: Importer) 
     return report_of(services, caller, number)
 
 
-@import_page_router.get("/imports/{number}/correction", response_model=None)
+@import_page_router.get(
+    "/imports/{number}/correction", response_model=None, dependencies=[Depends(is_file)]
+)
 def correction_page(number: ImportNumberPath, services: Services, caller: Importer) -> Response:
-    """The rows that were not taken, as a workbook."""
+    """The rows that were not taken, as a workbook; it asks for the second factor."""
     return correction_of(services, caller, number)

@@ -8,20 +8,21 @@ from collections.abc import Callable
 from typing import Annotated, Final
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from issuer.api.form_fields import FormFields
-from issuer.api.gate import Caller, Demand, Services
+from issuer.api.gate import Caller, Services
 from issuer.api.pages import words
 from issuer.api.pages.rendering import render
+from issuer.api.people_routes import Manager, NamePath, NumberPath
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError, status_of
 from issuer.api.remedies import remedy_of
 from issuer.domain.account import parse_account_name
 from issuer.domain.account_proposal import AccountProposal, ProposalNumber
 from issuer.domain.organisation import parse_organisation_code
-from issuer.domain.rights import AccountName, Assignment, Right, Role
+from issuer.domain.rights import AccountName, Assignment, Role
 from issuer.errors import IssuerDataError, IssuerRefusedError
 
 __all__ = ["people_page_router"]
@@ -33,9 +34,6 @@ _PAGE: Final = 50
 _PASSWORD_DIGITS: Final = 24
 _STEP_UP: Final = "right.step-up-needed"
 
-Manager = Annotated[Caller, Depends(Demand(Right.MANAGE_PEOPLE))]
-NumberPath = Annotated[int, Path(ge=1, le=2**63 - 1)]
-NamePath = Annotated[str, Path(min_length=2, max_length=64)]
 _Error = IssuerDataError | IssuerRefusedError
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from issuer.api.app import create_app
@@ -12,6 +13,7 @@ from issuer.db.schema import upgrade
 from issuer.domain.rights import Role
 from issuer.services.batch_operations import SignerOfCards
 from issuer.services.batch_services import BatchServices
+from issuer.services.write_batch_papers import BatchPapers
 from tests.contract.batch_stage import BatchStage, people
 from tests.integration.console.strict_page import StrictPage
 
@@ -31,7 +33,8 @@ class BatchConsole:
             reading=stage.reading,
             control=stage.control,
             delivery=stage.delivery,
-            papers=stage.papers,
+            # Keys are shown today, and the stage has a day of its own.
+            papers=BatchPapers(desk=replace(stage.desk, clock=office.services.now)),
         )
         office.services = replace(office.services, batches=services)
         office.app = create_app(office.services)
@@ -55,6 +58,12 @@ class BatchConsole:
         self.office.services = replace(
             self.office.services, batches=replace(batches, operations=operations)
         )
+        self.office.app = create_app(self.office.services)
+
+    def show_everybody_as(self, image: bytes) -> None:
+        """Another console over the same stage, whose members have this picture."""
+        store = SimpleNamespace(get=lambda _digest: image)
+        self.office.services = replace(self.office.services, portraits=store)
         self.office.app = create_app(self.office.services)
 
     def program(self, name: str) -> Any:

@@ -2,8 +2,12 @@
 
 import hashlib
 import html
+import io
 import re
 from typing import Any
+from urllib.parse import quote
+
+from PIL import Image
 
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.rights import AccountName
@@ -13,8 +17,15 @@ from tests.contract.batch_stage import CONTROLLER, OPERATOR
 from tests.contract.requests_stage import COMMUNE
 from tests.contract.test_batch_signing import write_down
 from tests.integration.console.batch_console import KEY, BatchConsole
-from tests.integration.console.conftest import SCHEME
+from tests.integration.console.conftest import ORIGIN, SCHEME
 from tests.integration.console.strict_page import StrictPage
+from tests.integration.console.test_console_decisions import stepped_up
+
+
+def picture() -> bytes:
+    made = io.BytesIO()
+    Image.new("RGB", (30, 40), "grey").save(made, "JPEG")
+    return made.getvalue()
 
 
 def test_a_batch_goes_from_the_freeze_into_the_members_hands(batches: BatchConsole) -> None:
@@ -31,6 +42,11 @@ def test_a_batch_goes_from_the_freeze_into_the_members_hands(batches: BatchConso
     assert batches.act("may", path, act="propose").status_code == 303
     proposal = stage.view(batch).batch.proposal
     assert proposal is not None
+    asked = batches.office.client("kiem").get(f"{path}/proof", referer=f"{ORIGIN}{path}")
+    assert asked.headers["location"] == f"/second-factor?next={quote(path, safe='')}"
+    batches.show_everybody_as(picture())
+    sheet = stepped_up(batches.office, "kiem").get(f"{path}/proof")
+    assert (sheet.status_code, sheet.headers["content-type"]) == (200, "application/pdf")
     own = batches.act("may", path, act="freeze", proof=proposal.proof.hex())
     assert "<code>right.same-person</code>" in own.text
     StrictPage(own.text)

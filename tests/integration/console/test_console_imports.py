@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -21,6 +22,7 @@ from issuer.services.operation_ports import OperationKind
 from issuer.services.operations import OperationWork
 from issuer.services.upload_ports import UploadedFile, UploadId
 from tests.integration.console.strict_page import StrictPage
+from tests.integration.console.test_console_decisions import stepped_up
 
 KEY = "0123456789abcdef"
 FINDING = Finding(row=3, column="birth_date", code="date.impossible", sentence="no such day")
@@ -258,12 +260,21 @@ def test_rows_to_correct_are_downloaded_by_whoever_brought_the_list_for_two_week
     Importing(office).work(operation)
     number = client.get(f"/v1/operations/{operation}").json()["counts"]["import"]
     path = f"/v1/imports/{number}/correction"
-    found = client.get(path)
+    # It takes the second factor, which no token of the command line brings; a browser comes back to where it was.
+    assert client.get(path).json()["code"] == "right.step-up-needed"
+    page_of_it = f"/operations/{operation}"
+    asked = office.client("lan").get(
+        f"/imports/{number}/correction", referer=f"https://console.example{page_of_it}"
+    )
+    assert asked.status_code == 303
+    assert asked.headers["location"] == f"/second-factor?next={quote(page_of_it, safe='')}"
+    assert "import.correction-downloaded" not in [each.action for each in office.trail()]
+    browser = stepped_up(office, "lan")
+    found = browser.get(path)
     assert found.content == b"PK correction of 1 rows"
     assert "correction-" in found.headers["content-disposition"]
     assert [each.action for each in office.trail()].count("import.correction-downloaded") == 1
-    browser = office.client("lan")
-    page = browser.get(f"/operations/{operation}")
+    page = browser.get(page_of_it)
     StrictPage(page.text)
     assert f"/imports/{number}/correction" in StrictPage(page.text).links()
     # Whoever else imports lists does not have it, and nobody reads it from the disk.
@@ -272,7 +283,7 @@ def test_rows_to_correct_are_downloaded_by_whoever_brought_the_list_for_two_week
     assert b"correction" not in kept.read_bytes()
     old = (office.services.now() - timedelta(days=15)).timestamp()
     os.utime(kept, (old, old))
-    assert (client.get(path).status_code, client.get(path).json()["code"]) == (
+    assert (browser.get(path).status_code, browser.get(path).json()["code"]) == (
         404,
         "correction.gone",
     )

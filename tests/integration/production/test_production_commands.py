@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -295,6 +296,16 @@ def test_what_is_wrong_is_said_in_one_line(
     assert f"[{code}" in error.splitlines()[0]
     assert error.startswith("error: ")
     assert "Traceback" not in error
+
+
+def test_print_data_take_the_second_factor_before_anything_else(
+    commands: Commands, tmp_path: Path
+) -> None:
+    log_in_everybody(commands.home, shown_ago=timedelta(minutes=6))
+    out = tmp_path / "print.csv"
+    status, error = commands.error("cards", "print-data", out)
+    assert (status, out.exists()) == (1, False)
+    assert "[right.step-up-needed]" in error
 
 
 def test_a_home_without_keys_says_how_to_make_them(commands: Commands) -> None:

@@ -65,6 +65,27 @@ def test_a_second_factor_counts_for_its_time(age: timedelta | None, code: str | 
     assert code_of(decider, Right.DECIDE, PROVINCE) == code
 
 
+def test_what_lies_in_no_one_part_of_the_tree_takes_the_right_in_any_and_the_second_factor() -> (
+    None
+):
+    codes = []
+    for role, shown in ((Role.CLERK, NOW), (Role.CLERK, None), (Role.DECIDER, NOW)):
+        person = actor(Assignment(role=role, organisation=COMMUNE[-1]), stepped_up_at=shown)
+        try:
+            person.demand_somewhere(Right.EXPORT_MEMBERS, now=NOW)
+        except IssuerRefusedError as error:
+            codes.append(error.code)
+    assert codes == ["right.step-up-needed", "right.missing"]
+
+
+def test_whoever_makes_cards_or_compares_proofs_may_export_what_that_takes() -> None:
+    for rights in ROLE_RIGHTS.values():
+        if rights & {Right.PRODUCE_CARDS, Right.FREEZE_BATCHES}:
+            assert Right.EXPORT_CARDS in rights
+        if Right.IMPORT_MEMBERS in rights:
+            assert Right.EXPORT_MEMBERS in rights
+
+
 def test_every_right_is_somebodys_and_no_role_has_all_steps_to_a_card() -> None:
     assert set().union(*ROLE_RIGHTS.values()) == set(Right)
     assert set(ROLE_RIGHTS) == set(Role)
