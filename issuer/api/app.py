@@ -56,6 +56,7 @@ from issuer.api.pages.shell_pages import shell_router
 from issuer.api.pages.station_pages import station_page_router
 from issuer.api.pages.stock_end_pages import stock_end_page_router
 from issuer.api.pages.stock_pages import stock_page_router
+from issuer.api.pages.terminal_pages import terminal_page_router
 from issuer.api.people_routes import account_proposal_router, people_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
@@ -107,6 +108,7 @@ _ROUTERS: Final = (
     service_router,
     shell_router,
     security_key_router,
+    terminal_page_router,
     oidc_router,
     overview_page_router,
     # Before the page of one member, whose address would fit its own.

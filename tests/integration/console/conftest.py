@@ -22,7 +22,7 @@ from issuer.api.gate import SESSION_COOKIE
 from issuer.api.metrics import Metrics
 from issuer.api.ports import ApiServices, Readiness
 from issuer.bootstrap_cards import cards_of
-from issuer.bootstrap_people import log_in_of
+from issuer.bootstrap_people import log_in_of, terminals_of
 from issuer.bootstrap_reports import merged_report_file, production_file, report_file
 from issuer.bootstrap_requests import office_of_requests
 from issuer.bootstrap_second_factors import second_factors_of
@@ -408,6 +408,7 @@ def office_over(database: Database, tmp_path: Path) -> Office:
         log_in=log_in,
         rates=MemoryRequestRates(dict.fromkeys(RateKind, 1_000_000)),
         second_factors=second_factors_of(register, people, log_in=log_in),
+        terminals=terminals_of(register, log_in=log_in),
         oidc=None,
         members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),
         records=MemberRecords(register=register, clock=now),
