@@ -16,14 +16,13 @@ from issuer.cli_context import (
     print_table,
     standard_output,
 )
+from issuer.cli_report_files import report_form, write_report
 from issuer.cli_rights import needs
 from issuer.domain.organisation import OrganisationCode, parse_organisation_code
 from issuer.domain.production_report import Stage
 from issuer.domain.rights import Right
-from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
+from issuer.errors import IssuerRefusedError
 from issuer.services.production_reports import ProductionLine, ProductionReport, ProductionReports
-from issuer.services.reports import ReportForm
-from issuer.storage.durable import write_durably
 
 __all__ = ["production_report_app"]
 
@@ -60,8 +59,8 @@ def production_command(
     with open_register_home(command_context(context).home) as opened:
         production = production_of(opened)
         if out is not None:
-            form = _form(out)
-            _write(out, production_file(production, form, above=above, actor=actor))
+            form = report_form(out)
+            write_report(out, production_file(production, form, above=above, actor=actor))
         report, lines = _all_lines(production, context, above)
     if output_format is OutputFormat.JSON:
         print_json(
@@ -106,26 +105,6 @@ def _all_lines(
         found = production.show(actor=actor, above=above, limit=_PAGE, behind=found.end)
         lines += found.lines
     return first, lines
-
-
-def _form(out: Path) -> ReportForm:
-    forms = {f".{each.value}": each for each in ReportForm}
-    try:
-        return forms[out.suffix.lower()]
-    except KeyError:
-        raise IssuerDataError(
-            f"the file's name ends in {out.suffix[:20]!r}, expected .xlsx or .pdf",
-            code="report.form",
-        ) from None
-
-
-def _write(out: Path, content: bytes) -> None:
-    try:
-        write_durably(out, content)
-    except OSError as error:
-        raise IssuerUnavailableError(
-            f"{out} cannot be written: {error.strerror}", code="report.unwritable"
-        ) from error
 
 
 def _percent(value: int | None) -> str:

@@ -22,15 +22,14 @@ from issuer.cli_context import (
     standard_output,
 )
 from issuer.cli_production_report import production_report_app
+from issuer.cli_report_files import report_form, write_report
 from issuer.cli_rights import needs
 from issuer.domain.organisation import OrganisationCode, parse_organisation_code
 from issuer.domain.report import Quality
 from issuer.domain.rights import Right
-from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
+from issuer.errors import IssuerRefusedError
 from issuer.services.merged_reports import MergedReport, SourceLine
 from issuer.services.report_ports import ReportLine
-from issuer.services.reports import ReportForm
-from issuer.storage.durable import write_durably
 
 __all__ = ["reports_app"]
 
@@ -151,13 +150,7 @@ def export_command(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Write the report of an organisation and all below it, as a workbook or as a paper to be signed."""
-    forms = {f".{each.value}": each for each in ReportForm}
-    form = forms.get(out.suffix.lower())
-    if form is None:
-        raise IssuerDataError(
-            f"the file's name ends in {out.suffix[:20]!r}, expected .xlsx or .pdf",
-            code="report.form",
-        )
+    form = report_form(out)
     actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened:
         above = _code(organisation)
@@ -165,12 +158,7 @@ def export_command(
             content = merged_report_file(merged_reports_of(opened), form, above=above, actor=actor)
         else:
             content = report_file(reports_of(opened), form, above=above, actor=actor)
-    try:
-        write_durably(out, content)
-    except OSError as error:
-        raise IssuerUnavailableError(
-            f"{out} cannot be written: {error.strerror}", code="report.unwritable"
-        ) from error
+    write_report(out, content)
     if output_format is OutputFormat.JSON:
         print_json({"file": str(out), "bytes": len(content)})
     else:

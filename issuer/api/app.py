@@ -61,6 +61,7 @@ from issuer.api.request_routes import request_router
 from issuer.api.service_routes import service_router
 from issuer.api.session_routes import session_router
 from issuer.api.station_routes import station_router
+from issuer.api.stock_report_routes import stock_report_page_router, stock_report_router
 from issuer.api.stock_routes import stock_router
 
 __all__ = ["bounded", "create_app", "describe", "match_every_route"]
@@ -93,6 +94,7 @@ _ROUTERS: Final = (
     batch_act_router,
     card_router,
     stock_router,
+    stock_report_router,
     station_router,
     bundle_router,
     instance_router,
@@ -121,6 +123,7 @@ _ROUTERS: Final = (
     card_page_router,
     station_page_router,
     stock_page_router,
+    stock_report_page_router,
     stock_end_page_router,
     exchange_page_router,
     conflict_page_router,

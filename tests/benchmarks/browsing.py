@@ -79,6 +79,8 @@ _NOT_ASKED: Final = {
     "/reports/production/file": "as above",
     "/reports/instances/file": "as above",
     "/v1/merged-reports/file": "as above",
+    "/v1/stock/file": "as above",
+    "/stock/file": "as above",
     "/batches/{batch_id}/minutes": "a paper with a line for each card, which is an export and no page",
     "/batches/{batch_id}/packing-list": "as above",
     "/v1/batches/{batch_id}/packing-list": "as above",
