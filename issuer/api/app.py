@@ -22,6 +22,7 @@ from issuer.api.member_act_routes import member_act_router
 from issuer.api.member_check_routes import member_check_router
 from issuer.api.member_recording import member_recording_router
 from issuer.api.member_routes import member_router
+from issuer.api.merged_production_routes import merged_production_router
 from issuer.api.merged_report_routes import merged_report_router
 from issuer.api.opening_routes import opening_router
 from issuer.api.operation_routes import operation_router
@@ -88,6 +89,7 @@ _ROUTERS: Final = (
     operation_router,
     report_router,
     merged_report_router,
+    merged_production_router,
     production_router,
     opening_router,
     batch_router,

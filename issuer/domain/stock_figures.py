@@ -1,6 +1,9 @@
 """Figures of chips that are added up over sites: of a part of the tree, or of all of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
+
+from issuer.domain.stock_account import SiteAccount, StockClass
 
 __all__ = ["StockFigures"]
 
@@ -24,6 +27,24 @@ class StockFigures:
     destroyed: int = 0
     stolen: int = 0
 
+    @classmethod
+    def of(cls, counts: Iterable[int]) -> "StockFigures":
+        """From their counts, in the order of the fields."""
+        return cls(**dict(zip((each.name for each in fields(cls)), counts, strict=True)))
+
+    @classmethod
+    def of_account(cls, account: SiteAccount, *, destroyed: int) -> "StockFigures":
+        """The figures of one site; what was destroyed there is told by the destructions."""
+        return cls(
+            received=account.received,
+            good=account.total(StockClass.GOOD),
+            spoiled=account.total(StockClass.SPOILED),
+            samples=account.total(StockClass.SAMPLE),
+            left=account.total(StockClass.LEFT),
+            destroyed=destroyed,
+            stolen=account.stolen,
+        )
+
     @property
     def is_balanced(self) -> bool:
         """Whether every chip that came stands in a class, and none that did not come."""
@@ -45,3 +66,7 @@ class StockFigures:
                 for each in fields(self)
             }
         )
+
+    def without_negatives(self) -> "StockFigures":
+        """The same, with none where there would be fewer."""
+        return StockFigures.of(max(0, getattr(self, each.name)) for each in fields(self))

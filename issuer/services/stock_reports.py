@@ -6,7 +6,7 @@ from datetime import datetime
 
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.rights import Actor, Right
-from issuer.domain.stock_account import FIRST_STORE, Site, SiteAccount, StockClass
+from issuer.domain.stock_account import FIRST_STORE, Site
 from issuer.domain.stock_acts import DayClose
 from issuer.domain.stock_figures import StockFigures
 from issuer.services.register_ports import RegisterTransaction
@@ -15,7 +15,7 @@ from issuer.services.stock_desk import StockDesk
 from issuer.services.stock_ports import SiteTally
 from issuer.services.stock_room import SiteView, StockRoom
 
-__all__ = ["SiteLine", "StockReport", "StockReports", "figures_of"]
+__all__ = ["SiteLine", "StockReport", "StockReports"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class SiteLine:
     @property
     def figures(self) -> StockFigures:
         """The figures of the account."""
-        return figures_of(self.view.account, destroyed=self.tally.destroyed)
+        return StockFigures.of_account(self.view.account, destroyed=self.tally.destroyed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,16 +137,3 @@ class StockReports:
             if any(each.code == FIRST_STORE for each in sites)
             else None,
         )
-
-
-def figures_of(account: SiteAccount, *, destroyed: int) -> StockFigures:
-    """The figures of one site; what was destroyed there is told by the destructions."""
-    return StockFigures(
-        received=account.received,
-        good=account.total(StockClass.GOOD),
-        spoiled=account.total(StockClass.SPOILED),
-        samples=account.total(StockClass.SAMPLE),
-        left=account.total(StockClass.LEFT),
-        destroyed=destroyed,
-        stolen=account.stolen,
-    )

@@ -390,6 +390,7 @@ def office_over(database: Database, tmp_path: Path) -> Office:
     merged = MergedReports(
         register=register,
         figures=SqlReportFigures(database),
+        production=SqlProductionFigures(database),
         instances=SqlInstanceFigures(database),
         own="tinh-uy",
         clock=now,
