@@ -1,7 +1,6 @@
 """What an instance told of its production, as one text a line of its report: read with the line, never searched."""
 
 import json
-from dataclasses import astuple
 
 from issuer.domain.production_report import Progress, Stage, StageCount
 from issuer.domain.stock_figures import StockFigures
@@ -13,9 +12,9 @@ def told_text(progress: Progress) -> str:
     """The text of one line."""
     return json.dumps(
         {
-            "stages": {each.value: astuple(count) for each, count in progress.stages.items()},
+            "stages": {each.value: count.counts for each, count in progress.stages.items()},
             "reasons": progress.reasons,
-            "stock": astuple(progress.stock),
+            "stock": progress.stock.counts,
         }
     )
 

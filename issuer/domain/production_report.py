@@ -67,6 +67,11 @@ class StageCount:
         cards, long, very_long = counts
         return cls(cards=cards, long=long, very_long=very_long)
 
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """The three counts, in the order of the fields."""
+        return self.cards, self.long, self.very_long
+
     def __add__(self, other: "StageCount") -> "StageCount":
         return StageCount(
             cards=self.cards + other.cards,
@@ -84,7 +89,7 @@ class StageCount:
 
     def without_negatives(self) -> "StageCount":
         """The same, with none where there would be fewer."""
-        return StageCount.of(max(0, each) for each in (self.cards, self.long, self.very_long))
+        return StageCount.of(max(0, each) for each in self.counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

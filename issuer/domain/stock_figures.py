@@ -1,7 +1,7 @@
 """Figures of chips that are added up over sites: of a part of the tree, or of all of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from issuer.domain.stock_account import SiteAccount, StockClass
 
@@ -30,7 +30,16 @@ class StockFigures:
     @classmethod
     def of(cls, counts: Iterable[int]) -> "StockFigures":
         """From their counts, in the order of the fields."""
-        return cls(**dict(zip((each.name for each in fields(cls)), counts, strict=True)))
+        received, good, spoiled, samples, left, destroyed, stolen = counts
+        return cls(
+            received=received,
+            good=good,
+            spoiled=spoiled,
+            samples=samples,
+            left=left,
+            destroyed=destroyed,
+            stolen=stolen,
+        )
 
     @classmethod
     def of_account(cls, account: SiteAccount, *, destroyed: int) -> "StockFigures":
@@ -50,23 +59,20 @@ class StockFigures:
         """Whether every chip that came stands in a class, and none that did not come."""
         return self.received == self.good + self.spoiled + self.samples + self.left
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Their counts, in the order of the fields."""
+        return (
+            self.received, self.good, self.spoiled, self.samples, self.left, self.destroyed, self.stolen,
+        )  # fmt: skip
+
     def __add__(self, other: "StockFigures") -> "StockFigures":
-        return StockFigures(
-            **{
-                each.name: getattr(self, each.name) + getattr(other, each.name)
-                for each in fields(self)
-            }
-        )
+        return StockFigures.of(map(int.__add__, self.counts, other.counts))
 
     def __sub__(self, other: "StockFigures") -> "StockFigures":
         """What is to be added to ``other`` to make this; its counts may be negative."""
-        return StockFigures(
-            **{
-                each.name: getattr(self, each.name) - getattr(other, each.name)
-                for each in fields(self)
-            }
-        )
+        return StockFigures.of(map(int.__sub__, self.counts, other.counts))
 
     def without_negatives(self) -> "StockFigures":
         """The same, with none where there would be fewer."""
-        return StockFigures.of(max(0, getattr(self, each.name)) for each in fields(self))
+        return StockFigures.of(max(0, each) for each in self.counts)

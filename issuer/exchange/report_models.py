@@ -30,7 +30,8 @@ __all__ = ["ReportDocument", "report_document_of", "report_of"]
 _MEASURES: Final = tuple(each.name for each in fields(Measures))
 _MAX_COUNT: Final = 1_000_000_000
 _MAX_NAME_BYTES: Final = 320
-_STAGE_COUNTS: Final = len(fields(StageCount)) * len(Stage)
+_STAGE_COUNT: Final = len(fields(StageCount))
+_STAGE_COUNTS: Final = _STAGE_COUNT * len(Stage)
 _STOCK_COUNTS: Final = len(fields(StockFigures))
 
 
@@ -136,15 +137,15 @@ def report_of(document: ReportDocument) -> InstanceReport:
 
 def _production(progress: Progress) -> _Production:
     return _Production(
-        stages=[count for each in Stage for count in astuple(progress.at(each))],
+        stages=[count for each in Stage for count in progress.at(each).counts],
         reasons={each: list(counts) for each, counts in sorted(progress.reasons.items())},
-        stock=list(astuple(progress.stock)),
+        stock=list(progress.stock.counts),
     )
 
 
 def _progress(document: _Production) -> Progress:
     counts = iter(document.stages)
-    stages = {each: StageCount.of(islice(counts, len(fields(StageCount)))) for each in Stage}
+    stages = {each: StageCount.of(islice(counts, _STAGE_COUNT)) for each in Stage}
     return Progress(
         stages={each: count for each, count in stages.items() if count != StageCount()},
         rejects={each: cards for each, (cards, _) in document.reasons.items() if cards},

@@ -21,6 +21,7 @@ from issuer.errors import IssuerRefusedError
 from issuer.services import stock_room
 from issuer.services.reports import ReportForm
 from issuer.services.stock_ports import SiteTally
+from tests.contract.cards_stage import fresh_sqlite
 from tests.contract.requests_stage import COMMUNE, ORGANISATIONS
 from tests.contract.stock_stage import CONTROLLER, NOW, STOREKEEPER, serial_of, staff
 from tests.contract.test_stock_account import STATION, Stock
@@ -32,12 +33,11 @@ UNKNOWN = serial_of(99)
 @pytest.fixture(params=["sqlite", "postgresql"])
 def stock(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stock]:
     """Ten chips in the store, of which one was spoiled, one destroyed, one is gone and one may be; a day was closed."""
-    database = Database(
-        f"sqlite:///{tmp_path / 'issuer.sqlite'}"
-        if request.param == "sqlite"
-        else request.getfixturevalue("postgresql_url")
-    )
-    schema.upgrade(database)
+    if request.param == "sqlite":
+        database = fresh_sqlite(tmp_path)
+    else:
+        database = Database(request.getfixturevalue("postgresql_url"))
+        schema.upgrade(database)
     with SqlRegister(database).writing() as transaction:
         transaction.organisations.add(ORGANISATIONS)
     made = Stock(database)

@@ -267,12 +267,7 @@ def test_a_bundle_of_an_older_version_is_taken_and_states_no_production(country:
     report = country.up(first)
     assert report.record.counts["reports-new"] == 1
     assert country.lines()[COMMUNE].production == OF_FIRST
-
-
-def test_a_newer_count_without_production_takes_the_older_one_out(country: Country) -> None:
-    first, _ = country.communes
-    country.up(first)
-    assert country.lines()[COMMUNE].production == OF_FIRST
+    # A newer count without production takes the older one out.
     first.count(NOW + timedelta(seconds=1))
     country.take(country.as_an_older_version(first, country.made(first)))
     assert country.lines()[COMMUNE].production.done == 0
