@@ -13,7 +13,10 @@ Every error carries a stable dotted ``code``, may carry a ``hint``, and knows th
 that ends with it: 1 for a refusal, 2 where nothing could be read or done.
 """
 
+from typing import Final
+
 __all__ = [
+    "CROSSED",
     "ConflictError",
     "IssuerDataError",
     "IssuerError",
@@ -21,6 +24,9 @@ __all__ = [
     "IssuerUnavailableError",
     "TooManyAttemptsError",
 ]
+
+CROSSED: Final = "database.crossed"
+"""The code of a conflict that is none of the matter: two worked at the same rows at this moment, and one gave way."""
 
 
 class IssuerError(Exception):

@@ -136,6 +136,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     ),
     "file.not-supported": message("Save the list as a plain xlsx workbook or as csv in UTF-8."),
     "database.unavailable": message("Wait a moment and try again."),
+    "database.crossed": message("Nothing was changed. Look again, then do it once more."),
     "database.not-upgraded": message("Tell whoever runs this service, with the number below."),
 }
 """Remedies by code."""

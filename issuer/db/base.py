@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from issuer.errors import ConflictError, IssuerUnavailableError
+from issuer.errors import CROSSED, ConflictError, IssuerUnavailableError
 from pki.sql.columns import NAMING_CONVENTION, UtcDateTime
 from pki.sql.engine import (
     DATABASE_FAILURES,
@@ -34,11 +34,17 @@ __all__ = [
     "Base",
     "Database",
     "UtcDateTime",
+    "crossed",
     "database_error",
     "insert_rows",
     "insert_unless_there",
+    "is_crossed",
     "unindexed",
 ]
+
+
+_GAVE_WAY: Final = frozenset({"40P01", "40001"})
+"""PostgreSQL's deadlock_detected and serialization_failure."""
 
 
 class Base(DeclarativeBase):
@@ -193,6 +199,8 @@ def unindexed(column: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[Any]:
 
 def database_error(error: DBAPIError | PoolTimeoutError) -> ConflictError | IssuerUnavailableError:
     """What a failure of the database means for a caller; the text holds no value of any row."""
+    if is_crossed(getattr(error, "orig", None)):
+        return crossed()
     if isinstance(error, IntegrityError):
         return ConflictError("the database refused what was to be stored: a constraint is broken")
     if is_missing_table(error):
@@ -203,6 +211,20 @@ def database_error(error: DBAPIError | PoolTimeoutError) -> ConflictError | Issu
         )
     return IssuerUnavailableError(
         f"the database does not answer: {type(error).__name__}", code="database.unavailable"
+    )
+
+
+def is_crossed(cause: BaseException | None) -> bool:
+    """Whether PostgreSQL ended a transaction because it and another one waited for each other, or would contradict."""
+    return getattr(cause, "sqlstate", None) in _GAVE_WAY
+
+
+def crossed() -> ConflictError:
+    """A transaction that gave way to another one."""
+    return ConflictError(
+        "somebody else was at work with the same at this moment",
+        code=CROSSED,
+        hint="nothing was changed: do it again",
     )
 
 

@@ -11,6 +11,7 @@ from issuer.db.base import DATABASE_FAILURES, database_error, insert_rows
 from issuer.db.batch_rows import SELECT_LINES, line_of
 from issuer.db.batch_tables import AcknowledgementRow, BatchRequestRow
 from issuer.db.bulk import bulk_insert
+from issuer.db.chip_locks import lock_cards
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
@@ -43,6 +44,8 @@ def under_control(
     session: Session, batch_id: BatchId, serials: Collection[Serial]
 ) -> dict[Serial, CardUnderControl]:
     """The batch's cards on these chips, locked, each with everybody who had a hand in it."""
+    # Read behind the locks: what a station hands in meanwhile may be who made the card, or what holds its chip.
+    lock_cards(session, serials)
     found: dict[Serial, CardUnderControl] = {}
     for part in _parts(sorted(set(serials))):
         hands: dict[bytes, set[str]] = {each: set() for each in part}
@@ -63,8 +66,6 @@ def under_control(
         for card in session.scalars(
             sa.select(CardRow)
             .where(CardRow.batch_id == batch_id, CardRow.serial.in_(part))
-            .order_by(CardRow.reference)
-            .with_for_update()
             .execution_options(populate_existing=True)
         ):
             found[Serial(card.serial)] = CardUnderControl(

@@ -15,7 +15,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from issuer.db.base import DATABASE_FAILURES, Base, UtcDateTime, database_error
+from issuer.db.base import (
+    DATABASE_FAILURES,
+    Base,
+    UtcDateTime,
+    crossed,
+    database_error,
+    is_crossed,
+)
 from issuer.errors import ConflictError, IssuerUnavailableError
 
 __all__ = [
@@ -192,6 +199,8 @@ def _told(dialect: sa.Dialect) -> Iterator[None]:
             "the database refused what was to be stored: a constraint is broken"
         ) from error
     except errors.Error as error:
+        if is_crossed(error):
+            raise crossed() from error
         raise IssuerUnavailableError(
             f"the database does not answer: {type(error).__name__}", code="database.unavailable"
         ) from error

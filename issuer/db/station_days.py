@@ -45,9 +45,11 @@ def keep_day(
     )
     # A day with an unfinished chip does not close, so what the station still has it never began.
     for claim in session.scalars(
-        sa.select(StationClaimRow).where(
-            StationClaimRow.station == station.name, StationClaimRow.released_at.is_(None)
-        )
+        sa.select(StationClaimRow)
+        .where(StationClaimRow.station == station.name, StationClaimRow.released_at.is_(None))
+        .order_by(StationClaimRow.serial)
+        # Somebody may take a chip from the station at this moment: then there is nothing to let go of.
+        .with_for_update()
     ):
         claim.released_at = at
     return "station.day-closed", {

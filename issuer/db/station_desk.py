@@ -52,7 +52,7 @@ from issuer.domain.production_events import (
 )
 from issuer.domain.rights import AccountName
 from issuer.domain.stock_account import HELD_AS_STOLEN
-from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
+from issuer.errors import CROSSED, ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.production_ports import Clock
 from issuer.services.station_ports import (
     ClaimedChip,
@@ -269,6 +269,9 @@ class SqlProductionLink:
                 _require_not_held(locked_chip(session, serial))
             self._move(session, serial, event, at)
         except (TransitionError, CardRejectedError, ConflictError, IssuerDataError) as error:
+            if error.code == CROSSED:
+                # It says nothing about the event, and the transaction is over.
+                raise
             self._put_aside(session, event, at, error.code)
             return error.code
         if event.kind in _OVER:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
 from issuer.db.chip_holds import hold_chip
+from issuer.db.chip_locks import lock_chips_with_cards
 from issuer.db.production_rows import Producer, journal, locked_chip
 from issuer.db.station_tables import StationClaimRow, StationProposalRow, StationRow
 from issuer.domain.audit import AuditDetail, AuditRecord, AuditSubject
@@ -76,11 +77,14 @@ class SqlStationBook:
             _known(session, name).dismissed_at = now
             # Whoever proposed new keys for it did so before it was lost.
             session.execute(sa.delete(StationProposalRow).where(StationProposalRow.name == name))
-            claims = session.scalars(
-                sa.select(StationClaimRow).where(
-                    StationClaimRow.station == name, StationClaimRow.released_at.is_(None)
-                )
-            ).all()
+            in_hand = sa.and_(
+                StationClaimRow.station == name, StationClaimRow.released_at.is_(None)
+            )
+            lock_chips_with_cards(
+                session, session.scalars(sa.select(StationClaimRow.serial).where(in_hand)).all()
+            )
+            # Read behind the locks: somebody may have taken one of the chips from it before.
+            claims = session.scalars(sa.select(StationClaimRow).where(in_hand)).all()
             for claim in claims:
                 self._release(session, claim, account, now)
             self._audit(session, "station.dismissed", name, account, {"chips": len(claims)})

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from issuer.db.base import insert_rows, unindexed
 from issuer.db.batch_tables import BatchRow
 from issuer.db.chip_holds import release_hold
+from issuer.db.chip_locks import lock_chips_with_cards
 from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_rows import Producer, condemn_rows, journal, locked_chip
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
@@ -134,14 +135,14 @@ class SqlStockRepository:
     def standings(self, serials: Sequence[Serial]) -> Mapping[Serial, ChipStanding]:
         """See ``StockRepository.standings``."""
         found: dict[Serial, ChipStanding] = {}
+        # Read behind the locks, not with them: a card may have gone on while its chip was waited for.
+        lock_chips_with_cards(self._session, serials)
         for part in parts_of(serials):
-            # Only the chips are locked: PostgreSQL cannot lock the side of a join that may be missing.
             rows = self._session.execute(
                 sa.select(ChipRow, CardRow, IS_AWAY)
                 .outerjoin(CardRow, CardRow.serial == ChipRow.serial)
                 .outerjoin(BatchRow, BatchRow.id == CardRow.batch_id)
                 .where(ChipRow.serial.in_(part))
-                .with_for_update(of=ChipRow)
                 .execution_options(populate_existing=True)
             )
             for chip, card, is_away in rows:

@@ -7,8 +7,9 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.chip_locks import lock_chips_with_cards
 from issuer.db.production_rows import Producer, condemn_rows, locked_chip, move_chip
-from issuer.db.production_tables import CardRow, ChipRow
+from issuer.db.production_tables import CardRow
 from issuer.db.stock_rows import parts_of
 from issuer.db.stock_tables import StockStopRow
 from issuer.db.validity_rows import take_step, validity_of
@@ -44,14 +45,8 @@ def stops_of(session: Session, serials: Collection[Serial]) -> dict[Serial, Stoc
 def lock_stops(session: Session, serials: Collection[Serial]) -> dict[Serial, StockStopRow]:
     """As ``stops_of`` for any number of chips, which nobody puts on the list before the transaction ends."""
     found: dict[Serial, StockStopRow] = {}
+    lock_chips_with_cards(session, serials)
     for part in parts_of(sorted(serials)):
-        # Chips are locked before everything else, and always in the same order.
-        session.execute(
-            sa.select(ChipRow.serial)
-            .where(ChipRow.serial.in_(part))
-            .order_by(ChipRow.serial)
-            .with_for_update()
-        )
         found |= stops_of(session, part)
     return found
 

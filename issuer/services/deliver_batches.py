@@ -245,11 +245,12 @@ class BatchDelivery:
             now = self.desk.clock()
             with self.desk.register.writing() as transaction:
                 demand_at(self.desk, transaction, actor, line.organisation, Right.HAND_OVER_CARDS)
-                transaction.batches.acknowledge(
-                    line.reference, acknowledgement, account=actor.account, at=now
-                )
+                # First, because it locks the card: what is kept of it would lock it less, and another one in between.
                 transaction.cards.hand_over(
                     line.reference, to=_TAKERS[acknowledgement.kind], account=actor.account, at=now
+                )
+                transaction.batches.acknowledge(
+                    line.reference, acknowledgement, account=actor.account, at=now
                 )
         except IssuerRefusedError as error:
             return HandedOver(card_number=number, code=error.code, message=str(error))

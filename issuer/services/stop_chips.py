@@ -117,11 +117,12 @@ class StopList:
         now = self.desk.clock()
         stops: list[Stop] = []
         with self.desk.register.writing() as transaction:
-            for serial in chosen:
-                stop = transaction.stock_acts.stop(serial)
-                site = transaction.stock.locked_sites([stop.site or FIRST_STORE])[
-                    stop.site or FIRST_STORE
-                ]
+            found = [transaction.stock_acts.stop(serial) for serial in chosen]
+            sites = transaction.stock.locked_sites({each.site or FIRST_STORE for each in found})
+            # For their locks: whoever works with several of these chips takes them in the same order.
+            transaction.stock.standings(chosen)
+            for serial, stop in zip(chosen, found, strict=True):
+                site = sites[stop.site or FIRST_STORE]
                 self.desk.demand(transaction, actor, Right.DESTROY_CARDS, site)
                 concluded = stop.concluded(state, actor.account, now)
                 transaction.stock_acts.store_stop(concluded)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from issuer.domain.production_events import JournalHead, StationName
-from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError
+from issuer.errors import CROSSED, IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.services.production_ports import Clock
 from issuer.services.station_ports import (
     ClaimedChip,
@@ -90,6 +90,9 @@ class StationDesk:
             chips = self._claim(station, report)
             left = self._greeted(station, report)
         except (IssuerRefusedError, IssuerDataError) as error:
+            if error.code == CROSSED:
+                # Nothing is refused: the station is told nothing, and asks again.
+                raise
             refusal = _refusal_of(error)
         order = StationOrder(
             station=station.name,

@@ -12,7 +12,7 @@ from issuer.domain.card_job import CardJob
 from issuer.domain.chip import ChipState, KeyOrigin, Serial
 from issuer.domain.production_events import ProductionEventKind
 from issuer.domain.stock_account import HELD_AS_STOLEN
-from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+from issuer.errors import CROSSED, ConflictError, IssuerRefusedError, IssuerUnavailableError
 from issuer.services.production_ports import ChipRecord
 from issuer.services.station_ports import (
     ClaimedChip,
@@ -260,5 +260,10 @@ class JournalStationLedger:
 def _asking() -> Iterator[None]:
     try:
         yield
+    except ConflictError as error:
+        # It gave way to somebody else, and is asked again: it is the same question.
+        if error.code != CROSSED:
+            raise
+        raise _NoAnswerError(str(error), code=error.code, hint=error.hint) from error
     except IssuerUnavailableError as error:
         raise _NoAnswerError(str(error), code=error.code, hint=error.hint) from error

@@ -24,7 +24,7 @@ from issuer.domain.member import Member
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId
 from issuer.domain.rights import Actor, Role
-from issuer.domain.stock_account import SiteCode
+from issuer.domain.stock_account import FIRST_STORE, SiteCode
 from issuer.services.batch_desk import BatchDesk
 from issuer.services.batch_ports import BatchLine
 from issuer.services.control_batches import BatchControl
@@ -118,10 +118,10 @@ class BatchStage:
         stage.confirm(decision)
         return decision.decision_id
 
-    def initialise(self, *numbers: int) -> list[Serial]:
+    def initialise(self, *numbers: int, site: SiteCode = FIRST_STORE) -> list[Serial]:
         """Chips that a station has initialised; their keys follow from their numbers."""
         serials = [Serial(number.to_bytes(10, "big")) for number in numbers]
-        self.stock.receive(serials, delivery="test")
+        self.stock.receive(serials, delivery="test", site=site)
         for number, serial in zip(numbers, serials, strict=True):
             key = ec.derive_private_key(number + 1, ec.SECP256R1()).public_key()
             self.station.begin_initialisation(serial)

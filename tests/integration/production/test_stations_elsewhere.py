@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from issuer.db import station_desk
+from issuer.db.base import crossed
 from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.db.station_tables import StationClaimRow, StationDayRow
@@ -47,6 +49,29 @@ def test_a_station_over_the_network_makes_cards_without_the_database(
     assert (record.issued, len(record.destroyed)) == (2, 2)
     [day] = rows(workshop, StationDayRow)
     assert (day.station, day.issued) == ("far", 2)
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+def test_a_report_that_gave_way_to_somebody_else_at_the_centre_is_handed_in_again(
+    workshop: Any, stations: Stations, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    station = (
+        stations.here("far")
+        if where == "here"
+        else stations.over_the_network("far", stations.enrol("far"))
+    )
+    [card] = prepared(workshop, station)
+    assert station.visit(card).result is VisitResult.DONE
+    with monkeypatch.context() as patch:
+        patch.setattr(station_desk, "lock_stops", _give_way)
+        assert not station.ledger.hand_in()
+    assert {row.state for row in rows(workshop, CardRow)} == {"signed"}
+    assert station.ledger.hand_in()
+    assert {row.state for row in rows(workshop, CardRow)} == {"issued"}
+
+
+def _give_way(*_args: Any) -> None:
+    raise crossed()
 
 
 def test_an_offline_station_makes_cards_from_orders_and_reports(
