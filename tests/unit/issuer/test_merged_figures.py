@@ -17,7 +17,9 @@ from issuer.domain.instance_report import (
 )
 from issuer.domain.instances import InstanceName
 from issuer.domain.organisation import OrganisationCode
+from issuer.domain.production_report import Progress, Stage, StageCount
 from issuer.domain.report import Measures
+from issuer.domain.stock_figures import StockFigures
 from issuer.errors import IssuerDataError
 from issuer.exchange.bundle_file import bundle_from_bytes, bundle_to_bytes
 from issuer.services.browse_ports import Roots
@@ -103,7 +105,14 @@ class Lines:
     def _line(self, number: int) -> ReportLine:
         code = self.tree.code(number)
         below = [each for each in self.sums if each and self.tree.parents[each] == number]
-        return ReportLine(code=code, name=code, below=len(below), measures=self.sums[number])
+        measures = self.sums[number]
+        return ReportLine(
+            code=code,
+            name=code,
+            below=len(below),
+            measures=measures,
+            production=_production(measures),
+        )
 
 
 class Told:
@@ -149,6 +158,17 @@ class World:
 
 def _measures(members: int) -> Measures:
     return Measures(members=members, incomplete=members // 2, open_requests=members % 3)
+
+
+def _production(measures: Measures) -> Progress:
+    """Everybody has a card, and every other card was made anew: as many as there are members."""
+    if not measures.members:
+        return Progress()
+    return Progress(
+        stages={Stage.HANDED_OVER: StageCount(cards=measures.members)},
+        rejects={} if not measures.incomplete else {"card.torn": measures.incomplete},
+        stock=StockFigures(received=measures.members, good=measures.members),
+    )
 
 
 @st.composite
@@ -205,6 +225,7 @@ def test_every_organisation_is_named_once_and_every_person_is_counted_once(world
     for line in lines:
         number = int(line.code[2:])
         assert line.measures == world.expected(number), line
+        assert line.production == _production(world.expected(number)), line
         nearest = [each for each in world.tree.place(line.code) if each in tops]
         assert line.source is not None
         assert line.source.instance == (f"instance-{int(nearest[-1][2:])}" if nearest else "nation")
