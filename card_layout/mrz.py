@@ -95,13 +95,10 @@ class MachineReadableZone:
     @property
     def information(self) -> str:
         """Document number, birth date and expiry date, each with its check digit (9303-11, 9.7.3)."""
-        return "".join(
-            _checked(value)
-            for value in (
-                self.document_number.ljust(9, _FILLER),
-                self.birth_date,
-                self.expiry_date,
-            )
+        return (
+            _checked(self.document_number.ljust(9, _FILLER))
+            + _checked_date(self.birth_date)
+            + _checked_date(self.expiry_date)
         )
 
     def to_text(self) -> str:
@@ -113,9 +110,9 @@ class MachineReadableZone:
             + self.optional_1.ljust(15, _FILLER)
         )
         middle = (
-            _checked(self.birth_date)
+            _checked_date(self.birth_date)
             + self.sex
-            + _checked(self.expiry_date)
+            + _checked_date(self.expiry_date)
             + self.nationality.ljust(3, _FILLER)
             + self.optional_2.ljust(11, _FILLER)
         )
@@ -208,6 +205,10 @@ _texts_of = attrgetter(*_PATTERNS)
 def _checked(value: str) -> str:
     """A field, which has no other characters than its pattern allows, with its check digit."""
     return value + _digit_over(_values_of(value))
+
+
+_checked_date = lru_cache(maxsize=4096)(_checked)
+"""Kept as ``mrz_date`` is."""
 
 
 def _composite(upper: bytes, middle: bytes) -> bytes:

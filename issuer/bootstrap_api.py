@@ -33,7 +33,13 @@ from issuer.bootstrap_operations import (
     running,
     uploads_of,
 )
-from issuer.bootstrap_people import confirmation_of, log_in_of, password_hasher, people_of
+from issuer.bootstrap_people import (
+    confirmation_of,
+    log_in_of,
+    password_hasher,
+    people_of,
+    terminals_of,
+)
 from issuer.bootstrap_reports import (
     merged_report_file,
     merged_reports_of,
@@ -123,6 +129,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             second_factors=None
             if people.console_origin is None
             else second_factors_of(opened.register, people, log_in=log_in),
+            terminals=terminals_of(opened.register, log_in=log_in),
             oidc=oidc_login_of(opened.settings.oidc, home=home, log_in=log_in),
             members=opened.reading(),
             records=opened.records(),

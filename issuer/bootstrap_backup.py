@@ -285,6 +285,7 @@ def _left_out(opened: RegisterHome) -> tuple[str, ...]:
         _HOME_DATABASE,
         f"{_HOME_DATABASE}-wal",
         f"{_HOME_DATABASE}-shm",
+        f"{_HOME_DATABASE}.turn-lock",
     }
     return tuple(
         sorted(

@@ -12,6 +12,7 @@ from issuer.services.log_in import LogIn, LoginPolicy
 from issuer.services.people import People
 from issuer.services.people_ports import PasswordHasher
 from issuer.services.register_ports import Register
+from issuer.services.terminal_confirmation import TerminalConfirmation
 from issuer.settings import PeopleSettings
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "login_policy",
     "password_hasher",
     "people_of",
+    "terminals_of",
 ]
 
 _FIRST_DELAY: Final = timedelta(seconds=1)
@@ -73,6 +75,13 @@ def log_in_of(
         policy=login_policy(settings),
         clock=_now,
         random_bytes=secrets.token_bytes,
+    )
+
+
+def terminals_of(register: Register, *, log_in: LogIn) -> TerminalConfirmation:
+    """The use cases of terminals that are confirmed in the console."""
+    return TerminalConfirmation(
+        register=register, log_in=log_in, clock=_now, random_bytes=secrets.token_bytes
     )
 
 

@@ -54,6 +54,12 @@ _COMMANDS: Final = {
         help="Log out: end the session and remove its file.",
         is_command=True,
     ),
+    "step-up": GuardedCommands(
+        module="issuer.cli_step_up",
+        attribute="step_up_app",
+        help="Have this terminal confirmed with a security key, in the console.",
+        is_command=True,
+    ),
     "whoami": GuardedCommands(
         module="issuer.cli_login",
         attribute="whoami_app",

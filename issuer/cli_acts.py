@@ -10,9 +10,9 @@ from uuid import UUID
 import typer
 
 from issuer.domain.calendar_date import parse_date
+from issuer.domain.evidence import MAX_EVIDENCE_BYTES
 from issuer.domain.member import MemberId
 from issuer.errors import IssuerDataError, IssuerUnavailableError
-from issuer.evidence.folder_store import MAX_EVIDENCE_BYTES
 from issuer.services.change_members import Justification
 from issuer.services.directory_ports import DirectoryPosition
 
@@ -26,6 +26,7 @@ __all__ = [
     "justification",
     "position",
     "position_text",
+    "read_evidence",
 ]
 
 _ID_BYTES = 16
@@ -54,15 +55,23 @@ def justification(reason: str, evidence: Path | None) -> Justification:
     Raises:
         IssuerUnavailableError: the document cannot be read (``file.unavailable``).
     """
-    if evidence is None:
-        return Justification(reason=reason)
+    return Justification(
+        reason=reason, evidence=None if evidence is None else read_evidence(evidence)
+    )
+
+
+def read_evidence(path: Path) -> bytes:
+    """A document that something rests on, as far as one byte beyond what is taken: the store refuses what is larger.
+
+    Raises:
+        IssuerUnavailableError: it cannot be read (``file.unavailable``).
+    """
     try:
-        with evidence.open("rb") as file:
-            # One byte more than is kept, so that the store refuses what is larger.
-            return Justification(reason=reason, evidence=file.read(MAX_EVIDENCE_BYTES + 1))
+        with path.open("rb") as file:
+            return file.read(MAX_EVIDENCE_BYTES + 1)
     except OSError as error:
         raise IssuerUnavailableError(
-            f"{evidence} cannot be read: {error.strerror}", code="file.unavailable"
+            f"{path} cannot be read: {error.strerror}", code="file.unavailable"
         ) from error
 
 

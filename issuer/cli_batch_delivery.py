@@ -14,6 +14,8 @@ from issuer.cli_context import (
     FormatOption,
     OutputFormat,
     command_context,
+    print_json_list,
+    print_table,
     standard_error,
 )
 from issuer.cli_rights import needs
@@ -352,6 +354,48 @@ def minutes_command(
         f"{len(found.lines)} cards written to {out}.",
         output_format,
     )
+
+
+@delivery_app.command(
+    "levels",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office batches levels BATCH
+  membercard-issuer --home office batches levels BATCH --format json
+""",
+)
+@needs(Right.HAND_OVER_CARDS, by_use_case=True)
+def levels_command(
+    context: typer.Context,
+    batch: BatchArgument,
+    *,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """List the organisations that take cards of a batch: for each there are minutes to print."""
+    actor = command_context(context).actor
+    with open_register_home(command_context(context).home) as opened:
+        found = batches_of(opened).papers.levels(parse_batch_id(batch), actor=actor)
+    if output_format is OutputFormat.JSON:
+        print_json_list(
+            [
+                {
+                    "organisation": each.code,
+                    "name": each.name,
+                    "depth": each.depth,
+                    "cards": each.cards,
+                    "own": each.own,
+                }
+                for each in found
+            ]
+        )
+    else:
+        print_table(
+            ("Organisation", "Name", "Cards", "Of its own members"),
+            (
+                ("  " * each.depth + each.code, each.name, str(each.cards), str(each.own))
+                for each in found
+            ),
+        )
 
 
 def _numbers(

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from issuer.bootstrap import RegisterHome, open_register_home
+from issuer.cli_acts import read_evidence
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -26,12 +27,11 @@ from issuer.domain.member import MemberId
 from issuer.domain.rights import Right
 from issuer.domain.subject_extract import DeletionProof
 from issuer.errors import IssuerUnavailableError
-from issuer.evidence.folder_store import MAX_EVIDENCE_BYTES
 from issuer.private_files import private_text_file
 from issuer.services.delete_subjects import DeletionOffice
 from pki.durable import replace_file
 
-__all__ = ["MemberArgument", "ReferenceOption", "deletion_app", "read_evidence", "write_privately"]
+__all__ = ["MemberArgument", "ReferenceOption", "deletion_app", "write_privately"]
 
 deletion_app = typer.Typer(rich_markup_mode=None)
 
@@ -204,22 +204,6 @@ def finish_command(context: typer.Context, output_format: FormatOption = OutputF
         print_json({"files": count})
     else:
         standard_output().print(f"{count} files destroyed.")
-
-
-def read_evidence(path: Path) -> bytes:
-    """A document that something rests on, as far as one byte beyond what is taken.
-
-    Raises:
-        IssuerUnavailableError: it cannot be read (``file.unavailable``).
-    """
-    try:
-        with path.open("rb") as file:
-            # One byte more than is taken: a longer file is refused, and not cut.
-            return file.read(MAX_EVIDENCE_BYTES + 1)
-    except OSError as error:
-        raise IssuerUnavailableError(
-            f"{path} cannot be read: {error.strerror}", code="file.unavailable"
-        ) from error
 
 
 def write_privately(path: Path, content: bytes) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from issuer.bootstrap import RegisterHome, open_register_home
+from issuer.cli_acts import read_evidence
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,
@@ -24,7 +25,6 @@ from issuer.cli_subject_deletion import (
     MemberArgument,
     ReferenceOption,
     deletion_app,
-    read_evidence,
     write_privately,
 )
 from issuer.domain.breach import (

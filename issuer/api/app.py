@@ -10,6 +10,7 @@ from issuer.api.answering_errors import install_error_handlers
 from issuer.api.audit_routes import audit_router
 from issuer.api.authorisation_routes import authorisation_router
 from issuer.api.batch_act_routes import batch_act_router
+from issuer.api.batch_paper_routes import batch_paper_router
 from issuer.api.batch_routes import batch_router
 from issuer.api.boundary import Boundary
 from issuer.api.bundle_routes import bundle_router
@@ -31,6 +32,7 @@ from issuer.api.overview_routes import overview_router
 from issuer.api.pages.audit_pages import audit_page_router
 from issuer.api.pages.authorisation_pages import authorisation_page_router
 from issuer.api.pages.batch_pages import batch_page_router
+from issuer.api.pages.batch_paper_pages import batch_paper_page_router
 from issuer.api.pages.card_pages import card_page_router
 from issuer.api.pages.conflict_pages import conflict_page_router
 from issuer.api.pages.decision_pages import decision_page_router
@@ -54,6 +56,7 @@ from issuer.api.pages.shell_pages import shell_router
 from issuer.api.pages.station_pages import station_page_router
 from issuer.api.pages.stock_end_pages import stock_end_page_router
 from issuer.api.pages.stock_pages import stock_page_router
+from issuer.api.pages.terminal_pages import terminal_page_router
 from issuer.api.people_routes import account_proposal_router, people_router
 from issuer.api.ports import ApiServices
 from issuer.api.problems import PROBLEM_MEDIA_TYPE, Problem
@@ -93,6 +96,7 @@ _ROUTERS: Final = (
     opening_router,
     batch_router,
     batch_act_router,
+    batch_paper_router,
     card_router,
     stock_router,
     station_router,
@@ -104,6 +108,7 @@ _ROUTERS: Final = (
     service_router,
     shell_router,
     security_key_router,
+    terminal_page_router,
     oidc_router,
     overview_page_router,
     # Before the page of one member, whose address would fit its own.
@@ -123,6 +128,7 @@ _ROUTERS: Final = (
     production_page_router,
     opening_page_router,
     batch_page_router,
+    batch_paper_page_router,
     card_page_router,
     station_page_router,
     stock_page_router,

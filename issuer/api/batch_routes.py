@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -14,7 +14,6 @@ from issuer.api.pages_of_lists import ListQuery
 from issuer.api.ports import ApiServices
 from issuer.domain.batch import BatchEventKind, BatchId, BatchState
 from issuer.domain.rights import Right
-from issuer.papers.batch_papers import minutes_pdf, packing_list_pdf, proof_sheet_pdf
 from issuer.services.batch_ports import BatchPosition
 from issuer.services.read_batches import BatchView
 
@@ -26,9 +25,6 @@ __all__ = [
     "CardReader",
     "batch_page",
     "batch_router",
-    "minutes_paper",
-    "packing_paper",
-    "proof_paper",
     "shown_batch",
 ]
 
@@ -36,9 +32,6 @@ batch_router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 CardReader = Annotated[Caller, Depends(Demand(Right.READ_CARDS))]
 BatchIdPath = Annotated[uuid.UUID, Path(examples=["6b0f1c5e-9d3a-4c0e-8f3e-1b2a3c4d5e6f"])]
-_PDF: Final = "application/pdf"
-_PAPER: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {_PDF: {}}}}
-_PROOF_CARDS: Final = 500
 
 
 class BatchListQuery(ListQuery):
@@ -82,6 +75,7 @@ class BatchDocument(BaseModel):
     created_at: datetime
     proposed_by: str | None = None
     proof: str | None = Field(default=None, description="The digest of the proof (hexadecimal).")
+    proof_cards: int | None = Field(default=None, description="How many cards it covers.")
     confirmed_by: str | None = None
     carrier: str | None = None
     waiting: int | None = Field(default=None, description="How many more could go into it.")
@@ -113,6 +107,7 @@ class BatchDocument(BaseModel):
             created_at=batch.created_at,
             proposed_by=None if proposal is None else proposal.proposed_by,
             proof=None if proposal is None else proposal.proof.hex(),
+            proof_cards=None if proposal is None else proposal.cards,
             confirmed_by=None if proposal is None else proposal.confirmed_by,
             carrier=batch.carrier,
             waiting=view.waiting,
@@ -171,42 +166,6 @@ def shown_batch(caller: Caller, services: ApiServices, batch_id: uuid.UUID) -> B
     return BatchDocument.of(services.batches.reading.show(BatchId(batch_id), actor=caller.actor))
 
 
-def proof_paper(caller: Caller, services: ApiServices, batch_id: uuid.UUID) -> Response:
-    """The proof sheet, of its first cards; the rest by the command line, part by part."""
-    sheet = services.batches.papers.proof(BatchId(batch_id), actor=caller.actor, count=_PROOF_CARDS)
-    content = proof_sheet_pdf(
-        sheet, portrait_of=services.portraits.get, display=services.scheme.display
-    )
-    return _paper(content, f"proof-{batch_id}")
-
-
-def packing_paper(caller: Caller, services: ApiServices, batch_id: uuid.UUID) -> Response:
-    """The packing list."""
-    packing = services.batches.papers.packing_list(BatchId(batch_id), actor=caller.actor)
-    return _paper(packing_list_pdf(packing, display=services.scheme.display), f"packing-{batch_id}")
-
-
-def minutes_paper(
-    caller: Caller, services: ApiServices, batch_id: uuid.UUID, *, to_members: bool
-) -> Response:
-    """The minutes of the hand-over to the receiver, or the sheet on which its members sign."""
-    found = services.batches.papers.minutes(
-        BatchId(batch_id), actor=caller.actor, to_members=to_members
-    )
-    return _paper(minutes_pdf(found, display=services.scheme.display), f"minutes-{batch_id}")
-
-
-def _paper(content: bytes, name: str) -> Response:
-    return Response(
-        content,
-        media_type=_PDF,
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}.pdf"',
-            "Cache-Control": "no-store",
-        },
-    )
-
-
 @batch_router.get("", summary="List batches")
 def list_batches(
     query: Annotated[BatchListQuery, Query()], services: Services, caller: CardReader
@@ -221,14 +180,3 @@ def show_batch(
 ) -> Response:
     """With its counts and its time line."""
     return tagged(request, shown_batch(caller, services, batch_id))
-
-
-@batch_router.get(
-    "/{batch_id}/packing-list",
-    response_class=Response,
-    summary="Take a batch's packing list (PDF)",
-    responses=_PAPER,
-)
-def take_packing_list(batch_id: BatchIdPath, services: Services, caller: CardReader) -> Response:
-    """Which card lies in which box; it names nobody."""
-    return packing_paper(caller, services, batch_id)

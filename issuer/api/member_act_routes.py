@@ -1,6 +1,5 @@
 """Acts with a member's record: corrections, another standing, transfers, and where a temporary resident is served."""
 
-import re
 import uuid
 from typing import Annotated, Any, Final
 
@@ -29,6 +28,7 @@ from issuer.api.member_routes import (
 )
 from issuer.api.once import KeyHeader, answer_of
 from issuer.api.ports import ApiServices
+from issuer.domain.evidence import EvidenceKind
 from issuer.domain.member import MemberId, Standing
 from issuer.domain.member_acts import MemberAct
 from issuer.domain.member_change import CHANGEABLE, EvidenceDigest
@@ -52,11 +52,6 @@ _FILES: Final = "multipart/form-data"
 _DAY: Final = {"type": "string", "maxLength": 10, "examples": ["2026-11-01"]}
 _TEXT: Final = {"type": "string", "maxLength": 400}
 _CODE: Final = {"type": "string", "maxLength": 32, "examples": ["P-02"]}
-_KINDS: Final = (
-    (re.compile(rb"%PDF-"), "application/pdf", "pdf"),
-    (re.compile(rb"\xff\xd8\xff"), "image/jpeg", "jpg"),
-    (re.compile(rb"\x89PNG"), "image/png", "png"),
-)
 
 
 def _body(fields: dict[str, dict[str, Any]], *, required: tuple[str, ...]) -> dict[str, Any]:
@@ -132,13 +127,12 @@ def evidence_file(
         content = services.changes.document(
             MemberId(member_id), EvidenceDigest(bytes.fromhex(digest)), actor=caller.actor
         )
-    media_type, ending = next(
-        (kind, ending) for beginning, kind, ending in _KINDS if beginning.match(content)
-    )
+    kind = EvidenceKind.of(content)
+    name = f"evidence-{digest[:16]}.{kind.ending}"
     return Response(
         content,
-        media_type=media_type,
-        headers={"Content-Disposition": f'attachment; filename="evidence-{digest[:16]}.{ending}"'},
+        media_type=kind.media_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
@@ -149,7 +143,8 @@ def evidence_file(
     responses={
         200: {
             "content": {
-                kind: {"schema": {"type": "string", "format": "binary"}} for _, kind, _ in _KINDS
+                kind.media_type: {"schema": {"type": "string", "format": "binary"}}
+                for kind in EvidenceKind
             }
         }
     },

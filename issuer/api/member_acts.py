@@ -22,9 +22,9 @@ from issuer.api.problems import ApiError
 from issuer.api.upload_forms import form_of
 from issuer.domain.calendar_date import parse_date
 from issuer.domain.card_validity import EndReason
+from issuer.domain.evidence import MAX_EVIDENCE_BYTES
 from issuer.domain.member import MemberId
 from issuer.domain.member_acts import Correction, MemberAct, Serving, StandingEvent, Transfer
-from issuer.domain.member_change import MAX_EVIDENCE_BYTES
 from issuer.domain.member_rules import MemberColumn
 from issuer.domain.organisation import parse_organisation_code
 from issuer.domain.standing import parse_standing

@@ -38,6 +38,7 @@ from issuer.services.request_operations import RequestOperations
 from issuer.services.request_rates import RequestRates
 from issuer.services.second_factors import SecondFactors
 from issuer.services.stock_services import StockServices
+from issuer.services.terminal_confirmation import TerminalConfirmation
 from issuer.services.upload_ports import Uploads
 from issuer.stations.desk import StationDesk
 
@@ -70,6 +71,7 @@ class ApiServices:
     log_in: LogIn
     rates: RequestRates
     second_factors: SecondFactors | None
+    terminals: TerminalConfirmation
     oidc: OidcLogin | None
     members: ReadingOfMembers
     records: MemberRecords

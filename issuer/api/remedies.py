@@ -48,6 +48,9 @@ REMEDIES: Final[Mapping[str, str]] = {
     "operator.certificate-invalid": message(
         "Bring the operator's certificate as the PKI wrote it."
     ),
+    "terminal-code.unknown": message(
+        "Type the code that the terminal shows now; it holds for five minutes, for your own account."
+    ),
     "webauthn.challenge-malformed": message("Choose the file that the PKI wrote as the challenge."),
     "webauthn.origin-differs": message(
         "Have the PKI make the challenge for this console's address."

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from fastapi import Request
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
 
 from issuer.api.problems import ApiError
@@ -36,6 +36,13 @@ async def form_of(request: Request, *, max_files: int, max_fields: int) -> Async
             raise
         raise ApiError("the files cannot be read", code="api.body-malformed") from error
     try:
+        if any("\0" in text for pair in form.multi_items() for text in _texts(*pair)):
+            raise ApiError("a field of the form holds a NUL", code="api.body-malformed")
         yield form
     finally:
         await form.close()
+
+
+def _texts(name: str, value: str | UploadFile) -> tuple[str, str]:
+    """What of a field is text: of a file, the name it came with."""
+    return name, value if isinstance(value, str) else value.filename or ""

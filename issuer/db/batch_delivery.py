@@ -11,17 +11,20 @@ from issuer.db.base import DATABASE_FAILURES, database_error, insert_rows
 from issuer.db.batch_rows import SELECT_LINES, line_of
 from issuer.db.batch_tables import AcknowledgementRow, BatchRequestRow
 from issuer.db.bulk import bulk_insert
+from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_tables import CardEventRow, CardRow, ChipRow
 from issuer.domain.batch import Acknowledgement, AcknowledgementKind, BatchId
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_validity import EndReason
 from issuer.domain.chip import Serial
+from issuer.domain.organisation import OrganisationCode
 from issuer.services.batch_ports import BatchLine, CardUnderControl
 
 __all__ = [
     "acknowledged",
     "boxed_cards",
+    "boxed_counts",
     "good_cards",
     "keep_acknowledgement",
     "keep_passed",
@@ -118,6 +121,19 @@ def boxed_cards(session: Session, batch_id: BatchId, *, lock: bool) -> tuple[Bat
     if lock:
         _lock_cards(session, batch_id)
     return tuple(line_of(found) for found in session.execute(query))
+
+
+def boxed_counts(session: Session, batch_id: BatchId) -> dict[OrganisationCode, int]:
+    """How many cards that were put into a box are for members of each organisation."""
+    rows = session.connection().execute(
+        sa.select(OrganisationRow.code, sa.func.count())
+        .select_from(CardRow)
+        .join(MemberRow, MemberRow.id == CardRow.member_id)
+        .join(OrganisationRow, OrganisationRow.id == MemberRow.organisation_id)
+        .where(CardRow.batch_id == batch_id, CardRow.box.is_not(None))
+        .group_by(OrganisationRow.code)
+    )
+    return {OrganisationCode(code): count for code, count in rows}
 
 
 def put_in_boxes(

@@ -11,6 +11,7 @@ from issuer.db.base import DATABASE_FAILURES, database_error, insert_rows
 from issuer.db.batch_delivery import (
     acknowledged,
     boxed_cards,
+    boxed_counts,
     good_cards,
     keep_acknowledgement,
     keep_passed,
@@ -242,6 +243,10 @@ class SqlBatchRepository:
     def boxed_cards(self, batch_id: BatchId, *, lock: bool = False) -> tuple[BatchLine, ...]:
         """See ``BatchRepository.boxed_cards``."""
         return boxed_cards(self._session, batch_id, lock=lock)
+
+    def boxed_counts(self, batch_id: BatchId) -> Mapping[OrganisationCode, int]:
+        """See ``BatchRepository.boxed_counts``."""
+        return boxed_counts(self._session, batch_id)
 
     def put_in_boxes(
         self, cards: Sequence[tuple[BatchLine, int]], *, account: str, at: datetime

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Self
 
 from card_layout import tlv
@@ -45,11 +46,14 @@ class CardContents:
         parts = [tlv.encode(_MRZ_INFORMATION, self.mrz_information.encode("ascii"))]
         for name, content in self.files.items():
             # One of the files is as long as a picture: it is copied once, not for each template around it.
-            head = tlv.encode(_NAME, name.encode("ascii")) + tlv.encode_header(
-                _CONTENT, len(content)
-            )
+            head = _name(name) + tlv.encode_header(_CONTENT, len(content))
             parts += (tlv.encode_header(_FILE, len(head) + len(content)), head, content)
         return b"".join(parts)
+
+
+@lru_cache(maxsize=64)
+def _name(name: str) -> bytes:
+    return tlv.encode(_NAME, name.encode("ascii"))
 
 
 def _file(item: tlv.Tlv) -> tuple[str, bytes]:

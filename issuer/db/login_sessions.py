@@ -90,6 +90,30 @@ class SqlSessionRepository:
         self._write(statement.values(challenge=None, challenge_expires_at=None))
         return Challenge(value=row[0], expires_at=row[1])
 
+    def step_up_by_challenge(
+        self, account_id: AccountId, value: bytes, *, face: Face, now: datetime
+    ) -> Session | None:
+        """See ``SessionRepository``."""
+        row = self._session.scalars(
+            sa.select(SessionRow)
+            .where(
+                SessionRow.account_id == account_id,
+                SessionRow.face == face.value,
+                SessionRow.challenge == value,
+                SessionRow.challenge_expires_at >= now,
+                SessionRow.expires_at > now,
+            )
+            .limit(1)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).one_or_none()
+        if row is None:
+            return None
+        statement = sa.update(SessionRow).where(SessionRow.session_id == row.session_id)
+        self._write(statement.values(stepped_up_at=now, challenge=None, challenge_expires_at=None))
+        self._session.refresh(row)
+        return _session(row)
+
     def end(self, token_digest: bytes) -> bool:
         """See ``SessionRepository``."""
         return bool(

@@ -33,7 +33,6 @@ from issuer.errors import IssuerDataError, IssuerRefusedError
 
 __all__ = [
     "CHANGEABLE",
-    "MAX_EVIDENCE_BYTES",
     "BrokenRulesError",
     "ChangeKind",
     "EvidenceDigest",
@@ -47,9 +46,6 @@ __all__ = [
 
 EvidenceDigest = NewType("EvidenceDigest", bytes)
 """SHA-256 of the document that a change rests on: its key in the evidence store."""
-
-MAX_EVIDENCE_BYTES: Final = 10 * 1024 * 1024
-"""The largest document taken: some twenty scanned pages."""
 
 _Column = MemberColumn
 _NAME: Final = (_Column.FULL_NAME, _Column.PRIMARY_NAME, _Column.SECONDARY_NAME)

@@ -284,6 +284,7 @@ class Actor:
             raise IssuerRefusedError(
                 f"right {right} needs the second factor of account {self.account} again",
                 code="right.step-up-needed",
+                hint="on the command line: membercard-issuer login, or step-up with a security key",
             )
 
     def _has_stepped_up(self, now: datetime) -> bool:

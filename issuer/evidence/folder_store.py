@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from issuer.db.sealing import Sealer
-from issuer.domain.member_change import MAX_EVIDENCE_BYTES, EvidenceDigest
+from issuer.domain.evidence import MAX_EVIDENCE_BYTES, EvidenceKind
+from issuer.domain.member_change import EvidenceDigest
 from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
 from pki.durable import replace_file, sync_directory
 
-__all__ = ["MAX_EVIDENCE_BYTES", "FolderEvidenceStore"]
+__all__ = ["FolderEvidenceStore"]
 
 _PURPOSE: Final = "evidence"
-_BEGINNINGS: Final = (b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 
 class FolderEvidenceStore:
@@ -36,8 +36,7 @@ class FolderEvidenceStore:
                 f"the document has {len(document)} bytes or more, expected at most {MAX_EVIDENCE_BYTES}",
                 code="evidence.too-large",
             )
-        if not document.startswith(_BEGINNINGS):
-            raise IssuerDataError("the document is none of PDF, JPEG, PNG", code="evidence.kind")
+        EvidenceKind.of(document)
         digest = EvidenceDigest(hashlib.sha256(document).digest())
         sealed = self._sealer().seal(document, purpose=_PURPOSE, row=digest)
         path = self._path(digest)

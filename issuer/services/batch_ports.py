@@ -256,6 +256,9 @@ class BatchRepository(Protocol):
         ``lock``: all cards of the batch stay as they are until this transaction changes them.
         """
 
+    def boxed_counts(self, batch_id: BatchId) -> Mapping[OrganisationCode, int]:
+        """How many of those cards are for members of each organisation; those with none are left out."""
+
     def put_in_boxes(
         self, cards: Sequence[tuple[BatchLine, int]], *, account: str, at: datetime
     ) -> None:

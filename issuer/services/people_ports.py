@@ -11,7 +11,7 @@ from issuer.domain.login_attempts import AttemptKey, FailedAttempts
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName, Assignment
 from issuer.domain.second_factor import Challenge, SecondFactor
-from issuer.domain.session import Session
+from issuer.domain.session import Face, Session
 
 __all__ = [
     "AccountProposalRepository",
@@ -171,6 +171,14 @@ class SessionRepository(Protocol):
 
     def take_challenge(self, token_digest: bytes) -> Challenge | None:
         """What it is to sign, which is forgotten with this: two who take it at once do not both get it."""
+
+    def step_up_by_challenge(
+        self, account_id: AccountId, value: bytes, *, face: Face, now: datetime
+    ) -> Session | None:
+        """The session of an account whose challenge this is, stepped up; ``None`` where there is none that holds.
+
+        The challenge is forgotten with this: it holds once.
+        """
 
     def end(self, token_digest: bytes) -> bool:
         """Forget one session; ``False`` where there was none."""

@@ -3,6 +3,8 @@
 Papers that name people are handed out to those who may see them there, and the audit trail says whose.
 """
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from issuer.domain.audit_reads import members_listed
@@ -17,7 +19,7 @@ from issuer.services.committee_names import CommitteeNames
 from issuer.services.places import Places
 from issuer.services.register_ports import RegisterTransaction
 
-__all__ = ["BatchPapers", "Minutes", "NamedCard", "PackingList", "ProofSheet"]
+__all__ = ["BatchPapers", "HandOverLevel", "Minutes", "NamedCard", "PackingList", "ProofSheet"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,24 @@ class Minutes:
     taker_name: str
     is_to_members: bool
     lines: tuple[NamedCard, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOverLevel:
+    """An organisation that takes cards of a batch, ``depth`` levels below its receiver.
+
+    Attributes:
+        code, name: which one.
+        depth: 0 is the receiver itself.
+        cards: for it and for all below it.
+        own: for its own members.
+    """
+
+    code: OrganisationCode
+    name: str
+    depth: int
+    cards: int
+    own: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +151,50 @@ class BatchPapers:
                 lines=lines,
             )
 
+    def levels(self, batch_id: BatchId, *, actor: Actor) -> tuple[HandOverLevel, ...]:
+        """The organisations whose minutes this person may draw up, each behind the one above it.
+
+        Raises:
+            IssuerRefusedError: ``batch.unknown``; none of them is theirs (``right.missing``), or the batch is not
+                dispatched yet (``batch.wrong-state``).
+        """
+        with self.desk.register.reading() as transaction:
+            batch = transaction.batches.get(batch_id)
+            _require_under_way(batch)
+            own = transaction.batches.boxed_counts(batch_id)
+            ways = _ways_from_receiver(transaction, batch, own)
+            cards: Counter[OrganisationCode] = Counter()
+            places: dict[OrganisationCode, tuple[OrganisationCode, ...]] = {}
+            for code, way in ways.items():
+                for depth, level in enumerate(way):
+                    cards[level] += own[code]
+                    places[level] = way[: depth + 1]
+            above = Places(transaction.organisations).of(batch.receiver)[:-1]
+            theirs = [
+                way
+                for way in sorted(places.values())
+                if all(actor.may(right, place=(*above, *way)) for right in _RIGHTS_OF_MINUTES)
+            ]
+            if not theirs:
+                raise IssuerRefusedError(
+                    f"account {actor.account} draws up no minutes of batch {batch.short_name}",
+                    code="right.missing",
+                )
+            names = transaction.organisations.around([way[-1] for way in theirs])
+            return tuple(
+                HandOverLevel(
+                    code=way[-1],
+                    # One that was closed is in no tree of today.
+                    name=(names if way[-1] in names else transaction.organisations)
+                    .get(way[-1])
+                    .name,
+                    depth=len(way) - 1,
+                    cards=cards[way[-1]],
+                    own=own.get(way[-1], 0),
+                )
+                for way in theirs
+            )
+
     def minutes(
         self,
         batch_id: BatchId,
@@ -156,13 +220,9 @@ class BatchPapers:
         with self.desk.register.writing() as transaction:
             batch = transaction.batches.get(batch_id)
             code = batch.receiver if taker is None else taker
-            demand_at(self.desk, transaction, actor, code, Right.HAND_OVER_CARDS)
-            demand_at(self.desk, transaction, actor, code, Right.READ_MEMBERS)
-            if batch.state not in _UNDER_WAY:
-                raise IssuerRefusedError(
-                    f"the batch is {batch.state}, expected one that was dispatched",
-                    code="batch.wrong-state",
-                )
+            for right in _RIGHTS_OF_MINUTES:
+                demand_at(self.desk, transaction, actor, code, right)
+            _require_under_way(batch)
             lines = self._lines(transaction, batch, code)
             giver, receiver = _sides(transaction, batch, code)
             for record in members_listed(
@@ -201,11 +261,9 @@ class BatchPapers:
             raise IssuerRefusedError(
                 f"organisation {code} is not below {batch.receiver}", code="batch.other-receiver"
             )
-        lines = [
-            line
-            for line in transaction.batches.boxed_cards(batch.batch_id)
-            if code in places.of(line.organisation)
-        ]
+        boxed = transaction.batches.boxed_cards(batch.batch_id)
+        ways = _ways_from_receiver(transaction, batch, {line.organisation for line in boxed})
+        lines = [line for line in boxed if code in ways[line.organisation]]
         if not lines:
             raise IssuerRefusedError(
                 f"no card of the batch is for {code}", code="batch.no-such-part"
@@ -219,6 +277,31 @@ class BatchPapers:
 
 
 _UNDER_WAY = (BatchState.DISPATCHED, BatchState.RECEIVED, BatchState.HANDED_OVER)
+_RIGHTS_OF_MINUTES = (Right.HAND_OVER_CARDS, Right.READ_MEMBERS)
+
+
+def _require_under_way(batch: Batch) -> None:
+    if batch.state not in _UNDER_WAY:
+        raise IssuerRefusedError(
+            f"the batch is {batch.state}, expected one that was dispatched",
+            code="batch.wrong-state",
+        )
+
+
+def _ways_from_receiver(
+    transaction: RegisterTransaction, batch: Batch, codes: Collection[OrganisationCode]
+) -> dict[OrganisationCode, tuple[OrganisationCode, ...]]:
+    """Through whose hands the cards for members of each organisation go, from the batch's receiver down.
+
+    The card of a member who was transferred elsewhere after it was made lies in the receiver's box all the same.
+    """
+    places = Places(transaction.organisations)
+    places.look_ahead(codes)
+    ways = {code: places.of(code) for code in codes}
+    return {
+        code: way[way.index(batch.receiver) :] if batch.receiver in way else (batch.receiver,)
+        for code, way in ways.items()
+    }
 
 
 def _sides(

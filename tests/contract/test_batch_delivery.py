@@ -408,3 +408,31 @@ def test_papers_of_a_batch_name_what_each_level_needs(stage: BatchStage) -> None
         code_of(lambda: stage.papers.minutes(batch.batch_id, actor=STOREKEEPER, taker=COMMUNE))
         == "right.missing"
     )
+
+
+def test_each_level_has_minutes_of_its_own_for_whoever_may_draw_them_up(stage: BatchStage) -> None:
+    batch = stage.open()
+    clerk = CLERK_OF_COMMUNE
+    assert code_of(lambda: stage.papers.levels(batch.batch_id, actor=clerk)) == "batch.wrong-state"
+    stage.filling.cancel(batch.batch_id, actor=OPERATOR)
+    batch = stage.received()
+    levels = stage.papers.levels(batch.batch_id, actor=clerk)
+    assert [(each.code, each.depth, each.cards, each.own) for each in levels] == [
+        (COMMUNE, 0, 4, 0),
+        (CELL, 1, 4, 4),
+    ]
+    of_cell = actor("of cell", Role.CLERK, at=CELL)
+    (only,) = stage.papers.levels(batch.batch_id, actor=of_cell)
+    assert (only.code, only.name) == (CELL, "Chi bộ thôn Một")
+    for stranger in (actor("elsewhere", Role.CLERK, at=OTHER), STOREKEEPER):
+        refused = code_of(lambda who=stranger: stage.papers.levels(batch.batch_id, actor=who))
+        assert refused == "right.missing"
+    # The card of a member who moves away lies in the receiver's box all the same.
+    with stage.register.writing() as transaction:
+        (kept,) = transaction.members.several([stage.lines(batch)[3].member_id])
+        statement = replace(kept.statement, organisation_code=OTHER)
+        transaction.members.change(replace(kept, statement=statement, version=2), [])
+    levels = stage.papers.levels(batch.batch_id, actor=clerk)
+    assert [(each.code, each.cards, each.own) for each in levels] == [(COMMUNE, 4, 0), (CELL, 3, 3)]
+    assert len(stage.papers.minutes(batch.batch_id, actor=clerk).lines) == 4
+    assert len(stage.papers.minutes(batch.batch_id, actor=clerk, taker=CELL).lines) == 3

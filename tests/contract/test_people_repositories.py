@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -258,6 +259,28 @@ def test_a_challenge_is_taken_once(register: Register) -> None:
         assert transaction.sessions.take_challenge(bytes([1]) * 32) == challenge
     with register.writing() as transaction:
         assert transaction.sessions.take_challenge(bytes([1]) * 32) is None
+
+
+def test_a_session_is_stepped_up_by_its_challenge_once(register: Register) -> None:
+    owner, other = account(1), account(2)
+    add(register, owner, other)
+    value, until = b"c" * 41, NOW + HOUR
+    with register.writing() as transaction:
+        transaction.sessions.add(session(1, owner))
+        transaction.sessions.challenge(bytes([1]) * 32, Challenge(value=value, expires_at=until))
+        face = session(1, owner).face
+        ask = partial(transaction.sessions.step_up_by_challenge, face=face)
+        elsewhere = next(each for each in Face if each is not face)
+        assert ask(other.account_id, value, now=NOW) is None
+        assert ask(owner.account_id, b"d" * 41, now=NOW) is None
+        assert ask(owner.account_id, value, now=NOW, face=elsewhere) is None
+        assert ask(owner.account_id, value, now=until + HOUR) is None
+        found = ask(owner.account_id, value, now=NOW)
+        assert found == replace(session(1, owner), stepped_up_at=NOW)
+        assert ask(owner.account_id, value, now=NOW) is None
+    with register.reading() as transaction:
+        (kept,) = transaction.sessions.of_account(owner.account_id)
+        assert kept == found
 
 
 def test_attempts_are_remembered_and_forgotten_by_key(register: Register) -> None:

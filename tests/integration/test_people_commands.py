@@ -1,7 +1,9 @@
 """The commands of people, from the first administrator to whoever is logged out."""
 
+import contextlib
 import json
 import os
+import re
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +15,7 @@ import sqlalchemy as sa
 from issuer.bootstrap_people import password_hasher
 from issuer.cli import main
 from issuer.db.base import Database
-from issuer.db.people_tables import SessionRow
+from issuer.db.people_tables import AccountRow, SecondFactorRow, SessionRow
 from issuer.domain.rights import STEP_UP_TIME
 from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
 from issuer.settings import PeopleSettings
@@ -44,6 +46,9 @@ class Desk:
         _, error = self.run(who, *words, status=status)
         first = error.splitlines()[0]
         return first[first.rindex("[") + 1 : -1]
+
+    def database(self) -> Database:
+        return Database(f"sqlite:///{self.home / 'issuer.sqlite'}")
 
     def session(self, who: str) -> Path:
         return self.directory / "sessions" / who
@@ -267,7 +272,7 @@ def test_people_are_disabled_reset_and_logged_out(desk: Desk) -> None:
 
 def test_what_changes_people_wants_the_password_anew(desk: Desk) -> None:
     desk.join("an", "clerk")
-    database = Database(f"sqlite:///{desk.home / 'issuer.sqlite'}")
+    database = desk.database()
     long_ago = datetime.now(UTC) - STEP_UP_TIME - timedelta(seconds=1)
     with database.writing() as session:
         session.execute(sa.update(SessionRow).values(stepped_up_at=long_ago))
@@ -309,3 +314,55 @@ def test_the_settings_cannot_make_hashes_cheap(desk: Desk) -> None:
 def test_the_real_parameters_are_those_of_the_settings() -> None:
     encoded = password_hasher(PeopleSettings(argon2_memory_kib=19_456, argon2_passes=2)).hash("x")
     assert encoded.startswith("$argon2id$v=19$m=19456,t=2,p=4$")
+
+
+def give_key(desk: Desk, name: str) -> None:
+    """The account has registered a security key, and logs in anew."""
+    with contextlib.closing(desk.database()) as database, database.writing() as session:
+        account = session.scalars(sa.select(AccountRow).where(AccountRow.name == name)).one()
+        session.add(
+            SecondFactorRow(
+                credential_id=b"key", account_id=account.id, label="khóa", algorithm=-7,
+                public_key=b"key", counter=0, created_at=datetime.now(UTC),
+            )
+        )  # fmt: skip
+    desk.run(name, "login", name, "--password-file", desk.file(name))
+
+
+def test_a_terminal_waits_until_its_owner_confirms_it_with_a_key(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.join("an", "clerk")
+    assert desk.refused("an", "step-up") == "second-factor.missing"
+    give_key(desk, "an")
+    assert desk.json("an", "whoami")["second_factor_until"] is None
+    looked = []
+
+    def confirmed(_seconds: float) -> None:
+        # What the console does, the second time that the terminal sleeps.
+        looked.append(1)
+        with contextlib.closing(desk.database()) as database, database.writing() as session:
+            (row,) = session.scalars(sa.select(SessionRow).where(SessionRow.challenge.is_not(None)))
+            assert row.challenge.startswith(b"terminal:")
+            if len(looked) > 1:
+                row.challenge = row.challenge_expires_at = None
+                row.stepped_up_at = datetime.now(UTC)
+
+    monkeypatch.setattr("issuer.cli_step_up.time.sleep", confirmed)
+    out, error = desk.run("an", "step-up")
+    assert re.search(r"and type: [0-9A-Z]{4}-[0-9A-Z]{4}$", error.strip())
+    assert out.startswith("Confirmed until ")
+    assert len(looked) == 2
+    assert desk.json("an", "whoami")["second_factor_until"] is not None
+
+
+def test_a_code_that_nobody_confirms_ends_the_wait(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.join("an", "clerk")
+    give_key(desk, "an")
+    monkeypatch.setattr("issuer.services.terminal_confirmation.CHALLENGE_LIFETIME", timedelta(0))
+    _, error = desk.run("an", "step-up", status=1)
+    assert "[terminal-code.not-confirmed]" in error
+    assert "hint: membercard-issuer step-up" in error
+    assert desk.json("an", "whoami")["second_factor_until"] is None

@@ -5,10 +5,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from issuer.api.answering_errors import is_file
 from issuer.api.batch_acts import (
     ActDocument,
     hand_over_cards,
@@ -22,9 +21,6 @@ from issuer.api.batch_routes import (
     BatchListQuery,
     CardReader,
     batch_page,
-    minutes_paper,
-    packing_paper,
-    proof_paper,
     shown_batch,
 )
 from issuer.api.form_fields import FormFields
@@ -92,28 +88,6 @@ def one_batch_page(
 ) -> Response:
     """One batch."""
     return _show(request, services, caller, BatchId(batch_id), behind=behind)
-
-
-@batch_page_router.get(
-    _LIST + "/{batch_id}/proof", response_model=None, dependencies=[Depends(is_file)]
-)
-def proof_page(batch_id: BatchIdPath, services: Services, caller: CardReader) -> Response:
-    """Its proof sheet; it shows everybody in the batch, and asks for the second factor."""
-    return proof_paper(caller, services, batch_id)
-
-
-@batch_page_router.get(_LIST + "/{batch_id}/packing-list", response_model=None)
-def packing_page(batch_id: BatchIdPath, services: Services, caller: CardReader) -> Response:
-    """Its packing list."""
-    return packing_paper(caller, services, batch_id)
-
-
-@batch_page_router.get(_LIST + "/{batch_id}/minutes", response_model=None)
-def minutes_page(
-    batch_id: BatchIdPath, services: Services, caller: CardReader, *, members: bool = False
-) -> Response:
-    """The minutes of its hand-over."""
-    return minutes_paper(caller, services, batch_id, to_members=members)
 
 
 @batch_page_router.post(_LIST + "/{batch_id}", response_model=None)

@@ -22,7 +22,7 @@ from issuer.api.gate import SESSION_COOKIE
 from issuer.api.metrics import Metrics
 from issuer.api.ports import ApiServices, Readiness
 from issuer.bootstrap_cards import cards_of
-from issuer.bootstrap_people import log_in_of
+from issuer.bootstrap_people import log_in_of, terminals_of
 from issuer.bootstrap_reports import merged_report_file, production_file, report_file
 from issuer.bootstrap_requests import office_of_requests
 from issuer.bootstrap_second_factors import second_factors_of
@@ -100,6 +100,7 @@ from issuer.storage.status_mark_files import FileStatusMarkStore
 from issuer.uploads.folder_uploads import FolderUploads
 from issuer.uploads.sealed_corrections import SealedCorrections
 from issuer.uploads.sealed_portraits import SealedPortraits
+from tests.integration.console.batch_console import BatchConsole, waiting_members
 from tests.integration.console.exchange_console import Desk, province_and_commune
 
 ORIGIN = "https://console.example"
@@ -407,6 +408,7 @@ def office_over(database: Database, tmp_path: Path) -> Office:
         log_in=log_in,
         rates=MemoryRequestRates(dict.fromkeys(RateKind, 1_000_000)),
         second_factors=second_factors_of(register, people, log_in=log_in),
+        terminals=terminals_of(register, log_in=log_in),
         oidc=None,
         members=ReadingOfMembers(register=register, scheme=SCHEME, clock=now),
         records=MemberRecords(register=register, clock=now),
@@ -502,3 +504,10 @@ def desk(office: Office, migrated_template: Path, tmp_path: Path) -> Iterator[De
     """The console of a province that exchanges bundles with one of its communes."""
     with province_and_commune(migrated_template, tmp_path) as exchange:
         yield Desk(office, exchange)
+
+
+@pytest.fixture
+def batches(office: Office, tmp_path: Path) -> Iterator[BatchConsole]:
+    """The console of a production unit."""
+    with waiting_members(office, tmp_path) as console:
+        yield console

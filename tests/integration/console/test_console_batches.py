@@ -1,112 +1,25 @@
 """Batches in the console: the step that comes next, for whoever may take it, from the freeze to the members' hands."""
 
 import hashlib
+import html
 import io
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
+import re
 from typing import Any
 from urllib.parse import quote
 
-import pytest
 from PIL import Image
 
-from issuer.api.app import create_app
-from issuer.db.base import Database
-from issuer.db.schema import upgrade
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
-from issuer.domain.rights import AccountName, Role
+from issuer.domain.rights import AccountName
 from issuer.domain.stock_account import SiteCode
-from issuer.services.batch_operations import SignerOfCards
-from issuer.services.batch_services import BatchServices
 from issuer.services.sign_batches import BatchSigning
-from issuer.services.write_batch_papers import BatchPapers
-from tests.contract.batch_stage import CONTROLLER, OPERATOR, BatchStage, people
+from tests.contract.batch_stage import CONTROLLER, OPERATOR
 from tests.contract.requests_stage import COMMUNE
 from tests.contract.test_batch_signing import write_down
+from tests.integration.console.batch_console import KEY, BatchConsole
 from tests.integration.console.conftest import ORIGIN, SCHEME
 from tests.integration.console.strict_page import StrictPage
 from tests.integration.console.test_console_decisions import stepped_up
-
-KEY = "0123456789abcdef"
-
-
-class Office:
-    """A console over a stage of batches, for people of all parts."""
-
-    def __init__(self, office: Any, stage: BatchStage) -> None:
-        self.stage = stage
-        services = BatchServices(
-            opening=stage.opening,
-            operations=replace(office.services.batches.operations, desk=stage.desk),
-            filling=stage.filling,
-            freezing=stage.freezing,
-            reading=stage.reading,
-            control=stage.control,
-            delivery=stage.delivery,
-            # Keys are shown today, and the stage has a day of its own.
-            papers=BatchPapers(desk=replace(stage.desk, clock=office.services.now)),
-        )
-        office.services = replace(office.services, batches=services)
-        office.app = create_app(office.services)
-        self.office = office
-        for name, role in (
-            ("may", Role.PRODUCTION_OPERATOR),
-            ("kiem", Role.QUALITY_CONTROLLER),
-            ("kho", Role.STOREKEEPER),
-        ):
-            office.add_person(name, role)
-        self._forms = 0
-
-    def act(self, name: str, path: str, **fields: str) -> Any:
-        self._forms += 1
-        return self.office.client(name).post(path, {"once": f"{KEY}-{self._forms}", **fields})
-
-    def use_signer(self, signer: SignerOfCards) -> None:
-        """Another console over the same stage, with this signer."""
-        batches = self.office.services.batches
-        operations = replace(batches.operations, signer=signer)
-        self.office.services = replace(
-            self.office.services, batches=replace(batches, operations=operations)
-        )
-        self.office.app = create_app(self.office.services)
-
-    def show_everybody_as(self, image: bytes) -> None:
-        """Another console over the same stage, whose members have this picture."""
-        store = SimpleNamespace(get=lambda _digest: image)
-        self.office.services = replace(self.office.services, portraits=store)
-        self.office.app = create_app(self.office.services)
-
-    def program(self, name: str) -> Any:
-        return self.office.client(name, is_program=True)
-
-    def tag(self, name: str, path: str) -> str:
-        return str(self.program(name).get(path).headers["etag"])
-
-    def call(
-        self,
-        name: str,
-        method: str,
-        path: str,
-        body: dict[str, Any] | None = None,
-        *,
-        key: str = "",
-        tag: str = "",
-    ) -> Any:
-        """What a program asks for, under a key of its own."""
-        self._forms += 1
-        headers = {"idempotency-key": key or f"{KEY}-call-{self._forms}"}
-        if tag:
-            headers["if-match"] = tag
-        values = {} if body is None else {"json": body}
-        return self.program(name).send(method, path, headers=headers, **values)
-
-    def page(self, name: str, path: str) -> str:
-        found = self.office.client(name).get(path)
-        assert found.status_code == 200, found.text
-        StrictPage(found.text)
-        return str(found.text)
 
 
 def picture() -> bytes:
@@ -115,17 +28,7 @@ def picture() -> bytes:
     return made.getvalue()
 
 
-@pytest.fixture
-def batches(office: Any, tmp_path: Path) -> Iterator[Office]:
-    database = Database(f"sqlite:///{tmp_path / 'batches.sqlite'}")
-    upgrade(database)
-    stage = BatchStage(database, tmp_path / "marks", members=people(3))
-    stage.initialise(1, 2, 3)
-    yield Office(office, stage)
-    database.close()
-
-
-def test_a_batch_goes_from_the_freeze_into_the_members_hands(batches: Office) -> None:
+def test_a_batch_goes_from_the_freeze_into_the_members_hands(batches: BatchConsole) -> None:
     stage = batches.stage
     batch = stage.filling.create(stage.open().receiver, stage.decision_id, actor=OPERATOR)
     batch = next(
@@ -176,8 +79,19 @@ def test_a_batch_goes_from_the_freeze_into_the_members_hands(batches: Office) ->
     assert "1 card went on." in part.text
     assert numbers[2] in part.text
     assert batches.act("kho", path, act="receive", numbers=" ".join(numbers)).status_code == 303
-    minutes = batches.office.client("lan").get(f"{path}/minutes?members=true")
-    assert minutes.content.startswith(b"%PDF-")
+    papers = batches.page("lan", f"{path}/papers")
+    offered = re.findall(rf'href="({path}/[^"]+)"', papers)
+    assert len(offered) == 5, offered
+    for address in map(html.unescape, offered):
+        paper = batches.office.client("lan").get(address)
+        assert paper.content.startswith(b"%PDF-"), address
+    sheet = batches.program("lan").get(f"/v1{path}/minutes?to=P-01&members=true")
+    assert "signatures-" in sheet.headers["content-disposition"]
+    levels = batches.program("lan").get(f"/v1{path}/levels").json()["levels"]
+    assert [(each["organisation"], each["cards"]) for each in levels] == [
+        ("P-01", 3),
+        ("P-01-01", 3),
+    ]
     given = batches.act(
         "kho", path, act="hand-over", numbers="\n".join(numbers), signed_by="member"
     )
@@ -188,7 +102,7 @@ def test_a_batch_goes_from_the_freeze_into_the_members_hands(batches: Office) ->
 
 
 def test_found_cards_go_after_the_others_and_chips_come_from_where_somebody_says(
-    batches: Office,
+    batches: BatchConsole,
 ) -> None:
     stage = batches.stage
     stage.stock.open_site(SiteCode("tram-2"))
@@ -227,7 +141,7 @@ def test_found_cards_go_after_the_others_and_chips_come_from_where_somebody_says
     assert stage.view(batch).tally.handed_over == 3
 
 
-def test_steps_out_of_order_and_by_others_are_refused(batches: Office) -> None:
+def test_steps_out_of_order_and_by_others_are_refused(batches: BatchConsole) -> None:
     batch = batches.stage.open()
     path = f"/batches/{batch.batch_id}"
     for act, extra in (("pack", {"size": "5"}), ("dispatch", {"carrier": "xe"}), ("receive", {"numbers": "98.000001"})):  # fmt: skip
@@ -242,7 +156,7 @@ def test_steps_out_of_order_and_by_others_are_refused(batches: Office) -> None:
     assert batches.office.client("tuan").get("/batches").status_code == 403
 
 
-def test_programs_read_batches_page_by_page(batches: Office) -> None:
+def test_programs_read_batches_page_by_page(batches: BatchConsole) -> None:
     stage = batches.stage
     first = stage.open()
     second = stage.filling.create(first.receiver, stage.decision_id, actor=OPERATOR)
@@ -268,7 +182,7 @@ class Signer:
         raise AssertionError("nobody works on operations here")
 
 
-def open_batch(batches: Office, receiver: str = "P-01-01", **fields: str) -> str:
+def open_batch(batches: BatchConsole, receiver: str = "P-01-01", **fields: str) -> str:
     """Its page."""
     opened = batches.act(
         "may", "/batches/open", decision=str(batches.stage.decision_id), receiver=receiver, **fields
@@ -277,7 +191,7 @@ def open_batch(batches: Office, receiver: str = "P-01-01", **fields: str) -> str
     return str(opened.headers["location"])
 
 
-def test_a_batch_is_opened_from_a_decision_filled_and_taken_out_of(batches: Office) -> None:
+def test_a_batch_is_opened_from_a_decision_filled_and_taken_out_of(batches: BatchConsole) -> None:
     stage = batches.stage
     assert "/batches/open" in batches.page("may", "/batches")
     assert "/batches/open" not in batches.page("kho", "/batches")
@@ -309,7 +223,7 @@ def test_a_batch_is_opened_from_a_decision_filled_and_taken_out_of(batches: Offi
     assert gone.status_code == 422
 
 
-def test_signing_is_offered_to_who_may_and_says_what_is_missing(batches: Office) -> None:
+def test_signing_is_offered_to_who_may_and_says_what_is_missing(batches: BatchConsole) -> None:
     stage = batches.stage
     batch = stage.open()
     stage.freeze(batch)
@@ -336,7 +250,9 @@ def test_signing_is_offered_to_who_may_and_says_what_is_missing(batches: Office)
     assert asked.headers["location"].startswith("/v1/operations/")
 
 
-def test_programs_take_every_step_of_a_batch_with_a_key_and_an_entity_tag(batches: Office) -> None:
+def test_programs_take_every_step_of_a_batch_with_a_key_and_an_entity_tag(
+    batches: BatchConsole,
+) -> None:
     stage = batches.stage
     program = batches.program("may")
     (opening,) = program.get("/v1/batches/openings?text=12").json()["decisions"]

@@ -1,6 +1,7 @@
 """Members get other portraits: looked at before they are stored, and the earlier picture is gone."""
 
 import hashlib
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -157,11 +158,11 @@ def test_who_was_overtaken_is_told_so_and_brings_it_again(office: Any, dao: str)
 def test_what_waits_longer_than_an_hour_is_gone_from_the_disk(
     office: Any, dao: str, tmp_path: Path
 ) -> None:
-    waiting = office.services.new_portraits.waiting
     client = office.client("lan")
     word = form_of(bring(client, dao, GOOD).text)["word"]
     (file,) = (tmp_path / "portraits-waiting").iterdir()
     assert GOOD not in file.read_bytes()
-    waiting._clock = lambda: office.services.now() + timedelta(minutes=61)
+    long_ago = file.stat().st_mtime - timedelta(minutes=61).total_seconds()
+    os.utime(file, (long_ago, long_ago))
     assert "portrait.gone" in client.get(f"/members/{dao}/portrait/new/{word}").text
     assert not list((tmp_path / "portraits-waiting").iterdir())

@@ -25,6 +25,7 @@ PAGES_OF_THEIR_OWN: Final = {
     "/v1/organisation-choices": "the few that fit best; one types on",
     "/v1/decisions/{decision_id}/authorisation": "one authorisation, and the two who sign it",
     "/v1/members/{member_id}/eligibility": "the rules, each once",
+    "/v1/batches/{batch_id}/levels": "who takes cards of one batch, which is bounded",
     "/v1/overview": "a line for each of a few figures",
 }
 ADD_TO_A_VERSION: Final = {

@@ -86,6 +86,30 @@ def test_addresses_with_a_nul_are_refused(office: Office) -> None:
 
 
 @pytest.mark.parametrize(
+    "part",
+    [
+        'name="reason"\r\n\r\na\0b',
+        'name="pho\0ne"\r\n\r\n0912345678',
+        'name="evidence"; filename="a\0b.pdf"\r\n\r\n%PDF-1.7',
+    ],
+)
+def test_a_nul_in_a_form_with_files_is_refused(office_on_either: Office, part: str) -> None:
+    (member,) = office_on_either.add_members(1)
+    client = office_on_either.client("hoa", is_program=True)
+    answer = client.send(
+        "POST", f"/v1/members/{member}/corrections",
+        content=f"--x\r\nContent-Disposition: form-data; {part}\r\n--x--\r\n".encode(),
+        headers={
+            "content-type": "multipart/form-data; boundary=x",
+            "If-Match": client.get(f"/v1/members/{member}").headers["etag"],
+            "Idempotency-Key": "0123456789abcdef",
+        },
+    )  # fmt: skip
+    assert answer.json() | {"code": "api.body-malformed"} == answer.json()
+    assert "NUL" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
     ("text", "is_refused"),
     [(r"\u0000", True), (r"a\\\u0000", True), (r"\\u0000", False), (r"\\\\u0000", False)],
 )

@@ -18,6 +18,11 @@ NO_SELECTIONS: Final = {
 
 CHOSEN_OTHERWISE: Final = {
     ("/batches/{batch_id}/minutes", "members"): "how many lines the paper has",
+    ("/batches/{batch_id}/minutes", "to"): "as above",
+    ("/batches/{batch_id}/proof", "from"): "where the paper begins",
+    ("/v1/batches/{batch_id}/minutes", "members"): "as above",
+    ("/v1/batches/{batch_id}/minutes", "to"): "as above",
+    ("/v1/batches/{batch_id}/proof", "from"): "as above",
     ("/cards", "card"): "leads to the page of the card, which is asked",
 }
 

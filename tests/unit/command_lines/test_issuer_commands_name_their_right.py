@@ -14,7 +14,7 @@ from pki.lazy_commands import LazyCommands, LazyGroup
 COMMANDS = list(commands_of(whole_app()))
 NEED_NONE = {
     "database upgrade", "database show", "database check", "organisations template",
-    "members template", "members mapping check", "people create-first-administrators", "login", "logout", "whoami",
+    "members template", "members mapping check", "people create-first-administrators", "login", "logout", "whoami", "step-up",
     "serve", "api describe", "jobs run",
     "backup create", "backup verify", "backup restore",
 }  # fmt: skip

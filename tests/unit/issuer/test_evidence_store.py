@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from issuer.db.sealing import Sealer
+from issuer.domain.evidence import MAX_EVIDENCE_BYTES
 from issuer.domain.member_change import EvidenceDigest
 from issuer.errors import IssuerError
-from issuer.evidence.folder_store import MAX_EVIDENCE_BYTES, FolderEvidenceStore
+from issuer.evidence.folder_store import FolderEvidenceStore
 
 SEALER = Sealer(encryption_key=bytes(range(32)), digest_key=bytes(32))
 PDF = b"%PDF-1.7 a decision"
