@@ -52,7 +52,7 @@ from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_signing import SignerProcess
 from issuer.bootstrap_station_desk import DeskKeys, installed_desk
-from issuer.bootstrap_stock import stock_of
+from issuer.bootstrap_stock import stock_file, stock_of
 from issuer.bootstrap_web_people import oidc_login_of, request_rates_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
@@ -169,6 +169,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             batches=_batches(opened, operations, desk_keys),
             cards=cards_of(opened.register, opened.scheme),
             stock=stock,
+            stock_file=functools.partial(stock_file, stock),
             reports=reports,
             report_file=functools.partial(report_file, reports),
             merged_reports=merged,

@@ -15,6 +15,7 @@ from issuer.bootstrap import RegisterHome, open_register_home
 from issuer.bootstrap_keys import open_issuer_keystore
 from issuer.bootstrap_requests import requests_of
 from issuer.db.instance_reports import SqlInstanceFigures
+from issuer.db.production_figures import SqlProductionFigures
 from issuer.db.reports import SqlReportFigures
 from issuer.domain.bundle import ConflictId
 from issuer.domain.instances import ExchangeCertificates, InstanceName, parse_instance_name
@@ -195,6 +196,7 @@ def exchange_of(opened: RegisterHome, *, keystore: KeystoreCalls | None = None) 
             reports=ReportStating(
                 register=opened.register,
                 figures=SqlReportFigures(opened.database),
+                production=SqlProductionFigures(opened.database),
                 instances=SqlInstanceFigures(opened.database),
             ),
             clock=_now,

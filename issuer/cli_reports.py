@@ -22,15 +22,22 @@ from issuer.cli_context import (
     standard_output,
 )
 from issuer.cli_production_report import production_report_app
+from issuer.cli_report_files import report_form, write_report
+from issuer.cli_report_sources import (
+    SOURCE_HEADS,
+    InstancesOption,
+    line_source_as_json,
+    line_source_cells,
+    print_sources,
+    sources_as_json,
+)
 from issuer.cli_rights import needs
 from issuer.domain.organisation import OrganisationCode, parse_organisation_code
 from issuer.domain.report import Quality
 from issuer.domain.rights import Right
-from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
-from issuer.services.merged_reports import MergedReport, SourceLine
+from issuer.errors import IssuerRefusedError
+from issuer.services.merged_reports import MergedReport
 from issuer.services.report_ports import ReportLine
-from issuer.services.reports import ReportForm
-from issuer.storage.durable import write_durably
 
 __all__ = ["reports_app"]
 
@@ -49,14 +56,6 @@ reports_app.add_typer(production_report_app)
 OrganisationOption = Annotated[
     str | None,
     typer.Option(help="The organisation and those below it; absent: all that one may see."),
-]
-
-InstancesOption = Annotated[
-    bool,
-    typer.Option(
-        "--with-instances",
-        help="Merge in what the instances below told of their registers, and name each of them.",
-    ),
 ]
 
 
@@ -151,13 +150,7 @@ def export_command(
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Write the report of an organisation and all below it, as a workbook or as a paper to be signed."""
-    forms = {f".{each.value}": each for each in ReportForm}
-    form = forms.get(out.suffix.lower())
-    if form is None:
-        raise IssuerDataError(
-            f"the file's name ends in {out.suffix[:20]!r}, expected .xlsx or .pdf",
-            code="report.form",
-        )
+    form = report_form(out)
     actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened:
         above = _code(organisation)
@@ -165,12 +158,7 @@ def export_command(
             content = merged_report_file(merged_reports_of(opened), form, above=above, actor=actor)
         else:
             content = report_file(reports_of(opened), form, above=above, actor=actor)
-    try:
-        write_durably(out, content)
-    except OSError as error:
-        raise IssuerUnavailableError(
-            f"{out} cannot be written: {error.strerror}", code="report.unwritable"
-        ) from error
+    write_report(out, content)
     if output_format is OutputFormat.JSON:
         print_json({"file": str(out), "bytes": len(content)})
     else:
@@ -184,35 +172,16 @@ def _show_merged(report: MergedReport, output_format: OutputFormat) -> None:
             {
                 "own_instance": report.own,
                 "counted_at": report.counted_at.isoformat(),
-                "instances": [_source_as_json(each) for each in report.sources],
-                "lines": [{**_as_json(each), **_line_source(each)} for each in lines],
+                "instances": sources_as_json(report),
+                "lines": [{**_as_json(each), **line_source_as_json(each.source)} for each in lines],
             }
         )
         return
     print_table(
-        (*_HEADS, "Instance", "As of"),
-        ((*_cells(each), *_source_cells(each)) for each in lines),
+        (*_HEADS, *SOURCE_HEADS),
+        ((*_cells(each), *line_source_cells(each.source)) for each in lines),
     )
-    if report.sources:
-        print_table(
-            ("Instance", "Organisation", "Via", "State", "As of", "Without a line"),
-            (
-                (
-                    each.source.instance,
-                    each.source.organisation,
-                    each.source.via,
-                    each.state.value,
-                    "-"
-                    if each.source.counted_at is None
-                    else each.source.counted_at.isoformat(timespec="seconds"),
-                    str(each.left_out),
-                )
-                for each in report.sources
-            ),
-        )
-    standard_output().print(
-        f"{report.own} counted at {report.counted_at.isoformat(timespec='seconds')}.", markup=False
-    )
+    print_sources(report)
 
 
 def _cells(line: ReportLine) -> tuple[str, ...]:
@@ -223,35 +192,6 @@ def _cells(line: ReportLine) -> tuple[str, ...]:
         *(_percent(line, quality) for quality in Quality),
         f"{line.measures.ageing_requests}/{line.measures.open_requests}",
     )
-
-
-def _source_cells(line: ReportLine) -> tuple[str, str]:
-    if line.source is None:
-        return "-", "-"
-    merged = f" +{line.source.merged}" if line.source.merged else ""
-    return f"{line.source.instance}{merged}", line.source.as_of.isoformat(timespec="seconds")
-
-
-def _line_source(line: ReportLine) -> dict[str, Any]:
-    if line.source is None:
-        return {}
-    return {
-        "instance": line.source.instance,
-        "as_of": line.source.as_of.isoformat(),
-        "merged_instances": line.source.merged,
-    }
-
-
-def _source_as_json(line: SourceLine) -> dict[str, Any]:
-    source = line.source
-    return {
-        "instance": source.instance,
-        "organisation": source.organisation,
-        "via": source.via,
-        "state": line.state.value,
-        "as_of": None if source.counted_at is None else source.counted_at.isoformat(),
-        "left_out": line.left_out,
-    }
 
 
 def _code(text: str | None) -> OrganisationCode | None:

@@ -20,6 +20,7 @@ from issuer.cli_context import (
 from issuer.cli_rights import needs
 from issuer.cli_stock_days import day_app
 from issuer.cli_stock_destructions import destruction_app
+from issuer.cli_stock_report import stock_report_app
 from issuer.cli_stock_serials import (
     ListOption,
     SerialArgument,
@@ -39,6 +40,7 @@ __all__ = ["stock_app"]
 
 stock_app = typer.Typer(help="The stock of chips.", rich_markup_mode=None)
 site_app = typer.Typer(help="The stores and stations that answer for chips.", rich_markup_mode=None)
+stock_app.add_typer(stock_report_app)
 stock_app.add_typer(site_app, name="site")
 stock_app.add_typer(day_app, name="day")
 stock_app.add_typer(destruction_app, name="destruction")

@@ -24,6 +24,7 @@ from issuer.api.member_act_routes import member_act_router
 from issuer.api.member_check_routes import member_check_router
 from issuer.api.member_recording import member_recording_router
 from issuer.api.member_routes import member_router
+from issuer.api.merged_production_routes import merged_production_router
 from issuer.api.merged_report_routes import merged_report_router
 from issuer.api.opening_routes import opening_router
 from issuer.api.operation_routes import operation_router
@@ -66,6 +67,7 @@ from issuer.api.request_routes import request_router
 from issuer.api.service_routes import service_router
 from issuer.api.session_routes import session_router
 from issuer.api.station_routes import station_router
+from issuer.api.stock_report_routes import stock_report_page_router, stock_report_router
 from issuer.api.stock_routes import stock_router
 
 __all__ = ["bounded", "create_app", "describe", "match_every_route"]
@@ -92,6 +94,7 @@ _ROUTERS: Final = (
     operation_router,
     report_router,
     merged_report_router,
+    merged_production_router,
     production_router,
     opening_router,
     batch_router,
@@ -99,6 +102,7 @@ _ROUTERS: Final = (
     batch_paper_router,
     card_router,
     stock_router,
+    stock_report_router,
     station_router,
     bundle_router,
     instance_router,
@@ -132,6 +136,7 @@ _ROUTERS: Final = (
     card_page_router,
     station_page_router,
     stock_page_router,
+    stock_report_page_router,
     stock_end_page_router,
     exchange_page_router,
     conflict_page_router,

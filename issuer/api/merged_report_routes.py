@@ -1,5 +1,6 @@
 """Reports of several registers: this one's figures, and those that the instances below have told."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -19,10 +20,17 @@ from issuer.api.report_routes import (
 )
 from issuer.domain.organisation import parse_organisation_code
 from issuer.services.instance_sources import SourceState
-from issuer.services.merged_reports import SourceLine
+from issuer.services.merged_reports import MergedReport, MergedSubject, SourceLine
 from issuer.services.report_ports import ReportLine
 
-__all__ = ["MergedPageDocument", "merged_page", "merged_report_router"]
+__all__ = [
+    "MergedLevel",
+    "MergedPageDocument",
+    "SourceDocument",
+    "merged_level",
+    "merged_page",
+    "merged_report_router",
+]
 
 merged_report_router = APIRouter(prefix="/v1/merged-reports", tags=["reports"])
 
@@ -81,10 +89,20 @@ class MergedPageDocument(BaseModel):
     next: str | None = None
 
 
-def merged_page(
-    caller: Caller, services: ApiServices, query: ReportListQuery
-) -> MergedPageDocument:
-    """A page of a merged report.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedLevel:
+    """A page of a merged report; its lines by code, and the cursor of the next page."""
+
+    report: MergedReport
+    head: ReportLine | None
+    lines: list[ReportLine]
+    next: str | None
+
+
+def merged_level(
+    caller: Caller, services: ApiServices, query: ReportListQuery, subject: MergedSubject
+) -> MergedLevel:
+    """One level of a merged report, a page of it.
 
     Raises:
         ApiError: ``api.cursor-invalid``.
@@ -92,13 +110,15 @@ def merged_page(
         IssuerRefusedError: nothing was counted yet (``report.not-counted``).
     """
     scope = CursorScope(
-        listing="merged reports", account=caller.actor.account, selection={"above": query.above}
+        listing=f"merged reports of {subject.value}",
+        account=caller.actor.account,
+        selection={"above": query.above},
     )
     behind = ""
     if query.cursor is not None:
         behind = services.cursors.open(query.cursor, scope).decode()
     above = None if query.above is None else parse_organisation_code(query.above)
-    found = services.merged_reports.show(actor=caller.actor, above=above)
+    found = services.merged_reports.show(actor=caller.actor, above=above, subject=subject)
     head, level = None, list[ReportLine]()
     for _, line in found.lines:
         if line.code == above:
@@ -107,15 +127,32 @@ def merged_page(
             level.append(line)
     rest = sorted((each for each in level if each.code > behind), key=lambda each: each.code)
     shown = rest[: query.limit]
-    return MergedPageDocument(
-        own=found.own,
-        counted_at=found.counted_at,
-        head=None if head is None else MergedLineDocument.of(head),
-        lines=[MergedLineDocument.of(each) for each in shown],
-        sources=[SourceDocument.of(each) for each in found.sources],
+    return MergedLevel(
+        report=found,
+        head=head,
+        lines=shown,
         next=services.cursors.seal(shown[-1].code.encode(), scope)
         if len(rest) > len(shown)
         else None,
+    )
+
+
+def merged_page(
+    caller: Caller, services: ApiServices, query: ReportListQuery
+) -> MergedPageDocument:
+    """A page of a merged report.
+
+    Raises:
+        ApiError, IssuerDataError, IssuerRefusedError: as ``merged_level``.
+    """
+    level = merged_level(caller, services, query, MergedSubject.QUALITY)
+    return MergedPageDocument(
+        own=level.report.own,
+        counted_at=level.report.counted_at,
+        head=None if level.head is None else MergedLineDocument.of(level.head),
+        lines=[MergedLineDocument.of(each) for each in level.lines],
+        sources=[SourceDocument.of(each) for each in level.report.sources],
+        next=level.next,
     )
 
 

@@ -101,6 +101,7 @@ class ApiServices:
     batches: BatchServices
     cards: CardServices
     stock: StockServices
+    stock_file: Callable[..., bytes]
     reports: Reports
     report_file: Callable[..., bytes]
     merged_reports: MergedReports

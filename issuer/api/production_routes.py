@@ -1,5 +1,6 @@
 """How far production has come, by organisation, against the deadline."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated
 
@@ -42,6 +43,18 @@ class RejectDocument(BaseModel):
     blanks: int = Field(ge=0)
 
 
+class StockFiguresDocument(BaseModel):
+    """The books of the sites of an organisation and all below it together."""
+
+    received: int = Field(ge=0)
+    good: int = Field(ge=0)
+    spoiled: int = Field(ge=0)
+    samples: int = Field(ge=0)
+    left: int = Field(ge=0)
+    destroyed: int = Field(ge=0, description="Among the spoiled chips and samples.")
+    stolen: int = Field(ge=0, description="On the stop list for good, in no other figure.")
+
+
 class ProgressLineDocument(BaseModel):
     """One organisation with all below it."""
 
@@ -56,6 +69,7 @@ class ProgressLineDocument(BaseModel):
     )
     stages: list[StageDocument]
     rejects: list[RejectDocument]
+    stock: StockFiguresDocument
 
     @classmethod
     def of(
@@ -85,6 +99,7 @@ class ProgressLineDocument(BaseModel):
                 RejectDocument(reason=reason, cards=cards, blanks=blanks)
                 for reason, (cards, blanks) in progress.reasons.items()
             ],
+            stock=StockFiguresDocument(**asdict(progress.stock)),
         )
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "ReportListQuery",
     "ReportPageDocument",
     "ReportReader",
+    "answer_with_file",
     "begin_counting",
     "file_of_report",
     "report_page",
@@ -176,12 +177,16 @@ def file_of_report(
 ) -> Response:
     """The answer that brings a file."""
     code = None if above is None else parse_organisation_code(above)
-    content = make(form, above=code, actor=caller.actor)
+    return answer_with_file(make(form, above=code, actor=caller.actor), form, name="report")
+
+
+def answer_with_file(content: bytes, form: ReportForm, *, name: str) -> Response:
+    """The answer that brings these bytes under a name, which gets the ending of the form."""
     return Response(
         content,
         media_type=_MEDIA_TYPES[form],
         headers={
-            "Content-Disposition": f'attachment; filename="report.{form.value}"',
+            "Content-Disposition": f'attachment; filename="{name}.{form.value}"',
             "Cache-Control": "no-store",
         },
     )

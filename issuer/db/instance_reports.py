@@ -1,6 +1,6 @@
 """Reports of other instances in the database: kept with the bundle that told them, read line by line."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Final
@@ -12,9 +12,11 @@ from issuer.db.base import Database
 from issuer.db.bulk import bulk_insert
 from issuer.db.bundle_tables import InstanceRow
 from issuer.db.report_tables import InstanceReportLineRow, InstanceReportRow
+from issuer.db.told_production import told_production, told_text
 from issuer.domain.instance_report import InstanceReport, InstanceReportLine
 from issuer.domain.instances import InstanceName
 from issuer.domain.organisation import OrganisationCode
+from issuer.domain.production_report import Progress
 from issuer.domain.report import Measures
 from issuer.services.report_ports import KeptReport, ReportLine
 
@@ -53,16 +55,17 @@ class SqlInstanceReports:
         at: datetime,
     ) -> int:
         """See ``ExchangeRepository.keep_reports``."""
+        row = InstanceReportRow
         known = {
-            (row.instance, row.organisation): row.counted_at
-            for row in self._reports.scalars(
-                sa.select(InstanceReportRow).where(InstanceReportRow.via == via)
+            (instance, organisation): (counted_at, states_production)
+            for instance, organisation, counted_at, states_production in self._reports.execute(
+                sa.select(
+                    row.instance, row.organisation, row.counted_at, row.states_production
+                ).where(row.via == via)
             )
         }
         stated = {(each.instance, each.organisation): each for each in reports}
-        newer = {
-            key: each for key, each in stated.items() if _is_newer(each.counted_at, known.get(key))
-        }
+        newer = {key: each for key, each in stated.items() if _is_newer(each, known.get(key))}
         for instance, organisation in known:
             if (instance, organisation) in newer or (instance, organisation) not in stated:
                 for table in (InstanceReportLineRow, InstanceReportRow):
@@ -87,6 +90,7 @@ class SqlInstanceReports:
                 place="\n".join(report.place),
                 counted_at=report.counted_at,
                 left_out=report.left_out,
+                states_production=report.states_production,
                 sequence=sequence,
                 taken_at=at,
             )
@@ -102,6 +106,7 @@ class SqlInstanceReports:
                     "name": each.name,
                     "above": each.above,
                     **asdict(each.measures),
+                    "production": None if each.production is None else told_text(each.production),
                 }
                 for position, each in enumerate(report.lines)
             ],
@@ -141,9 +146,23 @@ class SqlInstanceFigures:
                     name=row.name,
                     above=None if row.above is None else OrganisationCode(row.above),
                     measures=_measures(row),
+                    production=None if row.production is None else told_production(row.production),
                 )
                 for row in session.scalars(query)
             )
+
+    def production(
+        self, report: KeptReport, codes: Collection[OrganisationCode]
+    ) -> Mapping[OrganisationCode, Progress]:
+        """See ``InstanceFigures.production``."""
+        row = InstanceReportLineRow
+        query = sa.select(row.code, row.production).where(*_of(report), row.code.in_(sorted(codes)))
+        with self._database.reading() as session:
+            return {
+                OrganisationCode(code): told_production(text)
+                for code, text in session.execute(query)
+                if text is not None
+            }
 
     def reports_with(self, code: OrganisationCode) -> tuple[KeptReport, ...]:
         """See ``InstanceFigures.reports_with``."""
@@ -171,6 +190,7 @@ class SqlInstanceFigures:
                     place=tuple(OrganisationCode(code) for code in each.place.split("\n")),
                     counted_at=each.counted_at,
                     left_out=each.left_out,
+                    states_production=each.states_production,
                     sequence=each.sequence,
                     taken_at=each.taken_at,
                 )
@@ -209,8 +229,16 @@ class SqlInstanceFigures:
             )
 
 
-def _is_newer(stated: datetime | None, known: datetime | None) -> bool:
-    return known is None or (stated is not None and stated > known)
+def _is_newer(stated: InstanceReport, known: tuple[datetime | None, bool] | None) -> bool:
+    """Whether it was counted later, or says of production too what was counted at the same time."""
+    if known is None:
+        return True
+    counted_at, states_production = known
+    if counted_at is None or stated.counted_at is None:
+        return counted_at is None
+    if stated.counted_at != counted_at:
+        return stated.counted_at > counted_at
+    return stated.states_production and not states_production
 
 
 def _of(report: KeptReport) -> tuple[sa.ColumnElement[bool], ...]:

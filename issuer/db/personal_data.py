@@ -67,6 +67,7 @@ TABLES: Final[Mapping[str, Holding]] = {
     "organisations": Holding.NOBODY,
     "production_lines": Holding.NOBODY,
     "production_rejects": Holding.NOBODY,
+    "production_stock": Holding.NOBODY,
     "register_keys": Holding.NOBODY,
     "report_lines": Holding.NOBODY,
     "request_events": Holding.BLANKED,

@@ -20,7 +20,9 @@ from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_rows import OrganisationRow
 from issuer.db.production_tables import IS_NOT_CONDEMNED, CardEventRow, CardRow, ChipRow
 from issuer.db.request_tables import RequestEventRow, RequestRow
+from issuer.db.stock_accounts import SqlStockRepository
 from issuer.db.stock_tables import StockSiteRow
+from issuer.db.stock_tallies import tallies_of_sites
 from issuer.domain.batch import BatchEventKind, BatchState
 from issuer.domain.card import CardState
 from issuer.domain.chip import ChipState
@@ -28,10 +30,13 @@ from issuer.domain.eligibility import STANDINGS_WITH_CARD
 from issuer.domain.organisation import MAX_DEPTH, OrganisationCode
 from issuer.domain.production_report import LONG, VERY_LONG, Progress, Stage, StageCount
 from issuer.domain.requests import RequestState
+from issuer.domain.stock_figures import StockFigures
+from issuer.services.stock_ports import SiteTally
 
 __all__ = [
     "ProductionLineRow",
     "ProductionRejectRow",
+    "ProductionStockRow",
     "SqlProductionFigures",
     "count_production",
     "replace_production",
@@ -67,6 +72,23 @@ class ProductionRejectRow(Base):
     blanks: Mapped[int] = mapped_column(server_default="0")
 
 
+class ProductionStockRow(Base):
+    """The books of the sites of an organisation and all below it together; where there are no chips, no row."""
+
+    __tablename__ = "production_stock"
+
+    organisation_id: Mapped[uuid.UUID] = mapped_column(
+        sa.ForeignKey("organisations.id"), primary_key=True
+    )
+    received: Mapped[int]
+    good: Mapped[int]
+    spoiled: Mapped[int]
+    samples: Mapped[int]
+    left_over: Mapped[int]
+    destroyed: Mapped[int]
+    stolen: Mapped[int]
+
+
 class SqlProductionFigures:
     """Implements ``ProductionFigures``."""
 
@@ -99,20 +121,45 @@ class SqlProductionFigures:
                     rejects[OrganisationCode(code)][reason] = cards
                 if spoiled:
                     blanks[OrganisationCode(code)][reason] = spoiled
+            row = ProductionStockRow
+            stock = {
+                OrganisationCode(code): StockFigures.of(counts)
+                for code, *counts in session.execute(
+                    sa.select(
+                        OrganisationRow.code, row.received, row.good, row.spoiled, row.samples,
+                        row.left_over, row.destroyed, row.stolen,
+                    )
+                    .join(row, row.organisation_id == OrganisationRow.id)
+                    .where(OrganisationRow.code.in_(sorted(codes)))
+                )
+            }  # fmt: skip
         return {
             code: Progress(
                 stages=stages.get(code, {}),
                 rejects=rejects.get(code, {}),
                 blanks=blanks.get(code, {}),
+                stock=stock.get(code, StockFigures()),
             )
-            for code in {*stages, *rejects, *blanks}
+            for code in {*stages, *rejects, *blanks, *stock}
         }
 
 
 def count_production(
-    session: Session, parents: Mapping[uuid.UUID, uuid.UUID | None], *, now: datetime
+    session: Session,
+    parents: Mapping[uuid.UUID, uuid.UUID | None],
+    *,
+    now: datetime,
+    register_of: OrganisationCode | None = None,
 ) -> _Own:
-    """Count everything anew, each organisation with all below it."""
+    """Count everything anew, each organisation with all below it.
+
+    Args:
+        session: where it is read.
+        parents: what is directly above each organisation.
+        now: the present time (aware UTC).
+        register_of: whose register it is, which is where sites of the whole register count, and above it; ``None``
+            where it has no name among instances, and every top of the tree counts them.
+    """
     stages: dict[uuid.UUID, dict[Stage, StageCount]] = defaultdict(lambda: defaultdict(StageCount))
     rejects: dict[uuid.UUID, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for query in (_of_cards(now), _of_requests(now), _of_members()):
@@ -122,15 +169,29 @@ def count_production(
     for organisation_id, reason, cards in session.execute(_of_rejects()):
         for above in _upwards(organisation_id, parents):
             rejects[above][reason] += cards
+    whole = (
+        None
+        if register_of is None
+        else session.scalar(
+            sa.select(OrganisationRow.id).where(OrganisationRow.code == register_of)
+        )
+    )
     blanks: dict[uuid.UUID, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for organisation_id, reason, chips in session.execute(_of_blanks()):
-        for above in _places_of_site(organisation_id, parents):
+        for above in _places_of_site(organisation_id, parents, whole):
             blanks[above][reason] += chips
+    stock: dict[uuid.UUID, StockFigures] = defaultdict(StockFigures)
+    for organisation_id, figures in _stock_of_sites(session):
+        for above in _places_of_site(organisation_id, parents, whole):
+            stock[above] += figures
     return {
         each: Progress(
-            stages=dict(stages[each]), rejects=dict(rejects[each]), blanks=dict(blanks[each])
+            stages=dict(stages[each]),
+            rejects=dict(rejects[each]),
+            blanks=dict(blanks[each]),
+            stock=stock[each],
         )
-        for each in {*stages, *rejects, *blanks}
+        for each in {*stages, *rejects, *blanks, *stock}
     }
 
 
@@ -138,6 +199,25 @@ def replace_production(session: Session, found: _Own) -> None:
     """Put what was counted in the place of what was counted before."""
     session.execute(sa.delete(ProductionLineRow))
     session.execute(sa.delete(ProductionRejectRow))
+    session.execute(sa.delete(ProductionStockRow))
+    bulk_insert(
+        session,
+        ProductionStockRow,
+        [
+            {
+                "organisation_id": each,
+                "received": stock.received,
+                "good": stock.good,
+                "spoiled": stock.spoiled,
+                "samples": stock.samples,
+                "left_over": stock.left,
+                "destroyed": stock.destroyed,
+                "stolen": stock.stolen,
+            }
+            for each, progress in found.items()
+            if (stock := progress.stock) != StockFigures()
+        ],
+    )
     bulk_insert(
         session,
         ProductionLineRow,
@@ -169,7 +249,7 @@ def _stage_count(cards: int, long: int, very_long: int) -> StageCount:
 
 
 def _upwards(
-    start: uuid.UUID, parents: Mapping[uuid.UUID, uuid.UUID | None]
+    start: uuid.UUID | None, parents: Mapping[uuid.UUID, uuid.UUID | None]
 ) -> Iterator[uuid.UUID]:
     above: uuid.UUID | None = start
     for _ in range(MAX_DEPTH):
@@ -305,12 +385,29 @@ def _of_blanks() -> sa.Select[*tuple[Any, ...]]:
     )
 
 
+def _stock_of_sites(session: Session) -> Iterator[tuple[uuid.UUID | None, StockFigures]]:
+    """The books of each site by the organisation that it belongs to, as the report of the stock has them."""
+    stock, tallies = SqlStockRepository(session), tallies_of_sites(session)
+    row = StockSiteRow
+    organisations = {
+        each.code: each.organisation_id
+        for each in session.execute(sa.select(row.code, row.organisation_id))
+    }
+    for site in stock.sites():
+        tally = tallies.get(site.code, SiteTally())
+        figures = StockFigures.of_account(stock.account(site.code), destroyed=tally.destroyed)
+        # Books that somebody has broken may have sent away more than came.
+        yield organisations[site.code], figures.without_negatives()
+
+
 def _places_of_site(
-    organisation_id: uuid.UUID | None, parents: Mapping[uuid.UUID, uuid.UUID | None]
+    organisation_id: uuid.UUID | None,
+    parents: Mapping[uuid.UUID, uuid.UUID | None],
+    whole: uuid.UUID | None,
 ) -> Iterator[uuid.UUID]:
-    """Where the chips of a site count; a site of the whole register counts at every top of its tree."""
-    if organisation_id is not None:
-        yield from _upwards(organisation_id, parents)
+    """Where the chips of a site count; a site of the whole register counts at ``whole``, else at every top of its tree."""
+    if organisation_id is not None or whole is not None:
+        yield from _upwards(organisation_id or whole, parents)
         return
     yield from (each for each, above in parents.items() if above is None)
 

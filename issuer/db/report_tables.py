@@ -26,10 +26,14 @@ class InstanceReportRow(Base):
     left_out: Mapped[int] = mapped_column(sa.BigInteger)
     sequence: Mapped[int] = mapped_column(sa.BigInteger)
     taken_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    states_production: Mapped[bool] = mapped_column(server_default=sa.false())
 
 
 class InstanceReportLineRow(Base):
-    """One organisation with all below it, as an instance counted it; ``position`` is its place in the report."""
+    """One organisation with all below it, as an instance counted it; ``position`` is its place in the report.
+
+    ``production`` is what ``issuer.db.told_production`` writes; absent where the instance told nothing of it.
+    """
 
     __tablename__ = "instance_report_lines"
     __table_args__ = (
@@ -58,3 +62,4 @@ class InstanceReportLineRow(Base):
     stale: Mapped[int]
     open_requests: Mapped[int]
     ageing_requests: Mapped[int]
+    production: Mapped[str | None] = mapped_column(sa.Text)

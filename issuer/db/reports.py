@@ -68,8 +68,10 @@ class ReportLineRow(Base):
 class SqlReportFigures:
     """Implements ``ReportFigures``."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, register_of: OrganisationCode | None = None) -> None:
+        """``register_of`` is the organisation of this register, where it has a name among instances."""
         self._database = database
+        self._register_of = register_of
 
     def count(self, *, now: datetime) -> int:
         """See ``ReportFigures.count``."""
@@ -79,7 +81,7 @@ class SqlReportFigures:
                 row.id: row.parent_id
                 for row in session.execute(sa.select(OrganisationRow.id, OrganisationRow.parent_id))
             }
-            production = count_production(session, parents, now=now)
+            production = count_production(session, parents, now=now, register_of=self._register_of)
         sums = _with_all_below(own, parents)
         rows = [
             {"organisation_id": each, "counted_at": now, **asdict(measures)}

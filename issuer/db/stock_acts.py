@@ -1,6 +1,6 @@
 """Closes of days, destructions and the stop list, over the session of a register transaction."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from issuer.db.stock_tables import (
     StockMovementRow,
     StockStopRow,
 )
+from issuer.db.stock_tallies import tallies_of_sites
 from issuer.db.stopped_cards import condemn_stopped, judge_card, report_card
 from issuer.domain.chip import ChipState, Serial
 from issuer.domain.rights import AccountName
@@ -35,7 +36,7 @@ from issuer.domain.stock_acts import (
     StopState,
 )
 from issuer.errors import IssuerDataError
-from issuer.services.stock_ports import ActPosition, StopPosition
+from issuer.services.stock_ports import ActPosition, SiteTally, StopPosition
 
 __all__ = ["SqlStockActRepository"]
 
@@ -121,6 +122,10 @@ class SqlStockActRepository:
             .where(StockStopRow.site == site, StockStopRow.state == StopState.CONFIRMED.value)
         )
         return self._session.scalar(query) or 0
+
+    def tallies(self) -> Mapping[SiteCode | None, SiteTally]:
+        """See ``StockActRepository.tallies``."""
+        return tallies_of_sites(self._session)
 
     def note_missing(
         self, serials: Sequence[Serial], *, site: SiteCode, account: AccountName, at: datetime

@@ -11,13 +11,17 @@ from typing import Final
 
 from issuer.domain.instances import InstanceName
 from issuer.domain.organisation import MAX_DEPTH, OrganisationCode
+from issuer.domain.production_report import Progress
 from issuer.domain.report import Measures
 
 __all__ = [
+    "MAX_REASONS_OF_LINE",
     "MAX_REPORTS",
     "MAX_REPORT_LINES",
+    "MAX_REPORT_REASONS",
     "InstanceReport",
     "InstanceReportLine",
+    "with_fewer_reasons",
     "without_deepest_levels",
 ]
 
@@ -27,15 +31,27 @@ MAX_REPORTS: Final = 5000
 MAX_REPORT_LINES: Final = 20_000
 """How many organisations' figures one bundle holds; the deepest levels stay away where there are more."""
 
+MAX_REASONS_OF_LINE: Final = 200
+"""How many reasons of rejects one organisation's figures tell apart: more than there are codes for them."""
+
+MAX_REPORT_REASONS: Final = 60_000
+"""How many reasons of rejects one bundle tells apart, counted once for each organisation that has them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceReportLine:
-    """One organisation with all below it; ``above`` is ``None`` for the instance's own organisation."""
+    """One organisation with all below it.
+
+    Attributes:
+        above: the organisation above it; ``None`` for the instance's own.
+        production: how far its production has come; ``None`` where the instance says nothing of production.
+    """
 
     code: OrganisationCode
     name: str
     above: OrganisationCode | None
     measures: Measures
+    production: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,19 +75,37 @@ class InstanceReport:
     lines: tuple[InstanceReportLine, ...] = ()
 
     @property
+    def states_production(self) -> bool:
+        """Whether it says how far production has come."""
+        return any(each.production is not None for each in self.lines)
+
+    @property
+    def reasons(self) -> int:
+        """How many reasons of rejects its lines tell apart."""
+        return sum(
+            len(each.production.reasons) for each in self.lines if each.production is not None
+        )
+
+    @property
     def is_sound(self) -> bool:
-        """Whether the lines are a tree below the instance's organisation, and nobody counts more than all."""
+        """Whether the lines are a tree below the instance's organisation, and nobody counts more than all.
+
+        Production is stated of all of them, or of none.
+        """
         if not self.place or self.place[-1] != self.organisation or len(self.place) > MAX_DEPTH:
             return False
         if self.counted_at is None:
             return not self.lines and not self.left_out
+        stated = self.states_production
         depths: dict[OrganisationCode, int] = {}
         for each in self.lines:
+            if (each.production is not None) != stated:
+                return False
             if each.above is None:
                 depth = len(self.place) if not depths else MAX_DEPTH + 1
             else:
                 depth = depths.get(each.above, MAX_DEPTH) + 1
-            if each.code in depths or depth > MAX_DEPTH or not _is_possible(each.measures):
+            if each.code in depths or depth > MAX_DEPTH or not _is_possible(each):
                 return False
             depths[each.code] = depth
         return bool(self.lines) and self.lines[0].code == self.organisation
@@ -107,7 +141,23 @@ def without_deepest_levels(
     return replace(report, lines=lines, left_out=report.left_out + len(report.lines) - len(lines))
 
 
-def _is_possible(measures: Measures) -> bool:
+def with_fewer_reasons(report: InstanceReport, *, most: int) -> InstanceReport:
+    """The report with at most so many reasons of rejects a line, and one more that stands for the others."""
+    return replace(
+        report,
+        lines=tuple(
+            each
+            if each.production is None
+            else replace(each, production=each.production.with_most_reasons(most))
+            for each in report.lines
+        ),
+    )
+
+
+def _is_possible(line: InstanceReportLine) -> bool:
+    measures = line.measures
+    if line.production is not None and not line.production.is_possible:
+        return False
     return (
         max(measures.incomplete, measures.stale, measures.duplicates + measures.look_alikes)
         <= measures.members

@@ -4,6 +4,7 @@ What stands in the document is for ``issuer.services`` to judge.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,7 +12,11 @@ from cryptography.hazmat import asn1
 from pydantic import ValidationError
 
 from issuer.domain.bundle import MAX_ATTACHMENT_BYTES, Bundle, BundleRequest
-from issuer.domain.instance_report import MAX_REPORT_LINES, InstanceReport
+from issuer.domain.instance_report import (
+    MAX_REPORT_LINES,
+    MAX_REPORT_REASONS,
+    InstanceReport,
+)
 from issuer.errors import IssuerDataError
 from issuer.exchange.bundle_models import (
     BundleDocument,
@@ -32,7 +37,8 @@ __all__ = [
 ]
 
 _FORMAT: Final = 1
-_MAX_DOCUMENT_BYTES: Final = 12 * 1024 * 1024
+_OWN_NAME: Final = re.compile(r"[a-z_]{1,30}")
+_MAX_DOCUMENT_BYTES: Final = 15 * 1024 * 1024
 
 
 @asn1.sequence
@@ -74,7 +80,7 @@ def bundle_from_bytes(content: bytes) -> Bundle:
             else ()
         )
         raise _malformed(
-            f"its document is wrong at {'.'.join(map(str, place))[:200] or 'its root'}"
+            f"its document is wrong at {'.'.join(map(_told, place))[:200] or 'its root'}"
         ) from error
     attachments = {hashlib.sha256(each).digest(): each for each in file.attachments}
     if sum(map(len, attachments.values())) > MAX_ATTACHMENT_BYTES:
@@ -84,6 +90,11 @@ def bundle_from_bytes(content: bytes) -> Bundle:
         raise _malformed("it is not in the one encoding")
     _check_references(bundle)
     return bundle
+
+
+def _told(part: int | str) -> str:
+    """One step to a place in the document; a name that cannot be one of ours is what stands there, and not told."""
+    return str(part) if isinstance(part, int) or _OWN_NAME.fullmatch(part) else "*"
 
 
 def _check_references(bundle: Bundle) -> None:
@@ -114,9 +125,16 @@ def _check_references(bundle: Bundle) -> None:
     for each in bundle.index_sets:
         if list(each.indices) != sorted(set(each.indices)) or each.indices[-1] >= each.size:
             raise _malformed("indices do not ascend, or lie beyond their list")
-    if sum(len(each.lines) for each in bundle.reports) > MAX_REPORT_LINES:
+    _check_reports(bundle.reports)
+
+
+def _check_reports(reports: Sequence[InstanceReport]) -> None:
+    """They are no longer than anybody's, and each agrees with itself."""
+    if sum(len(each.lines) for each in reports) > MAX_REPORT_LINES:
         raise _malformed("its reports are too long")
-    if not all(each.is_sound for each in bundle.reports):
+    if sum(each.reasons for each in reports) > MAX_REPORT_REASONS:
+        raise _malformed("its reports tell too many reasons apart")
+    if not all(each.is_sound for each in reports):
         raise _malformed("a report is no tree, or counts more than all")
 
 

@@ -45,6 +45,9 @@ __all__ = [
 ]
 
 _FORMAT: Final = 1
+_FORMAT_WITH_PRODUCTION: Final = 2
+"""Of bundles whose reports say how far production has come; all others are as they were before these could."""
+
 _MAX_EVENTS: Final = 1000
 _MAX_CELL_CHARACTERS: Final = 1000
 _MAX_BLOCKS: Final = 100
@@ -133,7 +136,7 @@ class _IndexSet(DocumentModel):
 class BundleDocument(DocumentModel):
     """All of a bundle but its attachments."""
 
-    format: Annotated[int, Field(ge=_FORMAT, le=_FORMAT)]
+    format: Annotated[int, Field(ge=_FORMAT, le=_FORMAT_WITH_PRODUCTION)]
     sender: Name
     receiver: Name
     sequence: _Sequence
@@ -153,7 +156,9 @@ class BundleDocument(DocumentModel):
 def document_of(bundle: Bundle) -> BundleDocument:
     """The document of a bundle."""
     return BundleDocument(
-        format=_FORMAT,
+        format=_FORMAT_WITH_PRODUCTION
+        if any(each.states_production for each in bundle.reports)
+        else _FORMAT,
         sender=bundle.sender,
         receiver=bundle.receiver,
         sequence=bundle.sequence,

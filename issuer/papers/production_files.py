@@ -9,8 +9,14 @@ import xlsxwriter
 
 from issuer.domain.production_report import Progress, Stage
 from issuer.errors import IssuerRefusedError
-from issuer.papers.report_files import MAX_PAPER_LINES
+from issuer.papers.report_files import (
+    MAX_PAPER_LINES,
+    source_of_line,
+    source_table,
+    write_source_sheet,
+)
 from issuer.papers.sheet import Sheet
+from issuer.services.merged_reports import SourceLine
 from issuer.services.production_reports import ProductionLine
 
 __all__ = ["production_paper", "write_production_workbook"]
@@ -27,6 +33,19 @@ _STAGES: Final[Mapping[Stage, tuple[str, str]]] = {
     Stage.CONDEMNED: ("Bị loại", "condemned"),
 }
 _WORK: Final = tuple(each for each in Stage if each.is_work)
+_STOCK: Final[Mapping[str, tuple[str, str]]] = {
+    "received": ("Phôi đã nhận", "chips received"),
+    "good": ("Thẻ thành phẩm", "good"),
+    "spoiled": ("Phôi hỏng", "spoiled"),
+    "samples": ("Mẫu", "samples"),
+    "left": ("Phôi còn lại", "left"),
+    "destroyed": ("Đã hủy", "destroyed"),
+    "stolen": ("Đã mất", "gone for good"),
+}
+_NOT_STATED: Final = (
+    "Hệ thống không nêu số liệu sản xuất: lấy số liệu mà hệ thống cấp trên biết.",
+    "Of an instance that states no production, what the register above it knows is counted.",
+)
 _INDENT: Final = "    "
 
 
@@ -37,8 +56,12 @@ def write_production_workbook(
     counted_at: datetime,
     deadline: date | None,
     today: date,
+    sources: Sequence[SourceLine] | None = None,
 ) -> int:
-    """Write a workbook row by row, in memory that does not grow; gives back how many organisations it has."""
+    """Write a workbook row by row, in memory that does not grow; gives back how many organisations it has.
+
+    With ``sources`` each row says whose its figures are and as of when, and a second sheet names every instance.
+    """
     book = xlsxwriter.Workbook(str(path), {"constant_memory": True})
     try:
         sheet = book.add_worksheet("production")
@@ -55,13 +78,17 @@ def write_production_workbook(
             *(_STAGES[each] for each in Stage),
             *((f"{_STAGES[each][0]} > 7 ngày", f"{_STAGES[each][1]} > 7 days") for each in _WORK),
             *((f"{_STAGES[each][0]} > 30 ngày", f"{_STAGES[each][1]} > 30 days") for each in _WORK),
+            *_STOCK.values(),
             ("Lý do loại", "rejects by reason"),
         ]
+        if sources is not None:
+            words += [("Hệ thống", "instance"), ("Thời điểm", "as of")]
         sheet.set_column(0, 0, 14)
         sheet.set_column(1, 1, 48)
         sheet.set_column(2, len(words) - 1, 13)
         sheet.freeze_panes(2, 2)
-        sheet.write_string(0, 0, " ".join((_as_of(counted_at), *_against(deadline))))
+        notes = () if sources is None else _NOT_STATED
+        sheet.write_string(0, 0, " ".join((_as_of(counted_at), *_against(deadline), *notes)))
         for column, (vietnamese, english) in enumerate(words):
             sheet.write_string(1, column, f"{vietnamese}\n{english}", bold)
         row = 1
@@ -79,10 +106,16 @@ def write_production_workbook(
                 *(progress.at(each).cards for each in Stage),
                 *(progress.at(each).long for each in _WORK),
                 *(progress.at(each).very_long for each in _WORK),
+                *(getattr(progress.stock, name) for name in _STOCK),
             ]
             for column, count in enumerate(counts, start=4):
                 sheet.write_number(row, column, count, whole)
             sheet.write_string(row, 4 + len(counts), _rejects(progress))
+            if sources is not None:
+                for column, text in enumerate(source_of_line(line.source), start=5 + len(counts)):
+                    sheet.write_string(row, column, text)
+        if sources is not None:
+            write_source_sheet(book, sources)
         return row - 1
     finally:
         book.close()
@@ -94,13 +127,14 @@ def production_paper(
     counted_at: datetime,
     deadline: date | None,
     today: date,
+    sources: Sequence[SourceLine] | None = None,
 ) -> bytes:
-    """The report as a paper to be signed and sent upwards.
+    """The report as a paper to be signed and sent upwards; ``sources`` as for a workbook.
 
     Raises:
         IssuerRefusedError: ``report.too-long``.
     """
-    sheet = Sheet("Tiến độ sản xuất thẻ / Progress of production")
+    sheet = Sheet("Tiến độ sản xuất thẻ / Progress of production", is_landscape=True)
     sheet.pair("Thời điểm / As of", _as_of(counted_at))
     for each in _against(deadline):
         sheet.line(each)
@@ -108,11 +142,17 @@ def production_paper(
     sheet.table(
         (
             "Tổ chức đảng / Organisation", "Đã trao / Handed over", "% / %", "Còn lại / Left",
-            "Mỗi ngày / A day", "> 30 ngày / days", "Bị loại / Rejects",
+            "Mỗi ngày / A day", "> 30 ngày / days", "Phôi nhận / Received", "Phôi còn / Left",
+            "Hỏng / Spoiled", "Bị loại / Rejects", *(() if sources is None else ("Hệ thống / Instance",)),
         ),
         _paper_rows(lines, deadline, today),
-        shares=(6, 2, 1.5, 2, 2, 2, 4),
+        shares=(6, 2.4, 1.6, 2.4, 2, 2, 2.4, 2.4, 2, 4.2, *(() if sources is None else (3.2,))),
+        figures=range(1, 9),
     )  # fmt: skip
+    if sources is not None:
+        for each in _NOT_STATED:
+            sheet.line(each)
+        source_table(sheet, sources)
     sheet.signatures(("Người lập / Made by", "Người duyệt / Approved by"))
     return sheet.content()
 
@@ -137,7 +177,11 @@ def _paper_rows(
             _figure(progress.left),
             "–" if needed is None else _figure(needed),
             _figure(sum(progress.at(each).very_long for each in _WORK)),
+            _figure(progress.stock.received),
+            _figure(progress.stock.left),
+            _figure(progress.stock.spoiled),
             _rejects(progress) or "–",
+            *(() if line.source is None else (" ".join(source_of_line(line.source)),)),
         )
 
 

@@ -14,9 +14,16 @@ from issuer.errors import IssuerRefusedError
 from issuer.papers.sheet import Sheet
 from issuer.services.instance_sources import SourceState
 from issuer.services.merged_reports import SourceLine
-from issuer.services.report_ports import ReportLine
+from issuer.services.report_ports import LineSource, ReportLine
 
-__all__ = ["MAX_PAPER_LINES", "report_paper", "write_report_workbook"]
+__all__ = [
+    "MAX_PAPER_LINES",
+    "report_paper",
+    "source_of_line",
+    "source_table",
+    "write_report_workbook",
+    "write_source_sheet",
+]
 
 MAX_PAPER_LINES: Final = 5000
 """More organisations are no paper that anybody reads: a part of the tree, or a workbook, is."""
@@ -57,7 +64,10 @@ _SOURCES: Final = (
     ("Tình trạng", "state"),
     ("Thời điểm", "as of"),
     ("Không có dòng riêng", "without a line"),
+    ("Sản xuất", "production"),
 )
+_STATES_PRODUCTION: Final = "Có số liệu / stated"
+_NO_PRODUCTION: Final = "Không nêu / not stated"
 _INDENT: Final = "    "
 
 
@@ -103,17 +113,25 @@ def write_report_workbook(
             _write_measures(sheet, row, line.measures, share=share, whole=whole)
             if sources is not None:
                 _write_strings(
-                    sheet, row, _source_of(line), first=2 + len(_QUALITIES) + len(_COUNTS)
+                    sheet,
+                    row,
+                    source_of_line(line.source),
+                    first=2 + len(_QUALITIES) + len(_COUNTS),
                 )
         if sources is not None:
-            listed = book.add_worksheet("instances")
-            listed.set_column(0, len(_SOURCES) - 1, 20)
-            heads = [f"{vietnamese}\n{english}" for vietnamese, english in _SOURCES]
-            for at, texts in enumerate((heads, *_source_rows(sources))):
-                _write_strings(listed, at, texts)
+            write_source_sheet(book, sources)
         return row - 1
     finally:
         book.close()
+
+
+def write_source_sheet(book: xlsxwriter.Workbook, sources: Sequence[SourceLine]) -> None:
+    """A sheet of a workbook that names every instance below."""
+    listed = book.add_worksheet("instances")
+    listed.set_column(0, len(_SOURCES) - 1, 20)
+    heads = [f"{vietnamese}\n{english}" for vietnamese, english in _SOURCES]
+    for at, texts in enumerate((heads, *_source_rows(sources))):
+        _write_strings(listed, at, texts)
 
 
 def _write_measures(
@@ -158,14 +176,19 @@ def report_paper(
         shares=(7, 2.4, 2, 2, 2, 2, 2, *(() if sources is None else (3.4,))),
     )  # fmt: skip
     if sources is not None:
-        sheet.heading("Các hệ thống cấp dưới / Instances below")
-        sheet.table(
-            tuple(f"{vietnamese} / {english}" for vietnamese, english in _SOURCES),
-            _source_rows(sources),
-            shares=(3, 3, 3, 3, 3, 2),
-        )
+        source_table(sheet, sources)
     sheet.signatures(("Người lập / Made by", "Người duyệt / Approved by"))
     return sheet.content()
+
+
+def source_table(sheet: Sheet, sources: Sequence[SourceLine]) -> None:
+    """A section of a paper that names every instance below."""
+    sheet.heading("Các hệ thống cấp dưới / Instances below")
+    sheet.table(
+        tuple(f"{vietnamese} / {english}" for vietnamese, english in _SOURCES),
+        _source_rows(sources),
+        shares=(3, 3, 3, 3, 3, 2, 3),
+    )
 
 
 def _paper_rows(lines: Iterator[tuple[int, ReportLine]]) -> Iterator[Sequence[str]]:
@@ -182,16 +205,16 @@ def _paper_rows(lines: Iterator[tuple[int, ReportLine]]) -> Iterator[Sequence[st
             f"{measures.members:,}".replace(",", "."),
             *(_percent(measures, quality) for quality in _QUALITIES),
             f"{measures.ageing_requests}/{measures.open_requests}",
-            *(() if line.source is None else (" ".join(_source_of(line)),)),
+            *(() if line.source is None else (" ".join(source_of_line(line.source)),)),
         )
 
 
-def _source_of(line: ReportLine) -> tuple[str, str]:
+def source_of_line(source: LineSource | None) -> tuple[str, str]:
     """Whose figures a line holds, and as of when."""
-    if line.source is None:
+    if source is None:
         return "", ""
-    merged = f" +{line.source.merged}" if line.source.merged else ""
-    return f"{line.source.instance}{merged}", _as_of(line.source.as_of)
+    merged = f" +{source.merged}" if source.merged else ""
+    return f"{source.instance}{merged}", _as_of(source.as_of)
 
 
 def _source_rows(sources: Sequence[SourceLine]) -> Iterator[Sequence[str]]:
@@ -204,6 +227,7 @@ def _source_rows(sources: Sequence[SourceLine]) -> Iterator[Sequence[str]]:
             " / ".join(_STATES[each.state]),
             "–" if counted_at is None else _as_of(counted_at),
             str(each.left_out),
+            _STATES_PRODUCTION if each.states_production else _NO_PRODUCTION,
         )
 
 

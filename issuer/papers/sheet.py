@@ -4,12 +4,12 @@ Every paper says its words in Vietnamese first and in English beside them; its b
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
-from reportlab.lib.pagesizes import A4
+from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
@@ -22,7 +22,6 @@ _FONT: Final = "membercard-text"
 _BOLD: Final = "membercard-bold"
 _FONT_FILES: Final = {_FONT: "NotoSans-Regular.ttf", _BOLD: "NotoSans-Bold.ttf"}
 _MARGIN: Final = 20 * mm
-_WIDTH: Final = A4[0] - 2 * _MARGIN
 _SIZE: Final = 9.0
 _LEADING: Final = 13.0
 _LABEL_WIDTH: Final = 62 * mm
@@ -48,15 +47,19 @@ class PersonEntry:
 class Sheet:
     """One paper, written from top to bottom; ``content`` ends it."""
 
-    def __init__(self, title: str, *, foot: str = "") -> None:
+    def __init__(self, title: str, *, foot: str = "", is_landscape: bool = False) -> None:
         """``title`` stands on top and in the properties of the file, ``foot`` on every page beside its number."""
         _register_fonts()
         self._buffer = io.BytesIO()
-        self._canvas = Canvas(self._buffer, pagesize=A4, invariant=True)
+        self._page_width, self._page_height = landscape(A4) if is_landscape else A4
+        self._width = self._page_width - 2 * _MARGIN
+        self._canvas = Canvas(
+            self._buffer, pagesize=(self._page_width, self._page_height), invariant=True
+        )
         self._canvas.setTitle(title)
         self._page = 1
         self._foot = foot
-        self._top: float = A4[1] - _MARGIN
+        self._top: float = self._page_height - _MARGIN
         self._write(_MARGIN, title, _BOLD, 13.0)
         self._down(2 * _LEADING)
 
@@ -83,7 +86,7 @@ class Sheet:
 
     def people(self, entries: Iterable[PersonEntry]) -> None:
         """Portraits with lines beside them, two people side by side."""
-        width = _WIDTH / 2
+        width = self._width / 2
         height = max(_SMALL_PORTRAIT_WIDTH * 4 / 3, _SMALL_LEADING * MAX_LINES_OF_PERSON) + _GAP
         for position, entry in enumerate(entries):
             is_left = position % 2 == 0
@@ -119,35 +122,42 @@ class Sheet:
         """A word and what it says, beside each other."""
         self._write(_MARGIN, label, _BOLD, _SIZE)
         left = _MARGIN + _LABEL_WIDTH
-        for part in _wrapped(value, A4[0] - _MARGIN - left):
+        for part in _wrapped(value, self._page_width - _MARGIN - left):
             self._write(left, part, _FONT, _SIZE)
             self._down(_LEADING)
 
     def line(self, text: str) -> None:
         """One paragraph."""
-        for part in _wrapped(text, _WIDTH):
+        for part in _wrapped(text, self._width):
             self._write(_MARGIN, part, _FONT, _SIZE)
             self._down(_LEADING)
 
     def table(
-        self, head: Sequence[str], rows: Iterable[Sequence[str]], *, shares: Sequence[float]
+        self,
+        head: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        shares: Sequence[float],
+        figures: Collection[int] = (),
     ) -> None:
         """Rows under a head that every page repeats; ``shares`` divide the width among the columns.
+
+        Columns of ``figures``, counted from 0, stand at their right edge.
 
         Raises:
             ValueError: head, rows and shares are not equally long.
         """
-        widths = [_WIDTH * share / sum(shares) for share in shares]
+        widths = [self._width * share / sum(shares) for share in shares]
         self._require(3 * _LEADING)
-        self._row(head, widths, _BOLD)
+        self._row(head, widths, _BOLD, figures)
         for row in rows:
             height = _LEADING * max(
                 len(_wrapped(text, width - _GAP)) for text, width in zip(row, widths, strict=True)
             )
             if not self._has_room(height):
                 self._turn()
-                self._row(head, widths, _BOLD)
-            self._row(row, widths, _FONT)
+                self._row(head, widths, _BOLD, figures)
+            self._row(row, widths, _FONT, figures)
 
     def signatures(self, labels: Sequence[str]) -> None:
         """Places to sign, side by side, on one page.
@@ -159,7 +169,7 @@ class Sheet:
             raise ValueError("a paper without signatures has no places to sign")
         self._down(_LEADING)
         self._require(_SIGNATURE_HEIGHT)
-        width = _WIDTH / len(labels)
+        width = self._width / len(labels)
         foot = self._top - _SIGNATURE_HEIGHT + _LEADING
         for position, label in enumerate(labels):
             left = _MARGIN + position * width
@@ -175,15 +185,23 @@ class Sheet:
         self._canvas.save()
         return self._buffer.getvalue()
 
-    def _row(self, texts: Sequence[str], widths: Sequence[float], font: str) -> None:
+    def _row(
+        self,
+        texts: Sequence[str],
+        widths: Sequence[float],
+        font: str,
+        figures: Collection[int],
+    ) -> None:
         columns = [
             _wrapped(text, width - _GAP, font) for text, width in zip(texts, widths, strict=True)
         ]
         for number in range(max(map(len, columns))):
             left = _MARGIN
-            for column, width in zip(columns, widths, strict=True):
+            for position, (column, width) in enumerate(zip(columns, widths, strict=True)):
                 if number < len(column):
-                    self._write(left, column[number], font, _SIZE)
+                    free = width - _GAP - pdfmetrics.stringWidth(column[number], font, _SIZE)
+                    shift = free if position in figures else 0
+                    self._write(left + shift, column[number], font, _SIZE)
                 left += width
             self._down(_LEADING)
 
@@ -207,11 +225,11 @@ class Sheet:
         self._number()
         self._canvas.showPage()
         self._page += 1
-        self._top = A4[1] - _MARGIN
+        self._top = self._page_height - _MARGIN
 
     def _number(self) -> None:
         self._canvas.setFont(_FONT, _SIZE)
-        self._canvas.drawCentredString(A4[0] / 2, _MARGIN / 2, str(self._page))
+        self._canvas.drawCentredString(self._page_width / 2, _MARGIN / 2, str(self._page))
         if self._foot:
             self._canvas.drawString(_MARGIN, _MARGIN / 2 + _LEADING, self._foot)
 

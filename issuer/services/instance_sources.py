@@ -63,6 +63,11 @@ class InstanceSource:
         """As of when its figures are."""
         return None if self.kept is None else self.kept.counted_at
 
+    @property
+    def states_production(self) -> bool:
+        """Whether it tells how far production has come."""
+        return self.kept is not None and self.kept.states_production
+
 
 def instance_sources(
     transaction: RegisterTransaction, figures: InstanceFigures

@@ -11,15 +11,11 @@ from datetime import datetime
 from typing import Final
 
 from issuer.domain.organisation import MAX_DEPTH, OrganisationCode
+from issuer.domain.production_report import Progress
 from issuer.domain.report import Measures
 from issuer.services.browse_ports import Roots
 from issuer.services.instance_sources import InstanceSource
-from issuer.services.report_ports import (
-    InstanceFigures,
-    LineSource,
-    ReportFigures,
-    ReportLine,
-)
+from issuer.services.report_ports import LineFigures, LineSource, ReportLine, ToldLines
 
 __all__ = ["MergedFigures"]
 
@@ -34,6 +30,7 @@ class _Gain:
     """What an organisation gains by the instances below it."""
 
     measures: Measures = field(default_factory=Measures)
+    production: Progress = field(default_factory=Progress)
     merged: int = 0
     oldest: datetime | None = None
 
@@ -43,8 +40,8 @@ class MergedFigures:
 
     def __init__(
         self,
-        figures: ReportFigures,
-        instances: InstanceFigures,
+        figures: LineFigures,
+        instances: ToldLines,
         *,
         own: str,
         counted_at: datetime,
@@ -161,6 +158,7 @@ class MergedFigures:
             line,
             below=line.below + len(self._strays.get((base, line.code), [])),
             measures=_none_negative(line.measures + gain.measures),
+            production=(line.production + gain.production).without_negatives(),
             source=LineSource(
                 instance=self._own if base is None else base.instance,
                 as_of=as_of if gain.oldest is None else min(as_of, gain.oldest),
@@ -191,6 +189,9 @@ class MergedFigures:
             _, line = self._whole(inner)
             before = self._raw(base, inner.organisation)
             change = line.measures - (Measures() if before is None else before.measures)
+            change_of_production = line.production - (
+                Progress() if before is None else before.production
+            )
             source = line.source
             if before is None:
                 at = next(
@@ -205,6 +206,7 @@ class MergedFigures:
             for code in inner.place[:-1]:
                 gain = self._gains.setdefault((base, code), _Gain())
                 gain.measures = gain.measures + change
+                gain.production = gain.production + change_of_production
                 if source is not None:
                     gain.merged += source.merged + 1
                     gain.oldest = (

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.production_report import Progress
 from issuer.domain.rights import Actor
-from issuer.services.report_ports import ReportLine
+from issuer.services.report_ports import LineSource, ReportLine
 from issuer.services.reports import ReportForm, Reports
 
 __all__ = ["ProductionFigures", "ProductionLine", "ProductionReport", "ProductionReports"]
@@ -28,12 +28,27 @@ class ProductionFigures(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductionLine:
-    """One organisation with all below it; ``below`` says how many are directly below."""
+    """One organisation with all below it; ``below`` says how many are directly below.
+
+    ``source`` stands in reports that are merged from several instances.
+    """
 
     code: OrganisationCode
     name: str
     below: int
     progress: Progress
+    source: LineSource | None = None
+
+    @classmethod
+    def of_merged(cls, line: ReportLine) -> "ProductionLine":
+        """What a line of a merged report says of production."""
+        return cls(
+            code=line.code,
+            name=line.name,
+            below=line.below,
+            progress=line.production,
+            source=line.source,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

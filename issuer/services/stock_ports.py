@@ -21,7 +21,14 @@ from issuer.domain.stock_acts import (
     StopState,
 )
 
-__all__ = ["ActPosition", "ChipStanding", "StockActRepository", "StockRepository", "StopPosition"]
+__all__ = [
+    "ActPosition",
+    "ChipStanding",
+    "SiteTally",
+    "StockActRepository",
+    "StockRepository",
+    "StopPosition",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,21 @@ class ChipStanding:
     held: str | None
     card: CardReference | None
     card_state: CardState | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteTally:
+    """What acts at one site have made of its chips.
+
+    Attributes:
+        destroyed: how many were destroyed before two witnesses.
+        reported: how many stand on the stop list and wait for a second person.
+        confirmed: how many stand there for good.
+    """
+
+    destroyed: int = 0
+    reported: int = 0
+    confirmed: int = 0
 
 
 class StockRepository(Protocol):
@@ -187,6 +209,12 @@ class StockActRepository(Protocol):
 
     def stolen(self, site: SiteCode) -> int:
         """How many chips went to the stop list for good from here."""
+
+    def tallies(self) -> Mapping[SiteCode | None, SiteTally]:
+        """What was destroyed and what is stopped, by site; ``None`` stands for chips that never came to any.
+
+        Sites of which there is nothing to tell are left out.
+        """
 
     def closes(
         self, sites: Collection[SiteCode], *, limit: int, behind: ActPosition | None = None

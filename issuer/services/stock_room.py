@@ -279,15 +279,21 @@ class StockRoom:
                 if (behind is None or each.code > behind)
                 and self.desk.may_read(transaction, actor, each)
             ]
-            budget = MOST_COUNTED
-            views: list[SiteView] = []
-            for each in shown[:limit]:
-                chips = 0
-                if not is_patient:
-                    chips = transaction.stock.chips_up_to(each.code, budget + 1)
-                views.append(self._view(transaction, each, is_counted=chips <= budget))
-                budget -= min(chips, budget)
-            return tuple(views)
+            return self.accounts_within(transaction, shown[:limit], is_patient=is_patient)
+
+    def accounts_within(
+        self, transaction: RegisterTransaction, sites: Sequence[Site], *, is_patient: bool
+    ) -> tuple[SiteView, ...]:
+        """The accounts of these sites within one transaction, as ``accounts`` has them."""
+        budget = MOST_COUNTED
+        views: list[SiteView] = []
+        for each in sites:
+            chips = 0
+            if not is_patient:
+                chips = transaction.stock.chips_up_to(each.code, budget + 1)
+            views.append(self._view(transaction, each, is_counted=chips <= budget))
+            budget -= min(chips, budget)
+        return tuple(views)
 
     def sites(self, *, actor: Actor) -> tuple[Site, ...]:
         """All sites that the actor sees."""

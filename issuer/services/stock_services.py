@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from issuer.services.close_days import ClosingOfDays
 from issuer.services.destroy_chips import DestructionOfChips
+from issuer.services.stock_reports import StockReports
 from issuer.services.stock_room import StockRoom
 from issuer.services.stop_chips import StopList
 
@@ -18,3 +19,4 @@ class StockServices:
     days: ClosingOfDays
     destructions: DestructionOfChips
     stops: StopList
+    reports: StockReports

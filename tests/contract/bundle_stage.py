@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from issuer.db.base import Database
 from issuer.db.instance_reports import SqlInstanceFigures
+from issuer.db.production_figures import SqlProductionFigures
 from issuer.db.reports import SqlReportFigures
 from issuer.domain.bundle import ConflictId
 from issuer.domain.card_number import CommitteeBlockScheme
@@ -169,6 +170,7 @@ class Office(Stage):
             reports=ReportStating(
                 register=self.register,
                 figures=SqlReportFigures(database),
+                production=SqlProductionFigures(database),
                 instances=SqlInstanceFigures(database),
             ),
             clock=self.clock,

@@ -36,7 +36,17 @@ from issuer.domain.requests import (
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
 from issuer.services.request_ports import RequestStep
 
-__all__ = ["CELL", "LIST", "NOW", "OTHER_CELL", "SEALER", "CardsStage", "fresh_sqlite", "person"]
+__all__ = [
+    "CELL",
+    "LIST",
+    "NOW",
+    "OTHER_CELL",
+    "SEALER",
+    "CardsStage",
+    "add_card",
+    "fresh_sqlite",
+    "person",
+]
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 SEALER = Sealer(encryption_key=bytes(range(32)), digest_key=bytes(range(32, 64)))
@@ -129,54 +139,17 @@ class CardsStage:
     ) -> CardReference:
         """A card of a decided request; the cards of a member are added one after the other was handed over."""
         self.requests += 1
-        request_id = RequestId(uuid.UUID(int=(1 << 100) + self.requests))
-        reference = CardReference(bytes([number]) * 16)
-        event = RequestEvent(
-            at=self.now, account=AccountName("decider"), kind=RequestEventKind.DECIDED
+        return add_card(
+            self.register,
+            self.database,
+            number,
+            member_id,
+            organisation=CELL,
+            request=self.requests,
+            state=state,
+            now=self.now,
+            valid_until=valid_until,
         )
-        request = CardRequest(
-            request_id=request_id,
-            member_id=member_id,
-            organisation_code=CELL,
-            kind=RequestKind.EXCHANGE,
-            ordinal=1,
-            state=RequestState.DECIDED,
-            version=6,
-            created_at=self.now,
-            card_number=CardNumber(f"98{member_id.int:06}"),
-        )
-        with self.register.writing() as transaction:
-            transaction.requests.add([RequestStep(request=request, event=event)])
-        serial = number.to_bytes(10, "big")
-        with self.database.writing() as session:
-            chip = session.get(ChipRow, serial)
-            if chip is None:
-                # Of no delivery: who looks at the balance of the store receives it before.
-                chip = ChipRow(serial=serial, delivery="test", received_at=self.now, site="store")
-                session.add(chip)
-            chip.state = "initialised"
-            chip.key_curve = "1.2.840.10045.3.1.7"
-            chip.key_point = bytes([4, number]) * 32 + b"\x00"
-            session.flush()
-            session.add(
-                CardRow(
-                    reference=reference,
-                    member_id=member_id,
-                    request_id=request_id,
-                    serial=serial,
-                    state=state.value,
-                    ordinal=1,
-                    profile="membercard-1",
-                    status_list=LIST,
-                    status_index=number,
-                    document_number_digest=hashlib.sha256(bytes([number])).digest(),
-                    sealed_secrets=bytes(71),
-                    bound_at=self.now + timedelta(seconds=number),
-                    issued_at=None if state is CardState.LOCKING else self.now,
-                    valid_until=valid_until,
-                )
-            )
-        return reference
 
     def hand_over(self, number: int, member_id: MemberId) -> CardReference:
         """A card in its member's hand."""
@@ -186,3 +159,64 @@ class CardsStage:
                 reference, to="member", account=AccountName("storekeeper"), at=self.now
             )
         return reference
+
+
+def add_card(
+    register: SqlRegister,
+    database: Database,
+    number: int,
+    member_id: MemberId,
+    *,
+    organisation: OrganisationCode,
+    request: int,
+    state: CardState,
+    now: datetime,
+    valid_until: date | None = None,
+) -> CardReference:
+    """A card of a decided request in a register that has the status list ``LIST``; its chip is of no delivery."""
+    request_id = RequestId(uuid.UUID(int=(1 << 100) + request))
+    reference = CardReference(bytes([number]) * 16)
+    event = RequestEvent(at=now, account=AccountName("decider"), kind=RequestEventKind.DECIDED)
+    decided = CardRequest(
+        request_id=request_id,
+        member_id=member_id,
+        organisation_code=organisation,
+        kind=RequestKind.EXCHANGE,
+        ordinal=1,
+        state=RequestState.DECIDED,
+        version=6,
+        created_at=now,
+        card_number=CardNumber(f"98{member_id.int:06}"),
+    )
+    with register.writing() as transaction:
+        transaction.requests.add([RequestStep(request=decided, event=event)])
+    serial = number.to_bytes(10, "big")
+    with database.writing() as session:
+        chip = session.get(ChipRow, serial)
+        if chip is None:
+            # Of no delivery: who looks at the balance of the store receives it before.
+            chip = ChipRow(serial=serial, delivery="test", received_at=now, site="store")
+            session.add(chip)
+        chip.state = "initialised"
+        chip.key_curve = "1.2.840.10045.3.1.7"
+        chip.key_point = bytes([4, number]) * 32 + b"\x00"
+        session.flush()
+        session.add(
+            CardRow(
+                reference=reference,
+                member_id=member_id,
+                request_id=request_id,
+                serial=serial,
+                state=state.value,
+                ordinal=1,
+                profile="membercard-1",
+                status_list=LIST,
+                status_index=number,
+                document_number_digest=hashlib.sha256(bytes([number])).digest(),
+                sealed_secrets=bytes(71),
+                bound_at=now + timedelta(seconds=number),
+                issued_at=None if state is CardState.LOCKING else now,
+                valid_until=valid_until,
+            )
+        )
+    return reference

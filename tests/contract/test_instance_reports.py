@@ -14,6 +14,7 @@ from issuer.bootstrap_reports import merged_report_file
 from issuer.db import schema
 from issuer.db.base import Database
 from issuer.db.instance_reports import SqlInstanceFigures
+from issuer.db.production_figures import SqlProductionFigures
 from issuer.db.reports import SqlReportFigures
 from issuer.domain.bundle import Bundle
 from issuer.domain.instances import InstanceName, Side
@@ -63,6 +64,7 @@ class Country:
         return MergedReports(
             register=office.register,
             figures=SqlReportFigures(database),
+            production=SqlProductionFigures(database),
             instances=SqlInstanceFigures(database),
             own=office.own.name,
             clock=lambda: now,

@@ -25,6 +25,7 @@ from issuer.domain.member import Standing
 from issuer.domain.production_report import Progress, Stage, StageCount
 from issuer.domain.rights import Role
 from issuer.domain.stock_account import FIRST_STORE
+from issuer.domain.stock_figures import StockFigures
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.services.production_reports import ProductionReports
 from issuer.services.reports import ReportForm, Reports
@@ -240,3 +241,13 @@ def test_spoiled_blanks_stand_among_the_rejects_at_the_place_of_their_site(
     assert found[PROVINCE].reasons == {"chip.damaged": (1, 2)}
     assert found[COMMUNE].reasons == {"chip.damaged": (1, 1)}
     assert found[CELL_OF_COMMUNE].reasons == {"chip.damaged": (1, 0)}
+    # The books of the sites stand where their blanks do; one that somebody moved by hand shows.
+    assert found[COMMUNE].stock == StockFigures(spoiled=1)
+    assert found[PROVINCE].stock == StockFigures(received=4, spoiled=3, left=1)
+    assert found[CELL_OF_COMMUNE].stock == StockFigures()
+    # A register that has a name among instances answers at its own organisation for sites of the whole register.
+    SqlReportFigures(database, register_of=COMMUNE).count(now=stage.clock())
+    named = SqlProductionFigures(database).of([PROVINCE, COMMUNE, CELL_OF_COMMUNE])
+    assert named[COMMUNE].reasons == {"chip.damaged": (1, 2)}
+    assert named[COMMUNE].stock == named[PROVINCE].stock == found[PROVINCE].stock
+    assert named[CELL_OF_COMMUNE] == found[CELL_OF_COMMUNE]

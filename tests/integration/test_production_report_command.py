@@ -52,6 +52,13 @@ def test_progress_is_shown_and_written_as_it_was_counted(
         status, shown, _ = run("production", "--out", out)
         assert (status, "handed-over" in shown) == (0, True)
         assert out.read_bytes().startswith(start)
+    status, shown, _ = run("production", "--with-instances", "--format", "json")
+    merged: Any = json.loads(shown)
+    assert (status, merged["own_instance"], merged["instances"]) == (0, "-", [])
+    assert (merged["lines"][0]["instance"], merged["lines"][0]["stock"]["received"]) == ("-", 0)
+    out = tmp_path / "nation.pdf"
+    status, shown, _ = run("production", "--with-instances", "--organisation", "P", "--out", out)
+    assert (status, "As of" in shown, out.read_bytes()[:5]) == (0, True, b"%PDF-")
     assert "[report.form]" in run("production", "--out", tmp_path / "all.txt")[2]
     with pytest.raises(IssuerUnavailableError, match=r"reports\.deadline"):
         remember(home, {"reports": {"deadline": "soon"}})

@@ -7,8 +7,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from issuer.api.gate import Services
 from issuer.api.languages import message
+from issuer.api.merged_production_routes import merged_production, merged_production_file
 from issuer.api.pages.rendering import render
-from issuer.api.report_routes import ReportReader, file_of_report
+from issuer.api.pages.report_pages import SOURCE_PILLS, SOURCE_WORDS
+from issuer.api.pages_of_lists import CursorOfPage
+from issuer.api.report_routes import ReportListQuery, ReportReader, file_of_report
 from issuer.domain.organisation import Organisation, parse_organisation_code
 from issuer.domain.production_report import Stage
 from issuer.domain.rights import Right
@@ -19,6 +22,7 @@ __all__ = ["production_page_router"]
 production_page_router = APIRouter(include_in_schema=False)
 
 _LIST: Final = "/reports/production"
+_MERGED: Final = "/reports/instances/production"
 _PAGE: Final = 50
 _Code = Annotated[str | None, Query(max_length=32)]
 STAGES: Final = {
@@ -60,6 +64,8 @@ def production_page(
         caller=caller,
         way=way,
         report=report,
+        here=_LIST,
+        sources=None,
         stages=STAGES,
         file_query="" if code is None else f"&above={quote(code, safe='')}",
         first=f"{_LIST}?{urlencode(chosen)}" if behind else None,
@@ -78,3 +84,45 @@ def production_file_page(
 ) -> Response:
     """The same as a file."""
     return file_of_report(services.production_file, caller, form, above or None)
+
+
+@production_page_router.get(_MERGED, response_model=None)
+def merged_production_page(
+    request: Request,
+    services: Services,
+    caller: ReportReader,
+    above: _Code = None,
+    cursor: CursorOfPage = None,
+) -> Response:
+    """One level of the tree, with what the instances below have told of their production."""
+    code = above or None
+    page = merged_production(caller, services, ReportListQuery(above=code, cursor=cursor))
+    chosen = {} if code is None else {"above": code}
+    return render(
+        request,
+        "production.html",
+        caller=caller,
+        way=(),
+        report=page.report,
+        here=_MERGED,
+        sources=page.sources,
+        source_words=SOURCE_WORDS,
+        source_pills=SOURCE_PILLS,
+        stages=STAGES,
+        file_query="" if code is None else f"&above={quote(code, safe='')}",
+        first=f"{_MERGED}?{urlencode(chosen)}" if cursor else None,
+        next=None
+        if page.next is None
+        else f"{_MERGED}?{urlencode({**chosen, 'cursor': page.next})}",
+    )
+
+
+@production_page_router.get(_MERGED + "/file", response_model=None)
+def merged_production_file_page(
+    services: Services,
+    caller: ReportReader,
+    form: ReportForm = ReportForm.XLSX,
+    above: _Code = None,
+) -> Response:
+    """The same as a file."""
+    return merged_production_file(caller, services, form, above or None)

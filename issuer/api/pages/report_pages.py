@@ -28,7 +28,7 @@ from issuer.domain.rights import Right
 from issuer.services.instance_sources import SourceState
 from issuer.services.reports import ReportForm
 
-__all__ = ["report_page_router"]
+__all__ = ["SOURCE_PILLS", "SOURCE_WORDS", "report_page_router"]
 
 report_page_router = APIRouter(include_in_schema=False)
 
@@ -48,14 +48,14 @@ _MEANINGS: Final = {
     Quality.CLEAN: message("No likely duplicate, and no letter that only looks Vietnamese."),
     Quality.LIVE: message("Recorded or changed within the last year."),
 }
-_SOURCES: Final = {
+SOURCE_WORDS: Final = {
     SourceState.CURRENT: message("Counted within the month"),
     SourceState.STALE: message("Counted more than a month ago"),
     SourceState.MISSING: message("Has told nothing yet"),
     SourceState.SUSPENDED: message("Suspended: counted as it told last"),
     SourceState.REPLACED: message("Another instance told newer figures"),
 }
-_SOURCE_PILLS: Final = {
+SOURCE_PILLS: Final = {
     SourceState.CURRENT: "good",
     SourceState.STALE: "care",
     SourceState.MISSING: "bad",
@@ -125,8 +125,8 @@ def merged_reports_page(
         caller=caller,
         here=_MERGED,
         sources=page.sources,
-        source_words=_SOURCES,
-        source_pills=_SOURCE_PILLS,
+        source_words=SOURCE_WORDS,
+        source_pills=SOURCE_PILLS,
         way=(),
         page=page,
         qualities=_QUALITIES,

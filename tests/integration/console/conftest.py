@@ -26,7 +26,7 @@ from issuer.bootstrap_people import log_in_of, terminals_of
 from issuer.bootstrap_reports import merged_report_file, production_file, report_file
 from issuer.bootstrap_requests import office_of_requests
 from issuer.bootstrap_second_factors import second_factors_of
-from issuer.bootstrap_stock import stock_of
+from issuer.bootstrap_stock import stock_file, stock_of
 from issuer.db.base import Database
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.instance_reports import SqlInstanceFigures
@@ -391,6 +391,7 @@ def office_over(database: Database, tmp_path: Path) -> Office:
     merged = MergedReports(
         register=register,
         figures=SqlReportFigures(database),
+        production=SqlProductionFigures(database),
         instances=SqlInstanceFigures(database),
         own="tinh-uy",
         clock=now,
@@ -466,6 +467,7 @@ def office_over(database: Database, tmp_path: Path) -> Office:
         batches=batch_services(register, tmp_path, operations),
         cards=cards_of(register, SCHEME, clock=now),
         stock=stock_of(register, clock=now),
+        stock_file=functools.partial(stock_file, stock_of(register, clock=now)),
         reports=reports,
         report_file=functools.partial(report_file, reports),
         merged_reports=merged,

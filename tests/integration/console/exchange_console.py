@@ -15,6 +15,7 @@ from issuer.bootstrap_reports import merged_report_file
 from issuer.db.base import Database
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.instance_reports import SqlInstanceFigures
+from issuer.db.production_figures import SqlProductionFigures
 from issuer.db.reports import SqlReportFigures
 from issuer.domain.rights import Role
 from issuer.services.bundle_operations import TakeBundleWork
@@ -66,6 +67,7 @@ class Desk:
         merged = MergedReports(
             register=province.register,
             figures=SqlReportFigures(province.database),
+            production=SqlProductionFigures(province.database),
             instances=SqlInstanceFigures(province.database),
             own=province.own.name,
             clock=province.clock,

@@ -8,6 +8,7 @@ from issuer.db.reports import SqlReportFigures
 from issuer.domain.bundle import ConflictId
 from tests.contract.bundle_stage import PROVINCE_CLERK
 from tests.contract.requests_stage import COMMUNE
+from tests.contract.stock_stage import OfficeStock, serial_of
 from tests.integration.console.exchange_console import Desk
 from tests.integration.console.strict_page import StrictPage
 
@@ -231,8 +232,55 @@ def test_the_report_of_many_registers_says_whose_each_line_is(desk: Desk) -> Non
     second = program.get(f"/v1/merged-reports?above=P&limit=1&cursor={first['next']}").json()
     assert [each["code"] for each in (*first["lines"], *second["lines"])] == ["P-01", "P-02"]
     assert second["next"] is None
+    # A cursor of one report leads nowhere in another one.
+    strange = program.get(f"/v1/merged-reports/production?above=P&cursor={first['next']}").json()
+    assert strange["code"] == "api.cursor-invalid"
     elsewhere = desk.office.client("elsewhere", is_program=True)
     seen = elsewhere.get("/v1/merged-reports").json()
     assert [each["code"] for each in seen["lines"]] == ["P-02"]
     assert seen["sources"] == []
     assert elsewhere.get("/v1/merged-reports?above=P-01").json()["code"] == "organisation.unknown"
+
+
+def test_the_production_of_many_registers_is_one_report(desk: Desk) -> None:
+    enrol(desk)
+    province, commune = desk.exchange.province, desk.exchange.commune
+    program = desk.office.client("clerk", is_program=True)
+    assert program.get("/v1/merged-reports/production").json()["code"] == "report.not-counted"
+    OfficeStock(commune.database, commune.clock).receive(
+        [serial_of(each) for each in (1, 2, 3)], delivery="box"
+    )
+    for office in (province, commune):
+        counting = SqlReportFigures(office.database, register_of=office.own.organisation)
+        counting.count(now=office.clock())
+    assert "States no production" in desk.page("clerk", "/reports/instances/production")
+    desk.bring("clerk", commune.send(province, by=PROVINCE_CLERK).content)
+    page = program.get("/v1/merged-reports/production?above=P").json()
+    lines = {each["code"]: each for each in page["lines"]}
+    assert (lines["P-01"]["instance"], lines["P-01"]["stock"]["left"]) == ("xa-mau", 3)
+    assert (page["head"]["stock"]["received"], page["head"]["merged"]) == (3, 1)
+    assert (lines["P-01"]["left"], lines["P-02"]["instance"]) == (4, "tinh-uy")
+    assert [each["states_production"] for each in page["sources"]] == [True]
+    first = program.get("/v1/merged-reports/production?above=P&limit=1").json()
+    second = program.get(
+        f"/v1/merged-reports/production?above=P&limit=1&cursor={first['next']}"
+    ).json()
+    assert [each["code"] for each in (*first["lines"], *second["lines"])] == ["P-01", "P-02"]
+    assert second["next"] is None
+    shown = desk.page("clerk", "/reports/instances/production?above=P")
+    for words in (
+        "Chips of the sites here and below",
+        "States its production",
+        "xa-mau",
+        "1 office merged in it",
+    ):
+        assert words in shown, words
+    for path in ("/reports/instances/production/file", "/v1/merged-reports/production/file"):
+        for form, start in (("xlsx", b"PK"), ("pdf", b"%PDF-")):
+            taken = program.get(f"{path}?form={form}&above=P")
+            assert (taken.status_code, taken.content[: len(start)]) == (200, start)
+    elsewhere = desk.office.client("elsewhere", is_program=True)
+    seen = elsewhere.get("/v1/merged-reports/production").json()
+    assert ([each["code"] for each in seen["lines"]], seen["sources"]) == (["P-02"], [])
+    hidden = elsewhere.get("/v1/merged-reports/production?above=P-01").json()
+    assert hidden["code"] == "organisation.unknown"

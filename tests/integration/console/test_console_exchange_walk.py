@@ -20,6 +20,7 @@ from issuer.db.reports import SqlReportFigures
 from simulators.population.appearance import draw_appearance
 from simulators.population.portrait import draw_portrait, encode_portrait
 from tests.contract.bundle_stage import OPERATOR, PROVINCE_CLERK
+from tests.contract.stock_stage import OfficeStock, serial_of
 from tests.e2e.served_app import served
 from tests.integration.console.conftest import PASSWORD
 from tests.integration.console.exchange_console import Desk
@@ -76,8 +77,12 @@ def test_a_clerk_settles_a_conflict_and_makes_a_bundle_by_keyboard(desk: Desk) -
     province, commune = desk.exchange.province, desk.exchange.commune
     desk.know(4)
     commune.endorsed(2, 4)
+    stock = OfficeStock(commune.database, commune.clock)
+    stock.receive([serial_of(each) for each in range(1, 1251)], delivery="box")
+    stock.condemn(serial_of(7), code="chip.damaged")
     for each in (province, commune):
-        SqlReportFigures(each.database).count(now=each.clock())
+        counting = SqlReportFigures(each.database, register_of=each.own.organisation)
+        counting.count(now=each.clock())
     desk.bring("clerk", commune.send(province, by=PROVINCE_CLERK).content)
     province.handing.hand_indices(commune.own.name, 3000, actor=OPERATOR)
     office = desk.office.with_services(portraits=Drawn())
@@ -109,6 +114,11 @@ def test_a_clerk_settles_a_conflict_and_makes_a_bundle_by_keyboard(desk: Desk) -
         page.goto("/reports/instances?above=P")
         expect(page.get_by_text("gộp số liệu").first).to_be_visible()
         picture(page, "reports-merged")
+        page.get_by_role("link", name="Tiến độ sản xuất").click()
+        page.wait_for_url("**/reports/instances/production?above=P")
+        expect(page.get_by_text("Có số liệu sản xuất")).to_be_visible()
+        expect(page.locator(".equation")).to_contain_text("1.250")
+        picture(page, "production-merged")
         # Wherever an organisation is asked for it is found by parts of its name, without leaving the keyboard.
         page.goto("/members")
         field = page.locator("#organisation")

@@ -246,3 +246,17 @@ def test_whoever_has_nothing_to_do_with_the_stock_sees_none(stock: Any, form: Ke
     assert local.get(SITE).status_code == 403
     opened = local.post("/stock", form(code="x", kind="store", name="Kho xã", organisation="P-02"))
     assert opened.status_code == 403
+
+
+def test_the_report_of_the_stock_is_taken_as_workbook_and_as_paper(stock: Any) -> None:
+    stock.add_person("van-thu", Role.CLERK)
+    keeper = stock.client("kho")
+    assert "/stock/file?form=pdf" in page_of(keeper, "/stock")
+    for path in ("/stock/file", "/v1/stock/file"):
+        for form, start in (("xlsx", b"PK"), ("pdf", b"%PDF-")):
+            taken = keeper.get(f"{path}?form={form}")
+            assert (taken.status_code, taken.content[: len(start)]) == (200, start)
+            assert taken.headers["content-disposition"] == f'attachment; filename="stock.{form}"'
+            assert taken.headers["cache-control"] == "no-store"
+        assert keeper.get(f"{path}?form=docx").status_code == 422
+        assert stock.client("van-thu").get(path).status_code == 403

@@ -75,6 +75,7 @@ FILES_OF_COMMANDS: Final = {
     "stock day protocol out": Holds.NOBODY,
     "stock destruction confirm protocol": Holds.NOBODY,
     "stock destruction protocol out": Holds.NOBODY,
+    "stock report out": Holds.NOBODY,
     "subject confirm-deletion proof": Holds.NOBODY,
     "subject deletion-document out": Holds.BROUGHT,
     "subject extract json_file": Holds.ALL_OF_ONE,
@@ -120,16 +121,19 @@ FILES_OF_ROUTES: Final = {
     "/members/{member_id}/portrait": Holds.ONE,
     "/members/{member_id}/portrait/new/{word}": Holds.ONE,
     "/merged-reports/file": Holds.NOBODY,
+    "/merged-reports/production/file": Holds.NOBODY,
     "/metrics": Holds.NOBODY,
     "/operations/{operation_id}/events": Holds.NOBODY,
     "/questionable/{number}/{row}/portrait": Holds.ONE,
     "/reports/file": Holds.NOBODY,
     "/reports/instances/file": Holds.NOBODY,
+    "/reports/instances/production/file": Holds.NOBODY,
     "/reports/production/file": Holds.NOBODY,
     "/security-keys/registration/{credential}": Holds.NOBODY,
     "/static/{name}": Holds.NOBODY,
     "/stock/counts/{count_id}/protocol": Holds.NOBODY,
     "/stock/destructions/{destruction_id}/protocol": Holds.NOBODY,
+    "/stock/file": Holds.NOBODY,
 }
 """By the address; that of the API is the same behind ``/v1``."""
 
