@@ -22,7 +22,8 @@ from issuer.bootstrap import RegisterHome, open_register_home
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
 from issuer.db.database_copies import (
-    copy_sqlite,
+    COPY_PREFIX,
+    copied_sqlite,
     dump_postgresql,
     find_postgres_tools,
     require_sound_sqlite,
@@ -119,9 +120,7 @@ def create_backup(
         )
         name = _DATABASE[manifest.database]
         if tools is None:
-            copy = path.with_name(f".{path.name}.database")
-            stack.callback(copy.unlink, missing_ok=True)
-            copy_sqlite(opened.database, copy)
+            copy = stack.enter_context(copied_sqlite(opened.database, opened.home))
             database = ArchivedFile.of_file(name, copy)
         else:
             found = tools
@@ -288,7 +287,14 @@ def _left_out(opened: RegisterHome) -> tuple[str, ...]:
         f"{_HOME_DATABASE}-shm",
         f"{_HOME_DATABASE}.turn-lock",
     }
-    return tuple(sorted(each.name for each in opened.home.iterdir() if each.name not in inside))
+    return tuple(
+        sorted(
+            each.name
+            for each in opened.home.iterdir()
+            # Copies that are made just now, by this backup and perhaps by another one.
+            if each.name not in inside and not each.name.startswith(COPY_PREFIX)
+        )
+    )
 
 
 def _expect_marks(database: Database) -> None:

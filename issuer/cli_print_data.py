@@ -75,7 +75,8 @@ def print_data_command(
 
     The file is SECRET until the cards are handed over: with it anybody can open the chips.
     It can be read by its owner only; destroy it when the cards are printed. Sealed with --to, the
-    printer alone opens it. It asks for the second factor: log in again where that is over.
+    printer alone opens it. It asks for the second factor: log in again, or
+    `step-up`, where that is over.
     """
     actor = command_context(context).actor
     # Whoever makes cards has the right to export what their printing takes, in the same part of the tree.

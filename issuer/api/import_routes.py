@@ -329,6 +329,6 @@ def download_report(
 def download_correction(number: ImportNumberPath, services: Services, caller: Importer) -> Response:
     """One's own list as a workbook, with what is wrong in each row; it is kept sealed for two weeks.
 
-    It takes ``members.export`` and the second factor, which a token of the command line never brings.
+    It takes ``members.export`` and the second factor, which a token of the command line brings only where a security key confirmed its terminal.
     """
     return correction_of(services, caller, number)

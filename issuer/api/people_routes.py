@@ -1,6 +1,7 @@
 """People over HTTP: accounts, their roles, what ends them, and what waits for another administrator.
 
-Every act takes ``people.manage`` with the second factor, which no token of the command line brings.
+Every act takes ``people.manage`` with the second factor, which a token of the command line brings only where a key
+confirmed its terminal.
 """
 
 from typing import Annotated, Final

@@ -5,7 +5,9 @@ a session that ended since would live again.
 """
 
 import contextlib
+import fcntl
 import os
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -21,14 +23,18 @@ from issuer.db.base import DATABASE_FAILURES, Database, database_error
 from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
 
 __all__ = [
+    "COPY_PREFIX",
     "FLEETING_TABLES",
     "PostgresTools",
-    "copy_sqlite",
+    "copied_sqlite",
     "dump_postgresql",
     "find_postgres_tools",
     "require_sound_sqlite",
     "restore_postgresql",
 ]
+
+COPY_PREFIX: Final = ".copy-for-backup-"
+"""How the names of copies begin that lie in a home while a backup is made."""
 
 FLEETING_TABLES: Final = ("sessions", "login_attempts")
 """Tables whose rows are in no copy."""
@@ -37,15 +43,52 @@ _BLOCK_BYTES: Final = 1 << 20
 _MAX_COMPLAINT: Final = 300
 
 
-def copy_sqlite(database: Database, target: Path) -> None:
-    """Write the SQLite file, as it is at this moment, to a new file of its owner.
+@contextlib.contextmanager
+def copied_sqlite(database: Database, home: Path) -> Iterator[Path]:
+    """A copy of the SQLite file, as it is at this moment, in a file of its owner, as long as the block lasts.
+
+    It is not sealed, and therefore in the home and never where the backup goes. One that a killed process left is taken
+    away by the next that finds nobody else at it.
 
     Raises:
         IssuerUnavailableError: ``backup.unwritable``, ``database.unavailable``.
     """
+    copy = home / f"{COPY_PREFIX}{secrets.token_hex(8)}"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_held_for_copying(home))
+            stack.callback(_take_away, home, f"{copy.name}*")
+            os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            _copy_sqlite(database, copy)
+        except OSError as error:
+            raise IssuerUnavailableError(
+                f"{copy} cannot be written: {error.strerror}", code="backup.unwritable"
+            ) from error
+        yield copy
+
+
+@contextlib.contextmanager
+def _held_for_copying(home: Path) -> Iterator[None]:
+    """Holds a home together with all that copy it; whoever begins alone takes away what is left of killed ones."""
+    descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        target.unlink(missing_ok=True)
-        os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take_away(home, f"{COPY_PREFIX}*")
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take_away(home: Path, names: str) -> None:
+    """The copy, and what the database's own library may have left beside it."""
+    for each in home.glob(names):
+        each.unlink(missing_ok=True)
+
+
+def _copy_sqlite(database: Database, target: Path) -> None:
+    try:
         with (
             contextlib.closing(sqlite3.connect(f"{_uri(database)}?mode=ro", uri=True)) as source,
             contextlib.closing(sqlite3.connect(target, isolation_level=None)) as copy,
@@ -58,10 +101,6 @@ def copy_sqlite(database: Database, target: Path) -> None:
                 copy.execute(f"DELETE FROM {table}")  # noqa: S608
             # What was deleted long ago, and what was just deleted, is not in the copy's free pages.
             copy.execute("VACUUM")
-    except OSError as error:
-        raise IssuerUnavailableError(
-            f"{target} cannot be written: {error.strerror}", code="backup.unwritable"
-        ) from error
     except sqlite3.Error as error:
         raise IssuerUnavailableError(
             f"the database cannot be copied: {type(error).__name__}", code="database.unavailable"

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,12 @@ import sqlalchemy as sa
 from issuer.bootstrap_backup import RestoreStep, create_backup, restore_backup
 from issuer.db import schema
 from issuer.db.base import Database
-from issuer.db.database_copies import FLEETING_TABLES, find_postgres_tools
+from issuer.db.database_copies import (
+    COPY_PREFIX,
+    FLEETING_TABLES,
+    copied_sqlite,
+    find_postgres_tools,
+)
 from issuer.db.people_tables import LoginAttemptRow
 from issuer.db.register import SqlRegister
 from issuer.domain.card_number import CardNumber
@@ -299,6 +305,31 @@ def test_a_home_that_is_there_is_never_written_over(office: Office) -> None:
         "backup.target-not-empty"
     )
     assert _contents(home) == before
+
+
+def test_copies_in_the_clear_stay_in_the_home_and_what_a_killed_one_left_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MEMBERCARD_ISSUER_DATABASE_URL", raising=False)
+    made = Office(tmp_path, lambda: None)
+    home, stick = made.make("office"), tmp_path / "stick"
+    stick.mkdir()
+    database = made.database(home)
+    left = home / f"{COPY_PREFIX}dead"
+    left.write_bytes(b"a copy")
+    with copied_sqlite(database, home) as first:
+        assert not left.exists()
+        assert (first.parent, stat.S_IMODE(first.stat().st_mode)) == (home, 0o600)
+        # Whoever comes meanwhile takes nothing away from those who are at it.
+        with copied_sqlite(database, home) as second:
+            assert first.exists()
+        assert (first.exists(), second.exists()) == (True, False)
+        report = create_backup(home, stick / "a.backup", passphrase=PASSPHRASE, cost=MIN_COST)
+        assert first.exists()
+    assert report.left_out == ()
+    assert [each.name for each in stick.iterdir()] == ["a.backup"]
+    assert not list(home.glob(f"{COPY_PREFIX}*"))
+    made.close()
 
 
 def test_a_damaged_backup_leaves_nothing_behind(office: Office) -> None:

@@ -6,8 +6,6 @@ import secrets
 import uuid
 from typing import Any
 
-import pytest
-
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.audit_chain import ChainedRecord
 from issuer.domain.rights import AccountName, Role
@@ -103,13 +101,14 @@ def test_the_trail_is_checked_by_an_operation(office: Any) -> None:
     assert client.get(begun.headers["location"]).json()["id"] == begun.json()["id"]
 
 
-@pytest.mark.parametrize(
-    "question",
-    ["subject=nothing", "subject_id=x", "limit=0", "limit=201", "account=", "since=2026", "cursor=x", "subject=member&subject_id=" + "x" * 129],
-)  # fmt: skip
-def test_a_question_that_is_none_is_refused(office: Any, question: str) -> None:
-    answer = office.client("tuan", is_program=True).get(f"/v1/audit/records?{question}")
-    assert answer.json()["code"] in ("api.request-invalid", "api.cursor-invalid")
+def test_a_question_that_is_none_is_refused(office: Any) -> None:
+    client = office.client("tuan", is_program=True)
+    for question in (
+        "subject=nothing", "subject_id=x", "limit=0", "limit=201", "account=", "since=2026", "cursor=x",
+        "subject=member&subject_id=" + "x" * 129,
+    ):  # fmt: skip
+        answer = client.get(f"/v1/audit/records?{question}")
+        assert answer.json()["code"] in ("api.request-invalid", "api.cursor-invalid"), question
 
 
 def test_who_is_no_auditor_sees_nothing_and_one_of_a_part_sees_its_part(office: Any) -> None:

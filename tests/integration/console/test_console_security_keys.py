@@ -17,9 +17,10 @@ import pytest
 import uvicorn
 from fastapi import APIRouter, Depends
 from playwright.sync_api import Page, expect, sync_playwright
-from starlette.responses import RedirectResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from issuer.api.answering_errors import is_file
 from issuer.api.app import bounded
 from issuer.api.gate import Caller, Demand, Services
 from issuer.bootstrap_second_factors import second_factors_of
@@ -98,6 +99,16 @@ def add_weighty_page(office: Any) -> None:
         caller.actor.demand(Right.DECIDE, place=(), now=services.now())
         return "decided"
 
+    @router.get("/papers")
+    def papers(_: Caller = Depends(Demand(Right.DECIDE))) -> HTMLResponse:  # noqa: B008, FAST002 - as above
+        return HTMLResponse('<a href="/papers/file">Bản kiểm tra</a>')
+
+    @router.get("/papers/file", dependencies=[Depends(is_file)])
+    def paper(services: Services, caller: Caller = Depends(Demand(Right.DECIDE))) -> Response:  # noqa: B008, FAST002 - as above
+        caller.actor.demand(Right.DECIDE, place=(), now=services.now())
+        disposition = 'attachment; filename="paper.csv"'
+        return Response("a", media_type="text/csv", headers={"Content-Disposition": disposition})
+
     office.app.include_router(router)
 
 
@@ -116,9 +127,13 @@ def test_a_key_is_registered_asked_for_at_the_log_in_and_before_what_weighs(
         office = office.with_services(second_factors=factors)
         add_weighty_page(office)
         with serving(bounded(office.app), listener), visit(origin) as page:
-            # 1. What weighs leads to the key that is not there yet, and from there back.
-            page.goto("/weighty")
+            # 1. A file that needs the key leads back to the page that it was asked for on.
+            page.goto("/papers")
             log_in(page, "minh")
+            page.get_by_role("link", name="Bản kiểm tra").click()
+            expect(page).to_have_url(f"{origin}/second-factor?next=%2Fpapers")
+            # What weighs leads to the key that is not there yet, and from there back.
+            page.goto("/weighty")
             expect(page).to_have_url(f"{origin}/second-factor?next=%2Fweighty")
             page.get_by_role("button", name="Dùng khóa bảo mật").click()
             expect(page.locator("[data-problem] code")).to_have_text("second-factor.missing")
@@ -128,6 +143,10 @@ def test_a_key_is_registered_asked_for_at_the_log_in_and_before_what_weighs(
             expect(page).to_have_url(f"{origin}/second-factor?next=/weighty")
             page.get_by_role("button", name="Dùng khóa bảo mật").click()
             expect(page.locator("body")).to_have_text('"decided"')
+            page.goto("/papers")
+            with page.expect_download() as given:
+                page.get_by_role("link", name="Bản kiểm tra").click()
+            assert given.value.suggested_filename == "paper.csv"
             # 2. The key stands in one's own settings; its own authenticator is not registered twice.
             page.goto("/security-keys")
             expect(page.get_by_role("cell", name="khóa xanh", exact=True)).to_be_visible()

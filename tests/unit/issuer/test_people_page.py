@@ -13,8 +13,8 @@ MODULES = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in (
         "domain/account.py", "domain/account_proposal.py", "domain/rights.py", "domain/second_factor.py", "domain/session.py",
-        "services/log_in.py", "services/people.py", "services/account_acts.py", "services/confirm_accounts.py", "services/second_factor*.py", "services/oidc*.py",
-        "identity/*.py", "cli_rights.py", "cli_password.py", "cli_login.py", "cli_people.py", "cli_account_proposals.py",
+        "services/log_in.py", "services/people.py", "services/account_acts.py", "services/confirm_accounts.py", "services/second_factor*.py", "services/oidc*.py", "services/terminal_confirmation.py",
+        "identity/*.py", "cli_rights.py", "cli_password.py", "cli_login.py", "cli_step_up.py", "cli_people.py", "cli_account_proposals.py",
         "bootstrap_people.py", "bootstrap_second_factors.py", "bootstrap_web_people.py", "db/people.py", "db/account_proposals.py",
     )
     for path in (ROOT / "issuer").glob(pattern)
