@@ -109,6 +109,8 @@ class SqlCardValidity:
         step = ValidityStep(event=ValidityEvent.DATA_CHANGED, account=account)
         trail = SqlAuditTrail(self._session)
         count = 0
+        if len(member_ids) > _MEMBERS_AT_ONCE:
+            self._lock_in_order(member_ids)
         for first in range(0, len(member_ids), _MEMBERS_AT_ONCE):
             chunk = member_ids[first : first + _MEMBERS_AT_ONCE]
             rows = {each.reference: each for each in self._lock(*chunk)}
@@ -223,6 +225,25 @@ class SqlCardValidity:
             .with_for_update()
             .execution_options(populate_existing=True)
         ).all()
+
+    def _lock_in_order(self, member_ids: Sequence[MemberId]) -> None:
+        """The cards of more members than one statement takes, by reference over all of them, as whoever packs locks them."""
+        references = sorted(
+            reference
+            for first in range(0, len(member_ids), _MEMBERS_AT_ONCE)
+            for reference in self._session.scalars(
+                sa.select(CardRow.reference).where(
+                    CardRow.member_id.in_(member_ids[first : first + _MEMBERS_AT_ONCE])
+                )
+            )
+        )
+        for first in range(0, len(references), _MEMBERS_AT_ONCE):
+            self._session.execute(
+                sa.select(CardRow.reference)
+                .where(CardRow.reference.in_(references[first : first + _MEMBERS_AT_ONCE]))
+                .order_by(CardRow.reference)
+                .with_for_update()
+            ).all()
 
     def _require_entitled(self, card: CardRow) -> None:
         """A card may have been bound while its member's standing changed, so the standing itself is looked at."""

@@ -72,7 +72,8 @@ class BatchOperations:
         with self.desk.register.reading() as transaction:
             batch = require_frozen(self.desk, transaction, batch_id, actor)
             self.signer.require()
-            require_open_authorisation(self.desk, transaction, batch)
+            if transaction.batches.tallies([batch_id])[batch_id].bound:
+                require_open_authorisation(self.desk, transaction, batch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,8 @@ class BatchSigning:
         with self.desk.register.writing() as transaction:
             batch = require_frozen(self.desk, transaction, batch_id, actor)
             cards = transaction.batches.tallies([batch_id])[batch_id].bound
-            if self.is_authorised:
+            # What was broken off behind the last card has none left to sign: the signer is asked for nothing.
+            if self.is_authorised and cards:
                 require_open_authorisation(self.desk, transaction, batch)
             # Said before the signer is asked: what it is asked for has a name behind it, whatever happens then.
             transaction.audit.append(batch_record(batch, "signing-begun", actor, now, cards=cards))
@@ -121,8 +122,7 @@ class BatchSigning:
         self, batch: Batch, actor: Actor, refused: dict[CardReference, SigningOutcome]
     ) -> Iterator[SigningOutcome]:
         """What was signed, under one authorisation after the other; what was refused goes into ``refused``."""
-        is_left = True
-        while is_left:
+        while self._is_left(batch, refused):
             found = self._choose(batch)
             with self._connected(found) as signing:
                 is_used_up = False
@@ -140,7 +140,6 @@ class BatchSigning:
                         refused[outcome.reference] = outcome
             if found is not None and is_used_up:
                 self._make_void(found.authorisation)
-            is_left = self._is_left(batch, refused)
 
     def _is_left(self, batch: Batch, refused: dict[CardReference, SigningOutcome]) -> bool:
         # Of one card more than were refused, one at least was not.

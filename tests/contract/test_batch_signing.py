@@ -9,19 +9,20 @@ from datetime import timedelta
 
 import pytest
 
+from issuer.db.card_ledger import SqlCardLedger
 from issuer.db.production_tables import CardContentsRow
 from issuer.domain.account import Account, AccountId
 from issuer.domain.batch import Batch, BatchId, BatchState
 from issuer.domain.card import CardReference
 from issuer.domain.request_policy import RequestPolicy
 from issuer.domain.rights import AccountName
-from issuer.errors import IssuerError
+from issuer.errors import IssuerError, IssuerUnavailableError
 from issuer.services.authorise_batch import (
     AuthorisationTerms,
     DecisionAuthorisation,
     open_authorisations,
 )
-from issuer.services.batch_operations import BATCH, SignWork
+from issuer.services.batch_operations import BATCH, BatchOperations, SignWork
 from issuer.services.decision_desk import DecisionDesk
 from issuer.services.operation_ports import (
     Operation,
@@ -261,6 +262,30 @@ def test_whoever_signs_a_batch_is_alone_and_goes_on_where_another_was_killed(
     assert signing.stage.view(batch).batch.state is BatchState.SIGNED
 
 
+def test_what_was_broken_off_behind_the_last_card_is_signed_by_asking_again(
+    signing: SigningStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its authorisation is used up by then, and another one is given for cards that wait alone."""
+
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise IssuerUnavailableError("no answer", code="database.unavailable")
+
+    batch = signing.frozen()
+    signing.write_down()
+    with monkeypatch.context() as patch:
+        patch.setattr(SqlCardLedger, "settle", fail)
+        with pytest.raises(IssuerUnavailableError):
+            signing.sign(batch)
+    assert (signing.left(), signing.stage.view(batch).batch.state) == ([], BatchState.FROZEN)
+    with pytest.raises(IssuerError) as nothing:
+        signing.write_down()
+    assert nothing.value.code == "decision.nothing-to-sign"
+    signing.signer.refusal = "signer.retired"
+    operations_of(signing).require_signable(batch.batch_id, actor=OPERATOR)
+    assert signing.sign(batch) == []
+    assert signing.stage.view(batch).batch.state is BatchState.SIGNED
+
+
 @dataclass
 class Office:
     """The signer of an office, as operations reach it."""
@@ -272,6 +297,15 @@ class Office:
 
     def signing(self) -> BatchSigning:
         return self.stage.signing
+
+
+def operations_of(signing: SigningStage) -> BatchOperations:
+    """What lets pass, and begins nothing here."""
+    return BatchOperations(
+        desk=signing.stage.desk,
+        operations=None,  # type: ignore[arg-type]  # nothing is begun
+        signer=Office(signing),
+    )
 
 
 def operation(batch: Batch, *, attempt: int = 1) -> Operation:

@@ -177,19 +177,7 @@ class Issuance:
         return FolderPrintQueue(directory=self.directory / "print", certificate=self.printer)
 
     def connect(self, path: Path) -> sqlite3.Connection:
-        faults = self.faults
-
-        class FaultyJournal(sqlite3.Connection):
-            def execute(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
-                faults.pass_by(
-                    f"journal: {statement.split(maxsplit=1)[0]}",
-                    lambda: sqlite3.OperationalError("disk I/O error"),
-                )
-                return super().execute(statement, *arguments)
-
-        return sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, factory=FaultyJournal
-        )
+        return faulty_journal(path, self.faults)
 
     def clock(self) -> datetime:
         return NOW
@@ -227,6 +215,22 @@ class Issuance:
             told = [event.kind.value for event in journal.events()]
         assert told == [row.kind for row in self.rows(CardEventRow) if row.station and row.account]
         return "issued"
+
+
+def faulty_journal(path: Path, faults: Faults) -> sqlite3.Connection:
+    """A station's journal, each statement of which passes by the faults."""
+
+    class FaultyJournal(sqlite3.Connection):
+        def execute(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
+            faults.pass_by(
+                f"journal: {statement.split(maxsplit=1)[0]}",
+                lambda: sqlite3.OperationalError("disk I/O error"),
+            )
+            return super().execute(statement, *arguments)
+
+    return sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, factory=FaultyJournal
+    )
 
 
 class FaultyConnection:
