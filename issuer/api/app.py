@@ -25,6 +25,7 @@ from issuer.api.member_routes import member_router
 from issuer.api.merged_report_routes import merged_report_router
 from issuer.api.opening_routes import opening_router
 from issuer.api.operation_routes import operation_router
+from issuer.api.organisation_act_routes import organisation_act_router
 from issuer.api.organisation_routes import organisation_router
 from issuer.api.overview_routes import overview_router
 from issuer.api.pages.audit_pages import audit_page_router
@@ -41,6 +42,8 @@ from issuer.api.pages.member_pages import member_page_router
 from issuer.api.pages.member_portrait_pages import member_portrait_page_router
 from issuer.api.pages.oidc_pages import oidc_router
 from issuer.api.pages.opening_pages import opening_page_router
+from issuer.api.pages.organisation_act_pages import organisation_act_page_router
+from issuer.api.pages.organisation_list_pages import organisation_list_page_router
 from issuer.api.pages.organisation_pages import organisation_page_router
 from issuer.api.pages.overview_pages import overview_page_router
 from issuer.api.pages.people_pages import people_page_router
@@ -80,6 +83,7 @@ _ROUTERS: Final = (
     member_check_router,
     history_router,
     organisation_router,
+    organisation_act_router,
     import_router,
     request_router,
     decision_router,
@@ -107,6 +111,8 @@ _ROUTERS: Final = (
     member_act_page_router,
     member_portrait_page_router,
     organisation_page_router,
+    organisation_act_page_router,
+    organisation_list_page_router,
     decision_page_router,
     authorisation_page_router,
     request_page_router,
@@ -131,6 +137,10 @@ _UPLOAD_PATHS: Final = frozenset(
         "/bundles",
         "/v1/instances",
         "/instances",
+        "/v1/organisations",
+        "/v1/organisation-lists",
+        "/organisation/new",
+        "/organisation/list",
         "/v1/imports",
         "/imports",
         "/v1/decisions",
@@ -142,6 +152,7 @@ _UPLOAD_PATHS: Final = frozenset(
 _UPLOAD_PATTERN: Final = re.compile(
     r"/v1/members/[^/]+/(corrections|standings|transfers|servings|portraits)"
     r"|/v1/members|/members/new"
+    r"|/v1/organisations/.+/(renamings|moves|mergers|closures)|/organisation/store/.+"
     r"|/members/[^/]+/(change/[^/]+/store|portrait/new|portrait/new/store)"
 )
 
