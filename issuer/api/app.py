@@ -23,6 +23,7 @@ from issuer.api.member_check_routes import member_check_router
 from issuer.api.member_recording import member_recording_router
 from issuer.api.member_routes import member_router
 from issuer.api.merged_report_routes import merged_report_router
+from issuer.api.number_routes import number_router
 from issuer.api.opening_routes import opening_router
 from issuer.api.operation_routes import operation_router
 from issuer.api.organisation_act_routes import organisation_act_router
@@ -40,6 +41,7 @@ from issuer.api.pages.member_act_pages import member_act_page_router
 from issuer.api.pages.member_new_pages import member_new_page_router
 from issuer.api.pages.member_pages import member_page_router
 from issuer.api.pages.member_portrait_pages import member_portrait_page_router
+from issuer.api.pages.number_pages import number_page_router
 from issuer.api.pages.oidc_pages import oidc_router
 from issuer.api.pages.opening_pages import opening_page_router
 from issuer.api.pages.organisation_act_pages import organisation_act_page_router
@@ -84,6 +86,7 @@ _ROUTERS: Final = (
     history_router,
     organisation_router,
     organisation_act_router,
+    number_router,
     import_router,
     request_router,
     decision_router,
@@ -113,6 +116,7 @@ _ROUTERS: Final = (
     organisation_page_router,
     organisation_act_page_router,
     organisation_list_page_router,
+    number_page_router,
     decision_page_router,
     authorisation_page_router,
     request_page_router,

@@ -1,4 +1,4 @@
-"""An administrator adds an organisation, renames one while somebody else does, and merges it: a real browser, by the keyboard.
+"""An administrator adds an organisation, renames one while somebody else does, merges it, and grants numbers: a real browser, by the keyboard.
 
 With ``MEMBERCARD_SCREENSHOTS=docs/console`` the pictures of the documents are made anew.
 """
@@ -40,7 +40,7 @@ def store(page: Page, button: str) -> None:
     expect(page.locator(".done")).to_be_visible()
 
 
-def test_an_administrator_adds_renames_and_merges(office: Any) -> None:
+def test_an_administrator_adds_renames_merges_and_grants_numbers(office: Any) -> None:
     office.add_members(3)
     with at_a_browser(bounded(office.app), "van") as page:
         # 1. A list that is wrong in two rows changes nothing; one organisation is added by hand.
@@ -104,6 +104,17 @@ def test_an_administrator_adds_renames_and_merges(office: Any) -> None:
         store(page, "Thực hiện sáp nhập")
         expect(page.get_by_text("Đã giải thể").first).to_be_visible()
         picture(page, "organisation-merged")
+        # 4. Card numbers for the committee that decides.
+        page.goto("/organisations/T")
+        press(page, "Số thẻ")
+        page.get_by_text("Cấp dải số cho cấp ủy").click()
+        page.get_by_label("Cấp ủy quyết định").fill("T")
+        page.get_by_label("Số nhỏ nhất của dải").fill("98.000001")
+        page.get_by_label("Số lớn nhất của dải").fill("98.050000")
+        press(page, "Cấp dải số")
+        expect(page.locator(".done")).to_contain_text("Đã cấp dải số")
+        expect(page.get_by_role("row").nth(1)).to_contain_text("50.000")
+        picture(page, "numbers")
     with office.register.reading() as transaction:
         tree = transaction.organisations.tree()
         assert tree.place(OrganisationCode("C-012")) == ("T", "P-02", "C-012")
