@@ -18,12 +18,14 @@ from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
 from issuer.domain.card_number import CardNumberScheme, find_card_number_scheme
 from issuer.domain.member import MemberId
+from issuer.domain.organisation_code import OrganisationCodeScheme, find_organisation_code_scheme
 from issuer.errors import IssuerUnavailableError
 from issuer.evidence.folder_store import FolderEvidenceStore
 from issuer.portraits.bounds import PortraitBounds
 from issuer.portraits.folder_source import FolderPortraitSource
 from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.portraits.process_normaliser import ProcessPortraitNormaliser
+from issuer.services.add_organisations import AddingOfOrganisations
 from issuer.services.change_members import ChangeOfMembers
 from issuer.services.change_organisations import ChangeOfOrganisations
 from issuer.services.check_members import CheckingOfMembers
@@ -117,6 +119,20 @@ class RegisterHome:
     def changes_of_organisations(self) -> ChangeOfOrganisations:
         """The use case that changes the tree of organisations."""
         return ChangeOfOrganisations(register=self.register, evidence=self.evidence, clock=_now)
+
+    def adding_of_organisations(self) -> AddingOfOrganisations:
+        """The use case that records one new organisation."""
+        return AddingOfOrganisations(
+            register=self.register,
+            evidence=self.evidence,
+            scheme=self.organisation_codes,
+            clock=_now,
+        )
+
+    @property
+    def organisation_codes(self) -> OrganisationCodeScheme:
+        """How codes of new organisations are built."""
+        return find_organisation_code_scheme(self.settings.organisation_code_scheme)
 
 
 @contextlib.contextmanager

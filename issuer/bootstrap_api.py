@@ -59,11 +59,13 @@ from issuer.db.operations import SqlIdempotencyLedger
 from issuer.db.schema import current_revision, latest_revision
 from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableError
 from issuer.imports.finding_texts import in_vietnamese
+from issuer.imports.organisation_table import open_organisations, organisation_template
 from issuer.imports.template import ListFormat, member_template
 from issuer.keystore_random import KeystoreRandom, draw_pool
 from issuer.services.audit_office import AuditOffice
 from issuer.services.batch_operations import BatchOperations
 from issuer.services.batch_services import BatchServices
+from issuer.services.bring_organisations import BringingOfOrganisations
 from issuer.services.decision_operations import DecisionOperations
 from issuer.services.import_uploads import Imports
 from issuer.services.look_at_organisations import LookingAtOrganisations
@@ -139,6 +141,16 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
             checking=opened.checking(),
             portraits=opened.portraits,
             organisations=LookingAtOrganisations(register=opened.register, browsing=browsing),
+            organisation_changes=opened.changes_of_organisations(),
+            organisation_adding=opened.adding_of_organisations(),
+            organisation_lists=BringingOfOrganisations(
+                register=opened.register,
+                uploads=uploads,
+                open_list=open_organisations,
+                scheme=opened.organisation_codes,
+                clock=_now,
+            ),
+            organisation_template=organisation_template,
             scheme=opened.scheme,
             overview=Overviews(browsing=browsing, requests=requests.reading, clock=_now),
             operations=operations,

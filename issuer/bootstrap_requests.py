@@ -15,6 +15,7 @@ from issuer.services.authorise_batch import DecisionAuthorisation
 from issuer.services.confirm_decisions import DecisionConfirmation
 from issuer.services.decision_desk import DecisionDesk
 from issuer.services.draft_requests import RequestDrafting
+from issuer.services.look_at_numbers import LookingAtNumbers
 from issuer.services.move_requests import RequestSteps
 from issuer.services.number_ports import NumberMarkStore
 from issuer.services.prepare_decisions import DecisionPreparation
@@ -84,6 +85,7 @@ def office_of_requests(
             new_block_id=lambda: BlockId(uuid.uuid4()),
             random_bytes=secrets.token_bytes,
         ),
+        looking_at_numbers=LookingAtNumbers(register=register, marks=marks),
     )
 
 

@@ -15,12 +15,14 @@ from issuer.cli_context import (
     standard_output,
 )
 from issuer.cli_rights import needs
-from issuer.domain.number_blocks import supply_of
-from issuer.domain.organisation import parse_organisation_code
+from issuer.domain.card_number import CardNumber
+from issuer.domain.number_blocks import BlockSupply, NumberBlock
+from issuer.domain.organisation import OrganisationCode, parse_organisation_code
 from issuer.domain.rights import Right
-from issuer.services.places import Places
 
 __all__ = ["numbers_app"]
+
+_PAGE_ROWS = 500
 
 numbers_app = typer.Typer(help="The card numbers: grant blocks, list them.", rich_markup_mode=None)
 
@@ -70,20 +72,19 @@ def list_numbers_command(
 ) -> None:
     """List the blocks of those committees that one may see, how many numbers they still hold, and how the mark outside the database stands."""
     actor = command_context(context).actor
+    blocks: list[NumberBlock] = []
+    supplies: dict[OrganisationCode, BlockSupply] = {}
     with open_register_home(command_context(context).home) as opened:
-        display = opened.scheme.display
-        mark = requests_of(opened).numbers.compare()
-        with opened.register.reading() as transaction:
-            places = Places(transaction.organisations)
-            blocks = [
-                each
-                for each in transaction.numbers.blocks()
-                if actor.may(Right.READ_ORGANISATIONS, place=places.of(each.committee))
-            ]
-    supplies = {
-        committee: supply_of(each for each in blocks if each.committee == committee)
-        for committee in {each.committee for each in blocks}
-    }
+        display, office = opened.scheme.display, requests_of(opened)
+        mark = office.numbers.compare()
+        behind: CardNumber | None = None
+        while not blocks or behind is not None:
+            page = office.looking_at_numbers.page(actor=actor, limit=_PAGE_ROWS, behind=behind)
+            blocks += page.blocks
+            supplies |= page.supplies
+            behind = page.end
+            if not page.blocks:
+                break
     if output_format is OutputFormat.JSON:
         print_json(
             {

@@ -1,4 +1,4 @@
-"""Commands of single organisations: show, rename, move, merge, close, history."""
+"""Commands of single organisations: show, add, rename, move, merge, close, history."""
 
 from typing import Annotated, Any
 
@@ -16,7 +16,9 @@ from issuer.cli_context import (
 )
 from issuer.cli_rights import needs
 from issuer.domain.organisation import Organisation, parse_organisation_code
+from issuer.domain.organisation_acts import Closure, Merger, Move, Renaming
 from issuer.domain.organisation_history import OrganisationVersion
+from issuer.domain.organisation_list import OrganisationColumn
 from issuer.domain.rights import Right
 
 __all__ = ["organisation_changes_app"]
@@ -80,6 +82,56 @@ def show_command(
 
 
 @organisation_changes_app.command(
+    "add",
+    epilog="""\b
+Examples:
+  membercard-issuer --home office organisations add P-04 "Đảng ủy xã Bốn" --under P --on 2026-07-01 --reason "resolution 5"
+""",
+)
+@needs(Right.WRITE_ORGANISATIONS, by_use_case=True)
+def add_command(
+    context: typer.Context,
+    code: CodeArgument,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")],
+    *,
+    reason: ReasonOption,
+    under: Annotated[
+        str | None,
+        typer.Option(help="The organisation above it; without it, it is a top-most one."),
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", help="Its first day; without it, that is not known.")
+    ] = None,
+    level: Annotated[str | None, typer.Option(help="What kind of organisation it is.")] = None,
+    committee_number: Annotated[
+        str | None,
+        typer.Option(
+            help="Two digits that begin card numbers, where they differ from those above."
+        ),
+    ] = None,
+    evidence: EvidenceOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
+    """Record one new organisation; organisations import takes a whole list."""
+    why = justification(reason, evidence)
+    cells = {
+        OrganisationColumn.CODE: code,
+        OrganisationColumn.NAME: name,
+        OrganisationColumn.PARENT_CODE: under,
+        OrganisationColumn.COMMITTEE_NUMBER: committee_number,
+        OrganisationColumn.LEVEL: level,
+        OrganisationColumn.VALID_FROM: on,
+    }
+    with open_register_home(command_context(context).home) as opened:
+        version = opened.adding_of_organisations().add(
+            {column: text for column, text in cells.items() if text is not None},
+            actor=command_context(context).actor,
+            why=why,
+        )
+    _print_version(version, output_format)
+
+
+@organisation_changes_app.command(
     "rename",
     epilog="""\b
 Examples:
@@ -94,22 +146,23 @@ def rename_command(
     *,
     on: OnOption,
     reason: ReasonOption,
-    level: Annotated[str | None, typer.Option(help="Its level, where that changes too.")] = None,
+    level: Annotated[
+        str | None,
+        typer.Option(help="Its level, where that changes too; an empty one is none any more."),
+    ] = None,
     evidence: EvidenceOption = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Give an organisation another name from a day on; the tree before that day stays as it was."""
     why = justification(reason, evidence)
     with open_register_home(command_context(context).home) as opened:
-        version = opened.changes_of_organisations().rename(
+        changed = opened.changes_of_organisations().take(
             parse_organisation_code(code),
-            name,
-            on=day(on),
+            Renaming(on=day(on), name=name, level=level),
             actor=command_context(context).actor,
             why=why,
-            level=level,
         )
-    _print_version(version, output_format)
+    _print_version(changed.version, output_format)
 
 
 @organisation_changes_app.command(
@@ -133,14 +186,13 @@ def move_command(
     """Put an organisation, with all below it, under another one."""
     why = justification(reason, evidence)
     with open_register_home(command_context(context).home) as opened:
-        version = opened.changes_of_organisations().move(
+        changed = opened.changes_of_organisations().take(
             parse_organisation_code(code),
-            parse_organisation_code(under),
-            on=day(on),
+            Move(on=day(on), under=parse_organisation_code(under)),
             actor=command_context(context).actor,
             why=why,
         )
-    _print_version(version, output_format)
+    _print_version(changed.version, output_format)
 
 
 @organisation_changes_app.command(
@@ -164,25 +216,24 @@ def merge_command(
     """Close an organisation; its members and the organisations below it go to another one."""
     why = justification(reason, evidence)
     with open_register_home(command_context(context).home) as opened:
-        report = opened.changes_of_organisations().merge(
+        merged = opened.changes_of_organisations().take(
             parse_organisation_code(code),
-            parse_organisation_code(into),
-            on=day(on),
+            Merger(on=day(on), into=parse_organisation_code(into)),
             actor=command_context(context).actor,
             why=why,
         )
     if output_format is OutputFormat.JSON:
         print_json(
             {
-                **_version_as_json(report.closed),
-                "moved_organisations": report.moved_organisations,
-                "moved_members": report.moved_members,
+                **_version_as_json(merged.version),
+                "moved_organisations": merged.reach.moved_organisations,
+                "moved_members": merged.reach.moved_members,
             }
         )
         return
     standard_output().print(
-        f"{code} is merged into {into}: {report.moved_members} members and "
-        f"{report.moved_organisations} organisations moved.",
+        f"{code} is merged into {into}: {merged.reach.moved_members} members and "
+        f"{merged.reach.moved_organisations} organisations moved.",
         markup=False,
     )
 
@@ -207,10 +258,13 @@ def close_command(
     """Close an organisation in which nobody is recorded and below which nothing is open."""
     why = justification(reason, evidence)
     with open_register_home(command_context(context).home) as opened:
-        version = opened.changes_of_organisations().close(
-            parse_organisation_code(code), on=day(on), actor=command_context(context).actor, why=why
+        changed = opened.changes_of_organisations().take(
+            parse_organisation_code(code),
+            Closure(on=day(on)),
+            actor=command_context(context).actor,
+            why=why,
         )
-    _print_version(version, output_format)
+    _print_version(changed.version, output_format)
 
 
 @organisation_changes_app.command(
@@ -265,9 +319,9 @@ def _print_version(version: OrganisationVersion, output_format: OutputFormat) ->
     if output_format is OutputFormat.JSON:
         print_json(_version_as_json(version))
         return
+    begun = "" if version.valid_from is None else f" from {version.valid_from} on"
     standard_output().print(
-        f"{version.organisation.code} is {version.change.value} from {version.valid_from} on "
-        f"(version {version.number}).",
+        f"{version.organisation.code} is {version.change.value}{begun} (version {version.number}).",
         markup=False,
     )
 

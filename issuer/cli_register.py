@@ -26,16 +26,8 @@ from issuer.cli_import_report import (
 from issuer.cli_organisation_changes import organisation_changes_app
 from issuer.cli_rights import needs, needs_no_right
 from issuer.domain.organisation import Organisation, OrganisationCode, parse_organisation_code
-from issuer.domain.organisation_code import find_organisation_code_scheme
-from issuer.domain.organisation_list import (
-    OPTIONAL_COLUMNS,
-    REQUIRED_COLUMNS,
-    OrganisationColumn,
-)
 from issuer.domain.rights import Right
-from issuer.imports.open_table import open_laid_out
-from issuer.imports.table import TemplateLayout
-from issuer.imports.template import text_template
+from issuer.imports.organisation_table import open_organisations, organisation_template
 from issuer.services.import_organisations import import_organisations
 from issuer.services.register_ports import Register
 
@@ -67,16 +59,15 @@ def import_organisations_command(
     Organisations that are in the register already, and are stated alike, are left as they are.
     The exit status is 1 where a row was refused.
     """
-    layout = TemplateLayout(columns=REQUIRED_COLUMNS, optional=OPTIONAL_COLUMNS)
     actor = command_context(context).actor
     with open_register_home(command_context(context).home) as opened, open_report(report) as found:
-        with open_laid_out(file, layout) as table:
+        with open_organisations(file) as table:
             outcomes = import_organisations(
                 table.rows(),
                 register=opened.register,
                 actor=actor,
                 now=datetime.now(UTC),
-                scheme=find_organisation_code_scheme(opened.settings.organisation_code_scheme),
+                scheme=opened.organisation_codes,
             )
         for outcome in outcomes:
             found.take(outcome)
@@ -165,4 +156,4 @@ def organisations_template_command(
     out: TemplateArgument = Path("-"),
 ) -> None:
     """Write an empty list of organisations, as csv."""
-    write_template(out, text_template(tuple(OrganisationColumn)))
+    write_template(out, organisation_template())

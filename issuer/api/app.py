@@ -26,8 +26,10 @@ from issuer.api.member_recording import member_recording_router
 from issuer.api.member_routes import member_router
 from issuer.api.merged_production_routes import merged_production_router
 from issuer.api.merged_report_routes import merged_report_router
+from issuer.api.number_routes import number_router
 from issuer.api.opening_routes import opening_router
 from issuer.api.operation_routes import operation_router
+from issuer.api.organisation_act_routes import organisation_act_router
 from issuer.api.organisation_routes import organisation_router
 from issuer.api.overview_routes import overview_router
 from issuer.api.pages.audit_pages import audit_page_router
@@ -43,8 +45,11 @@ from issuer.api.pages.member_act_pages import member_act_page_router
 from issuer.api.pages.member_new_pages import member_new_page_router
 from issuer.api.pages.member_pages import member_page_router
 from issuer.api.pages.member_portrait_pages import member_portrait_page_router
+from issuer.api.pages.number_pages import number_page_router
 from issuer.api.pages.oidc_pages import oidc_router
 from issuer.api.pages.opening_pages import opening_page_router
+from issuer.api.pages.organisation_act_pages import organisation_act_page_router
+from issuer.api.pages.organisation_list_pages import organisation_list_page_router
 from issuer.api.pages.organisation_pages import organisation_page_router
 from issuer.api.pages.overview_pages import overview_page_router
 from issuer.api.pages.people_pages import people_page_router
@@ -87,6 +92,8 @@ _ROUTERS: Final = (
     member_check_router,
     history_router,
     organisation_router,
+    organisation_act_router,
+    number_router,
     import_router,
     request_router,
     decision_router,
@@ -121,6 +128,9 @@ _ROUTERS: Final = (
     member_act_page_router,
     member_portrait_page_router,
     organisation_page_router,
+    organisation_act_page_router,
+    organisation_list_page_router,
+    number_page_router,
     decision_page_router,
     authorisation_page_router,
     request_page_router,
@@ -147,6 +157,10 @@ _UPLOAD_PATHS: Final = frozenset(
         "/bundles",
         "/v1/instances",
         "/instances",
+        "/v1/organisations",
+        "/v1/organisation-lists",
+        "/organisation/new",
+        "/organisation/list",
         "/v1/imports",
         "/imports",
         "/v1/decisions",
@@ -158,6 +172,7 @@ _UPLOAD_PATHS: Final = frozenset(
 _UPLOAD_PATTERN: Final = re.compile(
     r"/v1/members/[^/]+/(corrections|standings|transfers|servings|portraits)"
     r"|/v1/members|/members/new"
+    r"|/v1/organisations/.+/(renamings|moves|mergers|closures)|/organisation/store/.+"
     r"|/members/[^/]+/(change/[^/]+/store|portrait/new|portrait/new/store)"
 )
 

@@ -35,7 +35,14 @@ from issuer.domain.member_change import CHANGEABLE, EvidenceDigest
 from issuer.domain.rights import Right
 from issuer.services.weighed_changes import ChangedMember
 
-__all__ = ["EvidencePath", "MemberWriter", "evidence_file", "member_act_router"]
+__all__ = [
+    "EvidencePath",
+    "MemberWriter",
+    "change_body",
+    "document_file",
+    "evidence_file",
+    "member_act_router",
+]
 
 member_act_router = APIRouter(prefix="/v1/members", tags=["members"])
 
@@ -54,7 +61,7 @@ _TEXT: Final = {"type": "string", "maxLength": 400}
 _CODE: Final = {"type": "string", "maxLength": 32, "examples": ["P-02"]}
 
 
-def _body(fields: dict[str, dict[str, Any]], *, required: tuple[str, ...]) -> dict[str, Any]:
+def change_body(fields: dict[str, dict[str, Any]], *, required: tuple[str, ...]) -> dict[str, Any]:
     """How the description tells a form with a document (OpenAPI)."""
     return {
         "requestBody": {
@@ -84,21 +91,21 @@ def _body(fields: dict[str, dict[str, Any]], *, required: tuple[str, ...]) -> di
     }
 
 
-_CORRECTION: Final = _body(
+_CORRECTION: Final = change_body(
     {each.value: _TEXT for each in sorted(CHANGEABLE)},
     required=(),
 )
-_STANDING: Final = _body(
+_STANDING: Final = change_body(
     {"standing": {"type": "string", "enum": [each.value for each in Standing]}, "since": _DAY},
     required=("standing", "since"),
 )
-_TRANSFER: Final = _body({"to": _CODE, "on": _DAY}, required=("to", "on"))
-_SERVING: Final = _body(
+_TRANSFER: Final = change_body({"to": _CODE, "on": _DAY}, required=("to", "on"))
+_SERVING: Final = change_body(
     {"organisation": {**_CODE, "description": "Empty: at home again."}, "since": _DAY},
     required=("organisation", "since"),
 )
 
-_PORTRAIT: Final = _body(
+_PORTRAIT: Final = change_body(
     {
         "picture": {
             "type": "string",
@@ -127,6 +134,11 @@ def evidence_file(
         content = services.changes.document(
             MemberId(member_id), EvidenceDigest(bytes.fromhex(digest)), actor=caller.actor
         )
+    return document_file(content, digest)
+
+
+def document_file(content: bytes, digest: str) -> Response:
+    """A document that a change rests on, as a file of its kind."""
     kind = EvidenceKind.of(content)
     name = f"evidence-{digest[:16]}.{kind.ending}"
     return Response(

@@ -1,11 +1,13 @@
 """Organisations: the tree, level by level."""
 
+from datetime import date
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from issuer.api.cursors import CursorScope
+from issuer.api.entity_tags import tagged
 from issuer.api.gate import Caller, Demand, Services
 from issuer.api.pages_of_lists import ListQuery
 from issuer.api.ports import ApiServices
@@ -14,9 +16,12 @@ from issuer.domain.rights import Right
 from issuer.services.browse_ports import OrganisationLine
 
 __all__ = [
+    "CodePath",
+    "OrganisationDocument",
     "OrganisationListQuery",
     "OrganisationPageDocument",
     "OrganisationReader",
+    "organisation_document",
     "organisation_page",
     "organisation_router",
 ]
@@ -26,6 +31,7 @@ organisation_router = APIRouter(tags=["organisations"])
 _LIST: Final = "/v1/organisations"
 _CHOICES: Final = 12
 
+CodePath = Annotated[str, Path(max_length=32, examples=["P-01"])]
 OrganisationReader = Annotated[Caller, Depends(Demand(Right.READ_ORGANISATIONS))]
 
 
@@ -73,6 +79,10 @@ class OrganisationDocument(OrganisationStep):
     """An organisation, with the way to it from where the caller's part of the tree begins."""
 
     committee_number: str | None = Field(examples=["98"])
+    level: str | None = Field(examples=["chi bộ"])
+    version: int = Field(ge=1, description="One more with every change of it.")
+    is_open: bool = Field(description="Whether it works; a closed one never does again.")
+    valid_from: date | None = Field(description="Since when it is so; null: not known.")
     path: list[OrganisationStep]
 
 
@@ -123,6 +133,27 @@ def organisation_page(
     )
 
 
+def organisation_document(caller: Caller, services: ApiServices, code: str) -> OrganisationDocument:
+    """An organisation of the caller's part.
+
+    Raises:
+        IssuerDataError: ``organisation.code-malformed``, ``organisation.unknown``.
+    """
+    path = services.organisations.path(parse_organisation_code(code), actor=caller.actor)
+    found = path[-1]
+    (version,) = services.organisation_changes.history(found.code, actor=caller.actor, limit=1)
+    return OrganisationDocument(
+        code=found.code,
+        name=found.name,
+        committee_number=found.committee_number,
+        level=found.level,
+        version=version.number,
+        is_open=version.is_open,
+        valid_from=version.valid_from,
+        path=[OrganisationStep(code=each.code, name=each.name) for each in path],
+    )
+
+
 @organisation_router.get("/v1/organisation-choices", summary="Find organisations by name or code")
 def find_organisations(
     query: Annotated[ChoicesQuery, Query()], services: Services, caller: OrganisationReader
@@ -151,18 +182,13 @@ def list_organisations(
     return organisation_page(caller, services, query)
 
 
-@organisation_router.get(_LIST + "/{code:path}", summary="Show an organisation")
+@organisation_router.get(
+    _LIST + "/{code:path}",
+    summary="Show an organisation",
+    response_model=OrganisationDocument,
+)
 def show_organisation(
-    code: Annotated[str, Path(max_length=32, examples=["P-01"])],
-    services: Services,
-    caller: OrganisationReader,
-) -> OrganisationDocument:
-    """Its name, and the way to it."""
-    path = services.organisations.path(parse_organisation_code(code), actor=caller.actor)
-    found = path[-1]
-    return OrganisationDocument(
-        code=found.code,
-        name=found.name,
-        committee_number=found.committee_number,
-        path=[OrganisationStep(code=each.code, name=each.name) for each in path],
-    )
+    code: CodePath, request: Request, services: Services, caller: OrganisationReader
+) -> Response:
+    """What it is called, and the way to it."""
+    return tagged(request, organisation_document(caller, services, code))

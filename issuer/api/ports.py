@@ -7,10 +7,13 @@ from datetime import datetime
 from issuer.api.cursors import Cursors
 from issuer.api.metrics import Metrics
 from issuer.domain.card_number import CardNumberScheme
+from issuer.services.add_organisations import AddingOfOrganisations
 from issuer.services.audit_office import AuditOffice
 from issuer.services.batch_services import BatchServices
+from issuer.services.bring_organisations import BringingOfOrganisations
 from issuer.services.card_services import CardServices
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.change_organisations import ChangeOfOrganisations
 from issuer.services.check_members import CheckingOfMembers
 from issuer.services.confirm_accounts import ConfirmationOfAccounts
 from issuer.services.decide_doubts import DoubtDesk
@@ -81,6 +84,10 @@ class ApiServices:
     checking: CheckingOfMembers
     portraits: PortraitStore
     organisations: LookingAtOrganisations
+    organisation_changes: ChangeOfOrganisations
+    organisation_adding: AddingOfOrganisations
+    organisation_lists: BringingOfOrganisations
+    organisation_template: Callable[[], bytes]
     overview: Overviews
     scheme: CardNumberScheme
     operations: OperationDesk

@@ -136,6 +136,24 @@ class SqlCardValidity:
             self._session.flush()
         return count
 
+    def count_bearing(self, code: OrganisationCode) -> int:
+        """See ``CardValidityRepository.count_bearing``."""
+        return (
+            self._session.scalar(
+                sa.select(sa.func.count())
+                .select_from(CardRow)
+                .join(MemberRow, MemberRow.id == CardRow.member_id)
+                .join(OrganisationRow, OrganisationRow.id == MemberRow.organisation_id)
+                .join(CardContentsRow, CardContentsRow.reference == CardRow.reference)
+                .where(
+                    OrganisationRow.code == code,
+                    MemberRow.erased_at.is_(None),
+                    CardRow.ended_for.is_(None),
+                )
+            )
+            or 0
+        )
+
     def hand_over(
         self, reference: CardReference, *, to: str, account: AccountName, at: datetime
     ) -> CardRecord:

@@ -1,6 +1,6 @@
 """Card numbers in the database: the blocks, what was given out, and the row that everybody who allots waits for."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -9,12 +9,20 @@ from issuer.db.base import DATABASE_FAILURES, database_error
 from issuer.db.bulk import held_values
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import MemberSeals
+from issuer.db.organisation_queries import below
 from issuer.db.organisations import OrganisationRow
 from issuer.db.request_tables import AllottedNumberRow, NumberBlockRow, NumberStateRow
 from issuer.db.subjects import SqlSubjectRepository
 from issuer.domain.card_number import CardNumber
 from issuer.domain.data_subjects import RetiredNumber
-from issuer.domain.number_blocks import BlockId, NumberBlock, Span, card_number
+from issuer.domain.number_blocks import (
+    BlockId,
+    BlockSupply,
+    NumberBlock,
+    Span,
+    card_number,
+    judge_supply,
+)
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerDataError
@@ -62,6 +70,49 @@ class SqlNumberRepository:
         if committee is not None:
             query = query.where(OrganisationRow.code == committee)
         return tuple(block_of_row(row, code) for row, code in self._session.execute(query))
+
+    def page(
+        self,
+        *,
+        roots: Collection[OrganisationCode] | None,
+        limit: int,
+        behind: CardNumber | None = None,
+    ) -> tuple[tuple[NumberBlock, str], ...]:
+        """See ``NumberRepository.page``."""
+        query = (
+            sa.select(NumberBlockRow, OrganisationRow.code, OrganisationRow.name)
+            .join(OrganisationRow, NumberBlockRow.committee_id == OrganisationRow.id)
+            .order_by(NumberBlockRow.first)
+            .limit(limit)
+        )
+        if roots is not None:
+            query = query.where(NumberBlockRow.committee_id.in_(below(roots)))
+        if behind is not None:
+            query = query.where(NumberBlockRow.first > int(behind))
+        return tuple(
+            (block_of_row(row, code), name) for row, code, name in self._session.execute(query)
+        )
+
+    def supplies(
+        self, committees: Collection[OrganisationCode]
+    ) -> Mapping[OrganisationCode, BlockSupply]:
+        """See ``NumberRepository.supplies``."""
+        end = NumberBlockRow.last + 1
+        is_ours = NumberBlockRow.held_by.is_(None)
+        rows = self._session.execute(
+            sa.select(
+                OrganisationRow.code,
+                sa.func.sum(sa.case((is_ours, end - NumberBlockRow.next), else_=0)),
+                sa.func.sum(sa.case((is_ours, end - NumberBlockRow.first), else_=0)),
+            )
+            .join(OrganisationRow, NumberBlockRow.committee_id == OrganisationRow.id)
+            .where(OrganisationRow.code.in_(committees))
+            .group_by(OrganisationRow.code)
+        )
+        return {
+            OrganisationCode(code): judge_supply(int(left), int(granted))
+            for code, left, granted in rows
+        }
 
     def grant(self, block: NumberBlock) -> None:
         """See ``NumberRepository.grant``."""

@@ -18,6 +18,7 @@ from issuer.db.organisation_rows import (
     version_values,
     words_of,
 )
+from issuer.domain.member_change import EvidenceDigest
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
 from issuer.domain.organisation_history import (
     OrganisationAct,
@@ -245,6 +246,16 @@ class SqlOrganisationRepository:
             version_of(row, code=code, parent_code=parent_code, successor=successor)
             for row, code, parent_code, successor in self._session.execute(query)
         )
+
+    def rests_on(self, code: OrganisationCode, evidence: EvidenceDigest) -> bool:
+        """Whether a version of this organisation rests on this document."""
+        found = self._session.scalar(
+            sa.select(OrganisationVersionRow.number)
+            .join(OrganisationRow, OrganisationRow.id == OrganisationVersionRow.organisation_id)
+            .where(OrganisationRow.code == code, OrganisationVersionRow.evidence == evidence)
+            .limit(1)
+        )
+        return found is not None
 
     def change(self, version: OrganisationVersion) -> None:
         """Let another version begin: the one before it ends on the day on which this one begins.

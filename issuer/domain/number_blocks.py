@@ -28,6 +28,7 @@ __all__ = [
     "NumberMark",
     "Span",
     "card_number",
+    "judge_supply",
     "supply_of",
     "take_free",
 ]
@@ -116,6 +117,11 @@ def supply_of(blocks: Iterable[NumberBlock]) -> BlockSupply:
             continue
         left += block.left
         granted += block.span.end - block.span.first
+    return judge_supply(left, granted)
+
+
+def judge_supply(left: int, granted: int) -> BlockSupply:
+    """What so many numbers that are left are, of all that were granted."""
     if not left:
         return BlockSupply.EXHAUSTED
     return BlockSupply.NEAR_EXHAUSTED if left * _NEAR_SHARE <= granted else BlockSupply.ENOUGH

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["VIETNAMESE", "in_vietnamese"]
+__all__ = ["ORGANISATIONS", "VIETNAMESE", "in_vietnamese"]
 
 _REPEATED = "Trùng với một dòng ở trên trong cùng danh sách."
 _TAKEN = "Đã thuộc về một đảng viên khác trong hệ thống."
@@ -90,7 +90,17 @@ VIETNAMESE: Final[Mapping[str, str]] = {
 }
 """Every code that a row of a member list can end with; a test compares it with docs/member-list.md."""
 
+ORGANISATIONS: Final[Mapping[str, str]] = {
+    "organisation.circle": "Tổ chức thành cấp trên của chính mình, hoặc cây có hơn 16 cấp.",
+    "organisation.closed": "Tổ chức mang mã này đã giải thể; mã không dùng lại.",
+    "organisation.committee-number-malformed": "Mã cấp ủy gồm hai chữ số.",
+    "organisation.differs": "Hệ thống đã có tổ chức này nhưng tên, cấp trên, mã cấp ủy hoặc cấp khác.",
+    "organisation.parent-unknown": "Tổ chức cấp trên chưa có trong sổ và không có trong danh sách.",
+    "organisation.repeated": _REPEATED,
+}
+"""Those that only a row of a list of organisations can end with; a test compares it with the same page."""
+
 
 def in_vietnamese(code: str) -> str:
     """The sentence; the code itself where there is none."""
-    return VIETNAMESE.get(code, code)
+    return VIETNAMESE.get(code) or ORGANISATIONS.get(code, code)

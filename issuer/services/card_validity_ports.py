@@ -97,6 +97,9 @@ class CardValidityRepository(Protocol):
         read many members at a time.
         """
 
+    def count_bearing(self, code: OrganisationCode) -> int:
+        """How many cards ``data_changed`` would mean of the members who are recorded in this organisation."""
+
     def hand_over(
         self, reference: CardReference, *, to: str, account: AccountName, at: datetime
     ) -> CardRecord:

@@ -1,50 +1,43 @@
 """Use case: the tree of organisations changes: names, places in the tree, mergers and closures, each from a day on.
 
 Every act needs the right ``organisations.write`` where the organisation is and where it goes, begins a new version
-of what it changes, and leaves one audit record; the tree of any day before stays as it was.
+of what it changes, and leaves one audit record; the tree of any day before stays as it was. Whoever changes an
+organisation names the version that they looked at; where somebody else was faster, nothing is changed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
 from issuer.domain.audit import AuditDetail, AuditRecord, AuditSubject
+from issuer.domain.member_change import EvidenceDigest
 from issuer.domain.organisation import Organisation, OrganisationCode
+from issuer.domain.organisation_acts import OrganisationDeed
 from issuer.domain.organisation_history import (
     OrganisationAct,
     OrganisationChange,
     OrganisationVersion,
-    judge_day,
-    judge_move,
 )
 from issuer.domain.rights import Actor, Right
 from issuer.domain.vietnamese_text import clean_text
-from issuer.errors import IssuerDataError, IssuerRefusedError
+from issuer.errors import ConflictError, IssuerDataError, IssuerRefusedError
 from issuer.services.change_members import Justification
+from issuer.services.judge_organisations import JudgedDeed, demand_at, judge_deed
+from issuer.services.places import place_of
 from issuer.services.register_ports import EvidenceStore, Register, RegisterTransaction
+from issuer.services.weighed_organisations import (
+    ChangedOrganisation,
+    Reach,
+    SeenOrganisation,
+    WeighedOrganisation,
+)
 
-__all__ = ["ChangeOfOrganisations", "ClosureReport"]
+__all__ = ["ChangeOfOrganisations", "act_of", "append_change"]
 
-_NAME_BYTES: Final = 320
-_LEVEL_BYTES: Final = 64
 _REASON_BYTES: Final = 800
-_MAX_MOVED_MEMBERS: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosureReport:
-    """What a merger moved.
-
-    Attributes:
-        closed: the organisation that is no more, in its last version.
-        moved_organisations: how many stood directly below it.
-        moved_members: how many were recorded in it or served there.
-    """
-
-    closed: OrganisationVersion
-    moved_organisations: int
-    moved_members: int
+_MOST_VERSIONS: Final = 100
+"""So many versions tell what somebody saw when they began to type, and on which documents changes rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,164 +48,91 @@ class ChangeOfOrganisations:
     evidence: EvidenceStore
     clock: Callable[[], datetime]
 
-    def rename(
-        self,
-        code: OrganisationCode,
-        name: str,
-        *,
-        on: date,
-        actor: Actor,
-        why: Justification,
-        level: str | None = None,
-    ) -> OrganisationVersion:
-        """Give an organisation another name (and level, where one is given) from a day on.
+    def look(
+        self, code: OrganisationCode, *, actor: Actor, version: int | None = None
+    ) -> SeenOrganisation:
+        """The organisation for whoever is going to change it.
 
-        Cards bear the name of the organisation in which their member is recorded: with another name their data are
-        stale. Who issued a card is a fact of its day, and no name of today changes it.
+        Args:
+            code: which one.
+            actor: who asks; needs ``organisations.write`` there.
+            version: at which the actor looked before; ``None`` for now.
 
         Raises:
-            IssuerDataError: the name breaks a rule (``text...``), or the reason does (``change.reason``).
-            IssuerRefusedError: no right; ``organisation.closed``, ``organisation.future``,
-                ``organisation.order``, ``organisation.unchanged``, ``organisation.too-large``.
+            IssuerDataError: there is no such organisation (``organisation.unknown``).
+            IssuerRefusedError: no right; it is no more (``organisation.closed``).
+            ConflictError: nobody can say any more what it was at this version (``organisation.changed``).
+        """
+        with self.register.reading() as transaction:
+            now = transaction.organisations.current(code)
+            demand_at(transaction, code, actor, self.clock())
+            if not now.is_open:
+                raise IssuerRefusedError(
+                    f"organisation {code} was closed on {now.valid_from}",
+                    code="organisation.closed",
+                )
+            if version in {None, now.number}:
+                return SeenOrganisation(now=now, seen=now)
+            known = transaction.organisations.history(code, limit=_MOST_VERSIONS)
+        seen = next((each for each in known if each.number == version), None)
+        if seen is None:
+            raise ConflictError(
+                f"organisation {code} is at version {now.number}, got {version}",
+                code="organisation.changed",
+            )
+        meanwhile = tuple(each for each in known if each.number > seen.number)
+        return SeenOrganisation(now=now, seen=seen, meanwhile=meanwhile)
+
+    def weigh(
+        self, code: OrganisationCode, deed: OrganisationDeed, *, actor: Actor, version: int
+    ) -> WeighedOrganisation:
+        """What an act would change and mean, judged like the act itself.
+
+        Raises:
+            IssuerDataError, IssuerRefusedError, ConflictError: as ``take``.
+        """
+        with self.register.reading() as transaction:
+            judged = judge_deed(
+                transaction, code, deed, actor=actor, at=self.clock(), version=version
+            )
+            return WeighedOrganisation(
+                current=judged.current,
+                after=judged.after,
+                on=judged.on,
+                change=judged.change,
+                successor=judged.successor,
+                reach=_reach(transaction, judged),
+            )
+
+    def take(
+        self,
+        code: OrganisationCode,
+        deed: OrganisationDeed,
+        *,
+        actor: Actor,
+        why: Justification,
+        version: int | None = None,
+    ) -> ChangedOrganisation:
+        """Carry an act out; ``version`` is the one that the actor looked at, ``None`` where they looked at none.
+
+        Cards bear the name of the organisation in which their member is recorded: with another name, and after a
+        merger, their data are stale. Who issued a card is a fact of its day, and no name of today changes it.
+
+        Raises:
+            IssuerDataError: the reason breaks a rule (``change.reason``), the document does (``evidence.*``); as
+                ``judge_deed``.
+            IssuerRefusedError: as ``judge_deed``.
             ConflictError: somebody else changed it meanwhile (``organisation.changed``).
         """
-        clean = clean_text(name, max_bytes=_NAME_BYTES)
-        clean_level = None if level is None else clean_text(level, max_bytes=_LEVEL_BYTES)
-        act = self._act(actor, why)
+        act = act_of(actor, why, at=self.clock())
+        if why.evidence is not None:
+            with self.register.reading() as transaction:
+                # The document of what is refused anyhow would be kept for nobody.
+                judge_deed(transaction, code, deed, actor=actor, at=act.at, version=version)
+            act = replace(act, evidence=self.evidence.put(why.evidence))
         with self.register.writing() as transaction:
-            current = self._allowed(transaction, code, on, actor, act)
-            organisation = current.organisation
-            renamed = replace(organisation, name=clean, level=clean_level or organisation.level)
-            stale = 0
-            if clean != organisation.name:
-                _require_few_members(transaction, code)
-                stale = transaction.cards.data_changed(
-                    transaction.members.recorded_in(code),
-                    account=act.account,
-                    at=act.at,
-                )
-            return _begin(
-                transaction,
-                current,
-                renamed,
-                OrganisationChange.RENAMED,
-                on=on,
-                act=act,
-                details={"stale_cards": stale},
-            )
-
-    def move(
-        self,
-        code: OrganisationCode,
-        parent: OrganisationCode,
-        *,
-        on: date,
-        actor: Actor,
-        why: Justification,
-    ) -> OrganisationVersion:
-        """Put an organisation, with all below it, under another one from a day on.
-
-        Raises:
-            IssuerDataError: ``change.reason``, ``organisation.unknown``.
-            IssuerRefusedError: as ``rename``; ``organisation.circle``, ``organisation.too-deep``.
-            ConflictError: as ``rename``.
-        """
-        act = self._act(actor, why)
-        with self.register.writing() as transaction:
-            current = self._allowed(transaction, code, on, actor, act)
-            self._demand(transaction, parent, actor, act)
-            _judge_moves(transaction, [code], parent, on)
-            moved = replace(current.organisation, parent_code=parent)
-            return _begin(transaction, current, moved, OrganisationChange.MOVED, on=on, act=act)
-
-    def close(
-        self, code: OrganisationCode, *, on: date, actor: Actor, why: Justification
-    ) -> OrganisationVersion:
-        """Close an organisation in which nobody is recorded and below which nothing is open.
-
-        Raises:
-            IssuerDataError: ``change.reason``, ``organisation.unknown``.
-            IssuerRefusedError: as ``rename``; ``organisation.not-empty``.
-            ConflictError: as ``rename``.
-        """
-        act = self._act(actor, why)
-        with self.register.writing() as transaction:
-            current = self._allowed(transaction, code, on, actor, act)
-            below = transaction.organisations.page(limit=1, under=code).organisations
-            members = transaction.members.count_in(code)
-            if below or members:
-                raise IssuerRefusedError(
-                    f"organisation {code} has {members} members and "
-                    f"{'others' if below else 'nothing'} below it, expected none",
-                    code="organisation.not-empty",
-                    hint=f"organisations merge {code} --into CODE",
-                )
-            return _begin(
-                transaction,
-                current,
-                current.organisation,
-                OrganisationChange.CLOSED,
-                on=on,
-                act=act,
-            )
-
-    def merge(
-        self,
-        code: OrganisationCode,
-        into: OrganisationCode,
-        *,
-        on: date,
-        actor: Actor,
-        why: Justification,
-    ) -> ClosureReport:
-        """Close an organisation whose members and whose organisations below go to another one, on one day.
-
-        Raises:
-            IssuerDataError: ``change.reason``, ``organisation.unknown``.
-            IssuerRefusedError: as ``move``; ``organisation.too-large``.
-            ConflictError: as ``rename``.
-        """
-        act = self._act(actor, why)
-        with self.register.writing() as transaction:
-            current = self._allowed(transaction, code, on, actor, act)
-            self._demand(transaction, into, actor, act)
-            if code == into:
-                raise IssuerRefusedError(
-                    f"organisation {code} cannot go into itself", code="organisation.circle"
-                )
-            _require_few_members(transaction, code)
-            children = transaction.organisations.tree().children(code)
-            _judge_moves(transaction, [each.code for each in children], into, on)
-            for child in children:
-                below = transaction.organisations.current(child.code)
-                judge_day(below, on, today=act.at.date())
-                _begin(
-                    transaction,
-                    below,
-                    replace(child, parent_code=into),
-                    OrganisationChange.MOVED,
-                    on=on,
-                    act=act,
-                )
-            transaction.cards.data_changed(
-                transaction.members.recorded_in(code),
-                account=act.account,
-                at=act.at,
-            )
-            moved = transaction.members.move_all(code, into, on=on, act=act)
-            closed = _begin(
-                transaction,
-                current,
-                current.organisation,
-                OrganisationChange.MERGED,
-                on=on,
-                act=act,
-                successor=into,
-                details={"moved_members": moved, "moved_organisations": len(children)},
-            )
-            return ClosureReport(
-                closed=closed, moved_organisations=len(children), moved_members=moved
-            )
+            judged = judge_deed(transaction, code, deed, actor=actor, at=act.at, version=version)
+            return _carry_out(transaction, code, judged, act)
 
     def history(
         self,
@@ -229,76 +149,144 @@ class ChangeOfOrganisations:
             IssuerRefusedError: no right to read organisations there.
         """
         with self.register.reading() as transaction:
-            current = transaction.organisations.current(code)
-            place = _place(transaction, current)
+            place = place_of(transaction.organisations, code)
             actor.demand(Right.READ_ORGANISATIONS, place=place, now=self.clock())
             return transaction.organisations.history(code, limit=limit, behind=behind)
 
-    def _act(self, actor: Actor, why: Justification) -> OrganisationAct:
-        try:
-            reason = clean_text(why.reason, max_bytes=_REASON_BYTES)
-        except IssuerDataError as error:
-            raise IssuerDataError(f"the reason: {error}", code="change.reason") from error
-        evidence = None if why.evidence is None else self.evidence.put(why.evidence)
-        return OrganisationAct(
-            at=self.clock(), account=actor.account, reason=reason, evidence=evidence
-        )
+    def document(self, code: OrganisationCode, digest: EvidenceDigest, *, actor: Actor) -> bytes:
+        """A document that a change of this organisation rests on; the audit trail keeps who read it.
 
-    @staticmethod
-    def _allowed(
-        transaction: RegisterTransaction,
-        code: OrganisationCode,
-        on: date,
-        actor: Actor,
-        act: OrganisationAct,
-    ) -> OrganisationVersion:
-        current = transaction.organisations.current(code)
-        place = _place(transaction, current)
-        actor.demand(Right.WRITE_ORGANISATIONS, place=place, now=act.at)
-        judge_day(current, on, today=act.at.date())
-        return current
+        Decisions about organisations name people: the document is for those who may make such changes there.
 
-    @staticmethod
-    def _demand(
-        transaction: RegisterTransaction,
-        code: OrganisationCode,
-        actor: Actor,
-        act: OrganisationAct,
-    ) -> None:
-        place = transaction.organisations.around([code]).place(code)
-        actor.demand(Right.WRITE_ORGANISATIONS, place=place, now=act.at)
+        Raises:
+            IssuerDataError: there is no such organisation (``organisation.unknown``).
+            IssuerRefusedError: no right; no change of it names the document (``evidence.unknown``).
+        """
+        now = self.clock()
+        with self.register.writing() as transaction:
+            demand_at(transaction, code, actor, now)
+            if not transaction.organisations.rests_on(code, digest):
+                raise IssuerRefusedError(
+                    f"no change of organisation {code} rests on document {digest.hex()}",
+                    code="evidence.unknown",
+                )
+            transaction.audit.append(
+                AuditRecord(
+                    at=now,
+                    account=actor.account,
+                    action="organisation.evidence-read",
+                    subject=AuditSubject.ORGANISATION,
+                    subject_id=code,
+                    organisation=code,
+                    details={"evidence": digest.hex()},
+                )
+            )
+        return self.evidence.get(digest)
 
 
-def _require_few_members(transaction: RegisterTransaction, code: OrganisationCode) -> None:
-    """Their cards are looked at in one transaction: all of them say something else from now on, or none does."""
-    if transaction.members.count_in(code) > _MAX_MOVED_MEMBERS:
-        raise IssuerRefusedError(
-            f"organisation {code} has more than {_MAX_MOVED_MEMBERS} members to change at once",
-            code="organisation.too-large",
-        )
+def act_of(actor: Actor, why: Justification, *, at: datetime) -> OrganisationAct:
+    """Who acts, when and why; the document joins it once it is kept.
+
+    Raises:
+        IssuerDataError: the reason breaks a rule (``change.reason``).
+    """
+    try:
+        reason = clean_text(why.reason, max_bytes=_REASON_BYTES)
+    except IssuerDataError as error:
+        raise IssuerDataError(f"the reason: {error}", code="change.reason") from error
+    return OrganisationAct(at=at, account=actor.account, reason=reason)
 
 
-def _place(
-    transaction: RegisterTransaction, version: OrganisationVersion
-) -> Sequence[OrganisationCode]:
-    """Where the organisation is; a closed one is where it was last."""
-    organisation = version.organisation
-    if organisation.parent_code is None:
-        return (organisation.code,)
-    above = transaction.organisations.around([organisation.parent_code])
-    return (*above.place(organisation.parent_code), organisation.code)
-
-
-def _judge_moves(
+def append_change(
     transaction: RegisterTransaction,
-    moved: Sequence[OrganisationCode],
-    parent: OrganisationCode,
-    on: date,
+    version: OrganisationVersion,
+    act: OrganisationAct,
+    details: dict[str, AuditDetail] | None = None,
 ) -> None:
-    """The tree must hold together on the day of the move, and on every later day on which it changed already."""
-    days = (on, *transaction.organisations.days_of_change(since=on))
-    for day in days:
-        judge_move(moved, parent, transaction.organisations.tree(as_of=day))
+    """Note in the audit trail that a version of an organisation began."""
+    organisation = version.organisation
+    transaction.audit.append(
+        AuditRecord(
+            at=act.at,
+            account=act.account,
+            action=f"organisation.{version.change.value}",
+            subject=AuditSubject.ORGANISATION,
+            subject_id=organisation.code,
+            organisation=organisation.code,
+            details={
+                "version": version.number,
+                "on": None if version.valid_from is None else version.valid_from.isoformat(),
+                "parent": organisation.parent_code,
+                "successor": version.successor,
+                "evidence": None if act.evidence is None else act.evidence.hex(),
+                **(details or {}),
+            },
+        )
+    )
+
+
+def _reach(transaction: RegisterTransaction, judged: JudgedDeed) -> Reach:
+    """How far the act would go; ``_carry_out`` tells the same of what it did."""
+    code = judged.current.organisation.code
+    cards = transaction.cards.count_bearing(code) if judged.makes_stale else 0
+    match judged.change:
+        case OrganisationChange.MERGED:
+            return Reach(
+                moved_members=transaction.members.count_in(code),
+                moved_organisations=len(judged.children),
+                stale_cards=cards,
+            )
+        case OrganisationChange.MOVED:
+            return _along(transaction, code)
+        case _:
+            return Reach(stale_cards=cards)
+
+
+def _along(transaction: RegisterTransaction, code: OrganisationCode) -> Reach:
+    """Who is moved takes all below along."""
+    return Reach(moved_organisations=len(transaction.organisations.below([code])) - 1)
+
+
+def _carry_out(
+    transaction: RegisterTransaction,
+    code: OrganisationCode,
+    judged: JudgedDeed,
+    act: OrganisationAct,
+) -> ChangedOrganisation:
+    stale, moved = 0, 0
+    for child in judged.children:
+        _begin(
+            transaction,
+            transaction.organisations.current(child.code),
+            replace(child, parent_code=judged.successor),
+            OrganisationChange.MOVED,
+            on=judged.on,
+            act=act,
+        )
+    if judged.makes_stale:
+        stale = transaction.cards.data_changed(
+            transaction.members.recorded_in(code), account=act.account, at=act.at
+        )
+    details: dict[str, AuditDetail] = {}
+    if judged.successor is not None:
+        moved = transaction.members.move_all(code, judged.successor, on=judged.on, act=act)
+        details = {"moved_members": moved, "moved_organisations": len(judged.children)}
+    if judged.change in {OrganisationChange.RENAMED, OrganisationChange.MERGED}:
+        details["stale_cards"] = stale
+    version = _begin(
+        transaction,
+        judged.current,
+        judged.after,
+        judged.change,
+        on=judged.on,
+        act=act,
+        successor=judged.successor,
+        details=details,
+    )
+    if judged.change is OrganisationChange.MOVED:
+        return ChangedOrganisation(version=version, reach=_along(transaction, code))
+    reach = Reach(moved_members=moved, moved_organisations=len(judged.children), stale_cards=stale)
+    return ChangedOrganisation(version=version, reach=reach)
 
 
 def _begin(
@@ -312,14 +300,6 @@ def _begin(
     successor: OrganisationCode | None = None,
     details: dict[str, AuditDetail] | None = None,
 ) -> OrganisationVersion:
-    if organisation == current.organisation and change in (
-        OrganisationChange.RENAMED,
-        OrganisationChange.MOVED,
-    ):
-        raise IssuerRefusedError(
-            f"organisation {organisation.code} is stated exactly so already",
-            code="organisation.unchanged",
-        )
     version = OrganisationVersion(
         number=current.number + 1,
         organisation=organisation,
@@ -329,22 +309,5 @@ def _begin(
         act=act,
     )
     transaction.organisations.change(version)
-    transaction.audit.append(
-        AuditRecord(
-            at=act.at,
-            account=act.account,
-            action=f"organisation.{change.value}",
-            subject=AuditSubject.ORGANISATION,
-            subject_id=organisation.code,
-            organisation=organisation.code,
-            details={
-                "version": version.number,
-                "on": on.isoformat(),
-                "parent": organisation.parent_code,
-                "successor": successor,
-                "evidence": None if act.evidence is None else act.evidence.hex(),
-                **(details or {}),
-            },
-        )
-    )
+    append_change(transaction, version, act, details)
     return version

@@ -1,13 +1,13 @@
 """Ports of card numbers: the blocks in the register, and the mark outside it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from issuer.domain.card_number import CardNumber
 from issuer.domain.member import MemberId
-from issuer.domain.number_blocks import BlockId, NumberBlock, NumberMark, Span
+from issuer.domain.number_blocks import BlockId, BlockSupply, NumberBlock, NumberMark, Span
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestId
 
@@ -47,6 +47,26 @@ class NumberRepository(Protocol):
 
     def blocks(self, committee: OrganisationCode | None = None) -> tuple[NumberBlock, ...]:
         """The blocks of a committee, or all, in the order in which they were granted."""
+
+    def page(
+        self,
+        *,
+        roots: Collection[OrganisationCode] | None,
+        limit: int,
+        behind: CardNumber | None = None,
+    ) -> tuple[tuple[NumberBlock, str], ...]:
+        """Blocks in the order of their numbers, each with its committee's name.
+
+        Args:
+            roots: of which parts of the tree; ``None`` for the whole register.
+            limit: at most so many.
+            behind: the lowest number of the last block that was seen.
+        """
+
+    def supplies(
+        self, committees: Collection[OrganisationCode]
+    ) -> Mapping[OrganisationCode, BlockSupply]:
+        """How much each of these has left in all of its blocks that are given out here."""
 
     def grant(self, block: NumberBlock) -> None:
         """Keep a new block.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from issuer.domain.member_change import EvidenceDigest
 from issuer.domain.organisation import Organisation, OrganisationCode, OrganisationTree
 from issuer.domain.organisation_history import OrganisationAct, OrganisationVersion
 
@@ -86,6 +87,9 @@ class OrganisationRepository(Protocol):
         self, code: OrganisationCode, *, limit: int, behind: int | None = None
     ) -> tuple[OrganisationVersion, ...]:
         """Versions, the newest first; ``behind`` is the number of the last one that was seen."""
+
+    def rests_on(self, code: OrganisationCode, evidence: EvidenceDigest) -> bool:
+        """Whether a version of this organisation rests on this document."""
 
     def change(self, version: OrganisationVersion) -> None:
         """Let another version begin: the one before it ends on the day on which this one begins.

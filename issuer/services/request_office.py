@@ -7,6 +7,7 @@ from issuer.services.allot_numbers import NumberOffice
 from issuer.services.authorise_batch import DecisionAuthorisation
 from issuer.services.confirm_decisions import DecisionConfirmation
 from issuer.services.draft_requests import RequestDrafting
+from issuer.services.look_at_numbers import LookingAtNumbers
 from issuer.services.move_requests import RequestSteps
 from issuer.services.prepare_decisions import DecisionPreparation
 from issuer.services.read_decisions import ReadingOfDecisions
@@ -30,3 +31,4 @@ class RequestOffice:
     confirming: DecisionConfirmation
     authorising: DecisionAuthorisation
     numbers: NumberOffice
+    looking_at_numbers: LookingAtNumbers

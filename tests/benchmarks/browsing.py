@@ -110,6 +110,10 @@ SELECTIONS: Final[Mapping[str, Sequence[str]]] = {
     "/v1/reports": ("", "?above=VN", "?above={province}", "?above={commune}"),
     "/reports": ("", "?above=VN", "?above={province}"),
     "/v1/organisation-choices": ("?text=P00", "?text=mau"),
+    "/v1/organisation-versions": ("?organisation={commune}", "?organisation={province}"),
+    "/organisation/new": ("", "?above={commune}"),
+    "/v1/number-blocks": ("", "?organisation={province}"),
+    "/numbers": ("", "?organisation={province}"),
     "/v1/requests": (
         "", "?state=proposed", "?organisation={commune}", "?organisation={province}", "?kind=exchange",
         "?organisation={province}&kind=exchange&state=proposed", "?decision={decision_id}", "?member={member_id}",

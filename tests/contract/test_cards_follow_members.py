@@ -14,10 +14,12 @@ from issuer.domain.member import Standing
 from issuer.domain.member_acts import Correction, MemberAct, Serving, StandingEvent, Transfer
 from issuer.domain.member_change import EvidenceDigest
 from issuer.domain.member_rules import MemberColumn
+from issuer.domain.organisation_acts import Merger, Renaming
 from issuer.domain.rights import AccountName, Role
 from issuer.errors import IssuerRefusedError
 from issuer.services.change_members import ChangeOfMembers, Justification
 from issuer.services.change_organisations import ChangeOfOrganisations
+from issuer.services.weighed_organisations import Reach
 from pki.signed.card_states import CardState
 from tests.contract.cards_stage import CELL, NOW, OTHER_CELL, CardsStage, fresh_sqlite, person
 from tests.contract.statements_seen import statements
@@ -207,10 +209,11 @@ def test_members_of_an_organisation_that_is_merged_into_another_have_stale_cards
     organisations = ChangeOfOrganisations(
         register=world.stage.register, evidence=NoEvidence(), clock=world.stage.clock
     )
-    report = organisations.merge(
-        CELL, OTHER_CELL, on=TODAY, actor=person("admin", Role.ADMINISTRATOR), why=WHY
-    )
-    assert report.moved_members == 1
+    merger, manager = Merger(on=TODAY, into=OTHER_CELL), person("admin", Role.ADMINISTRATOR)
+    weighed = organisations.weigh(CELL, merger, actor=manager, version=1)
+    assert world.state() is CardState.VALID
+    merged = organisations.take(CELL, merger, actor=manager, why=WHY)
+    assert merged.reach == weighed.reach == Reach(moved_members=1, stale_cards=1)
     assert world.state() is CardState.DATA_STALE
 
 
@@ -226,11 +229,18 @@ def test_another_name_of_the_organisation_makes_the_data_of_its_members_cards_st
         above = transaction.organisations.get(CELL).parent_code
     assert above is not None
     # Another level, and another name of a committee above: no card bears either.
-    organisations.rename(CELL, name, level="chi bộ", on=NOW.date(), actor=manager, why=WHY)
-    organisations.rename(above, "Đảng ủy tên mới", on=NOW.date(), actor=manager, why=WHY)
+    for code, deed in (
+        (CELL, Renaming(on=NOW.date(), name=name, level="chi bộ")),
+        (above, Renaming(on=NOW.date(), name="Đảng ủy tên mới")),
+    ):
+        assert organisations.weigh(code, deed, actor=manager, version=1).reach == Reach()
+        organisations.take(code, deed, actor=manager, why=WHY, version=1)
     assert world.state() is CardState.VALID
     world.stage.now += timedelta(days=1)
-    organisations.rename(CELL, "Chi bộ tên mới", on=world.stage.now.date(), actor=manager, why=WHY)
+    deed = Renaming(on=world.stage.now.date(), name="Chi bộ tên mới")
+    weighed = organisations.weigh(CELL, deed, actor=manager, version=2)
+    renamed_cell = organisations.take(CELL, deed, actor=manager, why=WHY)
+    assert renamed_cell.reach == weighed.reach == Reach(stale_cards=1)
     assert world.state() is CardState.DATA_STALE
     with world.stage.register.reading() as transaction:
         renamed = [
@@ -252,9 +262,8 @@ def test_cards_of_many_members_are_read_together(world: World) -> None:
             world.made_for(number)
         world.stage.now += timedelta(days=1)
         with statements() as seen:
-            organisations.rename(
-                CELL, f"Chi bộ {members}", on=world.stage.now.date(), actor=manager, why=WHY
-            )
+            deed = Renaming(on=world.stage.now.date(), name=f"Chi bộ {members}")
+            organisations.take(CELL, deed, actor=manager, why=WHY)
         asked.append([each for each in seen if each.startswith("SELECT")])
     assert len(asked[0]) == len(asked[1]), asked
     with world.stage.register.reading() as transaction:

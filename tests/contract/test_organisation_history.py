@@ -24,15 +24,20 @@ from issuer.domain.member import (
     Sex,
 )
 from issuer.domain.organisation import MAX_DEPTH, Organisation, OrganisationCode, OrganisationTree
+from issuer.domain.organisation_acts import Closure, Merger, Move, Renaming
+from issuer.domain.organisation_code import PRINTABLE_CODES
 from issuer.domain.organisation_history import OrganisationChange, OrganisationVersion
+from issuer.domain.organisation_list import OrganisationColumn
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.rights import AccountName, Actor, Assignment, Role
 from issuer.errors import ConflictError, IssuerError
 from issuer.evidence.folder_store import FolderEvidenceStore
+from issuer.services.add_organisations import AddingOfOrganisations
 from issuer.services.change_members import Justification
 from issuer.services.change_organisations import ChangeOfOrganisations
 from issuer.services.import_organisations import import_organisations
 from issuer.services.import_outcome import RowOutcome, RowResult
+from issuer.services.weighed_organisations import Reach
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 SEALER = Sealer(encryption_key=bytes(range(32)), digest_key=bytes(range(32, 64)))
@@ -119,15 +124,15 @@ def code_of(work: Callable[[], object]) -> str:
 def move(
     office: ChangeOfOrganisations, what: str, to: str, on: date = JULY, actor: Actor = ROOT
 ) -> OrganisationVersion:
-    return office.move(code(what), code(to), on=on, actor=actor, why=WHY)
+    deed = Move(on=on, under=code(to))
+    return office.take(code(what), deed, actor=actor, why=WHY).version
 
 
 def test_a_new_name_begins_on_its_day_and_the_old_one_stays_in_the_past(
     office: ChangeOfOrganisations,
 ) -> None:
-    version = office.rename(
-        code("A"), "Đảng ủy xã Mới", on=JULY, actor=ROOT, why=WHY, level="cơ sở"
-    )
+    deed = Renaming(on=JULY, name="Đảng ủy xã Mới", level="cơ sở")
+    version = office.take(code("A"), deed, actor=ROOT, why=WHY).version
     assert tree(office).get(code("A")).name == "Đảng ủy xã Mới"
     assert tree(office).get(code("A")).level == "cơ sở"
     assert tree(office, date(2026, 6, 30)).get(code("A")).name == "Đảng ủy A"
@@ -213,7 +218,7 @@ def test_a_tree_never_gets_too_deep(office: ChangeOfOrganisations) -> None:
 def test_an_empty_organisation_is_closed_and_its_code_stays_its_own(
     office: ChangeOfOrganisations,
 ) -> None:
-    close = lambda text: office.close(code(text), on=JULY, actor=ROOT, why=WHY)  # noqa: E731 - said four times
+    close = lambda text: office.take(code(text), Closure(on=JULY), actor=ROOT, why=WHY)  # noqa: E731 - said four times
     assert code_of(lambda: close("A")) == "organisation.not-empty"
     close("A1")
     assert code("A1") not in tree(office)
@@ -281,7 +286,7 @@ def test_an_import_after_a_change_is_still_told_what_differs(
     ]
     again = take(rows, office)
     assert {each.result for each in again} == {RowResult.PRESENT}
-    office.rename(code("Q"), "Khác", on=JULY, actor=ROOT, why=WHY)
+    office.take(code("Q"), Renaming(on=JULY, name="Khác"), actor=ROOT, why=WHY)
     (refused,) = take(rows, office)
     assert refused.findings[0].code == "organisation.differs"
 
@@ -322,9 +327,12 @@ def test_a_merger_moves_members_and_organisations_and_says_so_for_each(
     )
     with office.register.writing() as transaction:
         transaction.members.add(stored)
-    report = office.merge(code("A"), code("B"), on=JULY, actor=ROOT, why=WHY)
-    assert (report.moved_organisations, report.moved_members) == (2, 4)
-    assert (report.closed.change, report.closed.successor) == (OrganisationChange.MERGED, "B")
+    merger = Merger(on=JULY, into=code("B"))
+    weighed = office.weigh(code("A"), merger, actor=ROOT, version=1)
+    assert len(tree(office)) == len(TREE), "what is weighed is not done"
+    merged = office.take(code("A"), merger, actor=ROOT, why=WHY, version=1)
+    assert merged.reach == weighed.reach == Reach(moved_organisations=2, moved_members=4)
+    assert (merged.version.change, merged.version.successor) == (OrganisationChange.MERGED, "B")
     assert place(office, "A1") == "P/B/A1"
     assert code("A") not in tree(office)
     assert place(office, "A1", date(2026, 6, 30)) == "P/A/A1"
@@ -364,7 +372,7 @@ def test_a_merger_into_itself_is_none(office: ChangeOfOrganisations) -> None:
         ("A", "X", "organisation.unknown"),
     ):
         with pytest.raises(IssuerError) as caught:
-            office.merge(code(what), code(into), on=JULY, actor=ROOT, why=WHY)
+            office.take(code(what), Merger(on=JULY, into=code(into)), actor=ROOT, why=WHY)
         assert caught.value.code == refusal
     assert len(tree(office)) == len(TREE)
 
@@ -376,8 +384,8 @@ def test_whoever_has_the_right_in_one_part_changes_that_part_only(
     assert move(office, "A1", "A2", actor=local).number == 2
     assert code_of(lambda: move(office, "A2", "B", actor=local)) == "right.missing"
     assert code_of(lambda: move(office, "B", "A", actor=local)) == "right.missing"
-    merge = lambda: office.merge(code("A2"), code("B"), on=JULY, actor=local, why=WHY)  # noqa: E731 - one line
-    assert code_of(merge) == "right.missing"
+    merger = Merger(on=JULY, into=code("B"))
+    assert code_of(lambda: office.take(code("A2"), merger, actor=local, why=WHY)) == "right.missing"
     nobody = Actor(account=AccountName("x"))
     assert code_of(lambda: office.history(code("A"), actor=nobody, limit=1)) == "right.missing"
 
@@ -395,7 +403,7 @@ def test_of_two_who_saw_the_same_version_the_second_changes_nothing(
 
 
 def test_pages_of_organisations_together_are_all_of_them(office: ChangeOfOrganisations) -> None:
-    office.close(code("A2"), on=JULY, actor=ROOT, why=WHY)
+    office.take(code("A2"), Closure(on=JULY), actor=ROOT, why=WHY)
     lists = ((None, ["A", "A1", "B", "P", "Q"]), ("P", ["A", "B"]), ("B", []))
     for limit, (under, expected) in itertools.product((1, 2, 100), lists):
         found: list[str] = []
@@ -414,7 +422,132 @@ def test_pages_of_organisations_together_are_all_of_them(office: ChangeOfOrganis
 
 def test_versions_are_paged_by_their_number(office: ChangeOfOrganisations) -> None:
     for number in range(4):
-        office.rename(code("A"), f"Tên {number}", on=JULY, actor=ROOT, why=WHY)
+        office.take(code("A"), Renaming(on=JULY, name=f"Tên {number}"), actor=ROOT, why=WHY)
     first = office.history(code("A"), actor=ROOT, limit=2)
     rest = office.history(code("A"), actor=ROOT, limit=9, behind=first[-1].number)
     assert [each.number for each in first + rest] == [5, 4, 3, 2, 1]
+
+
+def test_whoever_saw_an_earlier_version_changes_nothing_and_is_told_what_came_since(
+    office: ChangeOfOrganisations,
+) -> None:
+    first = Renaming(on=JULY, level="cơ sở")
+    office.take(code("A"), first, actor=ROOT, why=WHY, version=1)
+    second = Renaming(on=AUGUST, name="Đảng ủy Mới")
+    for late in (
+        lambda: office.weigh(code("A"), second, actor=ROOT, version=1),
+        lambda: office.take(code("A"), second, actor=ROOT, why=WHY, version=1),
+        lambda: office.look(code("A"), actor=ROOT, version=9),
+    ):
+        assert code_of(late) == "organisation.changed"
+    seen = office.look(code("A"), actor=ROOT, version=1)
+    assert (seen.seen.organisation.level, seen.now.organisation.level) == (None, "cơ sở")
+    assert [each.number for each in seen.meanwhile] == [2]
+    office.take(code("A"), second, actor=ROOT, why=WHY, version=2)
+    assert tree(office).get(code("A")).level == "cơ sở", "what one does not name stays"
+    office.take(code("A"), Renaming(on=AUGUST, level=" "), actor=ROOT, why=WHY)
+    assert tree(office).get(code("A")).level is None
+    assert code_of(lambda: office.look(code("A"), actor=administrator("B"))) == "right.missing"
+
+
+def test_the_document_of_what_is_refused_is_not_kept(
+    office: ChangeOfOrganisations, tmp_path: Path
+) -> None:
+    for deed in (Move(on=JULY, under=code("A1")), Closure(on=JULY)):
+        with pytest.raises(IssuerError):
+            office.take(code("A"), deed, actor=ROOT, why=WHY)
+    assert list((tmp_path / "evidence").rglob("*.sealed")) == []
+
+
+def test_a_document_is_read_by_whoever_may_make_such_changes_and_at_no_other_organisation(
+    office: ChangeOfOrganisations,
+) -> None:
+    moved = move(office, "A1", "B")
+    assert moved.act is not None
+    digest = moved.act.evidence
+    assert digest is not None
+    assert office.document(code("A1"), digest, actor=administrator("B")) == WHY.evidence
+    with office.register.reading() as transaction:
+        record = list(transaction.audit.records())[-1].record()
+    assert (record.action, record.subject_id) == ("organisation.evidence-read", "A1")
+    assert code_of(lambda: office.document(code("A2"), digest, actor=ROOT)) == "evidence.unknown"
+    elsewhere = administrator("A")
+    assert code_of(lambda: office.document(code("A1"), digest, actor=elsewhere)) == "right.missing"
+    auditor = Actor(account=AccountName("x"), assignments=(Assignment(role=Role.AUDITOR),))
+    assert code_of(lambda: office.document(code("A1"), digest, actor=auditor)) == "right.missing"
+
+
+def adding(office: ChangeOfOrganisations) -> AddingOfOrganisations:
+    return AddingOfOrganisations(
+        register=office.register,
+        evidence=office.evidence,
+        scheme=PRINTABLE_CODES,
+        clock=office.clock,
+    )
+
+
+def cells_of(text: str, parent: str, on: str = "1/7/2026") -> dict[OrganisationColumn, str]:
+    return {
+        OrganisationColumn.CODE: text,
+        OrganisationColumn.NAME: "Chi bộ Mới",
+        OrganisationColumn.PARENT_CODE: parent,
+        OrganisationColumn.VALID_FROM: on,
+    }
+
+
+def test_one_organisation_is_added_with_its_day_its_reason_and_its_document(
+    office: ChangeOfOrganisations,
+) -> None:
+    version = adding(office).add(cells_of("N", "A"), actor=administrator("A"), why=WHY)
+    assert history(office, "N") == (version,)
+    assert (version.number, version.valid_from, version.change) == (
+        1, JULY, OrganisationChange.RECORDED,
+    )  # fmt: skip
+    assert version.act is not None
+    assert version.act.reason == WHY.reason
+    assert version.act.evidence is not None
+    assert office.evidence.get(version.act.evidence) == WHY.evidence
+    with office.register.reading() as transaction:
+        (record,) = transaction.audit.records()
+    assert (record.action, record.subject_id) == ("organisation.recorded", "N")
+    assert code("N") not in tree(office, date(2026, 6, 30))
+    top = {OrganisationColumn.CODE: "T", OrganisationColumn.NAME: "Tỉnh ủy"}
+    assert adding(office).add(top, actor=ROOT, why=WHY).valid_from is None
+    assert code_of(lambda: adding(office).add(top, actor=administrator("P"), why=WHY)) == (
+        "right.missing"
+    )
+
+
+def test_an_organisation_that_fits_nowhere_is_not_added(
+    office: ChangeOfOrganisations, tmp_path: Path
+) -> None:
+    office.take(code("A2"), Closure(on=JULY), actor=ROOT, why=Justification(reason="x"))
+    chain = [organisation("D1", "P")] + [
+        organisation(f"D{depth}", f"D{depth - 1}") for depth in range(2, MAX_DEPTH)
+    ]
+    with office.register.writing() as transaction:
+        transaction.organisations.add([*chain, organisation("L")], valid_from={code("L"): AUGUST})
+    count = len(tree(office))
+    refusals = (
+        (cells_of("N", "A"), administrator("B"), "right.missing"),
+        (cells_of("A1", "A"), ROOT, "organisation.repeated"),
+        (cells_of("A2", "A"), ROOT, "organisation.closed"),
+        (cells_of("N", "A2"), ROOT, "organisation.unknown"),
+        (cells_of("N", "X"), ROOT, "organisation.unknown"),
+        (cells_of("N", "N"), ROOT, "organisation.unknown"),
+        (cells_of("N", "A", "22/11/2026"), ROOT, "organisation.future"),
+        (cells_of("N", "A", "31/02/2026"), ROOT, "date.impossible"),
+        (cells_of("N", "L"), ROOT, "organisation.order"),
+        (cells_of("N", chain[-1].code), ROOT, "organisation.too-deep"),
+        (cells_of("<b>", "A"), ROOT, "organisation.code-malformed"),
+    )
+    for cells, actor, refusal in refusals:
+        with pytest.raises(IssuerError) as caught:
+            adding(office).add(cells, actor=actor, why=WHY)
+        assert (refusal, caught.value.code) == (refusal, refusal)
+    nothing = Justification(reason=" ")
+    assert code_of(lambda: adding(office).add(cells_of("N", "A"), actor=ROOT, why=nothing)) == (
+        "change.reason"
+    )
+    assert len(tree(office)) == count
+    assert list((tmp_path / "evidence").rglob("*.sealed")) == []

@@ -120,6 +120,7 @@ NAVIGATION: Final = (
         icon="organisations",
         key="o",
         right=Right.READ_ORGANISATIONS,
+        also=("/organisation", "/numbers"),
     ),
     Entry(
         path="/reports",

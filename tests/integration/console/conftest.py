@@ -48,6 +48,7 @@ from issuer.domain.member import (
     Sex,
 )
 from issuer.domain.organisation import Organisation, OrganisationCode
+from issuer.domain.organisation_code import PRINTABLE_CODES
 from issuer.domain.portrait import NormalisedPortrait, PortraitDoubt
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.request_policy import RequestPolicy
@@ -58,13 +59,17 @@ from issuer.evidence.folder_store import FolderEvidenceStore
 from issuer.identity.argon2_passwords import Argon2Parameters, Argon2Passwords
 from issuer.identity.memory_rates import MemoryRequestRates
 from issuer.imports.finding_texts import in_vietnamese
+from issuer.imports.organisation_table import open_organisations, organisation_template
 from issuer.jobs.in_process import InProcessJobs
 from issuer.portraits.folder_store import FolderPortraitStore
+from issuer.services.add_organisations import AddingOfOrganisations
 from issuer.services.audit_office import AuditOffice
 from issuer.services.batch_desk import BatchDesk
 from issuer.services.batch_operations import BatchOperations
 from issuer.services.batch_services import BatchServices
+from issuer.services.bring_organisations import BringingOfOrganisations
 from issuer.services.change_members import ChangeOfMembers
+from issuer.services.change_organisations import ChangeOfOrganisations
 from issuer.services.check_members import CheckingOfMembers
 from issuer.services.confirm_accounts import ConfirmationOfAccounts
 from issuer.services.control_batches import BatchControl
@@ -431,6 +436,20 @@ def office_over(database: Database, tmp_path: Path) -> Office:
         ),
         portraits=portraits,
         organisations=LookingAtOrganisations(register=register, browsing=browsing),
+        organisation_changes=ChangeOfOrganisations(
+            register=register, evidence=changes.evidence, clock=now
+        ),
+        organisation_adding=AddingOfOrganisations(
+            register=register, evidence=changes.evidence, scheme=PRINTABLE_CODES, clock=now
+        ),
+        organisation_lists=BringingOfOrganisations(
+            register=register,
+            uploads=uploads,
+            open_list=open_organisations,
+            scheme=PRINTABLE_CODES,
+            clock=now,
+        ),
+        organisation_template=organisation_template,
         requests=requests,
         request_operations=RequestOperations(operations=operations),
         decision_operations=DecisionOperations(

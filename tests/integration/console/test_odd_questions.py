@@ -21,6 +21,7 @@ ODDER: Final = (
 PLACES: Final = {
     "code": "P-01", "organisation": "P-01", "site": "tinh-uy", "name": "tinh-uy", "number": "1",
     "serial": "00" * 10, "language": "vi", "filename": "console.css", "account": "lan",
+    "digest": "00" * 32,
 }  # fmt: skip
 UNKNOWN: Final = "6b0f1c5e-9d3a-4c0e-8f3e-1b2a3c4d5e6f"
 

@@ -24,6 +24,10 @@ CHOSEN_OTHERWISE: Final = {
     ("/v1/batches/{batch_id}/minutes", "to"): "as above",
     ("/v1/batches/{batch_id}/proof", "from"): "as above",
     ("/cards", "card"): "leads to the page of the card, which is asked",
+    ("/organisations", "present"): "what a list that was brought has done",
+    ("/organisations", "taken"): "as above",
+    ("/numbers", "granted"): "which block was granted just now",
+    ("/v1/organisation-evidence/{digest}", "organisation"): "a document, and no page",
 }
 
 

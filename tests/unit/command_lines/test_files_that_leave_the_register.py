@@ -84,7 +84,7 @@ FILES_OF_COMMANDS: Final = {
 _READ: Final = """
 serve socket, login password_file, login new_password_file, audit verify checkpoint, audit verify log_key,
 audit verify file, audit checkpoint pki, audit checkpoint pki_pin_file, audit checkpoint signer_socket,
-audit checkpoint log_key, subject correct evidence, subject propose-deletion evidence, organisations import file,
+audit checkpoint log_key, subject correct evidence, subject propose-deletion evidence, organisations import file, organisations add evidence,
 organisations rename evidence, organisations move evidence, organisations merge evidence,
 organisations close evidence, members import file, members import portraits, members import mapping,
 members change evidence, members change values, members standing evidence, members transfer evidence,
@@ -124,6 +124,9 @@ FILES_OF_ROUTES: Final = {
     "/merged-reports/production/file": Holds.NOBODY,
     "/metrics": Holds.NOBODY,
     "/operations/{operation_id}/events": Holds.NOBODY,
+    "/organisation-evidence/{digest}": Holds.BROUGHT,
+    "/organisation/evidence/{digest}/{code:path}": Holds.BROUGHT,
+    "/organisation/list/template": Holds.NOBODY,
     "/questionable/{number}/{row}/portrait": Holds.ONE,
     "/reports/file": Holds.NOBODY,
     "/reports/instances/file": Holds.NOBODY,
