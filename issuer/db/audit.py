@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from issuer.db.audit_reach import sequences_of
 from issuer.db.base import Base, UtcDateTime
 from issuer.domain.audit import AuditRecord
 from issuer.domain.audit_chain import ChainedRecord, ChainHead, check_record, link
@@ -105,7 +106,11 @@ class SqlAuditTrail:
 
     def page(self, question: AuditQuestion, *, limit: int, behind: int | None = None) -> AuditPage:
         """See ``AuditTrail.page``."""
-        statement = _select(question).order_by(AuditRecordRow.sequence)
+        statement = sa.select(*_COLUMNS).order_by(AuditRecordRow.sequence)
+        if question.organisations is not None:
+            found = self._within(question, limit=limit + 1, behind=behind or 0)
+            return self._page(statement.where(AuditRecordRow.sequence.in_(found)), limit)
+        statement = statement.where(*_conditions(question))
         if behind is not None:
             statement = statement.where(AuditRecordRow.sequence > behind)
         return self._page(statement, limit)
@@ -114,7 +119,11 @@ class SqlAuditTrail:
         self, question: AuditQuestion, *, limit: int, before: int | None = None
     ) -> AuditPage:
         """See ``AuditTrail.page_back``."""
-        statement = _select(question).order_by(AuditRecordRow.sequence.desc())
+        statement = sa.select(*_COLUMNS).order_by(AuditRecordRow.sequence.desc())
+        if question.organisations is not None:
+            found = self._within(question, limit=limit + 1, before=before)
+            return self._page(statement.where(AuditRecordRow.sequence.in_(found)), limit)
+        statement = statement.where(*_conditions(question))
         if before is not None:
             statement = statement.where(AuditRecordRow.sequence < before)
         return self._page(statement, limit)
@@ -139,6 +148,25 @@ class SqlAuditTrail:
             sa.select(*_COLUMNS).where(AuditRecordRow.sequence == sequence)
         ).one_or_none()
         return None if row is None else _record(row)
+
+    def _within(
+        self,
+        question: AuditQuestion,
+        *,
+        limit: int,
+        behind: int | None = None,
+        before: int | None = None,
+    ) -> list[int]:
+        return sequences_of(
+            self._session,
+            frozenset(question.organisations or ()),
+            number=AuditRecordRow.sequence.expression,
+            organisation=AuditRecordRow.organisation.expression,
+            conditions=_conditions(question),
+            limit=limit,
+            behind=behind,
+            before=before,
+        )
 
     def _page(self, statement: _Statement, limit: int) -> AuditPage:
         rows = self._session.execute(statement.limit(limit + 1)).fetchall()
@@ -180,19 +208,16 @@ class SqlAuditTrail:
         return ChainHead(trail_id=row.trail_id, sequence=row.sequence, digest=row.digest)
 
 
-def _select(question: AuditQuestion) -> _Statement:
-    statement = sa.select(*_COLUMNS)
-    if question.subject is not None:
-        statement = statement.where(AuditRecordRow.subject == question.subject.value)
-    if question.subject_id is not None:
-        statement = statement.where(AuditRecordRow.subject_id == question.subject_id)
-    if question.account is not None:
-        statement = statement.where(AuditRecordRow.account == question.account)
-    if question.organisations is not None:
-        statement = statement.where(AuditRecordRow.organisation.in_(list(question.organisations)))
-    if question.since is not None:
-        statement = statement.where(AuditRecordRow.at >= question.since)
-    return statement
+def _conditions(question: AuditQuestion) -> list[sa.ColumnElement[bool]]:
+    """What narrows the trail down, but the part of the tree."""
+    row = AuditRecordRow
+    asked = (
+        (row.subject, None if question.subject is None else question.subject.value),
+        (row.subject_id, question.subject_id),
+        (row.account, question.account),
+    )
+    conditions = [column == value for column, value in asked if value is not None]
+    return conditions if question.since is None else [*conditions, row.at >= question.since]
 
 
 def _record(row: _Row) -> ChainedRecord:

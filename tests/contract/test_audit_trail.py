@@ -256,6 +256,32 @@ def test_records_are_found_by_what_they_tell_of(
     assert [each.sequence for each in back] == found[::-1]
 
 
+@pytest.mark.parametrize("few", [64, 0], ids=["by-organisation", "by-windows"])
+def test_a_part_of_the_tree_is_read_in_pages_without_a_gap(
+    register: Register, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr("issuer.db.audit_reach._FEW", few)
+    monkeypatch.setattr("issuer.db.audit_reach._WINDOW", 2)
+    codes = [None, *map(OrganisationCode, ("P-01", "Q", "P-01", "R", "P-02", "Q"))]
+    every = range(1, 41)
+    append(register, *(act(each, organisation=codes[each % 7]) for each in every))
+    for asked in ({"P-01", "P-02"}, {"R"}, {"nobody"}):
+        question = AuditQuestion(organisations=[OrganisationCode(each) for each in asked])
+        wanted = [each for each in every if codes[each % 7] in asked]
+        forward: list[int] = []
+        back: list[int] = []
+        with register.reading() as transaction:
+            behind, before = 0, None
+            while (page := transaction.audit.page(question, limit=3, behind=behind)).records:
+                forward += [each.sequence for each in page.records]
+                behind = forward[-1]
+            while (page := transaction.audit.page_back(question, limit=3, before=before)).records:
+                back += [each.sequence for each in page.records]
+                before = back[-1]
+        assert forward == wanted
+        assert back == wanted[::-1]
+
+
 def test_one_record_is_found_by_its_sequence(register: Register) -> None:
     append(register, act(1), act(2))
     with register.reading() as transaction:
