@@ -277,12 +277,16 @@ def make_workshop(tmp_path: Path, template_database: Path) -> Iterator[Callable[
     opened: list[Database] = []
     numbers = itertools.count()
 
-    def make(profile: CardProfile | None = None) -> Workshop:
+    def make(profile: CardProfile | None = None, *, url: str | None = None) -> Workshop:
         number = next(numbers)
-        path = tmp_path / f"issuer{number}.sqlite"
-        path.write_bytes(template_database.read_bytes())
-        database = Database(f"sqlite:///{path}")
+        if url is None:
+            path = tmp_path / f"issuer{number}.sqlite"
+            path.write_bytes(template_database.read_bytes())
+            url = f"sqlite:///{path}"
+        database = Database(url)
         opened.append(database)
+        if not database.is_sqlite:
+            upgrade(database)
         sealer = Sealer(encryption_key=bytes(32), digest_key=bytes(range(32)))
 
         def clock() -> datetime:
@@ -303,9 +307,18 @@ def make_workshop(tmp_path: Path, template_database: Path) -> Iterator[Callable[
         database.close()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Modules that say ``ON_BOTH_DATABASES`` are run on PostgreSQL, too, in the slow set."""
+    if getattr(metafunc.module, "ON_BOTH_DATABASES", False) and "workshop" in metafunc.fixturenames:
+        databases = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+        metafunc.parametrize("workshop", databases, indirect=True)
+
+
 @pytest.fixture
-def workshop(make_workshop: Callable[..., Workshop]) -> Workshop:
-    return make_workshop()
+def workshop(request: pytest.FixtureRequest, make_workshop: Callable[..., Workshop]) -> Workshop:
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return make_workshop()
+    return make_workshop(url=request.getfixturevalue("postgresql_url"))
 
 
 @pytest.fixture

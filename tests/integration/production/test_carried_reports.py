@@ -19,6 +19,8 @@ from tests.integration.production.station_stage import (
     rows,
 )
 
+ON_BOTH_DATABASES = True
+
 
 @pytest.fixture
 def party(stations: Stations) -> Party:

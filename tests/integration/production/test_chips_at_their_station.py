@@ -24,6 +24,8 @@ from simulators.faults import Fault, FaultKind
 from tests.contract.stock_stage import EVERYBODY, staff, stock_services
 from tests.integration.production.station_stage import KEEPER, Stations, prepared, rows
 
+ON_BOTH_DATABASES = True
+
 FAR = StationName("far")
 STORE_ALONE = staff("kho", Role.STOREKEEPER)
 OPERATOR_ALONE = staff("an", Role.PRODUCTION_OPERATOR)

@@ -17,8 +17,9 @@ from tests.contract.batch_stage import OPERATOR, BatchStage
 from tests.contract.cards_stage import fresh_sqlite
 from tests.contract.requests_stage import COMMUNE, Portraits, Stage, member
 from tests.contract.test_batch_signing import write_down
-from tests.integration.production.batch_fault_points import STATION, BatchIssuance, failing
+from tests.integration.production.batch_fault_points import STATION, BatchIssuance
 from tests.integration.production.conftest import PORTRAIT
+from tests.integration.production.failing_writes import failing
 from tests.integration.production.fault_points import Faults
 
 Issue = Callable[[int | None], tuple[Faults, list[str]]]
@@ -67,7 +68,7 @@ def issue(
         directory = tmp_path / f"issuance {strikes}"
         directory.mkdir()
         issuance = BatchIssuance(workshop, test_pki, PORTRAIT, directory, faults)
-        with failing(issuance, faults, monkeypatch):
+        with failing(workshop.database, directory, faults, monkeypatch):
             codes = issuance.run()
             issuance.require_handed_over_once()
         workshop.database.close()

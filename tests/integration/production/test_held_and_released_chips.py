@@ -24,6 +24,8 @@ from tests.integration.production.station_stage import (
     rows,
 )
 
+ON_BOTH_DATABASES = True
+
 
 def serial_of(card: Any) -> Serial:
     return Serial(card.image.serial)

@@ -28,6 +28,7 @@ from simulators.faults import Fault, FaultKind
 from tests.integration.production.station_stage import ANNA, NOW, Stations, peer_of, prepared, rows
 
 FAR = StationName("far")
+ON_BOTH_DATABASES = True
 
 
 def serials(cards: list[Any]) -> list[Serial]:

@@ -27,6 +27,8 @@ from tests.integration.production.station_stage import (
     rows,
 )
 
+ON_BOTH_DATABASES = True
+
 KEEPER = staff("kho", Role.STOREKEEPER, now=NOW)
 CONTROLLER = staff("kiem tra", Role.QUALITY_CONTROLLER, now=NOW)
 TORN = Fault(kind=FaultKind.TEAR_AFTER, at=12)
