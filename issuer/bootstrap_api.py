@@ -53,6 +53,7 @@ from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_signing import SignerProcess
 from issuer.bootstrap_station_desk import DeskKeys, installed_desk
 from issuer.bootstrap_stock import stock_file, stock_of
+from issuer.bootstrap_subjects import confirmation_of_deletions, subjects_of
 from issuer.bootstrap_web_people import oidc_login_of, request_rates_of
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.operations import SqlIdempotencyLedger
@@ -62,6 +63,7 @@ from issuer.imports.finding_texts import in_vietnamese
 from issuer.imports.organisation_table import open_organisations, organisation_template
 from issuer.imports.template import ListFormat, member_template
 from issuer.keystore_random import KeystoreRandom, draw_pool
+from issuer.papers.subject_extract_pdf import extract_pdf
 from issuer.services.audit_office import AuditOffice
 from issuer.services.batch_operations import BatchOperations
 from issuer.services.batch_services import BatchServices
@@ -151,6 +153,9 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
                 clock=_now,
             ),
             organisation_template=organisation_template,
+            subjects=subjects_of(opened),
+            deletions=confirmation_of_deletions(opened),
+            extract_file=extract_pdf,
             scheme=opened.scheme,
             overview=Overviews(browsing=browsing, requests=requests.reading, clock=_now),
             operations=operations,

@@ -2,15 +2,14 @@
 
 import json
 import os
-import secrets
 import uuid
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from issuer.bootstrap import RegisterHome, open_register_home
+from issuer.bootstrap import open_register_home
+from issuer.bootstrap_subjects import deletions_of
 from issuer.cli_acts import read_evidence
 from issuer.cli_context import (
     FormatOption,
@@ -28,7 +27,6 @@ from issuer.domain.rights import Right
 from issuer.domain.subject_extract import DeletionProof
 from issuer.errors import IssuerUnavailableError
 from issuer.private_files import private_text_file
-from issuer.services.delete_subjects import DeletionOffice
 from pki.durable import replace_file
 
 __all__ = ["MemberArgument", "ReferenceOption", "deletion_app", "write_privately"]
@@ -67,7 +65,7 @@ def propose_command(
     """Propose to destroy all that tells who a person was; another person confirms it."""
     document = None if evidence is None else read_evidence(evidence)
     with open_register_home(command_context(context).home) as opened:
-        proposal = _office(opened).propose(
+        proposal = deletions_of(opened).propose(
             MemberId(member),
             ground=ground,
             reference=reference,
@@ -93,7 +91,7 @@ def deletions_command(
 ) -> None:
     """List the deletions that wait for a second person."""
     with open_register_home(command_context(context).home) as opened:
-        found = _office(opened).waiting(actor=command_context(context).actor)
+        found = deletions_of(opened).waiting(actor=command_context(context).actor)
     documents = [_document(each) for each in found]
     if output_format is OutputFormat.JSON:
         print_json_list(documents)
@@ -123,7 +121,9 @@ def document_command(
 ) -> None:
     """Write the document that a proposal rests on, for whoever is to confirm it."""
     with open_register_home(command_context(context).home) as opened:
-        content = _office(opened).document(MemberId(member), actor=command_context(context).actor)
+        content = deletions_of(opened).document(
+            MemberId(member), actor=command_context(context).actor
+        )
     write_privately(out, content)
     standard_output().print(f"The document is {out}.", markup=False)
 
@@ -139,7 +139,7 @@ Examples:
 def withdraw_command(context: typer.Context, member: MemberArgument) -> None:
     """Take a proposal back, or refuse it; its document is destroyed."""
     with open_register_home(command_context(context).home) as opened:
-        _office(opened).withdraw(MemberId(member), actor=command_context(context).actor)
+        deletions_of(opened).withdraw(MemberId(member), actor=command_context(context).actor)
     standard_output().print("Nothing is deleted.")
 
 
@@ -172,7 +172,7 @@ def confirm_command(
             json.dump(made.document(), file, ensure_ascii=False, indent=2)
 
     with open_register_home(command_context(context).home) as opened:
-        made = _office(opened).confirm(
+        made = deletions_of(opened).confirm(
             MemberId(member), actor=command_context(context).actor, keep=keep
         )
     if output_format is OutputFormat.JSON:
@@ -199,7 +199,7 @@ Examples:
 def finish_command(context: typer.Context, output_format: FormatOption = OutputFormat.TEXT) -> None:
     """Destroy the pictures and documents that a deletion left behind because it was interrupted."""
     with open_register_home(command_context(context).home) as opened:
-        count = _office(opened).finish(actor=command_context(context).actor)
+        count = deletions_of(opened).finish(actor=command_context(context).actor)
     if output_format is OutputFormat.JSON:
         print_json({"files": count})
     else:
@@ -218,17 +218,6 @@ def write_privately(path: Path, content: bytes) -> None:
         raise IssuerUnavailableError(
             f"{path} cannot be written: {os.strerror(error.errno or 0)}", code="file.unavailable"
         ) from error
-
-
-def _office(opened: RegisterHome) -> DeletionOffice:
-    return DeletionOffice(
-        register=opened.register,
-        portraits=opened.portraits,
-        evidence=opened.evidence,
-        clock=lambda: datetime.now(UTC),
-        random_bytes=secrets.token_bytes,
-        forget_old_versions=opened.database.forget_old_versions,
-    )
 
 
 def _document(proposal: DeletionProposal) -> dict[str, str | None]:

@@ -10,7 +10,8 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from issuer.bootstrap import RegisterHome, open_register_home
+from issuer.bootstrap import open_register_home
+from issuer.bootstrap_subjects import subjects_of
 from issuer.cli_acts import read_evidence
 from issuer.cli_context import (
     FormatOption,
@@ -43,7 +44,6 @@ from issuer.domain.rights import AccountName, Right
 from issuer.papers.subject_extract_pdf import extract_pdf
 from issuer.private_files import private_text_file
 from issuer.services.breach_list import BreachOffice
-from issuer.services.data_subjects import SubjectOffice
 
 __all__ = ["breach_app", "subject_app"]
 
@@ -85,7 +85,7 @@ def extract_command(
 ) -> None:
     """Write all that is held about one person, for that person. That it was given out is remembered."""
     with open_register_home(command_context(context).home) as opened:
-        extract = _office(opened).extract(
+        extract = subjects_of(opened).extract(
             MemberId(member), reference=reference, actor=command_context(context).actor
         )
     with private_text_file(json_file) as file:
@@ -124,7 +124,7 @@ def disclose_command(
 ) -> None:
     """Write down that somebody outside was given a person's data."""
     with open_register_home(command_context(context).home) as opened:
-        disclosure = _office(opened).disclose(
+        disclosure = subjects_of(opened).disclose(
             MemberId(member),
             recipient=to,
             ground=ground,
@@ -153,7 +153,9 @@ def disclosures_command(
 ) -> None:
     """List to whom a person's data was given."""
     with open_register_home(command_context(context).home) as opened:
-        found = _office(opened).disclosures(MemberId(member), actor=command_context(context).actor)
+        found = subjects_of(opened).disclosures(
+            MemberId(member), actor=command_context(context).actor
+        )
     documents = [_disclosure_document(each) for each in found]
     if output_format is OutputFormat.JSON:
         print_json(documents)
@@ -194,7 +196,7 @@ def correct_command(
     wanted = dict(_field(each) for each in values)
     document = None if evidence is None else read_evidence(evidence)
     with open_register_home(command_context(context).home) as opened:
-        corrected = _office(opened).correct(
+        corrected = subjects_of(opened).correct(
             MemberId(member),
             wanted,
             version=version,
@@ -263,12 +265,6 @@ def breach_command(
             f"{count} people are in {out}; the notice is due by {due:%Y-%m-%d %H:%M}Z.",
             markup=False,
         )
-
-
-def _office(opened: RegisterHome) -> SubjectOffice:
-    return SubjectOffice(
-        register=opened.register, portraits=opened.portraits, changes=opened.changes(), clock=_now
-    )
 
 
 def _now() -> datetime:

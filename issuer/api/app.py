@@ -62,6 +62,7 @@ from issuer.api.pages.shell_pages import shell_router
 from issuer.api.pages.station_pages import station_page_router
 from issuer.api.pages.stock_end_pages import stock_end_page_router
 from issuer.api.pages.stock_pages import stock_page_router
+from issuer.api.pages.subject_pages import subject_page_router
 from issuer.api.pages.terminal_pages import terminal_page_router
 from issuer.api.people_routes import account_proposal_router, people_router
 from issuer.api.ports import ApiServices
@@ -127,6 +128,7 @@ _ROUTERS: Final = (
     member_page_router,
     member_act_page_router,
     member_portrait_page_router,
+    subject_page_router,
     organisation_page_router,
     organisation_act_page_router,
     organisation_list_page_router,
@@ -173,7 +175,7 @@ _UPLOAD_PATTERN: Final = re.compile(
     r"/v1/members/[^/]+/(corrections|standings|transfers|servings|portraits)"
     r"|/v1/members|/members/new"
     r"|/v1/organisations/.+/(renamings|moves|mergers|closures)|/organisation/store/.+"
-    r"|/members/[^/]+/(change/[^/]+/store|portrait/new|portrait/new/store)"
+    r"|/members/[^/]+/(change/[^/]+/store|portrait/new|portrait/new/store|data/deletion)"
 )
 
 

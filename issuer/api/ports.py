@@ -7,6 +7,7 @@ from datetime import datetime
 from issuer.api.cursors import Cursors
 from issuer.api.metrics import Metrics
 from issuer.domain.card_number import CardNumberScheme
+from issuer.domain.subject_extract import SubjectExtract
 from issuer.services.add_organisations import AddingOfOrganisations
 from issuer.services.audit_office import AuditOffice
 from issuer.services.batch_services import BatchServices
@@ -16,6 +17,8 @@ from issuer.services.change_members import ChangeOfMembers
 from issuer.services.change_organisations import ChangeOfOrganisations
 from issuer.services.check_members import CheckingOfMembers
 from issuer.services.confirm_accounts import ConfirmationOfAccounts
+from issuer.services.confirm_deletions import ConfirmationOfDeletions
+from issuer.services.data_subjects import SubjectOffice
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.decision_operations import DecisionOperations
 from issuer.services.exchange_desk import ExchangeDesk
@@ -88,6 +91,9 @@ class ApiServices:
     organisation_adding: AddingOfOrganisations
     organisation_lists: BringingOfOrganisations
     organisation_template: Callable[[], bytes]
+    subjects: SubjectOffice
+    deletions: ConfirmationOfDeletions
+    extract_file: Callable[[SubjectExtract], bytes]
     overview: Overviews
     scheme: CardNumberScheme
     operations: OperationDesk

@@ -1,10 +1,10 @@
 """Use case: delete somebody's record, with a proof. One person proposes it, another one confirms it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from issuer.domain.card import CardState
+from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
 from issuer.domain.data_subjects import (
     DeletionGround,
@@ -36,7 +36,24 @@ from issuer.services.register_ports import (
     RegisterTransaction,
 )
 
-__all__ = ["DeletionOffice"]
+__all__ = ["DeletionOffice", "SeenDeletion"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenDeletion:
+    """What would be destroyed of a record.
+
+    Attributes:
+        proposal: what somebody proposed; ``None`` where nobody did.
+        destroyed: what would be destroyed, counted by kind.
+        cards_to_end: how many cards in the member's hand would end.
+        refusal: the code of what keeps the proposal from being confirmed now, whoever confirms it.
+    """
+
+    proposal: DeletionProposal | None
+    destroyed: Mapping[str, int]
+    cards_to_end: int
+    refusal: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +139,30 @@ class DeletionOffice:
                 each
                 for each in transaction.subjects.proposed_deletions()
                 if _takes_part(transaction, actor, transaction.members.get(each.member_id))
+            )
+
+    def look(self, member_id: MemberId, *, actor: Actor) -> SeenDeletion:
+        """What is proposed for a record, and what its deletion would destroy, reckoned as ``confirm`` does.
+
+        Raises:
+            IssuerRefusedError: ``right.missing``; ``member.unknown``.
+        """
+        now = self.clock()
+        with self.register.reading() as transaction:
+            member = _member_of(transaction, member_id, actor, now)
+            proposal = transaction.subjects.proposed_deletion(member_id)
+            held = held_about(transaction, member, self.portraits, now)
+            refusal = None
+            if proposal is not None:
+                try:
+                    _judge(transaction, held, proposal.ground)
+                except IssuerRefusedError as error:
+                    refusal = error.code
+            return SeenDeletion(
+                proposal=proposal,
+                destroyed=_destroyed(held, proposal),
+                cards_to_end=len(_cards_to_end(transaction, member_id)),
+                refusal=refusal,
             )
 
     def document(self, member_id: MemberId, *, actor: Actor) -> bytes:
@@ -217,15 +258,7 @@ class DeletionOffice:
                 erasure=erasure,
                 salt=salt,
                 audit_trail=transaction.audit.head().trail_id,
-                destroyed={
-                    "record": 1,
-                    "portraits": 0 if held.portrait is None else 1,
-                    "changes": len(held.changes),
-                    "documents": len(
-                        {proposal.evidence, *(each.evidence for each in held.changes)} - {None}
-                    ),
-                    "card_contents": len(held.cards),
-                },
+                destroyed=_destroyed(held, proposal),
             )
             keep(proof)
         self._destroy_what_is_left()
@@ -263,17 +296,45 @@ def _takes_part(transaction: RegisterTransaction, actor: Actor, member: Member) 
     return any(actor.may(right, place=place) for right in _TAKING_PART)
 
 
+def _member_of(
+    transaction: RegisterTransaction, member_id: MemberId, actor: Actor, now: datetime
+) -> Member:
+    """The member, for somebody who may propose or confirm at their place; no second factor is asked for.
+
+    Raises:
+        IssuerRefusedError: ``right.missing``; ``member.unknown``.
+    """
+    if not any(map(actor.may_somewhere, _TAKING_PART)):
+        # Who may serve nobody is not told who is in the register.
+        actor.demand(Right.SERVE_DATA_SUBJECTS, place=(), now=now)
+    member = transaction.members.get(member_id)
+    if not _takes_part(transaction, actor, member):
+        place = place_of(transaction.organisations, member.statement.organisation_code)
+        actor.demand(Right.SERVE_DATA_SUBJECTS, place=place, now=now)
+    return member
+
+
 def _proposed(
     transaction: RegisterTransaction, member_id: MemberId, actor: Actor, now: datetime
 ) -> tuple[Member, DeletionProposal]:
-    """A proposal, for somebody who may propose or confirm at its place."""
-    right = (
-        Right.SERVE_DATA_SUBJECTS
-        if actor.may_somewhere(Right.SERVE_DATA_SUBJECTS)
-        else Right.DELETE_MEMBERS
-    )
-    member = served_member(transaction, member_id, actor, now, right)
+    """A proposal, for somebody who may propose or confirm at its place: with the right that they have there."""
+    member = _member_of(transaction, member_id, actor, now)
+    place = place_of(transaction.organisations, member.statement.organisation_code)
+    right = next(each for each in _TAKING_PART if actor.may(each, place=place))
+    actor.demand(right, place=place, now=now)
     return member, _wanted(transaction, member_id)
+
+
+def _destroyed(held: SubjectExtract, proposal: DeletionProposal | None) -> dict[str, int]:
+    """What a deletion destroys, counted."""
+    ordered = None if proposal is None else proposal.evidence
+    return {
+        "record": 1,
+        "portraits": 0 if held.portrait is None else 1,
+        "changes": len(held.changes),
+        "documents": len({ordered, *(each.evidence for each in held.changes)} - {None}),
+        "card_contents": len(held.cards),
+    }
 
 
 def _wanted(transaction: RegisterTransaction, member_id: MemberId) -> DeletionProposal:
@@ -294,12 +355,21 @@ def _end_cards(
     step = ValidityStep(
         event=ValidityEvent.ENDED, account=actor.account, reason=EndReason.RECORD_DELETED
     )
-    ended = 0
-    for record in transaction.cards.of_member(member_id, lock=True):
-        if record.validity.end is None and record.card.state is CardState.HANDED_OVER:
-            transaction.cards.take(record.card.reference, step, at=now)
-            ended += 1
-    return ended
+    references = _cards_to_end(transaction, member_id, lock=True)
+    for reference in references:
+        transaction.cards.take(reference, step, at=now)
+    return len(references)
+
+
+def _cards_to_end(
+    transaction: RegisterTransaction, member_id: MemberId, *, lock: bool = False
+) -> Sequence[CardReference]:
+    """What is in the member's hand and may still count."""
+    return [
+        record.card.reference
+        for record in transaction.cards.of_member(member_id, lock=lock)
+        if record.validity.end is None and record.card.state is CardState.HANDED_OVER
+    ]
 
 
 def _judge(transaction: RegisterTransaction, held: SubjectExtract, ground: DeletionGround) -> None:

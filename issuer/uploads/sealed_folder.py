@@ -1,6 +1,7 @@
 """A folder of files that wait for somebody: each sealed under the register's key, and gone after a while."""
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,7 @@ class SealedFolder:
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_durably(self._path(name), sealed)
+            self._date(name, self.clock())
         except OSError as error:
             raise self.unavailable("kept", error) from error
 
@@ -65,6 +67,18 @@ class SealedFolder:
         except OSError as error:
             raise self.unavailable("read", error) from error
         return self.sealer().open(sealed, purpose=self.purpose, row=row)
+
+    def let_go_after(self, name: str, rest: timedelta) -> None:
+        """Let one wait so long from now on at most.
+
+        Raises:
+            IssuerUnavailableError: as ``get``.
+        """
+        try:
+            dated = datetime.fromtimestamp(self._path(name).stat().st_mtime, UTC)
+            self._date(name, min(dated, self.clock() - self.lifetime + rest))
+        except OSError as error:
+            raise self.unavailable("read", error) from error
 
     def has(self, name: str) -> bool:
         """Whether one of this name waits."""
@@ -90,6 +104,10 @@ class SealedFolder:
         return IssuerUnavailableError(
             f"the {self.what} cannot be {what}: {error.strerror}", code="upload.unavailable"
         )
+
+    def _date(self, name: str, at: datetime) -> None:
+        """How long one waits is counted from the file's own time."""
+        os.utime(self._path(name), (at.timestamp(), at.timestamp()))
 
     def _path(self, name: str) -> Path:
         return self.directory / f"{name}{_ENDING}"

@@ -33,6 +33,9 @@ __all__ = ["member_page_router"]
 
 member_page_router = APIRouter(include_in_schema=False)
 
+_SERVING: Final = (Right.SERVE_DATA_SUBJECTS, Right.DELETE_MEMBERS)
+"""Either brings one to the page of a person's data."""
+
 _LIST: Final = "/members"
 _CHANGES: Final = 30
 _REQUESTS: Final = 20
@@ -87,6 +90,7 @@ def members_page(
         first=None if chosen.cursor is None else _address(kept),
         next=None if page.next is None else _address(kept | {"cursor": page.next}),
         may_import=caller.actor.may_somewhere(Right.IMPORT_MEMBERS),
+        may_see_deletions=any(map(caller.actor.may_somewhere, _SERVING)),
         words=words,
     )
 
@@ -117,6 +121,9 @@ def one_member_page(
             for each in reversed(record.cards or ())
         ],
         may_write=record.may_write,
+        may_serve=any(
+            caller.actor.may(right, place=[each.code for each in record.way]) for right in _SERVING
+        ),
         done=member_words.DONE.get(done),
         own=member_words,
         card_words=card_words,

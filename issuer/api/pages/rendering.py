@@ -63,6 +63,7 @@ NAVIGATION: Final = (
         icon="members",
         key="m",
         right=Right.READ_MEMBERS,
+        also=("/deletions",),
     ),
     Entry(
         path="/requests",

@@ -61,6 +61,7 @@ from issuer.identity.memory_rates import MemoryRequestRates
 from issuer.imports.finding_texts import in_vietnamese
 from issuer.imports.organisation_table import open_organisations, organisation_template
 from issuer.jobs.in_process import InProcessJobs
+from issuer.papers.subject_extract_pdf import extract_pdf
 from issuer.portraits.folder_store import FolderPortraitStore
 from issuer.services.add_organisations import AddingOfOrganisations
 from issuer.services.audit_office import AuditOffice
@@ -72,9 +73,12 @@ from issuer.services.change_members import ChangeOfMembers
 from issuer.services.change_organisations import ChangeOfOrganisations
 from issuer.services.check_members import CheckingOfMembers
 from issuer.services.confirm_accounts import ConfirmationOfAccounts
+from issuer.services.confirm_deletions import ConfirmationOfDeletions
 from issuer.services.control_batches import BatchControl
+from issuer.services.data_subjects import SubjectOffice
 from issuer.services.decide_doubts import DoubtDesk
 from issuer.services.decision_operations import DecisionOperations
+from issuer.services.delete_subjects import DeletionOffice
 from issuer.services.deliver_batches import BatchDelivery
 from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing
@@ -105,6 +109,7 @@ from issuer.storage.status_mark_files import FileStatusMarkStore
 from issuer.uploads.folder_uploads import FolderUploads
 from issuer.uploads.sealed_corrections import SealedCorrections
 from issuer.uploads.sealed_portraits import SealedPortraits
+from issuer.uploads.sealed_proofs import SealedProofs
 from tests.integration.console.batch_console import BatchConsole, waiting_members
 from tests.integration.console.exchange_console import Desk, province_and_commune
 
@@ -435,6 +440,19 @@ def office_over(database: Database, tmp_path: Path) -> Office:
             new_member_id=lambda: MemberId(uuid.uuid4()),
         ),
         portraits=portraits,
+        subjects=SubjectOffice(register=register, portraits=portraits, changes=changes, clock=now),
+        deletions=ConfirmationOfDeletions(
+            deleting=DeletionOffice(
+                register=register,
+                portraits=portraits,
+                evidence=changes.evidence,
+                clock=now,
+                random_bytes=os.urandom,
+                forget_old_versions=database.forget_old_versions,
+            ),
+            proofs=SealedProofs(tmp_path / "deletion-proofs", lambda: SEALER, now),
+        ),
+        extract_file=extract_pdf,
         organisations=LookingAtOrganisations(register=register, browsing=browsing),
         organisation_changes=ChangeOfOrganisations(
             register=register, evidence=changes.evidence, clock=now

@@ -32,6 +32,7 @@ FEW: Final = {
     "stock_destructions": "one a site and month",
     "stock_stops": "chips that were stolen or are missing",
     "register_keys": "one",
+    "number_state": "one",
     "number_blocks": "one a committee and some hundred thousand cards",
     "status_index_sets": "one an instance and list",
     "report_lines": "whether there is one",
