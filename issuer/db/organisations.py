@@ -44,6 +44,17 @@ _VERSIONS = (
 )
 
 
+def _open_on(
+    version: type[OrganisationVersionRow], day: date
+) -> tuple[sa.ColumnElement[bool], ...]:
+    """That it was the version of this day, and that the organisation worked then."""
+    return (
+        sa.or_(version.valid_from.is_(None), version.valid_from <= day),
+        sa.or_(version.valid_until.is_(None), version.valid_until > day),
+        version.change.not_in([OrganisationChange.MERGED.value, OrganisationChange.CLOSED.value]),
+    )
+
+
 class SqlOrganisationRepository:
     """The organisations within one session."""
 
@@ -54,20 +65,7 @@ class SqlOrganisationRepository:
         """All that are open: today, or on a day."""
         if as_of is None:
             return OrganisationTree(self.all())
-        version = OrganisationVersionRow
-        rows = self._session.execute(
-            _VERSIONS.where(
-                sa.or_(version.valid_from.is_(None), version.valid_from <= as_of),
-                sa.or_(version.valid_until.is_(None), version.valid_until > as_of),
-                version.change.not_in(
-                    [OrganisationChange.MERGED.value, OrganisationChange.CLOSED.value]
-                ),
-            )
-        )
-        return OrganisationTree(
-            organisation_of(row, code=code, parent_code=parent_code)
-            for row, code, parent_code, _ in rows
-        )
+        return self._of_versions(_VERSIONS.where(*_open_on(OrganisationVersionRow, as_of)))
 
     def get(self, code: OrganisationCode) -> Organisation:
         """One organisation, open or closed, as it is or was last.
@@ -98,6 +96,48 @@ class SqlOrganisationRepository:
         return OrganisationTree(
             organisation_of(row, code=row.code, parent_code=parent_code)
             for row, parent_code in rows
+        )
+
+    def part(
+        self,
+        *,
+        up_from: OrganisationCode,
+        down_from: Collection[OrganisationCode],
+        as_of: date,
+    ) -> OrganisationTree:
+        """See ``OrganisationRepository.part``."""
+        version = aliased(OrganisationVersionRow)
+        ids = self._ids({up_from, *down_from})
+        upwards = (
+            sa.select(version.organisation_id.label("id"), version.parent_id)
+            .where(version.organisation_id == ids.get(up_from), *_open_on(version, as_of))
+            .cte("upwards", recursive=True)
+        )
+        # UNION, not UNION ALL: what was reached once is not reached again, not even in a circle.
+        upwards = upwards.union(
+            sa.select(version.organisation_id, version.parent_id)
+            .join(upwards, version.organisation_id == upwards.c.parent_id)
+            .where(*_open_on(version, as_of))
+        )
+        downwards = (
+            sa.select(version.organisation_id.label("id"))
+            .where(
+                version.organisation_id.in_([ids[each] for each in down_from if each in ids]),
+                *_open_on(version, as_of),
+            )
+            .cte("downwards", recursive=True)
+        )
+        downwards = downwards.union(
+            sa.select(version.organisation_id)
+            .join(downwards, version.parent_id == downwards.c.id)
+            .where(*_open_on(version, as_of))
+        )
+        reached = sa.union(sa.select(upwards.c.id), sa.select(downwards.c.id))
+        return self._of_versions(
+            _VERSIONS.where(
+                OrganisationVersionRow.organisation_id.in_(reached),
+                *_open_on(OrganisationVersionRow, as_of),
+            )
         )
 
     def below(self, codes: Collection[OrganisationCode]) -> frozenset[OrganisationCode]:
@@ -317,12 +357,21 @@ class SqlOrganisationRepository:
         )
 
     def days_of_change(self, *, since: date) -> tuple[date, ...]:
-        """The days behind ``since`` on which any organisation changed, in order."""
+        """See ``OrganisationRepository.days_of_change``."""
         begun = sa.select(OrganisationVersionRow.valid_from).where(
-            OrganisationVersionRow.valid_from > since
+            OrganisationVersionRow.valid_from > since,
+            OrganisationVersionRow.change != OrganisationChange.RENAMED.value,
         )
         days = {each for each in self._session.scalars(begun.distinct()) if each is not None}
         return tuple(sorted(days))
+
+    def _of_versions(
+        self, query: sa.Select[OrganisationVersionRow, str, str, str]
+    ) -> OrganisationTree:
+        return OrganisationTree(
+            organisation_of(row, code=code, parent_code=parent_code)
+            for row, code, parent_code, _ in self._session.execute(query)
+        )
 
     def _ids(self, codes: Collection[OrganisationCode]) -> dict[OrganisationCode, uuid.UUID]:
         ids: dict[OrganisationCode, uuid.UUID] = {}

@@ -24,6 +24,7 @@ __all__ = ["JudgedDeed", "demand_at", "judge_deed"]
 _NAME_BYTES: Final = 320
 _LEVEL_BYTES: Final = 64
 _MAX_MOVED_MEMBERS: Final = 100_000
+_PAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +154,7 @@ def _merged(
             f"organisation {code} cannot go into itself", code="organisation.circle"
         )
     _require_few_members(transaction, code)
-    children = transaction.organisations.tree().children(code)
+    children = _children(transaction, code)
     _judge_moves(transaction, [each.code for each in children], deed.into, deed.on)
     for child in children:
         judge_day(transaction.organisations.current(child.code), deed.on, today=at.date())
@@ -166,6 +167,17 @@ def _merged(
         children=children,
         makes_stale=True,
     )
+
+
+def _children(transaction: RegisterTransaction, code: OrganisationCode) -> tuple[Organisation, ...]:
+    found: list[Organisation] = []
+    behind: OrganisationCode | None = None
+    while True:
+        page = transaction.organisations.page(limit=_PAGE, behind=behind, under=code)
+        found += page.organisations
+        if page.end is None:
+            return tuple(found)
+        behind = page.end
 
 
 def _closed(
@@ -215,4 +227,5 @@ def _judge_moves(
     """The tree must hold together on the day of the move, and on every later day on which it changed already."""
     days = (on, *transaction.organisations.days_of_change(since=on))
     for day in days:
-        judge_move(moved, parent, transaction.organisations.tree(as_of=day))
+        part = transaction.organisations.part(up_from=parent, down_from=moved, as_of=day)
+        judge_move(moved, parent, part)

@@ -36,6 +36,15 @@ class OrganisationRepository(Protocol):
     def around(self, codes: Collection[OrganisationCode]) -> OrganisationTree:
         """Those of these organisations that are open, with all above them: enough for their ways up."""
 
+    def part(
+        self,
+        *,
+        up_from: OrganisationCode,
+        down_from: Collection[OrganisationCode],
+        as_of: date,
+    ) -> OrganisationTree:
+        """Of the tree of a day: one organisation with all above it, and these with all below them, as far as they were open."""
+
     def below(self, codes: Collection[OrganisationCode]) -> frozenset[OrganisationCode]:
         """Those of these organisations that are open, with all open ones below them."""
 
@@ -100,4 +109,4 @@ class OrganisationRepository(Protocol):
         """
 
     def days_of_change(self, *, since: date) -> tuple[date, ...]:
-        """The days behind ``since`` on which any organisation changed, in order."""
+        """The days behind ``since`` on which the tree changed, in order; another name or level changes no tree."""

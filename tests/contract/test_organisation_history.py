@@ -551,3 +551,40 @@ def test_an_organisation_that_fits_nowhere_is_not_added(
     )
     assert len(tree(office)) == count
     assert list((tmp_path / "evidence").rglob("*.sealed")) == []
+
+
+def test_a_part_of_the_tree_of_a_day_is_what_the_tree_of_that_day_says(
+    office: ChangeOfOrganisations,
+) -> None:
+    move(office, "A", "B", date(2026, 5, 1))
+    move(office, "A2", "Q", date(2026, 6, 1))
+    office.take(code("A1"), Closure(on=JULY), actor=ROOT, why=WHY)
+    move(office, "A", "Q", AUGUST)
+    office.take(code("A"), Renaming(on=AUGUST, name="Khác"), actor=ROOT, why=WHY)
+    asked = 0
+    for day in (date(2026, 4, 1), date(2026, 5, 1), date(2026, 6, 15), JULY, AUGUST):
+        whole = tree(office, day)
+        for up, down in itertools.product(("A2", "B", "Q"), (["A"], ["P", "A1"], ["X"])):
+            with office.register.reading() as transaction:
+                part = transaction.organisations.part(
+                    up_from=code(up), down_from=[code(each) for each in down], as_of=day
+                )
+            expected = set(whole.place(code(up)))
+            for each in (code(each) for each in down):
+                if each in whole:
+                    expected |= set(whole.below(each))
+            found = {each.code for each in TREE if each.code in part}
+            assert (len(part), found) == (len(expected), expected), (day, up, down)
+            assert part.place(code(up)) == whole.place(code(up))
+            asked += 1
+    assert asked == 45
+
+
+def test_only_days_on_which_the_tree_changed_are_looked_at_again(
+    office: ChangeOfOrganisations,
+) -> None:
+    office.take(code("A1"), Renaming(on=JULY, name="Tên khác"), actor=ROOT, why=WHY)
+    move(office, "A2", "B", AUGUST)
+    move(office, "B", "Q", AUGUST)
+    with office.register.reading() as transaction:
+        assert transaction.organisations.days_of_change(since=date(2026, 1, 1)) == (AUGUST,)
