@@ -19,6 +19,7 @@ from tests.contract.query_plans import walked_tables
 
 FEW: Final = {
     "accounts": "people of the offices, some 7,000",
+    "deletion_proposals": "what waits for a second person",
     "account_proposals": "what waits for a second administrator, for a week at most",
     "account_assignments": "one or a few for each of them",
     "sessions": "one or a few for each of them",
