@@ -57,7 +57,9 @@ def _daily_of(opened: RegisterHome) -> DailyDuty:
             lambda: expiry.expire(account=_SYSTEM),
             lambda: idempotency.forget(before=_now() - _KEYS_KEPT),
             # What a hand-over has destroyed is let go of by the database, too.
-            lambda: opened.database.forget_old_versions(of=(CardRow, CardContentsRow)),
+            lambda: opened.database.forget_old_versions(
+                of=(CardRow.__tablename__, CardContentsRow.__tablename__)
+            ),
         ),
         _now,
     )

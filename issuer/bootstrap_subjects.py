@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from issuer.bootstrap import RegisterHome
+from issuer.db.personal_data import FORGOTTEN_TABLES
 from issuer.services.confirm_deletions import ConfirmationOfDeletions
 from issuer.services.data_subjects import SubjectOffice
 from issuer.services.delete_subjects import DeletionOffice
@@ -30,7 +31,7 @@ def deletions_of(opened: RegisterHome) -> DeletionOffice:
         evidence=opened.evidence,
         clock=_now,
         random_bytes=secrets.token_bytes,
-        forget_old_versions=opened.database.forget_old_versions,
+        forget_old_versions=lambda: opened.database.forget_old_versions(of=FORGOTTEN_TABLES),
     )
 
 

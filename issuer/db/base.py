@@ -126,7 +126,7 @@ class Database:
         with _session(self.engine) as session:
             yield session
 
-    def forget_old_versions(self, *, of: Sequence[type[Base]] = ()) -> None:
+    def forget_old_versions(self, *, of: Sequence[str] = ()) -> None:
         """Let go of what rows held before they were changed or deleted, as far as a database can.
 
         SQLite has overwritten it in the file, and empties its write-ahead log now; PostgreSQL takes the old rows out of
@@ -143,8 +143,7 @@ class Database:
                 if self.is_sqlite:
                     connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
                 else:
-                    tables = ", ".join(each.__tablename__ for each in of)
-                    connection.exec_driver_sql(f"VACUUM {tables}")
+                    connection.exec_driver_sql(f"VACUUM {', '.join(of)}")
         except DATABASE_FAILURES as error:
             raise database_error(error) from error
 

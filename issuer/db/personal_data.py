@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Final
 
-__all__ = ["KEPT_MEMBER_COLUMNS", "TABLES", "Holding", "blank_of"]
+__all__ = ["FORGOTTEN_TABLES", "KEPT_MEMBER_COLUMNS", "TABLES", "Holding", "blank_of"]
 
 
 class Holding(enum.Enum):
@@ -92,6 +92,11 @@ TABLES: Final[Mapping[str, Holding]] = {
     "stock_stops": Holding.STAFF,
     "status_publications": Holding.NOBODY,
 }
+
+FORGOTTEN_TABLES: Final = tuple(
+    sorted(name for name, held in TABLES.items() if held in (Holding.BLANKED, Holding.DELETED))
+)
+"""Those whose rows about a person are overwritten or deleted, and whose older versions must go, too."""
 
 KEPT_MEMBER_COLUMNS: Final = frozenset(
     {"id", "version", "organisation_id", "standing", "recorded_at", "erased_at"}

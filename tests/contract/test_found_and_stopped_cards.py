@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from issuer.db.base import Database
+from issuer.db.personal_data import FORGOTTEN_TABLES
 from issuer.db.production_rows import require_not_passed
 from issuer.db.production_tables import CardContentsRow, CardRow
 from issuer.db.schema import upgrade
@@ -170,7 +171,8 @@ def test_a_card_that_was_found_is_handed_over_on_postgresql(
     database = Database(postgresql_url)
     upgrade(database)
     the_way_of_found_cards(staged(database, tmp_path))
-    database.forget_old_versions(of=(CardRow, CardContentsRow))
+    assert {CardRow.__tablename__, CardContentsRow.__tablename__} <= set(FORGOTTEN_TABLES)
+    database.forget_old_versions(of=FORGOTTEN_TABLES)
     database.close()
 
 
