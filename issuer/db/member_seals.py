@@ -110,14 +110,23 @@ class MemberSeals:
             IssuerUnavailableError: it was altered, moved from another row or column, or sealed under
                 another key (``register.seal-broken``).
         """
-        try:
-            return self._sealer.open(sealed, purpose=column.value, row=row).decode()
-        except (IssuerUnavailableError, UnicodeDecodeError) as error:
-            raise IssuerUnavailableError(
-                f"{column.value} of row {row.hex()} cannot be opened with this keystore",
-                code="register.seal-broken",
-                hint="restore the row from a backup: somebody changed the database past the program",
-            ) from error
+        return self.opener(column)(sealed, row)
+
+    def opener(self, column: SealedColumn | SealedChangeColumn) -> Callable[[bytes, bytes], str]:
+        """``open_required`` for many rows: what they have in common is looked up once."""
+        open_sealed = self._sealer.opener(column.value)
+
+        def opened(sealed: bytes, row: bytes) -> str:
+            try:
+                return open_sealed(sealed, row).decode()
+            except (IssuerUnavailableError, UnicodeDecodeError) as error:
+                raise IssuerUnavailableError(
+                    f"{column.value} of row {row.hex()} cannot be opened with this keystore",
+                    code="register.seal-broken",
+                    hint="restore the row from a backup: somebody changed the database past the program",
+                ) from error
+
+        return opened
 
     def citizen_number_digest(self, number: str) -> bytes:
         """By which a citizen number is found and kept unique."""

@@ -4,6 +4,7 @@ import hashlib
 import struct
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final
 
@@ -66,6 +67,11 @@ _ORGANISATION: Final = 17
 _OCTETS: Final = itemgetter(6, 12, 13, 18)
 """What is sealed, and the digest of the portrait; the others are texts, or written as ones."""
 
+_SEALED: Final = (
+    SealedColumn.CITIZEN_NUMBER,
+    SealedColumn.PLACE_OF_BIRTH,
+    SealedColumn.HOME_TOWN,
+)
 _TEXTS: Final = itemgetter(*sorted({*range(len(_RECORD))} - {6, 12, 13, 18}))
 _LENGTHS: Final = struct.Struct(f">{len(_RECORD) + 2}I")
 
@@ -156,6 +162,12 @@ class _StoredRecords:
         self._uuid = _reader(RequestRow.id.type, dialect)
         self._date = _reader(MemberRow.birth_date.type, dialect)
 
+    @cached_property
+    def _openers(self) -> tuple[Callable[[bytes, bytes], str], ...]:
+        """For what is sealed of a record, in the order of its columns."""
+        seals = self._seals()
+        return tuple(map(seals.opener, _SEALED))
+
     def request_id(self, values: Sequence[Any]) -> RequestId:
         return RequestId(self._uuid(values[0]))
 
@@ -200,7 +212,7 @@ class _StoredRecords:
             portrait,
         ) = values
         key = _key_bytes(member_id)
-        seals = self._seals()
+        open_citizen_number, open_place_of_birth, open_home_town = self._openers
         names = self._names(OrganisationCode(organisation_code))
         return ProofLine(
             request_id=self.request_id(values),
@@ -209,18 +221,14 @@ class _StoredRecords:
             ordinal=ordinal,
             person=PersonOnCard(
                 record_number=RecordNumber(record_number),
-                citizen_number=CitizenNumber(
-                    seals.open_required(SealedColumn.CITIZEN_NUMBER, citizen_number, key)
-                ),
+                citizen_number=CitizenNumber(open_citizen_number(citizen_number, key)),
                 full_name=full_name,
                 primary_name=primary_name,
                 secondary_name=secondary_name,
                 birth_date=self._date(birth_date),
                 sex=_SEXES[sex],
-                place_of_birth=seals.open_required(
-                    SealedColumn.PLACE_OF_BIRTH, place_of_birth, key
-                ),
-                home_town=seals.open_required(SealedColumn.HOME_TOWN, home_town, key),
+                place_of_birth=open_place_of_birth(place_of_birth, key),
+                home_town=open_home_town(home_town, key),
                 ethnic_group=ethnic_group,
                 admission_date=self._date(admission_date),
                 recognition_date=self._date(recognition_date),
