@@ -198,6 +198,8 @@ _UNFILLED: Final = {
     "/members/{member_id}/evidence/{digest}": "as above",
     "/v1/members/{member_id}/evidence/{digest}": "as above",
     "/members/{member_id}/portrait/new/{word}": "as above",
+    "/organisation/evidence/{digest}/{code}": "as above",
+    "/v1/organisation-evidence/{digest}": "as above",
     "/security-keys/registration/{credential}": "there is no address at which browsers reach the console",
 }
 """What has no address here, and why."""

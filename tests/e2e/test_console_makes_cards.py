@@ -34,6 +34,8 @@ from tests.e2e.test_console_decides import (
     Walk,
     become_operator,
     browser,
+    register_key,
+    show_key_for,
     sign_authorisation,
 )
 
@@ -76,7 +78,9 @@ def test_three_committees_from_the_decision_to_cards_in_their_members_hands(
     unit.know_signer()
     with ExitStack() as stack:
         stack.enter_context(serving(walk.home, walk.port, tmp_path / "log"))
-        an, kiem, kho = (stack.enter_context(walk.person(name)) for name in ("an", "kiem", "kho"))
+        an, kho = (stack.enter_context(walk.person(name)) for name in ("an", "kho"))
+        kiem = stack.enter_context(walk.person("kiem", has_key=True))
+        register_key(kiem, "khóa của Kiểm")
         take_chips_in(kho, unit)
         unit.carry_order(1, jobs=0)
         unit.both_stations()
@@ -214,13 +218,16 @@ def freeze(unit: Unit, batch: str, an: Page, kiem: Page) -> None:
     an.get_by_role("button", name="Đề nghị chốt lô").click()
     expect(an.locator(".heading .pill")).to_have_text("Đã đề nghị chốt")
     expect(an.get_by_role("button", name="Xác nhận chốt lô")).to_have_count(0)
-    kiem.goto(f"/batches/{batch}")
+    # The sheet shows everybody in the batch: whoever takes it shows their key.
+    show_key_for(kiem, f"/batches/{batch}")
+    kiem.get_by_role("link", name="Giấy tờ cần in").click()
     with kiem.expect_download() as begun:
-        kiem.get_by_role("link", name="Bản in thử (PDF)").click()
+        kiem.get_by_role("link", name=f"Thẻ 1 đến {MEMBERS_OF_COMMITTEE}").click()
     sheet = pypdfium2.PdfDocument(begun.value.path())
     text = "\n".join(page.get_textpage().get_text_range() for page in sheet)
     sheet.close()
     (proof,) = set(re.findall(r"Proof: ((?:[0-9A-F]{4} ){3}[0-9A-F]{4})", text))
+    kiem.goto(f"/batches/{batch}")
     form = kiem.get_by_label("Mã ghi trên bản in thử đồng chí đã đọc")
     form.fill("0" * 16)
     kiem.get_by_role("button", name="Xác nhận chốt lô").click()
@@ -267,9 +274,11 @@ def deliver(unit: Unit, batch: str, page: Page) -> None:
     page.get_by_label("Số thẻ mỗi hộp").fill("1")
     page.get_by_role("button", name="Đóng gói").click()
     expect(page.locator(".heading .pill")).to_have_text("Đã đóng gói")
+    page.get_by_role("link", name="Giấy tờ cần in").click()
     with page.expect_download() as begun:
         page.get_by_role("link", name="Phiếu đóng gói (PDF)").click()
     assert begun.value.path().read_bytes().startswith(b"%PDF")
+    page.goto(f"/batches/{batch}")
     page.get_by_label("Người vận chuyển").fill("xe số 7")
     page.get_by_role("button", name="Gửi đi").click()
     expect(page.locator(".heading .pill")).to_have_text("Đang vận chuyển")
