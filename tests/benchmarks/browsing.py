@@ -168,12 +168,17 @@ _WORDS: Final = {
 _OTHER_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "/instances/{name}": {"name": "p00"},
     "/v1/instances/{name}": {"name": "p00"},
+    "/organisation/change/{act}/{code}": {"act": "renaming"},
 }
 """Where a word of an address means something else than it does elsewhere."""
 
 _EMPTY: Final = {
     "/login": "everybody who asks is logged in",
     "/security-keys": "there is no address at which browsers reach the console",
+    "/security-keys/terminal": "nobody has shown a key",
+    "/members/{member_id}/data/deletion/document": "nobody's deletion is proposed",
+    "/instances/{name}/bundles/{sequence}": "a file that is not there; its size is what would be measured",
+    "/v1/instances/{name}/bundles/{sequence}": "as above",
     "/v1/cards?card=99.999999": "no card has this number: finding none is what is asked",
     "/batches/{batch_id}/minutes": "the first batch has not come so far",
     "/batches/{batch_id}/packing-list": "as above",
@@ -193,9 +198,7 @@ _EMPTY: Final = {
 """What nobody finds anything at, and why; whatever else is empty is a mistake of this benchmark."""
 
 _UNFILLED: Final = {
-    "/instances/{name}/bundles/{sequence}": "a file that is not there; its size is what would be measured",
-    "/v1/instances/{name}/bundles/{sequence}": "as above",
-    "/members/{member_id}/evidence/{digest}": "as above",
+    "/members/{member_id}/evidence/{digest}": "a file that is not there; its size is what would be measured",
     "/v1/members/{member_id}/evidence/{digest}": "as above",
     "/members/{member_id}/portrait/new/{word}": "as above",
     "/organisation/evidence/{digest}/{code}": "as above",
