@@ -27,6 +27,7 @@ from issuer.domain.rights import Right
 from issuer.domain.subject_extract import DeletionProof
 from issuer.errors import IssuerUnavailableError
 from issuer.private_files import private_text_file
+from issuer.services.subject_ports import DeletionPosition
 from pki.durable import replace_file
 
 __all__ = ["MemberArgument", "ReferenceOption", "deletion_app", "write_privately"]
@@ -90,8 +91,13 @@ def deletions_command(
     context: typer.Context, output_format: FormatOption = OutputFormat.TEXT
 ) -> None:
     """List the deletions that wait for a second person."""
+    actor, found = command_context(context).actor, list[DeletionProposal]()
     with open_register_home(command_context(context).home) as opened:
-        found = deletions_of(opened).waiting(actor=command_context(context).actor)
+        office = deletions_of(opened)
+        behind = None
+        while page := office.waiting(actor=actor, behind=behind):
+            found += page
+            behind = DeletionPosition(page[-1].proposed_at, page[-1].member_id)
     documents = [_document(each) for each in found]
     if output_format is OutputFormat.JSON:
         print_json_list(documents)

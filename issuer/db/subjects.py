@@ -12,6 +12,7 @@ from issuer.db.import_tables import ImportRowRow
 from issuer.db.member_changes import MemberChangeRow
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import MemberSeals
+from issuer.db.organisation_queries import below
 from issuer.db.organisation_rows import OrganisationRow, OrganisationVersionRow
 from issuer.db.personal_data import KEPT_MEMBER_COLUMNS, blank_of
 from issuer.db.production_rows import card_of
@@ -40,6 +41,7 @@ from issuer.domain.member_change import EvidenceDigest
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerRefusedError
+from issuer.services.subject_ports import DeletionPosition
 
 __all__ = ["SqlSubjectRepository"]
 
@@ -128,14 +130,25 @@ class SqlSubjectRepository:
         row = self._session.get(DeletionProposalRow, member_id)
         return None if row is None else _proposal(row)
 
-    def proposed_deletions(self) -> Sequence[DeletionProposal]:
+    def proposed_deletions(
+        self,
+        *,
+        roots: Collection[OrganisationCode] | None,
+        limit: int,
+        behind: DeletionPosition | None = None,
+    ) -> Sequence[DeletionProposal]:
         """See ``SubjectRepository.proposed_deletions``."""
-        rows = self._session.scalars(
-            sa.select(DeletionProposalRow).order_by(
-                DeletionProposalRow.proposed_at, DeletionProposalRow.member_id
+        row = DeletionProposalRow
+        query = sa.select(row).order_by(row.proposed_at, row.member_id).limit(limit)
+        if roots is not None:
+            query = query.join(MemberRow, MemberRow.id == row.member_id).where(
+                MemberRow.organisation_id.in_(below(roots))
             )
-        )
-        return tuple(_proposal(row) for row in rows)
+        if behind is not None:
+            is_later = row.proposed_at > behind.proposed_at
+            is_next = (row.proposed_at == behind.proposed_at) & (row.member_id > behind.member_id)
+            query = query.where(is_later | is_next)
+        return tuple(_proposal(each) for each in self._session.scalars(query))
 
     def withdraw_deletion(self, member_id: MemberId) -> None:
         """See ``SubjectRepository.withdraw_deletion``."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from issuer.domain.card import CardReference, CardState
 from issuer.domain.card_validity import EndReason, ValidityEvent, ValidityStep
@@ -18,6 +19,7 @@ from issuer.domain.data_subjects import (
 )
 from issuer.domain.member import Member, MemberId, PortraitDigest
 from issuer.domain.member_change import EvidenceDigest
+from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestState
 from issuer.domain.rights import Actor, Right
 from issuer.domain.subject_extract import (
@@ -35,8 +37,12 @@ from issuer.services.register_ports import (
     Register,
     RegisterTransaction,
 )
+from issuer.services.subject_ports import DeletionPosition
 
 __all__ = ["DeletionOffice", "SeenDeletion"]
+
+
+_MOST_SHOWN: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,20 +132,23 @@ class DeletionOffice:
             )
         return proposal
 
-    def waiting(self, *, actor: Actor) -> tuple[DeletionProposal, ...]:
-        """What waits for a second person where the actor may propose or confirm, the oldest first.
+    def waiting(
+        self, *, actor: Actor, limit: int = _MOST_SHOWN, behind: DeletionPosition | None = None
+    ) -> tuple[DeletionProposal, ...]:
+        """What waits for a second person where the actor may propose or confirm, the oldest first; so many at most.
 
         Raises:
             IssuerRefusedError: ``right.missing``.
         """
         if not any(map(actor.may_somewhere, _TAKING_PART)):
             actor.demand(Right.SERVE_DATA_SUBJECTS, place=(), now=self.clock())
+        parts = [actor.roots(right) for right in _TAKING_PART]
+        roots: frozenset[OrganisationCode] | None = frozenset()
+        for part in parts:
+            roots = None if roots is None or part is None else roots | part
         with self.register.reading() as transaction:
-            return tuple(
-                each
-                for each in transaction.subjects.proposed_deletions()
-                if _takes_part(transaction, actor, transaction.members.get(each.member_id))
-            )
+            found = transaction.subjects.proposed_deletions(roots=roots, limit=limit, behind=behind)
+        return tuple(found)
 
     def look(self, member_id: MemberId, *, actor: Actor) -> SeenDeletion:
         """What is proposed for a record, and what its deletion would destroy, reckoned as ``confirm`` does.

@@ -1,7 +1,8 @@
 """Port of the rights of data subjects: what their use cases need from the register."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Protocol
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from issuer.domain.card import Card
 from issuer.domain.data_subjects import (
@@ -14,7 +15,14 @@ from issuer.domain.data_subjects import (
 from issuer.domain.member import MemberId
 from issuer.domain.organisation import OrganisationCode
 
-__all__ = ["SubjectRepository"]
+__all__ = ["DeletionPosition", "SubjectRepository"]
+
+
+class DeletionPosition(NamedTuple):
+    """Where a page of proposals ended."""
+
+    proposed_at: datetime
+    member_id: MemberId
 
 
 class SubjectRepository(Protocol):
@@ -42,8 +50,14 @@ class SubjectRepository(Protocol):
     def proposed_deletion(self, member_id: MemberId) -> DeletionProposal | None:
         """What was proposed for a record, if anything was."""
 
-    def proposed_deletions(self) -> Sequence[DeletionProposal]:
-        """All that waits for a second person, the oldest first."""
+    def proposed_deletions(
+        self,
+        *,
+        roots: Collection[OrganisationCode] | None,
+        limit: int,
+        behind: DeletionPosition | None = None,
+    ) -> Sequence[DeletionProposal]:
+        """What waits for a second person at and below these organisations, or anywhere; the oldest first."""
 
     def withdraw_deletion(self, member_id: MemberId) -> None:
         """Forget a proposal; its document is to be destroyed (``files_to_destroy``)."""

@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -12,6 +13,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from issuer.api.cursors import CursorScope
 from issuer.api.form_fields import FormFields
 from issuer.api.gate import Caller, Demand, Services
 from issuer.api.member_act_routes import document_file
@@ -22,12 +24,14 @@ from issuer.api.pages import subject_words
 from issuer.api.pages.form_keys import form_key, problem_words
 from issuer.api.pages.member_visit import Told, form_status
 from issuer.api.pages.rendering import render
+from issuer.api.pages_of_lists import CursorOfPage
 from issuer.api.ports import ApiServices
 from issuer.api.problems import ApiError
 from issuer.domain.data_subjects import DeletionGround, Disclosure, DisclosureGround
 from issuer.domain.member import Member, MemberId
 from issuer.domain.rights import Place, Right, same_person
 from issuer.errors import IssuerDataError, IssuerRefusedError
+from issuer.services.subject_ports import DeletionPosition
 
 __all__ = ["subject_page_router"]
 
@@ -35,6 +39,7 @@ subject_page_router = APIRouter(include_in_schema=False)
 
 _DATA: Final = "/members/{member_id}/data"
 _DELETIONS: Final = "/deletions"
+_PAGE: Final = 50
 _PASSED_ON: Final = frozenset({"right.step-up-needed", "session.ended", "member.unknown"})
 
 Server = Annotated[Caller, Depends(Demand(Right.SERVE_DATA_SUBJECTS))]
@@ -201,14 +206,30 @@ def confirm_deletion(
 
 
 @subject_page_router.get(_DELETIONS, response_model=None)
-def deletions_page(request: Request, services: Services, caller: MemberReader) -> Response:
+def deletions_page(
+    request: Request, services: Services, caller: MemberReader, cursor: CursorOfPage = None
+) -> Response:
     """What waits for a second person where the reader may propose or confirm."""
-    found = services.deletions.deleting.waiting(actor=caller.actor)
+    scope = CursorScope(listing="deletions", account=caller.actor.account, selection={})
+    behind = None
+    if cursor is not None:
+        at, _, member = services.cursors.open(cursor, scope).decode().partition(" ")
+        behind = DeletionPosition(datetime.fromisoformat(at), MemberId(uuid.UUID(member)))
+    found = services.deletions.deleting.waiting(actor=caller.actor, limit=_PAGE + 1, behind=behind)
+    following = None
+    if len(found) > _PAGE:
+        last = found[_PAGE - 1]
+        position = f"{last.proposed_at.isoformat()} {last.member_id}"
+        following = f"{_DELETIONS}?cursor={services.cursors.seal(position.encode(), scope)}"
     return render(
         request,
         "deletions.html",
         caller=caller,
-        waiting=[(each, same_person(each.proposed_by, caller.actor.account)) for each in found],
+        waiting=[
+            (each, same_person(each.proposed_by, caller.actor.account)) for each in found[:_PAGE]
+        ],
+        first=None if cursor is None else _DELETIONS,
+        next=following,
         own=subject_words,
     )
 

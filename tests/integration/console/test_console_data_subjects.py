@@ -1,7 +1,9 @@
 """A person's rights in the console: what is held, who was given it, and a deletion by two people with its proof."""
 
+import html
 import json
 import os
+import re
 import uuid
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +18,7 @@ from issuer.domain.rights import AccountName, Assignment, Role
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
 from issuer.uploads.sealed_proofs import PROOF_GRACE, PROOF_LIFETIME, SealedProofs
 from tests.integration.console.conftest import SEALER
+from tests.integration.console.strict_page import StrictPage
 from tests.integration.console.test_console_decisions import stepped_up
 from tests.integration.console.test_console_exchange_walk import Drawn
 from tests.integration.console.test_console_member_acts import PDF, SCRIPT, key
@@ -42,6 +45,30 @@ def propose(client: Any, member: str, *, evidence: bytes | None = PDF, **fields:
 def confirm(client: Any, member: str, number: str, *, once: str | None = None) -> Any:
     fields = {"once": once or key(), "record_number": number}
     return client.post(f"/members/{member}/data/deletion/confirm", fields)
+
+
+def test_what_waits_is_listed_page_by_page(
+    office_on_either: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("issuer.api.pages.subject_pages._PAGE", 2)
+    office = office_on_either
+    members = office.add_members(5)
+    (elsewhere,) = office.add_members(1, organisation="P-02")
+    for member in members:
+        assert propose(office.client("hoa"), member).status_code == 303
+    assert propose(office.client("lan"), elsewhere).status_code == 303
+    for name, wanted in (("hoa", members), ("lan", [*members, elsewhere])):
+        client, address, found = office.client(name), "/deletions", list[str]()
+        while address:
+            page = client.get(address).text
+            StrictPage(page)
+            shown = re.findall(r'class="row" href="/members/([0-9a-f-]+)/data"', page)
+            assert 1 <= len(shown) <= 2
+            found += shown
+            following = re.search(r'rel="next" href="([^"]+)"', page)
+            address = "" if following is None else html.unescape(following[1])
+        assert sorted(found) == sorted(wanted)
+    assert office.client("hoa").get("/deletions?cursor=x").status_code == 400
 
 
 def test_one_proposes_another_deletes_and_the_proof_is_fetched(
