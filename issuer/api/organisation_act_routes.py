@@ -1,5 +1,6 @@
 """Acts with the tree of organisations: one more, another name, another place, a merger, a closure, a whole list."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -220,13 +221,41 @@ async def bring_organisations(
     return answer_of(kept)
 
 
-@organisation_act_router.post(
-    _ONE + "/renamings",
-    summary="Give an organisation another name or level from a day on",
-    response_model=ChangedOrganisationDocument,
-    openapi_extra=_RENAMING,
-)
-async def rename(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What every act with an organisation is asked with."""
+
+    code: str
+    request: Request
+    services: ApiServices
+    caller: Caller
+    key: str
+    if_match: str | None
+
+    async def take(self, name: OrganisationActName) -> Response:
+        """Carry out the act that the form asks for."""
+
+        def seen() -> int:
+            current = organisation_document(self.caller, self.services, self.code)
+            require_match(self.if_match, current)
+            return current.version
+
+        async with change_form(self.request) as form:
+            kept = await run_in_threadpool(
+                take_deed_once,
+                self.services,
+                self.caller,
+                parse_organisation_code(self.code),
+                form,
+                what=f"POST {name}",
+                deed=lambda: deed_of(name, form.without("reason").fields),
+                key=self.key,
+                version=seen,
+            )
+        return answer_of(kept)
+
+
+def _asked(
     *,
     code: CodePath,
     request: Request,
@@ -234,11 +263,24 @@ async def rename(
     caller: OrganisationWriter,
     key: KeyHeader,
     if_match: MatchHeader = None,
-) -> Response:
-    """What is not named stays; cards of members who are recorded in it bear the old name from then on."""
-    return await _take(
-        OrganisationActName.RENAMING, request, services, caller, code, key=key, match=if_match
+) -> _Asked:
+    return _Asked(
+        code=code, request=request, services=services, caller=caller, key=key, if_match=if_match
     )
+
+
+WithOrganisation = Annotated[_Asked, Depends(_asked)]
+
+
+@organisation_act_router.post(
+    _ONE + "/renamings",
+    summary="Give an organisation another name or level from a day on",
+    response_model=ChangedOrganisationDocument,
+    openapi_extra=_RENAMING,
+)
+async def rename(asked: WithOrganisation) -> Response:
+    """What is not named stays; cards of members who are recorded in it bear the old name from then on."""
+    return await asked.take(OrganisationActName.RENAMING)
 
 
 @organisation_act_router.post(
@@ -247,19 +289,9 @@ async def rename(
     response_model=ChangedOrganisationDocument,
     openapi_extra=_MOVE,
 )
-async def move(
-    *,
-    code: CodePath,
-    request: Request,
-    services: Services,
-    caller: OrganisationWriter,
-    key: KeyHeader,
-    if_match: MatchHeader = None,
-) -> Response:
+async def move(asked: WithOrganisation) -> Response:
     """With all below it; the right is asked for in both places."""
-    return await _take(
-        OrganisationActName.MOVE, request, services, caller, code, key=key, match=if_match
-    )
+    return await asked.take(OrganisationActName.MOVE)
 
 
 @organisation_act_router.post(
@@ -268,19 +300,9 @@ async def move(
     response_model=ChangedOrganisationDocument,
     openapi_extra=_MERGER,
 )
-async def merge(
-    *,
-    code: CodePath,
-    request: Request,
-    services: Services,
-    caller: OrganisationWriter,
-    key: KeyHeader,
-    if_match: MatchHeader = None,
-) -> Response:
+async def merge(asked: WithOrganisation) -> Response:
     """Its members and the organisations directly below it go there; it is closed for ever."""
-    return await _take(
-        OrganisationActName.MERGER, request, services, caller, code, key=key, match=if_match
-    )
+    return await asked.take(OrganisationActName.MERGER)
 
 
 @organisation_act_router.post(
@@ -289,46 +311,6 @@ async def merge(
     response_model=ChangedOrganisationDocument,
     openapi_extra=_CLOSURE,
 )
-async def close(
-    *,
-    code: CodePath,
-    request: Request,
-    services: Services,
-    caller: OrganisationWriter,
-    key: KeyHeader,
-    if_match: MatchHeader = None,
-) -> Response:
+async def close(asked: WithOrganisation) -> Response:
     """Nobody is recorded in it and nothing is open below it; it is closed for ever."""
-    return await _take(
-        OrganisationActName.CLOSURE, request, services, caller, code, key=key, match=if_match
-    )
-
-
-async def _take(
-    name: OrganisationActName,
-    request: Request,
-    services: ApiServices,
-    caller: Caller,
-    code: str,
-    *,
-    key: str,
-    match: str | None,
-) -> Response:
-    def seen() -> int:
-        current = organisation_document(caller, services, code)
-        require_match(match, current)
-        return current.version
-
-    async with change_form(request) as form:
-        kept = await run_in_threadpool(
-            take_deed_once,
-            services,
-            caller,
-            parse_organisation_code(code),
-            form,
-            what=f"POST {name}",
-            deed=lambda: deed_of(name, form.without("reason").fields),
-            key=key,
-            version=seen,
-        )
-    return answer_of(kept)
+    return await asked.take(OrganisationActName.CLOSURE)

@@ -4,6 +4,7 @@ Every act takes ``people.manage`` with the second factor, which a token of the c
 confirmed its terminal.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -34,6 +35,7 @@ from issuer.api.people_documents import (
     ProposalPageDocument,
     SettledProposalDocument,
 )
+from issuer.api.ports import ApiServices
 from issuer.domain.account import parse_account_name
 from issuer.domain.rights import AccountName, Right
 
@@ -87,66 +89,80 @@ def show_person(name: NamePath, request: Request, services: Services, caller: Ma
     return tagged(request, shown_person(caller, services, parse_account_name(name)))
 
 
-@people_router.post("/{name}/roles", summary="Give a role", response_model=AccountChangeDocument)
-def give_role(
-    name: NamePath,
-    body: AssignmentDocument,
-    *,
-    services: Services,
-    caller: Manager,
-    key: KeyHeader,
-    if_match: MatchHeader = None,
-) -> Response:
-    """For one part of the tree; one that takes two administrators is proposed."""
-    return answer_of(
-        change_roles_once(
-            services, caller, parse_account_name(name), body, gives=True, if_match=if_match, key=key
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What every act on an account is asked with."""
+
+    services: ApiServices
+    caller: Caller
+    key: str
+    if_match: str | None
+
+    def roles(self, name: str, body: AssignmentDocument, *, gives: bool) -> Response:
+        """A role given or taken."""
+        return answer_of(
+            change_roles_once(
+                self.services,
+                self.caller,
+                parse_account_name(name),
+                body,
+                gives=gives,
+                if_match=self.if_match,
+                key=self.key,
+            )
         )
-    )
+
+    def act(self, name: str, what: str, body: NothingBody) -> Response:
+        """One of the acts that ask for nothing more."""
+        return answer_of(
+            act_once(
+                self.services,
+                self.caller,
+                parse_account_name(name),
+                body,
+                what=what,
+                if_match=self.if_match,
+                key=self.key,
+            )
+        )
+
+
+def _asked(
+    services: Services, caller: Manager, key: KeyHeader, if_match: MatchHeader = None
+) -> _Asked:
+    return _Asked(services=services, caller=caller, key=key, if_match=if_match)
+
+
+Asked = Annotated[_Asked, Depends(_asked)]
+
+
+@people_router.post("/{name}/roles", summary="Give a role", response_model=AccountChangeDocument)
+def give_role(name: NamePath, body: AssignmentDocument, asked: Asked) -> Response:
+    """For one part of the tree; one that takes two administrators is proposed."""
+    return asked.roles(name, body, gives=True)
 
 
 @people_router.post(
     "/{name}/role-removals", summary="Take a role", response_model=AccountChangeDocument
 )
-def take_role(
-    name: NamePath,
-    body: AssignmentDocument,
-    *,
-    services: Services,
-    caller: Manager,
-    key: KeyHeader,
-    if_match: MatchHeader = None,
-) -> Response:
+def take_role(name: NamePath, body: AssignmentDocument, asked: Asked) -> Response:
     """It must have been given for just that part of the tree; done by one, and at once."""
-    return answer_of(
-        change_roles_once(
-            services,
-            caller,
-            parse_account_name(name),
-            body,
-            gives=False,
-            if_match=if_match,
-            key=key,
-        )
-    )
+    return asked.roles(name, body, gives=False)
 
 
 @people_router.post(
     "/{name}/password-reset", summary="Set a password", response_model=AccountChangeDocument
 )
-def reset_password(
-    name: NamePath,
-    body: PasswordBody,
-    *,
-    services: Services,
-    caller: Manager,
-    key: KeyHeader,
-    if_match: MatchHeader = None,
-) -> Response:
+def reset_password(name: NamePath, body: PasswordBody, asked: Asked) -> Response:
     """A provisional one, and every session ends; proposed, without a password, where that takes two administrators."""
     return answer_of(
         reset_password_once(
-            services, caller, parse_account_name(name), body, if_match=if_match, key=key
+            asked.services,
+            asked.caller,
+            parse_account_name(name),
+            body,
+            if_match=asked.if_match,
+            key=asked.key,
         )
     )
 
@@ -154,53 +170,17 @@ def reset_password(
 @people_router.post(
     "/{name}/disabling", summary="Disable an account", response_model=AccountChangeDocument
 )
-def disable_account(
-    name: NamePath,
-    body: NothingBody,
-    *,
-    services: Services,
-    caller: Manager,
-    key: KeyHeader,
-    if_match: MatchHeader = None,
-) -> Response:
+def disable_account(name: NamePath, body: NothingBody, asked: Asked) -> Response:
     """Nobody logs in to it any more, and its sessions end."""
-    return answer_of(
-        act_once(
-            services,
-            caller,
-            parse_account_name(name),
-            body,
-            what="disable",
-            if_match=if_match,
-            key=key,
-        )
-    )
+    return asked.act(name, "disable", body)
 
 
 @people_router.post(
     "/{name}/enabling", summary="Enable an account", response_model=AccountChangeDocument
 )
-def enable_account(
-    name: NamePath,
-    body: NothingBody,
-    *,
-    services: Services,
-    caller: Manager,
-    key: KeyHeader,
-    if_match: MatchHeader = None,
-) -> Response:
+def enable_account(name: NamePath, body: NothingBody, asked: Asked) -> Response:
     """Proposed, where it has a role that takes two administrators."""
-    return answer_of(
-        act_once(
-            services,
-            caller,
-            parse_account_name(name),
-            body,
-            what="enable",
-            if_match=if_match,
-            key=key,
-        )
-    )
+    return asked.act(name, "enable", body)
 
 
 @people_router.post(
@@ -208,43 +188,17 @@ def enable_account(
     summary="Forget security keys",
     response_model=AccountChangeDocument,
 )
-def remove_second_factors(
-    name: NamePath,
-    body: NothingBody,
-    *,
-    services: Services,
-    caller: Manager,
-    key: KeyHeader,
-    if_match: MatchHeader = None,
-) -> Response:
+def remove_second_factors(name: NamePath, body: NothingBody, asked: Asked) -> Response:
     """Of somebody who lost them; its sessions end. Proposed, where that takes two administrators."""
-    return answer_of(
-        act_once(
-            services, caller, parse_account_name(name), body,
-            what="remove second factors", if_match=if_match, key=key,
-        )
-    )  # fmt: skip
+    return asked.act(name, "remove second factors", body)
 
 
 @people_router.post(
     "/{name}/sessions-end", summary="End all sessions", response_model=AccountChangeDocument
 )
-def end_sessions(
-    name: NamePath,
-    body: NothingBody,
-    *,
-    services: Services,
-    caller: Manager,
-    key: KeyHeader,
-    if_match: MatchHeader = None,
-) -> Response:
+def end_sessions(name: NamePath, body: NothingBody, asked: Asked) -> Response:
     """The account is logged out everywhere."""
-    return answer_of(
-        act_once(
-            services, caller, parse_account_name(name), body,
-            what="end sessions", if_match=if_match, key=key,
-        )
-    )  # fmt: skip
+    return asked.act(name, "end sessions", body)
 
 
 @account_proposal_router.get("", summary="List what waits for another administrator")

@@ -1,11 +1,12 @@
 """How far production has come, level by level, against the deadline."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
-from issuer.api.gate import Services
+from issuer.api.gate import Caller, Services
 from issuer.api.languages import message
 from issuer.api.merged_production_routes import merged_production, merged_production_file
 from issuer.api.pages.rendering import render
@@ -15,6 +16,8 @@ from issuer.api.report_routes import ReportListQuery, ReportReader, file_of_repo
 from issuer.domain.organisation import Organisation, parse_organisation_code
 from issuer.domain.production_report import Stage
 from issuer.domain.rights import Right
+from issuer.services.merged_reports import SourceLine
+from issuer.services.production_reports import ProductionReport
 from issuer.services.reports import ReportForm
 
 __all__ = ["production_page_router"]
@@ -57,21 +60,9 @@ def production_page(
         limit=_PAGE,
         behind=parse_organisation_code(behind) if behind else None,
     )
-    chosen = {} if code is None else {"above": code}
-    return render(
-        request,
-        "production.html",
-        caller=caller,
-        way=way,
-        report=report,
-        here=_LIST,
-        sources=None,
-        stages=STAGES,
-        file_query="" if code is None else f"&above={quote(code, safe='')}",
-        first=f"{_LIST}?{urlencode(chosen)}" if behind else None,
-        next=None
-        if report.end is None
-        else f"{_LIST}?{urlencode({**chosen, 'behind': report.end})}",
+    following = None if report.end is None else {"behind": report.end}
+    return _level(
+        request, caller, _LIST, code, report, way=way, following=following, is_later=bool(behind)
     )
 
 
@@ -97,23 +88,16 @@ def merged_production_page(
     """One level of the tree, with what the instances below have told of their production."""
     code = above or None
     page = merged_production(caller, services, ReportListQuery(above=code, cursor=cursor))
-    chosen = {} if code is None else {"above": code}
-    return render(
+    following = None if page.next is None else {"cursor": page.next}
+    return _level(
         request,
-        "production.html",
-        caller=caller,
-        way=(),
-        report=page.report,
-        here=_MERGED,
+        caller,
+        _MERGED,
+        code,
+        page.report,
         sources=page.sources,
-        source_words=SOURCE_WORDS,
-        source_pills=SOURCE_PILLS,
-        stages=STAGES,
-        file_query="" if code is None else f"&above={quote(code, safe='')}",
-        first=f"{_MERGED}?{urlencode(chosen)}" if cursor else None,
-        next=None
-        if page.next is None
-        else f"{_MERGED}?{urlencode({**chosen, 'cursor': page.next})}",
+        following=following,
+        is_later=cursor is not None,
     )
 
 
@@ -126,3 +110,34 @@ def merged_production_file_page(
 ) -> Response:
     """The same as a file."""
     return merged_production_file(caller, services, form, above or None)
+
+
+def _level(
+    request: Request,
+    caller: Caller,
+    here: str,
+    above: str | None,
+    report: ProductionReport,
+    *,
+    following: Mapping[str, str] | None,
+    is_later: bool,
+    way: Sequence[Organisation] = (),
+    sources: Sequence[SourceLine] | None = None,
+) -> Response:
+    """One level of the tree; ``following`` asks for its next page, ``is_later`` where this is not the first."""
+    chosen = {} if above is None else {"above": above}
+    return render(
+        request,
+        "production.html",
+        caller=caller,
+        way=way,
+        report=report,
+        here=here,
+        sources=sources,
+        source_words=SOURCE_WORDS,
+        source_pills=SOURCE_PILLS,
+        stages=STAGES,
+        file_query="" if above is None else f"&above={quote(above, safe='')}",
+        first=f"{here}?{urlencode(chosen)}" if is_later else None,
+        next=None if following is None else f"{here}?{urlencode({**chosen, **following})}",
+    )
