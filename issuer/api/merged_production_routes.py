@@ -25,6 +25,7 @@ from issuer.services.reports import ReportForm
 
 __all__ = [
     "MergedProduction",
+    "ProductionSourceDocument",
     "merged_production",
     "merged_production_file",
     "merged_production_router",

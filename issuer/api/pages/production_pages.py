@@ -8,7 +8,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from issuer.api.gate import Caller, Services
 from issuer.api.languages import message
-from issuer.api.merged_production_routes import merged_production, merged_production_file
+from issuer.api.merged_production_routes import (
+    ProductionSourceDocument,
+    merged_production,
+    merged_production_file,
+)
 from issuer.api.pages.rendering import render
 from issuer.api.pages.report_pages import SOURCE_PILLS, SOURCE_WORDS
 from issuer.api.pages_of_lists import CursorOfPage
@@ -16,7 +20,6 @@ from issuer.api.report_routes import ReportListQuery, ReportReader, file_of_repo
 from issuer.domain.organisation import Organisation, parse_organisation_code
 from issuer.domain.production_report import Stage
 from issuer.domain.rights import Right
-from issuer.services.merged_reports import SourceLine
 from issuer.services.production_reports import ProductionReport
 from issuer.services.reports import ReportForm
 
@@ -95,7 +98,7 @@ def merged_production_page(
         _MERGED,
         code,
         page.report,
-        sources=page.sources,
+        sources=[ProductionSourceDocument.of(each) for each in page.sources],
         following=following,
         is_later=cursor is not None,
     )
@@ -122,7 +125,7 @@ def _level(
     following: Mapping[str, str] | None,
     is_later: bool,
     way: Sequence[Organisation] = (),
-    sources: Sequence[SourceLine] | None = None,
+    sources: Sequence[ProductionSourceDocument] | None = None,
 ) -> Response:
     """One level of the tree; ``following`` asks for its next page, ``is_later`` where this is not the first."""
     chosen = {} if above is None else {"above": above}
