@@ -14,6 +14,7 @@ from typing import Final
 from card_layout.profile import load_profile
 from issuer.bootstrap_keys import IssuerSealers, take_sealers
 from issuer.db.base import Database
+from issuer.db.card_vault import CardVault
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
 from issuer.domain.card_number import CardNumberScheme, find_card_number_scheme
@@ -66,7 +67,7 @@ class RegisterHome:
     evidence: EvidenceStore
     scheme: CardNumberScheme
     register_sealer: Callable[[], Sealer] = field(repr=False)
-    card_sealer: Callable[[], Sealer] = field(repr=False)
+    card_vault: Callable[[], CardVault] = field(repr=False)
 
     def doubts(self) -> DoubtDesk:
         """The use case that decides on questionable rows."""
@@ -171,17 +172,22 @@ def open_register_home(home: Path, *, create: bool = False) -> Iterator[Register
     def sealer() -> Sealer:
         return sealers().register
 
+    portraits = FolderPortraitStore(settings.portraits_in(home))
+
+    def vault() -> CardVault:
+        return CardVault(sealer=sealers().cards, portraits=portraits)
+
     try:
         yield RegisterHome(
             home=home,
             settings=settings,
             database=database,
-            register=SqlRegister(database, sealer, lambda: sealers().cards),
-            portraits=FolderPortraitStore(settings.portraits_in(home)),
+            register=SqlRegister(database, sealer, vault),
+            portraits=portraits,
             evidence=FolderEvidenceStore(settings.evidence_in(home), sealer),
             scheme=scheme,
             register_sealer=sealer,
-            card_sealer=lambda: sealers().cards,
+            card_vault=vault,
         )
     finally:
         database.close()

@@ -112,7 +112,7 @@ def open_api_services(home: Path) -> Iterator[ApiServices]:
         stack.callback(desk_keys.close)
         cursor_key = desk_keys.borrow(derive_cursor_key)
         # Whoever looks at the first member or signs the first card would else open it in a thread of their own.
-        keys.submit(opened.card_sealer).result()
+        keys.submit(opened.card_vault).result()
         probe = _Probe(opened=opened, desk_keys=desk_keys)
         browsing = SqlBrowsing(opened.database)
         jobs = jobs_of_operations(opened, keystore=desk_keys)

@@ -14,6 +14,7 @@ from issuer.domain.rights import AccountName
 from issuer.services.audit_checkpoints import AuditCheckpointing
 from issuer.services.audit_duty import AUDIT, AuditDuty
 from issuer.services.daily_duty import DAILY, DailyDuty
+from issuer.services.destroy_files import DestructionOfFiles
 from issuer.services.expire_cards import CardExpiry
 from issuer.services.job_ports import WorkList
 from issuer.services.status_duty import STATUS
@@ -52,10 +53,15 @@ def duties_of(opened: RegisterHome) -> Mapping[str, WorkList]:
 def _daily_of(opened: RegisterHome) -> DailyDuty:
     expiry = CardExpiry(register=opened.register, clock=_now)
     idempotency = SqlIdempotencyLedger(opened.database)
+    files = DestructionOfFiles(
+        register=opened.register, portraits=opened.portraits, evidence=opened.evidence
+    )
     return DailyDuty(
         (
             lambda: expiry.expire(account=_SYSTEM),
             lambda: idempotency.forget(before=_now() - _KEYS_KEPT),
+            # A picture that a member does not have any more may have waited for a card to be handed over.
+            files.destroy,
             # What a hand-over has destroyed is let go of by the database, too.
             lambda: opened.database.forget_old_versions(
                 of=(CardRow.__tablename__, CardContentsRow.__tablename__)

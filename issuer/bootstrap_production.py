@@ -17,8 +17,8 @@ from issuer.bootstrap_keys import (
 )
 from issuer.bootstrap_stock import stock_of
 from issuer.db.card_ledger import SqlCardLedger, SqlCardRegister
+from issuer.db.card_vault import CardVault
 from issuer.db.register import SqlRegister
-from issuer.db.sealing import Sealer
 from issuer.db.stock_ledger import SqlStockLedger
 from issuer.domain.card_number import CardNumberScheme
 from issuer.errors import IssuerRefusedError, IssuerUnavailableError
@@ -87,7 +87,7 @@ class ProductionHome:
     profile: CardProfile
     cards: CardLedger
     keystore: KeystoreThread
-    sealer: Sealer = field(repr=False)
+    vault: CardVault = field(repr=False)
 
     def trust_points(self) -> Mapping[bytes, bytes]:
         """The CVCA certificates at hand, by their reference."""
@@ -209,18 +209,18 @@ def open_production_home(
                 hint="membercard-issuer --allow-development-cards ...",
             )
         with contextlib.closing(KeystoreThread(lambda: _open_keystore(opened))) as keystore:
-            sealer = keystore.call(derive_card_sealer)
+            vault = CardVault(sealer=keystore.call(derive_card_sealer), portraits=opened.portraits)
             register_sealer = keystore.call(derive_register_sealer)
             yield ProductionHome(
                 # A PKCS#11 library stands one session: the register takes its keys through this one.
                 opened=replace(
                     opened,
-                    register=SqlRegister(opened.database, lambda: register_sealer, lambda: sealer),
+                    register=SqlRegister(opened.database, lambda: register_sealer, lambda: vault),
                 ),
                 profile=profile,
-                cards=SqlCardLedger(opened.database, _now, sealer),
+                cards=SqlCardLedger(opened.database, _now, vault),
                 keystore=keystore,
-                sealer=sealer,
+                vault=vault,
             )
 
 

@@ -48,7 +48,7 @@ class SignerProcess:
     def signing(self) -> BatchSigning:
         """See ``SignerOfCards.signing``."""
         self.require()
-        cards = SqlCardLedger(self.opened.database, _now, self.opened.card_sealer())
+        cards = SqlCardLedger(self.opened.database, _now, self.opened.card_vault())
         return BatchSigning(
             desk=BatchDesk(register=self.opened.register, clock=_now),
             cards=cards,

@@ -272,10 +272,10 @@ def _link(
     settings = production.opened.settings.station
     home = production.opened.home
     if settings.link == "process":
-        seal = LocalJobSeal(sealer=production.sealer)
+        seal = LocalJobSeal(sealer=production.vault.sealer)
         return (
             SqlProductionLink(
-                production.opened.database, _now, production.sealer, station=station, seal=seal
+                production.opened.database, _now, production.vault, station=station, seal=seal
             ),
             seal,
         )

@@ -15,7 +15,7 @@ from issuer.bootstrap_station_exchange import (
     has_exchange_keys,
     peer_of,
 )
-from issuer.db.sealing import Sealer
+from issuer.db.card_vault import CardVault
 from issuer.db.station_desk import SqlProductionLink
 from issuer.db.stations import SqlStationBook
 from issuer.domain.instances import ExchangeCertificates
@@ -94,7 +94,7 @@ def station_book_of(opened: RegisterHome) -> SqlStationBook:
     return SqlStationBook(opened.database, _now)
 
 
-def station_desk_of(opened: RegisterHome, keystore: KeystoreCalls, sealer: Sealer) -> StationDesk:
+def station_desk_of(opened: RegisterHome, keystore: KeystoreCalls, vault: CardVault) -> StationDesk:
     """The desk, over the database of a home and the centre's keys in its keystore.
 
     Raises:
@@ -104,7 +104,7 @@ def station_desk_of(opened: RegisterHome, keystore: KeystoreCalls, sealer: Seale
 
     def link_of(name: StationName, seal: JobSeal) -> ProductionLink:
         return SqlProductionLink(
-            opened.database, _now, sealer, station=name, seal=seal, is_elsewhere=True
+            opened.database, _now, vault, station=name, seal=seal, is_elsewhere=True
         )
 
     return StationDesk(
@@ -153,7 +153,8 @@ def installed_desk(opened: RegisterHome, keys: DeskKeys) -> StationDesk | None:
     """The desk of a serving process; ``None`` where no certificates are installed."""
     if not has_exchange_keys(opened.home, ExchangeRole.CENTRE):
         return None
-    return station_desk_of(opened, keys, keys.call(derive_card_sealer))
+    vault = CardVault(sealer=keys.call(derive_card_sealer), portraits=opened.portraits)
+    return station_desk_of(opened, keys, vault)
 
 
 def _now() -> datetime:

@@ -239,7 +239,7 @@ def accept_command(
     sealed = read_bounded(file, MAX_SEALED_BYTES)
     actor = command_context(context).actor
     with opened_production(context) as production:
-        desk = station_desk_of(production.opened, production.keystore, production.sealer)
+        desk = station_desk_of(production.opened, production.keystore, production.vault)
         room = stock_of(production.opened.register).room
 
         def demand(name: StationName) -> None:

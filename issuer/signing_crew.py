@@ -19,6 +19,7 @@ from issuer.domain.batch import BatchId
 from issuer.domain.card import CardReference
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerError, IssuerUnavailableError
+from issuer.services.interpreter_pace import paced_for_many_rows
 from issuer.services.production_ports import CardLedger
 from issuer.services.sign_cards import CardSigning, SigningOutcome, bound_in_requests
 from pki.errors import PkiError
@@ -129,7 +130,7 @@ def _serve(member: Connection, heads: Sequence[Connection], open_signing: OpenSi
         each.close()
     with contextlib.suppress(EOFError, BrokenPipeError):
         try:
-            with open_signing() as signing:
+            with open_signing() as signing, paced_for_many_rows():
                 member.send(())
                 while True:
                     references, account = member.recv()

@@ -36,9 +36,9 @@ from issuer.db.batch_rows import (
 )
 from issuer.db.batch_tables import BatchEventRow, BatchRequestRow, BatchRow
 from issuer.db.card_binding import bind_rows, free_chips, status_list_with_room
+from issuer.db.card_vault import CardVault
 from issuer.db.organisation_queries import below
 from issuer.db.organisation_rows import OrganisationRow
-from issuer.db.sealing import Sealer
 from issuer.domain.batch import Acknowledgement, Batch, BatchEvent, BatchId, BatchTally
 from issuer.domain.card import CardReference
 from issuer.domain.chip import Serial
@@ -66,10 +66,10 @@ _LOOKUP_SIZE = 500
 class SqlBatchRepository:
     """Implements ``BatchRepository`` within one session."""
 
-    def __init__(self, session: Session, sealer: Callable[[], Sealer]) -> None:
-        """``sealer`` gives the keys of production; it is asked when cards are bound, and not before."""
+    def __init__(self, session: Session, vault: Callable[[], CardVault]) -> None:
+        """``vault`` gives the keys of production; it is asked when cards are bound, and not before."""
         self._session = session
-        self._sealer = sealer
+        self._vault = vault
 
     def add(self, batch: Batch, event: BatchEvent) -> None:
         """See ``BatchRepository.add``."""
@@ -202,7 +202,7 @@ class SqlBatchRepository:
 
     def bind(self, cards: Sequence[NewCard], *, account: str, at: datetime) -> tuple[int, ...]:
         """See ``BatchRepository.bind``."""
-        return bind_rows(self._session, self._sealer(), cards, account=account, at=at)
+        return bind_rows(self._session, self._vault().sealer, cards, account=account, at=at)
 
     def lines(
         self,

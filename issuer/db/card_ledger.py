@@ -15,13 +15,13 @@ from issuer.db.batch_progress import settle_batch
 from issuer.db.card_binding import free_chips, status_list_with_room
 from issuer.db.card_seals import document_number_digest, open_secrets, seal_secrets
 from issuer.db.card_validity import SqlCardValidity
+from issuer.db.card_vault import CardVault
 from issuer.db.member_rows import MemberRow
 from issuer.db.organisation_queries import below as part_of_tree
 from issuer.db.production_rows import card_of, journal, locked_card, locked_chip
 from issuer.db.production_tables import IS_NOT_CONDEMNED, CardRow
 from issuer.db.request_tables import RequestRow
-from issuer.db.sealing import Sealer
-from issuer.db.signing_rows import cards_to_sign, jobs_of, keep_prepared, keep_signed, seal_contents
+from issuer.db.signing_rows import cards_to_sign, jobs_of, keep_prepared, keep_signed
 from issuer.domain.batch import BatchId
 from issuer.domain.card import Card, CardEvent, CardReference, CardState
 from issuer.domain.card_job import CardJob
@@ -38,12 +38,11 @@ from issuer.domain.status_allotment import StatusListRoom
 from issuer.errors import ConflictError, IssuerRefusedError
 from issuer.services.production_ports import (
     CardLine,
-    CardToSign,
     Clock,
-    JobToKeep,
     MemberToBind,
     NewCard,
 )
+from issuer.services.signing_values import CardToSign, JobToKeep
 from issuer.services.status_ports import StatusMarkStore
 
 __all__ = ["SqlCardLedger", "SqlCardRegister", "read_job"]
@@ -107,9 +106,10 @@ class SqlCardRegister:
 class SqlCardLedger(SqlCardRegister):
     """Implements ``CardLedger``."""
 
-    def __init__(self, database: Database, clock: Clock, sealer: Sealer) -> None:
+    def __init__(self, database: Database, clock: Clock, vault: CardVault) -> None:
         super().__init__(database, clock)
-        self._sealer = sealer
+        self._vault = vault
+        self._sealer = vault.sealer
 
     def members_to_bind(self) -> tuple[MemberToBind, ...]:
         """See ``CardLedger.members_to_bind``."""
@@ -199,7 +199,7 @@ class SqlCardLedger(SqlCardRegister):
     def job(self, reference: CardReference) -> CardJob:
         """See ``CardLedger.job``."""
         with self._database.reading() as session:
-            return read_job(session, self._sealer, reference)
+            return read_job(session, self._vault, reference)
 
     def record_signed(self, reference: CardReference, security_object_file: bytes) -> None:
         """See ``CardLedger.record_signed``."""
@@ -231,16 +231,16 @@ class SqlCardLedger(SqlCardRegister):
     ) -> Mapping[CardReference, CardJob]:
         """See ``CardLedger.prepared_several``."""
         with self._database.reading() as session:
-            return jobs_of(session, self._sealer, references)
+            return jobs_of(session, self._vault, references)
 
     def prepare_several(
         self, jobs: Sequence[JobToKeep], *, account: AccountName | None = None
     ) -> frozenset[CardReference]:
         """See ``CardLedger.prepare_several``."""
         # Before the database is locked: others write meanwhile.
-        sealed = [(each, seal_contents(self._sealer, each.job)) for each in jobs]
+        sealed = [(each, self._vault.seal_contents(each.job, each.picture)) for each in jobs]
         with self._database.writing_in_turn() as session:
-            return keep_prepared(session, sealed, account=account, at=self._clock())
+            return keep_prepared(session, self._vault, sealed, account=account, at=self._clock())
 
     def record_signed_several(
         self,
@@ -331,13 +331,14 @@ class SqlCardLedger(SqlCardRegister):
             raise ConflictError("a number that was drawn is taken", code="card.draw-repeated")
 
 
-def read_job(session: Session, sealer: Sealer, reference: CardReference) -> CardJob:
+def read_job(session: Session, vault: CardVault, reference: CardReference) -> CardJob:
     """Everything about a prepared card; EF.SOD is among the files once it is signed.
 
     Raises:
-        IssuerRefusedError: the card is unknown (``card.unknown``) or not prepared (``card.not-signed``).
+        IssuerRefusedError: the card is unknown (``card.unknown``) or not prepared (``card.not-signed``); its picture is
+            gone (``portrait.lost``) or another one (``portrait.altered``).
     """
-    found = jobs_of(session, sealer, [reference])
+    found = jobs_of(session, vault, [reference])
     if reference not in found:
         locked_card(session, reference)
         raise IssuerRefusedError("the card is not signed", code="card.not-signed")

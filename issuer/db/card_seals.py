@@ -1,4 +1,4 @@
-"""What of a card is sealed in the database, and under which purpose: its secrets, its contents, its numbers."""
+"""The secrets of a card as its row holds them, and the digest by which its document number is never repeated."""
 
 from typing import Final
 
@@ -7,9 +7,8 @@ from issuer.domain.card import CardReference
 from issuer.domain.card_secrets import CardSecrets
 from issuer.errors import IssuerRefusedError
 
-__all__ = ["CONTENTS_PURPOSE", "document_number_digest", "open_secrets", "seal_secrets"]
+__all__ = ["document_number_digest", "open_secrets", "seal_secrets"]
 
-CONTENTS_PURPOSE: Final = "card contents"
 _SECRETS: Final = "card secrets"
 _DOCUMENT_NUMBER: Final = "document number"
 

@@ -287,7 +287,7 @@ def empty_secrets(session: Session, card: CardRow) -> None:
     session.execute(
         sa.update(CardContentsRow)
         .where(CardContentsRow.reference == card.reference)
-        .values(sealed=b"")
+        .values(sealed=b"", portrait=None)
         .execution_options(synchronize_session="fetch")
     )
 

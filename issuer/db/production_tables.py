@@ -154,12 +154,25 @@ class CardRow(Base):
 
 
 class CardContentsRow(Base):
-    """What is written to a card, sealed, from before it is signed."""
+    """What is written to a card, sealed, from before it is signed; its picture lies in the store of portraits.
+
+    Where ``portrait`` names none the contents hold their picture themselves, or were destroyed.
+    """
 
     __tablename__ = "card_contents"
+    __table_args__ = (
+        # Cards in production alone: once they are handed over nothing is named any more.
+        sa.Index(
+            "ix_card_contents_portrait",
+            "portrait",
+            sqlite_where=sa.text("portrait IS NOT NULL"),
+            postgresql_where=sa.text("portrait IS NOT NULL"),
+        ),
+    )
 
     reference: Mapped[bytes] = mapped_column(sa.ForeignKey("cards.reference"), primary_key=True)
     sealed: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    portrait: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
     prepared_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -137,19 +137,30 @@ class SqlProofRepository:
     ) -> Mapping[CardReference, PersonOfCard]:
         """See ``ProofRepository.of_cards``."""
         record = _StoredRecords(self._session, self._seals, names)
-        return {
-            CardReference(reference): PersonOfCard(
-                state=_STATES[state],
-                standing=_STANDINGS[standing],
-                line=None if values[_CARD_NUMBER] is None else record.line(values),
-                is_in_batch=is_in_batch,
-                frozen_digest=frozen_digest,
-            )
-            for part in in_parts(references)
-            for *values, reference, state, standing, is_in_batch, frozen_digest in (
-                self._session.connection().execute(_of_cards(part))
-            )
-        }
+        found: dict[CardReference, PersonOfCard] = {}
+        for part in in_parts(references):
+            rows = self._session.connection().execute(_of_cards(part))
+            for (
+                *values,
+                reference,
+                state,
+                standing,
+                is_in_batch,
+                line_digest,
+                record_digest,
+            ) in rows:
+                line = None if values[_CARD_NUMBER] is None else record.line(values)
+                found[CardReference(reference)] = PersonOfCard(
+                    state=_STATES[state],
+                    standing=_STANDINGS[standing],
+                    line=line,
+                    # Where the record is stored as it was, byte for byte, its line is.
+                    differs_from_proof=is_in_batch
+                    and line is not None
+                    and record.digest(values) != record_digest
+                    and line.digest != line_digest,
+                )
+        return found
 
 
 class _StoredRecords:
@@ -286,6 +297,7 @@ def _of_cards(references: Sequence[CardReference]) -> sa.Select[Any]:
             MemberRow.standing,
             CardRow.batch_id.is_not(None),
             BatchRequestRow.line_digest,
+            BatchRequestRow.record_digest,
         )
         .select_from(CardRow)
         .join(RequestRow, RequestRow.id == CardRow.request_id)

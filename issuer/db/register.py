@@ -14,6 +14,7 @@ from issuer.db.bundle_conflicts import SqlExchange
 from issuer.db.bundle_seals import BundleSeals
 from issuer.db.card_dossiers import SqlCardDossiers
 from issuer.db.card_validity import SqlCardValidity
+from issuer.db.card_vault import CardVault
 from issuer.db.decisions import SqlDecisionRepository
 from issuer.db.directory import SqlMemberDirectory
 from issuer.db.import_seals import ImportSeals
@@ -68,7 +69,7 @@ def _no_keys() -> Sealer:
     )
 
 
-def _no_card_keys() -> Sealer:
+def _no_card_keys() -> CardVault:
     raise IssuerUnavailableError(
         "the register was opened without the keys of production, so no card can be bound",
         code="production.without-keys",
@@ -84,7 +85,7 @@ class SqlRegisterTransaction:
         keys: RegisterKeys,
         *,
         is_writing: bool,
-        card_sealer: Callable[[], Sealer] = _no_card_keys,
+        vault: Callable[[], CardVault] = _no_card_keys,
     ) -> None:
         def seals() -> MemberSeals:
             return keys.open(session, is_writing=is_writing)
@@ -102,7 +103,7 @@ class SqlRegisterTransaction:
         self.sessions: SessionRepository = SqlSessionRepository(session)
         self.requests: RequestRepository = SqlRequestRepository(session)
         self.decisions: DecisionRepository = SqlDecisionRepository(session)
-        self.batches: BatchRepository = SqlBatchRepository(session, card_sealer)
+        self.batches: BatchRepository = SqlBatchRepository(session, vault)
         self.proofs: ProofRepository = SqlProofRepository(session, seals)
         self.openings: BatchOpenings = SqlBatchOpenings(session)
         self.cards: CardValidityRepository = SqlCardValidity(session)
@@ -110,7 +111,7 @@ class SqlRegisterTransaction:
         self.numbers: NumberRepository = SqlNumberRepository(session, seals)
         self.stock: StockRepository = SqlStockRepository(session)
         self.stock_acts: StockActRepository = SqlStockActRepository(session)
-        self.stations: StationRepository = SqlStationRepository(session, card_sealer)
+        self.stations: StationRepository = SqlStationRepository(session, vault)
         self.exchange: ExchangeRepository = SqlExchange(
             session, lambda: BundleSeals(keys.open(session, is_writing=is_writing).sealer)
         )
@@ -124,29 +125,25 @@ class SqlRegister:
         self,
         database: Database,
         sealer: Callable[[], Sealer] = _no_keys,
-        card_sealer: Callable[[], Sealer] = _no_card_keys,
+        vault: Callable[[], CardVault] = _no_card_keys,
     ) -> None:
         """``sealer`` gives the register's keys; it is asked once, when the first member is read or written.
 
-        ``card_sealer`` gives the keys of production, asked for when cards are bound. What concerns organisations or
+        ``vault`` gives the keys of production, asked for when cards are bound or given to stations. What concerns organisations or
         the audit trail alone needs no key.
         """
         self._database = database
-        self._card_sealer = card_sealer
+        self._vault = vault
         self._keys = RegisterKeys(sealer)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[RegisterTransaction]:
         """One transaction: committed when the block ends, dropped when it raises."""
         with self._database.writing() as session:
-            yield SqlRegisterTransaction(
-                session, self._keys, is_writing=True, card_sealer=self._card_sealer
-            )
+            yield SqlRegisterTransaction(session, self._keys, is_writing=True, vault=self._vault)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[RegisterTransaction]:
         """One transaction that only reads."""
         with self._database.reading() as session:
-            yield SqlRegisterTransaction(
-                session, self._keys, is_writing=False, card_sealer=self._card_sealer
-            )
+            yield SqlRegisterTransaction(session, self._keys, is_writing=False, vault=self._vault)

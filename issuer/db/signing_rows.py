@@ -1,6 +1,6 @@
 """Signing many cards at once: what is known of each, what is kept before the signer is asked, and what it gave."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from issuer.db.base import unindexed
 from issuer.db.bulk import bulk_insert
-from issuer.db.card_contents import CardContents
-from issuer.db.card_seals import CONTENTS_PURPOSE, open_secrets
+from issuer.db.card_seals import open_secrets
+from issuer.db.card_vault import CardVault
 from issuer.db.key_sets import among, in_parts
+from issuer.db.member_rows import MemberRow
 from issuer.db.production_rows import chip_key_of
 from issuer.db.production_tables import (
     CardContentsRow,
@@ -25,9 +26,9 @@ from issuer.domain.card import CardEvent, CardReference, CardState, next_card_st
 from issuer.domain.card_job import CardJob
 from issuer.domain.chip import Serial
 from issuer.domain.status_allotment import StatusIndex
-from issuer.services.production_ports import CardToSign, JobToKeep
+from issuer.services.signing_values import CardToSign, JobToKeep
 
-__all__ = ["cards_to_sign", "jobs_of", "keep_prepared", "keep_signed", "seal_contents"]
+__all__ = ["cards_to_sign", "jobs_of", "keep_prepared", "keep_signed"]
 
 
 def cards_to_sign(
@@ -75,11 +76,11 @@ def cards_to_sign(
 
 
 def jobs_of(
-    session: Session, sealer: Sealer, references: Sequence[CardReference]
+    session: Session, vault: CardVault, references: Sequence[CardReference]
 ) -> dict[CardReference, CardJob]:
     """What is to be written to those of these cards that were prepared; EF.SOD is among it once it is signed."""
     return {
-        CardReference(card.reference): _job(sealer, card, contents, chip, security_object_file)
+        CardReference(card.reference): _job(vault, card, contents, chip, security_object_file)
         for part in in_parts(references)
         for card, contents, chip, security_object_file in session.execute(
             sa.select(CardRow, CardContentsRow, ChipRow, SecurityObjectRow.file)
@@ -91,22 +92,22 @@ def jobs_of(
     }
 
 
-def seal_contents(sealer: Sealer, job: CardJob) -> bytes:
-    """What is kept of a card before the signer is asked, as its row holds it."""
-    contents = CardContents(mrz_information=job.mrz_information, files=job.contents)
-    return sealer.seal(contents.to_bytes(), purpose=CONTENTS_PURPOSE, row=job.reference)
-
-
 def keep_prepared(
     session: Session,
+    vault: CardVault,
     jobs: Sequence[tuple[JobToKeep, bytes]],
     *,
     account: str | None,
     at: datetime,
 ) -> frozenset[CardReference]:
-    """Keep the files, sealed, of those of these cards that are *bound*; which they are."""
-    bound = _in_state(session, [each.job.reference for each, _ in jobs], CardState.BOUND)
-    kept = [(each, sealed) for each, sealed in jobs if each.job.reference in bound]
+    """Keep the files, sealed, of those of these cards that are *bound*; which they are.
+
+    A picture that is not its member's portrait any more may be destroyed at this moment: it is kept with the card.
+    """
+    references = [each.job.reference for each, _ in jobs]
+    _lock_members(session, references)
+    portraits: dict[bytes, bytes] = dict(_locked(session, references, _PORTRAITS))
+    kept = [(each, sealed) for each, sealed in jobs if each.job.reference in portraits]
     days = {each.job.reference: each.valid_until for each, _ in kept}
     for day in sorted(set(days.values())):
         for part in in_parts([reference for reference, until in days.items() if until == day]):
@@ -116,10 +117,7 @@ def keep_prepared(
     bulk_insert(
         session,
         CardContentsRow,
-        [
-            {"reference": each.job.reference, "sealed": sealed, "prepared_at": at}
-            for each, sealed in kept
-        ],
+        [_row(vault, each, sealed, portraits[each.job.reference], at) for each, sealed in kept],
     )
     _journal(
         session,
@@ -143,15 +141,10 @@ def keep_signed(
 
     ``authorisation`` is the digest of the authorisation that they were signed under, against which they count.
     """
-    bound = _in_state(session, list(files), CardState.BOUND)
-    prepared = {
-        CardReference(reference)
-        for part in in_parts(list(files))
-        for reference in session.connection().scalars(
-            sa.select(CardContentsRow.reference).where(among(CardContentsRow.reference, part))
-        )
-    }
-    kept = [(reference, serial) for reference, serial in bound.items() if reference in prepared]
+    kept = [
+        (CardReference(reference), Serial(serial))
+        for reference, serial in _locked(session, list(files), _PREPARED)
+    ]
     if not kept:
         return frozenset()
     bulk_insert(
@@ -175,20 +168,54 @@ def keep_signed(
     return frozenset(reference for reference, _ in kept)
 
 
-def _in_state(
-    session: Session, references: Sequence[CardReference], state: CardState
-) -> dict[CardReference, Serial]:
-    """Those of these cards that are in this state, locked, each with its chip."""
+def _row(
+    vault: CardVault, kept: JobToKeep, sealed: bytes, portrait: bytes, at: datetime
+) -> dict[str, object]:
+    digest = None if kept.picture is None else kept.picture.digest
+    is_in_store = digest == portrait
     return {
-        CardReference(reference): Serial(serial)
-        for part in in_parts(sorted(references))
-        for reference, serial in session.connection().execute(
-            sa.select(CardRow.reference, CardRow.serial)
-            .where(among(CardRow.reference, part), _is_in(state))
+        "reference": kept.job.reference,
+        "sealed": sealed if digest is None or is_in_store else vault.seal_contents(kept.job),
+        "portrait": digest if is_in_store else None,
+        "prepared_at": at,
+    }
+
+
+_PORTRAITS = sa.select(CardRow.reference, MemberRow.portrait).join(
+    MemberRow, MemberRow.id == CardRow.member_id
+)
+_PREPARED = sa.select(CardRow.reference, CardRow.serial).join(
+    CardContentsRow, CardContentsRow.reference == CardRow.reference
+)
+
+
+def _lock_members(session: Session, references: Sequence[CardReference]) -> None:
+    """Nobody gives the members of these cards other portraits until the cards are kept.
+
+    Members are locked before their cards, as whoever changes a member does. On SQLite whoever writes is alone.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    for part in in_parts(sorted(references)):
+        session.connection().execute(
+            sa.select(MemberRow.id)
+            .join(CardRow, CardRow.member_id == MemberRow.id)
+            .where(among(CardRow.reference, part))
+            .order_by(MemberRow.id)
+            .with_for_update(read=True, of=MemberRow)
+        ).all()
+
+
+def _locked(
+    session: Session, references: Sequence[CardReference], query: sa.Select[bytes, bytes]
+) -> Iterator[tuple[bytes, bytes]]:
+    """The rows of a query over those of these cards that are *bound*; the cards are locked, by reference."""
+    for part in in_parts(sorted(references)):
+        yield from session.connection().execute(
+            query.where(among(CardRow.reference, part), _is_in(CardState.BOUND))
             .order_by(CardRow.reference)
             .with_for_update(of=CardRow)
         )
-    }
 
 
 def _journal(
@@ -210,17 +237,15 @@ def _journal(
 
 
 def _job(
-    sealer: Sealer,
+    vault: CardVault,
     card: CardRow,
     stored: CardContentsRow,
     chip: ChipRow,
     security_object_file: bytes | None,
 ) -> CardJob:
     # First of all: where the secrets were destroyed, the contents were, too.
-    secrets = open_secrets(sealer, card.sealed_secrets, card.reference)
-    contents = CardContents.from_bytes(
-        sealer.open(stored.sealed, purpose=CONTENTS_PURPOSE, row=card.reference)
-    )
+    secrets = open_secrets(vault.sealer, card.sealed_secrets, card.reference)
+    contents = vault.open_contents(stored.sealed, CardReference(card.reference))
     files = dict(contents.files)
     if security_object_file is not None:
         files["EF.SOD"] = security_object_file

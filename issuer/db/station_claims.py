@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from issuer.db.card_ledger import read_job
+from issuer.db.card_vault import CardVault
 from issuer.db.chip_holds import stop_chip
 from issuer.db.production_rows import Producer, journal, record_of
 from issuer.db.production_tables import CardRow, ChipRow
-from issuer.db.sealing import Sealer
 from issuer.db.station_tables import StationClaimRow
 from issuer.db.stopped_cards import is_stopped
 from issuer.domain.batch import BatchId
@@ -33,11 +33,11 @@ def claim_chip(
     *,
     station: StationName,
     batch: BatchId | None,
-    sealer: Callable[[], Sealer],
+    vault: Callable[[], CardVault],
     seal: JobSeal,
     at: datetime,
 ) -> ClaimedChip | None:
-    """See ``ProductionLink.claim``; ``sealer`` gives the keys of production, asked for where a job is to be given."""
+    """See ``ProductionLink.claim``; ``vault`` is asked for where a job is to be given."""
     chip = session.get(ChipRow, serial, with_for_update=True)
     if chip is None:
         return None
@@ -71,7 +71,7 @@ def claim_chip(
     _claim(session, claim, serial, station, at)
     sealed = None
     if card is not None and CardState(card.state) in UNFINISHED_STATES:
-        sealed = seal.seal(read_job(session, sealer(), CardReference(card.reference)))
+        sealed = seal.seal(read_job(session, vault(), CardReference(card.reference)))
     return ClaimedChip(record=record, is_claimed=True, batch=own_batch, sealed_job=sealed)
 
 

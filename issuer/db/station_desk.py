@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from issuer.db.audit import SqlAuditTrail
 from issuer.db.base import Database
+from issuer.db.card_vault import CardVault
 from issuer.db.chip_holds import hold_chip
 from issuer.db.production_rows import (
     EVENT_REJECTED,
@@ -21,7 +22,6 @@ from issuer.db.production_rows import (
     require_not_passed,
 )
 from issuer.db.production_tables import CardRow, ChipRow
-from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
 from issuer.db.station_days import keep_day
 from issuer.db.station_heads import (
@@ -102,7 +102,7 @@ class SqlProductionLink:
         self,
         database: Database,
         clock: Clock,
-        sealer: Sealer,
+        vault: CardVault,
         *,
         station: StationName,
         seal: JobSeal,
@@ -111,7 +111,7 @@ class SqlProductionLink:
         """``is_elsewhere``: the station signs what it says, and is known by its certificates."""
         self._database = database
         self._clock = clock
-        self._sealer = sealer
+        self._vault = vault
         self._station = station
         self._seal = seal
         self._is_elsewhere = is_elsewhere
@@ -137,7 +137,7 @@ class SqlProductionLink:
                 serial,
                 station=self._station,
                 batch=batch,
-                sealer=lambda: self._sealer,
+                vault=lambda: self._vault,
                 seal=self._seal,
                 at=self._clock(),
             )

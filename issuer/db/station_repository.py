@@ -6,9 +6,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from issuer.db.card_vault import CardVault
 from issuer.db.production_rows import record_of
 from issuer.db.production_tables import CardRow, ChipRow
-from issuer.db.sealing import Sealer
 from issuer.db.station_claims import claim_chip
 from issuer.db.station_presence import standings_of
 from issuer.db.station_rejections import newest_rejections
@@ -32,10 +32,10 @@ __all__ = ["SqlStationRepository"]
 class SqlStationRepository:
     """Implements ``StationRepository``."""
 
-    def __init__(self, session: Session, sealer: Callable[[], Sealer]) -> None:
-        """``sealer`` gives the keys of production; it is asked when a job is given, and not before."""
+    def __init__(self, session: Session, vault: Callable[[], CardVault]) -> None:
+        """``vault`` opens cards; it is asked when a job is given, and not before."""
         self._session = session
-        self._sealer = sealer
+        self._vault = vault
 
     def require_place_for(self, name: StationName) -> None:
         """See ``StationRepository.require_place_for``."""
@@ -133,7 +133,7 @@ class SqlStationRepository:
             serial,
             station=station,
             batch=batch,
-            sealer=self._sealer,
+            vault=self._vault,
             seal=seal,
             at=at,
         )

@@ -276,7 +276,11 @@ class SqlSubjectRepository:
         is_used = sa.or_(
             sa.and_(
                 FileToDestroyRow.store == FileStore.PORTRAITS.value,
-                sa.exists().where(MemberRow.portrait == FileToDestroyRow.digest),
+                sa.or_(
+                    # A card is being made with it; looked at first, because an index tells it.
+                    sa.exists().where(CardContentsRow.portrait == FileToDestroyRow.digest),
+                    sa.exists().where(MemberRow.portrait == FileToDestroyRow.digest),
+                ),
             ),
             sa.and_(
                 FileToDestroyRow.store == FileStore.EVIDENCE.value,

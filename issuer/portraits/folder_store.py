@@ -92,10 +92,11 @@ class FolderPortraitStore:
 def _read(name: str) -> bytes:
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        content = os.read(descriptor, _PORTRAIT_BYTES)
-        while following := os.read(descriptor, _PORTRAIT_BYTES):
-            content += following
-        return content
+        parts = [os.read(descriptor, _PORTRAIT_BYTES)]
+        # Fewer bytes than asked for are the last ones, and whoever reads compares the digest.
+        while len(parts[-1]) == _PORTRAIT_BYTES:
+            parts.append(os.read(descriptor, _PORTRAIT_BYTES))
+        return b"".join(parts)
     finally:
         os.close(descriptor)
 

@@ -14,9 +14,10 @@ from issuer.domain.eligibility import STANDINGS_WITH_CARD
 from issuer.domain.requests import RequestState
 from issuer.errors import IssuerRefusedError
 from issuer.services.committee_names import CommitteeNames
-from issuer.services.production_ports import CardToSign, Clock, JobToKeep
+from issuer.services.production_ports import Clock
 from issuer.services.proof_ports import PersonOfCard
 from issuer.services.register_ports import PortraitStore, Register
+from issuer.services.signing_values import CardToSign, JobToKeep, KeptPicture
 from pki.errors import PkiDataError, PkiRefusedError
 
 __all__ = ["BuildRefusal", "CardBuilding", "CardPolicy"]
@@ -79,11 +80,12 @@ class CardBuilding:
             raise IssuerRefusedError("the member is not in the register", code="member.unknown")
         line = _require_entitled(person)
         valid_until = add_years(now.date(), self.policy.validity_years)
+        picture = KeptPicture(digest=line.portrait, image=self.portraits.get(line.portrait))
         data = build_card_data(
             self.profile,
             CardFacts(
                 line=line,
-                portrait=self.portraits.get(line.portrait),
+                portrait=picture.image,
                 secrets=card.secrets,
                 chip_key=card.chip_key,
                 valid_from=now.date(),
@@ -102,7 +104,7 @@ class CardBuilding:
             contents=data.contents,
             chip_key=card.chip_key,
         )
-        return JobToKeep(job=job, valid_until=valid_until)
+        return JobToKeep(job=job, valid_until=valid_until, picture=picture)
 
 
 def _require_entitled(person: PersonOfCard) -> ProofLine:
@@ -123,7 +125,7 @@ def _require_entitled(person: PersonOfCard) -> ProofLine:
             code="card.member-not-entitled",
             hint="membercard-issuer stock condemn SERIAL --reason ...",
         )
-    if person.is_in_batch and line.digest != person.frozen_digest:
+    if person.differs_from_proof:
         raise IssuerRefusedError(
             "the member's record is not what two people froze any more",
             code="card.differs-from-proof",

@@ -1,4 +1,4 @@
-"""What is done once a day without anybody asking for it: expired cards end, old keys and destroyed secrets are let go of."""
+"""What is done once a day without anybody asking for it: cards expire, old keys, doomed files and destroyed secrets go."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime

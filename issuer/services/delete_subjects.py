@@ -11,14 +11,12 @@ from issuer.domain.data_subjects import (
     DeletionGround,
     DeletionProposal,
     Erasure,
-    FileStore,
     check_deletion,
     numbers_to_retire,
     parse_reference,
     require_evidence,
 )
-from issuer.domain.member import Member, MemberId, PortraitDigest
-from issuer.domain.member_change import EvidenceDigest
+from issuer.domain.member import Member, MemberId
 from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestState
 from issuer.domain.rights import Actor, Right
@@ -30,6 +28,7 @@ from issuer.domain.subject_extract import (
 )
 from issuer.errors import IssuerRefusedError
 from issuer.services.data_subjects import held_about, say_of_member, served_member
+from issuer.services.destroy_files import DestructionOfFiles
 from issuer.services.places import place_of
 from issuer.services.register_ports import (
     EvidenceStore,
@@ -284,17 +283,12 @@ class DeletionOffice:
         return self._destroy_what_is_left()
 
     def _destroy_what_is_left(self) -> int:
-        with self.register.reading() as transaction:
-            waiting = transaction.subjects.files_to_destroy()
-        for file in waiting:
-            if file.store is FileStore.PORTRAITS:
-                self.portraits.remove(PortraitDigest(file.digest))
-            else:
-                self.evidence.remove(EvidenceDigest(file.digest))
-            with self.register.writing() as transaction:
-                transaction.subjects.file_was_destroyed(file)
+        destruction = DestructionOfFiles(
+            register=self.register, portraits=self.portraits, evidence=self.evidence
+        )
+        count = destruction.destroy()
         self.forget_old_versions()
-        return len(waiting)
+        return count
 
 
 _TAKING_PART = (Right.SERVE_DATA_SUBJECTS, Right.DELETE_MEMBERS)

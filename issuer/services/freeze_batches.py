@@ -39,6 +39,7 @@ from issuer.services.batch_desk import (
 )
 from issuer.services.chip_sites import chosen_sites, sites_to_choose_from
 from issuer.services.committee_names import CommitteeNames
+from issuer.services.interpreter_pace import paced_for_many_rows
 from issuer.services.production_ports import NewCard
 from issuer.services.proof_ports import CardDue
 from issuer.services.register_ports import RegisterTransaction
@@ -128,7 +129,7 @@ class BatchFreezing:
                 holds nothing (``batch.empty``).
         """
         now = self.desk.clock()
-        with self.desk.register.writing() as transaction:
+        with paced_for_many_rows(), self.desk.register.writing() as transaction:
             batch = transaction.batches.locked(batch_id)
             demand_at(self.desk, transaction, actor, batch.receiver, Right.FREEZE_BATCHES)
             # Only an open batch can lose requests.
@@ -209,7 +210,7 @@ class BatchFreezing:
                 (``card.draw-repeated``).
         """
         now = self.desk.clock()
-        with self.desk.register.writing() as transaction:
+        with paced_for_many_rows(), self.desk.register.writing() as transaction:
             batch = transaction.batches.locked(batch_id)
             demand_at(self.desk, transaction, actor, batch.receiver, Right.FREEZE_BATCHES)
             batch.after(BatchEventKind.FROZEN)

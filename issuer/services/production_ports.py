@@ -27,19 +27,18 @@ from issuer.domain.requests import RequestId
 from issuer.domain.rights import AccountName
 from issuer.domain.status_allotment import StatusIndex, StatusListRoom
 from issuer.domain.stock_account import SiteCode
+from issuer.services.signing_values import CardToSign, JobToKeep
 from issuer.services.status_ports import StatusMarkStore
 
 __all__ = [
     "CardLedger",
     "CardLine",
     "CardRegister",
-    "CardToSign",
     "ChipDialect",
     "ChipKeys",
     "ChipRecord",
     "ChipSighting",
     "Clock",
-    "JobToKeep",
     "JournalEvent",
     "MemberToBind",
     "NewCard",
@@ -104,32 +103,6 @@ class NewCard:
     status: StatusIndex
     secrets: CardSecrets = field(repr=False)
     batch_id: BatchId | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardToSign:
-    """A bound card as far as its files and its signature need it.
-
-    Attributes:
-        chip_key: ``None`` where the chip made none.
-        is_prepared: whether its files are kept, so that the signer may know it.
-    """
-
-    reference: CardReference
-    serial: Serial
-    profile: str
-    status: StatusIndex
-    secrets: CardSecrets = field(repr=False)
-    chip_key: EcPublicKey | None = field(repr=False)
-    is_prepared: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobToKeep:
-    """What is kept of a card before the signer is asked: what will be written, and its last day."""
-
-    job: CardJob
-    valid_until: date
 
 
 class StockLedger(Protocol):

@@ -43,15 +43,13 @@ class PersonOfCard:
         state: of the request.
         standing: of the member.
         line: the card as it is going to be; ``None`` where the request has no number.
-        is_in_batch: whether two people froze it.
-        frozen_digest: what they froze of it (``ProofLine.digest``).
+        differs_from_proof: two people froze it, and not as it is.
     """
 
     state: RequestState
     standing: Standing
     line: ProofLine | None = field(repr=False)
-    is_in_batch: bool
-    frozen_digest: bytes | None = field(repr=False)
+    differs_from_proof: bool
 
 
 class ProofRepository(Protocol):

@@ -119,7 +119,7 @@ class PortraitDesk:
         why: Justification,
         accepts_doubts: bool,
     ) -> ChangedMember:
-        """Let a portrait that waits take the place of the member's; the earlier one is destroyed.
+        """Let a portrait that waits take the place of the member's; the earlier one is destroyed, once no card needs it.
 
         Raises:
             IssuerRefusedError: ``portrait.gone``; a person has to judge it first (``portrait.doubtful``); as
@@ -158,7 +158,7 @@ class PortraitDesk:
         return self.changes.weigh(member_id, act, actor=actor, version=version)
 
     def _destroy(self, portrait: PortraitDigest) -> None:
-        """What is doomed and nobody's goes at once; where this breaks off, the next cleaning up does it."""
+        """What is doomed and nobody's goes at once; where this breaks off or a card needs it, a later cleaning up does it."""
         file = _file(portrait)
         with self.changes.register.reading() as transaction:
             is_doomed = file in transaction.subjects.files_to_destroy()

@@ -15,8 +15,9 @@ from issuer.domain.production_errors import TransitionError
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerRefusedError
 from issuer.services.build_jobs import BuildRefusal, CardBuilding, CardPolicy
-from issuer.services.production_ports import CardLedger, CardToSign, Clock, JobToKeep
+from issuer.services.production_ports import CardLedger, Clock
 from issuer.services.register_ports import PortraitStore, Register
+from issuer.services.signing_values import CardToSign, JobToKeep
 from pki.errors import PkiDataError, PkiRefusedError
 from pki.services.document_signer import DocumentSigner, SigningRequest
 from pki.signed.security_object import SecurityObject, StatusReference

@@ -79,7 +79,10 @@ class SubjectRepository(Protocol):
         """Note that a file is to be destroyed, unless it is somebody else's, too."""
 
     def files_to_destroy(self) -> tuple[FileToDestroy, ...]:
-        """Doomed files, and those of deleted members, that may still be there and are nobody else's."""
+        """Doomed files, and those of deleted members, that may still be there and are nobody else's.
+
+        A portrait with which a card is being made stays until that is in its member's hands or has ended.
+        """
 
     def file_was_destroyed(self, file: FileToDestroy) -> None:
         """Forget the digest of a file that is gone."""

@@ -24,6 +24,7 @@ from card_layout.curves import EcPublicKey
 from card_layout.profile import load_profile
 from issuer.db.base import Database
 from issuer.db.card_ledger import SqlCardLedger
+from issuer.db.card_vault import CardVault
 from issuer.db.production_tables import ChipRow
 from issuer.db.register import SqlRegister
 from issuer.db.schema import upgrade
@@ -107,8 +108,10 @@ class _BatchBench:
         self.database = Database(f"sqlite:///{directory / 'issuer.sqlite'}")
         upgrade(self.database)
         sealer = Sealer(encryption_key=bytes(32), digest_key=bytes(range(32)))
-        self._cards = SqlCardLedger(self.database, _now, sealer)
-        self._register = SqlRegister(self.database, lambda: sealer, lambda: sealer)
+        self._portraits = FolderPortraitStore(directory / "portraits")
+        vault = CardVault(sealer=sealer, portraits=self._portraits)
+        self._cards = SqlCardLedger(self.database, _now, vault)
+        self._register = SqlRegister(self.database, lambda: sealer, lambda: vault)
         self._desk = BatchDesk(register=self._register, clock=_now)
         self._decision_id = DecisionId(uuid.uuid4())
         self._fill()
@@ -130,7 +133,7 @@ class _BatchBench:
                 yield CardSigning(
                     cards=self._cards,
                     register=self._register,
-                    portraits=FolderPortraitStore(self._directory / "portraits"),
+                    portraits=self._portraits,
                     signer=signer,
                     profile=profile,
                     policy=CardPolicy(validity_years=10, personalisation_system="membercard"),

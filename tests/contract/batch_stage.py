@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from card_layout.curves import EcPublicKey
 from issuer.db.base import Database
 from issuer.db.card_ledger import SqlCardLedger
+from issuer.db.card_vault import CardVault
 from issuer.db.production_rows import Producer, locked_card, move_card
 from issuer.db.register import SqlRegister
 from issuer.db.sealing import Sealer
@@ -33,6 +34,7 @@ from issuer.services.fill_batches import BatchFilling
 from issuer.services.freeze_batches import BatchFreezing, Frozen
 from issuer.services.open_batches import BatchOpening
 from issuer.services.read_batches import BatchView, ReadingOfBatches
+from issuer.services.register_ports import PortraitStore
 from issuer.services.write_batch_papers import BatchPapers
 from issuer.storage.status_mark_files import FileStatusMarkStore
 from tests.contract.requests_stage import (
@@ -41,6 +43,7 @@ from tests.contract.requests_stage import (
     NEW_ISSUE,
     NOW,
     SEALER,
+    Portraits,
     Stage,
     actor,
     member,
@@ -74,9 +77,12 @@ class BatchStage:
         *,
         members: Iterable[Member] = (),
         first_batch: int = 1,
+        portraits: PortraitStore | None = None,
     ) -> None:
         self.database = database
-        self.register = SqlRegister(database, lambda: SEALER, lambda: CARD_SEALER)
+        self.portraits = portraits or Portraits({})
+        self.vault = CardVault(sealer=CARD_SEALER, portraits=self.portraits)
+        self.register = SqlRegister(database, lambda: SEALER, lambda: self.vault)
         self.desk = BatchDesk(register=self.register, clock=self.clock)
         self._ticks = itertools.count()
         self._batch_numbers = itertools.count(first_batch)
@@ -96,8 +102,8 @@ class BatchStage:
         self.delivery = BatchDelivery(desk=self.desk)
         self.papers = BatchPapers(desk=self.desk)
         self.stock = OfficeStock(database, self.clock)
-        self.cards = SqlCardLedger(database, self.clock, CARD_SEALER)
-        self.station = SqlStationLedger(database, self.clock, CARD_SEALER)
+        self.cards = SqlCardLedger(database, self.clock, self.vault)
+        self.station = SqlStationLedger(database, self.clock, self.vault)
         found = list(members)
         if found:
             self.requests = Stage(database)

@@ -24,7 +24,7 @@ from issuer.domain.production_events import StationName
 from issuer.domain.rights import AccountName, Role
 from issuer.domain.stock_account import SiteCode
 from issuer.services.audit_office import AuditOffice
-from issuer.services.production_ports import JobToKeep
+from issuer.services.signing_values import JobToKeep
 from issuer.services.station_ports import ClaimedChip
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
@@ -93,7 +93,7 @@ class CentreStage(BatchStage):
 
     def _station(self, name: StationName) -> Station:
         seal = LocalJobSeal(sealer=CARD_SEALER)
-        link = SqlProductionLink(self.database, self.clock, CARD_SEALER, station=name, seal=seal)
+        link = SqlProductionLink(self.database, self.clock, self.vault, station=name, seal=seal)
         journal = StationJournal.open(
             self.folder / f"{name}.sqlite", station=name, account=MAKER, clock=self.clock
         )

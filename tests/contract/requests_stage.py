@@ -136,6 +136,9 @@ class Portraits:
             raise IssuerRefusedError("not there", code="portrait.lost")
         return self._kept[digest]
 
+    def remove(self, digest: PortraitDigest) -> None:
+        self._kept.pop(digest, None)
+
 
 class Documents:
     def __init__(self, kept: dict[bytes, bytes]) -> None:

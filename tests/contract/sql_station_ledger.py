@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from card_layout.curves import EcPublicKey
 from issuer.db.base import Database
 from issuer.db.card_ledger import read_job
+from issuer.db.card_vault import CardVault
 from issuer.db.production_rows import (
     NOBODY,
     Producer,
@@ -18,7 +19,6 @@ from issuer.db.production_rows import (
     record_of,
 )
 from issuer.db.production_tables import CardRow, ChipRow
-from issuer.db.sealing import Sealer
 from issuer.domain.card import Card, CardEvent, CardReference, CardState
 from issuer.domain.card_job import CardJob
 from issuer.domain.chip import ChipEvent, KeyOrigin, Serial
@@ -32,13 +32,13 @@ class SqlStationLedger:
     """Implements ``StationLedger``; safe to share among the workers of a station."""
 
     def __init__(
-        self, database: Database, clock: Clock, sealer: Sealer, *, by: Producer = NOBODY
+        self, database: Database, clock: Clock, vault: CardVault, *, by: Producer = NOBODY
     ) -> None:
         """``by`` is who works at the station: what it does is recorded under that account."""
         self._by = by
         self._database = database
         self._clock = clock
-        self._sealer = sealer
+        self._vault = vault
 
     def find(self, serial: Serial) -> ChipRecord | None:
         """See ``StationLedger.find``."""
@@ -63,7 +63,7 @@ class SqlStationLedger:
     def load_job(self, reference: CardReference) -> CardJob:
         """See ``StationLedger.load_job``."""
         with self._database.reading() as session:
-            job = read_job(session, self._sealer, reference)
+            job = read_job(session, self._vault, reference)
         if "EF.SOD" not in job.contents:
             raise IssuerRefusedError("the card is not signed", code="card.not-signed")
         return job

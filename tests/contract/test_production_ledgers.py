@@ -16,6 +16,7 @@ from card_layout.curves import EcPublicKey
 from card_layout.profile import load_profile
 from issuer.db.base import Base, Database
 from issuer.db.card_ledger import SqlCardLedger
+from issuer.db.card_vault import CardVault
 from issuer.db.member_rows import MemberRow
 from issuer.db.production_tables import CardRow
 from issuer.db.register import SqlRegister
@@ -46,6 +47,7 @@ from issuer.services.status_ports import StatusMarkStore
 from issuer.storage.status_mark_files import FileStatusMarkStore
 from tests.contract.bound_cards import bind_cards
 from tests.contract.decided_requests import decide_for, request_of
+from tests.contract.requests_stage import Portraits
 from tests.contract.sql_station_ledger import SqlStationLedger
 from tests.contract.stock_stage import OfficeStock
 
@@ -62,6 +64,7 @@ class Ledgers:
     station: StationLedger
     database: Database
     marks: StatusMarkStore
+    vault: CardVault
 
     def member(self, number: int) -> MemberId:
         return MemberId(uuid.UUID(int=number))
@@ -139,12 +142,14 @@ def ledgers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledgers]
             organisation=OrganisationCode("A"),
             at=NOW,
         )
+    vault = CardVault(sealer=sealer, portraits=Portraits({}))
     yield Ledgers(
         stock=OfficeStock(database, _clock),
-        cards=SqlCardLedger(database, _clock, sealer),
-        station=SqlStationLedger(database, _clock, sealer),
+        cards=SqlCardLedger(database, _clock, vault),
+        station=SqlStationLedger(database, _clock, vault),
         database=database,
         marks=FileStatusMarkStore(tmp_path / "marks"),
+        vault=vault,
     )
     database.close()
 
@@ -414,9 +419,7 @@ def test_an_index_is_marked_before_the_card_is_bound(ledgers: Ledgers) -> None:
             seen.append(ledgers.marks.drawn(card.status.list_id, size=8))
             super().bind(card)
 
-    looking = Looking(
-        ledgers.database, _clock, Sealer(encryption_key=bytes(32), digest_key=bytes(32))
-    )
+    looking = Looking(ledgers.database, _clock, ledgers.vault)
     (place,) = draw(replace(ledgers, cards=looking), seed=1, count=1)
     assert seen == [frozenset({place[1]})]
 

@@ -12,20 +12,23 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from card_layout.profile import load_profile
 from issuer.db.base import Database
 from issuer.db.batch_tables import BatchRequestRow
 from issuer.db.key_sets import among
 from issuer.db.member_rows import MemberRow
 from issuer.db.member_seals import MemberSeals, SealedColumn
+from issuer.db.organisations import SqlOrganisationRepository
 from issuer.db.production_tables import ChipRow
 from issuer.db.proof_lines import SqlProofRepository
 from issuer.db.request_tables import RequestRow
 from issuer.db.schema import upgrade
 from issuer.domain.batch import Batch
-from issuer.errors import ConflictError
+from issuer.errors import ConflictError, IssuerRefusedError
+from issuer.services.build_jobs import CardBuilding, CardPolicy
 from issuer.services.committee_names import CommitteeNames, NamesOnCard
 from issuer.services.proof_ports import CardDue, NamesOf
-from tests.contract.batch_stage import CONTROLLER, BatchStage, people
+from tests.contract.batch_stage import CONTROLLER, PROFILE, BatchStage, people
 from tests.contract.proven_cards import proof_line
 from tests.contract.query_plans import explained
 from tests.contract.requests_stage import CELL, SEALER
@@ -216,6 +219,52 @@ def test_a_freeze_holds_by_what_the_sheet_said_and_not_by_what_is_kept_of_it(
         change(session, BatchRequestRow.record_digest, line, None)
         change(session, MemberRow.home_town, MemberRow.id == second.member_id, sealed)
     assert stage.freezing.confirm(batch.batch_id, proof, actor=CONTROLLER).bound == 4
+
+
+def test_a_card_is_made_as_two_people_froze_it_or_not_at_all(stage: BatchStage) -> None:
+    batch = stage.open()
+    stage.freeze(batch)
+    first, *_ = stage.lines(batch)
+    assert first.reference is not None
+    reference = first.reference
+    member_key = MemberRow.id == first.member_id
+    line_key = BatchRequestRow.request_id == first.request_id
+    seals = MemberSeals(SEALER)
+    sealed_anew = seals.seal(SealedColumn.HOME_TOWN, "xã Mẫu", first.member_id.bytes)
+    sealed_other = seals.seal(SealedColumn.HOME_TOWN, "xã Khác", first.member_id.bytes)
+
+    def differs(*changes: tuple[Any, Any, object]) -> bool:
+        # What is written in a transaction that reads is dropped again.
+        with stage.database.reading() as session:
+            for column, key, value in changes:
+                change(session, column, key, value)
+            within = CommitteeNames().within(SqlOrganisationRepository(session))
+            found = SqlProofRepository(session, lambda: seals).of_cards([reference], within)
+            return found[reference].differs_from_proof
+
+    assert not differs()
+    assert differs((MemberRow.full_name, member_key, "Nguyễn Văn Ân"))
+    assert differs((MemberRow.portrait, member_key, bytes(32)))
+    assert differs((MemberRow.home_town, member_key, sealed_other))
+    # Stored otherwise, it says the same.
+    assert not differs((MemberRow.home_town, member_key, sealed_anew))
+    # As older versions left it: the line alone is known, or nothing.
+    without_record = (BatchRequestRow.record_digest, line_key, None)
+    assert not differs(without_record)
+    assert differs(without_record, (MemberRow.full_name, member_key, "Nguyễn Văn Ân"))
+    assert differs(without_record, (BatchRequestRow.line_digest, line_key, None))
+    with stage.database.writing() as session:
+        change(session, MemberRow.full_name, member_key, "Nguyễn Văn Ân")
+    building = CardBuilding(
+        register=stage.register,
+        portraits=stage.portraits,
+        profile=load_profile(PROFILE),
+        policy=CardPolicy(validity_years=10, personalisation_system="membercard"),
+        clock=stage.clock,
+    )
+    [(_, refusal)] = building.build(stage.cards.to_sign([reference]))
+    assert isinstance(refusal, IssuerRefusedError)
+    assert refusal.code == "card.differs-from-proof"
 
 
 def test_keys_that_are_asked_for_together_find_their_rows_and_no_others(stage: BatchStage) -> None:

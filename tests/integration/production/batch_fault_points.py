@@ -87,8 +87,8 @@ class BatchIssuance:
         self.directory = directory
         self.faults = faults
         self.portrait = portrait
-        self.stage = BatchStage(workshop.database, directory / "marks")
         self.portraits = FolderPortraitStore(directory / "portraits")
+        self.stage = BatchStage(workshop.database, directory / "marks", portraits=self.portraits)
         self.signer = FaultySigner(authority, faults)
         self.printer = ExchangeOffice().party("printer", sealed_as="station").certificate
         for name in ("print", "papers"):
@@ -295,7 +295,7 @@ class BatchIssuance:
     def station(self) -> Iterator[tuple[StationJournal, JournalStationLedger, SqlProductionLink]]:
         seal = LocalJobSeal(sealer=CARD_SEALER)
         link = SqlProductionLink(
-            self.workshop.database, self.stage.clock, CARD_SEALER, station=STATION, seal=seal
+            self.workshop.database, self.stage.clock, self.stage.vault, station=STATION, seal=seal
         )
         journal = StationJournal.open(
             self.directory / "left.sqlite",

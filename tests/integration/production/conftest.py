@@ -19,6 +19,7 @@ from card_layout.files.security_object_file import SecurityObjectFile
 from card_layout.profile import CardProfile, PersonalisationProfile, load_profile
 from issuer.db.base import Database
 from issuer.db.card_ledger import SqlCardLedger
+from issuer.db.card_vault import CardVault
 from issuer.db.register import SqlRegister
 from issuer.db.schema import upgrade
 from issuer.db.sealing import Sealer
@@ -39,6 +40,7 @@ from issuer.domain.member import (
 from issuer.domain.organisation import Organisation, OrganisationCode
 from issuer.domain.record_number import CitizenNumber, RecordNumber
 from issuer.domain.stock_account import FIRST_STORE, SiteCode
+from issuer.errors import IssuerRefusedError
 from issuer.personalisation.dialects import dialect_of, quality_control_of
 from issuer.services.production_ports import StationLedger
 from issuer.services.status_ports import StatusMarkStore
@@ -90,6 +92,24 @@ class DerivedKeys:
         return ChipKeySet(key_version=key_version, enc=enc, mac=mac, dek=dek)
 
 
+class OnePortrait:
+    """A store that holds one picture, under whatever digest; ``None`` where it was lost."""
+
+    def __init__(self, image: bytes | None) -> None:
+        self.image = image
+
+    def put(self, image: bytes) -> PortraitDigest:
+        raise AssertionError(image)
+
+    def remove(self, digest: PortraitDigest) -> None:
+        raise AssertionError(digest)
+
+    def get(self, _digest: PortraitDigest) -> bytes:
+        if self.image is None:
+            raise IssuerRefusedError("the portrait is not there", code="portrait.lost")
+        return self.image
+
+
 @dataclass(kw_only=True)
 class Workshop:
     database: Database
@@ -99,7 +119,9 @@ class Workshop:
     station: SqlStationLedger
     sealer: Callable[[], Sealer]
     """The keys of the register."""
+    vault: CardVault
     marks: StatusMarkStore
+    portraits: OnePortrait
     portrait: bytes = PORTRAIT
     trust_points: Mapping[bytes, bytes] = field(default_factory=dict)
     """CVCA certificates by their reference, the newest first."""
@@ -292,13 +314,17 @@ def make_workshop(tmp_path: Path, template_database: Path) -> Iterator[Callable[
         def clock() -> datetime:
             return NOW
 
+        portraits = OnePortrait(PORTRAIT)
+        vault = CardVault(sealer=sealer, portraits=portraits)
         return Workshop(
             database=database,
             profile=profile or _small_profile(),
             stock=OfficeStock(database, clock),
-            cards=SqlCardLedger(database, clock, sealer),
-            station=SqlStationLedger(database, clock, sealer),
+            cards=SqlCardLedger(database, clock, vault),
+            station=SqlStationLedger(database, clock, vault),
             sealer=lambda: sealer,
+            vault=vault,
+            portraits=portraits,
             marks=FileStatusMarkStore(tmp_path / f"marks{number}"),
         )
 

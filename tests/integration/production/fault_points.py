@@ -41,7 +41,6 @@ from tests.contract.bound_cards import bind_cards
 from tests.integration.production.station_stage import ANNA
 from tests.integration.production.test_signing_cards import (
     NOW,
-    OnePortrait,
     RecordingSigner,
 )
 from tests.unit.pki.exchange_office import ExchangeOffice
@@ -74,7 +73,7 @@ class Issuance:
         self.workshop = workshop
         self.directory = directory
         self.faults = faults
-        self.portrait = portrait
+        workshop.portraits.image = portrait
         self.signer = FaultySigner(authority, faults)
         self.printer = ExchangeOffice().party("printer", sealed_as="station").certificate
         (directory / "print").mkdir()
@@ -109,7 +108,7 @@ class Issuance:
         outcomes = CardSigning(
             cards=self.workshop.cards,
             register=SqlRegister(self.workshop.database, self.workshop.sealer),
-            portraits=OnePortrait(self.portrait),
+            portraits=self.workshop.portraits,
             signer=self.signer,
             profile=self.workshop.profile,
             policy=CardPolicy(validity_years=10, personalisation_system="membercard"),
@@ -147,7 +146,7 @@ class Issuance:
     def station(self) -> Iterator[tuple[StationJournal, JournalStationLedger, SqlProductionLink]]:
         seal = LocalJobSeal(sealer=self.workshop.sealer())
         link = SqlProductionLink(
-            self.workshop.database, self.clock, self.workshop.sealer(), station=STATION, seal=seal
+            self.workshop.database, self.clock, self.workshop.vault, station=STATION, seal=seal
         )
         journal = StationJournal.open(
             self.directory / "left.sqlite",

@@ -169,7 +169,7 @@ class Stations:
             link_of=lambda name, seal: self._sql_link(name, seal, is_elsewhere=True),
             clock=self.clock,
         )
-        register = SqlRegister(workshop.database, workshop.sealer, workshop.sealer)
+        register = SqlRegister(workshop.database, workshop.sealer, lambda: workshop.vault)
         self.enrolment = StationEnrolment(register=register, judge=self._judge, clock=self.clock)
         self.orders = StationOrders(
             stock=StockDesk(register=register, clock=self.clock),
@@ -256,7 +256,7 @@ class Stations:
         return SqlProductionLink(
             self.workshop.database,
             self.clock,
-            self.workshop.sealer(),
+            self.workshop.vault,
             station=name,
             seal=seal,
             is_elsewhere=is_elsewhere,

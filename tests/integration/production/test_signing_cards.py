@@ -11,7 +11,6 @@ import pytest
 from card_layout.files.security_object_file import SecurityObjectFile
 from issuer.db.register import SqlRegister
 from issuer.domain.card import CardState
-from issuer.errors import IssuerRefusedError
 from issuer.services.sign_cards import CardPolicy, CardSigning, SigningOutcome
 from issuer.services.visit_chip import StationTask, VisitResult
 from pki.errors import PkiRefusedError
@@ -66,24 +65,12 @@ class RecordingSigner:
         return [self.sign(request) for request in requests]
 
 
-class OnePortrait:
-    def __init__(self, image: bytes | None) -> None:
-        self.image = image
-
-    def put(self, image: bytes) -> Any:
-        raise AssertionError(image)
-
-    def get(self, _digest: Any) -> bytes:
-        if self.image is None:
-            raise IssuerRefusedError("the portrait is not there", code="portrait.lost")
-        return self.image
-
-
 class Bench:
     def __init__(self, workshop: Any, authority: Authority, image: bytes) -> None:
         self.workshop = workshop
         self.signer = RecordingSigner(authority)
-        self.portraits = OnePortrait(image)
+        self.portraits = workshop.portraits
+        self.portraits.image = image
         self.now = NOW
         workshop.add_members(2)
         workshop.receive(1, 2)

@@ -31,7 +31,9 @@ BATCH = BatchId(UUID(int=7))
 
 def standing(workshop: Any, stations: Stations) -> StationStanding:
     with workshop.database.reading() as session:
-        [found] = SqlStationRepository(session, workshop.sealer).standings(now=stations.clock.now)
+        [found] = SqlStationRepository(session, lambda: workshop.vault).standings(
+            now=stations.clock.now
+        )
     return found
 
 

@@ -70,7 +70,7 @@ def test_a_card_that_a_station_finishes_on_a_stopped_chip_counts_for_nothing(
     [row] = rows(workshop, CardRow)
     assert (row.state, row.report, row.reported_by) == ("issued", "stolen", KEEPER.account)
     assert {each.code for each in station.journal.rejections()} == {"chip.stolen"}
-    register = SqlRegister(workshop.database, workshop.sealer, workshop.sealer)
+    register = SqlRegister(workshop.database, workshop.sealer, lambda: workshop.vault)
     with pytest.raises(IssuerRefusedError) as caught, register.writing() as transaction:
         transaction.cards.hand_over(row.reference, to="x", account=AccountName("clerk"), at=NOW)
     assert caught.value.code == "chip.stolen"
