@@ -18,6 +18,7 @@ from issuer.cli_context import (
 )
 from issuer.cli_rights import OWN_STATION, needs
 from issuer.cli_station_bundle import bundle_app
+from issuer.cli_station_clock import clock_app
 from issuer.cli_station_day import station_day_app
 from issuer.cli_station_home import opened_station
 from issuer.cli_station_screen import (
@@ -43,6 +44,7 @@ station_app = typer.Typer(
 station_app.add_typer(station_day_app)
 station_app.add_typer(station_page_app)
 station_app.add_typer(bundle_app, name="bundle")
+station_app.add_typer(clock_app, name="clock")
 
 ReaderOption = Annotated[
     list[str],

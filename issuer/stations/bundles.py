@@ -27,10 +27,13 @@ from issuer.stations.record_text import days_from_text, days_to_text
 from issuer.stations.remote_link import open_order
 from pki.signed.sealed_message import MessagePurpose
 
-__all__ = ["BundleProductionLink", "StationBundles", "TakenOrder"]
+__all__ = ["LAST_ORDER_AT", "BundleProductionLink", "StationBundles", "TakenOrder"]
 
 _DAYS: Final = "closed-days"
 _LAST_ORDER: Final = "last-order"
+LAST_ORDER_AT: Final = "last-order-at"
+"""The fact of the journal that says when the centre wrote the newest order that was taken."""
+
 _MAX_EVENTS: Final = 50_000
 
 
@@ -151,7 +154,7 @@ class StationBundles:
             IssuerRefusedError: it was taken already, or a later one was (``station.order-repeated``); the clock was set
                 back (``station.clock-back``), or is behind the centre's (``station.clock-wrong``).
         """
-        self.journal.require_sound_clock()
+        self.journal.time.require_sound()
         order = open_order(sealed, keys=self.keys, centre=self.centre, station=self.station)
         if file is not None:
             # Also one that was taken before: a copy of it opens as well.
@@ -179,6 +182,7 @@ class StationBundles:
         stopped = [each for each in order.chips if _is_stopped(each)]
         self.journal.take([*fresh, *stopped])
         self.journal.remember(_LAST_ORDER, str(order.number))
+        self.journal.remember(LAST_ORDER_AT, order.at.isoformat())
         return _taken(order, fresh, stopped, replace(receipt, rejected=rejected))
 
     def _is_fresh(self, claimed: ClaimedChip, pending: Collection[Serial]) -> bool:

@@ -53,7 +53,7 @@ class StationDay:
             IssuerUnavailableError: the journal is gone; a finished card's job cannot be handed to the printer, and would
                 be destroyed with the day (``print.unavailable``).
         """
-        self.journal.require_sound_clock()
+        self.journal.time.require_sound()
         told = self._tell_again()
         in_hand = self.journal.in_hand()
         is_at_rest = (

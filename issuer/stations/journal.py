@@ -1,7 +1,8 @@
 """The station's journal: what it has in hand and what happened, on disk before the next command to a chip.
 
 Plain SQLite in one file. Events are written through (`synchronous=FULL`), so that what was acknowledged outlives a power
-cut; what the centre would tell again is written behind them. One process works with a journal at a time. It refuses to go on when the clock runs behind what it has written.
+cut; what the centre would tell again is written behind them. One process works with a journal at a
+time. It refuses to go on when the clock runs behind what it has written.
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -31,6 +32,7 @@ from issuer.domain.rights import AccountName
 from issuer.errors import ConflictError, IssuerRefusedError, IssuerUnavailableError
 from issuer.services.production_ports import ChipRecord, Clock
 from issuer.services.station_ports import ClaimedChip, HandInReceipt, RejectedEvent
+from issuer.stations.journal_clock import JournalClock
 from issuer.stations.journal_file import (
     connect_journal,
     lock_journal,
@@ -46,10 +48,7 @@ from issuer.stations.journal_rows import (
 )
 from issuer.stations.record_text import card_to_text, chip_to_text
 
-__all__ = ["CLOCK_TOLERANCE", "StationJournal"]
-
-CLOCK_TOLERANCE: Final = timedelta(minutes=2)
-"""So far a clock may be set back: what time servers correct."""
+__all__ = ["StationJournal"]
 
 _OVER: Final = (
     ProductionEventKind.INITIALISED,
@@ -76,9 +75,9 @@ class StationJournal:
         self._connection = connection
         self._lock_file = lock_file
         self._account = account
-        self._clock = clock
         self._lock = threading.RLock()
-        self._head, self._latest = self._read_head()
+        self._head, latest = self._read_head()
+        self.time = JournalClock(clock, latest)
 
     @classmethod
     def open(
@@ -122,21 +121,6 @@ class StationJournal:
     def head(self) -> JournalHead:
         """Where it stands."""
         return self._head
-
-    def require_sound_clock(self) -> None:
-        """Before a chip is begun: the time must not lie before what is written.
-
-        Raises:
-            IssuerRefusedError: ``station.clock-back``.
-        """
-        now = self._clock()
-        if now < self._latest - CLOCK_TOLERANCE:
-            raise IssuerRefusedError(
-                f"the clock says {now:%Y-%m-%d %H:%M:%S}Z, but the journal was written at "
-                f"{self._latest:%Y-%m-%d %H:%M:%S}Z",
-                code="station.clock-back",
-                hint="set the clock of this machine, then put the chip in again",
-            )
 
     def chip(self, serial: Serial) -> ClaimedChip | None:
         """What is in hand of this serial.
@@ -182,8 +166,11 @@ class StationJournal:
         code: str | None = None,
         detail: str | None = None,
         public_key: EcPublicKey | None = None,
+        at: datetime | None = None,
     ) -> ProductionEvent:
         """Write an event, and what it makes of the chip in hand, in one transaction.
+
+        It is not written before the last one, unless ``at`` says when it was: whoever gives it has looked at a watch.
 
         Raises:
             TransitionError: it cannot happen now.
@@ -191,7 +178,7 @@ class StationJournal:
             IssuerUnavailableError: the journal cannot be written: nothing more may be sent to the chip.
         """
         with self._lock:
-            now = max(self._clock(), self._latest).astimezone(UTC)
+            now = self.time.next if at is None else at
             card = None if record is None else record.card
             event = ProductionEvent(
                 sequence=self._head.sequence + 1,
@@ -212,7 +199,7 @@ class StationJournal:
                     "INSERT INTO events (sequence, line, chain) VALUES (?, ?, ?)",
                     (event.sequence, event.to_line(), head.chain),
                 )
-            self._head, self._latest = head, now
+            self._head, self.time.latest = head, now
             return event
 
     def pending(
@@ -440,11 +427,11 @@ class StationJournal:
             )
         return JournalHead(sequence=sequence, chain=row[0])
 
-    def _read_head(self) -> tuple[JournalHead, datetime]:
+    def _read_head(self) -> tuple[JournalHead, datetime | None]:
         row = self._connection.execute(
             "SELECT line, chain FROM events ORDER BY sequence DESC LIMIT 1"
         ).fetchone()
         if row is None:
-            return JournalHead(), datetime.min.replace(tzinfo=UTC) + CLOCK_TOLERANCE
+            return JournalHead(), None
         event = ProductionEvent.from_line(row[0])
         return JournalHead(sequence=event.sequence, chain=row[1]), event.at

@@ -67,7 +67,7 @@ class JournalStationLedger:
                 back (``station.clock-back``).
             IssuerUnavailableError: the journal is gone.
         """
-        self._journal.require_sound_clock()
+        self._journal.time.require_sound()
         held = self._journal.chip(serial)
         if held is not None and (held.is_claimed or self._is_told_stopped(held)):
             return held.record

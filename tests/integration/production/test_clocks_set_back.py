@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,3 +64,16 @@ def test_a_clock_that_was_set_back_is_refused_and_the_chip_goes_on_later(
     assert CardImage.load(office.image(2)).state is LifeCycle.INITIALISED
     times = [event["at"] for event in office.json("station", "journal")]
     assert times == sorted(times)
+
+
+def test_a_clock_that_had_run_ahead_is_corrected_and_the_station_goes_on(office: Commands) -> None:
+    status, said = run_at("+2h", office, 1)
+    assert (status, said["done"]) == (0, 1), said
+    status, said = run_at("+0", office, 2)
+    assert {visit["code"] for visit in said["visits"]} == {"station.clock-back"}
+    assert office.json("station", "clock", "show")["is_behind"]
+    watch = f"{datetime.now(UTC).astimezone():%Y-%m-%d %H:%M}"
+    assert office.run("station", "clock", "correct", "--watch", watch, "--reason", "battery") == 0
+    status, said = run_at("+0", office, 2)
+    assert (status, said["done"]) == (0, 1), said
+    assert office.run("station", "close-day") == 0

@@ -2,13 +2,16 @@
 
 import contextlib
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from issuer.domain.production_events import ProductionEventKind, StationName
 from issuer.domain.rights import AccountName
 from issuer.settings import remember
+from issuer.stations.journal import StationJournal
 from pki.cli import main as pki
 from simulators.image import CardImage
 from tests.integration.batched import freeze_batch
@@ -211,3 +214,36 @@ def test_a_station_without_certificates_says_what_to_do(office: Commands) -> Non
     status, error = office.error("station", "journal")
     assert (status, "[exchange.not-installed]" in error) == (1, True), error
     assert office.json("stations", "list") == []
+
+
+def test_a_clock_that_had_run_ahead_is_corrected_by_commands(office: Commands) -> None:
+    sound = office.json("station", "clock", "show")
+    assert (sound["is_behind"], sound["newest_order"]) == (False, None)
+    ahead = datetime(2036, 11, 22, 9, tzinfo=UTC)
+    journal = StationJournal.open(
+        office.home / "stations" / "local.sqlite",
+        station=StationName("local"),
+        account=AccountName("everybody"),
+        clock=lambda: ahead,
+    )
+    journal.append(ProductionEventKind.NOTED, None, code="test.noted")
+    journal.close()
+    shown = office.json("station", "clock", "show")
+    assert (shown["is_behind"], shown["last_event"]) == (True, ahead.isoformat())
+    assert office.run("station", "clock", "show") == 0
+    told = office.output()
+    assert "2036" in told
+    assert "station clock correct" in " ".join(told.split())
+    correct = ("station", "clock", "correct", "--reason", "the battery was empty", "--watch")
+    status, error = office.error(*correct, "2036-11-22 16:00")
+    assert (status, "[station.clock-wrong]" in error) == (1, True), error
+    status, error = office.error(*correct, "yesterday")
+    assert (status, "[station.watch-malformed]" in error) == (1, True), error
+    watch = f"{datetime.now(UTC).astimezone():%Y-%m-%d %H:%M}"
+    assert office.run(*correct, watch) == 0
+    assert not office.json("station", "clock", "show")["is_behind"]
+    *_, last = office.json("station", "journal")
+    assert (last["code"], last["is_handed_in"]) == ("station.clock-corrected", True)
+    assert last["detail"] == "from 2036-11-22T09:00:00Z: the battery was empty"
+    status, error = office.error(*correct, watch)
+    assert (status, "[station.clock-not-behind]" in error) == (1, True), error

@@ -21,9 +21,10 @@ from issuer.domain.batch import BatchId
 from issuer.domain.card import CardReference
 from issuer.domain.chip import Serial
 from issuer.domain.production_events import StationName
-from issuer.errors import IssuerRefusedError, IssuerUnavailableError
+from issuer.errors import IssuerError, IssuerRefusedError, IssuerUnavailableError
 from issuer.services.station_ports import DayRecord
 from issuer.services.visit_chip import VisitResult
+from issuer.stations.clock_correction import ClockCorrection
 from issuer.stations.journal import StationJournal
 from issuer.stations.journal_ledger import JournalStationLedger
 from simulators.faults import Fault, FaultKind
@@ -43,6 +44,12 @@ Make = Callable[..., StationUnderTest]
 @pytest.fixture
 def make_station(stations: Stations) -> Make:
     return stations.here
+
+
+def code_of(work: Callable[[], object]) -> str:
+    with pytest.raises(IssuerError) as caught:
+        work()
+    return caught.value.code
 
 
 def test_a_station_takes_a_blank_to_an_issued_card_and_both_records_agree(
@@ -145,6 +152,58 @@ def test_a_clock_that_was_set_back_begins_no_chip(workshop: Any, make_station: M
     assert station.visit(second).result is VisitResult.DONE
     times = [event.at for event in station.journal.events()]
     assert times == sorted(times)
+
+
+def test_a_clock_that_had_run_ahead_is_corrected_by_a_watch(
+    workshop: Any, make_station: Make, tmp_path: Path
+) -> None:
+    station = make_station()
+    first, second = prepared(workshop, station, 2)
+    correction = ClockCorrection(journal=station.journal)
+    assert code_of(lambda: correction.correct(watch=NOW, reason="r")) == "station.clock-not-behind"
+    station.clock.now = NOW + timedelta(days=3650)
+    assert station.visit(first).result is VisitResult.DONE
+    # Ten years later and no day older: the clock is right again.
+    station.clock.now = now = NOW + timedelta(hours=1)
+    assert station.visit(second).code == "station.clock-back"
+    assert code_of(station.close_day) == "station.clock-back"
+    standing = correction.look()
+    assert (standing.now, standing.is_behind) == (now, True)
+    before = station.journal.head
+    for watch, reason, code in (
+        (now, " ", "station.clock-reason"),
+        (now, "r" * 201, "station.clock-reason"),
+        (now + timedelta(minutes=11), "battery", "station.clock-wrong"),
+        (now - timedelta(minutes=11), "battery", "station.clock-wrong"),
+    ):
+        refused = code_of(lambda w=watch, r=reason: correction.correct(watch=w, reason=r))
+        assert refused == code
+    assert station.journal.head == before
+    event = correction.correct(watch=now + timedelta(minutes=9), reason="the battery  was empty")
+    assert (event.at, event.sequence, event.code) == (
+        now,
+        before.sequence + 1,
+        "station.clock-corrected",
+    )
+    assert (
+        event.detail
+        == f"from {NOW + timedelta(days=3650):%Y-%m-%dT%H:%M:%SZ}: the battery was empty"
+    )
+    assert station.visit(second).result is VisitResult.DONE
+    assert {each.at for each in station.journal.events(after=before.sequence)} == {now}
+    assert station.ledger.hand_in()
+    told = [each for each in rows(workshop, CardEventRow) if each.code == event.code]
+    assert [(each.at, each.detail, each.account) for each in told] == [(now, event.detail, "anna")]
+    station.close_day()
+    station.journal.close()
+    # It stands in the file, and whoever opens that goes on from it.
+    again = StationJournal.open(
+        tmp_path / "left.sqlite", station=StationName("left"), account=ANNA, clock=station.clock
+    )
+    again.time.require_sound()
+    station.clock.now = now - timedelta(minutes=3)
+    assert code_of(again.time.require_sound) == "station.clock-back"
+    again.close()
 
 
 def test_the_day_closes_once_everything_is_in_and_destroys_what_was_sealed(

@@ -15,12 +15,13 @@ from issuer.db.station_tables import StationClaimRow, StationDayRow
 from issuer.db.stock_tables import StockSiteRow
 from issuer.domain.chip import Serial
 from issuer.domain.organisation import Organisation, OrganisationCode
-from issuer.domain.production_events import StationName
+from issuer.domain.production_events import ProductionEventKind, StationName
 from issuer.domain.rights import Actor, Assignment, Right, Role
 from issuer.domain.stock_account import SiteCode
 from issuer.errors import IssuerDataError, IssuerRefusedError, IssuerUnavailableError
 from issuer.services.stock_room import StockRoom
 from issuer.services.visit_chip import VisitResult
+from issuer.stations.clock_correction import ClockCorrection
 from issuer.stations.messages import StationOrder, StationReport
 from pki.errors import PkiError
 from pki.signed.sealed_message import MessagePurpose
@@ -288,6 +289,18 @@ def test_a_station_whose_clock_is_behind_its_order_takes_none(
     assert station.journal.in_hand() == ()
     stations.clock.now = NOW - timedelta(minutes=9)
     assert bundles.take(order).chips == 1
+    # What the centre wrote is a witness of the time, whatever somebody reads off a watch.
+    correction = ClockCorrection(journal=station.journal)
+    assert correction.look().order_written_at == NOW
+    stations.clock.now = NOW + timedelta(days=3650)
+    station.journal.append(ProductionEventKind.NOTED, None, code="test.noted")
+    stations.clock.now = NOW - timedelta(minutes=11)
+    with pytest.raises(IssuerRefusedError) as refused:
+        correction.correct(watch=stations.clock.now, reason="the battery was empty")
+    assert refused.value.code == "station.clock-wrong"
+    stations.clock.now = NOW + timedelta(minutes=1)
+    correction.correct(watch=stations.clock.now, reason="the battery was empty")
+    station.journal.time.require_sound()
 
 
 @pytest.mark.parametrize("cut", [0, 1, 40])
