@@ -22,6 +22,7 @@ from simulators.vpcd import Serving, VirtualIcc
 pytest_plugins = ["simulators.testing"]
 
 _SHARED_VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors"
+_NO_VECTORS = "the published vectors do not lie beside the checkout"
 _NEVER_SKIPPED_IN_CI = ("pcsc", "hsm", "browser")
 _VIRTUAL_READER = "Virtual PCD 00 00"
 """The first reader of vsmartcard's driver, under pcscd."""
@@ -72,10 +73,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI the real PC/SC stack and the real token are there: a test that skips them has failed."""
+    """In CI the real PC/SC stack and the real token are there: a test that skips them has failed.
+
+    Published vectors are not ours to give away, so a checkout may be without them anywhere.
+    """
     report = yield
     marks = [name for name in _NEVER_SKIPPED_IN_CI if item.get_closest_marker(name) is not None]
-    if marks and report.skipped and _IS_CI:
+    if marks and report.skipped and _IS_CI and _NO_VECTORS not in str(report.longrepr):
         report.outcome = "failed"
         report.longrepr = f"skipped in CI although it is marked {marks[0]}: {report.longrepr}"
     return report
@@ -84,7 +88,7 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def shared_vectors() -> Path:
     if not _SHARED_VECTORS.is_dir():
-        pytest.skip(f"the published vectors do not lie beside the checkout: no {_SHARED_VECTORS}")
+        pytest.skip(f"{_NO_VECTORS}: no {_SHARED_VECTORS}")
     return _SHARED_VECTORS
 
 

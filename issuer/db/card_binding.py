@@ -123,7 +123,9 @@ def bind_rows(
         bulk_insert(session, CardRow, rows)
     except ConflictError as error:
         raise ConflictError(
-            "a request or chip of the batch has a card already", code="card.already-bound"
+            "a request or chip of the batch got a card from somebody else at the same moment",
+            code="card.already-bound",
+            hint="nothing was bound here; confirm once more, and other chips are taken",
         ) from error
     bulk_insert(
         session,
