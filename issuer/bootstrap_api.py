@@ -52,7 +52,8 @@ from issuer.bootstrap_requests import requests_of
 from issuer.bootstrap_second_factors import second_factors_of
 from issuer.bootstrap_signing import SignerProcess
 from issuer.bootstrap_station_desk import DeskKeys, installed_desk
-from issuer.bootstrap_stock import stock_file, stock_of
+from issuer.bootstrap_stock import stock_of
+from issuer.bootstrap_stock_report import stock_file
 from issuer.bootstrap_subjects import confirmation_of_deletions, subjects_of
 from issuer.bootstrap_web_people import oidc_login_of, request_rates_of
 from issuer.db.browsing import SqlBrowsing

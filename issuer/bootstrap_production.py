@@ -15,7 +15,6 @@ from issuer.bootstrap_keys import (
     derive_register_sealer,
     open_issuer_keystore,
 )
-from issuer.bootstrap_stock import stock_of
 from issuer.db.card_ledger import SqlCardLedger, SqlCardRegister
 from issuer.db.card_vault import CardVault
 from issuer.db.register import SqlRegister
@@ -31,6 +30,7 @@ from issuer.personalisation.chip_keys import (
 from issuer.personalisation.sealed_keys import STATION_KEY_ID
 from issuer.personalisation.trust_points import TrustPointShelf
 from issuer.services.production_ports import CardLedger, CardRegister, StockLedger
+from issuer.services.stock_desk import StockDesk
 from issuer.services.stock_room import StockRoom
 from issuer.settings import remember
 from pki.card_verifiable.certificate import CvCertificate
@@ -184,7 +184,7 @@ def open_production_office(home: Path) -> Iterator[ProductionOffice]:
             scheme=opened.scheme,
             stock=SqlStockLedger(opened.database),
             cards=SqlCardRegister(opened.database, _now),
-            room=stock_of(opened.register).room,
+            room=StockRoom(desk=StockDesk(register=opened.register, clock=_now)),
         )
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from issuer.bootstrap import open_register_home
-from issuer.bootstrap_stock import stock_file_of, stock_of
+from issuer.bootstrap_stock import stock_of
+from issuer.bootstrap_stock_report import stock_file_of
 from issuer.cli_context import (
     FormatOption,
     OutputFormat,

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from python_calamine import CalamineWorkbook
 
-from issuer.bootstrap_stock import stock_file
+from issuer.bootstrap_stock_report import stock_file
 from issuer.db import schema
 from issuer.db.base import Database
 from issuer.db.register import SqlRegister

@@ -26,7 +26,8 @@ from issuer.bootstrap_people import log_in_of, terminals_of
 from issuer.bootstrap_reports import merged_report_file, production_file, report_file
 from issuer.bootstrap_requests import office_of_requests
 from issuer.bootstrap_second_factors import second_factors_of
-from issuer.bootstrap_stock import stock_file, stock_of
+from issuer.bootstrap_stock import stock_of
+from issuer.bootstrap_stock_report import stock_file
 from issuer.db.base import Database
 from issuer.db.browsing import SqlBrowsing
 from issuer.db.instance_reports import SqlInstanceFigures
