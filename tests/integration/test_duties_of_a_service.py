@@ -16,6 +16,7 @@ from issuer.db.production_tables import ChipRow
 from issuer.db.register import SqlRegister
 from issuer.domain.audit import AuditRecord, AuditSubject
 from issuer.domain.audit_chain import ChainHead
+from issuer.domain.data_subjects import FileStore, FileToDestroy
 from issuer.domain.rights import AccountName
 from issuer.errors import IssuerDataError, IssuerError, IssuerRefusedError
 from issuer.services.audit_checkpoints import AuditCheckpoint, AuditCheckpointing
@@ -247,6 +248,21 @@ def test_the_day_lets_go_of_what_was_destroyed(home: Path) -> None:
         [today] = daily.waiting(limit=1)
         daily.work(today)
         assert not holds_it()
+
+
+def test_the_day_destroys_the_pictures_that_nothing_needs(home: Path) -> None:
+    with open_register_home(home) as opened:
+        doomed, kept = (opened.portraits.put(image) for image in (b"of nobody", b"of somebody"))
+        with opened.register.writing() as transaction:
+            transaction.subjects.doom(FileToDestroy(store=FileStore.PORTRAITS, digest=doomed))
+        daily = duties_of(opened)["daily"]
+        daily.work(*daily.waiting(limit=1))
+        assert opened.portraits.get(kept) == b"of somebody"
+        with pytest.raises(IssuerRefusedError) as lost:
+            opened.portraits.get(doomed)
+        assert lost.value.code == "portrait.lost"
+        with opened.register.reading() as transaction:
+            assert transaction.subjects.files_to_destroy() == ()
 
 
 def test_a_day_is_done_once_and_again_where_something_failed() -> None:
