@@ -26,6 +26,7 @@ from issuer.domain.card import CardEvent, CardReference, CardState, next_card_st
 from issuer.domain.card_job import CardJob
 from issuer.domain.chip import Serial
 from issuer.domain.status_allotment import StatusIndex
+from issuer.errors import IssuerRefusedError
 from issuer.services.signing_values import CardToSign, JobToKeep
 
 __all__ = ["cards_to_sign", "jobs_of", "keep_prepared", "keep_signed"]
@@ -245,7 +246,16 @@ def _job(
 ) -> CardJob:
     # First of all: where the secrets were destroyed, the contents were, too.
     secrets = open_secrets(vault.sealer, card.sealed_secrets, card.reference)
-    contents = vault.open_contents(stored.sealed, CardReference(card.reference))
+    try:
+        contents = vault.open_contents(stored.sealed, CardReference(card.reference))
+    except IssuerRefusedError as error:
+        serial = card.serial.hex().upper()
+        raise IssuerRefusedError(
+            f"the card of chip {serial} cannot be made: {error}",
+            code=error.code,
+            hint="bring the store of portraits back from a backup, or have another card made: "
+            f"membercard-issuer stock condemn {serial} --reason ...",
+        ) from error
     files = dict(contents.files)
     if security_object_file is not None:
         files["EF.SOD"] = security_object_file

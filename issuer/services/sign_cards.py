@@ -149,7 +149,9 @@ class CardSigning:
         outcomes: list[SigningOutcome],
     ) -> Sequence[_Prepared]:
         """The cards whose files are kept; the ends of the others are among the outcomes."""
-        known = self._cards.prepared_several([card.reference for card in cards if card.is_prepared])
+        known = self._known([card.reference for card in cards if card.is_prepared], outcomes)
+        # What the signer may have been asked for is never built anew, whether it can be read or not.
+        cards = [card for card in cards if card.reference in known or not card.is_prepared]
         built: dict[CardReference, JobToKeep] = {}
         for card, found in self._building.build(
             [card for card in cards if card.reference not in known]
@@ -170,6 +172,24 @@ class CardSigning:
             elif card.reference in built:
                 outcomes.append(_not_bound(card.reference))
         return prepared
+
+    def _known(
+        self, references: Sequence[CardReference], outcomes: list[SigningOutcome]
+    ) -> Mapping[CardReference, CardJob]:
+        """What was kept of these cards; that one of them cannot be read says nothing about the others."""
+        try:
+            known = self._cards.prepared_several(references)
+        except IssuerRefusedError:
+            known = {}
+        if len(known) == len(references):
+            return known
+        found: dict[CardReference, CardJob] = {}
+        for reference in references:
+            try:
+                found[reference] = self._cards.job(reference)
+            except IssuerRefusedError as error:
+                outcomes.append(_refused(reference, error))
+        return found
 
     def _have_signed(
         self,

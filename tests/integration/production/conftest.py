@@ -97,6 +97,7 @@ class OnePortrait:
 
     def __init__(self, image: bytes | None) -> None:
         self.image = image
+        self.lost: set[PortraitDigest] = set()
 
     def put(self, image: bytes) -> PortraitDigest:
         raise AssertionError(image)
@@ -104,8 +105,8 @@ class OnePortrait:
     def remove(self, digest: PortraitDigest) -> None:
         raise AssertionError(digest)
 
-    def get(self, _digest: PortraitDigest) -> bytes:
-        if self.image is None:
+    def get(self, digest: PortraitDigest) -> bytes:
+        if self.image is None or digest in self.lost:
             raise IssuerRefusedError("the portrait is not there", code="portrait.lost")
         return self.image
 

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from card_layout.files.security_object_file import SecurityObjectFile
+from issuer.db.production_tables import CardContentsRow
 from issuer.db.register import SqlRegister
 from issuer.domain.card import CardState
+from issuer.domain.member import PortraitDigest
 from issuer.services.sign_cards import CardPolicy, CardSigning, SigningOutcome
+from issuer.services.signing_values import KeptPicture
 from issuer.services.visit_chip import StationTask, VisitResult
 from pki.errors import PkiRefusedError
 from pki.keys.algorithms import HashAlgorithm
@@ -178,6 +181,31 @@ def test_a_card_whose_portrait_is_lost_does_not_stop_the_others(bench: Bench) ->
     assert bench.signer.requests == []
     bench.portraits.image = image
     assert [outcome.code for outcome in bench.sign()] == [None, None]
+
+
+def test_a_prepared_card_whose_picture_is_lost_is_not_built_anew_nor_in_the_others_way(
+    bench: Bench,
+) -> None:
+    bench.signer.loses_next = True
+    with pytest.raises(KeyboardInterrupt):
+        bench.sign()
+    cards, vault = bench.workshop.cards, bench.workshop.vault
+    first, second = cards.bound()
+    lost = KeptPicture(digest=PortraitDigest(bytes(32)), image=bench.portraits.image)
+    sealed = vault.seal_contents(cards.job(first), lost)
+    with bench.workshop.database.writing() as session:
+        session.get_one(CardContentsRow, first).sealed = sealed
+    bench.portraits.lost.add(lost.digest)
+    outcomes = {each.reference: each for each in bench.sign()}
+    assert (outcomes[first].code, outcomes[second].code) == ("portrait.lost", None)
+    [serial] = [each.serial.hex().upper() for each in cards.cards() if each.reference == first]
+    assert f"card of chip {serial}" in str(outcomes[first].message)
+    with bench.workshop.database.reading() as session:
+        assert session.get_one(CardContentsRow, first).sealed == sealed
+    bench.portraits.lost.clear()
+    assert [each.code for each in bench.sign()] == [None]
+    first_requests = [each for each in bench.signer.requests if each.reference == first]
+    assert len({tuple(each.file_hashes.values()) for each in first_requests}) == 1
 
 
 def test_a_signer_that_signs_something_else_is_not_believed(bench: Bench) -> None:
