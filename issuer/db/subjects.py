@@ -273,13 +273,18 @@ class SqlSubjectRepository:
 
     def files_to_destroy(self) -> tuple[FileToDestroy, ...]:
         """See ``SubjectRepository.files_to_destroy``."""
+        doomed = sa.select(FileToDestroyRow.digest).where(
+            FileToDestroyRow.store == FileStore.PORTRAITS.value
+        )
+        # No index tells whose a picture is: all members are looked through once, and not for each picture.
+        of_members = sa.select(MemberRow.portrait).where(MemberRow.portrait.in_(doomed))
         is_used = sa.or_(
             sa.and_(
                 FileToDestroyRow.store == FileStore.PORTRAITS.value,
                 sa.or_(
-                    # A card is being made with it; looked at first, because an index tells it.
+                    # A card is being made with it.
                     sa.exists().where(CardContentsRow.portrait == FileToDestroyRow.digest),
-                    sa.exists().where(MemberRow.portrait == FileToDestroyRow.digest),
+                    FileToDestroyRow.digest.in_(of_members),
                 ),
             ),
             sa.and_(
