@@ -61,7 +61,8 @@ def fill(folder: Path, cards: int) -> None:
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("BEGIN")
     connection.executemany(
-        "INSERT INTO status_lists VALUES (?, ?, '2026-11-22 00:00:00.000000')",
+        "INSERT INTO status_lists (list_id, size, created_at, is_shared)"
+        " VALUES (?, ?, '2026-11-22 00:00:00.000000', 0)",
         [(each, LIST_POSITIONS) for each in lists],
     )
     connection.executemany(
