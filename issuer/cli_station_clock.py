@@ -8,6 +8,7 @@ import typer
 from issuer.cli_context import FormatOption, OutputFormat, print_json, print_table, standard_output
 from issuer.cli_rights import OWN_STATION, needs
 from issuer.cli_station_home import opened_station
+from issuer.domain.chip_plan import TRUST_POINTS_FILE
 from issuer.domain.rights import Right
 from issuer.stations.clock_correction import ClockCorrection, parse_watch
 
@@ -85,11 +86,21 @@ def correct_command(
     """
     with opened_station(context) as opened:
         correction = ClockCorrection(journal=opened.journal)
+        holds_date = any(
+            file.name == TRUST_POINTS_FILE for file in opened.profile.application_files
+        )
+        written = correction.made_ahead() if holds_date else ()
         event = correction.correct(watch=parse_watch(watch), reason=reason)
         opened.ledger.hand_in()
     standard_output().print(
         f"The journal goes on from {event.at.astimezone():%Y-%m-%d %H:%M}: event {event.sequence}."
     )
+    if written:
+        standard_output().print(
+            f"Cards written while the clock ran ahead: {len(written)}. They hold its day, and refuse terminals whose "
+            "certificates end before it: reject each before the day is closed, membercard-issuer station reject SERIAL."
+        )
+        standard_output().print("\n".join(serial.hex().upper() for serial in written))
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -3,23 +3,26 @@
 The journal goes on with no clock that runs behind what it holds (``station.clock-back``). That is right where the clock
 was set back, and would hold a station up for years where an empty battery had told the year 2036 for an hour. Whoever works
 there then types what their own watch shows; the correction is an event like any other, numbered and chained, and the centre
-reads it. No event is altered: those of the hour before keep their wrong time, and the centre writes none into the future.
+reads it. No event is altered: those of the hour before keep their wrong time, and a centre with a clock of its own writes
+none into the future.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from issuer.domain.chip import Serial
 from issuer.domain.production_events import ProductionEvent, ProductionEventKind
+from issuer.domain.stock_acts import parse_remark
 from issuer.errors import IssuerDataError, IssuerRefusedError
 from issuer.stations.bundles import LAST_ORDER_AT
 from issuer.stations.desk import CLOCK_LEEWAY
 from issuer.stations.journal import StationJournal
+from issuer.stations.journal_day import events_of_today
 
-__all__ = ["CLOCK_CORRECTED", "ClockCorrection", "ClockStanding", "parse_watch"]
+__all__ = ["ClockCorrection", "ClockStanding", "parse_watch"]
 
-CLOCK_CORRECTED: Final = "station.clock-corrected"
-_MOST_REASON: Final = 200
+_CORRECTED: Final = "station.clock-corrected"
 _WATCH: Final = "%Y-%m-%d %H:%M"
 
 
@@ -61,21 +64,39 @@ class ClockCorrection:
             is_behind=time.is_behind,
         )
 
+    def made_ahead(self) -> tuple[Serial, ...]:
+        """The chips whose cards were written today at a time that lies ahead of the clock, each once.
+
+        A card that trusts a CVCA holds the day on which it was written as its current date (SPEC.md, 5 and 8), and would
+        refuse terminals whose certificates end before that.
+
+        Raises:
+            IssuerUnavailableError: the journal is gone, or was altered.
+        """
+        limit = self.journal.time.now + CLOCK_LEEWAY
+        return tuple(
+            dict.fromkeys(
+                event.serial
+                for event in events_of_today(self.journal)
+                if event.kind is ProductionEventKind.PERSONALISATION_BEGUN
+                and event.serial is not None
+                and event.at > limit
+            )
+        )
+
     def correct(self, *, watch: datetime, reason: str) -> ProductionEvent:
         """Go on from the present time; ``watch`` is what a watch shows that is not this computer's (aware).
 
         Raises:
-            IssuerDataError: ``station.clock-reason``: no reason, or one that is too long.
+            IssuerDataError: ``station.clock-reason``: the reason is no line of text, or too long.
             IssuerRefusedError: the station does not wait because of its clock (``station.clock-not-behind``); the computer
                 tells another time than the watch, or one before the centre wrote the newest order (``station.clock-wrong``).
             IssuerUnavailableError: the journal is gone.
         """
-        why = " ".join(reason.split())
-        if not 1 <= len(why) <= _MOST_REASON:
-            raise IssuerDataError(
-                f"the reason has {len(why)} characters, expected 1 to {_MOST_REASON}",
-                code="station.clock-reason",
-            )
+        try:
+            why = parse_remark(reason, what="the reason")
+        except IssuerDataError as error:
+            raise IssuerDataError(str(error), code="station.clock-reason") from error
         found = self.look()
         if not found.is_behind or found.latest is None:
             raise IssuerRefusedError(
@@ -91,7 +112,7 @@ class ClockCorrection:
         return self.journal.append(
             ProductionEventKind.NOTED,
             None,
-            code=CLOCK_CORRECTED,
+            code=_CORRECTED,
             detail=f"from {found.latest:%Y-%m-%dT%H:%M:%SZ}: {why}",
             at=found.now,
         )

@@ -5,6 +5,7 @@ from typing import Final
 
 from issuer.domain.chip import Serial
 from issuer.domain.production_events import ProductionEventKind
+from issuer.domain.stock_acts import parse_remark
 from issuer.errors import IssuerRefusedError
 from issuer.services.print_ports import PrintQueue
 from issuer.services.visit_chip import PRINTED
@@ -30,12 +31,14 @@ class StationControls:
         """Give up a chip that the station has in hand, begun or finished today; its member gets another card.
 
         Raises:
+            IssuerDataError: the reason is no line of text, or too long (``stock.remark-malformed``).
             IssuerRefusedError: the station has no such chip (``station.not-claimed``), or it is condemned already;
                 quality control has passed the card (``card.passed``), which the centre says as soon as it is asked.
             IssuerUnavailableError: the journal is gone.
         """
+        why = parse_remark(reason, what="the reason")
         before = self.journal.head.sequence
-        self.ledger.condemn(serial, code=REJECTED, detail=reason)
+        self.ledger.condemn(serial, code=REJECTED, detail=why)
         # Where the centre answers, the operator hears now that the card goes another way.
         self.ledger.hand_in()
         for each in self.journal.rejections():

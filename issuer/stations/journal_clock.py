@@ -6,9 +6,9 @@ from typing import Final
 from issuer.errors import IssuerRefusedError
 from issuer.services.production_ports import Clock
 
-__all__ = ["CLOCK_TOLERANCE", "JournalClock"]
+__all__ = ["JournalClock"]
 
-CLOCK_TOLERANCE: Final = timedelta(minutes=2)
+_TOLERANCE: Final = timedelta(minutes=2)
 """So far a clock may be set back: what time servers correct."""
 
 
@@ -33,7 +33,7 @@ class JournalClock:
     @property
     def is_behind(self) -> bool:
         """Whether the computer tells a time before what is written, by more than time servers correct."""
-        return self.latest is not None and self.now < self.latest - CLOCK_TOLERANCE
+        return self.latest is not None and self.now < self.latest - _TOLERANCE
 
     def require_sound(self) -> None:
         """Before a chip is begun: the time must not lie before what is written.

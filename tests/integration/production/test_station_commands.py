@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from issuer.domain.chip import Serial
 from issuer.domain.production_events import ProductionEventKind, StationName
 from issuer.domain.rights import AccountName
 from issuer.settings import remember
+from issuer.stations.clock_correction import ClockCorrection
 from issuer.stations.journal import StationJournal
 from pki.cli import main as pki
 from simulators.image import CardImage
@@ -216,7 +218,9 @@ def test_a_station_without_certificates_says_what_to_do(office: Commands) -> Non
     assert office.json("stations", "list") == []
 
 
-def test_a_clock_that_had_run_ahead_is_corrected_by_commands(office: Commands) -> None:
+def test_a_clock_that_had_run_ahead_is_corrected_by_commands(
+    office: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sound = office.json("station", "clock", "show")
     assert (sound["is_behind"], sound["newest_order"]) == (False, None)
     ahead = datetime(2036, 11, 22, 9, tzinfo=UTC)
@@ -237,10 +241,21 @@ def test_a_clock_that_had_run_ahead_is_corrected_by_commands(office: Commands) -
     correct = ("station", "clock", "correct", "--reason", "the battery was empty", "--watch")
     status, error = office.error(*correct, "2036-11-22 16:00")
     assert (status, "[station.clock-wrong]" in error) == (1, True), error
+    # A byte that is no text, a terminal's command, and a word that is no time.
+    for wrong in ("bad \udcff byte", "red \x1b[31m", "two\nlines"):
+        words = [*correct[:4], wrong, "--watch", "2036-11-22 16:00"]
+        status, error = office.error(*words)
+        assert (status, "[station.clock-reason]" in error) == (1, True), error
+        status, error = office.error("station", "reject", "0" * 20, "--reason", wrong)
+        assert (status, "[stock.remark-malformed]" in error) == (1, True), error
     status, error = office.error(*correct, "yesterday")
     assert (status, "[station.watch-malformed]" in error) == (1, True), error
     watch = f"{datetime.now(UTC).astimezone():%Y-%m-%d %H:%M}"
+    monkeypatch.setattr(ClockCorrection, "made_ahead", lambda _: (Serial(bytes(9) + b"\x07"),))
     assert office.run(*correct, watch) == 0
+    told = " ".join(office.output().split())
+    assert "Cards written while the clock ran ahead: 1." in told
+    assert told.endswith("station reject SERIAL. 00000000000000000007")
     assert not office.json("station", "clock", "show")["is_behind"]
     *_, last = office.json("station", "journal")
     assert (last["code"], last["is_handed_in"]) == ("station.clock-corrected", True)

@@ -169,6 +169,8 @@ def test_a_clock_that_had_run_ahead_is_corrected_by_a_watch(
     assert code_of(station.close_day) == "station.clock-back"
     standing = correction.look()
     assert (standing.now, standing.is_behind) == (now, True)
+    # The other card was only initialised, and that before the clock ran ahead.
+    assert correction.made_ahead() == (Serial(first.image.serial),)
     before = station.journal.head
     for watch, reason, code in (
         (now, " ", "station.clock-reason"),
@@ -179,7 +181,7 @@ def test_a_clock_that_had_run_ahead_is_corrected_by_a_watch(
         refused = code_of(lambda w=watch, r=reason: correction.correct(watch=w, reason=r))
         assert refused == code
     assert station.journal.head == before
-    event = correction.correct(watch=now + timedelta(minutes=9), reason="the battery  was empty")
+    event = correction.correct(watch=now + timedelta(minutes=9), reason=" the battery was empty ")
     assert (event.at, event.sequence, event.code) == (
         now,
         before.sequence + 1,
@@ -190,6 +192,7 @@ def test_a_clock_that_had_run_ahead_is_corrected_by_a_watch(
         == f"from {NOW + timedelta(days=3650):%Y-%m-%dT%H:%M:%SZ}: the battery was empty"
     )
     assert station.visit(second).result is VisitResult.DONE
+    assert correction.made_ahead() == (Serial(first.image.serial),)
     assert {each.at for each in station.journal.events(after=before.sequence)} == {now}
     assert station.ledger.hand_in()
     told = [each for each in rows(workshop, CardEventRow) if each.code == event.code]
