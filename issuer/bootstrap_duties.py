@@ -60,12 +60,13 @@ def _daily_of(opened: RegisterHome) -> DailyDuty:
         (
             lambda: expiry.expire(account=_SYSTEM),
             lambda: idempotency.forget(before=_now() - _KEYS_KEPT),
-            # A picture that a member does not have any more may have waited for a card to be handed over.
-            files.destroy,
             # What a hand-over has destroyed is let go of by the database, too.
             lambda: opened.database.forget_old_versions(
                 of=(CardRow.__tablename__, CardContentsRow.__tablename__)
             ),
+            # A picture that a member does not have any more may have waited for a card to be handed over. It goes last: a
+            # folder that cannot be written keeps nothing else from being done.
+            files.destroy,
         ),
         _now,
     )

@@ -7,7 +7,7 @@ a day.
 
 from dataclasses import dataclass
 
-from issuer.domain.data_subjects import FileStore
+from issuer.domain.data_subjects import FileStore, FileToDestroy
 from issuer.domain.member import PortraitDigest
 from issuer.domain.member_change import EvidenceDigest
 from issuer.services.register_ports import EvidenceStore, PortraitStore, Register
@@ -23,14 +23,16 @@ class DestructionOfFiles:
     portraits: PortraitStore
     evidence: EvidenceStore
 
-    def destroy(self) -> int:
-        """All that waits for it; how many files there were.
+    def destroy(self, only: FileToDestroy | None = None) -> int:
+        """All that waits for it, or this one, if it does; how many files there were.
 
         Raises:
             IssuerUnavailableError: a store cannot destroy one (``portrait-store.unavailable``, ``evidence-store.unavailable``).
         """
         with self.register.reading() as transaction:
             waiting = transaction.subjects.files_to_destroy()
+        if only is not None:
+            waiting = tuple(each for each in waiting if each == only)
         for file in waiting:
             if file.store is FileStore.PORTRAITS:
                 self.portraits.remove(PortraitDigest(file.digest))

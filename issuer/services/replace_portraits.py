@@ -17,6 +17,7 @@ from issuer.domain.portrait import (
 from issuer.domain.rights import Actor
 from issuer.errors import IssuerError, IssuerRefusedError
 from issuer.services.change_members import ChangeOfMembers, Justification
+from issuer.services.destroy_files import DestructionOfFiles
 from issuer.services.register_ports import PortraitNormaliser, PortraitStore, WaitingPortraits
 from issuer.services.weighed_changes import ChangedMember, WeighedChange
 
@@ -159,13 +160,9 @@ class PortraitDesk:
 
     def _destroy(self, portrait: PortraitDigest) -> None:
         """What is doomed and nobody's goes at once; where this breaks off or a card needs it, a later cleaning up does it."""
-        file = _file(portrait)
-        with self.changes.register.reading() as transaction:
-            is_doomed = file in transaction.subjects.files_to_destroy()
-        if is_doomed:
-            self.store.remove(portrait)
-            with self.changes.register.writing() as transaction:
-                transaction.subjects.file_was_destroyed(file)
+        DestructionOfFiles(
+            register=self.changes.register, portraits=self.store, evidence=self.changes.evidence
+        ).destroy(only=_file(portrait))
 
 
 def _file(portrait: PortraitDigest) -> FileToDestroy:
