@@ -184,6 +184,7 @@ def open_production_office(home: Path) -> Iterator[ProductionOffice]:
             scheme=opened.scheme,
             stock=SqlStockLedger(opened.database),
             cards=SqlCardRegister(opened.database, _now),
+            # The room alone: a station has no memory to spare for what makes reports of the stock.
             room=StockRoom(desk=StockDesk(register=opened.register, clock=_now)),
         )
 

@@ -109,7 +109,6 @@ class SqlCardLedger(SqlCardRegister):
     def __init__(self, database: Database, clock: Clock, vault: CardVault) -> None:
         super().__init__(database, clock)
         self._vault = vault
-        self._sealer = vault.sealer
 
     def members_to_bind(self) -> tuple[MemberToBind, ...]:
         """See ``CardLedger.members_to_bind``."""
@@ -152,7 +151,7 @@ class SqlCardLedger(SqlCardRegister):
     def bind(self, card: NewCard) -> None:
         """See ``CardLedger.bind``."""
         now = self._clock()
-        digest = document_number_digest(self._sealer, card.secrets)
+        digest = document_number_digest(self._vault.sealer, card.secrets)
         with self._database.writing() as session:
             self._require_free(session, card)
             self._require_new(session, card, digest)
@@ -168,7 +167,7 @@ class SqlCardLedger(SqlCardRegister):
                     status_list=card.status.list_id,
                     status_index=card.status.index,
                     document_number_digest=digest,
-                    sealed_secrets=seal_secrets(self._sealer, card.secrets, card.reference),
+                    sealed_secrets=seal_secrets(self._vault.sealer, card.secrets, card.reference),
                     bound_at=now,
                     batch_id=card.batch_id,
                 )
@@ -185,7 +184,7 @@ class SqlCardLedger(SqlCardRegister):
         """See ``CardLedger.secrets``."""
         with self._database.reading() as session:
             row = locked_card(session, reference)
-            return open_secrets(self._sealer, row.sealed_secrets, row.reference)
+            return open_secrets(self._vault.sealer, row.sealed_secrets, row.reference)
 
     def prepare_signing(self, job: CardJob, *, valid_until: date) -> None:
         """See ``CardLedger.prepare_signing``."""
@@ -224,7 +223,7 @@ class SqlCardLedger(SqlCardRegister):
     def to_sign(self, references: Sequence[CardReference]) -> tuple[CardToSign, ...]:
         """See ``CardLedger.to_sign``."""
         with self._database.reading() as session:
-            return cards_to_sign(session, self._sealer, references)
+            return cards_to_sign(session, self._vault.sealer, references)
 
     def prepared_several(
         self, references: Sequence[CardReference]

@@ -1,7 +1,7 @@
 """How several chips are locked: in one order for everybody, so that nobody waits in a circle.
 
-Sites of the stock come before chips; chips by serial; the cards on them by reference; batches by id; what is written to
-the audit trail comes last (``issuer.db.audit``). Whoever works with one chip or card only, or with the cards of one batch,
+Members come first, by id; sites of the stock before chips; chips by serial; the cards on them by reference; batches by
+id; what is written to the audit trail comes last (``issuer.db.audit``). Whoever works with one chip or card only, or with the cards of one batch,
 keeps to the same order.
 """
 

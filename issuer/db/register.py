@@ -129,8 +129,8 @@ class SqlRegister:
     ) -> None:
         """``sealer`` gives the register's keys; it is asked once, when the first member is read or written.
 
-        ``vault`` gives the keys of production, asked for when cards are bound or given to stations. What concerns organisations or
-        the audit trail alone needs no key.
+        ``vault`` gives the keys of production, asked for when cards are bound or given to stations. What concerns
+        organisations or the audit trail alone needs no key.
         """
         self._database = database
         self._vault = vault

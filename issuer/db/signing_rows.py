@@ -31,6 +31,13 @@ from issuer.services.signing_values import CardToSign, JobToKeep
 
 __all__ = ["cards_to_sign", "jobs_of", "keep_prepared", "keep_signed"]
 
+_PORTRAITS = sa.select(CardRow.reference, MemberRow.portrait).join(
+    MemberRow, MemberRow.id == CardRow.member_id
+)
+_PREPARED = sa.select(CardRow.reference, CardRow.serial).join(
+    CardContentsRow, CardContentsRow.reference == CardRow.reference
+)
+
 
 def cards_to_sign(
     session: Session, sealer: Sealer, references: Sequence[CardReference]
@@ -180,14 +187,6 @@ def _row(
         "portrait": digest if is_in_store else None,
         "prepared_at": at,
     }
-
-
-_PORTRAITS = sa.select(CardRow.reference, MemberRow.portrait).join(
-    MemberRow, MemberRow.id == CardRow.member_id
-)
-_PREPARED = sa.select(CardRow.reference, CardRow.serial).join(
-    CardContentsRow, CardContentsRow.reference == CardRow.reference
-)
 
 
 def _lock_members(session: Session, references: Sequence[CardReference]) -> None:

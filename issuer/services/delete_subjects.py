@@ -17,7 +17,6 @@ from issuer.domain.data_subjects import (
     require_evidence,
 )
 from issuer.domain.member import Member, MemberId
-from issuer.domain.organisation import OrganisationCode
 from issuer.domain.requests import RequestState
 from issuer.domain.rights import Actor, Right
 from issuer.domain.subject_extract import (
@@ -141,10 +140,8 @@ class DeletionOffice:
         """
         if not any(map(actor.may_somewhere, _TAKING_PART)):
             actor.demand(Right.SERVE_DATA_SUBJECTS, place=(), now=self.clock())
-        parts = [actor.roots(right) for right in _TAKING_PART]
-        roots: frozenset[OrganisationCode] | None = frozenset()
-        for part in parts:
-            roots = None if roots is None or part is None else roots | part
+        proposing, confirming = map(actor.roots, _TAKING_PART)
+        roots = None if proposing is None or confirming is None else proposing | confirming
         with self.register.reading() as transaction:
             found = transaction.subjects.proposed_deletions(roots=roots, limit=limit, behind=behind)
         return tuple(found)

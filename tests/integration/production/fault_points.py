@@ -39,10 +39,7 @@ from simulators.card.operating_system import VirtualCard
 from simulators.connection import SimulatedReader
 from tests.contract.bound_cards import bind_cards
 from tests.integration.production.station_stage import ANNA
-from tests.integration.production.test_signing_cards import (
-    NOW,
-    RecordingSigner,
-)
+from tests.integration.production.test_signing_cards import NOW, RecordingSigner
 from tests.unit.pki.exchange_office import ExchangeOffice
 
 STATION = StationName("left")
